@@ -1,0 +1,38 @@
+//! Expensive things computed from a dataset once and shared by every trial, fold and class.
+
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+type Slot = Arc<OnceLock<Arc<dyn Any + Send + Sync>>>;
+
+/// A store of derived values by type and key; each is built once, whoever asks first, and kept.
+#[derive(Default)]
+pub struct Derived(Mutex<BTreeMap<(TypeId, String), Slot>>);
+
+impl std::fmt::Debug for Derived {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Derived")
+    }
+}
+
+impl Derived {
+    /// The value of this type for `key`, built by `build` if it is not there. Others who ask meanwhile wait.
+    ///
+    /// `key` must name everything that the value depends on beside the dataset.
+    pub fn get_or_build<T: Any + Send + Sync>(
+        &self,
+        key: &str,
+        build: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let slot = {
+            let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            slots
+                .entry((TypeId::of::<T>(), key.to_owned()))
+                .or_default()
+                .clone()
+        };
+        let any = slot.get_or_init(|| Arc::new(build())).clone();
+        any.downcast().expect("the slot's key holds its type")
+    }
+}

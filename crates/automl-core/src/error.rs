@@ -1,0 +1,50 @@
+//! What all errors of the product share: a stable code, advice, and near matches for a name that was not found.
+
+/// An error with a stable code and, where there is one, a next step for its reader.
+///
+/// `Display` says what failed and where; [`Coded::hint`] says what to do about it.
+pub trait Coded: std::error::Error {
+    /// A stable kebab-case name such as `data-column-missing`; never reused for another meaning.
+    fn code(&self) -> &'static str;
+
+    /// One sentence of advice, shown after the message.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The up to three `known` names that look most like `name`, best first.
+///
+/// ```
+/// let known = ["income", "age", "outcome"];
+/// assert_eq!(automl_core::nearest("incme", known), ["income", "outcome"]);
+/// assert!(automl_core::nearest("zzz", known).is_empty());
+/// ```
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let wanted = name.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&wanted, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(score, _)| *score > 0.7)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, candidate)| candidate.to_owned())
+        .collect()
+}
+
+/// Lower-case English list: `a`, `a or b`, `a, b or c`.
+pub(crate) fn or_list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}

@@ -1,0 +1,61 @@
+//! The vocabulary of `automl`: tables, tasks, metrics and the contracts between the crates.
+//!
+//! A [`Table`] of typed columns with a [`Schema`] becomes a [`Dataset`] (table + target + weights + groups + time).
+//! A [`Learner`] turns the rows of a [`DatasetView`] into a [`Model`]; a [`Model`] turns a [`TableView`] into
+//! [`Predictions`]; a [`Metric`](metrics::Metric) turns predictions into a score.
+//!
+//! ```
+//! use automl_core::{Column, Levels, Table};
+//!
+//! let table = Table::new(vec![
+//!     ("age".into(), Column::Number(vec![39.0, f64::NAN])),
+//!     ("sex".into(), Column::category(vec![1, 0], Levels::new(["Female", "Male"]))),
+//! ])?;
+//! assert_eq!((table.n_rows(), table.n_columns()), (2, 2));
+//! # Ok::<(), automl_core::TableError>(())
+//! ```
+//!
+//! What this crate must not know: files, clocks other than [`Clock`], the command line, async, any learner.
+
+extern crate self as automl_core;
+
+mod artifact;
+mod budget;
+mod clock;
+mod contract;
+pub mod dataset;
+mod error;
+mod event;
+pub mod metrics;
+pub mod params;
+mod predictions;
+mod schema;
+mod seed;
+pub mod splits;
+pub mod table;
+mod task;
+mod threads;
+mod warning;
+
+pub use artifact::{Array, ArrayData, Artifact, ArtifactError};
+pub use automl_macros::Params;
+pub use budget::{Budget, CancelToken, Deadline, MemoryLimit};
+pub use clock::Clock;
+pub use contract::{
+    Capabilities, FitContext, FitError, Fitted, Importance, Learner, LearnerSpec, Model,
+    PredictError, TrainingData, Transformer,
+};
+pub use dataset::{Dataset, DatasetError, DatasetView, Target};
+pub use error::{Coded, nearest};
+pub use event::{Event, Events, NoEvents};
+pub use params::{Domain, ParamError, ParamMap, ParamSpec, ParamValue, Params};
+pub use predictions::Predictions;
+pub use schema::{Field, Kind, Role, Schema};
+pub use seed::Seed;
+pub use table::{
+    Column, Levels, MISSING_CODE, MISSING_TIME, SparseRows, Table, TableError, TableView, Texts,
+    UNSEEN_CODE,
+};
+pub use task::{Task, TaskKind};
+pub use threads::Threads;
+pub use warning::{Warning, WarningKind, Warnings};

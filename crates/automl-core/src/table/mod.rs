@@ -1,0 +1,172 @@
+//! Typed columns of equal length, and views of some of their rows.
+
+mod column;
+mod sparse;
+mod texts;
+mod view;
+
+pub use column::{Column, Levels, MISSING_CODE, MISSING_TIME, UNSEEN_CODE};
+pub use sparse::SparseRows;
+pub use texts::Texts;
+pub use view::TableView;
+
+use crate::error::Coded;
+use std::sync::Arc;
+
+/// Named columns of equal length, column-major. Cheap to clone: columns are shared.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    names: Vec<Arc<str>>,
+    columns: Vec<Arc<Column>>,
+    n_rows: usize,
+}
+
+/// Why columns do not make a table.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TableError {
+    /// A column is longer or shorter than the first one.
+    #[error("column '{name}' has {n_rows} rows where {expected} are expected")]
+    Length {
+        /// The column.
+        name: String,
+        /// Its rows.
+        n_rows: usize,
+        /// The rows of the first column.
+        expected: usize,
+    },
+    /// Two columns share one name.
+    #[error("column '{name}' appears twice")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+}
+
+impl Coded for TableError {
+    fn code(&self) -> &'static str {
+        match self {
+            TableError::Length { .. } => "table-column-length",
+            TableError::Duplicate { .. } => "table-column-duplicate",
+        }
+    }
+}
+
+impl Table {
+    /// A table of `columns` in the given order.
+    pub fn new(columns: Vec<(String, Column)>) -> Result<Self, TableError> {
+        Self::from_shared(
+            columns
+                .into_iter()
+                .map(|(name, column)| (name.into(), Arc::new(column)))
+                .collect(),
+        )
+    }
+
+    /// A table of columns that others may hold too.
+    pub fn from_shared(columns: Vec<(Arc<str>, Arc<Column>)>) -> Result<Self, TableError> {
+        let n_rows = columns.first().map_or(0, |(_, column)| column.n_rows());
+        let mut seen = std::collections::BTreeSet::new();
+        for (name, column) in &columns {
+            if column.n_rows() != n_rows {
+                return Err(TableError::Length {
+                    name: name.to_string(),
+                    n_rows: column.n_rows(),
+                    expected: n_rows,
+                });
+            }
+            if !seen.insert(name.clone()) {
+                return Err(TableError::Duplicate {
+                    name: name.to_string(),
+                });
+            }
+        }
+        let (names, columns) = columns.into_iter().unzip();
+        Ok(Self {
+            names,
+            columns,
+            n_rows,
+        })
+    }
+
+    /// A table without columns that still has rows: what is left when every feature was dropped.
+    pub fn without_columns(n_rows: usize) -> Self {
+        Self {
+            names: Vec::new(),
+            columns: Vec::new(),
+            n_rows,
+        }
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Number of columns.
+    pub fn n_columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Column names in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// Names and columns in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Column)> {
+        self.names
+            .iter()
+            .map(AsRef::as_ref)
+            .zip(self.columns.iter().map(AsRef::as_ref))
+    }
+
+    /// Names and shared columns in order, to build another table from without copying.
+    pub fn shared(&self) -> impl ExactSizeIterator<Item = (Arc<str>, Arc<Column>)> {
+        self.names.iter().cloned().zip(self.columns.iter().cloned())
+    }
+
+    /// The column at `position`.
+    pub fn column_at(&self, position: usize) -> &Column {
+        &self.columns[position]
+    }
+
+    /// The column called `name`.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.position(name)
+            .map(|position| self.columns[position].as_ref())
+    }
+
+    /// Where the column called `name` stands.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known.as_ref() == name)
+    }
+
+    /// All rows.
+    pub fn view(&self) -> TableView<'_> {
+        TableView::all(self)
+    }
+
+    /// The rows whose numbers are given, which may repeat; each must be below `n_rows`.
+    pub fn rows<'a>(&'a self, rows: &'a [u32]) -> TableView<'a> {
+        TableView::some(self, rows)
+    }
+
+    /// A copy of the rows given, in that order.
+    pub fn gather(&self, rows: &[u32]) -> Table {
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| Arc::new(column.gather(rows)))
+            .collect();
+        Table {
+            names: self.names.clone(),
+            columns,
+            n_rows: rows.len(),
+        }
+    }
+
+    /// Bytes that the columns hold, to weigh against a memory limit.
+    pub fn n_bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.n_bytes()).sum()
+    }
+}
