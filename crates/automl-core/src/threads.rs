@@ -58,7 +58,7 @@ impl Threads {
             Some(pool) if data.len() > chunk_len => pool.install(|| {
                 data.par_chunks_mut(chunk_len)
                     .enumerate()
-                    .for_each(|(index, chunk)| f(index, chunk))
+                    .for_each(|(index, chunk)| f(index, chunk));
             }),
             _ => data
                 .chunks_mut(chunk_len)

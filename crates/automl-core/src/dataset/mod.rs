@@ -41,7 +41,7 @@ pub struct Dataset {
     weight: Option<Arc<[f64]>>,
     groups: Option<Arc<[u32]>>,
     time: Option<Arc<[f64]>>,
-    derived: Derived,
+    derived: Arc<Derived>,
 }
 
 /// Why columns do not make a dataset.
@@ -133,7 +133,7 @@ impl Dataset {
             weight: None,
             groups: None,
             time: None,
-            derived: Derived::default(),
+            derived: Arc::default(),
         })
     }
 
@@ -183,16 +183,18 @@ impl Dataset {
             weight: self.weight.clone(),
             groups: self.groups.clone(),
             time: self.time.clone(),
-            derived: Derived::default(),
+            derived: Arc::default(),
         })
     }
 
-    /// The same features with another target of the same length: what a target transformation makes.
+    /// The same features with another target of the same length: what a target transformation makes. What was derived
+    /// from the table is shared with it.
     pub fn with_target(&self, task: Task, target: Target) -> Result<Self, DatasetError> {
         let mut other = Self::new(self.table.clone(), task, target)?;
         other.weight.clone_from(&self.weight);
         other.groups.clone_from(&self.groups);
         other.time.clone_from(&self.time);
+        other.derived = self.derived.clone();
         Ok(other)
     }
 
@@ -231,7 +233,7 @@ impl Dataset {
         self.time.as_deref()
     }
 
-    /// What learners derive from the table once and share between trials, such as its binned form.
+    /// What learners derive from the table alone, once, and share between trials, such as its binned form.
     pub fn derived(&self) -> &Derived {
         &self.derived
     }
