@@ -17,7 +17,7 @@ pub trait Coded: std::error::Error {
 ///
 /// ```
 /// let known = ["income", "age", "outcome"];
-/// assert_eq!(automl_core::nearest("incme", known), ["income", "outcome"]);
+/// assert_eq!(automl_core::nearest("incme", known), ["income"]);
 /// assert!(automl_core::nearest("zzz", known).is_empty());
 /// ```
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -8,53 +8,53 @@ const LOWEST_PROBABILITY: f64 = 1e-15;
 /// Bins of the calibration error.
 const N_CALIBRATION_BINS: usize = 15;
 
-pub(super) fn log_loss(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(scored.mean(|row| {
+pub(super) fn log_loss(scored: &Scored<'_>) -> f64 {
+    scored.mean(|row| {
         let p = scored.probabilities(row)[scored.code(row)];
         -p.clamp(LOWEST_PROBABILITY, 1.0).ln()
-    }))
+    })
 }
 
-pub(super) fn accuracy(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(scored.mean(|row| f64::from(likeliest(scored.probabilities(row)) == scored.code(row))))
+pub(super) fn accuracy(scored: &Scored<'_>) -> f64 {
+    scored.mean(|row| f64::from(likeliest(scored.probabilities(row)) == scored.code(row)))
 }
 
-pub(super) fn balanced_accuracy(scored: &Scored<'_>) -> Result<f64, MetricError> {
+pub(super) fn balanced_accuracy(scored: &Scored<'_>) -> f64 {
     let counts = Confusion::new(scored);
     let recalls: Vec<f64> = counts
         .classes()
         .filter(|class| class.actual > 0.0)
         .map(|class| class.hits / class.actual)
         .collect();
-    Ok(recalls.iter().sum::<f64>() / recalls.len() as f64)
+    recalls.iter().sum::<f64>() / recalls.len() as f64
 }
 
-pub(super) fn f1(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(Confusion::new(scored).class(1).f1())
+pub(super) fn f1(scored: &Scored<'_>) -> f64 {
+    Confusion::new(scored).class(1).f1()
 }
 
-pub(super) fn f1_macro(scored: &Scored<'_>) -> Result<f64, MetricError> {
+pub(super) fn f1_macro(scored: &Scored<'_>) -> f64 {
     let counts = Confusion::new(scored);
     let all: Vec<f64> = counts
         .classes()
         .filter(|class| class.actual + class.predicted > 0.0)
-        .map(|class| class.f1())
+        .map(ClassCount::f1)
         .collect();
-    Ok(all.iter().sum::<f64>() / all.len() as f64)
+    all.iter().sum::<f64>() / all.len() as f64
 }
 
-pub(super) fn f1_weighted(scored: &Scored<'_>) -> Result<f64, MetricError> {
+pub(super) fn f1_weighted(scored: &Scored<'_>) -> f64 {
     let counts = Confusion::new(scored);
     let sum: f64 = counts
         .classes()
         .map(|class| class.actual * class.f1())
         .sum();
-    Ok(sum / counts.total)
+    sum / counts.total
 }
 
 /// `(c s − Σ pₖ tₖ) / √((s² − Σ pₖ²)(s² − Σ tₖ²))` with `c` hits, `s` rows, `pₖ` predicted and `tₖ` actual counts
 /// (Gorodkin, 2004); 0 where one side holds one class.
-pub(super) fn mcc(scored: &Scored<'_>) -> Result<f64, MetricError> {
+pub(super) fn mcc(scored: &Scored<'_>) -> f64 {
     let counts = Confusion::new(scored);
     let sum = |f: fn(ClassCount) -> f64| counts.classes().map(f).sum::<f64>();
     let s = counts.total;
@@ -64,9 +64,9 @@ pub(super) fn mcc(scored: &Scored<'_>) -> Result<f64, MetricError> {
     // Below the rounding of s² a spread is none at all.
     let none = s * s * f64::EPSILON;
     if predicted <= none || actual <= none {
-        return Ok(0.0);
+        return 0.0;
     }
-    Ok((covariance / (predicted * actual).sqrt()).clamp(-1.0, 1.0))
+    (covariance / (predicted * actual).sqrt()).clamp(-1.0, 1.0)
 }
 
 /// `(agreement − chance) / (1 − chance)`.
@@ -84,8 +84,8 @@ pub(super) fn cohen_kappa(scored: &Scored<'_>) -> Result<f64, MetricError> {
     Ok((agreement - chance) / (1.0 - chance))
 }
 
-pub(super) fn brier(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(scored.mean(|row| {
+pub(super) fn brier(scored: &Scored<'_>) -> f64 {
+    scored.mean(|row| {
         let (probabilities, code) = (scored.probabilities(row), scored.code(row));
         let squared = |class: usize| (probabilities[class] - f64::from(class == code)).powi(2);
         if scored.width == 2 {
@@ -93,11 +93,11 @@ pub(super) fn brier(scored: &Scored<'_>) -> Result<f64, MetricError> {
         } else {
             (0..scored.width).map(squared).sum()
         }
-    }))
+    })
 }
 
 /// `Σ over bins of |Σ weight × (confidence − outcome)| / total weight`.
-pub(super) fn ece(scored: &Scored<'_>) -> Result<f64, MetricError> {
+pub(super) fn ece(scored: &Scored<'_>) -> f64 {
     let mut gaps = [0.0; N_CALIBRATION_BINS];
     for row in 0..scored.n_rows() {
         let probabilities = scored.probabilities(row);
@@ -111,7 +111,7 @@ pub(super) fn ece(scored: &Scored<'_>) -> Result<f64, MetricError> {
         let outcome = f64::from(class == scored.code(row));
         gaps[bin.min(N_CALIBRATION_BINS - 1)] += scored.weight(row) * (confidence - outcome);
     }
-    Ok(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / scored.total_weight)
+    gaps.iter().map(|gap| gap.abs()).sum::<f64>() / scored.total_weight
 }
 
 /// The class of the greatest probability, the lowest code among equals.

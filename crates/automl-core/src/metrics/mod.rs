@@ -275,7 +275,7 @@ impl Metric {
         weight: Option<&[f64]>,
     ) -> Result<f64, MetricError> {
         let scored = Scored::checked(self, target, predictions, weight)?;
-        (self.facts().formula)(&scored)
+        self.facts().formula.apply(&scored)
     }
 
     fn facts(self) -> &'static Facts {

@@ -8,45 +8,43 @@ const PINBALL_ALPHA: f64 = 0.5;
 /// The power of the Tweedie deviance: between Poisson (1) and gamma (2).
 const TWEEDIE_POWER: f64 = 1.5;
 
-pub(super) fn mse(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(mean(scored, |y, p| (y - p) * (y - p)))
+pub(super) fn mse(scored: &Scored<'_>) -> f64 {
+    mean(scored, |y, p| (y - p) * (y - p))
 }
 
-pub(super) fn rmse(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    mse(scored).map(f64::sqrt)
+pub(super) fn rmse(scored: &Scored<'_>) -> f64 {
+    mse(scored).sqrt()
 }
 
-pub(super) fn mae(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(mean(scored, |y, p| (y - p).abs()))
+pub(super) fn mae(scored: &Scored<'_>) -> f64 {
+    mean(scored, |y, p| (y - p).abs())
 }
 
-pub(super) fn mape(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(mean(scored, |y, p| {
-        (y - p).abs() / y.abs().max(f64::EPSILON)
-    }))
+pub(super) fn mape(scored: &Scored<'_>) -> f64 {
+    mean(scored, |y, p| (y - p).abs() / y.abs().max(f64::EPSILON))
 }
 
-pub(super) fn smape(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(mean(scored, |y, p| {
+pub(super) fn smape(scored: &Scored<'_>) -> f64 {
+    mean(scored, |y, p| {
         let size = y.abs() + p.abs();
         if size > 0.0 {
             2.0 * (y - p).abs() / size
         } else {
             0.0
         }
-    }))
+    })
 }
 
 /// `1 − Σ w (y − p)² / Σ w (y − ȳ)²`.
-pub(super) fn r2(scored: &Scored<'_>) -> Result<f64, MetricError> {
+pub(super) fn r2(scored: &Scored<'_>) -> f64 {
     let centre = mean(scored, |y, _| y);
     let variance = mean(scored, |y, _| (y - centre) * (y - centre));
-    let error = mse(scored)?;
-    Ok(if variance > 0.0 {
+    let error = mse(scored);
+    if variance > 0.0 {
         1.0 - error / variance
     } else {
         f64::from(error == 0.0)
-    })
+    }
 }
 
 pub(super) fn rmsle(scored: &Scored<'_>) -> Result<f64, MetricError> {
@@ -56,10 +54,10 @@ pub(super) fn rmsle(scored: &Scored<'_>) -> Result<f64, MetricError> {
 }
 
 /// `α (y − p)` where the prediction is low, `(1 − α) (p − y)` where it is high.
-pub(super) fn pinball(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    Ok(mean(scored, |y, p| {
+pub(super) fn pinball(scored: &Scored<'_>) -> f64 {
+    mean(scored, |y, p| {
         ((y - p) * PINBALL_ALPHA).max((p - y) * (1.0 - PINBALL_ALPHA))
-    }))
+    })
 }
 
 /// `2 (y ln(y / p) − y + p)`.

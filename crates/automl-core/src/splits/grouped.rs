@@ -19,9 +19,9 @@ pub(super) fn deal(
 ) -> Result<Vec<u32>, SplitError> {
     let (labels, n_labels) = strata::labels(data, &data.all_rows());
     let mut weights = vec![0.0_f64; n_labels];
-    labels
-        .iter()
-        .for_each(|&label| weights[label as usize] += 1.0);
+    for &label in &labels {
+        weights[label as usize] += 1.0;
+    }
     let members = members(groups);
     if members.len() < shares.len() {
         return Err(SplitError::TooFewGroups {

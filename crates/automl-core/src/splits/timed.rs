@@ -35,7 +35,9 @@ fn between(time: &[f64], start: f64, end: f64) -> Split {
 fn cuts(time: &[f64], shares: &[f64]) -> Result<Vec<f64>, SplitError> {
     let mut sorted = time.to_vec();
     // Adding zero makes the two zeros one.
-    sorted.iter_mut().for_each(|t| *t += 0.0);
+    for t in &mut sorted {
+        *t += 0.0;
+    }
     sorted.sort_unstable_by(f64::total_cmp);
     // Positions where a new time begins, but for the first.
     let starts: Vec<usize> = (1..sorted.len())
