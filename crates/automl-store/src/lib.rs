@@ -1,1 +1,50 @@
-//! x
+//! Where models live on disk: a directory of plain data that is written whole or not at all and checked when read.
+//!
+//! `manifest.json` says what the model is, what it takes and gives, how it scored and where it came from;
+//! `weights.safetensors` holds every array; beside them stand `leaderboard.json`, `events.jsonl`, `report.html` and
+//! the like. Nothing in it can execute, and an altered or cut file is a typed error that names it.
+//!
+//! ```
+//! use automl_core::{Artifact, Schema, Task};
+//! use automl_store::{Lineage, Manifest, ModelContents, Overwrite, prediction_schema, read_model, write_model};
+//!
+//! let mut artifact = Artifact::new("mean", serde_json::json!({}));
+//! artifact.push_f64("mean", vec![2.5]);
+//! let manifest = Manifest {
+//!     created: automl_store::rfc3339(0),
+//!     task: Task::Regression,
+//!     inputs: Schema::default(),
+//!     outputs: prediction_schema(&Task::Regression),
+//!     metric: "rmse".into(),
+//!     scores: [("rmse".to_owned(), 1.5)].into(),
+//!     lineage: Lineage::default(),
+//! };
+//! let contents = ModelContents { manifest, artifact, files: vec![("leaderboard.json".into(), b"[]".to_vec())] };
+//! let parent = std::env::temp_dir().join(format!("automl-store-doc-{}", std::process::id()));
+//! write_model(&parent.join("model"), &contents, Overwrite::Refuse)?;
+//! let model = read_model(&parent.join("model"))?;
+//! assert_eq!(model.artifact.f64s("mean")?, [2.5]);
+//! std::fs::remove_dir_all(&parent)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What this crate must not know: learners, the command line, HTTP.
+
+mod atomic;
+mod error;
+mod manifest;
+mod model_dir;
+mod staging;
+mod weights;
+mod write;
+
+pub use atomic::{AtomicFile, write_atomic};
+pub use error::StoreError;
+pub use manifest::{
+    FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, prediction_schema, rfc3339,
+};
+pub use model_dir::{ModelDir, ReadModel, read_model};
+pub use write::{ModelContents, Overwrite, write_model};
+
+#[cfg(test)]
+mod tests;

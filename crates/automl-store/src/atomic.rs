@@ -1,0 +1,90 @@
+//! Files that appear whole or not at all.
+
+use crate::StoreError;
+use crate::staging::{self, Shape, Staged};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a file whole or not at all: into a temporary name beside it, to the disk, then into place.
+///
+/// A special file such as `/dev/stdout` is written straight.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)
+        .map_err(StoreError::io("write", path))?;
+    file.commit()
+}
+
+/// A file that appears when it is committed. Dropped before that, it leaves nothing behind.
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    target: PathBuf,
+    writer: BufWriter<File>,
+    staged: Option<PathBuf>,
+}
+
+impl AtomicFile {
+    /// Starts a file that will stand at `path`; what stands there now stays until the commit. A symbolic link is
+    /// followed.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let found = fs::metadata(&target).ok();
+        if found.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(StoreError::Exists {
+                path: path.to_owned(),
+                reason: "it is a directory".into(),
+                is_replaceable: false,
+            });
+        }
+        let is_special = found.is_some_and(|found| !found.is_file());
+        let (file, staged) = if is_special {
+            let file = File::options().write(true).open(&target);
+            (file.map_err(StoreError::io("write", path))?, None)
+        } else {
+            let Staged { path: staged, file } = staging::claim(&target, Shape::File)?;
+            (file, Some(staged))
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            target,
+            writer: BufWriter::with_capacity(1 << 16, file),
+            staged,
+        })
+    }
+
+    /// Writes all to the disk and puts the file into place.
+    pub fn commit(mut self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let write = |error| StoreError::io("write", &path)(error);
+        self.writer.flush().map_err(write)?;
+        let Some(staged) = &self.staged else {
+            return Ok(());
+        };
+        self.writer.get_ref().sync_all().map_err(write)?;
+        fs::rename(staged, &self.target).map_err(write)?;
+        self.staged = None;
+        let (parent, _) = staging::split(&self.target)?;
+        staging::sync_directory(&parent).map_err(write)
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if let Some(staged) = &self.staged {
+            // What cannot be removed now is swept by the next writer.
+            fs::remove_file(staged).ok();
+        }
+    }
+}

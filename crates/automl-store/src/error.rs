@@ -1,0 +1,151 @@
+//! Why something could not be stored or read back.
+
+use automl_core::Coded;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why something could not be stored or read back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Nothing is at the path.
+    #[error("no model at {}", path.display())]
+    NotFound {
+        /// The path asked for.
+        path: PathBuf,
+        /// Names beside it that look like it, best first.
+        near: Vec<String>,
+    },
+    /// Something is at the path, but it is not a model directory.
+    #[error("not a model directory, {reason}: {}", path.display())]
+    NotAModel {
+        /// The path asked for.
+        path: PathBuf,
+        /// What it is instead.
+        reason: &'static str,
+    },
+    /// The model was written by a later version of this program.
+    #[error("the model has format {found}, this version reads up to {supported}: {}", path.display())]
+    NewerFormat {
+        /// The model directory.
+        path: PathBuf,
+        /// Its format version.
+        found: u64,
+        /// The newest format version known here.
+        supported: u32,
+    },
+    /// A file of the model is not what was written.
+    #[error("damaged, {reason}: {}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system refused to read or write.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// `read`, `write`, `create`, `replace` or `look into`.
+        operation: &'static str,
+        /// What it was to be done to.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Something is at the path that must not be replaced.
+    #[error("already exists, {reason}: {}", path.display())]
+    Exists {
+        /// The path asked for.
+        path: PathBuf,
+        /// What is there.
+        reason: String,
+        /// Whether leave to overwrite would have been enough.
+        is_replaceable: bool,
+    },
+    /// What was to be written could not be read back, so it was not written.
+    #[error("cannot be stored, {reason}: {name}")]
+    Contents {
+        /// The part: a file's name, an array's name or a field of the manifest.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Puts an operation and a path to an answer of the system.
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn contents(name: &str, reason: impl Into<String>) -> Self {
+        Self::Contents {
+            name: name.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl Coded for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "store-not-found",
+            Self::NotAModel { .. } => "store-not-a-model",
+            Self::NewerFormat { .. } => "store-newer-format",
+            Self::Damaged { .. } => "store-damaged",
+            Self::Io { .. } => "store-io",
+            Self::Exists { .. } => "store-exists",
+            Self::Contents { .. } => "store-contents",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { near, .. } if near.is_empty() => {
+                Some("give the directory that `automl fit … --output DIR` wrote".into())
+            }
+            Self::NotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Self::NotAModel { .. } => {
+                Some("give the directory that `automl fit … --output DIR` wrote".into())
+            }
+            Self::NewerFormat { .. } => {
+                Some("upgrade automl, or fit the model again with this version".into())
+            }
+            Self::Damaged { .. } => {
+                Some("restore the model directory from a copy, or fit the model again".into())
+            }
+            Self::Exists { is_replaceable, .. } => Some(if *is_replaceable {
+                "allow overwriting it, or choose another directory".into()
+            } else {
+                "choose another directory, or move away what is there".into()
+            }),
+            Self::Io { source, .. } => io_hint(source.kind()),
+            Self::Contents { .. } => None,
+        }
+    }
+}
+
+fn io_hint(kind: io::ErrorKind) -> Option<String> {
+    let hint = match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full; free some space or choose a directory on another disk"
+        }
+        io::ErrorKind::PermissionDenied => "check who owns the directory and may write to it",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the disk is read-only; choose a directory on another disk"
+        }
+        _ => return None,
+    };
+    Some(hint.into())
+}

@@ -1,0 +1,257 @@
+//! Writes a model directory whole or not at all.
+
+use crate::manifest::{Document, FORMAT_NAME, FORMAT_VERSION, FileEntry};
+use crate::model_dir::{
+    MANIFEST, MAX_MANIFEST_BYTES, ModelDir, WEIGHTS, check_file_name, hex_sha256, seal,
+};
+use crate::staging::{self, Shape};
+use crate::{Manifest, StoreError, weights};
+use automl_core::Artifact;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// All that a model directory is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelContents {
+    /// What is known of the model.
+    pub manifest: Manifest,
+    /// The fitted model.
+    pub artifact: Artifact,
+    /// Further files by path below the directory, with forward slashes: `leaderboard.json`, `events.jsonl`,
+    /// `report.html`, `tensorboard/events.out.tfevents.1`.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// What to do with a model that is already there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Keep it and fail.
+    Refuse,
+    /// Put the new one in its place.
+    Replace,
+}
+
+/// Writes a model directory. Whenever the process is killed, `dir` holds either what it held before or all of the new
+/// model; what the kill left beside it is swept by the next write. On an error nothing is left behind.
+///
+/// Only an empty directory or a model of ours without foreign files is ever replaced.
+pub fn write_model(
+    dir: &Path,
+    contents: &ModelContents,
+    overwrite: Overwrite,
+) -> Result<(), StoreError> {
+    write_watched(dir, contents, overwrite, &|_| Ok(()))
+}
+
+/// As [`write_model`], telling `watch` the name of each step before it is taken; its error is the disk's.
+pub(crate) fn write_watched(
+    dir: &Path,
+    contents: &ModelContents,
+    overwrite: Overwrite,
+    watch: &dyn Fn(&str) -> io::Result<()>,
+) -> Result<(), StoreError> {
+    let files = encode(contents)?;
+    let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    check_replaceable(dir, &target, overwrite)?;
+    let (parent, _) = staging::split(&target)?;
+    let made = create_parents(&parent).map_err(StoreError::io("create", &parent))?;
+    let result = stage_and_swap(dir, &target, &files, watch);
+    if result.is_err() {
+        for directory in made {
+            // One that something else was put into meanwhile stays.
+            fs::remove_dir(directory).ok();
+        }
+    }
+    result
+}
+
+fn stage_and_swap(
+    dir: &Path,
+    target: &Path,
+    files: &[(String, Vec<u8>)],
+    watch: &dyn Fn(&str) -> io::Result<()>,
+) -> Result<(), StoreError> {
+    let (parent, _) = staging::split(target)?;
+    let staged = staging::claim(target, Shape::Directory)?;
+    let swapped = fill(dir, &staged.path, files, watch).and_then(|()| {
+        let replace = |error| StoreError::io("replace", dir)(error);
+        watch("swap").map_err(replace)?;
+        swap(&staged.path, target).map_err(replace)
+    });
+    match swapped {
+        Ok(old) => {
+            watch("swapped").map_err(StoreError::io("replace", dir))?;
+            staging::sync_directory(&parent).map_err(StoreError::io("write", &parent))?;
+            if let Some(old) = old {
+                // The new model is in place; what cannot be removed now is swept by the next write.
+                staging::remove(&old).ok();
+            }
+            Ok(())
+        }
+        Err(error) => {
+            staging::remove(&staged.path).ok();
+            Err(error)
+        }
+    }
+}
+
+/// Every file of the directory, the manifest first.
+fn encode(contents: &ModelContents) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let (model, weights) = weights::encode(&contents.artifact)?;
+    let mut files = vec![(WEIGHTS.to_owned(), weights)];
+    let mut names = BTreeSet::from([MANIFEST, WEIGHTS]);
+    for (name, bytes) in &contents.files {
+        check_file_name(name).map_err(|reason| StoreError::contents(name, reason))?;
+        if !names.insert(name) {
+            return Err(StoreError::contents(name, "the file's name is taken"));
+        }
+        files.push((name.clone(), bytes.clone()));
+    }
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    let document = Document {
+        format: FORMAT_NAME.into(),
+        format_version: FORMAT_VERSION,
+        manifest: contents.manifest.clone(),
+        model,
+        files: files
+            .iter()
+            .map(|(path, bytes)| FileEntry {
+                path: path.clone(),
+                n_bytes: bytes.len() as u64,
+                sha256: hex_sha256(bytes),
+            })
+            .collect(),
+        sha256: String::new(),
+    };
+    files.insert(0, (MANIFEST.to_owned(), encode_manifest(&document)?));
+    Ok(files)
+}
+
+/// The manifest's bytes, proved to read back as what they were made of.
+fn encode_manifest(document: &Document) -> Result<Vec<u8>, StoreError> {
+    let failed = |reason: String| StoreError::contents(MANIFEST, reason);
+    let bytes = seal(document).map_err(|error| failed(error.to_string()))?;
+    if bytes.len() as u64 > MAX_MANIFEST_BYTES {
+        return Err(failed("it is larger than 64 MiB".into()));
+    }
+    let mut reread: Document =
+        serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
+    reread.sha256 = String::new();
+    if reread != *document {
+        return Err(failed("a number in it is not finite".into()));
+    }
+    Ok(bytes)
+}
+
+fn check_replaceable(dir: &Path, target: &Path, overwrite: Overwrite) -> Result<(), StoreError> {
+    let exists = |reason: String, is_replaceable| {
+        Err(StoreError::Exists {
+            path: dir.to_owned(),
+            reason,
+            is_replaceable,
+        })
+    };
+    let found = match fs::metadata(target) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io("look into", dir)(error)),
+    };
+    if !found.is_dir() {
+        return exists("it is a file".into(), false);
+    }
+    let present = list_files(target).map_err(StoreError::io("look into", dir))?;
+    if present.is_empty() {
+        return Ok(());
+    }
+    let model = match ModelDir::open(target) {
+        Ok(model) => model,
+        Err(StoreError::NotAModel { .. }) => {
+            return exists(
+                "the directory holds something else than a model".into(),
+                false,
+            );
+        }
+        Err(_) => return exists("the model in it is damaged or newer".into(), false),
+    };
+    let is_ours =
+        |path: &String| path == MANIFEST || model.files().iter().any(|file| &file.path == path);
+    if let Some(foreign) = present.iter().find(|path| !is_ours(path)) {
+        let reason = format!("the model directory also holds '{foreign}', which is not part of it");
+        return exists(reason, false);
+    }
+    match overwrite {
+        Overwrite::Refuse => exists("it holds a model".into(), true),
+        Overwrite::Replace => Ok(()),
+    }
+}
+
+/// Paths of all files below a directory, with forward slashes, sorted.
+fn list_files(directory: &Path) -> io::Result<Vec<String>> {
+    let mut open = vec![(directory.to_owned(), String::new())];
+    let mut paths = Vec::new();
+    while let Some((path, prefix)) = open.pop() {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                open.push((entry.path(), format!("{name}/")));
+            } else {
+                paths.push(name);
+            }
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Makes a directory and those above it; returns the new ones, deepest first.
+fn create_parents(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let made = directory
+        .ancestors()
+        .take_while(|path| *path != Path::new("") && !path.exists())
+        .map(Path::to_owned)
+        .collect();
+    fs::create_dir_all(directory)?;
+    Ok(made)
+}
+
+fn fill(
+    dir: &Path,
+    staged: &Path,
+    files: &[(String, Vec<u8>)],
+    watch: &dyn Fn(&str) -> io::Result<()>,
+) -> Result<(), StoreError> {
+    let mut directories = BTreeSet::from([staged.to_owned()]);
+    for (name, bytes) in files {
+        let path = staged.join(name);
+        let write = |error| StoreError::io("write", &dir.join(name))(error);
+        watch(name).map_err(write)?;
+        for directory in path.ancestors().skip(1).take_while(|path| *path != staged) {
+            directories.insert(directory.to_owned());
+        }
+        let parent = path.parent().unwrap_or(staged);
+        fs::create_dir_all(parent).map_err(write)?;
+        write_synced(&path, bytes).map_err(write)?;
+    }
+    for directory in directories.iter().rev() {
+        staging::sync_directory(directory).map_err(StoreError::io("write", dir))?;
+    }
+    Ok(())
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Puts the staged directory at `target`; returns where the old one went, if there was one.
+fn swap(staged: &Path, target: &Path) -> io::Result<Option<PathBuf>> {
+    if target.exists() {
+        staging::exchange(staged, target).map(Some)
+    } else {
+        fs::rename(staged, target).map(|()| None)
+    }
+}
