@@ -392,7 +392,7 @@ fn contents_that_would_not_read_back_are_not_written() {
         contents
             .manifest
             .scores
-            .extend([("bad".to_owned(), f64::NAN)])
+            .extend([("bad".to_owned(), f64::NAN)]);
     });
     check(&|contents| contents.artifact.push_u8("1.flags", vec![1]));
     check(&|contents| {
