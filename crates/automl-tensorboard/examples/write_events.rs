@@ -1,0 +1,50 @@
+//! Writes one record of every kind into a directory; `scripts/check_tensorboard.py` reads them with TensorBoard itself.
+
+use automl_tensorboard::{
+    EventFileName, EventWriter, HyperParameter, Record, SessionStatus, TensorBoardError,
+};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+fn main() -> Result<(), TensorBoardError> {
+    let directory = std::env::args()
+        .nth(1)
+        .map_or_else(|| PathBuf::from("runs"), PathBuf::from);
+    let name = EventFileName {
+        unix_seconds: 1_700_000_000,
+        host: "example".to_owned(),
+        process: std::process::id(),
+    };
+    let mut writer = EventWriter::create(&directory, &name)?;
+    let params = BTreeMap::from([
+        ("depth".to_owned(), HyperParameter::Number(6.0)),
+        (
+            "learner".to_owned(),
+            HyperParameter::Text("forest".to_owned()),
+        ),
+        ("bootstrap".to_owned(), HyperParameter::Flag(true)),
+    ]);
+    writer.push(&Record::session_start(params, "group", 1_700_000_000.0))?;
+    for step in 0..100 {
+        let loss = 1.0 / (1.0 + step as f64);
+        writer.push(&Record::scalar(
+            "train/loss",
+            step,
+            loss,
+            1_700_000_000.0 + step as f64,
+        ))?;
+    }
+    let values: Vec<f64> = (0..1000).map(|i| f64::from(i % 100)).collect();
+    writer.push(&Record::histogram("errors", 3, &values, 1_700_000_100.0))?;
+    writer.push(&Record::text(
+        "summary",
+        0,
+        "**bold** and ünïcode",
+        1_700_000_101.0,
+    ))?;
+    writer.push(&Record::session_end(
+        SessionStatus::Success,
+        1_700_000_102.0,
+    ))?;
+    writer.flush()
+}

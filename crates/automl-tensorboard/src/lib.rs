@@ -1,0 +1,33 @@
+//! TensorBoard event files: written so that TensorBoard shows them, and read back.
+//!
+//! A [`Record`] is one value of one tag at one step. [`EventLog`] frames records in memory, for callers that own the
+//! bytes; [`EventWriter`] appends them to a file of its own; [`read_events`] checks and decodes a file's bytes.
+//!
+//! ```
+//! use automl_tensorboard::{EventLog, Record, Value, read_events};
+//!
+//! let mut log = EventLog::new(1_700_000_000.0);
+//! log.push(&Record::scalar("score/roc_auc", 0, 0.91, 1_700_000_001.5));
+//! let file = read_events(&log.into_bytes())?;
+//! assert_eq!(file.records[0].value, Value::Scalar(0.91));
+//! # Ok::<(), automl_tensorboard::TensorBoardError>(())
+//! ```
+//!
+//! What this crate must not know: anything else of the product, the clock, the machine's name. Callers pass both.
+
+mod error;
+mod framing;
+mod log;
+mod message;
+mod read;
+mod record;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::TensorBoardError;
+pub use log::EventLog;
+pub use read::{EventFile, read_events};
+pub use record::{Histogram, HyperParameter, Record, SessionStatus, Value};
+pub use writer::{EventFileName, EventWriter};

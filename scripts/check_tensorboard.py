@@ -1,0 +1,64 @@
+"""Reads event files of automl-tensorboard with TensorBoard itself (tensorboard==2.21.0) and checks every value.
+
+    cargo run --release -p automl-tensorboard --example write_events -- /tmp/runs
+    python scripts/check_tensorboard.py /tmp/runs
+"""
+
+import os
+import sys
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugins.hparams import metadata as hparams
+from tensorboard.util import tensor_util
+
+directory = sys.argv[1]
+names = sorted(os.listdir(directory))
+assert names and all(name.startswith("events.out.tfevents.") for name in names), names
+
+# What TensorBoard's web server sees: every value as a tensor with the plugin that draws it.
+events = list(EventFileLoader(os.path.join(directory, names[0])).Load())
+assert events[0].file_version == "brain.Event:2", events[0]
+assert len(events) == 105, len(events)
+values = [(event, value) for event in events[1:] for value in event.summary.value]
+plugins = {value.tag: value.metadata.plugin_data.plugin_name for _, value in values if value.metadata.plugin_data.plugin_name}
+assert plugins == {
+    "_hparams_/session_start_info": "hparams",
+    "_hparams_/session_end_info": "hparams",
+    "train/loss": "scalars",
+    "errors": "histograms",
+    "summary": "text",
+}, plugins
+
+losses = [(event, value) for event, value in values if value.tag == "train/loss"]
+assert [event.step for event, _ in losses] == list(range(100))
+for event, value in losses:
+    assert abs(tensor_util.make_ndarray(value.tensor).item() - 1 / (1 + event.step)) < 1e-6, value
+    assert event.wall_time == 1_700_000_000 + event.step
+
+((event, value),) = [(event, value) for event, value in values if value.tag == "errors"]
+buckets = tensor_util.make_ndarray(value.tensor)
+assert event.step == 3 and buckets.shape == (30, 3), buckets.shape
+assert buckets[0, 0] == 0 and buckets[-1, 1] == 99 and buckets[:, 2].sum() == 1000
+assert (buckets[1:, 0] == buckets[:-1, 1]).all()
+
+# What notebooks and other tools see through the accumulator.
+run = EventAccumulator(directory, size_guidance={"scalars": 0})
+run.Reload()
+tags = run.Tags()
+assert tags["scalars"] == ["train/loss"] and tags["histograms"] == ["errors"], tags
+assert len(run.Scalars("train/loss")) == 100
+assert run.Histograms("errors")[0].histogram_value.num == 1000
+(text,) = run.Tensors("summary")
+assert tensor_util.make_ndarray(text.tensor_proto).item().decode() == "**bold** and ünïcode"
+
+content = run.SummaryMetadata(hparams.SESSION_START_INFO_TAG).plugin_data.content
+start = hparams.parse_session_start_info_plugin_data(content)
+assert start.hparams["depth"].number_value == 6
+assert start.hparams["learner"].string_value == "forest"
+assert start.hparams["bootstrap"].bool_value is True
+assert start.group_name == "group" and start.start_time_secs == 1_700_000_000
+content = run.SummaryMetadata(hparams.SESSION_END_INFO_TAG).plugin_data.content
+end = hparams.parse_session_end_info_plugin_data(content)
+assert end.status == 1 and end.end_time_secs == 1_700_000_102
+print(f"TensorBoard reads {len(events)} events with tags {', '.join(sorted(plugins))}")
