@@ -1,0 +1,239 @@
+//! Very many features: conjugate gradients for ridge, coordinate descent on the residuals for the rest.
+
+use super::{ELASTIC_NET, Problem, Solution, soft_threshold};
+use crate::inputs::Bound;
+use crate::matrix::Matrix;
+use automl_core::{FitContext, FitError, TableView};
+
+/// Solves `(XᵀWX + λ) β = XᵀWy` by conjugate gradients, the intercept being one more coordinate without penalty.
+///
+/// In the coordinates of [`Matrix`], where each has a curvature of at most 1; a pass costs two multiply-adds for each
+/// stored value.
+pub(super) fn solve_ridge(
+    problem: &Problem<'_>,
+    ctx: &FitContext<'_>,
+    rows: &TableView<'_>,
+) -> Result<Solution, FitError> {
+    require_memory(Matrix::n_bytes(problem.inputs, rows)?, ctx)?;
+    let scale = |square: f64| {
+        let size: f64 = square + problem.l2;
+        if size > 0.0 { 1.0 / size.sqrt() } else { 0.0 }
+    };
+    let matrix = Matrix::new(
+        problem.inputs,
+        rows,
+        problem.weights,
+        problem.has_intercept,
+        scale,
+    )?;
+    let n_coefs = matrix.n_features();
+    let share = &problem.weights.share;
+    // `XᵀW(Xv − t)`, with the penalty when `t` is zero: the system's product, and minus its right-hand side.
+    let product = |v: &[f64], target: Option<&[f64]>| {
+        let (sums, mut out) =
+            matrix.residual_product(&ctx.threads, &v[..n_coefs], &v[n_coefs..], |range, z| {
+                let mut sum = 0.0;
+                for (i, value) in range.clone().zip(z.iter_mut()) {
+                    *value = share[i] * (*value - target.map_or(0.0, |target| target[i]));
+                    sum += *value;
+                }
+                sum
+            });
+        for ((slope, value), scale) in out.iter_mut().zip(v).zip(&matrix.scales) {
+            *slope += problem.l2 * scale * scale * value;
+        }
+        out.push(if problem.has_intercept {
+            sums.iter().sum()
+        } else {
+            0.0
+        });
+        out
+    };
+    let mut v = vec![0.0; n_coefs + 1];
+    let mut residual: Vec<f64> = product(&v, Some(&problem.target))
+        .into_iter()
+        .map(|slope| -slope)
+        .collect();
+    let mut direction = residual.clone();
+    let mut length = dot(&residual, &residual);
+    let goal = problem.tol * length;
+    let (mut has_converged, mut is_cut) = (length == 0.0, false);
+    for _ in 0..problem.max_passes {
+        if has_converged {
+            break;
+        }
+        if ctx.budget.is_over() {
+            is_cut = true;
+            break;
+        }
+        let image = product(&direction, None);
+        let curvature = dot(&direction, &image);
+        if curvature <= 0.0 {
+            has_converged = true;
+            break;
+        }
+        let step = length / curvature;
+        for i in 0..v.len() {
+            v[i] += step * direction[i];
+            residual[i] -= step * image[i];
+        }
+        let new_length = dot(&residual, &residual);
+        has_converged = new_length <= goal;
+        for (towards, rest) in direction.iter_mut().zip(&residual) {
+            *towards = rest + new_length / length * *towards;
+        }
+        length = new_length;
+    }
+    let mut intercept = v[n_coefs];
+    v.truncate(n_coefs);
+    for (weight, scale) in v.iter_mut().zip(&matrix.scales) {
+        *weight *= scale;
+    }
+    intercept -= v
+        .iter()
+        .zip(&matrix.means)
+        .map(|(weight, mean)| weight * mean)
+        .sum::<f64>();
+    Ok(Solution {
+        coef: v,
+        intercept,
+        spreads: matrix.spreads.clone(),
+        has_converged,
+        is_cut,
+    })
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+fn require_memory(needed: u64, ctx: &FitContext<'_>) -> Result<(), FitError> {
+    match ctx.budget.memory.0 {
+        Some(limit) if needed > limit => Err(FitError::Memory {
+            learner: ELASTIC_NET.id,
+            needed,
+            limit,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// One feature's cells: all of them, or those that are not zero.
+enum Feature {
+    Dense(Vec<f64>),
+    Sparse(Vec<(u32, f32)>),
+}
+
+impl Feature {
+    /// `visit(row, x)` for each cell that may not be zero.
+    #[inline]
+    fn each(&self, mut visit: impl FnMut(usize, f64)) {
+        match self {
+            Self::Dense(cells) => cells.iter().enumerate().for_each(|(row, &x)| visit(row, x)),
+            Self::Sparse(cells) => {
+                cells
+                    .iter()
+                    .for_each(|&(row, x)| visit(row as usize, f64::from(x)));
+            }
+        }
+    }
+}
+
+fn features(bound: &Bound<'_>, rows: &TableView<'_>) -> Vec<Feature> {
+    let mut out: Vec<Feature> = bound
+        .numbers
+        .iter()
+        .map(|values| Feature::Dense(rows.iter_rows().map(|row| values[row]).collect()))
+        .collect();
+    for sparse in &bound.sparse {
+        let mut lists = vec![Vec::new(); sparse.n_dims()];
+        for (i, row) in rows.iter_rows().enumerate() {
+            let (indices, values) = sparse.row(row);
+            for (&index, &value) in indices.iter().zip(values) {
+                lists[index as usize].push((i as u32, value));
+            }
+        }
+        out.extend(lists.into_iter().map(Feature::Sparse));
+    }
+    out
+}
+
+/// Cyclic coordinate descent that keeps the residuals `r = y − Xβ − b`; the intercept takes part as a coordinate.
+///
+/// A coordinate costs two multiply-adds for each stored value of its feature. Passes over the coordinates in use follow
+/// a full pass until they settle.
+pub(super) fn solve_by_descent(
+    problem: &Problem<'_>,
+    ctx: &FitContext<'_>,
+    rows: &TableView<'_>,
+) -> Result<Solution, FitError> {
+    require_memory(Matrix::n_bytes(problem.inputs, rows)?, ctx)?;
+    let bound = problem.inputs.bind(rows)?;
+    let mut features = features(&bound, rows);
+    let share = &problem.weights.share;
+    let mut means = vec![0.0; features.len()];
+    let mut squares = vec![0.0; features.len()];
+    for (j, feature) in features.iter_mut().enumerate() {
+        if let (Feature::Dense(cells), true) = (&mut *feature, problem.has_intercept) {
+            means[j] = dot(cells, share);
+            cells.iter_mut().for_each(|x| *x -= means[j]);
+        }
+        feature.each(|row, x| squares[j] += share[row] * x * x);
+    }
+    let mut residual = problem.target.clone();
+    let mut coef = vec![0.0; features.len()];
+    let threshold = problem.tol
+        * residual
+            .iter()
+            .zip(share)
+            .map(|(y, w)| w * y * y)
+            .sum::<f64>();
+    let everything: Vec<usize> = (0..features.len()).filter(|&j| squares[j] > 0.0).collect();
+    let (mut intercept, mut in_use) = (0.0, Vec::new());
+    let (mut has_converged, mut is_cut, mut is_full) = (false, false, true);
+    for _ in 0..problem.max_passes {
+        if ctx.budget.is_over() {
+            is_cut = true;
+            break;
+        }
+        let mut largest: f64 = 0.0;
+        for &j in if is_full { &everything } else { &in_use } {
+            let mut slope = 0.0;
+            features[j].each(|row, x| slope += share[row] * x * residual[row]);
+            let new = soft_threshold(slope + squares[j] * coef[j], problem.l1)
+                / (squares[j] + problem.l2);
+            let step = new - coef[j];
+            if step != 0.0 {
+                features[j].each(|row, x| residual[row] -= step * x);
+                coef[j] = new;
+                largest = largest.max(squares[j] * step * step);
+            }
+        }
+        if problem.has_intercept {
+            let mean = dot(&residual, share);
+            residual.iter_mut().for_each(|value| *value -= mean);
+            intercept += mean;
+            largest = largest.max(mean * mean);
+        }
+        let has_settled = largest <= threshold;
+        if is_full && has_settled {
+            has_converged = true;
+            break;
+        }
+        is_full = has_settled;
+        in_use = everything
+            .iter()
+            .copied()
+            .filter(|&j| coef[j] != 0.0)
+            .collect();
+    }
+    intercept -= dot(&coef, &means);
+    let spreads = squares.iter().map(|square: &f64| square.sqrt()).collect();
+    Ok(Solution {
+        coef,
+        intercept,
+        spreads,
+        has_converged,
+        is_cut,
+    })
+}

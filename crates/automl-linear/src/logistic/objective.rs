@@ -1,0 +1,298 @@
+//! The penalised logistic loss, its gradient, and its minimisation by argmin's L-BFGS.
+
+use crate::matrix::Matrix;
+use crate::targets::{Classes, RowWeights, softmax};
+use argmin::core::{
+    CostFunction, Error, Executor, Gradient, KV, Problem, Solver, State, TerminationReason,
+    TerminationStatus,
+};
+use argmin::solver::linesearch::BacktrackingLineSearch;
+use argmin::solver::linesearch::condition::ArmijoCondition;
+use argmin::solver::quasinewton::LBFGS;
+use automl_core::{Budget, FitContext, FitError, Threads};
+use std::cell::RefCell;
+
+/// Pairs of steps and gradient changes that L-BFGS remembers.
+const MEMORY: usize = 10;
+
+/// `f(θ) = Σᵢ wᵢ · loss(zᵢ, yᵢ) + ½ λ Σⱼ (scaleⱼ θⱼ)²`, where the weights sum to 1 and `z = Xθ + b`.
+///
+/// `θ` holds the coefficients of the matrix's features, feature-major, then the intercepts.
+pub(super) struct Objective<'a> {
+    matrix: &'a Matrix,
+    classes: &'a Classes,
+    weights: &'a RowWeights,
+    penalty: f64,
+    has_intercept: bool,
+    n_outputs: usize,
+    threads: &'a Threads,
+    budget: &'a Budget,
+    /// The last point with its cost and gradient: the line search asks for one, then the solver for the other.
+    last: RefCell<Option<(Vec<f64>, f64, Vec<f64>)>>,
+}
+
+/// How a minimisation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Converged,
+    NotConverged,
+    BudgetOver,
+}
+
+/// The best point found.
+pub(super) struct Solution {
+    pub(super) theta: Vec<f64>,
+    pub(super) outcome: Outcome,
+    pub(super) n_steps: u64,
+}
+
+impl<'a> Objective<'a> {
+    pub(super) fn new(
+        matrix: &'a Matrix,
+        classes: &'a Classes,
+        weights: &'a RowWeights,
+        penalty: f64,
+        has_intercept: bool,
+        ctx: &'a FitContext<'_>,
+    ) -> Self {
+        let n_outputs = if classes.present.len() == 2 {
+            1
+        } else {
+            classes.present.len()
+        };
+        Self {
+            matrix,
+            classes,
+            weights,
+            penalty,
+            has_intercept,
+            n_outputs,
+            threads: &ctx.threads,
+            budget: &ctx.budget,
+            last: RefCell::new(None),
+        }
+    }
+
+    /// Coefficients zero, intercepts at the classes' shares.
+    fn start(&self) -> Vec<f64> {
+        let n_coefs = self.matrix.n_features() * self.n_outputs;
+        let mut theta = vec![0.0; n_coefs + self.n_outputs];
+        if self.has_intercept {
+            let prior = &self.classes.prior;
+            if self.n_outputs == 1 {
+                theta[n_coefs] = (prior[1] / prior[0]).ln();
+            } else {
+                let mean = prior.iter().map(|p| p.ln()).sum::<f64>() / prior.len() as f64;
+                for (intercept, p) in theta[n_coefs..].iter_mut().zip(prior) {
+                    *intercept = p.ln() - mean;
+                }
+            }
+        }
+        theta
+    }
+
+    /// The value and the gradient at `theta`.
+    pub(super) fn evaluate(&self, theta: &[f64]) -> (f64, Vec<f64>) {
+        let k = self.n_outputs;
+        let (coef, intercepts) = theta.split_at(self.matrix.n_features() * k);
+        let (blocks, mut gradient) =
+            self.matrix
+                .residual_product(self.threads, coef, intercepts, |rows, scores| {
+                    let positions = &self.classes.positions[rows.clone()];
+                    let weights = &self.weights.share[rows];
+                    if k == 1 {
+                        binary_loss(scores, positions, weights)
+                    } else {
+                        softmax_loss(scores, positions, weights, k)
+                    }
+                });
+        let mut cost = 0.0;
+        let mut intercept_gradient = vec![0.0; k];
+        for (loss, sums) in blocks {
+            cost += loss;
+            for (total, sum) in intercept_gradient.iter_mut().zip(sums) {
+                *total += sum;
+            }
+        }
+        let features = gradient.chunks_exact_mut(k).zip(coef.chunks_exact(k));
+        for ((gradient, coef), scale) in features.zip(&self.matrix.scales) {
+            let strength = self.penalty * scale * scale;
+            for (slope, value) in gradient.iter_mut().zip(coef) {
+                *slope += strength * value;
+                cost += 0.5 * strength * value * value;
+            }
+        }
+        if !self.has_intercept {
+            intercept_gradient.fill(0.0);
+        }
+        gradient.extend_from_slice(&intercept_gradient);
+        // A huge but finite cost makes the line search step back; infinity would not compare.
+        (if cost.is_finite() { cost } else { f64::MAX }, gradient)
+    }
+
+    /// Minimises from [`Objective::start`] until the gradient has shrunk by `tol`.
+    pub(super) fn solve(self, tol: f64, max_steps: usize) -> Result<Solution, FitError> {
+        let start = self.start();
+        let (cost, gradient) = self.evaluate(&start);
+        let length = gradient
+            .iter()
+            .map(|slope| slope * slope)
+            .sum::<f64>()
+            .sqrt();
+        if !length.is_finite() {
+            return Err(failure("the features are too large to sum".to_owned()));
+        }
+        if length == 0.0 {
+            return Ok(Solution {
+                theta: start,
+                outcome: Outcome::Converged,
+                n_steps: 0,
+            });
+        }
+        let budget = self.budget;
+        let armijo = ArmijoCondition::new(1e-4).map_err(|error| failure(error.to_string()))?;
+        let search = BacktrackingLineSearch::new(armijo)
+            .rho(0.5)
+            .map_err(|error| failure(error.to_string()))?;
+        let solver = LBFGS::new(search, MEMORY)
+            .with_tolerance_grad(tol * length)
+            .and_then(|solver| solver.with_tolerance_cost(1e-15 * cost))
+            .map_err(|error| failure(error.to_string()))?;
+        let result = Executor::new(
+            self,
+            Budgeted {
+                inner: solver,
+                budget,
+            },
+        )
+        .configure(|state| {
+            state
+                .param(start.clone())
+                .cost(cost)
+                .gradient(gradient)
+                .max_iters(max_steps as u64)
+        })
+        .timer(false)
+        .run()
+        .map_err(|error| failure(error.to_string()))?;
+        let state = result.state();
+        let theta = state.get_best_param().cloned().unwrap_or(start);
+        if theta.iter().any(|value| !value.is_finite()) {
+            return Err(failure("the coefficients are not finite".to_owned()));
+        }
+        let outcome = match state.get_termination_reason() {
+            Some(TerminationReason::SolverConverged | TerminationReason::TargetCostReached) => {
+                Outcome::Converged
+            }
+            Some(TerminationReason::SolverExit(reason)) if reason == BUDGET_OVER => {
+                Outcome::BudgetOver
+            }
+            _ => Outcome::NotConverged,
+        };
+        Ok(Solution {
+            theta,
+            outcome,
+            n_steps: state.get_iter(),
+        })
+    }
+}
+
+fn failure(reason: String) -> FitError {
+    FitError::Numeric {
+        learner: super::LOGISTIC_REGRESSION.id,
+        reason,
+    }
+}
+
+/// Turns scores into weighted residuals `w (σ(z) − y)`; gives the weighted loss and the sum of residuals.
+fn binary_loss(scores: &mut [f64], positions: &[u32], weights: &[f64]) -> (f64, Vec<f64>) {
+    let (mut loss, mut sum) = (0.0, 0.0);
+    for ((score, &position), &weight) in scores.iter_mut().zip(positions).zip(weights) {
+        let z = *score;
+        let decay = (-z.abs()).exp();
+        let likely = 1.0 / (1.0 + decay);
+        let probability = if z >= 0.0 { likely } else { decay * likely };
+        let against = if position == 1 { -z } else { z };
+        loss += weight * (against.max(0.0) + decay.ln_1p());
+        *score = weight * (probability - f64::from(position));
+        sum += *score;
+    }
+    (loss, vec![sum])
+}
+
+/// Turns scores into weighted residuals `w (softmax(z) − y)`; gives the weighted loss and the sums of residuals.
+fn softmax_loss(
+    scores: &mut [f64],
+    positions: &[u32],
+    weights: &[f64],
+    k: usize,
+) -> (f64, Vec<f64>) {
+    let mut loss = 0.0;
+    let mut sums = vec![0.0; k];
+    for ((row, &position), &weight) in scores.chunks_exact_mut(k).zip(positions).zip(weights) {
+        let own = row[position as usize];
+        loss += weight * (softmax(row) - own);
+        row[position as usize] -= 1.0;
+        for (value, sum) in row.iter_mut().zip(&mut sums) {
+            *value *= weight;
+            *sum += *value;
+        }
+    }
+    (loss, sums)
+}
+
+impl CostFunction for Objective<'_> {
+    type Param = Vec<f64>;
+    type Output = f64;
+
+    fn cost(&self, theta: &Vec<f64>) -> Result<f64, Error> {
+        let (cost, gradient) = self.evaluate(theta);
+        *self.last.borrow_mut() = Some((theta.clone(), cost, gradient));
+        Ok(cost)
+    }
+}
+
+impl Gradient for Objective<'_> {
+    type Param = Vec<f64>;
+    type Gradient = Vec<f64>;
+
+    fn gradient(&self, theta: &Vec<f64>) -> Result<Vec<f64>, Error> {
+        if let Some((point, _, gradient)) = self.last.take()
+            && point == *theta
+        {
+            return Ok(gradient);
+        }
+        Ok(self.evaluate(theta).1)
+    }
+}
+
+const BUDGET_OVER: &str = "the budget is over";
+
+/// A solver that also stops when the budget is over.
+struct Budgeted<'a, S> {
+    inner: S,
+    budget: &'a Budget,
+}
+
+impl<O, I: State, S: Solver<O, I>> Solver<O, I> for Budgeted<'_, S> {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn init(&mut self, problem: &mut Problem<O>, state: I) -> Result<(I, Option<KV>), Error> {
+        self.inner.init(problem, state)
+    }
+
+    fn next_iter(&mut self, problem: &mut Problem<O>, state: I) -> Result<(I, Option<KV>), Error> {
+        self.inner.next_iter(problem, state)
+    }
+
+    fn terminate(&mut self, state: &I) -> TerminationStatus {
+        if self.budget.is_over() {
+            return TerminationStatus::Terminated(TerminationReason::SolverExit(
+                BUDGET_OVER.into(),
+            ));
+        }
+        self.inner.terminate(state)
+    }
+}

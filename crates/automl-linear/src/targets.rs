@@ -1,0 +1,100 @@
+//! Targets and weights of the rows of a view, in the forms that the learners here need.
+
+use automl_core::{DatasetView, FitError, LearnerSpec, Task, TaskKind};
+
+/// Fails unless the learner does the view's task.
+pub(crate) fn require_task(spec: &LearnerSpec, task: &Task) -> Result<TaskKind, FitError> {
+    let kind = task.kind();
+    if spec.capabilities.tasks.contains(&kind) {
+        Ok(kind)
+    } else {
+        Err(FitError::Task {
+            learner: spec.id,
+            task: kind.name(),
+        })
+    }
+}
+
+/// Row weights that sum to 1, and what they summed to before.
+pub(crate) struct RowWeights {
+    pub(crate) share: Vec<f64>,
+    pub(crate) total: f64,
+}
+
+impl RowWeights {
+    /// The weights of a view: equal when it has none.
+    pub(crate) fn of(learner: &'static str, view: &DatasetView<'_>) -> Result<Self, FitError> {
+        let mut share = view.weights().unwrap_or_else(|| vec![1.0; view.n_rows()]);
+        let total: f64 = share.iter().sum();
+        if !(total > 0.0 && total.is_finite()) {
+            let reason = "the weights of the rows to learn from do not have a positive sum".into();
+            return Err(FitError::Numeric { learner, reason });
+        }
+        for weight in &mut share {
+            *weight /= total;
+        }
+        Ok(Self { share, total })
+    }
+}
+
+/// The classes that have weight among the rows of a view: only these can be told apart.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Classes {
+    /// Classes of the task.
+    pub(crate) n_classes: usize,
+    /// Codes of those that are there, rising; at least one.
+    pub(crate) present: Vec<u32>,
+    /// Share of the weight of each of `present`.
+    pub(crate) prior: Vec<f64>,
+    /// For each row the position of its class in `present`; any position where the row has no weight.
+    pub(crate) positions: Vec<u32>,
+}
+
+impl Classes {
+    /// Counts the classes of a view.
+    pub(crate) fn of(view: &DatasetView<'_>, weights: &RowWeights) -> Self {
+        let n_classes = view.task().n_classes();
+        let codes = view.class_codes();
+        let mut shares = vec![0.0; n_classes];
+        for (&code, &share) in codes.iter().zip(&weights.share) {
+            shares[code as usize] += share;
+        }
+        let present: Vec<u32> = (0..n_classes as u32)
+            .filter(|&code| shares[code as usize] > 0.0)
+            .collect();
+        let mut position_of = vec![0; n_classes];
+        for (position, &code) in present.iter().enumerate() {
+            position_of[code as usize] = position as u32;
+        }
+        Self {
+            n_classes,
+            prior: present.iter().map(|&code| shares[code as usize]).collect(),
+            positions: codes
+                .iter()
+                .map(|&code| position_of[code as usize])
+                .collect(),
+            present,
+        }
+    }
+}
+
+/// Turns scores (log-probabilities up to a constant) into probabilities, row by row, in place.
+pub(crate) fn softmax_rows(scores: &mut [f64], n_classes: usize) {
+    for row in scores.chunks_exact_mut(n_classes) {
+        softmax(row);
+    }
+}
+
+/// Softmax of one row in place; returns the log of the sum of exponentials.
+pub(crate) fn softmax(row: &mut [f64]) -> f64 {
+    let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value = (*value - max).exp();
+        sum += *value;
+    }
+    for value in row.iter_mut() {
+        *value /= sum;
+    }
+    max + sum.ln()
+}
