@@ -6,8 +6,8 @@ use automl_core::{
 };
 
 /// A table of number columns called `x0`, `x1`, …, given row by row.
-pub(crate) fn table(rows: &[&[f64]]) -> Table {
-    let n_columns = rows.first().map_or(0, |row| row.len());
+pub(crate) fn table(rows: &[Vec<f64>]) -> Table {
+    let n_columns = rows.first().map_or(0, Vec::len);
     let columns = (0..n_columns)
         .map(|j| {
             (
@@ -83,4 +83,36 @@ pub(crate) fn noise(n: usize, salt: u64) -> Vec<f64> {
             (bits >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
         })
         .collect()
+}
+
+/// What scikit-learn fits on a small table; made by `scripts/linear_reference.py`.
+pub(crate) struct Reference {
+    pub(crate) json: serde_json::Value,
+    pub(crate) x: Vec<Vec<f64>>,
+    pub(crate) y: Vec<f64>,
+    pub(crate) weight: Vec<f64>,
+    /// Rows to predict.
+    pub(crate) new: Vec<Vec<f64>>,
+}
+
+pub(crate) fn reference() -> Reference {
+    let json: serde_json::Value = serde_json::from_str(include_str!("reference.json")).unwrap();
+    let rows = |name: &str| serde_json::from_value(json[name].clone()).unwrap();
+    let values = |name: &str| serde_json::from_value(json[name].clone()).unwrap();
+    Reference {
+        x: rows("x"),
+        new: rows("new"),
+        y: values("y"),
+        weight: values("weight"),
+        json,
+    }
+}
+
+impl Reference {
+    /// The class codes that a case was fitted on, and how many classes there are.
+    pub(crate) fn target(&self, case: &serde_json::Value) -> (Vec<u32>, usize) {
+        let name = case["target"].as_str().unwrap_or("classes");
+        let codes = serde_json::from_value(self.json[name].clone()).unwrap();
+        (codes, if name == "binary" { 2 } else { 3 })
+    }
 }

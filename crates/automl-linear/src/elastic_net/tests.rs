@@ -1,1 +1,250 @@
-//! Elastic net.
+//! Elastic net: scikit-learn's coefficients, the optimality conditions, and agreement of its four ways to solve.
+
+use super::{ELASTIC_NET, ElasticNetParams, Problem, gram, model::Linear, wide};
+use crate::inputs::Inputs;
+use crate::targets::RowWeights;
+use crate::testing::{fit, fit_with, floats, noise, reference, regression, table};
+use automl_core::table::SparseRows;
+use automl_core::{
+    Budget, CancelToken, Coded, Column, Dataset, FitContext, FitError, ParamMap, ParamValue, Seed,
+    Table, Threads, Warnings,
+};
+use serde_json::Value;
+
+fn coefficients(data: &Dataset, params: &ParamMap) -> (Vec<f64>, f64) {
+    let artifact = fit(&ELASTIC_NET, params, data).unwrap().model.artifact();
+    let model = Linear::load(&artifact).unwrap();
+    let (coef, intercept) = model.coefficients();
+    (coef.to_vec(), intercept)
+}
+
+fn close(a: f64, b: f64, tolerance: f64) -> bool {
+    (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))
+}
+
+fn compare_with_reference(case: &Value, l1_ratio: f64) {
+    let reference = reference();
+    let mut data = regression(table(&reference.x), &reference.y);
+    if case["weighted"] == true {
+        data = data.with_weight(reference.weight.clone()).unwrap();
+    }
+    let mut params = floats(&[
+        ("alpha", case["alpha"].as_f64().unwrap()),
+        ("l1_ratio", l1_ratio),
+        ("tol", 1e-20),
+    ]);
+    params.insert(
+        "intercept".into(),
+        ParamValue::Bool(case["intercept"] == true),
+    );
+    params.insert("scale_target".into(), ParamValue::Bool(false));
+    params.insert("max_iter".into(), ParamValue::Int(100_000));
+    let (coef, intercept) = coefficients(&data, &params);
+    for (ours, theirs) in coef.iter().zip(case["coef"].as_array().unwrap()) {
+        assert!(
+            close(*ours, theirs.as_f64().unwrap(), 1e-8),
+            "{coef:?} is not {case}"
+        );
+    }
+    assert!(
+        close(intercept, case["constant"].as_f64().unwrap(), 1e-8),
+        "{intercept} in {case}"
+    );
+}
+
+#[test]
+fn ridge_agrees_with_scikit_learn() {
+    for case in reference().json["ridge"].as_array().unwrap() {
+        compare_with_reference(case, 0.0);
+    }
+}
+
+#[test]
+fn elastic_net_agrees_with_scikit_learn() {
+    for case in reference().json["elastic_net"].as_array().unwrap() {
+        compare_with_reference(case, case["l1_ratio"].as_f64().unwrap());
+    }
+}
+
+#[test]
+fn without_a_penalty_a_line_is_found_exactly() {
+    let data = regression(table(&[vec![0.0], vec![1.0], vec![2.0]]), &[5.0, 7.0, 9.0]);
+    let (coef, intercept) = coefficients(&data, &floats(&[("alpha", 0.0)]));
+    assert!(close(coef[0], 2.0, 1e-12) && close(intercept, 5.0, 1e-12));
+}
+
+#[test]
+fn equal_columns_without_a_penalty_share_the_slope() {
+    let data = regression(
+        table(&[vec![0.0, 0.0], vec![1.0, 1.0], vec![2.0, 2.0]]),
+        &[1.0, 3.0, 5.0],
+    );
+    let (coef, intercept) = coefficients(&data, &floats(&[("alpha", 0.0)]));
+    assert!(close(coef[0], 1.0, 1e-9) && close(coef[1], 1.0, 1e-9) && close(intercept, 1.0, 1e-9));
+}
+
+#[test]
+fn a_scaled_target_scales_the_coefficients_alone() {
+    let reference = reference();
+    let large: Vec<f64> = reference.y.iter().map(|y| 1000.0 * y).collect();
+    let params = floats(&[("alpha", 0.1), ("l1_ratio", 0.5)]);
+    let (small_coef, _) = coefficients(&regression(table(&reference.x), &reference.y), &params);
+    let (large_coef, _) = coefficients(&regression(table(&reference.x), &large), &params);
+    for (small, large) in small_coef.iter().zip(large_coef) {
+        assert!(close(small * 1000.0, large, 1e-9));
+    }
+}
+
+#[test]
+fn a_constant_target_needs_no_feature() {
+    let data = regression(table(&[vec![0.0], vec![1.0], vec![2.0]]), &[4.0; 3]);
+    for ratio in [0.0, 0.5] {
+        assert_eq!(
+            coefficients(&data, &floats(&[("l1_ratio", ratio)])),
+            (vec![0.0], 4.0)
+        );
+    }
+}
+
+/// Twenty number columns of which some matter, and a sparse column of ten dimensions.
+fn mixed(n: usize) -> Dataset {
+    let mut columns: Vec<(String, Column)> = (0..20)
+        .map(|j| (format!("x{j}"), Column::Number(noise(n, j))))
+        .collect();
+    let mut sparse = SparseRows::new((0..10).map(|d| format!("d{d}").into()).collect());
+    for i in 0..n as u32 {
+        sparse.push([(i % 7, 1.0), (7 + i % 3, 0.5)]);
+    }
+    let target: Vec<f64> = noise(n, 99)
+        .iter()
+        .enumerate()
+        .map(|(i, e)| {
+            let x = |j: usize| columns[j].1.as_number().unwrap()[i];
+            3.0 + 2.0 * x(0) - x(3) + 0.5 * f64::from(i as u32 % 7 == 2) + 0.1 * e
+        })
+        .collect();
+    columns.push(("words".into(), Column::Sparse(sparse)));
+    regression(Table::new(columns).unwrap(), &target)
+}
+
+#[test]
+fn all_ways_to_solve_agree() {
+    let data = mixed(300);
+    let rows = data.all_rows();
+    let view = data.view(&rows);
+    let inputs = Inputs::of("test", &view.table(), true).unwrap();
+    let weights = RowWeights::of("test", &view).unwrap();
+    let warnings = Warnings::default();
+    let ctx = FitContext {
+        seed: Seed(0),
+        threads: Threads::one(),
+        budget: Budget::unlimited(),
+        warnings: &warnings,
+    };
+    let learner = ElasticNetParams::default();
+    for (l1, l2) in [(0.0, 0.05), (0.02, 0.01)] {
+        let mut target = view.target_numbers();
+        learner.standardise(&mut target, &weights).unwrap();
+        let problem = Problem {
+            inputs: &inputs,
+            weights: &weights,
+            target,
+            l1,
+            l2,
+            has_intercept: true,
+            tol: 1e-20,
+            max_passes: 10_000,
+        };
+        let by_gram = gram::solve(&problem, &ctx, &view.table()).unwrap();
+        let mut others = vec![wide::solve_by_descent(&problem, &ctx, &view.table()).unwrap()];
+        if l1 == 0.0 {
+            others.push(wide::solve_ridge(&problem, &ctx, &view.table()).unwrap());
+        }
+        for other in others {
+            assert!(close(by_gram.intercept, other.intercept, 1e-6));
+            for (a, b) in by_gram.coef.iter().zip(&other.coef) {
+                assert!(close(*a, *b, 1e-6), "{a} is not {b} at l1 = {l1}");
+            }
+        }
+    }
+}
+
+#[test]
+fn coefficients_do_not_depend_on_threads() {
+    let data = mixed(9000);
+    let one = fit(&ELASTIC_NET, &ParamMap::new(), &data)
+        .unwrap()
+        .model
+        .artifact();
+    let threads = Threads::new(3).unwrap();
+    let many = fit_with(
+        &ELASTIC_NET,
+        &ParamMap::new(),
+        &data,
+        &threads,
+        Budget::unlimited(),
+    );
+    assert_eq!(one, many.unwrap().model.artifact());
+}
+
+#[test]
+fn gaps_and_categories_are_refused_by_name() {
+    let data = regression(table(&[vec![0.0, f64::NAN], vec![1.0, 2.0]]), &[1.0, 2.0]);
+    let error = fit(&ELASTIC_NET, &ParamMap::new(), &data).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "elastic_net cannot take the number with missing values column 'x1'"
+    );
+    assert_eq!(error.code(), "fit-column");
+}
+
+#[test]
+fn a_cancelled_fit_says_so() {
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let budget = Budget {
+        cancel,
+        ..Budget::unlimited()
+    };
+    let data = regression(table(&[vec![0.0], vec![1.0]]), &[1.0, 2.0]);
+    let result = fit_with(
+        &ELASTIC_NET,
+        &ParamMap::new(),
+        &data,
+        &Threads::one(),
+        budget,
+    );
+    assert!(matches!(result, Err(FitError::Cancelled)));
+}
+
+#[test]
+fn importance_finds_the_columns_that_matter() {
+    let model = fit(&ELASTIC_NET, &ParamMap::new(), &mixed(300))
+        .unwrap()
+        .model;
+    let importance = model.importance().unwrap().0;
+    assert_eq!(
+        (importance[0].0.as_str(), importance[1].0.as_str()),
+        ("x0", "x3")
+    );
+    assert!(close(
+        importance.iter().map(|(_, share)| share).sum(),
+        1.0,
+        1e-12
+    ));
+}
+
+#[test]
+fn a_cut_artifact_is_an_error() {
+    let artifact = fit(&ELASTIC_NET, &ParamMap::new(), &mixed(50))
+        .unwrap()
+        .model
+        .artifact();
+    assert!((ELASTIC_NET.load)(&artifact).is_ok());
+    let mut cut = artifact.clone();
+    cut.push_f64("coef", vec![1.0]);
+    assert!((ELASTIC_NET.load)(&cut).is_err());
+    let mut bare = artifact;
+    bare.arrays.clear();
+    assert!((ELASTIC_NET.load)(&bare).is_err());
+}

@@ -165,13 +165,7 @@ impl<'a> Objective<'a> {
                 budget,
             },
         )
-        .configure(|state| {
-            state
-                .param(start.clone())
-                .cost(cost)
-                .gradient(gradient)
-                .max_iters(max_steps as u64)
-        })
+        .configure(|state| state.param(start.clone()).max_iters(max_steps as u64))
         .timer(false)
         .run()
         .map_err(|error| failure(error.to_string()))?;
