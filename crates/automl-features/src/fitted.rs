@@ -1,0 +1,398 @@
+//! What a recipe's steps learned, and how it is applied, stored and read back.
+
+use crate::recipe::Recipe;
+use crate::select::ColumnKind;
+use crate::stored::{empty, set_meta};
+use crate::{steps, text};
+use automl_core::{
+    Artifact, ArtifactError, Column, PredictError, Table, TableView, Threads, Transformer,
+};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A fitted step: a map from table to table, row by row.
+pub(crate) trait FittedStep: Debug + Send + Sync {
+    /// The transformed table. Each row depends on nothing but the same row of `table`.
+    fn apply(&self, table: &Table, threads: &Threads) -> Result<Table, PredictError>;
+
+    /// The step as plain data.
+    fn artifact(&self) -> Artifact;
+}
+
+/// What fitting a step gives.
+pub(crate) struct FittedPart {
+    /// The step to apply to rows that it did not learn from.
+    pub(crate) step: Arc<dyn FittedStep>,
+    /// The frame's whole table with the training rows encoded out of fold, where that differs from applying the step.
+    pub(crate) table: Option<Table>,
+}
+
+impl<S: FittedStep + 'static> From<S> for FittedPart {
+    fn from(step: S) -> Self {
+        Self {
+            step: Arc::new(step),
+            table: None,
+        }
+    }
+}
+
+/// A recipe after fitting: a [`Transformer`] that needs nothing else.
+///
+/// Input columns are found by name, so their order does not matter and further columns are ignored; a missing column or
+/// one of another kind is a [`PredictError`] that names it. Category columns must be coded by the levels of the table
+/// that the recipe was fitted on.
+#[derive(Debug, Clone)]
+pub struct FittedRecipe {
+    recipe: Recipe,
+    inputs: Vec<(String, ColumnKind)>,
+    steps: Vec<Arc<dyn FittedStep>>,
+}
+
+impl FittedRecipe {
+    pub(crate) fn new(
+        recipe: Recipe,
+        inputs: Vec<(String, ColumnKind)>,
+        steps: Vec<Arc<dyn FittedStep>>,
+    ) -> Self {
+        Self {
+            recipe,
+            inputs,
+            steps,
+        }
+    }
+
+    /// The recipe that was fitted.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The columns that it reads, in the order of the table that it was fitted on.
+    pub fn inputs(&self) -> impl ExactSizeIterator<Item = (&str, ColumnKind)> {
+        self.inputs
+            .iter()
+            .map(|(name, kind)| (name.as_str(), *kind))
+    }
+
+    /// The transformed rows, worked out by several threads; the numbers are the same with any number of them.
+    pub fn transform_with(
+        &self,
+        rows: &TableView<'_>,
+        threads: &Threads,
+    ) -> Result<Table, PredictError> {
+        let mut table = self.select_inputs(rows)?;
+        for step in &self.steps {
+            table = step.apply(&table, threads)?;
+        }
+        Ok(table)
+    }
+
+    /// The fitted recipe as plain data of kind `recipe`.
+    pub fn artifact(&self) -> Artifact {
+        let mut artifact = empty("recipe");
+        let recipe = serde_json::to_value(&self.recipe).expect("a recipe has string keys only");
+        set_meta(&mut artifact, "recipe", recipe);
+        let inputs = serde_json::to_value(&self.inputs).expect("names and kinds are strings");
+        set_meta(&mut artifact, "inputs", inputs);
+        artifact.children = self.steps.iter().map(|step| step.artifact()).collect();
+        artifact
+    }
+
+    /// Reads back what [`FittedRecipe::artifact`] wrote. An altered artifact is an error, never a panic.
+    pub fn load(artifact: &Artifact) -> Result<Self, ArtifactError> {
+        if artifact.kind != "recipe" {
+            return Err(ArtifactError::UnknownKind {
+                kind: artifact.kind.clone(),
+            });
+        }
+        let recipe: Recipe = artifact.meta("recipe")?;
+        recipe
+            .check()
+            .map_err(|error| artifact.invalid("recipe", &error.to_string()))?;
+        let inputs: Vec<(String, ColumnKind)> = artifact.meta("inputs")?;
+        let distinct: BTreeSet<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
+        if distinct.len() != inputs.len() {
+            return Err(artifact.invalid("inputs", "two columns share a name"));
+        }
+        if artifact.children.len() != recipe.steps.len() {
+            return Err(artifact.invalid("children", "there is not one for each step"));
+        }
+        let mut steps = Vec::with_capacity(recipe.steps.len());
+        for (child, step) in artifact.children.iter().zip(&recipe.steps) {
+            if child.kind != step.id() {
+                let reason = format!("'{}' stands where '{}' should", child.kind, step.id());
+                return Err(artifact.invalid("children", &reason));
+            }
+            steps.push(load_step(child)?);
+        }
+        Ok(Self::new(recipe, inputs, steps))
+    }
+
+    /// The input columns of the rows as a table of their own, in the order of the fit.
+    fn select_inputs(&self, rows: &TableView<'_>) -> Result<Table, PredictError> {
+        let table = rows.table();
+        if self.inputs.is_empty() {
+            return Ok(Table::without_columns(rows.n_rows()));
+        }
+        let shared: Vec<_> = table.shared().collect();
+        let mut columns = Vec::with_capacity(self.inputs.len());
+        for (name, kind) in &self.inputs {
+            let position = table
+                .position(name)
+                .ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
+            let (name, column) = &shared[position];
+            expect_kind(name, column, *kind)?;
+            let column = match rows.row_ids() {
+                None => column.clone(),
+                Some(ids) => Arc::new(column.gather(ids)),
+            };
+            columns.push((name.clone(), column));
+        }
+        Ok(Table::from_shared(columns).expect("names are distinct and lengths equal"))
+    }
+}
+
+impl Transformer for FittedRecipe {
+    fn transform(&self, rows: &TableView<'_>) -> Result<Table, PredictError> {
+        self.transform_with(rows, &Threads::one())
+    }
+
+    fn artifact(&self) -> Artifact {
+        self.artifact()
+    }
+}
+
+fn load_step(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> {
+    use steps::{
+        datetime, frequency, hashing, impute, number_as_category, one_hot, ordinal, scale,
+        target_encode,
+    };
+    match artifact.kind.as_str() {
+        "impute" => PerColumn::<impute::Filler>::load(artifact),
+        "scale" => PerColumn::<scale::Scaler>::load(artifact),
+        "one_hot" => PerColumn::<one_hot::Indicators>::load(artifact),
+        "ordinal" => PerColumn::<ordinal::Codes>::load(artifact),
+        "target_encode" => PerColumn::<target_encode::Means>::load(artifact),
+        "frequency" => PerColumn::<frequency::Shares>::load(artifact),
+        "hashing" => PerColumn::<hashing::Buckets>::load(artifact),
+        "datetime" => PerColumn::<datetime::Parts>::load(artifact),
+        "number_as_category" => PerColumn::<number_as_category::Values>::load(artifact),
+        "text_stats" => PerColumn::<text::stats::Stats>::load(artifact),
+        "text_tfidf" => PerColumn::<text::tfidf::Vocabulary>::load(artifact),
+        "text_svd" => PerColumn::<text::svd::Components>::load(artifact),
+
+        kind => Err(ArtifactError::UnknownKind { kind: kind.into() }),
+    }
+}
+
+/// What a step learned about one column, independent of all others.
+pub(crate) trait Encoder: Debug + Send + Sync + Sized + 'static {
+    /// The columns that stand for `column`, with names made from `name`.
+    fn encode(
+        &self,
+        name: &str,
+        column: &Column,
+        threads: &Threads,
+    ) -> Result<Vec<(String, Column)>, PredictError>;
+
+    /// Writes it into an empty artifact.
+    fn save(&self, artifact: &mut Artifact);
+
+    /// Reads back what `save` wrote.
+    fn load(artifact: &Artifact) -> Result<Self, ArtifactError>;
+}
+
+/// A fitted step made of one encoder a column.
+#[derive(Debug)]
+pub(crate) struct PerColumn<E> {
+    pub(crate) id: &'static str,
+    /// Whether the source column stays beside what is made of it.
+    pub(crate) keep: bool,
+    pub(crate) entries: Vec<(String, E)>,
+}
+
+impl<E: Encoder> PerColumn<E> {
+    pub(crate) fn new(id: &'static str, keep: bool, entries: Vec<(String, E)>) -> Self {
+        Self { id, keep, entries }
+    }
+
+    fn load(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> {
+        let names: Vec<String> = artifact.meta("columns")?;
+        if names.len() != artifact.children.len() {
+            return Err(artifact.invalid("columns", "there is not one encoder for each"));
+        }
+        let encoders = artifact.children.iter().map(E::load);
+        let entries = names
+            .into_iter()
+            .zip(encoders)
+            .map(|(name, encoder)| Ok((name, encoder?)))
+            .collect::<Result<_, ArtifactError>>()?;
+        Ok(Arc::new(Self {
+            id: crate::step::static_id(&artifact.kind)
+                .ok_or_else(|| artifact.invalid("kind", "no step has this name"))?,
+            keep: artifact.meta("keep")?,
+            entries,
+        }))
+    }
+}
+
+impl<E: Encoder> FittedStep for PerColumn<E> {
+    fn apply(&self, table: &Table, threads: &Threads) -> Result<Table, PredictError> {
+        let encoded = threads.map(self.entries.len(), |index| {
+            let (name, encoder) = &self.entries[index];
+            encoder.encode(name, input(table, name)?, threads)
+        });
+        let mut replacements = Vec::with_capacity(encoded.len());
+        for ((name, _), columns) in self.entries.iter().zip(encoded) {
+            replacements.push((name.as_str(), columns?));
+        }
+        Ok(replace(table, replacements, self.keep))
+    }
+
+    fn artifact(&self) -> Artifact {
+        let mut artifact = empty(self.id);
+        let names: Vec<&str> = self.entries.iter().map(|(name, _)| name.as_str()).collect();
+        set_meta(&mut artifact, "columns", names);
+        set_meta(&mut artifact, "keep", self.keep);
+        for (_, encoder) in &self.entries {
+            let mut child = empty(self.id);
+            encoder.save(&mut child);
+            artifact.children.push(child);
+        }
+        artifact
+    }
+}
+
+/// A fitted step that drops columns.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    pub(crate) id: &'static str,
+    pub(crate) names: Vec<String>,
+}
+
+impl Dropped {
+    fn load(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> {
+        Ok(Arc::new(Self {
+            id: crate::step::static_id(&artifact.kind)
+                .ok_or_else(|| artifact.invalid("kind", "no step has this name"))?,
+            names: artifact.meta("columns")?,
+        }))
+    }
+}
+
+impl FittedStep for Dropped {
+    fn apply(&self, table: &Table, _threads: &Threads) -> Result<Table, PredictError> {
+        let gone = self.names.iter().map(|name| (name.as_str(), Vec::new()));
+        Ok(replace(table, gone.collect(), false))
+    }
+
+    fn artifact(&self) -> Artifact {
+        let mut artifact = empty(self.id);
+        set_meta(&mut artifact, "columns", self.names.clone());
+        artifact
+    }
+}
+
+/// The column called `name`.
+pub(crate) fn input<'a>(table: &'a Table, name: &str) -> Result<&'a Column, PredictError> {
+    table
+        .column(name)
+        .ok_or_else(|| PredictError::ColumnMissing {
+            name: name.to_owned(),
+        })
+}
+
+/// An error unless `column` is of `kind`.
+pub(crate) fn expect_kind(
+    name: &str,
+    column: &Column,
+    kind: ColumnKind,
+) -> Result<(), PredictError> {
+    if ColumnKind::of(column) == kind {
+        return Ok(());
+    }
+    Err(wrong_kind(name, column, kind))
+}
+
+/// The error for a column that is not of `kind`.
+pub(crate) fn wrong_kind(name: &str, column: &Column, kind: ColumnKind) -> PredictError {
+    PredictError::ColumnKind {
+        name: name.to_owned(),
+        found: column.kind_name(),
+        expected: kind.name(),
+    }
+}
+
+/// The numbers of a column that must be one of numbers.
+pub(crate) fn numbers<'a>(name: &str, column: &'a Column) -> Result<&'a [f64], PredictError> {
+    column
+        .as_number()
+        .ok_or_else(|| wrong_kind(name, column, ColumnKind::Number))
+}
+
+/// The codes of a column that must be one of categories.
+pub(crate) fn codes<'a>(name: &str, column: &'a Column) -> Result<&'a [u32], PredictError> {
+    column
+        .as_category()
+        .map(|(codes, _)| codes)
+        .ok_or_else(|| wrong_kind(name, column, ColumnKind::Category))
+}
+
+/// `table` with each source column replaced by the columns made of it (or followed by them, if sources are kept).
+/// A name that is taken gets the lowest free suffix `_2`, `_3`, ….
+pub(crate) fn replace(
+    table: &Table,
+    replacements: Vec<(&str, Vec<(String, Column)>)>,
+    keep: bool,
+) -> Table {
+    let mut by_source: Vec<Option<Vec<(String, Column)>>> = vec![None; table.n_columns()];
+    for (source, columns) in replacements {
+        if let Some(position) = table.position(source) {
+            by_source[position] = Some(columns);
+        }
+    }
+    let is_gone = |made: &Option<_>| made.is_some() && !keep;
+    let mut taken: BTreeSet<Arc<str>> = table
+        .shared()
+        .zip(&by_source)
+        .filter(|(_, made)| !is_gone(made))
+        .map(|((name, _), _)| name)
+        .collect();
+    let mut all = Vec::new();
+    for ((name, column), made) in table.shared().zip(by_source) {
+        if !is_gone(&made) {
+            all.push((name, column));
+        }
+        for (name, column) in made.unwrap_or_default() {
+            all.push((free_name(name, &mut taken), Arc::new(column)));
+        }
+    }
+    assemble(all, table.n_rows())
+}
+
+/// `table` with further columns at its end.
+pub(crate) fn append(table: &Table, columns: Vec<(String, Column)>) -> Table {
+    let mut taken: BTreeSet<Arc<str>> = table.shared().map(|(name, _)| name).collect();
+    let mut all: Vec<_> = table.shared().collect();
+    for (name, column) in columns {
+        all.push((free_name(name, &mut taken), Arc::new(column)));
+    }
+    assemble(all, table.n_rows())
+}
+
+fn free_name(name: String, taken: &mut BTreeSet<Arc<str>>) -> Arc<str> {
+    let mut free: Arc<str> = name.as_str().into();
+    let mut suffix = 2;
+    while !taken.insert(free.clone()) {
+        free = format!("{name}_{suffix}").into();
+        suffix += 1;
+    }
+    free
+}
+
+fn assemble(columns: Vec<(Arc<str>, Arc<Column>)>, n_rows: usize) -> Table {
+    if columns.is_empty() {
+        return Table::without_columns(n_rows);
+    }
+    Table::from_shared(columns).expect("names were made distinct and every step keeps the rows")
+}
