@@ -1,0 +1,203 @@
+//! Warnings that follow from the profile itself: what a column or the target looks like.
+
+use super::format::{and_list, count, percent, plural};
+use super::leak::{drop_flags, is_row_number};
+use super::model::{ColumnProfile, Profile, Summary};
+use automl_core::{Column, Kind, Role, Schema, Table, Warning, WarningKind};
+
+/// A category of more levels than this has many.
+const MANY_LEVELS: u64 = 100;
+/// Fewer rows say nothing about identifiers.
+const MIN_ID_ROWS: u64 = 20;
+
+/// All of them, in the order of the columns.
+pub(super) fn all(
+    profile: &Profile,
+    table: &Table,
+    other: Option<(&Table, &Schema)>,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    warnings.extend(imbalance(profile));
+    for (position, column) in profile.columns.iter().enumerate() {
+        if column.role == Role::Ignored {
+            continue;
+        }
+        let finding = constant(profile, column)
+            .or_else(|| id_like(profile, column, table.column_at(position)))
+            .or_else(|| many_levels(column));
+        warnings.extend(finding);
+    }
+    warnings.extend(repeated_rows(profile));
+    if let Some((other, _)) = other {
+        for column in profile.columns.iter().filter(|column| column.role != Role::Ignored) {
+            warnings.extend(drift(profile, column, other));
+        }
+    }
+    warnings
+}
+
+fn constant(profile: &Profile, column: &ColumnProfile) -> Option<Warning> {
+    let name = column.name.as_str();
+    let is_empty = column.n_missing == profile.n_rows;
+    let is_constant = column.n_distinct == 1 && column.n_missing == 0;
+    let found = if is_empty && profile.n_rows > 0 {
+        format!("'{name}' has no value at all")
+    } else if is_constant && profile.n_rows > 1 {
+        format!("'{name}' holds the same value in every row")
+    } else {
+        return None;
+    };
+    let message = if column.role == Role::Target {
+        format!("{found}; there is nothing to learn, choose another target")
+    } else {
+        format!("{found} and cannot help; {} leaves it out", drop_flags([name]))
+    };
+    Some(Warning::new(WarningKind::ConstantColumn, [name], message))
+}
+
+fn id_like(profile: &Profile, column: &ColumnProfile, values: &Column) -> Option<Warning> {
+    let n_present = profile.n_rows - column.n_missing;
+    if column.role == Role::Target || n_present < MIN_ID_ROWS {
+        return None;
+    }
+    let is_unique = column.n_distinct == n_present;
+    let is_name = column.n_distinct * 20 >= n_present * 19;
+    let is_id = column.role == Role::Id
+        || match (values, &column.summary) {
+            (Column::Category { .. }, _) => is_name,
+            (Column::Number(_), _) if is_row_number(values) => true,
+            (Column::Number(numbers), Summary::Numbers(summary)) => {
+                // Whole numbers that fill their range: a shuffled row number.
+                is_unique
+                    && numbers.iter().all(|value| value.is_nan() || value.fract() == 0.0)
+                    && summary.max - summary.min < 1.2 * n_present as f64
+            }
+            _ => false,
+        };
+    if !is_id || column.role == Role::Time {
+        return None;
+    }
+    let name = column.name.as_str();
+    let share = if is_unique {
+        "differs in every row".to_owned()
+    } else {
+        format!("has {} values in {}", count(column.n_distinct), plural(n_present, "row"))
+    };
+    let advice = if column.role == Role::Feature {
+        format!("{} keeps the model from learning it by heart", drop_flags([name]))
+    } else {
+        "it is carried along and not learned from".to_owned()
+    };
+    let message = format!("'{name}' {share} and looks like an identifier; {advice}");
+    Some(Warning::new(WarningKind::IdLikeColumn, [name], message))
+}
+
+fn many_levels(column: &ColumnProfile) -> Option<Warning> {
+    let is_category = matches!(column.summary, Summary::Levels(_));
+    if !is_category || column.n_distinct <= MANY_LEVELS || column.role != Role::Feature {
+        return None;
+    }
+    let name = column.name.as_str();
+    let message = format!(
+        "'{name}' has {} levels; rare ones are pooled or encoded by the target, and new rows may bring unseen ones",
+        count(column.n_distinct)
+    );
+    Some(Warning::new(WarningKind::HighCardinality, [name], message))
+}
+
+fn imbalance(profile: &Profile) -> Option<Warning> {
+    let target = profile.target.as_ref().filter(|target| target.is_class)?;
+    let column = profile.columns.iter().find(|column| column.name == target.name)?;
+    let Summary::Levels(summary) = &column.summary else {
+        return None;
+    };
+    let n_present = profile.n_rows - column.n_missing;
+    let share = summary.n_rarest as f64 / n_present.max(1) as f64;
+    if column.n_distinct < 2 || share * column.n_distinct as f64 >= 0.1 {
+        return None;
+    }
+    let name = target.name.as_str();
+    let metric = if column.n_distinct == 2 { "pr_auc" } else { "balanced_accuracy" };
+    let message = format!(
+        "class '{}' of '{name}' has {} of the rows ({}); accuracy hides errors on it, {metric} does not",
+        summary.rarest,
+        percent(share),
+        count(summary.n_rarest),
+    );
+    Some(Warning::new(WarningKind::ClassImbalance, [name], message))
+}
+
+fn repeated_rows(profile: &Profile) -> Option<Warning> {
+    let share = |n: u64| n as f64 / profile.n_rows.max(1) as f64;
+    let repeated = &profile.repeated_rows;
+    let (n, how) = if repeated.n_exact > 1 && share(repeated.n_exact) >= 0.01 {
+        (repeated.n_exact, "repeat an earlier row")
+    } else if repeated.n_near > 1 && share(repeated.n_near) >= 0.05 {
+        (repeated.n_near, "nearly repeat an earlier row")
+    } else {
+        return None;
+    };
+    let mut message = format!(
+        "{} ({}) {how}; if they are one observation written twice, remove them, or scores will be too good",
+        plural(n, "row"),
+        percent(share(n)),
+    );
+    if share(repeated.n_contradicting) >= 0.01 {
+        message.push_str(&format!(
+            "; {} have the features of another row but another target, which no model can get right",
+            plural(repeated.n_contradicting, "row")
+        ));
+    }
+    Some(Warning::new(WarningKind::DuplicateRows, [""; 0], message))
+}
+
+fn drift(profile: &Profile, column: &ColumnProfile, other: &Table) -> Option<Warning> {
+    let name = column.name.as_str();
+    let warn = |found: String| Some(Warning::new(WarningKind::Drift, [name], found));
+    let Some(drift) = &column.drift else {
+        return match other.column(name) {
+            None if column.role == Role::Target => None,
+            None => warn(format!("'{name}' is not in the second table")),
+            Some(found) if found.kind_name() != kind_in_memory(column) => warn(format!(
+                "'{name}' is a {} column here and a {} column in the second table; give both one --schema",
+                kind_in_memory(column),
+                found.kind_name(),
+            )),
+            Some(_) => None,
+        };
+    };
+    let missing = column.missing_share(profile.n_rows);
+    let (n, m) = (profile.n_rows.max(1) as f64, other.n_rows().max(1) as f64);
+    let pooled = (missing * n + drift.other_missing_share * m) / (n + m);
+    let deviation = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+    let change = (drift.other_missing_share - missing).abs();
+    if change >= 0.1 && change > 4.0 * deviation {
+        return warn(format!(
+            "'{name}' is missing in {} of the second table's rows and in {} of the first's; find out what changed",
+            percent(drift.other_missing_share),
+            percent(missing),
+        ));
+    }
+    if drift.unseen_share >= 0.01 && column.role != Role::Id {
+        let names: Vec<&str> = drift.unseen.iter().map(String::as_str).collect();
+        return warn(format!(
+            "{} of the second table's rows have levels of '{name}' that the first lacks, such as {}; a model treats them as unseen",
+            percent(drift.unseen_share),
+            and_list(&names),
+        ));
+    }
+    if drift.is_significant && drift.distance >= 0.1 && column.role != Role::Id {
+        return warn(format!(
+            "'{name}' is distributed differently in the second table (distance {:.2} of 1, stability index {:.2}); scores there may be worse",
+            drift.distance, drift.stability_index,
+        ));
+    }
+    None
+}
+
+fn kind_in_memory(column: &ColumnProfile) -> &'static str {
+    match column.kind {
+        Kind::Boolean => "category",
+        kind => kind.name(),
+    }
+}

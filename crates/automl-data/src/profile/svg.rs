@@ -1,0 +1,135 @@
+//! Small charts as SVG: drawn once, no script, colours from the page's style.
+
+use super::format::{count, number};
+use super::model::Histogram;
+use super::summary::moment;
+use maud::{Markup, html};
+
+const WIDTH: f64 = 360.0;
+const HEIGHT: f64 = 150.0;
+const LEFT: f64 = 44.0;
+const RIGHT: f64 = 8.0;
+const TOP: f64 = 10.0;
+const BOTTOM: f64 = 38.0;
+
+/// What the numbers along the axis are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Axis {
+    /// Plain numbers.
+    Numbers,
+    /// Seconds since 1970.
+    Moments,
+}
+
+impl Axis {
+    fn label(self, value: f64) -> String {
+        match self {
+            Self::Numbers => number(value),
+            Self::Moments => moment((value * 1e6) as i64, true),
+        }
+    }
+}
+
+/// A histogram with both axes, a title for readers of the page source and of screens, and a hint on each bar.
+pub(super) fn histogram(histogram: &Histogram, title: &str, axis_title: &str, axis: Axis) -> Markup {
+    let n_bars = histogram.counts.len() as f64;
+    let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
+    let (plot_width, plot_height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
+    let step = plot_width / n_bars;
+    let floor = TOP + plot_height;
+    let (first, last) = (histogram.edges[0], histogram.edges[histogram.edges.len() - 1]);
+    let middle = f64::midpoint(first, last);
+    let (below, above) = (
+        if histogram.is_open_below { "≤ " } else { "" },
+        if histogram.is_open_above { "≥ " } else { "" },
+    );
+    let is_whole = histogram.edges.iter().all(|edge| (edge * 2.0).fract() == 0.0 && edge.fract() != 0.0);
+    let ticks: Vec<(f64, &str, String)> = if is_whole {
+        let n = histogram.counts.len();
+        let every = n.div_ceil(8);
+        (0..n)
+            .step_by(every)
+            .map(|bar| (bar as f64 + 0.5, "middle", axis.label(first + bar as f64 + 0.5)))
+            .collect()
+    } else {
+        vec![
+            (0.0, "start", format!("{below}{}", axis.label(first))),
+            (n_bars / 2.0, "middle", axis.label(middle)),
+            (n_bars, "end", format!("{above}{}", axis.label(last))),
+        ]
+    };
+    html! {
+        svg class="chart" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(title) {
+            title { (title) }
+            @for (share, label) in [(0.0, String::new()), (0.5, count(most / 2)), (1.0, count(most))] {
+                @let y = round(floor - share * plot_height);
+                line class="grid" x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
+                @if !label.is_empty() && (share == 1.0 || most > 1) {
+                    text x=(LEFT - 6.0) y=(y + 4.0) text-anchor="end" { (label) }
+                }
+            }
+            @for (bar, &n) in histogram.counts.iter().enumerate() {
+                @if n > 0 {
+                    @let height = (n as f64 / most as f64 * plot_height).max(1.0);
+                    rect class="bar" x=(round(LEFT + bar as f64 * step + 0.75)) y=(round(floor - height))
+                        width=(round(step - 1.5)) height=(round(height)) rx="1.5" {
+                        title { (hint(histogram, bar, axis, is_whole)) ": " (count(n)) }
+                    }
+                }
+            }
+            line class="axis" x1=(LEFT) x2=(WIDTH - RIGHT) y1=(floor) y2=(floor) {}
+            @for (place, anchor, label) in &ticks {
+                text x=(round(LEFT + place * step)) y=(floor + 15.0) text-anchor=(anchor) { (label) }
+            }
+            text class="axis-title" x=(LEFT + plot_width / 2.0) y=(HEIGHT - 4.0) text-anchor="middle" { (axis_title) }
+            text class="axis-title" x="10" y=(TOP + plot_height / 2.0) text-anchor="middle"
+                transform=(format!("rotate(-90 10 {})", TOP + plot_height / 2.0)) { "rows" }
+        }
+    }
+}
+
+fn hint(histogram: &Histogram, bar: usize, axis: Axis, is_whole: bool) -> String {
+    let (start, end) = (histogram.edges[bar], histogram.edges[bar + 1]);
+    if is_whole {
+        axis.label(f64::midpoint(start, end))
+    } else if bar == 0 && histogram.is_open_below {
+        format!("below {}", axis.label(end))
+    } else if bar + 1 == histogram.counts.len() && histogram.is_open_above {
+        format!("{} and above", axis.label(start))
+    } else {
+        format!("{} to {}", axis.label(start), axis.label(end))
+    }
+}
+
+/// A small histogram without axes, for a cell of a table.
+pub(super) fn sparkline(counts: &[u64]) -> Markup {
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    let step = 96.0 / counts.len().max(1) as f64;
+    let gap = if counts.len() > 12 { 0.6 } else { 1.5 };
+    let path = counts.iter().enumerate().filter(|(_, n)| **n > 0).fold(
+        String::new(),
+        |mut path, (bar, &n)| {
+            let height = (n as f64 / most as f64 * 22.0).max(1.0);
+            let x = round(bar as f64 * step);
+            path.push_str(&format!("M{x} 24v-{}h{}v{}z", round(height), round(step - gap), round(height)));
+            path
+        },
+    );
+    html! { svg class="spark" viewBox="0 0 96 24" aria-hidden="true" { path d=(path) {} } }
+}
+
+/// A horizontal bar of a share.
+pub(super) fn meter(share: f64) -> Markup {
+    let width = round(share.clamp(0.0, 1.0) * 100.0);
+    html! {
+        svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
+            rect class="track" width="100" height="6" {}
+            rect class="bar" width=(width) height="6" {}
+        }
+    }
+}
+
+/// One decimal is finer than a pixel and keeps the page small.
+fn round(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
