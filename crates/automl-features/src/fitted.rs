@@ -164,8 +164,8 @@ impl Transformer for FittedRecipe {
 
 fn load_step(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> {
     use steps::{
-        datetime, frequency, hashing, impute, number_as_category, one_hot, ordinal, scale,
-        target_encode,
+        combine_categories, datetime, frequency, group_aggregate, hashing, impute, interactions,
+        number_as_category, one_hot, ordinal, pca, scale, target_encode,
     };
     match artifact.kind.as_str() {
         "impute" => PerColumn::<impute::Filler>::load(artifact),
@@ -180,7 +180,11 @@ fn load_step(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> 
         "text_stats" => PerColumn::<text::stats::Stats>::load(artifact),
         "text_tfidf" => PerColumn::<text::tfidf::Vocabulary>::load(artifact),
         "text_svd" => PerColumn::<text::svd::Components>::load(artifact),
-
+        "interactions" => interactions::load(artifact),
+        "group_aggregate" => group_aggregate::load(artifact),
+        "combine_categories" => combine_categories::load(artifact),
+        "pca" => pca::load(artifact),
+        "variance_filter" | "correlation_filter" | "select_k_best" => Dropped::load(artifact),
         kind => Err(ArtifactError::UnknownKind { kind: kind.into() }),
     }
 }
@@ -364,7 +368,7 @@ pub(crate) fn replace(
             all.push((name, column));
         }
         for (name, column) in made.unwrap_or_default() {
-            all.push((free_name(name, &mut taken), Arc::new(column)));
+            all.push((free_name(&name, &mut taken), Arc::new(column)));
         }
     }
     assemble(all, table.n_rows())
@@ -375,13 +379,13 @@ pub(crate) fn append(table: &Table, columns: Vec<(String, Column)>) -> Table {
     let mut taken: BTreeSet<Arc<str>> = table.shared().map(|(name, _)| name).collect();
     let mut all: Vec<_> = table.shared().collect();
     for (name, column) in columns {
-        all.push((free_name(name, &mut taken), Arc::new(column)));
+        all.push((free_name(&name, &mut taken), Arc::new(column)));
     }
     assemble(all, table.n_rows())
 }
 
-fn free_name(name: String, taken: &mut BTreeSet<Arc<str>>) -> Arc<str> {
-    let mut free: Arc<str> = name.as_str().into();
+fn free_name(name: &str, taken: &mut BTreeSet<Arc<str>>) -> Arc<str> {
+    let mut free: Arc<str> = name.into();
     let mut suffix = 2;
     while !taken.insert(free.clone()) {
         free = format!("{name}_{suffix}").into();

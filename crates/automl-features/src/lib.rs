@@ -37,16 +37,26 @@ pub use fitted::FittedRecipe;
 pub use recipe::{Recipe, RecipeError};
 pub use select::{ColumnFilter, ColumnKind, Columns};
 pub use step::Step;
+pub use steps::combine_categories::CombineCategories;
+pub use steps::correlation_filter::CorrelationFilter;
 pub use steps::datetime::{Datetime, Part};
 pub use steps::frequency::Frequency;
+pub use steps::group_aggregate::{GroupAggregate, Statistic};
 pub use steps::hashing::Hashing;
 pub use steps::impute::{Impute, ImputeStrategy};
+pub use steps::interactions::{Interactions, Operation};
 pub use steps::number_as_category::NumberAsCategory;
 pub use steps::one_hot::{Layout, OneHot};
 pub use steps::ordinal::Ordinal;
+pub use steps::pca::Pca;
 pub use steps::scale::{Scale, ScaleMethod};
+pub use steps::select_k_best::SelectKBest;
 pub use steps::target_encode::TargetEncode;
+pub use steps::variance_filter::VarianceFilter;
 pub use text::stats::TextStats;
 pub use text::svd::TextSvd;
 pub use text::tfidf::TextTfidf;
 pub use text::tokens::Analyzer;
+
+#[cfg(test)]
+mod tests;

@@ -95,7 +95,8 @@ impl Recipe {
     ) -> Result<FittedRecipe, FitError> {
         let table = train.table().to_table().into_owned();
         let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
-        self.fit_rows(ctx, table, train, &rows)
+        let n_applied = self.steps.len().saturating_sub(1);
+        self.fit_rows(ctx, table, train, &rows, n_applied)
             .map(|(fitted, _)| fitted)
     }
 
@@ -113,16 +114,19 @@ impl Recipe {
         train_rows: &[u32],
     ) -> Result<(FittedRecipe, Table), FitError> {
         let train = data.view(train_rows);
-        self.fit_rows(ctx, data.table().clone(), &train, train_rows)
+        let table = data.table().clone();
+        self.fit_rows(ctx, table, &train, train_rows, self.steps.len())
     }
 
-    /// Fits on `rows` of `table`, which are the rows of `train`, and gives the whole table transformed.
+    /// Fits on `rows` of `table`, which are the rows of `train`, and gives the whole table as the first `n_applied` steps
+    /// transform it.
     fn fit_rows(
         &self,
         ctx: &FitContext<'_>,
         mut table: Table,
         train: &DatasetView<'_>,
         rows: &[u32],
+        n_applied: usize,
     ) -> Result<(FittedRecipe, Table), FitError> {
         for step in &self.steps {
             step.params().check()?;
@@ -143,10 +147,12 @@ impl Recipe {
                 ctx,
                 seed: ctx.seed.named("recipe").indexed(index as u64),
             })?;
-            table = match part.table {
-                Some(encoded) => encoded,
-                None => part.step.apply(&table, &ctx.threads)?,
-            };
+            if index < n_applied {
+                table = match part.table {
+                    Some(encoded) => encoded,
+                    None => part.step.apply(&table, &ctx.threads)?,
+                };
+            }
             steps.push(part.step);
         }
         Ok((FittedRecipe::new(self.clone(), inputs, steps), table))

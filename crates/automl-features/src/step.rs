@@ -3,8 +3,9 @@
 use crate::fitted::FittedPart;
 use crate::frame::Frame;
 use crate::{
-    Datetime, Frequency, Hashing, Impute, NumberAsCategory, OneHot, Ordinal, Scale, TargetEncode,
-    TextStats, TextSvd, TextTfidf,
+    CombineCategories, CorrelationFilter, Datetime, Frequency, GroupAggregate, Hashing, Impute,
+    Interactions, NumberAsCategory, OneHot, Ordinal, Pca, Scale, SelectKBest, TargetEncode,
+    TextStats, TextSvd, TextTfidf, VarianceFilter,
 };
 use automl_core::{FitError, ParamError};
 use serde::{Deserialize, Serialize};
@@ -78,8 +79,22 @@ steps! {
     TextSvd => "text_svd",
     /// Lengths and character shares of texts.
     TextStats => "text_stats",
+    /// Products, ratios and differences of numbers.
+    Interactions => "interactions",
+    /// Means and deviations of numbers within categories.
+    GroupAggregate => "group_aggregate",
     /// Whole numbers that repeat as categories.
     NumberAsCategory => "number_as_category",
+    /// Pairs of categories crossed.
+    CombineCategories => "combine_categories",
+    /// Drops numbers that hardly vary.
+    VarianceFilter => "variance_filter",
+    /// Drops numbers that follow another.
+    CorrelationFilter => "correlation_filter",
+    /// Keeps the features that tell most of the target.
+    SelectKBest => "select_k_best",
+    /// Principal components of the numbers.
+    Pca => "pca",
 }
 
 /// The step's name as a constant.

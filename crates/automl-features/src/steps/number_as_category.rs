@@ -87,7 +87,7 @@ pub(crate) struct Values {
 
 impl Values {
     fn new(values: Vec<f64>) -> Self {
-        let levels = Levels::new(values.iter().map(|value| format!("{value}")));
+        let levels = Levels::new(values.iter().map(|value| format!("{}", value + 0.0)));
         Self { values, levels }
     }
 

@@ -113,10 +113,11 @@ impl OneHot {
         if is_pooled {
             let pool = names.len() as u32;
             names.push(format!("{name}=other"));
-            for code in 0..n_levels {
-                if dim_of_slot[code] == NONE {
-                    dim_of_slot[code] = pool;
-                }
+            for dim in dim_of_slot[..n_levels]
+                .iter_mut()
+                .filter(|dim| **dim == NONE)
+            {
+                *dim = pool;
             }
             other = Some(pool);
         }

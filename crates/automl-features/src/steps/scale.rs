@@ -229,6 +229,9 @@ impl Scaler {
     }
 }
 
+/// Ranks this close to an end are moved there, as the quantile of the end itself is infinite.
+const EDGE: f64 = 1e-7;
+
 /// The normal quantile of the share of `marks` below `x`; ties take the middle of their range. Ends are cut at ±5.2.
 fn normal_score(marks: &[f64], x: f64) -> f64 {
     if x.is_nan() {
@@ -256,7 +259,6 @@ fn normal_score(marks: &[f64], x: f64) -> f64 {
             ((below - 1) as f64 + (x - low) / (high - low)) / steps
         }
     };
-    const EDGE: f64 = 1e-7;
     normal_quantile(rank.clamp(EDGE, 1.0 - EDGE))
 }
 

@@ -87,7 +87,7 @@ impl TextSvd {
         // Uniform instead of normal numbers: any continuous distribution spans the space.
         let start = Mat::from_fn(n_dims, width, |_, _| rng.random::<f64>() - 0.5);
         let mut basis = start.qr().compute_thin_Q();
-        for _ in 0..self.n_iterations + 1 {
+        for _ in 0..=self.n_iterations {
             check_budget(frame.ctx)?;
             basis = gram_times(frame, sparse, &basis).qr().compute_thin_Q();
         }
@@ -112,7 +112,7 @@ impl TextSvd {
         }
         Ok(Components {
             n_dims,
-            n_components,
+            width: n_components,
             loadings,
         })
     }
@@ -177,7 +177,7 @@ fn add_scaled(sums: &mut [f64], values: &[f64], scale: f64) {
 #[derive(Debug)]
 pub(crate) struct Components {
     n_dims: usize,
-    n_components: usize,
+    width: usize,
     loadings: Vec<f32>,
 }
 
@@ -185,7 +185,7 @@ impl Components {
     fn none(n_dims: usize) -> Self {
         Self {
             n_dims,
-            n_components: 0,
+            width: 0,
             loadings: Vec::new(),
         }
     }
@@ -205,7 +205,7 @@ impl Encoder for Components {
             .as_sparse()
             .filter(|sparse| sparse.n_dims() == self.n_dims)
             .ok_or_else(|| wrong_kind(name, column, ColumnKind::Sparse))?;
-        let width = self.n_components;
+        let width = self.width;
         let n_rows = sparse.n_rows();
         let blocks = threads.map(n_rows.div_ceil(BLOCK), |block| {
             let rows = block * BLOCK..n_rows.min((block + 1) * BLOCK);
@@ -237,7 +237,7 @@ impl Encoder for Components {
 
     fn save(&self, artifact: &mut Artifact) {
         set_meta(artifact, "n_dims", self.n_dims);
-        set_meta(artifact, "n_components", self.n_components);
+        set_meta(artifact, "n_components", self.width);
         artifact.push_f32("loadings", self.loadings.clone());
     }
 
@@ -250,7 +250,7 @@ impl Encoder for Components {
         }
         Ok(Self {
             n_dims,
-            n_components,
+            width: n_components,
             loadings,
         })
     }
