@@ -1,1 +1,43 @@
-//! x
+//! Histogram trees: gradient boosting, random forests and extra trees on one shared matrix of bins.
+//!
+//! A dataset's columns are binned once ([`automl_core::Dataset::derived`] keeps the result) and every trial, fold and
+//! class grows its trees on those bytes. Numbers may be missing, categories are taken as they are.
+//!
+//! ```
+//! use automl_core::*;
+//! use automl_tree::GRADIENT_BOOSTING;
+//!
+//! let x: Vec<f64> = (0..200).map(f64::from).collect();
+//! let y: Vec<f64> = x.iter().map(|x| if *x < 100.0 { 1.0 } else { 3.0 }).collect();
+//! let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+//! let data = Dataset::new(table, Task::Regression, Target::Numbers(y.into())).unwrap();
+//! let warnings = Warnings::default();
+//! let ctx = FitContext { seed: Seed(1), threads: Threads::one(), budget: Budget::unlimited(), warnings: &warnings };
+//! let rows = data.all_rows();
+//! let fitted = (GRADIENT_BOOSTING.build)(&ParamMap::new())?.fit(&ctx, &data.view(&rows).into())?;
+//! let predicted = fitted.model.predict(&data.table().view())?;
+//! assert!((predicted.values()[0] - 1.0).abs() < 1e-3 && (predicted.values()[199] - 3.0).abs() < 1e-3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What this crate must not know: files, other learners, how models are searched, stored or served.
+
+mod binning;
+mod boost;
+mod boosted_model;
+mod ensemble;
+pub mod gradient_boosting;
+mod gradients;
+mod grow;
+mod histogram;
+mod inputs;
+mod objective;
+mod split;
+mod tree;
+
+pub use gradient_boosting::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
+pub use grow::Growth;
+pub use objective::Objective;
+
+#[cfg(test)]
+mod tests;

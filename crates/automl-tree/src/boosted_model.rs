@@ -1,0 +1,100 @@
+//! A fitted boosting: the starting scores, the trees, and the link that turns their sum into a prediction.
+
+use crate::ensemble::Ensemble;
+use crate::gradient_boosting::ID;
+use crate::objective::{Link, logistic, softmax};
+use automl_core::{
+    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView,
+};
+use serde_json::json;
+
+/// Starting scores, trees and link.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BoostedModel {
+    pub(crate) base: Vec<f64>,
+    pub(crate) link: Link,
+    pub(crate) ensemble: Ensemble,
+}
+
+impl BoostedModel {
+    /// Sums of the trees and the start, `base.len()` a row, row-major.
+    pub(crate) fn raw_scores(&self, rows: &TableView<'_>) -> Result<Vec<f64>, PredictError> {
+        let n_outputs = self.base.len();
+        let mut scores: Vec<f64> = Vec::with_capacity(rows.n_rows() * n_outputs);
+        for _ in 0..rows.n_rows() {
+            scores.extend_from_slice(&self.base);
+        }
+        self.ensemble.add_scores(rows, n_outputs, &mut scores)?;
+        Ok(scores)
+    }
+
+    pub(crate) fn read(artifact: &Artifact) -> Result<Self, ArtifactError> {
+        if artifact.kind != ID {
+            return Err(ArtifactError::UnknownKind {
+                kind: artifact.kind.clone(),
+            });
+        }
+        let base = artifact.f64s("base")?.to_vec();
+        let name: String = artifact.meta("link")?;
+        let link = Link::from_name(&name).ok_or_else(|| artifact.invalid("link", "unknown"))?;
+        let has_outputs = match link {
+            Link::Softmax => base.len() >= 3,
+            _ => base.len() == 1,
+        };
+        if !has_outputs || base.iter().any(|score| !score.is_finite()) {
+            return Err(artifact.invalid("base", "not one finite score an output"));
+        }
+        let ensemble = Ensemble::read(artifact)?;
+        if ensemble.width() != 1 {
+            return Err(artifact.invalid("leaf_width", "not 1"));
+        }
+        Ok(Self {
+            base,
+            link,
+            ensemble,
+        })
+    }
+}
+
+impl Model for BoostedModel {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let mut scores = self.raw_scores(rows)?;
+        Ok(match self.link {
+            Link::Identity => Predictions::Numbers(scores),
+            Link::Log => {
+                // The greatest finite number stands for what would overflow.
+                let bounded = |score: &mut f64| *score = score.exp().min(f64::MAX);
+                scores.iter_mut().for_each(bounded);
+                Predictions::Numbers(scores)
+            }
+            Link::Logit => Predictions::Probabilities {
+                n_classes: 2,
+                values: scores
+                    .into_iter()
+                    .map(logistic)
+                    .flat_map(|p| [1.0 - p, p])
+                    .collect(),
+            },
+            Link::Softmax => {
+                let n_classes = self.base.len();
+                scores.chunks_exact_mut(n_classes).for_each(softmax);
+                Predictions::Probabilities {
+                    n_classes,
+                    values: scores,
+                }
+            }
+        })
+    }
+
+    fn importance(&self) -> Option<Importance> {
+        self.ensemble.importance()
+    }
+
+    fn artifact(&self) -> Artifact {
+        let meta = json!({ "link": self.link.name(), "n_trees": self.ensemble.n_trees() });
+        let mut artifact = Artifact::new(ID, meta);
+        artifact.push_f64("base", self.base.clone());
+        self.ensemble.write(&mut artifact);
+        artifact
+    }
+}

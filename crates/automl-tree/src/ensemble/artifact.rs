@@ -1,0 +1,137 @@
+//! Trees as arrays, and back with every index checked: a scored walk over a loaded model always ends.
+
+use super::{CATEGORY, Ensemble, LEAF, MISSING_LEFT, Node, SLOT};
+use crate::inputs::{InputKind, Inputs};
+use automl_core::{Artifact, ArtifactError};
+
+impl Ensemble {
+    /// Writes the trees and the columns they read.
+    pub(crate) fn write(&self, artifact: &mut Artifact) {
+        self.inputs.write(artifact);
+        artifact.meta["leaf_width"] = self.width.into();
+        artifact.push_u32("slots", self.slots.clone());
+        artifact.push_u32("tree_starts", self.roots.clone());
+        artifact.push_f64(
+            "node_threshold",
+            self.nodes.iter().map(|n| n.threshold).collect(),
+        );
+        artifact.push_u32("node_slot", self.nodes.iter().map(|n| n.slot).collect());
+        artifact.push_u32("node_child", self.nodes.iter().map(|n| n.child).collect());
+        let words = self.sets.iter().flatten();
+        artifact.push_i64("category_sets", words.map(|&word| word as i64).collect());
+        artifact.push_f64("leaf_values", self.values.clone());
+        artifact.push_f64("gains", self.gains.clone());
+    }
+
+    /// Reads back what [`Ensemble::write`] wrote.
+    pub(crate) fn read(artifact: &Artifact) -> Result<Self, ArtifactError> {
+        let inputs = Inputs::read(artifact)?;
+        let thresholds = artifact.f64s("node_threshold")?;
+        let (slots, children) = (artifact.u32s("node_slot")?, artifact.u32s("node_child")?);
+        if slots.len() != thresholds.len() || children.len() != thresholds.len() {
+            return Err(artifact.invalid("node_slot", "not one for each node"));
+        }
+        let nodes = thresholds
+            .iter()
+            .zip(slots.iter().zip(children))
+            .map(|(&threshold, (&slot, &child))| Node {
+                threshold,
+                slot,
+                child,
+            })
+            .collect();
+        let (sets, rest) = artifact.i64s("category_sets")?.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(artifact.invalid("category_sets", "not four words a set"));
+        }
+        let ensemble = Self {
+            inputs,
+            slots: artifact.u32s("slots")?.to_vec(),
+            nodes,
+            roots: artifact.u32s("tree_starts")?.to_vec(),
+            sets: sets.iter().map(|set| set.map(|word| word as u64)).collect(),
+            values: artifact.f64s("leaf_values")?.to_vec(),
+            width: artifact.meta("leaf_width")?,
+            gains: artifact.f64s("gains")?.to_vec(),
+        };
+        ensemble.check(artifact)?;
+        Ok(ensemble)
+    }
+
+    fn check(&self, artifact: &Artifact) -> Result<(), ArtifactError> {
+        let n_inputs = self.inputs.0.len();
+        let slots_are_inputs = self.slots.iter().all(|&slot| (slot as usize) < n_inputs)
+            && self.slots.is_sorted_by(|a, b| a < b);
+        if !slots_are_inputs {
+            return Err(artifact.invalid("slots", "not rising column numbers"));
+        }
+        if self.width == 0 || !self.values.len().is_multiple_of(self.width) {
+            return Err(artifact.invalid("leaf_values", "not one vector a leaf"));
+        }
+        if self
+            .values
+            .iter()
+            .chain(&self.gains)
+            .any(|v| !v.is_finite())
+        {
+            return Err(artifact.invalid("leaf_values", "a value or gain is not finite"));
+        }
+        if self.gains.len() != n_inputs {
+            return Err(artifact.invalid("gains", "not one for each column"));
+        }
+        let starts_rise = self.roots.is_sorted_by(|a, b| a < b)
+            && self.roots.first().is_none_or(|&first| first == 0)
+            && self.roots.is_empty() == self.nodes.is_empty();
+        let ends = self.roots.iter().skip(1).copied();
+        let mut ends = ends.chain([self.nodes.len() as u32]);
+        let is_within = self.roots.iter().all(|&start| {
+            let end = ends.next().unwrap_or(0);
+            start < end && end as usize <= self.nodes.len()
+        });
+        if !starts_rise || !is_within {
+            return Err(artifact.invalid("tree_starts", "not rising node numbers"));
+        }
+        self.check_nodes(artifact)
+    }
+
+    /// Children stand above their parent and below the end of its tree; sets, slots and leaves exist.
+    fn check_nodes(&self, artifact: &Artifact) -> Result<(), ArtifactError> {
+        let n_leaves = self.values.len() / self.width;
+        for (tree, &start) in self.roots.iter().enumerate() {
+            let end = self
+                .roots
+                .get(tree + 1)
+                .map_or(self.nodes.len(), |&e| e as usize);
+            for index in start as usize..end {
+                let node = &self.nodes[index];
+                if node.is_leaf() {
+                    if node.slot != LEAF || node.child as usize >= n_leaves {
+                        return Err(artifact.invalid("node_child", "no such leaf"));
+                    }
+                    continue;
+                }
+                if (node.child as usize) <= index || node.child as usize + 1 >= end {
+                    return Err(artifact.invalid("node_child", "not below its parent"));
+                }
+                self.check_test(artifact, node)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_test(&self, artifact: &Artifact, node: &Node) -> Result<(), ArtifactError> {
+        let Some(&input) = self.slots.get((node.slot & SLOT) as usize) else {
+            return Err(artifact.invalid("node_slot", "no such slot"));
+        };
+        let is_category = node.slot & CATEGORY != 0;
+        let reads_category = matches!(self.inputs.0[input as usize].kind, InputKind::Category(_));
+        if is_category != reads_category || (is_category && node.slot & MISSING_LEFT != 0) {
+            return Err(artifact.invalid("node_slot", "not a test for its column"));
+        }
+        let has_set = node.threshold >= 0.0 && (node.threshold as usize) < self.sets.len();
+        if (is_category && !has_set) || node.threshold.is_nan() {
+            return Err(artifact.invalid("node_threshold", "no such set or not a number"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! Trees ready to score: flat arrays of nodes with raw thresholds, so that rows need no binning.
+
+mod artifact;
+mod score;
+
+use crate::binning::{BinnedMatrix, Bins};
+use crate::inputs::Inputs;
+use crate::tree::{BinSet, Rule, Tree, TreeNode};
+use automl_core::{Importance, Table};
+
+const LEAF: u32 = 1 << 31;
+const CATEGORY: u32 = 1 << 30;
+const MISSING_LEFT: u32 = 1 << 29;
+const SLOT: u32 = MISSING_LEFT - 1;
+
+/// Sixteen bytes. An inner node sends `x <= threshold` to `child`, the rest to `child + 1`; a category node asks whether
+/// the bin is in the set numbered `threshold`. Of a leaf, `child` is the index of its value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Node {
+    threshold: f64,
+    /// Slot of the input, with the flags above.
+    slot: u32,
+    child: u32,
+}
+
+impl Node {
+    #[inline]
+    fn is_leaf(&self) -> bool {
+        self.slot & LEAF != 0
+    }
+}
+
+/// Scored trees over the columns of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ensemble {
+    pub(crate) inputs: Inputs,
+    /// The input that each slot reads: only inputs that some node asks for.
+    slots: Vec<u32>,
+    nodes: Vec<Node>,
+    /// First node of each tree.
+    roots: Vec<u32>,
+    sets: Vec<BinSet>,
+    /// `width` numbers a leaf.
+    values: Vec<f64>,
+    width: usize,
+    /// Total gain of each input.
+    gains: Vec<f64>,
+}
+
+impl Ensemble {
+    pub(crate) fn new(table: &Table, matrix: &BinnedMatrix, trees: &[Tree], width: usize) -> Self {
+        let mut ensemble = Self {
+            inputs: Inputs::new(table, matrix),
+            slots: used_inputs(matrix, trees),
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            sets: Vec::new(),
+            values: Vec::new(),
+            width,
+            gains: vec![0.0; table.n_columns()],
+        };
+        for tree in trees {
+            ensemble.push(matrix, tree);
+        }
+        ensemble
+    }
+
+    fn push(&mut self, matrix: &BinnedMatrix, tree: &Tree) {
+        assert_eq!(tree.width, self.width, "leaves of one width");
+        let first_node = self.nodes.len() as u32;
+        let first_leaf = (self.values.len() / self.width) as u32;
+        self.roots.push(first_node);
+        self.values.extend_from_slice(&tree.values);
+        for node in &tree.nodes {
+            let node = match node {
+                TreeNode::Leaf(leaf) => Node {
+                    threshold: 0.0,
+                    slot: LEAF,
+                    child: first_leaf + leaf,
+                },
+                TreeNode::Inner {
+                    feature,
+                    rule,
+                    left,
+                    gain,
+                } => {
+                    let feature = &matrix.features[*feature as usize];
+                    self.gains[feature.column] += gain;
+                    let (threshold, flags) = self.test(&feature.bins, rule);
+                    let slot = self.slots.binary_search(&(feature.column as u32));
+                    let slot = slot.expect("every input of a node has a slot") as u32;
+                    Node {
+                        threshold,
+                        slot: slot | flags,
+                        child: first_node + left,
+                    }
+                }
+            };
+            self.nodes.push(node);
+        }
+    }
+
+    fn test(&mut self, bins: &Bins, rule: &Rule) -> (f64, u32) {
+        match (bins, rule) {
+            (Bins::Number { edges }, Rule::UpTo { bin, missing_left }) => {
+                let flags = if *missing_left { MISSING_LEFT } else { 0 };
+                let threshold = match *bin {
+                    0 => f64::NEG_INFINITY,
+                    bin => edges[bin as usize - 1],
+                };
+                (threshold, flags)
+            }
+            (_, rule) => {
+                let mut set = BinSet::default();
+                (0..=255)
+                    .filter(|&bin| rule.goes_left(bin))
+                    .for_each(|bin| crate::tree::insert(&mut set, bin));
+                self.sets.push(set);
+                ((self.sets.len() - 1) as f64, CATEGORY)
+            }
+        }
+    }
+
+    /// Numbers a leaf holds.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of trees.
+    pub(crate) fn n_trees(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Each input's share of the total gain; none if nothing was gained.
+    pub(crate) fn importance(&self) -> Option<Importance> {
+        let total: f64 = self.gains.iter().sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let mut shares: Vec<(String, f64)> = self
+            .inputs
+            .0
+            .iter()
+            .zip(&self.gains)
+            .map(|(input, gain)| (input.name.clone(), gain / total))
+            .collect();
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Some(Importance(shares))
+    }
+}
+
+fn used_inputs(matrix: &BinnedMatrix, trees: &[Tree]) -> Vec<u32> {
+    let mut used: Vec<u32> = trees
+        .iter()
+        .flat_map(|tree| &tree.nodes)
+        .filter_map(|node| match node {
+            TreeNode::Inner { feature, .. } => {
+                Some(matrix.features[*feature as usize].column as u32)
+            }
+            TreeNode::Leaf(_) => None,
+        })
+        .collect();
+    used.sort_unstable();
+    used.dedup();
+    used
+}

@@ -1,0 +1,121 @@
+//! Scoring in blocks: a block's cells are copied row-major once, then every tree walks eight rows at a time.
+//!
+//! Cost: rows × trees × depth steps of about a nanosecond; the block (≤ 32 KiB) and a tree (16 bytes a node) stay in the
+//! first-level cache, and the eight walks hide each other's latency.
+
+use super::{CATEGORY, Ensemble, MISSING_LEFT, Node, SLOT};
+use crate::inputs::BoundColumn;
+use crate::tree::contains;
+use automl_core::{PredictError, TableView};
+
+const LANES: usize = 8;
+const BLOCK_CELLS: usize = 4096;
+
+impl Ensemble {
+    /// Adds the trees' values to `out`, `n_outputs` a row: tree `t` adds to output `t % n_outputs`, or to all outputs if
+    /// its leaves are as wide. Trees are added in their order.
+    pub(crate) fn add_scores(
+        &self,
+        rows: &TableView<'_>,
+        n_outputs: usize,
+        out: &mut [f64],
+    ) -> Result<(), PredictError> {
+        assert_eq!(
+            out.len(),
+            rows.n_rows() * n_outputs,
+            "n_outputs values a row"
+        );
+        assert!(
+            self.width == 1 || self.width == n_outputs,
+            "leaves as wide as the output"
+        );
+        let columns = self.inputs.bind(rows.table(), &self.slots)?;
+        let n_slots = columns.len().max(1);
+        let block_rows = (BLOCK_CELLS / n_slots).clamp(LANES, 256) / LANES * LANES;
+        let mut cells = vec![0.0; block_rows * n_slots];
+        for (block, sums) in out.chunks_mut(block_rows * n_outputs).enumerate() {
+            let n_rows = sums.len() / n_outputs;
+            encode(rows, block * block_rows, n_rows, &columns, &mut cells);
+            if self.sets.is_empty() {
+                self.score_block::<false>(&cells, n_slots, n_outputs, sums);
+            } else {
+                self.score_block::<true>(&cells, n_slots, n_outputs, sums);
+            }
+        }
+        Ok(())
+    }
+
+    fn score_block<const CATEGORIES: bool>(
+        &self,
+        cells: &[f64],
+        n_slots: usize,
+        n_outputs: usize,
+        sums: &mut [f64],
+    ) {
+        for (tree, &root) in self.roots.iter().enumerate() {
+            for (octet, sums) in sums.chunks_mut(LANES * n_outputs).enumerate() {
+                let rows = &cells[octet * LANES * n_slots..][..LANES * n_slots];
+                let leaves = self.leaves::<CATEGORIES>(root, rows, n_slots);
+                for (leaf, sums) in leaves.into_iter().zip(sums.chunks_exact_mut(n_outputs)) {
+                    if self.width == 1 {
+                        sums[tree % n_outputs] += self.values[leaf as usize];
+                    } else {
+                        let values = &self.values[leaf as usize * self.width..][..self.width];
+                        sums.iter_mut()
+                            .zip(values)
+                            .for_each(|(sum, value)| *sum += value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The leaves of eight rows.
+    #[inline]
+    fn leaves<const CATEGORIES: bool>(
+        &self,
+        root: u32,
+        rows: &[f64],
+        n_slots: usize,
+    ) -> [u32; LANES] {
+        let mut at = [root; LANES];
+        loop {
+            let mut is_done = true;
+            for (lane, at) in at.iter_mut().enumerate() {
+                let node = &self.nodes[*at as usize];
+                let x = rows[lane * n_slots + (node.slot & SLOT) as usize];
+                let goes_left = self.goes_left::<CATEGORIES>(node, x);
+                let next = node.child + u32::from(!goes_left);
+                is_done &= node.is_leaf();
+                *at = if node.is_leaf() { *at } else { next };
+            }
+            if is_done {
+                return at.map(|node| self.nodes[node as usize].child);
+            }
+        }
+    }
+
+    #[inline]
+    fn goes_left<const CATEGORIES: bool>(&self, node: &Node, x: f64) -> bool {
+        if CATEGORIES && node.slot & CATEGORY != 0 {
+            return contains(&self.sets[node.threshold as usize], x as u8);
+        }
+        (x <= node.threshold) | (x.is_nan() & (node.slot & MISSING_LEFT != 0))
+    }
+}
+
+/// Copies rows `start..start + n_rows` of the view, row-major.
+fn encode(
+    rows: &TableView<'_>,
+    start: usize,
+    n_rows: usize,
+    columns: &[BoundColumn<'_>],
+    cells: &mut [f64],
+) {
+    let n_slots = columns.len();
+    for (slot, column) in columns.iter().enumerate() {
+        for place in 0..n_rows {
+            cells[place * n_slots + slot] = column.value(rows.row(start + place));
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Gradient boosting on histogram trees.
+//!
+//! # What it fits
+//! A sum of small trees, each fitted to the gradient and Hessian of the loss at the sum so far. Takes numbers with
+//! missing values and categories as they are. One tree a round, or one for each class of a multiclass task.
+//!
+//! # Formula
+//! Round `m` adds `η · f_m(x)`; the leaves of `f_m` hold `−T(G) / (H + l2)` and its splits maximise the gain of the
+//! second-order loss (see the crate's `split` module). The start is the best constant.
+//!
+//! # Parameters
+//! [`GradientBoostingParams`]. `n_trees` rounds are made; with validation rows the fit stops when their loss has not
+//! improved for `early_stopping_rounds` rounds, and the model is cut to its best round, told as `learned["n_trees"]`.
+//!
+//! # Cost
+//! Binning once a dataset; then rows × features × (1 + about the depth / 3) additions a tree.
+//! The budget is polled once a tree.
+//!
+//! # When it fails
+//! A column that is neither number nor category, no column at all, targets outside the objective's domain. A constant
+//! target, one class, or features that say nothing give the trivial model: the best constant, no trees.
+//!
+//! # References
+//! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost).
+
+use crate::boost;
+use crate::boosted_model::BoostedModel;
+use crate::grow::Growth;
+use crate::objective::Objective;
+use automl_core::{
+    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamError, ParamMap, Params,
+    TaskKind, TrainingData,
+};
+
+/// The stable name.
+pub(crate) const ID: &str = "gradient_boosting";
+
+/// Hyper-parameters of gradient boosting.
+#[derive(Params, Debug, Clone, PartialEq)]
+pub struct GradientBoostingParams {
+    /// Rounds of boosting; early stopping may end sooner.
+    #[param(default = 300, range = 1..=100_000, log, alias = "n_estimators", alias = "num_iterations", alias = "num_boost_round", alias = "num_trees", alias = "iterations", alias = "max_iter")]
+    pub n_trees: usize,
+    /// Rounds without a better loss on the validation rows after which the fit stops; 0 never stops early.
+    #[param(default = 50, range = 0..=100_000, alias = "early_stopping_round", alias = "od_wait", alias = "n_iter_no_change")]
+    pub early_stopping_rounds: usize,
+    /// Shrinkage of each tree.
+    #[param(default = 0.1, range = 1e-5..=1.0, log, search = 0.01..=0.3, alias = "eta", alias = "shrinkage_rate")]
+    pub learning_rate: f64,
+    /// What a regression minimises.
+    #[param(default = Objective::Squared)]
+    pub objective: Objective,
+    /// The quantile of the quantile objective, and the share of residuals that Huber takes as small.
+    #[param(default = 0.9, range = 0.001..=0.999)]
+    pub alpha: f64,
+    /// Between 1 (Poisson) and 2 (gamma), for the Tweedie objective.
+    #[param(default = 1.5, range = 1.001..=1.999, alias = "tweedie_variance_power", alias = "variance_power")]
+    pub tweedie_power: f64,
+    /// The order in which leaves split.
+    #[param(default = Growth::LeafWise, search, alias = "grow_policy")]
+    pub growth: Growth,
+    /// Leaves of a tree at most.
+    #[param(default = 31, range = 2..=16_384, log, search = 4..=256, alias = "num_leaves", alias = "max_leaf_nodes", alias = "max_leaf")]
+    pub max_leaves: usize,
+    /// Depth of a tree at most; 0 is no limit.
+    #[param(default = 0, range = 0..=64, alias = "depth")]
+    pub max_depth: usize,
+    /// Rows that a leaf must have.
+    #[param(default = 20, range = 1..=1_000_000, log, search = 1..=100, alias = "min_data_in_leaf", alias = "min_child_samples", alias = "min_samples_leaf")]
+    pub min_rows_per_leaf: usize,
+    /// Sum of Hessians that a leaf must have.
+    #[param(default = 1e-3, range = 0.0..=1e6, alias = "min_sum_hessian_in_leaf", alias = "min_child_weight")]
+    pub min_hessian: f64,
+    /// Shrinks leaf values towards zero by a constant.
+    #[param(default = 0.0, range = 0.0..=1e6, alias = "lambda_l1", alias = "reg_alpha")]
+    pub l1: f64,
+    /// Shrinks leaf values in proportion.
+    #[param(default = 1e-3, range = 0.0..=1e6, log, search = 1e-3..=30.0, alias = "lambda_l2", alias = "reg_lambda", alias = "l2_leaf_reg", alias = "l2_regularization")]
+    pub l2: f64,
+    /// Gain that a split must exceed.
+    #[param(default = 0.0, range = 0.0..=1e9, alias = "min_gain_to_split", alias = "min_split_gain", alias = "gamma", alias = "min_split_loss")]
+    pub min_gain: f64,
+    /// Share of the rows that each tree learns from.
+    #[param(default = 1.0, range = 0.01..=1.0, search = 0.5..=1.0, alias = "subsample", alias = "bagging_fraction")]
+    pub row_fraction: f64,
+    /// Share of the features that each tree may use.
+    #[param(default = 1.0, range = 0.01..=1.0, search = 0.3..=1.0, alias = "feature_fraction", alias = "colsample_bytree")]
+    pub column_fraction: f64,
+    /// Share of the tree's features that each node looks at.
+    #[param(default = 1.0, range = 0.01..=1.0, alias = "feature_fraction_bynode", alias = "colsample_bynode", alias = "rsm")]
+    pub column_fraction_by_node: f64,
+    /// Bins of a feature, beside the one for missing values.
+    #[param(default = 255, range = 2..=255, alias = "max_bin", alias = "border_count")]
+    pub max_bins: usize,
+    /// Rows that a category's mean gradient is smoothed by, and that it must have to be sorted by it.
+    #[param(default = 10.0, range = 0.0..=1e6, log, search = 1.0..=100.0)]
+    pub cat_smooth: f64,
+    /// What `l2` is raised by for the children of a split on a set of categories.
+    #[param(default = 10.0, range = 0.0..=1e6)]
+    pub cat_l2: f64,
+    /// Categories on the smaller side of a split at most.
+    #[param(default = 32, range = 1..=255, alias = "max_cat_threshold")]
+    pub max_cat_set: usize,
+    /// Rows that categories joined to one side must bring together.
+    #[param(default = 100, range = 1..=1_000_000, alias = "min_data_per_group")]
+    pub min_rows_per_category: usize,
+    /// Up to so many levels, one category is split from the others.
+    #[param(default = 4, range = 1..=255, alias = "max_cat_to_onehot", alias = "one_hot_max_size")]
+    pub max_onehot_levels: usize,
+    /// Whether each node tries one random threshold a feature instead of all.
+    #[param(default = false, alias = "extra_trees")]
+    pub extra_random: bool,
+}
+
+/// The declaration of gradient boosting.
+pub static GRADIENT_BOOSTING: LearnerSpec = LearnerSpec {
+    id: ID,
+    title: "Gradient boosting",
+    capabilities: Capabilities {
+        tasks: &[TaskKind::Binary, TaskKind::Multiclass, TaskKind::Regression],
+        missing: true,
+        categories: true,
+        sparse: false,
+        weights: true,
+        early_stopping: true,
+    },
+    params: GradientBoostingParams::SPECS,
+    references: &[
+        "Friedman 2001, Greedy function approximation: a gradient boosting machine",
+        "Chen and Guestrin 2016, XGBoost: a scalable tree boosting system",
+        "Ke et al. 2017, LightGBM: a highly efficient gradient boosting decision tree",
+    ],
+    build: |map| {
+        Ok(Box::new(GradientBoosting::new(
+            GradientBoostingParams::from_map(map)?,
+        )?))
+    },
+    load: |artifact| Ok(Box::new(BoostedModel::read(artifact)?)),
+};
+
+/// Gradient boosting with checked parameters.
+#[derive(Debug, Clone)]
+pub struct GradientBoosting(GradientBoostingParams);
+
+impl GradientBoosting {
+    /// The learner with these parameters, each in its range.
+    pub fn new(params: GradientBoostingParams) -> Result<Self, ParamError> {
+        params.check()?;
+        Ok(Self(params))
+    }
+}
+
+impl Learner for GradientBoosting {
+    fn spec(&self) -> &'static LearnerSpec {
+        &GRADIENT_BOOSTING
+    }
+
+    fn params(&self) -> ParamMap {
+        self.0.to_map()
+    }
+
+    fn fit(&self, ctx: &FitContext<'_>, data: &TrainingData<'_>) -> Result<Fitted, FitError> {
+        boost::fit(&self.0, ctx, data)
+    }
+}

@@ -1,0 +1,410 @@
+//! Growth of one tree: split the most promising leaf, histogram the smaller child, subtract for the larger one.
+
+use crate::binning::BinnedMatrix;
+use crate::histogram::{Cell, GradHess, fill, subtract};
+use crate::split::{Split, SplitRules, Sums, best_of_feature};
+use crate::tree::{Tree, TreeNode};
+use automl_core::{Params, Seed, Threads};
+
+/// Histograms kept at once take at most so many bytes; beyond it a leaf's is built again when it splits.
+const POOL_BYTES: usize = 256 << 20;
+/// Features from which the search for a split is worth a second thread.
+const PARALLEL_FEATURES: usize = 96;
+
+/// The order in which leaves split.
+#[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// The leaf that gains most, wherever it is.
+    LeafWise,
+    /// Level by level, within a level the leaf that gains most.
+    DepthWise,
+}
+
+/// Limits on a tree's shape.
+#[derive(Debug, Clone)]
+pub(crate) struct TreeShape {
+    pub(crate) growth: Growth,
+    pub(crate) max_leaves: usize,
+    /// Zero means no limit.
+    pub(crate) max_depth: usize,
+    /// Share of the tree's features that each node looks at.
+    pub(crate) node_fraction: f64,
+}
+
+/// What differs from tree to tree.
+pub(crate) struct TreeTask<'a> {
+    /// Rows to learn from, rising; `None` for all.
+    pub(crate) rows: Option<&'a [u32]>,
+    /// Gradient and Hessian of every row of the matrix.
+    pub(crate) pairs: &'a [GradHess],
+    /// Features to look at, rising.
+    pub(crate) features: &'a [u32],
+    pub(crate) seed: Seed,
+}
+
+/// A tree and where the rows of each of its leaves stand in [`Grower::rows`].
+pub(crate) struct Grown {
+    pub(crate) tree: Tree,
+    pub(crate) leaf_rows: Vec<std::ops::Range<usize>>,
+}
+
+/// Grows trees on one matrix; keeps its buffers from tree to tree.
+pub(crate) struct Grower<'a> {
+    matrix: &'a BinnedMatrix,
+    rules: SplitRules,
+    shape: TreeShape,
+    threads: Threads,
+    rows: Vec<u32>,
+    scratch: Vec<u32>,
+    ordered: Vec<GradHess>,
+    pool: Vec<Vec<Cell>>,
+    n_buffers: usize,
+}
+
+struct Leaf {
+    node: usize,
+    range: std::ops::Range<usize>,
+    depth: usize,
+    sums: Sums,
+    extra_l2: f64,
+    histogram: Option<Vec<Cell>>,
+    split: Option<Split>,
+}
+
+impl<'a> Grower<'a> {
+    pub(crate) fn new(
+        matrix: &'a BinnedMatrix,
+        rules: SplitRules,
+        shape: TreeShape,
+        threads: Threads,
+    ) -> Self {
+        Self {
+            matrix,
+            rules,
+            shape,
+            threads,
+            rows: Vec::new(),
+            scratch: vec![0; matrix.n_rows],
+            ordered: Vec::new(),
+            pool: Vec::new(),
+            n_buffers: 0,
+        }
+    }
+
+    /// The rows of the last tree, leaf by leaf; rising within a leaf.
+    pub(crate) fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// Grows a tree; leaf values are not yet shrunk by the learning rate.
+    pub(crate) fn grow(&mut self, task: &TreeTask<'_>) -> Grown {
+        let mut active = vec![false; self.matrix.groups.len()];
+        for &feature in task.features {
+            active[self.matrix.features[feature as usize].group] = true;
+        }
+        let mut tree = Tree {
+            nodes: vec![TreeNode::Leaf(0)],
+            values: Vec::new(),
+            width: 1,
+        };
+        let mut leaves = vec![self.root(task, &active)];
+        while leaves.len() < self.shape.max_leaves {
+            let Some(index) = self.next_leaf(&leaves) else {
+                break;
+            };
+            let is_last = leaves.len() + 1 == self.shape.max_leaves;
+            self.split(task, &active, &mut tree, &mut leaves, index, is_last);
+        }
+        self.finish(tree, leaves)
+    }
+
+    fn finish(&mut self, mut tree: Tree, leaves: Vec<Leaf>) -> Grown {
+        let mut leaf_rows = Vec::with_capacity(leaves.len());
+        for (index, leaf) in leaves.into_iter().enumerate() {
+            tree.nodes[leaf.node] = TreeNode::Leaf(index as u32);
+            let sums = [leaf.sums.gradient, leaf.sums.hessian];
+            tree.values.push(self.rules.leaf_value(sums, leaf.extra_l2));
+            leaf_rows.push(leaf.range);
+            self.pool.extend(leaf.histogram);
+        }
+        Grown { tree, leaf_rows }
+    }
+
+    fn root(&mut self, task: &TreeTask<'_>, active: &[bool]) -> Leaf {
+        self.rows.clear();
+        match task.rows {
+            Some(rows) => self.rows.extend_from_slice(rows),
+            None => self.rows.extend(0..self.matrix.n_rows as u32),
+        }
+        let mut total = [0.0_f64; 2];
+        let mut add = |pair: &GradHess| {
+            total[0] += f64::from(pair[0]);
+            total[1] += f64::from(pair[1]);
+        };
+        match task.rows {
+            Some(rows) => rows.iter().for_each(|&row| add(&task.pairs[row as usize])),
+            None => task.pairs.iter().for_each(&mut add),
+        }
+        let mut leaf = Leaf {
+            node: 0,
+            range: 0..self.rows.len(),
+            depth: 0,
+            sums: Sums {
+                gradient: total[0],
+                hessian: total[1],
+                n_rows: self.rows.len(),
+            },
+            extra_l2: 0.0,
+            histogram: None,
+            split: None,
+        };
+        if self.may_split(&leaf) {
+            let histogram = self.histogram(task, active, leaf.range.clone());
+            leaf.split = self.best_split(task, &leaf, &histogram);
+            self.keep(&mut leaf, histogram);
+        }
+        leaf
+    }
+
+    fn may_split(&self, leaf: &Leaf) -> bool {
+        let has_depth = self.shape.max_depth == 0 || leaf.depth < self.shape.max_depth;
+        has_depth
+            && leaf.range.len() >= 2 * self.rules.min_rows.max(1)
+            && leaf.sums.hessian >= 2.0 * self.rules.min_hessian
+    }
+
+    fn next_leaf(&self, leaves: &[Leaf]) -> Option<usize> {
+        let mut best: Option<(usize, usize, f64)> = None;
+        for (index, leaf) in leaves.iter().enumerate() {
+            let Some(split) = &leaf.split else { continue };
+            let depth = match self.shape.growth {
+                Growth::LeafWise => 0,
+                Growth::DepthWise => leaf.depth,
+            };
+            let is_better = best.is_none_or(|(_, best_depth, gain)| {
+                depth < best_depth || (depth == best_depth && split.gain > gain)
+            });
+            if is_better {
+                best = Some((index, depth, split.gain));
+            }
+        }
+        best.map(|(index, _, _)| index)
+    }
+
+    /// Splits a leaf; the left child takes its place, the right one comes last.
+    fn split(
+        &mut self,
+        task: &TreeTask<'_>,
+        active: &[bool],
+        tree: &mut Tree,
+        leaves: &mut Vec<Leaf>,
+        index: usize,
+        is_last: bool,
+    ) {
+        let parent = &mut leaves[index];
+        let split = parent
+            .split
+            .take()
+            .expect("only leaves with a split are chosen");
+        let inherited = parent.histogram.take();
+        let (range, depth, node) = (parent.range.clone(), parent.depth + 1, parent.node);
+        let n_left = self.partition(&split, range.clone());
+        if n_left == 0 || n_left == range.len() {
+            // The estimated counts allowed a split that holds no row on one side.
+            self.pool.extend(inherited);
+            return;
+        }
+        let middle = range.start + n_left;
+        let first = tree.nodes.len();
+        tree.nodes[node] = TreeNode::Inner {
+            feature: split.feature,
+            rule: split.rule,
+            left: first as u32,
+            gain: split.gain,
+        };
+        tree.nodes.extend([TreeNode::Leaf(0); 2]);
+        let child = |node: usize, range: std::ops::Range<usize>, sums: Cell| Leaf {
+            node,
+            depth,
+            sums: Sums {
+                gradient: sums[0],
+                hessian: sums[1],
+                n_rows: range.len(),
+            },
+            range,
+            extra_l2: split.extra_l2,
+            histogram: None,
+            split: None,
+        };
+        let mut left = child(first, range.start..middle, split.left);
+        let mut right = child(first + 1, middle..range.end, split.right);
+        if is_last {
+            self.pool.extend(inherited);
+        } else {
+            self.find_splits(task, active, [&mut left, &mut right], inherited);
+        }
+        leaves[index] = left;
+        leaves.push(right);
+    }
+
+    fn find_splits(
+        &mut self,
+        task: &TreeTask<'_>,
+        active: &[bool],
+        children: [&mut Leaf; 2],
+        inherited: Option<Vec<Cell>>,
+    ) {
+        let [left, right] = children;
+        let (small, large) = if left.range.len() <= right.range.len() {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        let (small_may, large_may) = (self.may_split(small), self.may_split(large));
+        if !small_may && !large_may {
+            self.pool.extend(inherited);
+            return;
+        }
+        let small_histogram = self.histogram(task, active, small.range.clone());
+        if large_may {
+            let histogram = match inherited {
+                Some(mut parent) => {
+                    subtract(&mut parent, &small_histogram);
+                    parent
+                }
+                None => self.histogram(task, active, large.range.clone()),
+            };
+            large.split = self.best_split(task, large, &histogram);
+            self.keep(large, histogram);
+        } else {
+            self.pool.extend(inherited);
+        }
+        if small_may {
+            small.split = self.best_split(task, small, &small_histogram);
+        }
+        self.keep(small, small_histogram);
+    }
+
+    /// Leaves the histogram with a leaf that will split, or takes it back.
+    fn keep(&mut self, leaf: &mut Leaf, histogram: Vec<Cell>) {
+        let held = self.n_buffers * self.matrix.n_cells * size_of::<Cell>();
+        if leaf.split.is_some() && held <= POOL_BYTES {
+            leaf.histogram = Some(histogram);
+        } else {
+            self.pool.push(histogram);
+        }
+    }
+
+    fn histogram(
+        &mut self,
+        task: &TreeTask<'_>,
+        active: &[bool],
+        range: std::ops::Range<usize>,
+    ) -> Vec<Cell> {
+        let mut histogram = self.pool.pop().unwrap_or_else(|| {
+            self.n_buffers += 1;
+            vec![[0.0; 2]; self.matrix.n_cells]
+        });
+        let is_whole = range.len() == self.matrix.n_rows;
+        let (rows, ordered) = if is_whole {
+            (None, task.pairs)
+        } else {
+            let rows = &self.rows[range];
+            self.ordered.clear();
+            let pairs = rows.iter().map(|&row| task.pairs[row as usize]);
+            self.ordered.extend(pairs);
+            (Some(rows), self.ordered.as_slice())
+        };
+        fill(
+            self.matrix,
+            rows,
+            ordered,
+            active,
+            &mut histogram,
+            &self.threads,
+        );
+        histogram
+    }
+
+    fn best_split(&self, task: &TreeTask<'_>, leaf: &Leaf, histogram: &[Cell]) -> Option<Split> {
+        let seed = task.seed.indexed(leaf.node as u64);
+        let sampled;
+        let features = if self.shape.node_fraction < 1.0 {
+            let count = (task.features.len() as f64 * self.shape.node_fraction).ceil() as usize;
+            sampled = sample(task.features, count.max(1), seed);
+            &sampled
+        } else {
+            task.features
+        };
+        let of_feature = |position: usize| {
+            let index = features[position] as usize;
+            let feature = &self.matrix.features[index];
+            let cells = &histogram[feature.hist_start..][..feature.n_bins];
+            let draw = seed.indexed(index as u64).0 as u32;
+            best_of_feature(&self.rules, index, feature, &leaf.sums, cells, draw)
+        };
+        let found = if features.len() >= PARALLEL_FEATURES {
+            self.threads.map(features.len(), of_feature)
+        } else {
+            (0..features.len()).map(of_feature).collect()
+        };
+        found.into_iter().flatten().reduce(
+            |best, split| {
+                if split.gain > best.gain { split } else { best }
+            },
+        )
+    }
+
+    /// Puts the rows that go left first, keeping the order on both sides; gives their number.
+    fn partition(&mut self, split: &Split, range: std::ops::Range<usize>) -> usize {
+        let (bytes, lanes, lane) = self.matrix.strided(split.feature as usize);
+        let table = split.rule.table();
+        partition(
+            &mut self.rows[range],
+            &mut self.scratch,
+            bytes,
+            lanes,
+            lane,
+            &table,
+        )
+    }
+}
+
+/// Stable partition without branches: every row is written to both sides, and only one side moves on.
+fn partition(
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    bytes: &[u8],
+    lanes: usize,
+    lane: usize,
+    table: &[u8; 256],
+) -> usize {
+    let scratch = &mut scratch[..rows.len()];
+    let (mut n_left, mut n_right) = (0, 0);
+    for index in 0..rows.len() {
+        let row = rows[index];
+        let goes_left = usize::from(table[bytes[row as usize * lanes + lane] as usize]);
+        rows[n_left] = row;
+        scratch[n_right] = row;
+        n_left += goes_left;
+        n_right += 1 - goes_left;
+    }
+    rows[n_left..].copy_from_slice(&scratch[..n_right]);
+    n_left
+}
+
+/// `count` of `all` in their order, drawn without replacement by ranking hashes of the seed.
+pub(crate) fn sample(all: &[u32], count: usize, seed: Seed) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = all
+        .iter()
+        .map(|&item| (seed.indexed(u64::from(item)).0, item))
+        .collect();
+    keyed.sort_unstable();
+    keyed.truncate(count);
+    let mut chosen: Vec<u32> = keyed.into_iter().map(|(_, item)| item).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+#[cfg(test)]
+mod tests;
