@@ -1,2 +1,37 @@
-//! x
-fn main() {}
+//! `automl`: from a table to a strong model and its predictions, in one command.
+//!
+//! The binary owns the command line, the environment and everything that is printed. Each verb is one module of
+//! [`commands`]: it resolves what the user typed into settings once, does its work through the library crates, and puts
+//! its result on stdout; progress, warnings and errors go to stderr.
+//!
+//! What this crate must not know: how a table is read, how a model learns, how an artifact is laid out.
+
+mod cli;
+mod commands;
+mod console;
+mod errors;
+mod interrupt;
+mod lineage;
+mod modeldir;
+mod progress;
+mod report;
+mod scoring;
+mod tables;
+mod text;
+mod units;
+
+use console::Console;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    let cli = match cli::parse(&args) {
+        Ok(cli) => cli,
+        Err(usage) => return usage.print(),
+    };
+    let console = Console::from_environment(cli.verb.format());
+    match commands::run(cli.verb, console) {
+        Ok(status) => status.exit_code(),
+        Err(error) => console.fail(&error),
+    }
+}

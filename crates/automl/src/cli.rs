@@ -1,0 +1,308 @@
+//! The command line as typed: clap types only. Each verb resolves its part into settings once.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are the help texts, where backticks would be printed"
+)]
+
+use crate::console::Format;
+use crate::errors::Usage;
+use crate::units;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// From a table on disk to a strong model and its predictions.
+#[derive(Debug, Parser)]
+#[command(name = "automl", version, propagate_version = true, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  automl profile adult.csv --target income
+  automl fit adult.csv --target income --time-limit 60s --output model/
+  automl predict model/ new.csv --output predictions.csv
+  automl evaluate model/ test.csv
+  automl leaderboard model/
+
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted with the best so far saved.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Look at a table: kinds, missing values, distributions, ties to the target, and what is wrong with it
+    Profile(ProfileArgs),
+    /// Search for the best model of a table within a time budget
+    Fit(Box<FitArgs>),
+    /// Write one prediction for each row of a table
+    Predict(PredictArgs),
+    /// Score a model on a table that has the target
+    Evaluate(EvaluateArgs),
+    /// Show what a fit tried and how good each model was
+    Leaderboard(LeaderboardArgs),
+}
+
+impl Verb {
+    /// How results and progress are printed.
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Profile(args) => args.format,
+            Self::Fit(args) => args.format,
+            Self::Predict(args) => args.format,
+            Self::Evaluate(args) => args.format,
+            Self::Leaderboard(args) => args.format,
+        }
+    }
+}
+
+/// How a table is read, the same for every verb that reads one.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct ReadArgs {
+    /// Kinds and roles of columns, as `automl profile --write-schema` writes them; what it leaves out is inferred
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+    /// Cells that mean missing, instead of the usual (empty, NA, N/A, NaN, null, None, ?, -); repeatable, comma lists
+    #[arg(long, value_name = "MARKS", value_delimiter = ',')]
+    pub(crate) missing: Option<Vec<String>>,
+    /// Text encoding [default: UTF-8, else an error that names the place]
+    #[arg(long, value_enum)]
+    pub(crate) encoding: Option<EncodingArg>,
+    /// What separates cells: a character, or tab, comma, semicolon, pipe, space [default: guessed]
+    #[arg(long, value_name = "CHAR", value_parser = units::delimiter)]
+    pub(crate) delimiter: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EncodingArg {
+    #[value(name = "utf-8", alias = "utf8")]
+    Utf8,
+    #[value(name = "latin1", aliases = ["latin-1", "iso-8859-1", "windows-1252"])]
+    Latin1,
+    #[value(name = "utf-16", alias = "utf16")]
+    Utf16,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl profile adult.csv
+  automl profile adult.csv --target income --html profile.html
+  automl profile train.csv test.csv                 drift between two tables
+  automl profile raw.csv --write-schema schema.yaml  then edit it and give it to --schema")]
+pub(crate) struct ProfileArgs {
+    /// Table: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, or - for stdin
+    pub(crate) data: String,
+    /// A second table, to look for drift from the first
+    pub(crate) other: Option<String>,
+    /// Column to be predicted: adds each column's tie to it, and the search for leaks
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// Also write the profile as one self-contained page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the inferred schema, to edit and give back with --schema
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_schema: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl fit adult.csv --target income --time-limit 60s --output model/
+  automl fit houses.csv --target price --metric mae --quality best --time-limit 1h
+  automl fit visits.csv --target bought --group customer --drop id,notes
+  automl fit sales.csv --target units --time-column day   validation follows training in time
+  automl fit adult.csv --target income --max-trials 20 --seed 7   the same bytes each time")]
+pub(crate) struct FitArgs {
+    /// Table to learn from: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, or - for stdin
+    pub(crate) data: String,
+    /// Column to predict
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: String,
+    /// Directory to write the model to
+    #[arg(long, short, value_name = "DIR", default_value = "automl-model")]
+    pub(crate) output: PathBuf,
+    /// Put the new model in the place of one that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// When to be done, reading and writing included: 60, 60s, 2m, 1h30m [default: 5m, none if --max-trials is given]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
+    pub(crate) time_limit: Option<Duration>,
+    /// Trials to run at most; without --time-limit the result does not depend on the machine's speed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
+    pub(crate) max_trials: Option<u64>,
+    /// Memory to use at most, such as 4GiB [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes, help_heading = "Budget")]
+    pub(crate) memory_limit: Option<u64>,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Budget")]
+    pub(crate) threads: Option<u16>,
+
+    /// What to predict [default: told from the target]
+    #[arg(long, value_enum, help_heading = "Search")]
+    pub(crate) task: Option<TaskArg>,
+    /// What decides, such as roc_auc, log_loss, f1, rmse, mae [default: roc_auc, log_loss or rmse by task]
+    #[arg(long, value_name = "METRIC", help_heading = "Search")]
+    pub(crate) metric: Option<String>,
+    /// What the final model is made of: small and quick to score, or as good as can be
+    #[arg(long, value_enum, default_value_t, help_heading = "Search")]
+    pub(crate) quality: QualityArg,
+    /// Folds of the cross-validation [default: by size]
+    #[arg(long, value_name = "K", conflicts_with = "holdout", value_parser = clap::value_parser!(u16).range(2..), help_heading = "Search")]
+    pub(crate) folds: Option<u16>,
+    /// Share of the rows to hold out instead of cross-validation, such as 0.2
+    #[arg(long, value_name = "SHARE", value_parser = units::share, help_heading = "Search")]
+    pub(crate) holdout: Option<f64>,
+    /// Learners to use, and no others; repeatable, comma lists
+    #[arg(
+        long,
+        value_name = "LEARNERS",
+        value_delimiter = ',',
+        help_heading = "Search"
+    )]
+    pub(crate) include: Vec<String>,
+    /// Learners to leave out; repeatable, comma lists
+    #[arg(
+        long,
+        value_name = "LEARNERS",
+        value_delimiter = ',',
+        help_heading = "Search"
+    )]
+    pub(crate) exclude: Vec<String>,
+    /// Root of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Search")]
+    pub(crate) seed: u64,
+
+    /// Column that says how much each row counts
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    pub(crate) weight: Option<String>,
+    /// Column whose equal values stay on one side of every split
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    pub(crate) group: Option<String>,
+    /// Column that orders the rows: validation follows training
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    pub(crate) time_column: Option<String>,
+    /// Columns to leave out; repeatable, comma lists
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        value_delimiter = ',',
+        help_heading = "Columns"
+    )]
+    pub(crate) drop: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// How to print results and progress
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TaskArg {
+    Binary,
+    Multiclass,
+    Regression,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum QualityArg {
+    Fast,
+    #[default]
+    Balanced,
+    Best,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl predict model/ new.csv --output predictions.csv
+  automl predict model/ new.parquet --output predictions.parquet
+  cat new.csv | automl predict model/ - > predictions.csv
+
+The predictions have one row for each row of the data, in its order: `prediction`, and for classification
+`probability_<class>` for each class. Columns are matched by name; the data may be bigger than memory.")]
+pub(crate) struct PredictArgs {
+    /// Directory that `automl fit` wrote
+    pub(crate) model: PathBuf,
+    /// Table to predict: a path, a glob, or - for stdin
+    pub(crate) data: String,
+    /// File to write: CSV, or Parquet by its extension; - is stdout, as CSV
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// Take columns that are not in the table as missing
+    #[arg(long)]
+    pub(crate) allow_missing_columns: bool,
+    /// Text encoding [default: UTF-8, else an error that names the place]
+    #[arg(long, value_enum)]
+    pub(crate) encoding: Option<EncodingArg>,
+    /// What separates cells: a character, or tab, comma, semicolon, pipe, space [default: guessed]
+    #[arg(long, value_name = "CHAR", value_parser = units::delimiter)]
+    pub(crate) delimiter: Option<u8>,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// How to print messages; with json and an output file, a summary goes to stdout
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl evaluate model/ test.csv
+  automl evaluate model/ test.csv --format json | jq .metrics.roc_auc")]
+pub(crate) struct EvaluateArgs {
+    /// Directory that `automl fit` wrote
+    pub(crate) model: PathBuf,
+    /// Table with the target: a path, a glob, or - for stdin
+    pub(crate) data: String,
+    /// Take columns that are not in the table as missing
+    #[arg(long)]
+    pub(crate) allow_missing_columns: bool,
+    /// Text encoding [default: UTF-8, else an error that names the place]
+    #[arg(long, value_enum)]
+    pub(crate) encoding: Option<EncodingArg>,
+    /// What separates cells: a character, or tab, comma, semicolon, pipe, space [default: guessed]
+    #[arg(long, value_name = "CHAR", value_parser = units::delimiter)]
+    pub(crate) delimiter: Option<u8>,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl leaderboard model/
+  automl leaderboard model/ --format json | jq '.rows[0]'")]
+pub(crate) struct LeaderboardArgs {
+    /// Directory that `automl fit` wrote
+    pub(crate) model: PathBuf,
+    /// How many models to show; the others are counted
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: usize,
+    /// How to print; json holds all models with their parameters
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Reads the arguments, or says what is wrong with them (or the help that was asked for).
+pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Usage> {
+    Cli::try_parse_from(args).map_err(|error| Usage::new(error, args))
+}

@@ -1,0 +1,144 @@
+//! `automl evaluate`: how good a model is on a table that has the target.
+
+mod scores;
+#[cfg(test)]
+mod tests;
+mod truth;
+
+use super::{Status, encoding, start_threads, thread_count};
+use crate::cli::EvaluateArgs;
+use crate::console::{Console, Format, print_json, print_text};
+use crate::errors::CliError;
+use crate::interrupt::Interrupt;
+use crate::modeldir::LoadedModel;
+use crate::progress::Reporter;
+use crate::scoring::{Scorer, append};
+use crate::tables;
+use automl_core::{Clock, Field, Predictions, Role, WarningKind};
+use automl_data::{BatchReader, DataError, ReadOptions, Source};
+use scores::{Scored, Scores};
+use std::path::PathBuf;
+use truth::Truth;
+
+/// All settings of an evaluation.
+struct Settings {
+    model: PathBuf,
+    source: Source,
+    read: ReadOptions,
+    allow_missing_columns: bool,
+    threads: usize,
+}
+
+impl Settings {
+    fn resolve(args: EvaluateArgs) -> Self {
+        Self {
+            model: args.model,
+            source: Source::parse(&args.data),
+            read: ReadOptions {
+                delimiter: args.delimiter,
+                encoding: encoding(args.encoding),
+                ..ReadOptions::default()
+            },
+            allow_missing_columns: args.allow_missing_columns,
+            threads: thread_count(args.threads),
+        }
+    }
+}
+
+pub(super) fn run(args: EvaluateArgs, console: Console) -> anyhow::Result<Status> {
+    let settings = Settings::resolve(args);
+    let reporter = Reporter::new(console, Clock::start());
+    let interrupt = Interrupt::listen(|| {})?;
+    let model = LoadedModel::read(&settings.model)?;
+    let scores = evaluate(&settings, &model, &reporter, &interrupt)?;
+    match console.format() {
+        Format::Json => print_json(&scores)?,
+        Format::Text => print_text(&scores.to_text())?,
+    }
+    Ok(Status::Done)
+}
+
+fn evaluate(
+    settings: &Settings,
+    model: &LoadedModel,
+    reporter: &Reporter,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Scores> {
+    let target = model.target()?;
+    let batches = open(settings, model, target, reporter)?;
+    let has = |field: &Field| {
+        !reporter.warnings().list().iter().any(|warning| {
+            warning.kind == WarningKind::MissingColumn && warning.columns.contains(&field.name)
+        })
+    };
+    if !has(target) {
+        return Err(CliError::TargetMissing {
+            target: target.name.clone(),
+            near: Vec::new(),
+        }
+        .into());
+    }
+    let weight = model.column(Role::Weight).filter(|field| has(field));
+    let mut truth = Truth::new(target, model.task(), weight);
+    let mut all: Option<Predictions> = None;
+    let threads = start_threads(settings.threads)?;
+    let spinner = reporter.spinner("predicting".to_owned());
+    let scorer = Scorer {
+        model: &model.model,
+        threads: &threads,
+        cancel: interrupt.token(),
+    };
+    scorer.run(batches, |table, predictions| {
+        truth.take(table)?;
+        match &mut all {
+            Some(all) => append(all, predictions.clone()),
+            None => all = Some(predictions.clone()),
+        }
+        Ok(())
+    })?;
+    drop(spinner);
+    let predictions = all.map(|all| truth.with_target_only(all));
+    let Some(predictions) = predictions.filter(|predictions| predictions.n_rows() > 0) else {
+        return Err(CliError::NoRows.into());
+    };
+    let scored = Scored {
+        task: model.task(),
+        target: &truth.values,
+        predictions: &predictions,
+        weight: truth.weights(),
+    };
+    Ok(Scores {
+        target: target.name.clone(),
+        n_rows_without_target: truth.n_rows_without(),
+        weighted_by: weight.map(|field| field.name.clone()),
+        metric: model.manifest.metric.clone(),
+        ..Scores::of(&scored)
+    })
+}
+
+fn open(
+    settings: &Settings,
+    model: &LoadedModel,
+    target: &Field,
+    reporter: &Reporter,
+) -> anyhow::Result<BatchReader> {
+    let is_needed =
+        |field: &Field| matches!(field.role, Role::Feature | Role::Target | Role::Weight);
+    let (allow, warnings) = (settings.allow_missing_columns, reporter.warnings());
+    let batches = tables::stream(
+        &settings.source,
+        &settings.read,
+        model,
+        is_needed,
+        allow,
+        warnings,
+    );
+    let batches = batches.map_err(|error| match error {
+        DataError::ColumnMissing { name, near, .. } if name == target.name => {
+            CliError::TargetMissing { target: name, near }.into()
+        }
+        other => anyhow::Error::from(other),
+    })?;
+    reporter.show_warnings();
+    Ok(batches)
+}

@@ -1,0 +1,220 @@
+//! How good predictions are: every metric of the task, and for classes where they go wrong.
+
+use crate::text::{self, Align};
+use automl_core::metrics::Metric;
+use automl_core::{Coded, Predictions, Task};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Confusion matrices of more classes than this are printed as JSON only.
+const MAX_PRINTED_CLASSES: usize = 15;
+/// Characters of a class in a table.
+const LABEL_WIDTH: usize = 24;
+
+/// Everything that is said of a model on some data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Scores {
+    /// The target column.
+    pub(super) target: String,
+    /// `binary`, `multiclass` or `regression`.
+    pub(super) task: &'static str,
+    /// Rows scored.
+    pub(super) n_rows: u64,
+    /// Rows left out because their target is missing.
+    pub(super) n_rows_without_target: u64,
+    /// The column that the metrics are weighted by.
+    pub(super) weighted_by: Option<String>,
+    /// The metric that the model was chosen by.
+    pub(super) metric: String,
+    /// Scores by metric; null where a metric has no value for this target.
+    pub(super) metrics: Map<String, Value>,
+    /// Why metrics have no value.
+    pub(super) undefined: Map<String, Value>,
+    /// One a class, in class order; rows count once each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) classes: Vec<ClassScores>,
+    /// `confusion[actual][predicted]` in rows, in class order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) confusion: Vec<Vec<u64>>,
+}
+
+/// How well one class is told from the others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct ClassScores {
+    pub(super) class: String,
+    pub(super) precision: Option<f64>,
+    pub(super) recall: Option<f64>,
+    pub(super) f1: Option<f64>,
+    /// Rows of this class.
+    pub(super) n_rows: u64,
+}
+
+/// Targets (class codes as numbers for classification), predictions and weights of the same rows.
+#[derive(Debug)]
+pub(super) struct Scored<'a> {
+    pub(super) task: &'a Task,
+    pub(super) target: &'a [f64],
+    pub(super) predictions: &'a Predictions,
+    pub(super) weight: Option<&'a [f64]>,
+}
+
+impl Scores {
+    /// Scores rows by all metrics of the task.
+    pub(super) fn of(scored: &Scored<'_>) -> Self {
+        let kind = scored.task.kind();
+        let (mut metrics, mut undefined) = (Map::new(), Map::new());
+        for metric in Metric::all().filter(|metric| metric.tasks().contains(&kind)) {
+            match metric.score(scored.target, scored.predictions, scored.weight) {
+                Ok(score) => metrics.insert(metric.name().into(), json!(score)),
+                Err(error) => {
+                    undefined.insert(
+                        metric.name().into(),
+                        json!({ "code": error.code(), "reason": error.to_string() }),
+                    );
+                    metrics.insert(metric.name().into(), Value::Null)
+                }
+            };
+        }
+        let confusion = confusion(scored);
+        Self {
+            target: String::new(),
+            task: kind.name(),
+            n_rows: scored.target.len() as u64,
+            n_rows_without_target: 0,
+            weighted_by: None,
+            metric: String::new(),
+            metrics,
+            undefined,
+            classes: class_scores(scored.task.classes(), &confusion),
+            confusion,
+        }
+    }
+
+    /// For people.
+    pub(super) fn to_text(&self) -> String {
+        let weighted = self
+            .weighted_by
+            .as_ref()
+            .map_or_else(String::new, |column| format!(", weighted by '{column}'"));
+        let left_out = match self.n_rows_without_target {
+            0 => String::new(),
+            n_rows => format!("; {} without a target left out", text::count(n_rows)),
+        };
+        let rows = text::counted(self.n_rows, "row");
+        let mut out = format!(
+            "{rows} scored, {} '{}'{weighted}{left_out}\n\n",
+            self.task, self.target
+        );
+        out.push_str(&self.metrics_text());
+        if !self.classes.is_empty() {
+            out.push('\n');
+            out.push_str(&self.classes_text());
+        }
+        if !self.confusion.is_empty() && self.confusion.len() <= MAX_PRINTED_CLASSES {
+            out.push_str("\nconfusion matrix in rows (down: actual, across: predicted)\n");
+            out.push_str(&self.confusion_text());
+        }
+        out
+    }
+
+    fn metrics_text(&self) -> String {
+        let row = |(name, value): (&String, &Value)| {
+            let score = value.as_f64().map_or_else(|| "-".to_owned(), text::score);
+            let reason = self
+                .undefined
+                .get(name)
+                .and_then(|why| why["reason"].as_str())
+                .unwrap_or_default();
+            let note = if *name == self.metric {
+                "chosen by"
+            } else {
+                reason
+            };
+            vec![name.clone(), score, note.to_owned()]
+        };
+        let rows: Vec<_> = self.metrics.iter().map(row).collect();
+        text::table(
+            &[
+                ("metric", Align::Left),
+                ("score", Align::Right),
+                ("", Align::Left),
+            ],
+            &rows,
+        )
+    }
+
+    fn classes_text(&self) -> String {
+        let score = |value: Option<f64>| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
+        };
+        let row = |class: &ClassScores| {
+            let label = text::clip(&class.class, LABEL_WIDTH);
+            vec![
+                label,
+                score(class.precision),
+                score(class.recall),
+                score(class.f1),
+                text::count(class.n_rows),
+            ]
+        };
+        let rows: Vec<_> = self.classes.iter().map(row).collect();
+        let right = |title| (title, Align::Right);
+        text::table(
+            &[
+                ("class", Align::Left),
+                right("precision"),
+                right("recall"),
+                right("f1"),
+                right("rows"),
+            ],
+            &rows,
+        )
+    }
+
+    fn confusion_text(&self) -> String {
+        let labels: Vec<String> = self
+            .classes
+            .iter()
+            .map(|class| text::clip(&class.class, LABEL_WIDTH))
+            .collect();
+        let mut heading = vec![("", Align::Left)];
+        heading.extend(labels.iter().map(|label| (label.as_str(), Align::Right)));
+        let row = |(label, counts): (&String, &Vec<u64>)| {
+            std::iter::once(label.clone())
+                .chain(counts.iter().map(|&count| text::count(count)))
+                .collect()
+        };
+        let rows: Vec<Vec<String>> = labels.iter().zip(&self.confusion).map(row).collect();
+        text::table(&heading, &rows)
+    }
+}
+
+/// Rows by actual and predicted class; empty for regression.
+fn confusion(scored: &Scored<'_>) -> Vec<Vec<u64>> {
+    let n_classes = scored.task.n_classes();
+    let mut counts = vec![vec![0; n_classes]; n_classes];
+    for (actual, predicted) in scored.target.iter().zip(scored.predictions.class_codes()) {
+        counts[*actual as usize][predicted as usize] += 1;
+    }
+    counts
+}
+
+fn class_scores(labels: &[String], confusion: &[Vec<u64>]) -> Vec<ClassScores> {
+    let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+    labels
+        .iter()
+        .enumerate()
+        .map(|(class, label)| {
+            let hits = confusion[class][class];
+            let actual: u64 = confusion[class].iter().sum();
+            let predicted: u64 = confusion.iter().map(|row| row[class]).sum();
+            ClassScores {
+                class: label.clone(),
+                precision: ratio(hits, predicted),
+                recall: ratio(hits, actual),
+                f1: ratio(2 * hits, actual + predicted),
+                n_rows: actual,
+            }
+        })
+        .collect()
+}

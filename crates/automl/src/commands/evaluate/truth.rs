@@ -1,0 +1,125 @@
+//! The target of the rows that are scored, as the numbers that metrics take.
+
+use crate::errors::CliError;
+use automl_core::{Column, Field, Predictions, Table, Task};
+
+/// Targets (and weights) of the rows that have one, batch after batch.
+pub(super) struct Truth<'a> {
+    target: &'a Field,
+    task: &'a Task,
+    weight: Option<&'a Field>,
+    /// Numbers, or class codes as numbers, of the rows that have a target.
+    pub(super) values: Vec<f64>,
+    weights: Vec<f64>,
+    /// For every row read, whether it has a target.
+    has_target: Vec<bool>,
+}
+
+impl<'a> Truth<'a> {
+    pub(super) fn new(target: &'a Field, task: &'a Task, weight: Option<&'a Field>) -> Self {
+        Self {
+            target,
+            task,
+            weight,
+            values: Vec::new(),
+            weights: Vec::new(),
+            has_target: Vec::new(),
+        }
+    }
+
+    /// The weights of the rows that have a target, if rows count differently.
+    pub(super) fn weights(&self) -> Option<&[f64]> {
+        self.weight.map(|_| self.weights.as_slice())
+    }
+
+    /// Rows whose target is missing.
+    pub(super) fn n_rows_without(&self) -> u64 {
+        (self.has_target.len() - self.values.len()) as u64
+    }
+
+    /// Takes the targets of a batch.
+    ///
+    /// # Errors
+    /// A class that the model has not learned, or a weight that is not one.
+    pub(super) fn take(&mut self, batch: &Table) -> Result<(), CliError> {
+        let column = batch
+            .column(&self.target.name)
+            .expect("the target was asked for when the table was opened");
+        let weight = self
+            .weight
+            .and_then(|field| batch.column(&field.name))
+            .and_then(Column::as_number);
+        for row in 0..batch.n_rows() {
+            let is_there = !column.is_missing(row);
+            let number = self.has_target.len() as u64 + 1;
+            self.has_target.push(is_there);
+            if !is_there {
+                continue;
+            }
+            self.values.push(
+                self.value(column, row)
+                    .ok_or_else(|| self.unknown(number))?,
+            );
+            if let (Some(field), Some(weight)) = (self.weight, weight) {
+                let value = weight[row];
+                if !(value >= 0.0 && value.is_finite()) {
+                    return Err(CliError::WeightValue {
+                        column: field.name.clone(),
+                        value,
+                        row: number,
+                    });
+                }
+                self.weights.push(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those predictions whose row has a target.
+    pub(super) fn with_target_only(&self, predictions: Predictions) -> Predictions {
+        if self.values.len() == self.has_target.len() {
+            return predictions;
+        }
+        let width = predictions.width();
+        let rows = predictions
+            .values()
+            .chunks_exact(width)
+            .zip(&self.has_target);
+        let values = rows
+            .filter(|(_, is_there)| **is_there)
+            .flat_map(|(row, _)| row.iter().copied())
+            .collect();
+        match predictions {
+            Predictions::Numbers(_) => Predictions::Numbers(values),
+            Predictions::Probabilities { n_classes, .. } => {
+                Predictions::Probabilities { n_classes, values }
+            }
+        }
+    }
+
+    /// The target of a row as a number; none if its class is not among the model's.
+    fn value(&self, column: &Column, row: usize) -> Option<f64> {
+        let classes = self.task.classes();
+        let code = |label: &str| {
+            classes
+                .iter()
+                .position(|class| class == label)
+                .map(|code| code as f64)
+        };
+        match column {
+            Column::Number(values) if classes.is_empty() => Some(values[row]),
+            Column::Number(values) => code(&values[row].to_string()),
+            Column::Category { codes, levels } => levels.get(codes[row]).and_then(code),
+            Column::Text(texts) => texts.get(row).and_then(code),
+            Column::Timestamp(_) | Column::Sparse(_) => None,
+        }
+    }
+
+    fn unknown(&self, row: u64) -> CliError {
+        CliError::LabelUnknown {
+            target: self.target.name.clone(),
+            row,
+            known: self.task.classes().to_vec(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! `automl fit`: read, check, search, and write the model with all that was found on the way.
+
+mod files;
+mod result;
+pub(super) mod settings;
+#[cfg(test)]
+mod tests;
+
+use super::Status;
+use crate::cli::FitArgs;
+use crate::console::Console;
+use crate::errors::CliError;
+use crate::interrupt::Interrupt;
+use crate::lineage;
+use crate::modeldir;
+use crate::progress::Reporter;
+use crate::report::{self, Page};
+use crate::tables;
+use automl_core::metrics::Metric;
+use automl_core::{Clock, Model as _};
+use automl_data::Loaded;
+use automl_data::profile::leak_warnings;
+use automl_engine::{FitOutcome, FitRun, Prepared};
+use automl_store::{
+    Lineage, Machine, Manifest, ModelContents, check_target, prediction_schema, rfc3339,
+    write_model,
+};
+use settings::Settings;
+use std::sync::Arc;
+
+pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
+    let clock = Clock::start();
+    let started_micros = Clock::unix_micros();
+    let settings = Settings::resolve(args)?;
+    check_target(&settings.output, settings.overwrite)?;
+    let reporter = Arc::new(Reporter::new(console, clock));
+    let interrupt = listen(&reporter)?;
+    let (loaded, prepared) = read(&settings, &reporter, &interrupt)?;
+    say_task(&settings, &prepared, &reporter);
+    warn_of_leaks(&settings, &prepared, &reporter);
+    let outcome = search(&settings, &prepared, &reporter, &interrupt)?;
+    let run = Finished {
+        settings: &settings,
+        loaded: &loaded,
+        prepared: &prepared,
+        outcome: &outcome,
+        started_micros,
+    };
+    reporter.phase("write");
+    {
+        let _whole = interrupt.hold();
+        run.write(&reporter)?;
+    }
+    reporter.finish();
+    result::print(&run, &reporter, console)?;
+    Ok(if outcome.interrupted {
+        Status::Interrupted
+    } else {
+        Status::Done
+    })
+}
+
+fn listen(reporter: &Arc<Reporter>) -> anyhow::Result<Interrupt> {
+    let reporter = Arc::clone(reporter);
+    Interrupt::listen(move || {
+        reporter.note("stopping; the best so far will be saved (Ctrl-C again to leave at once)");
+    })
+}
+
+/// The table as a dataset. Warnings of reading and preparing are shown.
+fn read(
+    settings: &Settings,
+    reporter: &Reporter,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Loaded, Prepared)> {
+    let loaded = {
+        let _spinner = reporter.spinner(format!("reading {}", settings.data));
+        tables::load(
+            &settings.source,
+            &settings.read,
+            settings.schema_file.as_deref(),
+            reporter.warnings(),
+        )?
+    };
+    if interrupt.token().is_cancelled() {
+        return Err(CliError::Interrupted.into());
+    }
+    let prepared = automl_engine::prepare(
+        &loaded.table,
+        &loaded.schema,
+        &settings.prepare,
+        reporter.warnings(),
+    )?;
+    reporter.show_warnings();
+    Ok((loaded, prepared))
+}
+
+/// `task: binary classification of 'income' ('income' is a category with 2 levels), metric roc_auc`.
+fn say_task(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
+    let kind = prepared.dataset.task().kind();
+    let title = if prepared.dataset.task().is_classification() {
+        " classification"
+    } else {
+        ""
+    };
+    let metric = settings
+        .fit
+        .metric
+        .unwrap_or_else(|| Metric::default_for(kind));
+    let (target, reason) = (&settings.prepare.target, &prepared.reason);
+    reporter.note(&format!(
+        "task: {}{title} of '{target}' ({reason}), metric {metric}",
+        kind.name()
+    ));
+}
+
+fn warn_of_leaks(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
+    let _spinner = reporter.spinner("looking for columns that give the target away".to_owned());
+    for warning in leak_warnings(&prepared.dataset, &settings.prepare.target) {
+        reporter.warnings().push(warning);
+    }
+    reporter.show_warnings();
+}
+
+fn search(
+    settings: &Settings,
+    prepared: &Prepared,
+    reporter: &Reporter,
+    interrupt: &Interrupt,
+) -> anyhow::Result<FitOutcome> {
+    let run = FitRun {
+        clock: reporter.clock(),
+        cancel: interrupt.token(),
+        warnings: reporter.warnings(),
+        events: reporter,
+    };
+    Ok(automl_engine::fit(&prepared.dataset, &settings.fit, &run)?)
+}
+
+/// A search that gave a model.
+struct Finished<'a> {
+    settings: &'a Settings,
+    loaded: &'a Loaded,
+    prepared: &'a Prepared,
+    outcome: &'a FitOutcome,
+    started_micros: i64,
+}
+
+impl Finished<'_> {
+    fn write(&self, reporter: &Reporter) -> anyhow::Result<()> {
+        let manifest = self.manifest();
+        let artifact = self.outcome.model.artifact();
+        let files = self.files(&manifest, reporter)?;
+        let contents = ModelContents {
+            manifest,
+            artifact,
+            files,
+        };
+        Ok(write_model(
+            &self.settings.output,
+            &contents,
+            self.settings.overwrite,
+        )?)
+    }
+
+    fn manifest(&self) -> Manifest {
+        let (dataset, outcome) = (&self.prepared.dataset, self.outcome);
+        let task = dataset.task().clone();
+        Manifest {
+            created: rfc3339(self.started_micros),
+            inputs: modeldir::signature(&self.prepared.schema),
+            outputs: prediction_schema(&task),
+            task,
+            metric: outcome.metric.name().to_owned(),
+            scores: [(outcome.metric.name().to_owned(), outcome.score)].into(),
+            lineage: Lineage {
+                data: self.settings.data.clone(),
+                data_fingerprint: self.loaded.fingerprint.sha256.clone(),
+                n_rows_read: self.loaded.table.n_rows() as u64,
+                n_rows: dataset.n_rows() as u64,
+                n_features: dataset.table().n_columns() as u64,
+                config: self.settings.to_config(),
+                seed: self.settings.fit.seed.0,
+                git: lineage::git_state(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                machine: Machine::this(self.settings.fit.threads),
+            },
+        }
+    }
+
+    fn files(
+        &self,
+        manifest: &Manifest,
+        reporter: &Reporter,
+    ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        let events = reporter.events();
+        let outcome = self.outcome;
+        let importance = outcome.model.importance();
+        let page = report::render(&Page {
+            manifest,
+            target: &self.settings.prepare.target,
+            leaderboard: &outcome.leaderboard,
+            metric: outcome.metric,
+            score: outcome.score,
+            trials: &files::trial_points(&events),
+            importance: importance.as_ref(),
+            warnings: &reporter.warnings().list(),
+            seconds: reporter.clock().seconds(),
+            interrupted: outcome.interrupted,
+        });
+        let unix_seconds = self.started_micros as f64 / 1e6;
+        Ok(vec![
+            (
+                super::leaderboard::FILE.to_owned(),
+                serde_json::to_vec_pretty(&outcome.leaderboard)?,
+            ),
+            ("events.jsonl".to_owned(), files::events_jsonl(&events)),
+            ("report.html".to_owned(), page.into_bytes()),
+            files::tensorboard(&events, outcome.metric.name(), unix_seconds),
+        ])
+    }
+}

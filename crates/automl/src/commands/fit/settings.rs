@@ -1,0 +1,123 @@
+//! What a fit is to do: flags, files and defaults resolved once.
+
+use super::super::{encoding, thread_count};
+use crate::cli::{FitArgs, QualityArg, ReadArgs, TaskArg};
+use automl_core::metrics::Metric;
+use automl_core::{Seed, TaskKind};
+use automl_data::{ReadOptions, Source};
+use automl_engine::{FitOptions, PrepareOptions, Quality};
+use automl_store::Overwrite;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// When neither time nor trials are limited.
+const DEFAULT_TIME_LIMIT: Duration = Duration::from_mins(5);
+
+/// All settings of a fit.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// The data as the user named it.
+    pub(super) data: String,
+    pub(super) source: Source,
+    pub(super) read: ReadOptions,
+    pub(super) schema_file: Option<PathBuf>,
+    pub(super) prepare: PrepareOptions,
+    pub(super) fit: FitOptions,
+    pub(super) output: PathBuf,
+    pub(super) overwrite: Overwrite,
+}
+
+impl Settings {
+    /// Resolves what was typed.
+    ///
+    /// # Errors
+    /// A metric that does not exist.
+    pub(super) fn resolve(args: FitArgs) -> anyhow::Result<Self> {
+        let prepare = PrepareOptions {
+            target: args.target,
+            weight: args.weight,
+            group: args.group,
+            time: args.time_column,
+            drop: names(&args.drop),
+            task: args.task.map(task),
+        };
+        let fit = FitOptions {
+            metric: args.metric.as_deref().map(Metric::from_name).transpose()?,
+            quality: quality(args.quality),
+            time_limit: args
+                .time_limit
+                .or(args.max_trials.is_none().then_some(DEFAULT_TIME_LIMIT)),
+            max_trials: args.max_trials,
+            seed: Seed(args.seed),
+            threads: thread_count(args.threads),
+            memory_limit: args.memory_limit,
+            folds: args.folds.map(usize::from),
+            holdout: args.holdout,
+            include: names(&args.include),
+            exclude: names(&args.exclude),
+        };
+        Ok(Self {
+            source: Source::parse(&args.data),
+            data: args.data,
+            schema_file: args.read.schema.clone(),
+            read: read_options(&args.read, Some(prepare.target.clone())),
+            prepare,
+            fit,
+            output: args.output,
+            overwrite: if args.overwrite {
+                Overwrite::Replace
+            } else {
+                Overwrite::Refuse
+            },
+        })
+    }
+
+    /// Every setting that decides what the model is, for its lineage.
+    pub(super) fn to_config(&self) -> Value {
+        json!({
+            "data": self.data,
+            "schema": self.schema_file,
+            "columns": self.prepare,
+            "search": self.fit,
+        })
+    }
+}
+
+/// How to read a table that `target` is learned from, or none.
+pub(in crate::commands) fn read_options(args: &ReadArgs, target: Option<String>) -> ReadOptions {
+    let mut options = ReadOptions {
+        delimiter: args.delimiter,
+        encoding: encoding(args.encoding),
+        target,
+        ..ReadOptions::default()
+    };
+    if let Some(marks) = &args.missing {
+        options.missing.clone_from(marks);
+    }
+    options
+}
+
+/// Names of a comma list, without the blanks around them and without empty ones.
+fn names(list: &[String]) -> Vec<String> {
+    list.iter()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn task(arg: TaskArg) -> TaskKind {
+    match arg {
+        TaskArg::Binary => TaskKind::Binary,
+        TaskArg::Multiclass => TaskKind::Multiclass,
+        TaskArg::Regression => TaskKind::Regression,
+    }
+}
+
+fn quality(arg: QualityArg) -> Quality {
+    match arg {
+        QualityArg::Fast => Quality::Fast,
+        QualityArg::Balanced => Quality::Balanced,
+        QualityArg::Best => Quality::Best,
+    }
+}

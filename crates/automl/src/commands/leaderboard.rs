@@ -1,0 +1,78 @@
+//! `automl leaderboard`: what a fit tried and how good each model was.
+
+use super::Status;
+use crate::cli::LeaderboardArgs;
+use crate::console::{Console, Format, print_json, print_text};
+use crate::errors::CliError;
+use crate::text::{self, Align};
+use automl_engine::Leaderboard;
+use automl_store::ModelDir;
+use std::path::Path;
+
+/// The file of a model directory that holds the leaderboard.
+pub(super) const FILE: &str = "leaderboard.json";
+
+pub(super) fn run(args: &LeaderboardArgs, console: Console) -> anyhow::Result<Status> {
+    let leaderboard = read(&args.model)?;
+    match console.format() {
+        Format::Json => print_json(&leaderboard)?,
+        Format::Text => print_text(&table(&leaderboard, args.top))?,
+    }
+    Ok(Status::Done)
+}
+
+fn read(model: &Path) -> anyhow::Result<Leaderboard> {
+    let bytes = ModelDir::open(model)?.file(FILE)?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        CliError::ModelFile {
+            file: FILE,
+            reason: error.to_string(),
+        }
+        .into()
+    })
+}
+
+/// The first `top` models as a table, and how many more there are.
+pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
+    let heading = [
+        ("#", Align::Right),
+        ("model", Align::Left),
+        (leaderboard.metric.as_str(), Align::Right),
+        ("weight", Align::Right),
+        ("fit time", Align::Right),
+        ("recipe", Align::Left),
+    ];
+    let shown = &leaderboard.rows[..leaderboard.rows.len().min(top)];
+    let rows: Vec<Vec<String>> = shown
+        .iter()
+        .map(|row| {
+            let is_member = row.trial.is_some() && row.weight > 0.0;
+            vec![
+                row.rank.to_string(),
+                row.name.clone(),
+                text::score(row.score),
+                if is_member {
+                    text::percent(row.weight)
+                } else {
+                    String::new()
+                },
+                text::seconds(row.fit_seconds),
+                row.recipe.clone(),
+            ]
+        })
+        .collect();
+    let more = match leaderboard.rows.len() - shown.len() {
+        0 => String::new(),
+        n_more => format!("… and {}\n", text::counted(n_more as u64, "more model")),
+    };
+    let direction = if leaderboard.higher_is_better {
+        "higher"
+    } else {
+        "lower"
+    };
+    let table = text::table(&heading, &rows);
+    format!(
+        "{table}{more}\n{direction} is better; scores by {}\n",
+        leaderboard.validation
+    )
+}

@@ -1,0 +1,64 @@
+//! The verbs: one module each. A verb resolves what was typed into settings once, then does its work.
+
+mod evaluate;
+mod fit;
+mod leaderboard;
+mod predict;
+mod profile;
+
+use crate::cli::{EncodingArg, Verb};
+use crate::console::Console;
+use crate::errors;
+use anyhow::Context as _;
+use automl_core::Threads;
+use automl_data::Encoding;
+use std::process::ExitCode;
+
+/// How a verb that did its work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// All of it.
+    Done,
+    /// The user stopped it; the best so far is saved.
+    Interrupted,
+}
+
+impl Status {
+    pub(crate) fn exit_code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Done => errors::DONE,
+            Self::Interrupted => errors::INTERRUPTED,
+        })
+    }
+}
+
+/// Runs a verb.
+pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
+    match verb {
+        Verb::Profile(args) => profile::run(args, console),
+        Verb::Fit(args) => fit::run(*args, console),
+        Verb::Predict(args) => predict::run(args, console),
+        Verb::Evaluate(args) => evaluate::run(args, console),
+        Verb::Leaderboard(args) => leaderboard::run(&args, console),
+    }
+}
+
+/// How many threads to use: as many as asked for, or all cores that the process may run on.
+fn thread_count(asked: Option<u16>) -> usize {
+    match asked {
+        Some(count) => usize::from(count),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+fn start_threads(count: usize) -> anyhow::Result<Threads> {
+    Threads::new(count).with_context(|| format!("cannot start {count} threads"))
+}
+
+fn encoding(asked: Option<EncodingArg>) -> Encoding {
+    match asked {
+        None | Some(EncodingArg::Utf8) => Encoding::Utf8,
+        Some(EncodingArg::Latin1) => Encoding::Latin1,
+        Some(EncodingArg::Utf16) => Encoding::Utf16,
+    }
+}

@@ -1,0 +1,156 @@
+//! `automl predict`: one prediction a row, streamed, so that the data may be bigger than memory.
+
+use super::{Status, encoding, start_threads, thread_count};
+use crate::cli::PredictArgs;
+use crate::console::{Console, Format, print_json, print_line};
+use crate::errors::CliError;
+use crate::interrupt::Interrupt;
+use crate::modeldir::LoadedModel;
+use crate::progress::Reporter;
+use crate::scoring::Scorer;
+use crate::{tables, text};
+use anyhow::Context as _;
+use automl_core::{Clock, Role};
+use automl_data::{PredictionFormat, PredictionWriter, ReadOptions, Source};
+use automl_store::AtomicFile;
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// All settings of a prediction.
+struct Settings {
+    model: PathBuf,
+    source: Source,
+    read: ReadOptions,
+    output: Output,
+    allow_missing_columns: bool,
+    threads: usize,
+}
+
+enum Output {
+    Stdout,
+    File(PathBuf, PredictionFormat),
+}
+
+impl Settings {
+    fn resolve(args: PredictArgs) -> Result<Self, CliError> {
+        let read = ReadOptions {
+            delimiter: args.delimiter,
+            encoding: encoding(args.encoding),
+            ..ReadOptions::default()
+        };
+        Ok(Self {
+            model: args.model,
+            source: Source::parse(&args.data),
+            read,
+            output: Output::resolve(args.output)?,
+            allow_missing_columns: args.allow_missing_columns,
+            threads: thread_count(args.threads),
+        })
+    }
+}
+
+impl Output {
+    fn resolve(path: PathBuf) -> Result<Self, CliError> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let extension = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_ascii_lowercase();
+        match extension.as_str() {
+            "parquet" | "pq" => Ok(Self::File(path, PredictionFormat::Parquet)),
+            // A name without an extension, such as /dev/stdout or a named pipe, takes text.
+            "csv" | "txt" | "" => Ok(Self::File(path, PredictionFormat::Csv)),
+            _ => Err(CliError::OutputFormat { path, extension }),
+        }
+    }
+}
+
+pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status> {
+    let settings = Settings::resolve(args)?;
+    let reporter = Reporter::new(console, Clock::start());
+    let interrupt = Interrupt::listen(|| {})?;
+    let model = LoadedModel::read(&settings.model)?;
+    match &settings.output {
+        Output::Stdout => {
+            let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
+            let mut out = predict(
+                &settings,
+                &model,
+                &reporter,
+                &interrupt,
+                (out, PredictionFormat::Csv),
+            )?
+            .1;
+            out.flush()
+                .context("writing predictions to stdout failed")?;
+        }
+        Output::File(path, format) => {
+            let file = AtomicFile::create(path)?;
+            let (n_rows, file) =
+                predict(&settings, &model, &reporter, &interrupt, (file, *format))?;
+            let _whole = interrupt.hold();
+            file.commit()?;
+            say_done(console, &reporter, path, n_rows)?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+/// Predicts all rows into `out`; gives back their number and `out`.
+fn predict<W: Write + Send>(
+    settings: &Settings,
+    model: &LoadedModel,
+    reporter: &Reporter,
+    interrupt: &Interrupt,
+    (out, format): (W, PredictionFormat),
+) -> anyhow::Result<(u64, W)> {
+    let is_feature = |field: &automl_core::Field| field.role == Role::Feature;
+    let (allow, warnings) = (settings.allow_missing_columns, reporter.warnings());
+    let batches = tables::stream(
+        &settings.source,
+        &settings.read,
+        model,
+        is_feature,
+        allow,
+        warnings,
+    )?;
+    reporter.show_warnings();
+    let threads = start_threads(settings.threads)?;
+    let mut writer = PredictionWriter::new(out, format, model.task().classes())?;
+    let spinner = reporter.spinner("predicting".to_owned());
+    let scorer = Scorer {
+        model: &model.model,
+        threads: &threads,
+        cancel: interrupt.token(),
+    };
+    let mut n_done = 0;
+    let n_rows = scorer.run(batches, |table, predictions| {
+        writer.write(predictions)?;
+        n_done += table.n_rows() as u64;
+        spinner.say(format!("predicting, {}", text::counted(n_done, "row")));
+        Ok(())
+    })?;
+    Ok((n_rows, writer.finish()?))
+}
+
+fn say_done(console: Console, reporter: &Reporter, path: &Path, n_rows: u64) -> anyhow::Result<()> {
+    let seconds = reporter.clock().seconds();
+    match console.format() {
+        Format::Json => {
+            print_json(&json!({ "output": path, "n_rows": n_rows, "seconds": seconds }))?;
+        }
+        Format::Text => {
+            let rows = text::counted(n_rows, "row");
+            print_line(&format!(
+                "{rows} predicted in {}: {}",
+                text::seconds(seconds),
+                path.display()
+            ));
+        }
+    }
+    Ok(())
+}

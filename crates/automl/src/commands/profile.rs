@@ -1,0 +1,108 @@
+//! `automl profile`: look at a table before anything is learned from it.
+
+use super::Status;
+use super::fit::settings::read_options;
+use crate::cli::ProfileArgs;
+use crate::console::{Console, Format, print_json, print_text};
+use crate::errors::CliError;
+use crate::progress::Reporter;
+use crate::tables;
+use automl_core::Clock;
+use automl_data::profile::{ProfileOptions, profile, render_html, render_text};
+use automl_data::{Loaded, ReadOptions, SchemaFile, Source};
+use automl_store::write_atomic;
+use std::path::PathBuf;
+
+/// All settings of a profile.
+struct Settings {
+    /// The table as the user named it.
+    data: String,
+    source: Source,
+    other: Option<(String, Source)>,
+    target: Option<String>,
+    read: ReadOptions,
+    schema_file: Option<PathBuf>,
+    html: Option<PathBuf>,
+    write_schema: Option<PathBuf>,
+}
+
+impl Settings {
+    fn resolve(args: ProfileArgs) -> Result<Self, CliError> {
+        let source = Source::parse(&args.data);
+        let other = args.other.map(|name| (name.clone(), Source::parse(&name)));
+        if source == Source::Stdin
+            && other
+                .as_ref()
+                .is_some_and(|(_, other)| *other == Source::Stdin)
+        {
+            return Err(CliError::StdinTwice);
+        }
+        for path in args.html.iter().chain(&args.write_schema) {
+            if path.is_dir() {
+                return Err(CliError::OutputIsDirectory { path: path.clone() });
+            }
+        }
+        Ok(Self {
+            source,
+            data: args.data,
+            other,
+            read: read_options(&args.read, args.target.clone()),
+            target: args.target,
+            schema_file: args.read.schema,
+            html: args.html,
+            write_schema: args.write_schema,
+        })
+    }
+}
+
+pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status> {
+    let settings = Settings::resolve(args)?;
+    let reporter = Reporter::new(console, Clock::start());
+    let loaded = load(&settings, &settings.data, &settings.source, &reporter)?;
+    let other = match &settings.other {
+        Some((name, source)) => Some(load(&settings, name, source, &reporter)?),
+        None => None,
+    };
+    let options = ProfileOptions {
+        title: Some(&settings.data),
+        target: settings.target.as_deref(),
+        other: other.as_ref().map(|other| (&other.table, &other.schema)),
+        ..ProfileOptions::default()
+    };
+    let found = {
+        let _spinner = reporter.spinner(format!("profiling {}", settings.data));
+        profile(&loaded.table, &loaded.schema, &options)?
+    };
+    match console.format() {
+        Format::Json => print_json(&found)?,
+        Format::Text => print_text(&render_text(&found))?,
+    }
+    if let Some(path) = &settings.html {
+        write_atomic(path, render_html(&found).as_bytes())?;
+        reporter.note(&format!("page written: {}", path.display()));
+    }
+    if let Some(path) = &settings.write_schema {
+        write_atomic(path, SchemaFile::from(&loaded.schema).to_yaml().as_bytes())?;
+        reporter.note(&format!("schema written: {}", path.display()));
+    }
+    Ok(Status::Done)
+}
+
+fn load(
+    settings: &Settings,
+    name: &str,
+    source: &Source,
+    reporter: &Reporter,
+) -> anyhow::Result<Loaded> {
+    let loaded = {
+        let _spinner = reporter.spinner(format!("reading {name}"));
+        tables::load(
+            source,
+            &settings.read,
+            settings.schema_file.as_deref(),
+            reporter.warnings(),
+        )?
+    };
+    reporter.show_warnings();
+    Ok(loaded)
+}

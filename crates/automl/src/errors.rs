@@ -1,0 +1,245 @@
+//! From any error to what its reader sees: one line, a stable code, advice, and an exit code.
+
+use crate::console::Format;
+use automl_core::metrics::MetricError;
+use automl_core::{ArtifactError, Coded, PredictError};
+use automl_data::DataError;
+use automl_data::profile::ProfileError;
+use automl_engine::EngineError;
+use automl_store::StoreError;
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[cfg(test)]
+mod tests;
+
+/// Done.
+pub(crate) const DONE: u8 = 0;
+/// The program's fault or the machine's.
+pub(crate) const FAILED: u8 = 1;
+/// Something that the user gave can be changed to make it work.
+pub(crate) const BAD_INPUT: u8 = 2;
+/// Stopped by Ctrl-C; what was found until then is saved.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Codes that do not mean bad input. An error with any other code is about the data, the model, the place to write to
+/// or the settings that the user gave; an error without a code is a failure.
+const EXIT_CODES: &[(&str, u8)] = &[
+    ("fit-all-failed", FAILED),
+    ("fit-cancelled", INTERRUPTED),
+    ("fit-column", FAILED),
+    ("fit-numeric", FAILED),
+    ("interrupted", INTERRUPTED),
+    ("output-closed", DONE),
+    ("store-contents", FAILED),
+];
+
+/// What is wrong with what the user gave to the command line itself.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("the place for the page is a directory: {}", .path.display())]
+    OutputIsDirectory { path: PathBuf },
+    #[error("cannot write predictions as '.{extension}': {}", .path.display())]
+    OutputFormat { path: PathBuf, extension: String },
+    #[error("both tables cannot come from stdin")]
+    StdinTwice,
+    #[error("the data has no target column '{target}' to score against")]
+    TargetMissing { target: String, near: Vec<String> },
+    #[error("no row of the data has a target to score against")]
+    NoRows,
+    #[error("target '{target}' has a class in data row {row} that the model has not learned")]
+    LabelUnknown {
+        target: String,
+        row: u64,
+        known: Vec<String>,
+    },
+    #[error("weight '{column}' is {value} in data row {row}")]
+    WeightValue {
+        column: String,
+        value: f64,
+        row: u64,
+    },
+    #[error("'{file}' of the model cannot be read: {reason}")]
+    ModelFile { file: &'static str, reason: String },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Coded for CliError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::OutputIsDirectory { .. } => "output-is-directory",
+            Self::OutputFormat { .. } => "output-format",
+            Self::StdinTwice => "usage-stdin-twice",
+            Self::TargetMissing { .. } => "evaluate-target-missing",
+            Self::NoRows => "evaluate-no-rows",
+            Self::LabelUnknown { .. } => "evaluate-label-unknown",
+            Self::WeightValue { .. } => "evaluate-weight",
+            Self::ModelFile { .. } => "artifact-part-invalid",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::OutputIsDirectory { .. } => Some("give the path of a file".into()),
+            Self::OutputFormat { .. } => Some("name the file .csv or .parquet".into()),
+            Self::TargetMissing { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean '{}'?", near.join("' or '")))
+            }
+            Self::TargetMissing { .. } => Some("`automl predict` needs no target".into()),
+            Self::LabelUnknown { known, .. } => {
+                Some(format!("the model knows {}", known.join(", ")))
+            }
+            Self::WeightValue { .. } => Some("weights are finite numbers of at least 0".into()),
+            Self::ModelFile { .. } => Some("fit the model again or restore the file".into()),
+            _ => None,
+        }
+    }
+}
+
+/// An error as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// The stable code of the innermost cause that has one.
+    pub(crate) code: Option<&'static str>,
+    /// The whole chain, outermost first, each part once.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+}
+
+impl Report {
+    /// Everything there is to say of an error.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if error.chain().any(|cause| {
+            cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(is_broken_pipe)
+        }) {
+            return Self {
+                code: Some("output-closed"),
+                message: "the reader of the output is gone".into(),
+                hint: None,
+            };
+        }
+        let coded = error.chain().find_map(coded);
+        Self {
+            code: coded.map(Coded::code),
+            message: chain(error),
+            hint: coded.and_then(Coded::hint),
+        }
+    }
+
+    /// What the process says to its parent.
+    pub(crate) fn exit_code(&self) -> u8 {
+        let Some(code) = self.code else { return FAILED };
+        EXIT_CODES
+            .iter()
+            .find(|(known, _)| *known == code)
+            .map_or(BAD_INPUT, |(_, exit)| *exit)
+    }
+
+    /// One line for programs, as a last event.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "event": "error",
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "exit_code": self.exit_code(),
+        })
+    }
+}
+
+/// Whether a write failed because its reader has gone away.
+pub(crate) fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// The error as one that has a code, if it is of a known type.
+fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Coded> {
+    macro_rules! one_of {
+        ($($kind:ty),*) => {$(
+            if let Some(error) = error.downcast_ref::<$kind>() {
+                return Some(error);
+            }
+        )*};
+    }
+    one_of!(
+        CliError,
+        DataError,
+        ProfileError,
+        EngineError,
+        StoreError,
+        MetricError,
+        PredictError,
+        ArtifactError
+    );
+    None
+}
+
+/// The messages of an error and its causes, each once, joined by colons.
+fn chain(error: &anyhow::Error) -> String {
+    let mut message = String::new();
+    for cause in error.chain() {
+        let part = cause.to_string();
+        if message.is_empty() {
+            message = part;
+        } else if !message.ends_with(&part) {
+            message.push_str(": ");
+            message.push_str(&part);
+        }
+    }
+    message
+}
+
+/// What clap has to say: the help that was asked for, or what is wrong with the arguments.
+pub(crate) struct Usage {
+    error: clap::Error,
+    format: Format,
+}
+
+impl Usage {
+    /// `args` tell how to print, since they could not be read in whole.
+    pub(crate) fn new(error: clap::Error, args: &[OsString]) -> Self {
+        let asks_for_json = args
+            .windows(2)
+            .any(|pair| pair[0] == "--format" && pair[1] == "json")
+            || args.iter().any(|arg| arg == "--format=json");
+        Self {
+            error,
+            format: if asks_for_json {
+                Format::Json
+            } else {
+                Format::Text
+            },
+        }
+    }
+
+    /// Prints it: help and version to stdout, everything else to stderr.
+    pub(crate) fn print(&self) -> ExitCode {
+        let is_failure = self.error.use_stderr();
+        if is_failure && self.format == Format::Json {
+            let text = self.error.render().to_string();
+            let message = text
+                .strip_prefix("error: ")
+                .unwrap_or(&text)
+                .trim_end()
+                .to_owned();
+            let report = Report {
+                code: Some("usage"),
+                message,
+                hint: None,
+            };
+            crate::console::print_line(&report.to_json().to_string());
+        } else {
+            // Nobody may be listening, as in `automl --help | head`.
+            self.error.print().ok();
+        }
+        ExitCode::from(if is_failure { BAD_INPUT } else { DONE })
+    }
+}

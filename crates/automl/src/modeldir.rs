@@ -1,0 +1,77 @@
+//! A fitted model read back from its directory, with what is needed to feed it.
+
+use crate::errors::CliError;
+use automl_core::{Field, Role, Schema, Task};
+use automl_engine::EnsembleModel;
+use automl_store::{Manifest, read_model};
+use std::path::Path;
+
+/// A model and what it takes and gives.
+pub(crate) struct LoadedModel {
+    pub(crate) manifest: Manifest,
+    pub(crate) model: EnsembleModel,
+}
+
+impl LoadedModel {
+    /// Reads and checks a model directory.
+    ///
+    /// # Errors
+    /// No model there, a newer format, a damaged file, or parts that do not make a model.
+    pub(crate) fn read(dir: &Path) -> anyhow::Result<Self> {
+        let read = read_model(dir)?;
+        let model = EnsembleModel::load(&read.artifact)?;
+        if *model.task() != read.manifest.task {
+            let reason = "its task is not that of the weights".to_owned();
+            return Err(CliError::ModelFile {
+                file: "manifest.json",
+                reason,
+            }
+            .into());
+        }
+        Ok(Self {
+            manifest: read.manifest,
+            model,
+        })
+    }
+
+    pub(crate) fn task(&self) -> &Task {
+        &self.manifest.task
+    }
+
+    /// The column that the model predicts.
+    ///
+    /// # Errors
+    /// The manifest names none.
+    pub(crate) fn target(&self) -> Result<&Field, CliError> {
+        let reason = "it names no target".to_owned();
+        self.column(Role::Target).ok_or(CliError::ModelFile {
+            file: "manifest.json",
+            reason,
+        })
+    }
+
+    /// The column of a role, if the model was fitted with one.
+    pub(crate) fn column(&self, role: Role) -> Option<&Field> {
+        self.manifest.inputs.with_role(role).next()
+    }
+}
+
+/// What a model keeps of the columns it was fitted on: all of them, so that files with the same columns fit, but the
+/// levels only of those that predicting or evaluating reads.
+pub(crate) fn signature(schema: &Schema) -> Schema {
+    let keep = |field: &Field| {
+        let is_read = matches!(field.role, Role::Feature | Role::Target | Role::Weight);
+        Field {
+            levels: if is_read {
+                field.levels.clone()
+            } else {
+                Vec::new()
+            },
+            ..field.clone()
+        }
+    };
+    Schema {
+        fields: schema.fields.iter().map(keep).collect(),
+        missing: schema.missing.clone(),
+    }
+}

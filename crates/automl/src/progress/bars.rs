@@ -1,0 +1,169 @@
+//! Progress on a terminal: a bar for the budget and a leaderboard of the best few growing under it.
+
+use super::board::{Board, TOP};
+use super::plain::phase_title;
+use crate::text;
+use automl_core::{Clock, Event};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Between two frames.
+const FRAME: Duration = Duration::from_millis(120);
+/// Characters of the bar.
+const BAR_WIDTH: usize = 32;
+/// Characters of a model's name.
+const NAME_WIDTH: usize = 44;
+
+/// The bars of one run. Cleared when dropped.
+#[derive(Debug)]
+pub(crate) struct Bars {
+    all: MultiProgress,
+    budget: ProgressBar,
+    top: Vec<ProgressBar>,
+    board: Arc<Mutex<Board>>,
+}
+
+impl Bars {
+    /// An empty display on stderr; `clock` is the run's.
+    pub(crate) fn new(clock: Clock) -> Self {
+        let all = MultiProgress::new();
+        let board = Arc::new(Mutex::new(Board::default()));
+        let budget = all.add(ProgressBar::no_length());
+        budget.set_style(budget_style(&board, clock));
+        Self {
+            all,
+            budget,
+            top: Vec::new(),
+            board,
+        }
+    }
+
+    /// Shows what has changed.
+    pub(crate) fn hear(&mut self, board: &Board, event: &Event) {
+        self.board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(board);
+        if matches!(event, Event::Started { .. }) {
+            self.budget.enable_steady_tick(FRAME);
+        }
+        if matches!(event, Event::TrialFinished { .. }) {
+            self.show_top(board);
+        }
+    }
+
+    /// Prints a line above the bars.
+    pub(crate) fn line(&self, line: &str) {
+        // A terminal that is gone takes no more lines; the work goes on.
+        self.all.println(line).ok();
+    }
+
+    /// Takes everything off the terminal.
+    pub(crate) fn clear(&mut self) {
+        self.budget.finish_and_clear();
+        self.top.drain(..).for_each(|line| line.finish_and_clear());
+    }
+
+    fn show_top(&mut self, board: &Board) {
+        while self.top.len() < board.top.len().min(TOP) {
+            let line = self.all.add(ProgressBar::no_length());
+            line.set_style(line_style());
+            self.top.push(line);
+        }
+        for (rank, (line, entry)) in self.top.iter().zip(&board.top).enumerate() {
+            let name = text::clip(&entry.name, NAME_WIDTH);
+            let score = text::score(entry.score);
+            let took = text::seconds(entry.fit_seconds);
+            line.set_message(format!(
+                "{:>4}  {name:NAME_WIDTH$}  {score:>12}  {took:>7}",
+                rank + 1
+            ));
+        }
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// A spinner for work whose length is not known; cleared when dropped.
+#[derive(Debug)]
+pub(crate) struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    /// Shows `message` with a turning mark and the time it has taken.
+    pub(crate) fn on_terminal(message: String) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(message);
+        let style = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed:.dim}");
+        bar.set_style(style.expect("a template of ours"));
+        bar.enable_steady_tick(FRAME);
+        Self(Some(bar))
+    }
+
+    /// Shows nothing.
+    pub(crate) fn hidden() -> Self {
+        Self(None)
+    }
+
+    /// Changes what is shown.
+    pub(crate) fn say(&self, message: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(message);
+        }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn line_style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg}").expect("a template of ours")
+}
+
+/// One line drawn anew in each frame, so that time moves between events.
+fn budget_style(board: &Arc<Mutex<Board>>, clock: Clock) -> ProgressStyle {
+    let board = Arc::clone(board);
+    let draw = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let board = board.lock().unwrap_or_else(PoisonError::into_inner);
+        // Writing to a line buffer cannot fail.
+        out.write_str(&budget_line(&board, clock.seconds())).ok();
+    };
+    ProgressStyle::with_template("{spinner:.cyan} {budget}")
+        .expect("a template of ours")
+        .with_key("budget", draw)
+}
+
+/// `━━━━╌╌╌╌ 0:41 left  12 trials  best roc_auc 0.92712  searching`.
+pub(crate) fn budget_line(board: &Board, at_seconds: f64) -> String {
+    let filled = (board.progress(at_seconds) * BAR_WIDTH as f64).round() as usize;
+    let mut line = format!("{}{}", "━".repeat(filled), "╌".repeat(BAR_WIDTH - filled));
+    let time = match board.time_limit_seconds {
+        Some(limit) => format!("  {} left", text::clock(limit - at_seconds)),
+        None => format!("  {}", text::clock(at_seconds)),
+    };
+    line.push_str(&time);
+    // Writing to a string cannot fail.
+    match board.max_trials {
+        Some(limit) => write!(line, "  {} of {} trials", board.n_trials, limit).ok(),
+        None => write!(line, "  {}", text::counted(board.n_trials, "trial")).ok(),
+    };
+    if board.n_failed > 0 {
+        write!(line, " ({} failed)", board.n_failed).ok();
+    }
+    if let Some(best) = board.best {
+        write!(line, "  best {} {}", board.metric, text::score(best)).ok();
+    }
+    if !board.phase.is_empty() {
+        write!(line, "  {}", phase_title(&board.phase)).ok();
+    }
+    line
+}

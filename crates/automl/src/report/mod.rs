@@ -1,0 +1,318 @@
+//! `report.html`: what a fit found, on one self-contained page. Nothing is loaded from elsewhere and nothing runs.
+
+mod chart;
+#[cfg(test)]
+mod tests;
+
+use crate::text;
+use automl_core::metrics::Metric;
+use automl_core::{Importance, Warning};
+use automl_engine::{Leaderboard, LeaderboardRow};
+use automl_store::Manifest;
+use chart::ScoreChart;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("style.css");
+/// Models in the leaderboard; the others are counted.
+const MAX_MODELS: usize = 30;
+/// Features in the list of importance; the others are counted.
+const MAX_FEATURES: usize = 25;
+
+/// All that the page shows.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    /// Task, data, settings and machine.
+    pub(crate) manifest: &'a Manifest,
+    /// The column that is predicted.
+    pub(crate) target: &'a str,
+    /// Everything that was tried.
+    pub(crate) leaderboard: &'a Leaderboard,
+    /// What decided, and how good the model is by it.
+    pub(crate) metric: Metric,
+    pub(crate) score: f64,
+    /// Scores as they came.
+    pub(crate) trials: &'a [TrialPoint],
+    /// How much each feature matters, if the model can say.
+    pub(crate) importance: Option<&'a Importance>,
+    /// Findings, in the words of the terminal.
+    pub(crate) warnings: &'a [Warning],
+    /// Seconds that the run took until the page was made.
+    pub(crate) seconds: f64,
+    /// Whether the user stopped the search.
+    pub(crate) interrupted: bool,
+}
+
+/// One trial on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TrialPoint {
+    pub(crate) at_seconds: f64,
+    pub(crate) name: String,
+    pub(crate) score: f64,
+}
+
+/// The page as HTML.
+pub(crate) fn render(page: &Page<'_>) -> String {
+    let title = format!("{} of {}", task_title(page), page.target);
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                title { (title) " · automl" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    (heading(page, &title))
+                    (warnings(page))
+                    (leaderboard(page))
+                    (ensemble(page))
+                    (importance(page))
+                    (history(page))
+                    (facts(page))
+                }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+fn task_title(page: &Page<'_>) -> &'static str {
+    match page.manifest.task.n_classes() {
+        0 => "Regression",
+        2 => "Binary classification",
+        _ => "Multiclass classification",
+    }
+}
+
+fn heading(page: &Page<'_>, title: &str) -> Markup {
+    let lineage = &page.manifest.lineage;
+    let direction = if page.metric.higher_is_better() {
+        "higher is better"
+    } else {
+        "lower is better"
+    };
+    let members = page
+        .leaderboard
+        .rows
+        .iter()
+        .filter(|row| is_member(row))
+        .count() as u64;
+    html! {
+        header {
+            h1 { (title) }
+            p.soft { (lineage.data) " · " (page.manifest.created) @if page.interrupted { " · stopped early by the user" } }
+            div.headline {
+                div.figure.main { b { (text::score(page.score)) } (page.metric.title()) ", " (direction) }
+                div.figure { b { (text::count(lineage.n_rows)) } "rows learned from" }
+                div.figure { b { (text::count(lineage.n_features)) } "features" }
+                div.figure { b { (text::count(page.trials.len() as u64)) } "models tried, " (members) " in the ensemble" }
+                div.figure { b { (text::seconds(page.seconds)) } "in all" }
+            }
+            p.soft { "The score is an estimate on rows that the models had not seen: " (page.leaderboard.validation) "." }
+        }
+    }
+}
+
+fn warnings(page: &Page<'_>) -> Markup {
+    html! {
+        @if !page.warnings.is_empty() {
+            section {
+                h2 { "Warnings" }
+                ul.warnings { @for warning in page.warnings { li { (warning.message) } } }
+            }
+        }
+    }
+}
+
+fn leaderboard(page: &Page<'_>) -> Markup {
+    let rows = &page.leaderboard.rows;
+    let shown = &rows[..rows.len().min(MAX_MODELS)];
+    let lengths = bar_lengths(page.metric, shown);
+    html! {
+        section {
+            h2 { "Leaderboard" }
+            div.scroll {
+                table {
+                    thead { tr {
+                        th.n { "#" } th { "model" } th.n { (page.metric.title()) } th { "" } th.n { "spread of folds" } th.n { "fit time" }
+                    } }
+                    tbody {
+                        @for (row, length) in shown.iter().zip(lengths) {
+                            tr.top[row.trial.is_none()] {
+                                td.n { (row.rank) }
+                                td { (row.name) @if row.is_partial { span.soft { " (cut by the time limit)" } } }
+                                td.n { (text::score(row.score)) }
+                                td.track { span.bar style=(format!("width:{length:.1}%")) {} }
+                                td.n { (spread(&row.fold_scores)) }
+                                td.n { (text::seconds(row.fit_seconds)) }
+                            }
+                        }
+                    }
+                }
+            }
+            p.soft { "The bars run from the worst model shown to the best." }
+            @if rows.len() > shown.len() {
+                p.soft { "and " (text::counted((rows.len() - shown.len()) as u64, "more model")) " in leaderboard.json" }
+            }
+        }
+    }
+}
+
+/// Bars from the worst model shown (short) to the best (full): the bar says where in between a model stands.
+fn bar_lengths(metric: Metric, rows: &[LeaderboardRow]) -> Vec<f64> {
+    let losses: Vec<f64> = rows.iter().map(|row| metric.loss(row.score)).collect();
+    let finite = || losses.iter().copied().filter(|loss| loss.is_finite());
+    let best = finite().fold(f64::INFINITY, f64::min);
+    let worst = finite().fold(f64::NEG_INFINITY, f64::max);
+    let span = if worst > best { worst - best } else { 1.0 };
+    losses
+        .iter()
+        .map(|loss| {
+            if loss.is_finite() {
+                4.0 + 96.0 * (1.0 - (loss - best) / span)
+            } else {
+                0.0
+            }
+        })
+        .collect()
+}
+
+fn spread(fold_scores: &[f64]) -> String {
+    if fold_scores.len() < 2 {
+        return "–".into();
+    }
+    let mean = fold_scores.iter().sum::<f64>() / fold_scores.len() as f64;
+    let squares: f64 = fold_scores.iter().map(|score| (score - mean).powi(2)).sum();
+    format!(
+        "± {}",
+        text::score((squares / (fold_scores.len() - 1) as f64).sqrt())
+    )
+}
+
+fn is_member(row: &LeaderboardRow) -> bool {
+    row.trial.is_some() && row.weight > 0.0
+}
+
+fn ensemble(page: &Page<'_>) -> Markup {
+    let mut members: Vec<&LeaderboardRow> = page
+        .leaderboard
+        .rows
+        .iter()
+        .filter(|row| is_member(row))
+        .collect();
+    members.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    html! {
+        section {
+            h2 { "The model is made of" }
+            (shares("model", members.iter().map(|row| (row.name.as_str(), row.weight))))
+            @for row in &members {
+                details {
+                    summary { (row.name) @if !row.recipe.is_empty() { ", recipe " (row.recipe) } }
+                    pre { (serde_json::to_string_pretty(&row.params).unwrap_or_default()) }
+                }
+            }
+        }
+    }
+}
+
+fn importance(page: &Page<'_>) -> Markup {
+    let Some(Importance(features)) = page.importance else {
+        return Markup::default();
+    };
+    let shown = &features[..features.len().min(MAX_FEATURES)];
+    html! {
+        section {
+            h2 { "What it looks at" }
+            p.soft { "Share of each feature, as encoded, in the model's decisions while it was fitted." }
+            (shares("feature", shown.iter().map(|(name, share)| (name.as_str(), *share))))
+            @if features.len() > shown.len() {
+                p.soft { "and " (text::counted((features.len() - shown.len()) as u64, "more feature")) }
+            }
+        }
+    }
+}
+
+fn shares<'a>(what: &str, rows: impl Iterator<Item = (&'a str, f64)> + Clone) -> Markup {
+    let greatest = rows
+        .clone()
+        .map(|(_, share)| share)
+        .fold(f64::MIN_POSITIVE, f64::max);
+    html! {
+        div.scroll {
+            table {
+                thead { tr { th { (what) } th.n { "share" } th { "" } } }
+                tbody {
+                    @for (name, share) in rows {
+                        tr {
+                            td { (name) }
+                            td.n { (text::percent(share)) }
+                            td.track { span.bar style=(format!("width:{:.1}%", 100.0 * share / greatest)) {} }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn history(page: &Page<'_>) -> Markup {
+    html! {
+        @if page.trials.len() > 1 {
+            section {
+                h2 { "Score over time" }
+                (ScoreChart { metric: page.metric, trials: page.trials }.svg())
+                details {
+                    summary { "as a table" }
+                    div.scroll { table {
+                        thead { tr { th.n { "seconds" } th { "model" } th.n { (page.metric.title()) } } }
+                        tbody { @for trial in page.trials { tr {
+                            td.n { (format!("{:.1}", trial.at_seconds)) }
+                            td { (trial.name) }
+                            td.n { (text::score(trial.score)) }
+                        } } }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+fn facts(page: &Page<'_>) -> Markup {
+    let lineage = &page.manifest.lineage;
+    let machine = &lineage.machine;
+    let classes = page.manifest.task.classes();
+    let git = lineage.git.as_ref().map(|git| {
+        let state = if git.is_dirty {
+            ", with uncommitted changes"
+        } else {
+            ""
+        };
+        format!("{}{state}", git.commit)
+    });
+    html! {
+        section {
+            h2 { "Where it came from" }
+            dl.facts {
+                dt { "Data" } dd { (lineage.data) }
+                dt { "Fingerprint" } dd { code { (lineage.data_fingerprint) } }
+                dt { "Rows" } dd { (text::count(lineage.n_rows_read)) " read, " (text::count(lineage.n_rows)) " learned from" }
+                @if !classes.is_empty() {
+                    dt { "Classes" } dd { (text::clip(&classes.join(", "), 400)) }
+                }
+                dt { "Seed" } dd { (lineage.seed) }
+                @if let Some(git) = git { dt { "Repository" } dd { code { (git) } } }
+                dt { "Made by" } dd {
+                    "automl " (lineage.version) " on " (machine.os) " " (machine.arch) ", "
+                    (text::counted(u64::from(machine.n_threads), "thread"))
+                }
+            }
+            details {
+                summary { "All settings" }
+                pre { (serde_json::to_string_pretty(&lineage.config).unwrap_or_default()) }
+            }
+        }
+    }
+}

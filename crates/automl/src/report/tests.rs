@@ -1,0 +1,111 @@
+//! The page holds what the run found and nothing from elsewhere.
+
+use super::{Page, TrialPoint, render};
+use automl_core::metrics::Metric;
+use automl_core::{Importance, ParamMap, Schema, Task, Warning, WarningKind};
+use automl_engine::{Leaderboard, LeaderboardRow};
+use automl_store::{Lineage, Manifest};
+
+fn row(rank: usize, name: &str, trial: Option<u64>, score: f64, weight: f64) -> LeaderboardRow {
+    LeaderboardRow {
+        rank,
+        name: name.into(),
+        learner: "gradient_boosting".into(),
+        trial,
+        score,
+        fold_scores: vec![score - 0.01, score + 0.01],
+        fit_seconds: 1.25,
+        weight,
+        recipe: "native".into(),
+        params: ParamMap::new(),
+        is_partial: false,
+    }
+}
+
+fn page_of(name: &str) -> String {
+    let manifest = Manifest {
+        created: "2026-01-02T03:04:05Z".into(),
+        task: Task::Binary {
+            classes: vec!["<=50K".into(), ">50K".into()],
+        },
+        inputs: Schema::default(),
+        outputs: Schema::default(),
+        metric: "roc_auc".into(),
+        scores: [("roc_auc".to_owned(), 0.93)].into(),
+        lineage: Lineage {
+            data: name.into(),
+            n_rows: 48_842,
+            n_features: 14,
+            ..Lineage::default()
+        },
+    };
+    let leaderboard = Leaderboard {
+        metric: "roc_auc".into(),
+        higher_is_better: true,
+        validation: "5-fold cross-validation".into(),
+        rows: vec![
+            row(1, "ensemble", None, 0.93, 1.0),
+            row(2, "boosting #1", Some(1), 0.92, 0.75),
+            row(3, "forest #0", Some(0), 0.9, 0.25),
+        ],
+    };
+    let point = |at_seconds, name: &str, score| TrialPoint {
+        at_seconds,
+        name: name.into(),
+        score,
+    };
+    render(&Page {
+        manifest: &manifest,
+        target: "income",
+        leaderboard: &leaderboard,
+        metric: Metric::RocAuc,
+        score: 0.93,
+        trials: &[
+            point(1.0, "forest #0", 0.9),
+            point(2.0, "boosting #1", 0.92),
+        ],
+        importance: Some(&Importance(vec![
+            ("age".into(), 0.6),
+            ("hours".into(), 0.4),
+        ])),
+        warnings: &[Warning::new(
+            WarningKind::TargetLeak,
+            ["x"],
+            "column 'x' nearly determines 'income'",
+        )],
+        seconds: 61.0,
+        interrupted: false,
+    })
+}
+
+#[test]
+fn the_page_shows_score_data_models_features_and_warnings() {
+    let page = page_of("adult.csv");
+    let expected = [
+        "Binary classification of income",
+        "0.93000",
+        "48,842",
+        "5-fold cross-validation",
+        "75.0%",
+        "60.0%",
+        "nearly determines",
+        "<svg",
+    ];
+    for part in expected {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn text_of_the_user_cannot_become_markup() {
+    let page = page_of("<script>alert(1)</script>");
+    assert!(!page.contains("<script"));
+    assert!(page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn the_page_loads_nothing_and_is_small() {
+    let page = page_of("adult.csv");
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="));
+    assert!(page.len() < 200_000);
+}

@@ -1,0 +1,98 @@
+//! Batches of rows in, predictions out: reading, predicting and writing overlap, and the order of rows is kept.
+
+use crate::errors::CliError;
+use automl_core::{CancelToken, Model, PredictError, Predictions, Table, Threads};
+use std::sync::mpsc::sync_channel;
+
+#[cfg(test)]
+mod tests;
+
+/// Rows of a batch that is read at once.
+pub(crate) const BATCH_ROWS: usize = 8192;
+/// Rows that one thread predicts at once. Fixed, so that predictions do not depend on the number of threads.
+const CHUNK_ROWS: usize = 1024;
+/// Batches that may wait to be predicted.
+const WAITING_BATCHES: usize = 3;
+
+/// A model and the threads to run it on.
+pub(crate) struct Scorer<'a> {
+    pub(crate) model: &'a dyn Model,
+    pub(crate) threads: &'a Threads,
+    /// Looked at before each batch.
+    pub(crate) cancel: CancelToken,
+}
+
+impl Scorer<'_> {
+    /// Gives each batch and its predictions to `sink`, in order, and returns the number of rows.
+    ///
+    /// `batches` runs on a thread of its own, a few batches ahead; memory is bounded by those.
+    ///
+    /// # Errors
+    /// The first error of a batch, of the model or of `sink`; or that the user stopped it.
+    pub(crate) fn run<E>(
+        &self,
+        batches: impl Iterator<Item = Result<Table, E>> + Send,
+        mut sink: impl FnMut(&Table, &Predictions) -> anyhow::Result<()>,
+    ) -> anyhow::Result<u64>
+    where
+        E: Into<anyhow::Error> + Send,
+    {
+        let (sender, receiver) = sync_channel(WAITING_BATCHES);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for batch in batches {
+                    let is_last = batch.is_err();
+                    if sender.send(batch).is_err() || is_last {
+                        return;
+                    }
+                }
+            });
+            let mut n_rows = 0;
+            for batch in receiver {
+                if self.cancel.is_cancelled() {
+                    return Err(CliError::Interrupted.into());
+                }
+                let table = batch.map_err(Into::into)?;
+                let predictions = self.predict(&table)?;
+                sink(&table, &predictions)?;
+                n_rows += table.n_rows() as u64;
+            }
+            Ok(n_rows)
+        })
+    }
+
+    fn predict(&self, table: &Table) -> Result<Predictions, PredictError> {
+        let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
+        let chunks: Vec<&[u32]> = rows.chunks(CHUNK_ROWS).collect();
+        let parts = self.threads.map(chunks.len(), |index| {
+            self.model.predict(&table.rows(chunks[index]))
+        });
+        let mut parts = parts.into_iter();
+        let Some(first) = parts.next() else {
+            return self.model.predict(&table.view());
+        };
+        let mut all = first?;
+        for part in parts {
+            append(&mut all, part?);
+        }
+        Ok(all)
+    }
+}
+
+/// Puts predictions of the same kind behind others.
+pub(crate) fn append(all: &mut Predictions, part: Predictions) {
+    match (all, part) {
+        (Predictions::Numbers(all), Predictions::Numbers(part)) => all.extend(part),
+        (
+            Predictions::Probabilities { n_classes, values },
+            Predictions::Probabilities {
+                n_classes: other,
+                values: part,
+            },
+        ) => {
+            assert_eq!(*n_classes, other, "one model has one number of classes");
+            values.extend(part);
+        }
+        _ => unreachable!("one model gives one kind of predictions"),
+    }
+}

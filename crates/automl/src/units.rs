@@ -1,0 +1,127 @@
+//! Durations, sizes and shares as people type them.
+
+use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
+
+/// The longest duration accepted: one year.
+const MAX_SECONDS: f64 = 366.0 * 86_400.0;
+
+/// Reads `60`, `60s`, `500ms`, `2m`, `1.5h`, `1h30m`, `1d`; a plain number counts seconds.
+///
+/// # Errors
+/// A sentence for the user: not a duration, zero, or over a year.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let unreadable = || format!("'{text}' is not a duration such as 60, 60s, 2m or 1h30m");
+    let mut seconds = 0.0;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(unreadable());
+    }
+    if let Ok(plain) = rest.parse::<f64>() {
+        seconds = plain;
+        rest = "";
+    }
+    while !rest.is_empty() {
+        let (amount, tail) = leading_number(rest).ok_or_else(unreadable)?;
+        let end = tail
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(tail.len());
+        let unit = match &tail[..end] {
+            "ms" => 0.001,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+            "d" | "day" | "days" => 86_400.0,
+            _ => return Err(unreadable()),
+        };
+        seconds += amount * unit;
+        rest = tail[end..].trim_start();
+    }
+    if !seconds.is_finite() || seconds < 0.0 {
+        return Err(unreadable());
+    }
+    if seconds == 0.0 {
+        return Err("a duration must be more than zero".into());
+    }
+    if seconds > MAX_SECONDS {
+        return Err("a duration must be at most a year".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Reads `4GiB`, `512MB`, `1.5G`; `K`, `M`, `G`, `T` and `KiB`… count in powers of 1024, `KB`… in powers of 1000, a plain
+/// number counts bytes.
+///
+/// # Errors
+/// A sentence for the user: not a size, or zero.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let unreadable = || format!("'{text}' is not a size such as 4GiB, 512MB or 2000000");
+    let (amount, unit) = leading_number(text.trim()).ok_or_else(unreadable)?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kib" => 1024.0,
+        "m" | "mib" => 1024.0 * 1024.0,
+        "g" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        "t" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        _ => return Err(unreadable()),
+    };
+    let n_bytes = amount * factor;
+    if n_bytes < 1.0 || n_bytes > u64::MAX as f64 {
+        return Err("a size must be at least one byte".into());
+    }
+    Ok(n_bytes as u64)
+}
+
+/// Reads a share such as `0.2` or `20%`, above 0 and below 1.
+///
+/// # Errors
+/// A sentence for the user: not a number, or out of range.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let trimmed = text.trim();
+    let value = match trimmed.strip_suffix('%') {
+        Some(percent) => percent.trim_end().parse::<f64>().map(|value| value / 100.0),
+        None => trimmed.parse::<f64>(),
+    };
+    match value {
+        Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
+        _ => Err(format!(
+            "'{text}' is not a share above 0 and below 1, such as 0.2 or 20%"
+        )),
+    }
+}
+
+/// Reads one byte that separates cells: a character, or `tab`, `\t`, `comma`, `semicolon`, `pipe`, `space`.
+///
+/// # Errors
+/// A sentence for the user: not one ASCII character.
+pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
+    match text {
+        "tab" | "\\t" => return Ok(b'\t'),
+        "comma" => return Ok(b','),
+        "semicolon" => return Ok(b';'),
+        "pipe" => return Ok(b'|'),
+        "space" => return Ok(b' '),
+        _ => {}
+    }
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+        _ => Err(format!(
+            "'{text}' is not one character such as ';', or tab, comma, semicolon, pipe, space"
+        )),
+    }
+}
+
+/// The number at the start of `text` and what follows it; signs and exponents are not part of a quantity.
+fn leading_number(text: &str) -> Option<(f64, &str)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let number = text[..end].parse().ok()?;
+    Some((number, text[end..].trim_start()))
+}
