@@ -30,6 +30,10 @@ pub enum WarningKind {
     ExtraColumn,
     /// A column of the model is not in the file and is treated as missing.
     MissingColumn,
+    /// A column of the file has no name.
+    UnnamedColumn,
+    /// Dates can be read in two ways.
+    AmbiguousDate,
     /// Cells could not be read as their column's kind.
     UnreadCells,
     /// A trial failed or was given up.

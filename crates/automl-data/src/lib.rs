@@ -1,1 +1,35 @@
-//! x
+//! From files to tables and back: formats, type inference, schema files, streams for scoring, predictions.
+//!
+//! ```
+//! use automl_data::{ReadOptions, Source, read_table};
+//!
+//! let source = Source::bytes("people.csv", *b"age,member\n39,yes\n?,no\n");
+//! let loaded = read_table(&source, &ReadOptions::default(), None)?;
+//! let kinds: Vec<_> = loaded.schema.fields.iter().map(|field| field.kind.name()).collect();
+//! assert_eq!(kinds, ["number", "boolean"]);
+//! assert_eq!(loaded.facts[0].n_missing, 1);
+//! # Ok::<(), automl_data::DataError>(())
+//! ```
+//!
+//! Cells travel one by one from a reader of each format to a sink: [`read_table`] collects distinct cells and infers
+//! kinds from them, [`open_batches`] decodes them by a known schema. So all formats give the same table.
+//!
+//! What this crate must not know: models, tasks, the command line.
+
+mod batches;
+mod error;
+mod infer;
+mod levels;
+mod load;
+mod options;
+pub mod profile;
+mod read;
+mod schema_file;
+mod source;
+
+pub use batches::{BatchOptions, BatchReader, DEFAULT_BATCH_ROWS, open_batches};
+pub use error::{DataError, Place, Unit};
+pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
+pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions};
+pub use schema_file::{ColumnOverride, SchemaFile};
+pub use source::Source;

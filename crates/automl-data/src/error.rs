@@ -1,0 +1,351 @@
+//! What can be wrong with data, and what its reader can do about it.
+
+use automl_core::{Coded, Kind};
+use std::fmt;
+
+/// Where in a file: a line of text, or a row of a columnar file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the user named it.
+    pub file: String,
+    /// What is counted.
+    pub unit: Unit,
+    /// Its number, from 1.
+    pub number: u64,
+}
+
+/// What a [`Place`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Lines of the file, the header included.
+    Line,
+    /// Rows of a columnar file.
+    Row,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.unit {
+            Unit::Line => "line",
+            Unit::Row => "row",
+        };
+        write!(f, "{unit} {} of {}", self.number, self.file)
+    }
+}
+
+/// Why data cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// There is no such file.
+    #[error("no such file: {path}")]
+    NotFound {
+        /// What was asked for.
+        path: String,
+        /// Files with a similar name in the same directory.
+        near: Vec<String>,
+    },
+    /// The path is a directory.
+    #[error("a directory, not a table: {path}")]
+    Directory {
+        /// The directory.
+        path: String,
+    },
+    /// The file has no content.
+    #[error("nothing in it: {file}")]
+    Empty {
+        /// The file.
+        file: String,
+    },
+    /// The file has column names and no row.
+    #[error("column names but no rows: {file}")]
+    HeaderOnly {
+        /// The file.
+        file: String,
+    },
+    /// A row has more or fewer cells than there are column names.
+    #[error("{found} cells where the header has {expected}, {place}")]
+    Ragged {
+        /// The row.
+        place: Place,
+        /// Its cells.
+        found: usize,
+        /// The header's cells.
+        expected: usize,
+    },
+    /// Bytes that are not text in the expected encoding.
+    #[error("invalid UTF-8 at byte {byte}, {place}")]
+    Encoding {
+        /// The line.
+        place: Place,
+        /// Offset of the first invalid byte in the text, from 0.
+        byte: u64,
+    },
+    /// The name of an encoding that is not known.
+    #[error("no encoding is called '{name}'")]
+    UnknownEncoding {
+        /// The name.
+        name: String,
+    },
+    /// A quoted cell never ends.
+    #[error("a quote is opened and never closed, {place}")]
+    OpenQuote {
+        /// Where the record with the quote starts.
+        place: Place,
+    },
+    /// Two columns share one name.
+    #[error("columns {first} and {second} are both called '{name}': {file}")]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+        /// Position of the first, from 1.
+        first: usize,
+        /// Position of the second, from 1.
+        second: usize,
+        /// The file.
+        file: String,
+    },
+    /// A column that is needed is not there.
+    #[error("no column '{name}': {file}")]
+    ColumnMissing {
+        /// The column.
+        name: String,
+        /// Columns with a similar name.
+        near: Vec<String>,
+        /// The file.
+        file: String,
+    },
+    /// The files of a glob do not hold the same columns.
+    #[error("other columns than in {first}: {}: {file}", list_difference(.missing, .extra))]
+    ColumnsDiffer {
+        /// The file that differs.
+        file: String,
+        /// The first file.
+        first: String,
+        /// Columns that only the first file has.
+        missing: Vec<String>,
+        /// Columns that the first file has not.
+        extra: Vec<String>,
+    },
+    /// A cell cannot be read as its column's kind.
+    #[error("'{value}' in column '{column}' is not a {}, {place}", .kind.name())]
+    Cell {
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// What the cell should be.
+        kind: Kind,
+        /// What it holds, shortened.
+        value: String,
+    },
+    /// A number is infinite.
+    #[error("'{value}' in column '{column}' is infinite, {place}")]
+    Infinite {
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// What the cell holds.
+        value: String,
+    },
+    /// A value of a JSON object is itself an object or a list.
+    #[error("'{key}' holds a nested value, {place}")]
+    Nested {
+        /// The line.
+        place: Place,
+        /// The key.
+        key: String,
+    },
+    /// A line is not a JSON object.
+    #[error("not a JSON object ({reason}), {place}")]
+    Json {
+        /// The line.
+        place: Place,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A column type that has no place in a table.
+    #[error("column '{column}' has the type {data_type}, which cannot be read: {file}")]
+    ColumnType {
+        /// The column.
+        column: String,
+        /// Its Arrow type.
+        data_type: String,
+        /// The file.
+        file: String,
+    },
+    /// The content is not what the format says, or the format is none of ours.
+    #[error("cannot be read as {format} ({reason}): {file}")]
+    Format {
+        /// The format.
+        format: &'static str,
+        /// What is wrong.
+        reason: String,
+        /// The file.
+        file: String,
+    },
+    /// More rows than row numbers.
+    #[error("more than {limit} rows: {file}")]
+    TooManyRows {
+        /// The most rows a table can hold.
+        limit: u64,
+        /// The file.
+        file: String,
+    },
+    /// The pattern is no glob.
+    #[error("not a pattern of files ({reason}): {pattern}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The schema file cannot be read.
+    #[error("{reason}, line {line} of {file}")]
+    Schema {
+        /// What is wrong.
+        reason: String,
+        /// The line, from 1.
+        line: u64,
+        /// The schema file.
+        file: String,
+        /// Known names that look like the one that was found.
+        near: Vec<String>,
+    },
+    /// Reading or writing failed.
+    #[error("{action} failed: {path}")]
+    Io {
+        /// `reading` or `writing`.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl DataError {
+    pub(crate) fn reading(path: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io {
+            action: "reading",
+            path: path.into(),
+            source,
+        }
+    }
+
+    pub(crate) fn writing(path: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io {
+            action: "writing",
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+impl Coded for DataError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "data-not-found",
+            Self::Directory { .. } => "data-is-directory",
+            Self::Empty { .. } => "data-empty",
+            Self::HeaderOnly { .. } => "data-header-only",
+            Self::Ragged { .. } => "data-ragged",
+            Self::Encoding { .. } => "data-encoding",
+            Self::UnknownEncoding { .. } => "data-unknown-encoding",
+            Self::OpenQuote { .. } => "data-open-quote",
+            Self::DuplicateColumn { .. } => "data-duplicate-column",
+            Self::ColumnMissing { .. } => "data-column-missing",
+            Self::ColumnsDiffer { .. } => "data-columns-differ",
+            Self::Cell { .. } => "data-cell",
+            Self::Infinite { .. } => "data-infinite",
+            Self::Nested { .. } => "data-nested",
+            Self::Json { .. } => "data-json",
+            Self::ColumnType { .. } => "data-column-type",
+            Self::Format { .. } => "data-format",
+            Self::TooManyRows { .. } => "data-too-many-rows",
+            Self::Pattern { .. } => "data-pattern",
+            Self::Schema { .. } => "data-schema",
+            Self::Io { .. } => "data-io",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotFound { near, .. } | Self::ColumnMissing { near, .. } if !near.is_empty() => {
+                did_you_mean(near)
+            }
+            Self::Schema { near, .. } if !near.is_empty() => did_you_mean(near),
+            Self::NotFound { .. } => "check the path".into(),
+            Self::Directory { path } => {
+                format!(
+                    "name the files with a pattern, such as '{}/*.csv'",
+                    path.trim_end_matches('/')
+                )
+            }
+            Self::Empty { .. } | Self::HeaderOnly { .. } => {
+                "give a file with a line of column names and at least one row".into()
+            }
+            Self::Ragged { .. } => {
+                "quote cells that hold the delimiter, or name the delimiter with --delimiter".into()
+            }
+            Self::Encoding { .. } => "if the file is Latin-1, add --encoding latin1".into(),
+            Self::UnknownEncoding { .. } => "use utf-8, latin1 or utf-16".into(),
+            Self::OpenQuote { .. } => "double each quote inside a quoted cell".into(),
+            Self::DuplicateColumn { .. } => "rename one of the two in the file".into(),
+            Self::ColumnMissing { .. } => {
+                "add the column, or treat it as missing with --allow-missing-columns".into()
+            }
+            Self::ColumnsDiffer { .. } => {
+                "give all files of the pattern the same columns, or read them apart".into()
+            }
+            Self::Cell { value, .. } => format!(
+                "correct the cell, give the column another kind with --schema, or add '{value}' to the missing marks"
+            ),
+            Self::Infinite { .. } => "replace it by a number or by nothing".into(),
+            Self::Nested { .. } => "flatten the value into keys of its own".into(),
+            Self::Json { .. } => "write one JSON object a line".into(),
+            Self::ColumnType { .. } => {
+                "cast the column to a number, text or time, or leave it out".into()
+            }
+            Self::Format { .. } => {
+                "give a CSV, TSV, Parquet, JSON lines or Arrow IPC file, perhaps gz or zst".into()
+            }
+            Self::TooManyRows { .. } => "read fewer rows with --max-rows".into(),
+            Self::Pattern { .. } | Self::Io { .. } | Self::Schema { .. } => return None,
+        };
+        Some(hint)
+    }
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    let quoted: Vec<String> = near.iter().map(|name| format!("'{name}'")).collect();
+    match quoted.as_slice() {
+        [head @ .., last] if !head.is_empty() => {
+            format!("did you mean {} or {last}?", head.join(", "))
+        }
+        _ => format!("did you mean {}?", quoted.join("")),
+    }
+}
+
+fn list_difference(missing: &[String], extra: &[String]) -> String {
+    let part = |word: &str, names: &[String]| match names {
+        [] => None,
+        [one] => Some(format!("{word} '{one}'")),
+        [one, rest @ ..] => Some(format!("{word} '{one}' and {} more", rest.len())),
+    };
+    [part("without", missing), part("with", extra)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The start of a cell, short enough for a message.
+pub(crate) fn shorten(value: &str) -> String {
+    const MAX_CHARS: usize = 40;
+    match value.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}

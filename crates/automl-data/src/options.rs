@@ -1,0 +1,76 @@
+//! How a table is to be read.
+
+use crate::error::DataError;
+
+/// Cells that mean "not known" unless the user says otherwise; surrounding blanks do not count.
+pub const DEFAULT_MISSING: [&str; 10] = [
+    "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-",
+];
+
+/// How text is stored in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// UTF-8, or UTF-16 where a byte order mark says so.
+    #[default]
+    Utf8,
+    /// Latin-1, read as its superset windows-1252; every byte is a character.
+    Latin1,
+    /// UTF-16, little-endian unless a byte order mark says otherwise.
+    Utf16,
+}
+
+impl std::str::FromStr for Encoding {
+    type Err = DataError;
+
+    fn from_str(name: &str) -> Result<Self, DataError> {
+        match name.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
+            "utf8" => Ok(Self::Utf8),
+            "latin1" | "iso88591" | "windows1252" | "cp1252" => Ok(Self::Latin1),
+            "utf16" | "utf16le" => Ok(Self::Utf16),
+            _ => Err(DataError::UnknownEncoding { name: name.into() }),
+        }
+    }
+}
+
+/// The format of a file. Found from its first bytes and its name unless it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Delimited text with a header line: CSV, TSV and the like.
+    Delimited,
+    /// One JSON object a line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+    /// Arrow IPC, the file or the stream form.
+    Arrow,
+}
+
+/// How to read; the defaults find out by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The format; `None` finds it out.
+    pub format: Option<Format>,
+    /// The byte between cells of delimited text; `None` finds it out among `,`, `;`, tab and `|`.
+    pub delimiter: Option<u8>,
+    /// How text is stored.
+    pub encoding: Encoding,
+    /// Cells that read as missing, compared without surrounding blanks. The empty cell always does.
+    pub missing: Vec<String>,
+    /// Stop after this many rows.
+    pub max_rows: Option<u64>,
+    /// The column that will be predicted: it keeps its role even if it looks like an id or a constant.
+    pub target: Option<String>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            format: None,
+            delimiter: None,
+            encoding: Encoding::Utf8,
+            missing: DEFAULT_MISSING.map(str::to_owned).to_vec(),
+            max_rows: None,
+            target: None,
+        }
+    }
+}

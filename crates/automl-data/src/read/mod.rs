@@ -1,0 +1,44 @@
+//! From files to cells: opening, decompressing, decoding, and one reader a format behind one trait.
+
+mod columnar;
+mod delimited;
+mod input;
+mod jsonl;
+mod rows;
+
+pub(crate) use input::Fingerprinter;
+pub(crate) use rows::{PlacedSink, Places, Rows};
+
+use crate::error::DataError;
+
+/// One cell as its format holds it. Text is not yet trimmed and may be a missing mark.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell<'a> {
+    Missing,
+    Text(&'a str),
+    Integer(i64),
+    Number(f64),
+    Boolean(bool),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Time(i64),
+}
+
+/// Takes the cells of a file. Within one column cells come in row order; columns may come one after another.
+pub(crate) trait Sink {
+    /// One more row begins (before any of its cells).
+    fn row(&mut self, place: u64);
+    /// The next cell of `column`.
+    fn cell(&mut self, column: usize, cell: Cell<'_>) -> Result<(), DataError>;
+    /// Whether the cells of `column` are of use; others need not be given.
+    fn wants(&self, column: usize) -> bool;
+    /// A column that nobody knew of before appears; all rows begun so far lack it.
+    fn new_column(&mut self, name: &str);
+}
+
+/// Reads one file of one format.
+pub(crate) trait RowReader: Send {
+    /// Column names as the file has them.
+    fn names(&self) -> &[String];
+    /// Gives up to `max_rows` rows to `sink` and says how many; 0 is the end.
+    fn read(&mut self, max_rows: usize, sink: &mut dyn Sink) -> Result<usize, DataError>;
+}
