@@ -19,6 +19,18 @@ pub struct FitContext<'a> {
     pub warnings: &'a Warnings,
 }
 
+impl FitContext<'_> {
+    /// The same surroundings with another seed.
+    pub fn with_seed(&self, seed: Seed) -> Self {
+        Self {
+            seed,
+            threads: self.threads.clone(),
+            budget: self.budget.clone(),
+            warnings: self.warnings,
+        }
+    }
+}
+
 /// Rows to learn from, and rows that may be watched to stop in time.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingData<'a> {

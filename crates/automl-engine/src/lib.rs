@@ -1,1 +1,38 @@
-//! x
+//! The search: from a dataset and a budget to a strong model.
+//!
+//! [`prepare`] turns a typed table into a dataset (task, roles, usable rows). [`fit`] plans a validation scheme, runs
+//! trials — cheap configurations first, then Bayesian tuning — keeps their out-of-fold predictions, selects a weighted
+//! ensemble greedily, refits where that pays, and returns one [`EnsembleModel`] with its [`Leaderboard`].
+//!
+//! Every trial is a pair of a recipe (how features are encoded) and a learner with parameters. The list of learners is
+//! explicit, in [`registry`].
+//!
+//! What this crate must not know: files, HTTP, SQL, the command line.
+
+mod encode;
+mod ensemble;
+mod error;
+mod fit;
+mod leaderboard;
+mod model;
+mod options;
+mod plan;
+mod portfolio;
+pub mod prepare;
+mod recipes;
+mod refit;
+pub mod registry;
+mod search;
+mod suggest;
+mod trial;
+
+pub use error::EngineError;
+pub use fit::{FitOutcome, FitRun, fit};
+pub use leaderboard::{Leaderboard, LeaderboardRow};
+pub use model::EnsembleModel;
+pub use options::{FitOptions, Quality};
+pub use plan::{Plan, Validation};
+pub use prepare::{PrepareOptions, Prepared, prepare};
+
+#[cfg(test)]
+mod tests;

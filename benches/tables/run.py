@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Measure `automl` on real tables and write docs/benchmarks.md.
+
+    python benches/tables/run.py tables  --harness automl_bench.py --results results.csv   # every table, 60 s each
+    python benches/tables/run.py limits  --data DIR --results limits.csv                   # speed, memory, big table
+    python benches/tables/run.py report  --reference reference.csv --results results.csv --limits limits.csv
+
+`tables` calls the comparison harness (same splits for all systems) with the binary named by $AUTOML_BIN, default
+target/release/automl. `limits` measures what a budget promises: scoring time of a fast model on adult from CSV to CSV,
+and a fit of the 678,013 rows of freMTPL2freq with its peak memory. `report` writes the tables that docs/benchmarks.md
+holds, with the peers' rows as the harness measured them. Needs pandas; `tables` also scikit-learn.
+"""
+import argparse, csv, gzip, os, platform, shutil, statistics, subprocess, sys, tempfile, time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
+PEERS = ["lightgbm@0", "flaml@60", "autogluon:medium_quality@60", "autogluon:best_quality@60"]
+
+
+def tables(args):
+    env = dict(os.environ, AUTOML_BIN=str(BIN))
+    command = [sys.executable, args.harness, "run", "--system", "automl", "--seconds", str(args.seconds),
+               "--results", args.results]
+    if args.only:
+        command += ["--only", args.only]
+    subprocess.run(command, check=True, env=env, stderr=subprocess.DEVNULL)
+
+
+def timed(command):
+    """Wall seconds and peak resident MiB of one command."""
+    start = time.time()
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"failed: {' '.join(map(str, command))}")
+    return time.time() - start, usage.ru_maxrss / 1024
+
+
+def plain(source, folder):
+    target = folder / Path(source).name.removesuffix(".gz")
+    with gzip.open(source) as packed, open(target, "wb") as out:
+        shutil.copyfileobj(packed, out)
+    return target
+
+
+def limits(args):
+    data = Path(args.data)
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        adult = plain(data / "adult.csv.gz", scratch)
+        model = scratch / "adult-model"
+        seconds, mib = timed([BIN, "fit", adult, "--target", "income", "--quality", "fast", "--time-limit", "60s", "--output", model])
+        rows.append(("adult: fit --quality fast --time-limit 60s", f"{seconds:.1f} s, {mib:.0f} MiB", "≤ 65 s"))
+        runs = [timed([BIN, "predict", model, adult, "--output", scratch / "p.csv"]) for _ in range(5)]
+        median = statistics.median(seconds for seconds, _ in runs)
+        rows.append(("adult: predict 48,842 rows, CSV to CSV, median of 5", f"{median:.2f} s, {max(m for _, m in runs):.0f} MiB", "< 1 s"))
+        claims = data / "freMTPL2freq.csv.gz"
+        seconds, mib = timed([BIN, "fit", claims, "--target", "ClaimNb", "--task", "regression", "--time-limit", "120s",
+                              "--memory-limit", "4GiB", "--output", scratch / "claims-model"])
+        rows.append(("freMTPL2freq: fit 678,013 rows, --time-limit 120s --memory-limit 4GiB", f"{seconds:.1f} s, {mib:.0f} MiB", "≤ 128 s, ≤ 4,096 MiB"))
+    with open(args.results, "w", newline="") as file:
+        csv.writer(file).writerows([("what", "measured", "wanted"), *rows])
+    for row in rows:
+        print(*row, sep=" | ")
+
+
+def report(args):
+    import pandas as pd
+    results = pd.concat([pd.read_csv(args.reference), pd.read_csv(args.results)])
+    results["column"] = results["system"] + "@" + results["seconds"].astype(str)
+    ours = f"automl@{args.seconds}"
+    columns = [ours] + [peer for peer in PEERS if peer in set(results["column"])]
+    scores = results.pivot_table(index=["dataset", "metric"], columns="column", values="score", aggfunc="last")[columns]
+    higher = scores.index.get_level_values("metric") == "auc"
+    losses = scores.copy()
+    losses[higher] = -losses[higher]
+    ranks = losses.rank(axis=1)
+    own = results[results["column"] == ours].groupby("dataset").last()
+    lines = ["# Benchmarks", "", "Written by `benches/tables/run.py`; do not edit.", "",
+             f"Machine: {os.cpu_count()} cores, {platform.machine()}. One fixed 80/20 split a table, {args.seconds} s to fit, 2 threads; "
+             "AUC: higher is better, log loss and RMSE: lower is better. The best of a row is bold. `lightgbm` is one "
+             "model with 300 trees; times of `automl` include start, reading and writing.", ""]
+    lines.append("| table | metric | " + " | ".join(columns) + " | fit s | predict s |")
+    lines.append("|---|---|" + "---:|" * (len(columns) + 2))
+    for key, row in scores.iterrows():
+        best = ranks.loc[key].min()
+        cells = [f"**{row[c]:.6g}**" if ranks.loc[key, c] == best else f"{row[c]:.6g}" for c in columns]
+        lines.append(f"| {key[0]} | {key[1]} | {' | '.join(cells)} | {own.loc[key[0], 'fit_s']:.1f} | {own.loc[key[0], 'predict_s']:.2f} |")
+    lines.append("| **mean rank** | | " + " | ".join(f"{ranks[c].mean():.2f}" for c in columns) + " | | |")
+    pair = [ours, "lightgbm@0", "flaml@60"]
+    among = losses[pair].rank(axis=1).mean()
+    lines += ["", "Mean rank among " + ", ".join(f"{c} {among[c]:.2f}" for c in pair) + f". Longest fit: {own['fit_s'].max():.1f} s.", ""]
+    if args.limits and Path(args.limits).exists():
+        lines += ["## Limits", "", "| what | measured | wanted |", "|---|---|---|"]
+        lines += ["| " + " | ".join(row) + " |" for row in list(csv.reader(open(args.limits)))[1:]]
+        lines.append("")
+    Path(args.output).write_text("\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=["tables", "limits", "report"])
+    parser.add_argument("--harness")
+    parser.add_argument("--data")
+    parser.add_argument("--reference")
+    parser.add_argument("--results", required=True)
+    parser.add_argument("--limits")
+    parser.add_argument("--only")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--output", default=ROOT / "docs/benchmarks.md")
+    arguments = parser.parse_args()
+    {"tables": tables, "limits": limits, "report": report}[arguments.verb](arguments)

@@ -1,0 +1,95 @@
+//! Encoded datasets: a recipe applied once and shared by every trial that asks for it.
+//!
+//! A recipe that does not read the target is fitted once on all training rows, validation rows included: it sees their
+//! features, as it will see those of any table, never their target. A recipe that reads the target is fitted for each
+//! split on that split's training rows alone.
+
+use crate::recipes;
+use crate::trial::{TargetMap, TrialConfig};
+use automl_core::{Dataset, FitContext, FitError, Target};
+use automl_features::FittedRecipe;
+use std::sync::Arc;
+
+/// A dataset whose table a recipe made.
+pub(crate) struct Encoded {
+    pub(crate) data: Dataset,
+    pub(crate) recipe: Arc<FittedRecipe>,
+}
+
+/// Which rows a supervised recipe learns from.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows<'a> {
+    /// All of them: for the final model.
+    All,
+    /// The training rows of split `index`.
+    Split { index: usize, train: &'a [u32] },
+}
+
+/// The dataset as `config`'s learner sees it; built by whoever asks first.
+pub(crate) fn encode(
+    ctx: &FitContext<'_>,
+    data: &Dataset,
+    config: &TrialConfig,
+    rows: Rows<'_>,
+) -> Result<Arc<Encoded>, FitError> {
+    let recipe = recipes::recipe(config.recipe);
+    let supervised = recipe.is_supervised();
+    let rows_key = match rows {
+        Rows::Split { index, .. } if supervised => format!("split {index}"),
+        _ => "all".to_owned(),
+    };
+    let map = config.target_map;
+    let key = format!("{} {rows_key} {}", config.recipe, map.name());
+    let encoded = data
+        .derived()
+        .get_or_build(&key, || -> Result<Arc<Encoded>, String> {
+            if map != TargetMap::Identity && !supervised {
+                let plain = TrialConfig {
+                    target_map: TargetMap::Identity,
+                    ..config.clone()
+                };
+                let base = encode(ctx, data, &plain, rows).map_err(|error| error.to_string())?;
+                let data = mapped(&base.data, map).map_err(|error| error.to_string())?;
+                return Ok(Arc::new(Encoded {
+                    data,
+                    recipe: base.recipe.clone(),
+                }));
+            }
+            let all_rows;
+            let learn_from: &[u32] = match rows {
+                Rows::Split { train, .. } if supervised => train,
+                _ => {
+                    all_rows = data.all_rows();
+                    &all_rows
+                }
+            };
+            let source = mapped(data, map).map_err(|error| error.to_string())?;
+            let (recipe, table) = recipe
+                .fit_transform(ctx, &source, learn_from)
+                .map_err(|error| error.to_string())?;
+            let data = source
+                .with_table(table)
+                .map_err(|error| error.to_string())?;
+            Ok(Arc::new(Encoded {
+                data,
+                recipe: Arc::new(recipe),
+            }))
+        });
+    match encoded.as_ref() {
+        Ok(encoded) => Ok(encoded.clone()),
+        Err(reason) => Err(FitError::Numeric {
+            learner: "recipe",
+            reason: reason.clone(),
+        }),
+    }
+}
+
+fn mapped(data: &Dataset, map: TargetMap) -> Result<Dataset, automl_core::DatasetError> {
+    let target = match data.target() {
+        Target::Numbers(values) if map != TargetMap::Identity => {
+            Target::Numbers(values.iter().map(|&value| map.forward(value)).collect())
+        }
+        other => other.clone(),
+    };
+    data.with_target(data.task().clone(), target)
+}

@@ -1,0 +1,284 @@
+//! Greedy ensemble selection on predictions for rows that the models have not seen.
+//!
+//! Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models" (ICML 2004): start with
+//! the best model, then add, with replacement, whichever model improves the score of the mean most.
+
+use crate::fit::FitRun;
+use crate::leaderboard::{Leaderboard, LeaderboardRow};
+use crate::plan::Plan;
+use crate::search::Found;
+use crate::trial::Trial;
+use crate::{EngineError, FitOptions, Quality};
+use automl_core::params::ParamValue;
+use automl_core::{Dataset, ParamMap, Predictions, Threads};
+
+/// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
+const ROWS_MAX: usize = 30_000;
+/// Shares below this are not worth the time to predict them.
+const WEIGHT_MIN: f64 = 0.015;
+
+/// Which trials make the model, and with what share.
+pub(crate) struct Selection {
+    /// Position in `Found::trials` and share; shares sum to 1; greatest first.
+    pub(crate) members: Vec<(usize, f64)>,
+    /// The ensemble's score.
+    pub(crate) score: f64,
+    fold_scores: Vec<f64>,
+}
+
+/// Out-of-fold predictions of one candidate on the rows that are compared.
+struct Candidate {
+    position: usize,
+    predictions: Predictions,
+}
+
+/// What candidates are compared on.
+struct Bench<'a> {
+    plan: &'a Plan,
+    target: Vec<f64>,
+    weight: Option<Vec<f64>>,
+}
+
+impl Bench<'_> {
+    fn loss(&self, predictions: &Predictions) -> f64 {
+        let score = self
+            .plan
+            .metric
+            .score(&self.target, predictions, self.weight.as_deref());
+        score.map_or(f64::INFINITY, |score| self.plan.metric.loss(score))
+    }
+}
+
+/// Selects the members of the final model.
+///
+/// # Errors
+/// No trial has a score.
+pub(crate) fn select(
+    data: &Dataset,
+    plan: &Plan,
+    found: &Found,
+    options: &FitOptions,
+    run: &FitRun<'_>,
+) -> Result<Selection, EngineError> {
+    let ranked = found.ranked();
+    if ranked.is_empty() {
+        return Err(found.no_model(run));
+    }
+    let (n_candidates, n_steps) = match options.quality {
+        Quality::Fast => (8, 6),
+        Quality::Balanced => (25, 25),
+        Quality::Best => (40, 50),
+    };
+    let rows = compared_rows(plan);
+    let bench = Bench {
+        plan,
+        target: column(data, &rows),
+        weight: weights(data, &rows),
+    };
+    let candidates: Vec<Candidate> = shortlist(found, &ranked, n_candidates)
+        .into_iter()
+        .map(|position| Candidate {
+            position,
+            predictions: out_of_fold(&found.trials[position], &rows),
+        })
+        .collect();
+    let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
+    let counts = greedy(&bench, &candidates, n_steps, &threads, found, run);
+    let members = shares(&candidates, &counts);
+    let fold_scores = fold_scores(data, plan, found, &members);
+    let score = fold_scores.iter().sum::<f64>() / fold_scores.len() as f64;
+    Ok(Selection {
+        members,
+        score,
+        fold_scores,
+    })
+}
+
+/// `(fold, position in the fold's validation rows, row)` of the rows that are compared, evenly thinned.
+fn compared_rows(plan: &Plan) -> Vec<(usize, usize, u32)> {
+    let all: Vec<(usize, usize, u32)> = plan
+        .splits
+        .iter()
+        .enumerate()
+        .flat_map(|(fold, split)| {
+            split
+                .valid
+                .iter()
+                .enumerate()
+                .map(move |(position, &row)| (fold, position, row))
+        })
+        .collect();
+    let step = all.len().div_ceil(ROWS_MAX).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
+fn column(data: &Dataset, rows: &[(usize, usize, u32)]) -> Vec<f64> {
+    data.view(&rows.iter().map(|&(_, _, row)| row).collect::<Vec<_>>())
+        .target_numbers()
+}
+
+fn weights(data: &Dataset, rows: &[(usize, usize, u32)]) -> Option<Vec<f64>> {
+    data.view(&rows.iter().map(|&(_, _, row)| row).collect::<Vec<_>>())
+        .weights()
+}
+
+/// The best trials, and the best one of each learner so that the list is diverse.
+fn shortlist(found: &Found, ranked: &[usize], n: usize) -> Vec<usize> {
+    let mut chosen: Vec<usize> = ranked.iter().copied().take(n).collect();
+    let mut learners: Vec<&str> = chosen
+        .iter()
+        .map(|&position| found.trials[position].config.learner.id)
+        .collect();
+    for &position in ranked.iter().skip(n) {
+        let id = found.trials[position].config.learner.id;
+        if !learners.contains(&id) {
+            learners.push(id);
+            chosen.push(position);
+        }
+    }
+    chosen.retain(|&position| !found.trials[position].fits.is_empty());
+    chosen
+}
+
+fn out_of_fold(trial: &Trial, rows: &[(usize, usize, u32)]) -> Predictions {
+    let width = trial.fits[0].predictions.width();
+    let mut out = trial.fits[0].predictions.zeros_like(rows.len());
+    for (to, &(fold, position, _)) in out.values_mut().chunks_exact_mut(width).zip(rows) {
+        to.copy_from_slice(
+            &trial.fits[fold].predictions.values()[position * width..(position + 1) * width],
+        );
+    }
+    out
+}
+
+/// How often each candidate was added. Stops when no addition helps or time is up.
+fn greedy(
+    bench: &Bench<'_>,
+    candidates: &[Candidate],
+    n_steps: usize,
+    threads: &Threads,
+    found: &Found,
+    run: &FitRun<'_>,
+) -> Vec<u32> {
+    let mut counts = vec![0_u32; candidates.len()];
+    let mut sum = candidates[0].predictions.zeros_like(bench.target.len());
+    let mut best_counts = counts.clone();
+    let mut best_loss = f64::INFINITY;
+    for step in 0..n_steps {
+        if step > 0 && found.ensemble_is_late(run) {
+            break;
+        }
+        let losses = threads.map(candidates.len(), |index| {
+            let mut mean = sum.clone();
+            mean.add_scaled(1.0, &candidates[index].predictions);
+            let factor = 1.0 / (step + 1) as f64;
+            mean.values_mut()
+                .iter_mut()
+                .for_each(|value| *value *= factor);
+            bench.loss(&mean)
+        });
+        let chosen = (0..losses.len())
+            .min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
+            .expect("candidates exist");
+        counts[chosen] += 1;
+        sum.add_scaled(1.0, &candidates[chosen].predictions);
+        if losses[chosen] < best_loss {
+            best_loss = losses[chosen];
+            best_counts.clone_from(&counts);
+        }
+    }
+    best_counts
+}
+
+/// Counts as shares of trials, tiny ones left out, greatest first.
+fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
+    let total = f64::from(counts.iter().sum::<u32>());
+    let mut members: Vec<(usize, f64)> = candidates
+        .iter()
+        .zip(counts)
+        .map(|(candidate, &count)| (candidate.position, f64::from(count) / total))
+        .filter(|&(_, share)| share > WEIGHT_MIN)
+        .collect();
+    let kept: f64 = members.iter().map(|(_, share)| share).sum();
+    members.iter_mut().for_each(|(_, share)| *share /= kept);
+    members.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    members
+}
+
+/// The ensemble's score on each split's validation rows.
+fn fold_scores(data: &Dataset, plan: &Plan, found: &Found, members: &[(usize, f64)]) -> Vec<f64> {
+    plan.splits
+        .iter()
+        .enumerate()
+        .filter_map(|(fold, split)| {
+            let view = data.view(&split.valid);
+            let mut mean = found.trials[members[0].0].fits[fold]
+                .predictions
+                .zeros_like(split.valid.len());
+            for &(position, share) in members {
+                mean.add_scaled(share, &found.trials[position].fits[fold].predictions);
+            }
+            plan.metric
+                .score(&view.target_numbers(), &mean, view.weights().as_deref())
+                .ok()
+        })
+        .collect()
+}
+
+impl Selection {
+    /// Everything that was scored, best first, the ensemble on top.
+    pub(crate) fn leaderboard(&self, plan: &Plan, found: &Found) -> Leaderboard {
+        let share = |position: usize| {
+            self.members
+                .iter()
+                .find(|&&(member, _)| member == position)
+                .map_or(0.0, |&(_, share)| share)
+        };
+        let ensemble = LeaderboardRow {
+            rank: 1,
+            name: "ensemble".into(),
+            learner: "ensemble".into(),
+            trial: None,
+            score: self.score,
+            fold_scores: self.fold_scores.clone(),
+            fit_seconds: self
+                .members
+                .iter()
+                .map(|&(position, _)| found.trials[position].seconds)
+                .sum(),
+            weight: 1.0,
+            recipe: String::new(),
+            params: ParamMap::from([(
+                "members".to_owned(),
+                ParamValue::Int(self.members.len() as i64),
+            )]),
+            is_partial: false,
+        };
+        let trials = found
+            .ranked()
+            .into_iter()
+            .enumerate()
+            .map(|(index, position)| {
+                let trial = &found.trials[position];
+                LeaderboardRow {
+                    rank: index + 2,
+                    name: trial.name(),
+                    learner: trial.config.learner.id.to_owned(),
+                    trial: Some(trial.id),
+                    score: trial.fold_scores.iter().sum::<f64>() / trial.fold_scores.len() as f64,
+                    fold_scores: trial.fold_scores.clone(),
+                    fit_seconds: trial.seconds,
+                    weight: share(position),
+                    recipe: trial.config.recipe.to_owned(),
+                    params: trial.config.params.clone(),
+                    is_partial: trial.fits.iter().any(|fit| fit.is_partial),
+                }
+            });
+        Leaderboard {
+            metric: plan.metric.name().to_owned(),
+            higher_is_better: plan.metric.higher_is_better(),
+            validation: plan.validation.describe(),
+            rows: std::iter::once(ensemble).chain(trials).collect(),
+        }
+    }
+}

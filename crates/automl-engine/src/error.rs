@@ -1,0 +1,163 @@
+//! Why there is no model.
+
+use automl_core::metrics::MetricError;
+use automl_core::splits::SplitError;
+use automl_core::{Coded, DatasetError, FitError, ParamError};
+
+/// Why a dataset cannot be prepared or a search gave no model.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A column named by the user is not in the data.
+    #[error("no column '{name}' for the {role}")]
+    ColumnUnknown {
+        /// The name given.
+        name: String,
+        /// What it was to be: target, weight, group, time or drop.
+        role: &'static str,
+        /// Columns with a similar name.
+        near: Vec<String>,
+    },
+    /// A column cannot have the role it was given.
+    #[error("column '{name}' cannot be the {role}: {reason}")]
+    Role {
+        /// The column.
+        name: String,
+        /// The role.
+        role: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// The target cannot be learned.
+    #[error("target '{name}' cannot be learned: {reason}")]
+    Target {
+        /// The target.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// There are too few rows.
+    #[error("{n_rows} usable rows are too few to learn from; at least {needed} are needed")]
+    TooFewRows {
+        /// Rows with a target.
+        n_rows: usize,
+        /// Rows needed.
+        needed: usize,
+    },
+    /// No feature column is left.
+    #[error("no feature column is left beside target '{target}'")]
+    NoFeatures {
+        /// The target.
+        target: String,
+    },
+    /// A learner named by the user does not exist.
+    #[error("unknown learner '{name}'")]
+    LearnerUnknown {
+        /// The name given.
+        name: String,
+        /// All learners.
+        known: Vec<String>,
+    },
+    /// No learner is left, or none does the task.
+    #[error("no learner is left that does {task} tasks")]
+    NoLearner {
+        /// The task.
+        task: &'static str,
+    },
+    /// The metric does not fit the task.
+    #[error("metric {metric} is not for {task} tasks")]
+    MetricTask {
+        /// The metric.
+        metric: &'static str,
+        /// The task.
+        task: &'static str,
+        /// Metrics that fit.
+        known: Vec<&'static str>,
+    },
+    /// The data alone needs more memory than is allowed.
+    #[error("the data needs about {needed} bytes in memory, {limit} are allowed")]
+    Memory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// Neither a time limit nor a trial limit was given.
+    #[error("neither a time limit nor a trial limit was given")]
+    NoLimit,
+    /// The user stopped the search before there was a model.
+    #[error("stopped before a first model was ready")]
+    Cancelled,
+    /// Every trial failed.
+    #[error("all {n_trials} trials failed; the first: {first}")]
+    AllFailed {
+        /// How many there were.
+        n_trials: usize,
+        /// What the first one said.
+        first: String,
+    },
+    /// The dataset is not valid.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The rows cannot be split.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The metric cannot be computed.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// A parameter is not valid.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    /// A fit failed.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+}
+
+impl Coded for EngineError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::ColumnUnknown { .. } => "fit-column-unknown",
+            Self::Role { .. } => "fit-role",
+            Self::Target { .. } => "fit-target",
+            Self::TooFewRows { .. } => "fit-too-few-rows",
+            Self::NoFeatures { .. } => "fit-no-features",
+            Self::LearnerUnknown { .. } => "fit-learner-unknown",
+            Self::NoLearner { .. } => "fit-no-learner",
+            Self::MetricTask { .. } => "fit-metric-task",
+            Self::Memory { .. } => "fit-memory",
+            Self::NoLimit => "fit-no-limit",
+            Self::Cancelled => "fit-cancelled",
+            Self::AllFailed { .. } => "fit-all-failed",
+            Self::Dataset(error) => error.code(),
+            Self::Split(error) => error.code(),
+            Self::Metric(error) => error.code(),
+            Self::Param(error) => error.code(),
+            Self::Fit(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::ColumnUnknown { near, .. } if near.is_empty() => {
+                Some("`automl profile` lists the columns of a table".into())
+            }
+            Self::ColumnUnknown { near, .. } => {
+                Some(format!("did you mean '{}'?", near.join("' or '")))
+            }
+            Self::LearnerUnknown { known, .. } => {
+                Some(format!("the learners are {}", known.join(", ")))
+            }
+            Self::MetricTask { known, .. } => Some(format!("use one of {}", known.join(", "))),
+            Self::NoFeatures { .. } => Some("keep at least one column beside the target".into()),
+            Self::NoLimit => Some("give --time-limit or --max-trials".into()),
+            Self::Memory { .. } => {
+                Some("raise --memory-limit, drop columns with --drop or use fewer rows".into())
+            }
+            Self::Dataset(error) => error.hint(),
+            Self::Split(error) => error.hint(),
+            Self::Metric(error) => error.hint(),
+            Self::Param(error) => error.hint(),
+            Self::Fit(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The main job: plan, search, ensemble, refit.
+
+use crate::EngineError;
+use crate::ensemble;
+use crate::leaderboard::Leaderboard;
+use crate::model::EnsembleModel;
+use crate::options::FitOptions;
+use crate::plan::Plan;
+use crate::refit;
+use crate::search;
+use automl_core::metrics::Metric;
+use automl_core::{CancelToken, Clock, Dataset, Event, Events, Warnings};
+
+/// What surrounds one fit.
+pub struct FitRun<'a> {
+    /// Started when the command did: the time limit counts from there.
+    pub clock: Clock,
+    /// Raised by Ctrl-C: the search stops and the best so far is kept.
+    pub cancel: CancelToken,
+    /// Where findings go.
+    pub warnings: &'a Warnings,
+    /// Who hears of progress.
+    pub events: &'a dyn Events,
+}
+
+/// What a fit gives.
+pub struct FitOutcome {
+    /// The model, ready to predict tables with the dataset's feature columns.
+    pub model: EnsembleModel,
+    /// Everything that was tried.
+    pub leaderboard: Leaderboard,
+    /// What decided.
+    pub metric: Metric,
+    /// The model's score on rows that its parts have not seen.
+    pub score: f64,
+    /// What was planned.
+    pub plan: Plan,
+    /// Trials that gave a score.
+    pub n_trials: u64,
+    /// Whether the user stopped the search.
+    pub interrupted: bool,
+}
+
+/// Searches for the best model of `data` within the limits of `options`.
+///
+/// The time limit counts from the start of `run.clock`; a tenth of it (at least a second) is kept for ensemble, refit
+/// and writing. With `max_trials` and no time limit, the same data, options and seed give the same bytes at any
+/// number of threads.
+///
+/// # Errors
+/// A learner or metric that does not exist or fit, limits that are missing, or no trial that gave a model.
+pub fn fit(
+    data: &Dataset,
+    options: &FitOptions,
+    run: &FitRun<'_>,
+) -> Result<FitOutcome, EngineError> {
+    let plan = Plan::new(data, options)?;
+    run.events.emit(&plan.started(data, options));
+    let found = search::run(data, &plan, options, run)?;
+    phase(run, "ensemble");
+    let selection = ensemble::select(data, &plan, &found, options, run)?;
+    phase(run, "refit");
+    let model = refit::finish(data, &plan, &found, &selection, options, run)?;
+    let leaderboard = selection.leaderboard(&plan, &found);
+    let n_trials = found.n_scored() as u64;
+    let interrupted = run.cancel.is_cancelled();
+    let at_seconds = run.clock.seconds();
+    run.events.emit(&Event::Finished {
+        score: selection.score,
+        n_trials,
+        interrupted,
+        at_seconds,
+    });
+    Ok(FitOutcome {
+        model,
+        leaderboard,
+        metric: plan.metric,
+        score: selection.score,
+        plan,
+        n_trials,
+        interrupted,
+    })
+}
+
+fn phase(run: &FitRun<'_>, name: &str) {
+    run.events.emit(&Event::Phase {
+        name: name.to_owned(),
+        at_seconds: run.clock.seconds(),
+    });
+}

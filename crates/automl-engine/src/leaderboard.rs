@@ -1,0 +1,44 @@
+//! What was tried and how good it was.
+
+use automl_core::ParamMap;
+use serde::{Deserialize, Serialize};
+
+/// Everything that was tried, best first; the ensemble stands on top.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leaderboard {
+    /// The metric's name.
+    pub metric: String,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+    /// How scores were estimated, in words.
+    pub validation: String,
+    /// One row a model.
+    pub rows: Vec<LeaderboardRow>,
+}
+
+/// One model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeaderboardRow {
+    /// Its rank, from 1.
+    pub rank: usize,
+    /// Its readable name, such as `gradient boosting #7`.
+    pub name: String,
+    /// The learner's id, or `ensemble`.
+    pub learner: String,
+    /// The trial's number; none for the ensemble.
+    pub trial: Option<u64>,
+    /// Score on rows that it has not seen.
+    pub score: f64,
+    /// Score of each fold.
+    pub fold_scores: Vec<f64>,
+    /// Seconds that its fits took, summed over folds.
+    pub fit_seconds: f64,
+    /// Its share of the ensemble; zero if it is not in.
+    pub weight: f64,
+    /// The recipe's name.
+    pub recipe: String,
+    /// All parameters of the learner.
+    pub params: ParamMap,
+    /// Whether a limit ended its fit early.
+    pub is_partial: bool,
+}

@@ -1,0 +1,197 @@
+//! The model that a fit gives: a weighted sum of pipelines.
+
+use crate::registry;
+use crate::trial::TargetMap;
+use automl_core::{
+    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView, Task,
+    Transformer,
+};
+use automl_features::FittedRecipe;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The kind that its artifacts carry.
+const KIND: &str = "ensemble";
+
+/// One pipeline of the ensemble: encode, predict, undo the target's map.
+pub(crate) struct Member {
+    /// Its share; all shares sum to 1.
+    pub(crate) weight: f64,
+    /// Position of its recipe in the ensemble's list.
+    pub(crate) recipe: usize,
+    pub(crate) target_map: TargetMap,
+    pub(crate) model: Arc<dyn Model>,
+}
+
+/// A member without its model, as an artifact writes it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberMeta {
+    weight: f64,
+    recipe: usize,
+    target_map: TargetMap,
+}
+
+/// A weighted mean of pipelines; the table is encoded once for all members that share a recipe.
+pub struct EnsembleModel {
+    task: Task,
+    recipes: Vec<Arc<FittedRecipe>>,
+    members: Vec<Member>,
+}
+
+impl EnsembleModel {
+    /// An ensemble of `(weight, recipe, map, model)`; shares are scaled to sum to 1 and shared recipes are kept once.
+    pub(crate) fn new(
+        task: Task,
+        parts: Vec<(f64, Arc<FittedRecipe>, TargetMap, Arc<dyn Model>)>,
+    ) -> Self {
+        let total: f64 = parts.iter().map(|(weight, ..)| weight).sum();
+        let mut recipes: Vec<Arc<FittedRecipe>> = Vec::new();
+        let mut members = Vec::new();
+        for (weight, recipe, target_map, model) in parts {
+            let position = recipes
+                .iter()
+                .position(|known| Arc::ptr_eq(known, &recipe))
+                .unwrap_or_else(|| {
+                    recipes.push(recipe);
+                    recipes.len() - 1
+                });
+            members.push(Member {
+                weight: weight / total,
+                recipe: position,
+                target_map,
+                model,
+            });
+        }
+        members.sort_by_key(|member| member.recipe);
+        Self {
+            task,
+            recipes,
+            members,
+        }
+    }
+
+    /// What it predicts.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Number of models that vote.
+    pub fn n_models(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Reads an ensemble back.
+    ///
+    /// # Errors
+    /// A part is missing, of another kind, or refers to what is not there.
+    pub fn load(artifact: &Artifact) -> Result<Self, ArtifactError> {
+        if artifact.kind != KIND {
+            return Err(ArtifactError::UnknownKind {
+                kind: artifact.kind.clone(),
+            });
+        }
+        let task: Task = artifact.meta("task")?;
+        let metas: Vec<MemberMeta> = artifact.meta("members")?;
+        let n_recipes: usize = artifact.meta("n_recipes")?;
+        if n_recipes.checked_add(metas.len()) != Some(artifact.children.len()) || metas.is_empty() {
+            return Err(artifact.invalid("members", "their number is not that of the parts"));
+        }
+        let (recipes, models) = artifact.children.split_at(n_recipes);
+        let recipes = recipes
+            .iter()
+            .map(|recipe| Ok(Arc::new(FittedRecipe::load(recipe)?)))
+            .collect::<Result<_, _>>()?;
+        let members = metas
+            .into_iter()
+            .zip(models)
+            .map(|(meta, model)| {
+                if meta.recipe >= n_recipes || !meta.weight.is_finite() {
+                    return Err(artifact.invalid("members", "a recipe or a weight is out of range"));
+                }
+                let model: Arc<dyn Model> = Arc::from(registry::load(model)?);
+                Ok(Member {
+                    weight: meta.weight,
+                    recipe: meta.recipe,
+                    target_map: meta.target_map,
+                    model,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            task,
+            recipes,
+            members,
+        })
+    }
+
+    /// The task's shape of predictions, all zero.
+    fn zeros(&self, n_rows: usize) -> Predictions {
+        match self.task.n_classes() {
+            0 => Predictions::Numbers(vec![0.0; n_rows]),
+            n_classes => Predictions::Probabilities {
+                n_classes,
+                values: vec![0.0; n_rows * n_classes],
+            },
+        }
+    }
+}
+
+impl Model for EnsembleModel {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let mut sum = self.zeros(rows.n_rows());
+        for (position, recipe) in self.recipes.iter().enumerate() {
+            let table = recipe.transform(rows)?;
+            for member in self
+                .members
+                .iter()
+                .filter(|member| member.recipe == position)
+            {
+                let mut predictions = member.model.predict(&table.view())?;
+                member.target_map.undo(&mut predictions);
+                sum.add_scaled(member.weight, &predictions);
+            }
+        }
+        Ok(sum)
+    }
+
+    fn importance(&self) -> Option<Importance> {
+        let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+        let mut total = 0.0;
+        for member in &self.members {
+            let Some(Importance(shares)) = member.model.importance() else {
+                continue;
+            };
+            total += member.weight;
+            for (name, share) in shares {
+                *sums.entry(name).or_default() += member.weight * share;
+            }
+        }
+        let mut shares: Vec<(String, f64)> = sums
+            .into_iter()
+            .map(|(name, sum)| (name, sum / total))
+            .collect();
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        (total > 0.0).then_some(Importance(shares))
+    }
+
+    fn artifact(&self) -> Artifact {
+        let meta = |member: &Member| MemberMeta {
+            weight: member.weight,
+            recipe: member.recipe,
+            target_map: member.target_map,
+        };
+        let members: Vec<MemberMeta> = self.members.iter().map(meta).collect();
+        let mut artifact = Artifact::new(
+            KIND,
+            json!({ "task": self.task, "n_recipes": self.recipes.len(), "members": members }),
+        );
+        let recipes = self.recipes.iter().map(|recipe| recipe.artifact());
+        artifact.children = recipes
+            .chain(self.members.iter().map(|member| member.model.artifact()))
+            .collect();
+        artifact
+    }
+}

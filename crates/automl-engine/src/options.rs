@@ -1,0 +1,46 @@
+//! What the caller decides about a fit.
+
+use automl_core::Seed;
+use automl_core::metrics::Metric;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How much to spend on quality, beyond the time limit: it decides what the final model is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// A holdout, few members, each refitted on all rows: small and quick to score.
+    Fast,
+    /// Cross-validation where the data is small enough, a bag of fold models for each member.
+    #[default]
+    Balanced,
+    /// More folds and more members than balanced.
+    Best,
+}
+
+/// Settings of one fit. There is no default: the caller decides.
+#[derive(Debug, Clone, Serialize)]
+pub struct FitOptions {
+    /// What decides; `None` takes the task's usual one.
+    pub metric: Option<Metric>,
+    /// What the final model is made of.
+    pub quality: Quality,
+    /// When fit must be done, ensemble and refit included; `None` means that `max_trials` alone ends the search.
+    pub time_limit: Option<Duration>,
+    /// How many trials to run at most.
+    pub max_trials: Option<u64>,
+    /// The root of all randomness.
+    pub seed: Seed,
+    /// Threads to use; results do not depend on it unless time ends the search.
+    pub threads: usize,
+    /// Bytes to hold at most.
+    pub memory_limit: Option<u64>,
+    /// Folds of the cross-validation, at least 2; `None` decides by size.
+    pub folds: Option<usize>,
+    /// Share of rows held out instead of cross-validation; `None` decides by size.
+    pub holdout: Option<f64>,
+    /// Ids of the learners to use; empty means all.
+    pub include: Vec<String>,
+    /// Ids of learners not to use.
+    pub exclude: Vec<String>,
+}

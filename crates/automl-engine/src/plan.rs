@@ -1,0 +1,224 @@
+//! What a fit will do, decided from the data's shape and the limits before the first trial.
+
+use crate::{EngineError, FitOptions, Quality, registry};
+use automl_core::metrics::Metric;
+use automl_core::splits::{Scheme, Split, split};
+use automl_core::{Column, Dataset, Event, LearnerSpec};
+
+/// Validation never needs more rows than this.
+const HOLDOUT_ROWS_MAX: usize = 20_000;
+/// Below this a holdout would say too little.
+const HOLDOUT_ROWS_MIN: usize = 2_000;
+/// Seconds that a split scan spends on one cell of one tree, measured on one core.
+const SECONDS_PER_CELL: f64 = 3.6e-9;
+/// Trees of a typical boosting trial.
+const TREES: f64 = 300.0;
+/// Core seconds that the plan counts on when trials, not time, end the search.
+const CORE_SECONDS_WITHOUT_LIMIT: f64 = 600.0;
+
+/// How scores are estimated and what the final model is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validation {
+    /// How rows are split.
+    pub scheme: Scheme,
+    /// Whether members are fitted again on all rows; otherwise each is the mean of its fold models.
+    pub refit: bool,
+}
+
+impl Validation {
+    /// The scheme in words.
+    pub fn describe(&self) -> String {
+        match self.scheme {
+            Scheme::Holdout { fraction } => format!("holdout of {:.0} %", fraction * 100.0),
+            Scheme::KFold { k } => format!("{k}-fold cross-validation"),
+            Scheme::RepeatedKFold { k, repeats } => {
+                format!("{repeats} × {k}-fold cross-validation")
+            }
+        }
+    }
+}
+
+/// A plan: metric, validation, learners.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What decides.
+    pub metric: Metric,
+    /// How scores are estimated.
+    pub validation: Validation,
+    /// The splits themselves.
+    pub splits: Vec<Split>,
+    /// Learners that take part.
+    pub learners: Vec<&'static LearnerSpec>,
+    /// Rough seconds of one boosting fit on one core: what the plan weighs costs by.
+    pub fit_seconds_estimate: f64,
+}
+
+impl Plan {
+    /// Plans a fit.
+    ///
+    /// # Errors
+    /// An unknown learner, a metric of another task, no limit at all, data beyond the memory limit, too few rows.
+    pub fn new(data: &Dataset, options: &FitOptions) -> Result<Self, EngineError> {
+        if options.time_limit.is_none() && options.max_trials.is_none() {
+            return Err(EngineError::NoLimit);
+        }
+        check_memory(data, options)?;
+        let metric = choose_metric(data, options)?;
+        let learners = choose_learners(data, options)?;
+        let fit_seconds_estimate = estimate_fit_seconds(data);
+        let validation = choose_validation(data, options, fit_seconds_estimate);
+        let splits = split(data, &validation.scheme, options.seed.named("splits"))?;
+        Ok(Self {
+            metric,
+            validation,
+            splits,
+            learners,
+            fit_seconds_estimate,
+        })
+    }
+
+    pub(crate) fn started(&self, data: &Dataset, options: &FitOptions) -> Event {
+        Event::Started {
+            task: data.task().kind().name().to_owned(),
+            metric: self.metric.name().to_owned(),
+            n_rows: data.n_rows() as u64,
+            n_features: data.table().n_columns() as u64,
+            validation: self.validation.describe(),
+            time_limit_seconds: options.time_limit.map(|limit| limit.as_secs_f64()),
+            max_trials: options.max_trials,
+        }
+    }
+}
+
+/// The table, its encodings (twice) and the out-of-fold predictions must fit.
+fn check_memory(data: &Dataset, options: &FitOptions) -> Result<(), EngineError> {
+    let outputs = data.task().n_classes().max(1) as u64;
+    let needed = 3 * data.table().n_bytes() as u64 + 30 * 8 * outputs * data.n_rows() as u64;
+    match options.memory_limit {
+        Some(limit) if needed > limit => Err(EngineError::Memory { needed, limit }),
+        _ => Ok(()),
+    }
+}
+
+fn choose_metric(data: &Dataset, options: &FitOptions) -> Result<Metric, EngineError> {
+    let task = data.task().kind();
+    let metric = options.metric.unwrap_or_else(|| Metric::default_for(task));
+    if metric.tasks().contains(&task) {
+        return Ok(metric);
+    }
+    let known = Metric::all()
+        .filter(|metric| metric.tasks().contains(&task))
+        .map(Metric::name)
+        .collect();
+    Err(EngineError::MetricTask {
+        metric: metric.name(),
+        task: task.name(),
+        known,
+    })
+}
+
+fn choose_learners(
+    data: &Dataset,
+    options: &FitOptions,
+) -> Result<Vec<&'static LearnerSpec>, EngineError> {
+    for name in options.include.iter().chain(&options.exclude) {
+        if registry::learner(name).is_none() {
+            let known = registry::LEARNERS
+                .iter()
+                .map(|spec| spec.id.to_owned())
+                .collect();
+            return Err(EngineError::LearnerUnknown {
+                name: name.clone(),
+                known,
+            });
+        }
+    }
+    let task = data.task().kind();
+    let takes_part = |spec: &LearnerSpec| {
+        let is_asked_for =
+            options.include.is_empty() || options.include.iter().any(|id| id == spec.id);
+        let is_left_out = options.exclude.iter().any(|id| id == spec.id);
+        spec.capabilities.tasks.contains(&task) && is_asked_for && !is_left_out
+    };
+    let learners: Vec<_> = registry::LEARNERS
+        .iter()
+        .copied()
+        .filter(|spec| takes_part(spec))
+        .collect();
+    if learners.is_empty() {
+        Err(EngineError::NoLearner { task: task.name() })
+    } else {
+        Ok(learners)
+    }
+}
+
+/// Rows × columns × outputs × trees × a cost per cell; a text column counts as the components it becomes.
+fn estimate_fit_seconds(data: &Dataset) -> f64 {
+    let columns: usize = data
+        .table()
+        .iter()
+        .map(|(_, column)| {
+            if matches!(column, Column::Text(_)) {
+                60
+            } else {
+                1
+            }
+        })
+        .sum();
+    let outputs = match data.task().n_classes() {
+        0..=2 => 1,
+        n_classes => n_classes,
+    };
+    data.n_rows() as f64 * columns.max(4) as f64 * outputs as f64 * TREES * SECONDS_PER_CELL
+}
+
+fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> Validation {
+    let n_rows = data.n_rows();
+    let by_time = data.time().is_some();
+    let fast = options.quality == Quality::Fast;
+    if let Some(fraction) = options.holdout {
+        return Validation {
+            scheme: Scheme::Holdout { fraction },
+            refit: true,
+        };
+    }
+    if let Some(k) = options.folds {
+        return Validation {
+            scheme: Scheme::KFold { k },
+            refit: fast || by_time,
+        };
+    }
+    let core_seconds = options
+        .time_limit
+        .map_or(CORE_SECONDS_WITHOUT_LIMIT, |limit| {
+            limit.as_secs_f64() * options.threads as f64
+        });
+    let (folds, trials_wanted) = match options.quality {
+        Quality::Fast => (5, 60.0),
+        Quality::Balanced => (8, 25.0),
+        Quality::Best => (8, 10.0),
+    };
+    let affords = |k: usize| fit_seconds * k as f64 * trials_wanted <= core_seconds;
+    let small = n_rows < HOLDOUT_ROWS_MIN;
+    let scheme = if by_time && !small || fast && !small {
+        holdout(n_rows)
+    } else if n_rows < 2 * folds {
+        Scheme::KFold {
+            k: n_rows.clamp(2, 4),
+        }
+    } else if affords(folds) {
+        Scheme::KFold { k: folds }
+    } else if affords(5) || small {
+        Scheme::KFold { k: 5 }
+    } else {
+        holdout(n_rows)
+    };
+    let refit = fast || by_time || matches!(scheme, Scheme::Holdout { .. });
+    Validation { scheme, refit }
+}
+
+fn holdout(n_rows: usize) -> Scheme {
+    Scheme::Holdout {
+        fraction: (HOLDOUT_ROWS_MAX as f64 / n_rows as f64).clamp(0.05, 0.2),
+    }
+}

@@ -1,0 +1,210 @@
+//! Fixed configurations, tried first: cheap ones, then strong and diverse ones.
+//!
+//! They follow what AutoGluon, FLAML and TabArena found to work for most tables: boosting with three very different
+//! tree shapes, randomised thresholds, extra trees, and a linear model for what trees see badly.
+
+use crate::trial::{TargetMap, TrialConfig};
+use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamValue, Target};
+
+/// Neighbours are searched one by one when predicting: more rows than this take too long.
+const NEIGHBOUR_ROWS_MAX: usize = 30_000;
+/// Forests of fully grown trees on more rows than this are too large to keep.
+const FULL_FOREST_ROWS_MAX: usize = 50_000;
+
+/// Trees that boosting may grow before early stopping must have ended it.
+pub(crate) const TREES_MAX: i64 = 5000;
+
+/// Facts that decide which configurations make sense.
+pub(crate) struct Facts {
+    n_rows: usize,
+    n_columns: usize,
+    pub(crate) has_skewed_target: bool,
+    /// Whether a category, or whole numbers that repeat like one, could be encoded by its target.
+    pub(crate) has_wide_categories: bool,
+    has_text: bool,
+}
+
+impl Facts {
+    pub(crate) fn of(data: &Dataset) -> Self {
+        let columns = || data.table().iter().map(|(_, column)| column);
+        Self {
+            n_rows: data.n_rows(),
+            n_columns: data.table().n_columns(),
+            has_skewed_target: is_skewed(data.target()),
+            has_wide_categories: columns().any(is_wide),
+            has_text: columns().any(|column| matches!(column, Column::Text(_))),
+        }
+    }
+}
+
+/// Not negative and spread so that the mean lies far above the median.
+fn is_skewed(target: &Target) -> bool {
+    let Target::Numbers(values) = target else {
+        return false;
+    };
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
+    sorted[0] >= 0.0
+        && at(0.99) - at(0.5) > 2.5 * (at(0.5) - at(0.01))
+        && at(0.99) > 3.0 * at(0.5).max(f64::MIN_POSITIVE)
+}
+
+fn is_wide(column: &Column) -> bool {
+    match column {
+        Column::Category { levels, .. } => levels.len() > 8,
+        Column::Number(values) => {
+            let mut present: Vec<f64> = values
+                .iter()
+                .copied()
+                .filter(|value| !value.is_nan())
+                .collect();
+            let n_rows = present.len();
+            if present.iter().any(|value| value.fract() != 0.0) {
+                return false;
+            }
+            present.sort_unstable_by(f64::total_cmp);
+            present.dedup();
+            present.len() > 8 && present.len() * 2 < n_rows
+        }
+        _ => false,
+    }
+}
+
+/// A configuration by names and numbers.
+struct Entry {
+    learner: &'static str,
+    recipe: &'static str,
+    map: TargetMap,
+    params: Vec<(&'static str, ParamValue)>,
+}
+
+/// The shape of one boosting configuration.
+struct Boosting {
+    learning_rate: f64,
+    max_leaves: i64,
+    min_rows_per_leaf: i64,
+    column_fraction: f64,
+    row_fraction: f64,
+    extra_random: bool,
+}
+
+impl Boosting {
+    /// `[learning rate, leaves, rows a leaf, share of columns, share of rows]`.
+    fn new([rate, leaves, leaf_rows, columns, rows]: [f64; 5]) -> Self {
+        Self {
+            learning_rate: rate,
+            max_leaves: leaves as i64,
+            min_rows_per_leaf: leaf_rows as i64,
+            column_fraction: columns,
+            row_fraction: rows,
+            extra_random: false,
+        }
+    }
+
+    fn entry(self, recipe: &'static str, map: TargetMap) -> Entry {
+        let params = vec![
+            ("n_trees", ParamValue::Int(TREES_MAX)),
+            ("learning_rate", ParamValue::Float(self.learning_rate)),
+            ("max_leaves", ParamValue::Int(self.max_leaves)),
+            ("min_rows_per_leaf", ParamValue::Int(self.min_rows_per_leaf)),
+            ("column_fraction", ParamValue::Float(self.column_fraction)),
+            ("row_fraction", ParamValue::Float(self.row_fraction)),
+            ("extra_random", ParamValue::Bool(self.extra_random)),
+        ];
+        Entry {
+            learner: "gradient_boosting",
+            recipe,
+            map,
+            params,
+        }
+    }
+}
+
+/// The configurations of the learners that take part, in the order to try them.
+pub(crate) fn fixed(
+    data: &Dataset,
+    facts: &Facts,
+    learners: &[&'static LearnerSpec],
+) -> Result<Vec<TrialConfig>, ParamError> {
+    let mut configs = Vec::new();
+    for entry in entries(data, facts) {
+        let Some(spec) = learners.iter().find(|spec| spec.id == entry.learner) else {
+            continue;
+        };
+        let params = entry
+            .params
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let params = (spec.build)(&params)?.params();
+        configs.push(TrialConfig {
+            learner: spec,
+            recipe: entry.recipe,
+            target_map: entry.map,
+            params,
+        });
+    }
+    Ok(configs)
+}
+
+fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
+    let plain = TargetMap::Identity;
+    let skewed = if facts.has_skewed_target {
+        TargetMap::Log1p
+    } else {
+        plain
+    };
+    let is_class = data.task().is_classification();
+    let linear = if is_class {
+        "logistic_regression"
+    } else {
+        "elastic_net"
+    };
+    let (linear_recipe, target_recipe) = if facts.has_wide_categories {
+        ("linear_codes", "trees_target")
+    } else {
+        ("linear", "trees")
+    };
+    let simple = |learner, recipe, map| Entry {
+        learner,
+        recipe,
+        map,
+        params: Vec::new(),
+    };
+    let leaf_rows = (facts.n_rows / FULL_FOREST_ROWS_MAX).max(1) as i64;
+    let forest = |learner, recipe, map| {
+        let params = vec![("min_rows_per_leaf", ParamValue::Int(leaf_rows))];
+        Entry {
+            learner,
+            recipe,
+            map,
+            params,
+        }
+    };
+    let randomised = Boosting {
+        extra_random: true,
+        ..Boosting::new([0.05, 24.0, 5.0, 0.8, 1.0])
+    };
+    let mut all = vec![
+        simple("baseline", "trees", plain),
+        simple(linear, linear_recipe, plain),
+        Boosting::new([0.1, 31.0, 20.0, 0.9, 1.0]).entry("trees", plain),
+        Boosting::new([0.05, 64.0, 10.0, 0.7, 0.8]).entry("trees", skewed),
+        Boosting::new([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
+        randomised.entry("trees", skewed),
+        forest("extra_trees", "trees", plain),
+        Boosting::new([0.04, 8.0, 15.0, 0.5, 0.7]).entry("trees", plain),
+        Boosting::new([0.03, 160.0, 4.0, 0.8, 0.9]).entry("trees", plain),
+        forest("random_forest", target_recipe, plain),
+        simple("naive_bayes", "bayes", plain),
+    ];
+    if facts.n_rows <= NEIGHBOUR_ROWS_MAX && facts.n_columns <= 60 && !facts.has_text {
+        all.push(simple("nearest_neighbours", "neighbours", plain));
+    }
+    if facts.has_skewed_target {
+        all.push(simple(linear, linear_recipe, TargetMap::Log1p));
+        all.push(forest("extra_trees", "trees", TargetMap::Log1p));
+    }
+    all
+}

@@ -1,0 +1,388 @@
+//! From a typed table to a dataset: roles, task, usable rows.
+
+use crate::EngineError;
+use automl_core::table::Levels;
+use automl_core::{
+    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Target, Task, Warning, WarningKind,
+    Warnings, nearest,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A whole-number target with at most this many values is read as classes.
+const MAX_NUMBER_CLASSES: usize = 20;
+/// More classes than this are refused.
+const MAX_CLASSES: usize = 1000;
+
+/// What the user says about columns and the task.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PrepareOptions {
+    /// The column to predict.
+    pub target: String,
+    /// How much each row counts.
+    pub weight: Option<String>,
+    /// Rows of one group stay together.
+    pub group: Option<String>,
+    /// Orders the rows.
+    pub time: Option<String>,
+    /// Columns to leave out.
+    pub drop: Vec<String>,
+    /// `binary`, `multiclass` or `regression` where the guess from the target would be wrong.
+    pub task: Option<automl_core::TaskKind>,
+}
+
+/// A dataset, and the schema with every role settled.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What the search learns from.
+    pub dataset: Dataset,
+    /// All columns of the file with their roles; the model's input signature is its features.
+    pub schema: Schema,
+    /// Why this task, in one sentence.
+    pub reason: String,
+}
+
+/// Settles roles and task and leaves out rows without a target.
+///
+/// # Errors
+/// A named column is unknown or unfit for its role; the target has one class or no value; too few rows; no feature.
+pub fn prepare(
+    table: &Table,
+    schema: &Schema,
+    options: &PrepareOptions,
+    warnings: &Warnings,
+) -> Result<Prepared, EngineError> {
+    let schema = settle_roles(table, schema, options)?;
+    let field = schema
+        .field(&options.target)
+        .expect("the target's role was settled");
+    let column = table
+        .column(&options.target)
+        .expect("the schema describes the table");
+    let rows = rows_with_target(column, &options.target, warnings)?;
+    let (task, target, reason) = read_target(field, column, &rows, options.task)?;
+    let features = feature_columns(table, &schema);
+    if features.n_columns() == 0 {
+        return Err(EngineError::NoFeatures {
+            target: options.target.clone(),
+        });
+    }
+    let gather = rows.len() < table.n_rows();
+    let features = if gather {
+        features.gather(&rows)
+    } else {
+        features
+    };
+    let mut dataset = Dataset::new(features, task, target)?;
+    if let Some(field) = schema.with_role(Role::Weight).next() {
+        dataset = dataset.with_weight(number_role(table, field, &rows, "weight")?)?;
+    }
+    if let Some(field) = schema.with_role(Role::Group).next() {
+        dataset = dataset.with_groups(group_codes(table, field, &rows))?;
+    }
+    if let Some(field) = schema.with_role(Role::Time).next() {
+        dataset = dataset.with_time(number_role(table, field, &rows, "time")?)?;
+    }
+    Ok(Prepared {
+        dataset,
+        schema,
+        reason,
+    })
+}
+
+fn settle_roles(
+    table: &Table,
+    schema: &Schema,
+    options: &PrepareOptions,
+) -> Result<Schema, EngineError> {
+    let mut schema = schema.clone();
+    for name in &options.drop {
+        set_role(&mut schema, table, name, Role::Ignored, "columns to drop")?;
+    }
+    let named = [
+        (options.weight.as_ref(), Role::Weight, "weight"),
+        (options.group.as_ref(), Role::Group, "group"),
+        (options.time.as_ref(), Role::Time, "time column"),
+        (Some(&options.target), Role::Target, "target"),
+    ];
+    for (name, role, word) in named {
+        let Some(name) = name else { continue };
+        for field in schema.fields.iter_mut().filter(|field| field.role == role) {
+            field.role = Role::Feature;
+        }
+        set_role(&mut schema, table, name, role, word)?;
+    }
+    Ok(schema)
+}
+
+fn set_role(
+    schema: &mut Schema,
+    table: &Table,
+    name: &str,
+    role: Role,
+    word: &'static str,
+) -> Result<(), EngineError> {
+    let Some(field) = schema.fields.iter_mut().find(|field| field.name == name) else {
+        return Err(EngineError::ColumnUnknown {
+            name: name.to_owned(),
+            role: word,
+            near: nearest(name, table.names()),
+        });
+    };
+    field.role = role;
+    Ok(())
+}
+
+/// Rows whose target is there; the others are left out with a warning.
+fn rows_with_target(
+    column: &Column,
+    name: &str,
+    warnings: &Warnings,
+) -> Result<Vec<u32>, EngineError> {
+    let n_rows = column.n_rows();
+    let rows: Vec<u32> = (0..n_rows as u32)
+        .filter(|&row| !column.is_missing(row as usize))
+        .collect();
+    if rows.is_empty() {
+        return Err(EngineError::Target {
+            name: name.to_owned(),
+            reason: "all its values are missing".into(),
+        });
+    }
+    let n_missing = n_rows - rows.len();
+    if n_missing > 0 {
+        let message = format!("{n_missing} of {n_rows} rows have no '{name}' and are left out");
+        warnings.push(Warning::new(WarningKind::MissingTarget, [name], message));
+    }
+    if rows.len() < 2 {
+        return Err(EngineError::TooFewRows {
+            n_rows: rows.len(),
+            needed: 2,
+        });
+    }
+    Ok(rows)
+}
+
+fn read_target(
+    field: &Field,
+    column: &Column,
+    rows: &[u32],
+    wanted: Option<automl_core::TaskKind>,
+) -> Result<(Task, Target, String), EngineError> {
+    let fail = |reason: String| EngineError::Target {
+        name: field.name.clone(),
+        reason,
+    };
+    match column {
+        Column::Number(values) => {
+            let present: Vec<f64> = rows.iter().map(|&row| values[row as usize]).collect();
+            let mut distinct = present.clone();
+            distinct.sort_unstable_by(f64::total_cmp);
+            distinct.dedup();
+            if distinct.len() == 1 {
+                return Err(fail(format!("all its values are {}", distinct[0])));
+            }
+            let is_whole = distinct.iter().all(|value| value.fract() == 0.0);
+            let few =
+                distinct.len() <= MAX_NUMBER_CLASSES && distinct.len() * 10 <= rows.len().max(20);
+            let as_classes = match wanted {
+                Some(kind) => kind != automl_core::TaskKind::Regression,
+                None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
+            };
+            if !as_classes {
+                let reason = format!(
+                    "'{}' holds numbers with {} distinct values",
+                    field.name,
+                    distinct.len()
+                );
+                return Ok((Task::Regression, Target::Numbers(present.into()), reason));
+            }
+            let labels = distinct.iter().map(ToString::to_string).collect();
+            let code = |value: &f64| distinct.partition_point(|known| known < value) as u32;
+            let reason = format!(
+                "'{}' holds {} distinct whole numbers",
+                field.name,
+                distinct.len()
+            );
+            classes(
+                field,
+                present.iter().map(code).collect(),
+                labels,
+                wanted,
+                reason,
+            )
+        }
+        Column::Category { codes, levels } => {
+            if wanted == Some(automl_core::TaskKind::Regression) {
+                return Err(fail("regression needs numbers".into()));
+            }
+            let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
+            let (codes, labels) = used_levels(&codes, levels);
+            let reason = format!(
+                "'{}' is a {} with {} levels",
+                field.name,
+                field.kind.name(),
+                labels.len()
+            );
+            classes(field, codes, labels, wanted, reason)
+        }
+        Column::Text(texts) => {
+            let mut labels: Vec<&str> = rows
+                .iter()
+                .filter_map(|&row| texts.get(row as usize))
+                .collect();
+            labels.sort_unstable();
+            labels.dedup();
+            let code = |row: &u32| {
+                let text = texts.get(*row as usize).unwrap_or_default();
+                labels.partition_point(|known| *known < text) as u32
+            };
+            let codes = rows.iter().map(code).collect();
+            let reason = format!("'{}' holds {} distinct texts", field.name, labels.len());
+            classes(
+                field,
+                codes,
+                labels.iter().map(ToString::to_string).collect(),
+                wanted,
+                reason,
+            )
+        }
+        Column::Timestamp(_) | Column::Sparse(_) => Err(fail(format!(
+            "a {} cannot be predicted",
+            column.kind_name()
+        ))),
+    }
+}
+
+/// Whether sorted whole numbers have no gap: 0, 1, 2 are classes; 10, 20, 500 are amounts.
+fn is_consecutive(distinct: &[f64]) -> bool {
+    distinct.len() <= 10 && distinct.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
+}
+
+/// Codes renumbered over the levels that occur, sorted by label.
+fn used_levels(codes: &[u32], levels: &Levels) -> (Vec<u32>, Vec<String>) {
+    let mut used: Vec<u32> = codes.to_vec();
+    used.sort_unstable();
+    used.dedup();
+    let codes = codes
+        .iter()
+        .map(|code| used.partition_point(|known| known < code) as u32)
+        .collect();
+    (
+        codes,
+        used.iter()
+            .map(|&code| levels.get(code).unwrap_or_default().to_owned())
+            .collect(),
+    )
+}
+
+fn classes(
+    field: &Field,
+    codes: Vec<u32>,
+    labels: Vec<String>,
+    wanted: Option<automl_core::TaskKind>,
+    reason: String,
+) -> Result<(Task, Target, String), EngineError> {
+    let fail = |reason: String| EngineError::Target {
+        name: field.name.clone(),
+        reason,
+    };
+    let n_rows = codes.len();
+    if labels.len() == 1 {
+        return Err(fail(format!("it has one class, '{}'", labels[0])));
+    }
+    if wanted == Some(automl_core::TaskKind::Binary) && labels.len() > 2 {
+        return Err(fail(format!(
+            "a binary task needs 2 classes, it has {}",
+            labels.len()
+        )));
+    }
+    let mut counts = vec![0_usize; labels.len()];
+    codes.iter().for_each(|&code| counts[code as usize] += 1);
+    if counts.iter().all(|&count| count == 1) {
+        return Err(fail(format!(
+            "each of its {n_rows} rows has a class of its own"
+        )));
+    }
+    if labels.len() > MAX_CLASSES {
+        return Err(fail(format!(
+            "it has {} classes, at most {MAX_CLASSES} can be learned",
+            labels.len()
+        )));
+    }
+    let task = if labels.len() == 2 {
+        Task::Binary { classes: labels }
+    } else {
+        Task::Multiclass { classes: labels }
+    };
+    Ok((task, Target::Classes(codes.into()), reason))
+}
+
+fn feature_columns(table: &Table, schema: &Schema) -> Table {
+    let is_feature = |name: &str| {
+        schema
+            .field(name)
+            .is_some_and(|field| field.role == Role::Feature)
+    };
+    let columns: Vec<_> = table
+        .shared()
+        .filter(|(name, _)| is_feature(name))
+        .collect();
+    if columns.is_empty() {
+        return Table::without_columns(table.n_rows());
+    }
+    Table::from_shared(columns).expect("columns of a table have one length and distinct names")
+}
+
+fn number_role(
+    table: &Table,
+    field: &Field,
+    rows: &[u32],
+    role: &'static str,
+) -> Result<Vec<f64>, EngineError> {
+    let fail = |reason: String| EngineError::Role {
+        name: field.name.clone(),
+        role,
+        reason,
+    };
+    let column = table
+        .column(&field.name)
+        .expect("the schema describes the table");
+    if let Some(row) = rows.iter().find(|&&row| column.is_missing(row as usize)) {
+        return Err(fail(format!("it is missing in data row {}", row + 1)));
+    }
+    match column {
+        Column::Number(values) => Ok(rows.iter().map(|&row| values[row as usize]).collect()),
+        Column::Timestamp(times) if role == "time" => {
+            Ok(rows.iter().map(|&row| times[row as usize] as f64).collect())
+        }
+        other => Err(fail(format!("it is a {} column", other.kind_name()))),
+    }
+}
+
+/// One code a distinct value, missing being a group of its own.
+fn group_codes(table: &Table, field: &Field, rows: &[u32]) -> Vec<u32> {
+    let column = table
+        .column(&field.name)
+        .expect("the schema describes the table");
+    let key = |row: usize| -> String {
+        match column {
+            Column::Number(values) => values[row].to_string(),
+            Column::Category { codes, .. } if codes[row] == MISSING_CODE => String::new(),
+            Column::Category { codes, .. } => codes[row].to_string(),
+            Column::Text(texts) => texts.get(row).unwrap_or_default().to_owned(),
+            Column::Timestamp(times) => times[row].to_string(),
+            Column::Sparse(_) => String::new(),
+        }
+    };
+    let mut codes = BTreeMap::new();
+    rows.iter()
+        .map(|&row| {
+            let next = codes.len() as u32;
+            *codes.entry(key(row as usize)).or_insert(next)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

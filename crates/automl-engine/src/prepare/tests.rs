@@ -1,0 +1,201 @@
+//! Roles, task and usable rows, as a user would state and hear them.
+
+use super::*;
+use automl_core::TaskKind;
+
+fn field(name: &str, kind: automl_core::Kind) -> Field {
+    Field {
+        name: name.into(),
+        kind,
+        role: Role::Feature,
+        levels: Vec::new(),
+        format: None,
+    }
+}
+
+fn numbers(values: &[f64]) -> Column {
+    Column::Number(values.to_vec())
+}
+
+fn labels(values: &[Option<u32>], levels: &[&str]) -> Column {
+    Column::category(
+        values
+            .iter()
+            .map(|code| code.unwrap_or(MISSING_CODE))
+            .collect(),
+        Levels::new(levels.iter().copied()),
+    )
+}
+
+/// Prepares a table of a feature `x` and the target `y`.
+fn prepared(
+    y: Column,
+    change: impl FnOnce(&mut PrepareOptions),
+) -> Result<(Prepared, Warnings), EngineError> {
+    let n_rows = y.n_rows();
+    let kind = if y.as_number().is_some() {
+        automl_core::Kind::Number
+    } else {
+        automl_core::Kind::Category
+    };
+    let x = Column::Number((0..n_rows).map(|row| row as f64).collect());
+    let table = Table::new(vec![("x".into(), x), ("y".into(), y)]).unwrap();
+    let schema = Schema {
+        fields: vec![field("x", automl_core::Kind::Number), field("y", kind)],
+        missing: Vec::new(),
+    };
+    let mut options = PrepareOptions {
+        target: "y".into(),
+        ..PrepareOptions::default()
+    };
+    change(&mut options);
+    let warnings = Warnings::default();
+    prepare(&table, &schema, &options, &warnings).map(|prepared| (prepared, warnings))
+}
+
+fn task_of(y: Column) -> TaskKind {
+    prepared(y, |_| ()).unwrap().0.dataset.task().kind()
+}
+
+fn message(y: Column) -> String {
+    prepared(y, |_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_task_is_read_from_the_target() {
+    assert_eq!(
+        task_of(labels(&[Some(0), Some(1), Some(1)], &["no", "yes"])),
+        TaskKind::Binary
+    );
+    assert_eq!(
+        task_of(labels(
+            &[Some(0), Some(1), Some(2), Some(2)],
+            &["a", "b", "c"]
+        )),
+        TaskKind::Multiclass
+    );
+    assert_eq!(task_of(numbers(&[0.0, 1.0, 1.0, 0.0])), TaskKind::Binary);
+    assert_eq!(
+        task_of(numbers(&[1.5, 2.5, 3.5, 1.5])),
+        TaskKind::Regression
+    );
+    let counts: Vec<f64> = (0..300).map(|row| f64::from(row % 3)).collect();
+    assert_eq!(task_of(numbers(&counts)), TaskKind::Multiclass);
+    let amounts: Vec<f64> = (0..300).map(|row| f64::from(row % 3) * 100.0).collect();
+    assert_eq!(task_of(numbers(&amounts)), TaskKind::Regression);
+}
+
+#[test]
+fn a_stated_task_wins_over_the_guess() {
+    let (prepared, _) = prepared(numbers(&[0.0, 1.0, 1.0]), |options| {
+        options.task = Some(TaskKind::Regression)
+    })
+    .unwrap();
+    assert_eq!(prepared.dataset.task().kind(), TaskKind::Regression);
+}
+
+#[test]
+fn number_classes_are_labelled_as_they_are_written() {
+    let (prepared, _) = prepared(numbers(&[2.0, 1.0, 2.0]), |_| ()).unwrap();
+    assert_eq!(prepared.dataset.task().classes(), ["1", "2"]);
+    assert_eq!(
+        prepared.dataset.target(),
+        &Target::Classes([1, 0, 1].into())
+    );
+}
+
+#[test]
+fn rows_without_a_target_are_left_out_and_levels_without_rows_are_no_classes() {
+    let y = labels(&[Some(2), None, Some(0), Some(2)], &["a", "b", "c"]);
+    let (prepared, warnings) = prepared(y, |_| ()).unwrap();
+    assert_eq!(prepared.dataset.n_rows(), 3);
+    assert_eq!(prepared.dataset.task().classes(), ["a", "c"]);
+    assert_eq!(
+        prepared
+            .dataset
+            .table()
+            .column("x")
+            .unwrap()
+            .as_number()
+            .unwrap(),
+        [0.0, 2.0, 3.0]
+    );
+    assert_eq!(
+        warnings.list()[0].message,
+        "1 of 4 rows have no 'y' and are left out"
+    );
+}
+
+#[test]
+fn a_target_that_cannot_be_learned_says_why() {
+    assert_eq!(
+        message(numbers(&[f64::NAN; 3])),
+        "target 'y' cannot be learned: all its values are missing"
+    );
+    assert_eq!(
+        message(numbers(&[3.0; 3])),
+        "target 'y' cannot be learned: all its values are 3"
+    );
+    assert_eq!(
+        message(labels(&[Some(0); 3], &["a"])),
+        "target 'y' cannot be learned: it has one class, 'a'"
+    );
+    assert_eq!(
+        message(labels(&[Some(0), Some(1), Some(2)], &["a", "b", "c"])),
+        "target 'y' cannot be learned: each of its 3 rows has a class of its own"
+    );
+    assert_eq!(
+        message(numbers(&[3.0])),
+        "1 usable rows are too few to learn from; at least 2 are needed"
+    );
+}
+
+#[test]
+fn an_unknown_column_is_named_with_its_neighbours() {
+    let error = prepared(numbers(&[0.0, 1.0]), |options| {
+        options.drop = vec!["xx".into()]
+    })
+    .unwrap_err();
+    assert_eq!(error.to_string(), "no column 'xx' for the columns to drop");
+    assert_eq!(
+        automl_core::Coded::hint(&error),
+        Some("did you mean 'x'?".into())
+    );
+}
+
+#[test]
+fn dropping_every_feature_leaves_nothing_to_learn_from() {
+    let error = prepared(numbers(&[0.0, 1.0]), |options| {
+        options.drop = vec!["x".into()]
+    })
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no feature column is left beside target 'y'"
+    );
+}
+
+#[test]
+fn a_weight_must_be_there_in_every_row() {
+    let table = Table::new(vec![
+        ("x".into(), numbers(&[1.0, 2.0, 3.0])),
+        ("w".into(), numbers(&[1.0, f64::NAN, 3.0])),
+        ("y".into(), numbers(&[0.5, 1.5, 2.5])),
+    ])
+    .unwrap();
+    let kind = automl_core::Kind::Number;
+    let schema = Schema {
+        fields: vec![field("x", kind), field("w", kind), field("y", kind)],
+        missing: Vec::new(),
+    };
+    let options = PrepareOptions {
+        target: "y".into(),
+        weight: Some("w".into()),
+        ..PrepareOptions::default()
+    };
+    let error = prepare(&table, &schema, &options, &Warnings::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "column 'w' cannot be the weight: it is missing in data row 2"
+    );
+}

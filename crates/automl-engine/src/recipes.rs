@@ -1,0 +1,25 @@
+//! The recipes that trials choose from, by name.
+
+use automl_features::Recipe;
+use std::sync::LazyLock;
+
+/// Names and recipes. A name is part of leaderboards and search histories: never reuse one for another recipe.
+static RECIPES: LazyLock<Vec<(&'static str, Recipe)>> = LazyLock::new(|| {
+    vec![
+        ("trees", Recipe::for_trees()),
+        ("trees_target", Recipe::for_trees_target_encoded()),
+        ("linear", Recipe::for_linear()),
+        ("linear_codes", Recipe::for_linear_codes()),
+        ("neighbours", Recipe::for_neighbours()),
+        ("bayes", Recipe::for_naive_bayes()),
+    ]
+});
+
+/// The recipe called `name`, which must be one of the list.
+pub(crate) fn recipe(name: &str) -> &'static Recipe {
+    &RECIPES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("configurations name listed recipes")
+        .1
+}

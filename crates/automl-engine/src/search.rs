@@ -1,0 +1,556 @@
+//! Runs trials on worker threads until a limit ends it.
+//!
+//! A trial is one job a split. What trial `t` tries, and whether it goes on after its first split, depends only on the
+//! trials up to `t - LAG - 1`, all of which have ended by then: so the search is the same at any number of threads, and
+//! up to `LAG + 1` trials run side by side. Time enters only through the limit.
+
+use crate::encode::{Rows, encode};
+use crate::fit::FitRun;
+use crate::plan::Plan;
+use crate::suggest::Suggester;
+use crate::trial::{Fit, Outcome, Trial, TrialConfig};
+use crate::{EngineError, FitOptions};
+use automl_core::{
+    Budget, Clock, Dataset, Deadline, Event, FitContext, MemoryLimit, Threads, TrainingData,
+    Warning, WarningKind,
+};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How far behind the newest trial the last one is that it knows of.
+const LAG: usize = 4;
+/// Models of trials that rank below are let go.
+const TRIALS_KEPT: usize = 45;
+/// Trials with a first score before a bad first split ends a trial.
+const PRUNE_AFTER: usize = 8;
+/// Share of the search that one trial may take.
+const TRIAL_SHARE: f64 = 0.3;
+
+/// What the search found.
+pub(crate) struct Found {
+    /// Ended trials in order of their number.
+    pub(crate) trials: Vec<Trial>,
+    schedule: Schedule,
+}
+
+/// When each phase must end, in seconds on the run's clock.
+#[derive(Clone, Copy)]
+struct Schedule {
+    search: Option<f64>,
+    ensemble: Option<f64>,
+    refit: Option<f64>,
+}
+
+impl Schedule {
+    fn new(plan: &Plan, options: &FitOptions) -> Self {
+        let limit = options.time_limit.map(|limit| limit.as_secs_f64());
+        let (search, ensemble) = if plan.validation.refit {
+            (0.70, 0.75)
+        } else {
+            (0.92, 0.96)
+        };
+        let at = |share: f64| limit.map(|limit| limit * share - 0.2);
+        Self {
+            search: at(search),
+            ensemble: at(ensemble),
+            refit: at(0.97),
+        }
+    }
+}
+
+impl Found {
+    /// Positions of scored trials, best first.
+    pub(crate) fn ranked(&self) -> Vec<usize> {
+        let loss = |position: usize| self.trials[position].scored_loss().unwrap_or(f64::INFINITY);
+        let mut ranked: Vec<usize> = (0..self.trials.len())
+            .filter(|&position| self.trials[position].scored_loss().is_some())
+            .collect();
+        ranked.sort_by(|&a, &b| loss(a).total_cmp(&loss(b)).then(a.cmp(&b)));
+        ranked
+    }
+
+    /// Number of trials with a score.
+    pub(crate) fn n_scored(&self) -> usize {
+        self.trials
+            .iter()
+            .filter(|trial| trial.scored_loss().is_some())
+            .count()
+    }
+
+    /// Whether the ensemble has used up its time.
+    pub(crate) fn ensemble_is_late(&self, run: &FitRun<'_>) -> bool {
+        self.schedule
+            .ensemble
+            .is_some_and(|end| run.clock.seconds() > end)
+    }
+
+    /// When the last refit must be done.
+    pub(crate) fn refit_deadline(&self, run: &FitRun<'_>) -> Deadline {
+        deadline(run.clock, self.schedule.refit)
+    }
+
+    /// Why there is no model.
+    pub(crate) fn no_model(&self, run: &FitRun<'_>) -> EngineError {
+        let reason = self.trials.iter().find_map(|trial| match &trial.outcome {
+            Outcome::Failed { reason } => Some(format!("{}: {reason}", trial.name())),
+            _ => None,
+        });
+        match reason {
+            Some(first) if !run.cancel.is_cancelled() => EngineError::AllFailed {
+                n_trials: self.trials.len(),
+                first,
+            },
+            _ => EngineError::Cancelled,
+        }
+    }
+}
+
+fn deadline(clock: Clock, end: Option<f64>) -> Deadline {
+    end.map_or_else(Deadline::never, |end| {
+        Deadline::on(clock, Duration::from_secs_f64(end.max(0.0)))
+    })
+}
+
+/// One fit to do.
+#[derive(Clone, Copy)]
+struct Job {
+    trial: usize,
+    split: usize,
+}
+
+/// A trial under way.
+struct Slot {
+    config: TrialConfig,
+    fits: Vec<Option<Fit>>,
+    ended: Option<Trial>,
+    started: bool,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<Slot>,
+    queue: VecDeque<Job>,
+    n_running: usize,
+    is_closed: bool,
+    best_loss: Option<f64>,
+}
+
+struct Search<'a> {
+    data: &'a Dataset,
+    plan: &'a Plan,
+    options: &'a FitOptions,
+    run: &'a FitRun<'a>,
+    suggester: Suggester,
+    schedule: Schedule,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// Runs the search to its limit.
+///
+/// # Errors
+/// None: failures are trials that failed.
+pub(crate) fn run(
+    data: &Dataset,
+    plan: &Plan,
+    options: &FitOptions,
+    run: &FitRun<'_>,
+) -> Result<Found, EngineError> {
+    let search = Search {
+        data,
+        plan,
+        options,
+        run,
+        suggester: Suggester::new(data, plan, options)?,
+        schedule: Schedule::new(plan, options),
+        state: Mutex::default(),
+        changed: Condvar::new(),
+    };
+    let n_workers = options.threads.clamp(1, (LAG + 1) * plan.splits.len());
+    let threads = Threads::new(options.threads / n_workers).unwrap_or_else(|_| Threads::one());
+    std::thread::scope(|scope| {
+        for _ in 0..n_workers {
+            scope.spawn(|| search.work(&threads));
+        }
+    });
+    let state = search
+        .state
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let trials = state
+        .slots
+        .into_iter()
+        .filter_map(|slot| slot.ended)
+        .collect();
+    Ok(Found {
+        trials,
+        schedule: search.schedule,
+    })
+}
+
+impl Search<'_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One worker: takes jobs until there are none and will be none.
+    fn work(&self, threads: &Threads) {
+        let mut state = self.lock();
+        loop {
+            if self.is_over() {
+                state.is_closed = true;
+                state.queue.clear();
+            }
+            if let Some(job) = state.queue.pop_front() {
+                state.n_running += 1;
+                let config = state.slots[job.trial].config.clone();
+                drop(state);
+                let fit = self.fit(job, &config, threads);
+                state = self.lock();
+                state.n_running -= 1;
+                self.settle(&mut state, job, fit);
+                self.changed.notify_all();
+            } else if !state.is_closed && self.start_trial(&mut state) {
+                self.changed.notify_all();
+            } else if state.is_closed && state.n_running == 0
+                || state.n_running == 0 && !self.may_start(&state)
+            {
+                self.changed.notify_all();
+                return;
+            } else {
+                state = self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.run.cancel.is_cancelled()
+            || self
+                .schedule
+                .search
+                .is_some_and(|end| self.run.clock.seconds() >= end)
+    }
+
+    fn may_start(&self, state: &State) -> bool {
+        let within = self
+            .options
+            .max_trials
+            .is_none_or(|max| (state.slots.len() as u64) < max);
+        let knows_enough = state
+            .slots
+            .iter()
+            .rev()
+            .skip(LAG)
+            .all(|slot| slot.ended.is_some());
+        !state.is_closed && within && knows_enough
+    }
+
+    /// Queues the first split of a new trial, if there may be one now.
+    fn start_trial(&self, state: &mut State) -> bool {
+        if !self.may_start(state) {
+            return false;
+        }
+        let id = state.slots.len();
+        let known: Vec<&Trial> = state.slots[..id.saturating_sub(LAG)]
+            .iter()
+            .filter_map(|slot| slot.ended.as_ref())
+            .collect();
+        let pending: Vec<&TrialConfig> = state.slots[id.saturating_sub(LAG)..]
+            .iter()
+            .map(|slot| &slot.config)
+            .collect();
+        let Some(config) = self.suggester.suggest(id as u64, &known, &pending) else {
+            state.is_closed = true;
+            return false;
+        };
+        let n_splits = self.plan.splits.len();
+        if !self.fits_time(state, &config) && state.best_loss.is_some() {
+            state.is_closed = state.slots.len() >= self.suggester.n_fixed();
+            let reason = "it would not end within the time limit".to_owned();
+            state.slots.push(Slot {
+                config: config.clone(),
+                fits: Vec::new(),
+                ended: None,
+                started: false,
+            });
+            self.end(state, id, Outcome::Failed { reason }, Vec::new());
+            return true;
+        }
+        state.slots.push(Slot {
+            config,
+            fits: (0..n_splits).map(|_| None).collect(),
+            ended: None,
+            started: true,
+        });
+        state.queue.push_back(Job {
+            trial: id,
+            split: 0,
+        });
+        true
+    }
+
+    /// Whether what trials of this learner have taken so far leaves room for another.
+    fn fits_time(&self, state: &State, config: &TrialConfig) -> bool {
+        let Some(end) = self.schedule.search else {
+            return true;
+        };
+        let same =
+            |trial: &&Trial| trial.config.learner.id == config.learner.id && !trial.fits.is_empty();
+        let (mut seconds, mut n_fits) = (0.0, 0);
+        for trial in state
+            .slots
+            .iter()
+            .filter_map(|slot| slot.ended.as_ref())
+            .filter(same)
+        {
+            seconds += trial.seconds;
+            n_fits += trial.fits.len();
+        }
+        if n_fits == 0 {
+            return true;
+        }
+        let waves = self.plan.splits.len().div_ceil(self.options.threads.max(1));
+        self.run.clock.seconds() + 0.7 * seconds / n_fits as f64 * waves as f64 <= end
+    }
+
+    /// Books the end of a job; queues the trial's other splits after the first, or ends the trial after the last.
+    fn settle(&self, state: &mut State, job: Job, fit: Result<Fit, String>) {
+        let slot = &mut state.slots[job.trial];
+        let fit = match fit {
+            Ok(fit) => fit,
+            Err(reason) => {
+                if slot.ended.is_none() {
+                    self.end(state, job.trial, Outcome::Failed { reason }, Vec::new());
+                }
+                return;
+            }
+        };
+        let loss = self.plan.metric.loss(fit.score);
+        slot.fits[job.split] = Some(fit);
+        if slot.ended.is_some() {
+            return;
+        }
+        let n_splits = slot.fits.len();
+        if job.split == 0 && n_splits > 1 {
+            if self.is_hopeless(state, job.trial, loss) {
+                let fits = state.slots[job.trial]
+                    .fits
+                    .iter_mut()
+                    .filter_map(Option::take)
+                    .collect();
+                self.end(state, job.trial, Outcome::Pruned { loss }, fits);
+                return;
+            }
+            if !state.is_closed {
+                // Splits of a trial under way come before the first split of a new one.
+                (1..n_splits).rev().for_each(|split| {
+                    state.queue.push_front(Job {
+                        trial: job.trial,
+                        split,
+                    })
+                });
+            }
+        } else if slot.fits.iter().all(Option::is_some) {
+            let fits: Vec<Fit> = slot.fits.iter_mut().filter_map(Option::take).collect();
+            let loss = fits
+                .iter()
+                .map(|fit| self.plan.metric.loss(fit.score))
+                .sum::<f64>()
+                / fits.len() as f64;
+            self.end(state, job.trial, Outcome::Scored { loss }, fits);
+        }
+    }
+
+    /// Whether a first split is worse than the median of those that earlier trials had.
+    fn is_hopeless(&self, state: &State, id: usize, loss: f64) -> bool {
+        if self.suggester.is_fixed(id as u64) {
+            return false;
+        }
+        let first = |slot: &Slot| {
+            slot.ended
+                .as_ref()?
+                .fold_scores
+                .first()
+                .map(|&score| self.plan.metric.loss(score))
+        };
+        let mut losses: Vec<f64> = state.slots[..id.saturating_sub(LAG)]
+            .iter()
+            .filter_map(first)
+            .collect();
+        losses.sort_by(f64::total_cmp);
+        losses.len() >= PRUNE_AFTER && loss > losses[losses.len() / 4]
+    }
+
+    fn end(&self, state: &mut State, id: usize, outcome: Outcome, fits: Vec<Fit>) {
+        let slot = &mut state.slots[id];
+        let trial = Trial {
+            id: id as u64,
+            config: slot.config.clone(),
+            fold_scores: fits.iter().map(|fit| fit.score).collect(),
+            seconds: fits.iter().map(|fit| fit.seconds).sum(),
+            fits: if matches!(outcome, Outcome::Scored { .. }) {
+                fits
+            } else {
+                Vec::new()
+            },
+            outcome,
+        };
+        let is_reported = slot.started;
+        self.report(state, &trial, is_reported);
+        state.slots[id].ended = Some(trial);
+        drop_low_ranks(state);
+    }
+
+    fn report(&self, state: &mut State, trial: &Trial, is_reported: bool) {
+        let at_seconds = self.run.clock.seconds();
+        let learner = trial.config.learner.id.to_owned();
+        match &trial.outcome {
+            Outcome::Scored { loss } => {
+                let best = state.best_loss.map_or(*loss, |best| best.min(*loss));
+                state.best_loss = Some(best);
+                self.run.events.emit(&Event::TrialFinished {
+                    trial: trial.id,
+                    learner,
+                    name: trial.name(),
+                    score: self.plan.metric.loss(*loss),
+                    best_score: self.plan.metric.loss(best),
+                    fit_seconds: trial.seconds,
+                    at_seconds,
+                });
+            }
+            Outcome::Failed { reason } if is_reported && !self.is_over() => {
+                let message = format!("trial {} failed: {reason}", trial.name());
+                self.run.warnings.push(Warning::new(
+                    WarningKind::TrialFailed,
+                    Vec::<String>::new(),
+                    message,
+                ));
+                let reason = reason.clone();
+                self.run.events.emit(&Event::TrialFailed {
+                    trial: trial.id,
+                    learner,
+                    reason,
+                    at_seconds,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// One fit; a panic is a failure of the trial, not of the search.
+    fn fit(&self, job: Job, config: &TrialConfig, threads: &Threads) -> Result<Fit, String> {
+        let fitted = catch_unwind(AssertUnwindSafe(|| self.fit_split(job, config, threads)));
+        match fitted {
+            Ok(result) => result,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("no message");
+                Err(format!("internal error: {text}"))
+            }
+        }
+    }
+
+    fn fit_split(&self, job: Job, config: &TrialConfig, threads: &Threads) -> Result<Fit, String> {
+        let clock = Clock::start();
+        let split = &self.plan.splits[job.split];
+        let ctx = FitContext {
+            seed: self
+                .options
+                .seed
+                .named("trial")
+                .indexed(job.trial as u64)
+                .indexed(job.split as u64),
+            threads: threads.clone(),
+            budget: Budget {
+                deadline: self.fit_deadline(),
+                memory: MemoryLimit(self.options.memory_limit),
+                cancel: self.run.cancel.clone(),
+            },
+            warnings: self.run.warnings,
+        };
+        let rows = Rows::Split {
+            index: job.split,
+            train: &split.train,
+        };
+        let encode_ctx = ctx.with_seed(self.options.seed.named("encode"));
+        let encoded =
+            encode(&encode_ctx, self.data, config, rows).map_err(|error| error.to_string())?;
+        let learner = (config.learner.build)(&config.params).map_err(|error| error.to_string())?;
+        let valid = encoded.data.view(&split.valid);
+        let watched = config.learner.capabilities.early_stopping.then_some(valid);
+        let training = TrainingData {
+            train: encoded.data.view(&split.train),
+            valid: watched,
+        };
+        let fitted = learner
+            .fit(&ctx, &training)
+            .map_err(|error| error.to_string())?;
+        let mut predictions = fitted
+            .model
+            .predict(&valid.table())
+            .map_err(|error| error.to_string())?;
+        config.target_map.undo(&mut predictions);
+        let view = self.data.view(&split.valid);
+        let score = self
+            .plan
+            .metric
+            .score(
+                &view.target_numbers(),
+                &predictions,
+                view.weights().as_deref(),
+            )
+            .map_err(|error| error.to_string())?;
+        if score.is_nan() {
+            return Err("its predictions are not numbers".into());
+        }
+        Ok(Fit {
+            model: Arc::from(fitted.model),
+            recipe: encoded.recipe.clone(),
+            predictions,
+            score,
+            learned: fitted.learned,
+            seconds: clock.seconds(),
+            is_partial: fitted.is_partial,
+        })
+    }
+
+    /// When one fit must end: with the search, and before it has taken more than a trial's share of it.
+    fn fit_deadline(&self) -> Deadline {
+        let whole = deadline(self.run.clock, self.schedule.search);
+        let Some(end) = self.schedule.search else {
+            return whole;
+        };
+        let n_splits = self.plan.splits.len();
+        let share = end * TRIAL_SHARE * self.options.threads.min(n_splits) as f64 / n_splits as f64;
+        whole.capped(Duration::from_secs_f64(share.max(0.1)))
+    }
+}
+
+/// Lets the models of all but the best trials go: they cannot be in the ensemble any more.
+fn drop_low_ranks(state: &mut State) {
+    let mut held: Vec<(f64, usize)> = state
+        .slots
+        .iter()
+        .enumerate()
+        .filter_map(|(id, slot)| Some((slot.ended.as_ref()?.scored_loss()?, id)))
+        .collect();
+    held.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut learners: Vec<&'static str> = Vec::new();
+    for (rank, &(_, id)) in held.iter().enumerate() {
+        let Some(trial) = state.slots[id].ended.as_mut() else {
+            continue;
+        };
+        let is_first_of_learner = !learners.contains(&trial.config.learner.id);
+        learners.push(trial.config.learner.id);
+        if rank >= TRIALS_KEPT && !is_first_of_learner {
+            trial.fits.clear();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What the next trial tries: the portfolio first, then Bayesian tuning of the learners that do best.
+
+use crate::plan::Plan;
+use crate::portfolio::{self, Facts, TREES_MAX};
+use crate::trial::{TargetMap, Trial, TrialConfig};
+use crate::{EngineError, FitOptions};
+use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed};
+use automl_tune::{Dimension, Observation, Sampler, Space, Tpe};
+use rand::RngExt;
+
+/// Chance that a tuned trial is of the best, the second and the third learner.
+const LEARNER_CHANCES: [f64; 3] = [0.70, 0.20, 0.10];
+/// The recipe's and the target map's names in a search space.
+const RECIPE: &str = "recipe";
+const TARGET_MAP: &str = "target_map";
+
+/// Proposes trials as a pure function of what is known.
+pub(crate) struct Suggester {
+    fixed: Vec<TrialConfig>,
+    families: Vec<Family>,
+    seed: Seed,
+}
+
+/// A learner that can be tuned, with its search space.
+struct Family {
+    learner: &'static LearnerSpec,
+    recipes: &'static [&'static str],
+    space: Space,
+}
+
+impl Suggester {
+    pub(crate) fn new(
+        data: &Dataset,
+        plan: &Plan,
+        options: &FitOptions,
+    ) -> Result<Self, EngineError> {
+        let facts = Facts::of(data);
+        let fixed = portfolio::fixed(data, &facts, &plan.learners)?;
+        let is_tried = |spec: &LearnerSpec| fixed.iter().any(|config| config.learner.id == spec.id);
+        let families = plan
+            .learners
+            .iter()
+            .filter(|spec| is_tried(spec))
+            .filter_map(|spec| Family::new(spec, &facts));
+        let families = families.collect();
+        Ok(Self {
+            fixed,
+            families,
+            seed: options.seed.named("suggest"),
+        })
+    }
+
+    /// Number of portfolio trials.
+    pub(crate) fn n_fixed(&self) -> usize {
+        self.fixed.len()
+    }
+
+    /// Whether trial `id` comes from the portfolio.
+    pub(crate) fn is_fixed(&self, id: u64) -> bool {
+        (id as usize) < self.fixed.len()
+    }
+
+    /// The configuration of trial `id`, or `None` if nothing is left to try.
+    pub(crate) fn suggest(
+        &self,
+        id: u64,
+        known: &[&Trial],
+        pending: &[&TrialConfig],
+    ) -> Option<TrialConfig> {
+        if let Some(config) = self.fixed.get(id as usize) {
+            return Some(config.clone());
+        }
+        let seed = self.seed.indexed(id);
+        let family = self.choose_family(known, seed.named("family"))?;
+        let of_family = |config: &TrialConfig| config.learner.id == family.learner.id;
+        let history: Vec<Observation> = known
+            .iter()
+            .filter(|trial| of_family(&trial.config))
+            .filter_map(|trial| {
+                let point = family.point(&trial.config)?;
+                Some(Observation {
+                    point,
+                    loss: trial.outcome.loss(),
+                    cost_seconds: trial.seconds,
+                })
+            })
+            .collect();
+        let pending: Vec<ParamMap> = pending
+            .iter()
+            .filter(|config| of_family(config))
+            .filter_map(|config| family.point(config))
+            .collect();
+        let point = Tpe::default().suggest(&family.space, &history, &pending, seed.named("point"));
+        Some(family.config(point))
+    }
+
+    /// One of the three learners with the best trial so far, better ones more often.
+    fn choose_family(&self, known: &[&Trial], seed: Seed) -> Option<&Family> {
+        let best = |family: &Family| {
+            let losses = known
+                .iter()
+                .filter(|trial| trial.config.learner.id == family.learner.id);
+            losses
+                .filter_map(|trial| trial.scored_loss())
+                .fold(f64::INFINITY, f64::min)
+        };
+        let mut ranked: Vec<(f64, &Family)> = self
+            .families
+            .iter()
+            .map(|family| (best(family), family))
+            .collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ranked.truncate(LEARNER_CHANCES.len());
+        let total: f64 = LEARNER_CHANCES.iter().take(ranked.len()).sum();
+        let mut draw = seed.rng().random::<f64>() * total;
+        for ((_, family), chance) in ranked.iter().zip(LEARNER_CHANCES) {
+            draw -= chance;
+            if draw <= 0.0 {
+                return Some(family);
+            }
+        }
+        ranked.first().map(|&(_, family)| family)
+    }
+}
+
+impl Family {
+    /// The learner with its search space; `None` if it has nothing to search.
+    fn new(learner: &'static LearnerSpec, facts: &Facts) -> Option<Self> {
+        let recipes: &'static [&'static str] = match learner.id {
+            "gradient_boosting" | "random_forest" | "extra_trees" if facts.has_wide_categories => {
+                &["trees", "trees_target"]
+            }
+            "gradient_boosting" | "random_forest" | "extra_trees" => &["trees"],
+            "nearest_neighbours" => &["neighbours"],
+            "naive_bayes" => &["bayes"],
+            "baseline" => return None,
+            _ if facts.has_wide_categories => &["linear", "linear_codes"],
+            _ => &["linear"],
+        };
+        let searched = learner
+            .params
+            .iter()
+            .filter_map(|spec| Some((spec.name, spec.search?)));
+        let mut dimensions: Vec<(&str, Domain)> = searched.collect();
+        if dimensions.is_empty() {
+            return None;
+        }
+        if recipes.len() > 1 {
+            dimensions.push((RECIPE, Domain::Choice(recipes)));
+        }
+        if facts.has_skewed_target {
+            dimensions.push((TARGET_MAP, Domain::Choice(&["identity", "log1p"])));
+        }
+        let space = Space::new(dimensions).expect("declared search domains are valid");
+        Some(Self {
+            learner,
+            recipes,
+            space,
+        })
+    }
+
+    /// A configuration as a point of the space; `None` if it lies outside.
+    fn point(&self, config: &TrialConfig) -> Option<ParamMap> {
+        let mut all = config.params.clone();
+        all.insert(RECIPE.into(), ParamValue::Text(config.recipe.into()));
+        all.insert(
+            TARGET_MAP.into(),
+            ParamValue::Text(config.target_map.name().into()),
+        );
+        let value = |dimension: &Dimension| {
+            let value = dimension.domain.coerce(all.get(&dimension.name)?)?;
+            Some((dimension.name.clone(), value))
+        };
+        self.space.dimensions().iter().map(value).collect()
+    }
+
+    fn config(&self, mut point: ParamMap) -> TrialConfig {
+        let mut text = |name: &str| match point.remove(name) {
+            Some(ParamValue::Text(text)) => Some(text),
+            _ => None,
+        };
+        let recipe = text(RECIPE)
+            .and_then(|name| self.recipes.iter().find(|known| **known == name).copied());
+        let target_map = match text(TARGET_MAP).as_deref() {
+            Some("log1p") => TargetMap::Log1p,
+            _ => TargetMap::Identity,
+        };
+        if self.learner.id == "gradient_boosting" {
+            point.insert("n_trees".into(), ParamValue::Int(TREES_MAX));
+        }
+        let params = (self.learner.build)(&point).map_or(point, |learner| learner.params());
+        TrialConfig {
+            learner: self.learner,
+            recipe: recipe.unwrap_or(self.recipes[0]),
+            target_map,
+            params,
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The whole job on small made-up tables.
+
+use super::*;
+use automl_core::metrics::Metric;
+use automl_core::{
+    CancelToken, Clock, Coded, Dataset, Event, Events, Model, NoEvents, Seed, TaskKind, Warnings,
+};
+use automl_testkit::synthetic;
+use std::sync::Mutex;
+use std::time::Duration;
+
+fn options(max_trials: u64) -> FitOptions {
+    FitOptions {
+        metric: None,
+        quality: Quality::Balanced,
+        time_limit: None,
+        max_trials: Some(max_trials),
+        seed: Seed(1),
+        threads: 2,
+        memory_limit: None,
+        folds: Some(3),
+        holdout: None,
+        include: Vec::new(),
+        exclude: Vec::new(),
+    }
+}
+
+fn run(data: &Dataset, options: &FitOptions) -> Result<FitOutcome, EngineError> {
+    let warnings = Warnings::default();
+    let run = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        warnings: &warnings,
+        events: &NoEvents,
+    };
+    fit(data, options, &run)
+}
+
+#[test]
+fn every_task_is_learned_better_than_by_the_baseline() {
+    for data in [
+        synthetic::binary(300, 1),
+        synthetic::multiclass(300, 1),
+        synthetic::regression(300, 1),
+    ] {
+        let outcome = run(&data, &options(6)).unwrap();
+        let rows = &outcome.leaderboard.rows;
+        let baseline = rows.iter().find(|row| row.learner == "baseline").unwrap();
+        let task = data.task().kind();
+        assert!(
+            outcome.metric.is_better(outcome.score, baseline.score),
+            "{task:?}"
+        );
+        assert_eq!(outcome.metric, Metric::default_for(task));
+        assert_eq!(outcome.n_trials, 6);
+        let shares: f64 = rows.iter().skip(1).map(|row| row.weight).sum();
+        assert!(
+            (shares - 1.0).abs() < 1e-9,
+            "shares of the members sum to one: {shares}"
+        );
+    }
+}
+
+#[test]
+fn threads_do_not_change_the_model() {
+    let data = synthetic::binary(240, 2);
+    for quality in [Quality::Fast, Quality::Balanced] {
+        let artifact = |threads| {
+            let outcome = run(
+                &data,
+                &FitOptions {
+                    threads,
+                    quality,
+                    ..options(18)
+                },
+            )
+            .unwrap();
+            (
+                outcome.model.artifact(),
+                outcome.leaderboard.rows.len(),
+                outcome.score,
+            )
+        };
+        assert_eq!(artifact(1), artifact(4), "{quality:?}");
+    }
+}
+
+#[test]
+fn another_seed_gives_another_search() {
+    let data = synthetic::binary(240, 2);
+    let score = |seed| {
+        run(
+            &data,
+            &FitOptions {
+                seed: Seed(seed),
+                ..options(8)
+            },
+        )
+        .unwrap()
+        .score
+    };
+    assert_ne!(score(1), score(2));
+}
+
+#[test]
+fn a_model_read_back_predicts_the_same() {
+    for data in [synthetic::multiclass(200, 3), synthetic::regression(200, 3)] {
+        let outcome = run(&data, &options(7)).unwrap();
+        let read = EnsembleModel::load(&outcome.model.artifact()).unwrap();
+        let view = data.table().view();
+        assert_eq!(
+            read.predict(&view).unwrap(),
+            outcome.model.predict(&view).unwrap()
+        );
+        assert_eq!(read.artifact(), outcome.model.artifact());
+    }
+}
+
+#[test]
+fn a_damaged_artifact_is_an_error() {
+    let artifact = run(&synthetic::regression(100, 3), &options(4))
+        .unwrap()
+        .model
+        .artifact();
+    let mut without_parts = artifact.clone();
+    without_parts.children.pop();
+    assert!(EnsembleModel::load(&without_parts).is_err());
+    let mut wrong_recipe = artifact.clone();
+    wrong_recipe.meta["members"][0]["recipe"] = 99.into();
+    assert!(EnsembleModel::load(&wrong_recipe).is_err());
+    let mut other_kind = artifact;
+    other_kind.kind = "spell".into();
+    assert!(EnsembleModel::load(&other_kind).is_err());
+}
+
+#[test]
+fn a_refitted_model_has_one_model_a_member() {
+    let data = synthetic::binary(300, 4);
+    let bagged = run(&data, &options(6)).unwrap();
+    let members = bagged
+        .leaderboard
+        .rows
+        .iter()
+        .skip(1)
+        .filter(|row| row.weight > 0.0)
+        .count();
+    assert_eq!(bagged.model.n_models(), 3 * members);
+    let holdout = FitOptions {
+        folds: None,
+        holdout: Some(0.25),
+        ..options(6)
+    };
+    let refitted = run(&data, &holdout).unwrap();
+    let members = refitted
+        .leaderboard
+        .rows
+        .iter()
+        .skip(1)
+        .filter(|row| row.weight > 0.0)
+        .count();
+    assert_eq!(refitted.model.n_models(), members);
+}
+
+#[test]
+fn only_the_learners_asked_for_take_part() {
+    let data = synthetic::regression(150, 5);
+    let include = vec!["elastic_net".to_owned(), "baseline".to_owned()];
+    let outcome = run(
+        &data,
+        &FitOptions {
+            include,
+            ..options(5)
+        },
+    )
+    .unwrap();
+    assert!(
+        outcome.leaderboard.rows[1..]
+            .iter()
+            .all(|row| row.learner == "elastic_net" || row.learner == "baseline")
+    );
+    let exclude = vec!["gradient_boosting".to_owned()];
+    let outcome = run(
+        &data,
+        &FitOptions {
+            exclude,
+            ..options(5)
+        },
+    )
+    .unwrap();
+    assert!(
+        outcome
+            .leaderboard
+            .rows
+            .iter()
+            .all(|row| row.learner != "gradient_boosting")
+    );
+}
+
+#[test]
+fn settings_that_cannot_work_are_named() {
+    let data = synthetic::binary(60, 6);
+    let code = |options: FitOptions| run(&data, &options).err().map(|error| error.code());
+    assert_eq!(
+        code(FitOptions {
+            include: vec!["gbm".into()],
+            ..options(3)
+        }),
+        Some("fit-learner-unknown")
+    );
+    assert_eq!(
+        code(FitOptions {
+            include: vec!["elastic_net".into()],
+            ..options(3)
+        }),
+        Some("fit-no-learner")
+    );
+    assert_eq!(
+        code(FitOptions {
+            metric: Some(Metric::Rmse),
+            ..options(3)
+        }),
+        Some("fit-metric-task")
+    );
+    assert_eq!(
+        code(FitOptions {
+            max_trials: None,
+            ..options(3)
+        }),
+        Some("fit-no-limit")
+    );
+    assert_eq!(
+        code(FitOptions {
+            memory_limit: Some(1000),
+            ..options(3)
+        }),
+        Some("fit-memory")
+    );
+}
+
+/// Raises the token when the second trial has ended.
+struct StopAfterTwo {
+    token: CancelToken,
+    n_trials: Mutex<u32>,
+}
+
+impl Events for StopAfterTwo {
+    fn emit(&self, event: &Event) {
+        if matches!(event, Event::TrialFinished { .. }) {
+            let mut n_trials = self.n_trials.lock().unwrap();
+            *n_trials += 1;
+            if *n_trials == 2 {
+                self.token.cancel();
+            }
+        }
+    }
+}
+
+#[test]
+fn stopping_keeps_the_best_so_far() {
+    let data = synthetic::binary(200, 7);
+    let token = CancelToken::default();
+    let events = StopAfterTwo {
+        token: token.clone(),
+        n_trials: Mutex::new(0),
+    };
+    let warnings = Warnings::default();
+    let run = FitRun {
+        clock: Clock::start(),
+        cancel: token,
+        warnings: &warnings,
+        events: &events,
+    };
+    let outcome = fit(&data, &options(1000), &run).unwrap();
+    assert!(outcome.interrupted);
+    assert!((2..20).contains(&outcome.n_trials), "{}", outcome.n_trials);
+    assert_eq!(
+        outcome
+            .model
+            .predict(&data.table().view())
+            .unwrap()
+            .n_rows(),
+        200
+    );
+}
+
+#[test]
+fn a_limit_that_is_already_over_still_gives_a_model_or_says_so() {
+    let data = synthetic::binary(200, 8);
+    let hurried = FitOptions {
+        time_limit: Some(Duration::from_millis(1)),
+        max_trials: None,
+        ..options(1)
+    };
+    match run(&data, &hurried) {
+        Ok(outcome) => assert!(outcome.n_trials > 0),
+        Err(error) => assert_eq!(error.code(), "fit-cancelled"),
+    }
+}
+
+#[test]
+fn groups_and_times_are_never_split_the_wrong_way() {
+    let n_rows = 120_u32;
+    let groups: Vec<u32> = (0..n_rows).map(|row| row / 10).collect();
+    let grouped = synthetic::binary(n_rows as usize, 9)
+        .with_groups(groups.clone())
+        .unwrap();
+    let plan = Plan::new(&grouped, &options(3)).unwrap();
+    for split in &plan.splits {
+        assert!(split.valid.iter().all(|&row| {
+            !split
+                .train
+                .iter()
+                .any(|&other| groups[other as usize] == groups[row as usize])
+        }));
+    }
+    let times: Vec<f64> = (0..n_rows).map(f64::from).collect();
+    let timed = synthetic::binary(n_rows as usize, 9)
+        .with_time(times)
+        .unwrap();
+    let plan = Plan::new(
+        &timed,
+        &FitOptions {
+            folds: None,
+            ..options(3)
+        },
+    )
+    .unwrap();
+    assert!(
+        plan.validation.refit,
+        "models that never saw the latest rows are not what is wanted"
+    );
+    for split in &plan.splits {
+        assert!(split.train.iter().max() < split.valid.iter().min());
+    }
+}
+
+#[test]
+fn more_rows_get_cheaper_validation() {
+    let limited = |seconds| FitOptions {
+        time_limit: Some(Duration::from_secs(seconds)),
+        max_trials: None,
+        folds: None,
+        ..options(1)
+    };
+    let words = |n_rows, seconds| {
+        let data = synthetic::dataset(TaskKind::Binary, synthetic::Columns::default(), n_rows, 1);
+        Plan::new(&data, &limited(seconds))
+            .unwrap()
+            .validation
+            .describe()
+    };
+    assert_eq!(words(300, 60), "8-fold cross-validation");
+    assert_eq!(words(60_000, 2), "holdout of 20 %");
+}

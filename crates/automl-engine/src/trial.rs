@@ -1,0 +1,116 @@
+//! One trial: a configuration, its fits on every split, and how good they are.
+
+use automl_core::{LearnerSpec, Model, ParamMap, Predictions};
+use automl_features::FittedRecipe;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How a regression target is seen by the learner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TargetMap {
+    /// As it is.
+    #[default]
+    Identity,
+    /// `ln(1 + y)`, for targets that are not negative and spread over orders of magnitude.
+    Log1p,
+}
+
+impl TargetMap {
+    /// The name in a search space.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Log1p => "log1p",
+        }
+    }
+
+    pub(crate) fn forward(self, value: f64) -> f64 {
+        match self {
+            Self::Identity => value,
+            Self::Log1p => value.ln_1p(),
+        }
+    }
+
+    /// Undoes `forward` on a model's predictions.
+    pub(crate) fn undo(self, predictions: &mut Predictions) {
+        if self == Self::Log1p {
+            predictions
+                .values_mut()
+                .iter_mut()
+                .for_each(|value| *value = value.exp_m1().max(0.0));
+        }
+    }
+}
+
+/// What a trial does.
+#[derive(Debug, Clone)]
+pub(crate) struct TrialConfig {
+    pub(crate) learner: &'static LearnerSpec,
+    /// Name of the recipe, as `recipes::RECIPES` lists it.
+    pub(crate) recipe: &'static str,
+    pub(crate) target_map: TargetMap,
+    pub(crate) params: ParamMap,
+}
+
+/// One fit of a trial: on one split, or on all rows.
+pub(crate) struct Fit {
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) recipe: Arc<FittedRecipe>,
+    /// Predictions for the split's validation rows, in their order.
+    pub(crate) predictions: Predictions,
+    pub(crate) score: f64,
+    /// What early stopping found, to refit with.
+    pub(crate) learned: ParamMap,
+    pub(crate) seconds: f64,
+    pub(crate) is_partial: bool,
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// All its splits have a score; `loss` is their mean, lower is better.
+    Scored { loss: f64 },
+    /// Its first split was so much worse than others' that the rest was not run.
+    Pruned { loss: f64 },
+    /// A fit failed.
+    Failed { reason: String },
+}
+
+impl Outcome {
+    /// The loss to learn from: infinite for a failure.
+    pub(crate) fn loss(&self) -> f64 {
+        match self {
+            Self::Scored { loss } | Self::Pruned { loss } => *loss,
+            Self::Failed { .. } => f64::INFINITY,
+        }
+    }
+}
+
+/// A trial that has ended.
+pub(crate) struct Trial {
+    pub(crate) id: u64,
+    pub(crate) config: TrialConfig,
+    pub(crate) outcome: Outcome,
+    /// One fit a split; empty unless scored, and once the trial ranks too low to be of use.
+    pub(crate) fits: Vec<Fit>,
+    pub(crate) fold_scores: Vec<f64>,
+    /// Seconds of all its fits together.
+    pub(crate) seconds: f64,
+}
+
+impl Trial {
+    /// Readable name, as on the leaderboard.
+    pub(crate) fn name(&self) -> String {
+        format!("{} #{}", self.config.learner.title, self.id)
+    }
+
+    /// The mean loss over all splits, if they were all scored.
+    pub(crate) fn scored_loss(&self) -> Option<f64> {
+        if let Outcome::Scored { loss } = self.outcome {
+            Some(loss)
+        } else {
+            None
+        }
+    }
+}
