@@ -126,7 +126,7 @@ impl Coded for StoreError {
                 Some("restore the model directory from a copy, or fit the model again".into())
             }
             Self::Exists { is_replaceable, .. } => Some(if *is_replaceable {
-                "allow overwriting it, or choose another directory".into()
+                "replace it with --overwrite, or choose another directory".into()
             } else {
                 "choose another directory, or move away what is there".into()
             }),

@@ -181,7 +181,7 @@ fn replacing_needs_leave_and_leaves_nothing_of_the_old_model() {
     assert_eq!(error.code(), "store-exists");
     assert_eq!(
         error.hint().unwrap(),
-        "allow overwriting it, or choose another directory"
+        "replace it with --overwrite, or choose another directory"
     );
     assert_eq!(mark_of(&directory), 1.0);
     let mut contents = sample(2.0);
@@ -190,6 +190,28 @@ fn replacing_needs_leave_and_leaves_nothing_of_the_old_model() {
     assert_eq!(mark_of(&directory), 2.0);
     assert_eq!(names(&directory), ["manifest.json", "weights.safetensors"]);
     assert_eq!(names(parent.path()), ["model"]);
+}
+
+#[test]
+fn a_target_is_checked_before_the_work_and_left_as_it_was() {
+    let temporary = temporary();
+    let directory = temporary.path().join("new/model");
+    check_target(&directory, Overwrite::Refuse).unwrap();
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+    write(&directory, 1.0).unwrap();
+    let refused = check_target(&directory, Overwrite::Refuse).unwrap_err();
+    assert_eq!(refused.code(), "store-exists");
+    check_target(&directory, Overwrite::Replace).unwrap();
+    let foreign = temporary.path().join("foreign");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("thesis.txt"), "years of work").unwrap();
+    assert_eq!(
+        check_target(&foreign, Overwrite::Replace)
+            .unwrap_err()
+            .code(),
+        "store-exists"
+    );
+    assert!(check_target(&foreign.join("thesis.txt/model"), Overwrite::Refuse).is_err());
 }
 
 #[test]

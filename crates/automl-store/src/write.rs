@@ -45,6 +45,21 @@ pub fn write_model(
     write_watched(dir, contents, overwrite, &|_| Ok(()))
 }
 
+/// Says before a long search what [`write_model`] would say after it: whether `dir` may be written or replaced, and
+/// whether the disk takes a new directory there. Nothing is left behind.
+pub fn check_target(dir: &Path, overwrite: Overwrite) -> Result<(), StoreError> {
+    let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    check_replaceable(dir, &target, overwrite)?;
+    let (parent, name) = staging::split(&target)?;
+    // Parents that are not there yet are made when the model is written; what is above them must take a directory.
+    let above = parent
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("."));
+    let probe = staging::claim(&above.join(name), Shape::Directory)?;
+    staging::remove(&probe.path).map_err(StoreError::io("write", dir))
+}
+
 /// As [`write_model`], telling `watch` the name of each step before it is taken; its error is the disk's.
 pub(crate) fn write_watched(
     dir: &Path,

@@ -106,14 +106,11 @@ pub(crate) struct ProfileArgs {
     /// Write the inferred schema, to edit and give back with --schema
     #[arg(long, value_name = "FILE")]
     pub(crate) write_schema: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
-    /// Threads to use [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) threads: Option<u16>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +133,9 @@ pub(crate) struct FitArgs {
     /// Put the new model in the place of one that is there
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// How to print results and progress
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 
     /// When to be done, reading and writing included: 60, 60s, 2m, 1h30m [default: 5m, none if --max-trials is given]
     #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
@@ -205,9 +205,6 @@ pub(crate) struct FitArgs {
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,
-    /// How to print results and progress
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

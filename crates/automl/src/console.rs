@@ -117,6 +117,15 @@ pub(crate) fn print_line(line: &str) {
     writeln!(io::stderr().lock(), "{line}").ok();
 }
 
+/// Characters of a line on stdout: the terminal's, or enough for a log.
+pub(crate) fn stdout_width() -> usize {
+    const WIDTH_OF_A_LOG: usize = 120;
+    match terminal_size::terminal_size_of(io::stdout()) {
+        Some((width, _)) => usize::from(width.0),
+        None => WIDTH_OF_A_LOG,
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the binary is where the environment is read"

@@ -9,7 +9,7 @@ use automl_data::{
 };
 use std::path::Path;
 
-/// Reads a whole table; its warnings go to `warnings`.
+/// Reads a whole table with what a schema file says of it.
 ///
 /// # Errors
 /// The table or the schema file cannot be read.
@@ -17,14 +17,9 @@ pub(crate) fn load(
     source: &Source,
     options: &ReadOptions,
     schema_file: Option<&Path>,
-    warnings: &Warnings,
 ) -> Result<Loaded, DataError> {
     let overrides = schema_file.map(SchemaFile::read).transpose()?;
-    let loaded = read_table(source, options, overrides.as_ref())?;
-    for warning in &loaded.warnings {
-        warnings.push(warning.clone());
-    }
-    Ok(loaded)
+    read_table(source, options, overrides.as_ref())
 }
 
 /// Opens a table to be streamed as the columns of `model` for which `needed` holds; warnings go to `warnings`.

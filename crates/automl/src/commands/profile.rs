@@ -3,12 +3,12 @@
 use super::Status;
 use super::fit::settings::read_options;
 use crate::cli::ProfileArgs;
-use crate::console::{Console, Format, print_json, print_text};
+use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
 use crate::progress::Reporter;
 use crate::tables;
-use automl_core::Clock;
-use automl_data::profile::{ProfileOptions, profile, render_html, render_text};
+use automl_core::{Clock, Warning};
+use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
 use automl_data::{Loaded, ReadOptions, SchemaFile, Source};
 use automl_store::write_atomic;
 use std::path::PathBuf;
@@ -73,9 +73,12 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
         let _spinner = reporter.spinner(format!("profiling {}", settings.data));
         profile(&loaded.table, &loaded.schema, &options)?
     };
+    for loaded in std::iter::once(&loaded).chain(&other) {
+        warn(loaded, &found, &reporter);
+    }
     match console.format() {
         Format::Json => print_json(&found)?,
-        Format::Text => print_text(&render_text(&found))?,
+        Format::Text => print_text(&render_text(&found, stdout_width()))?,
     }
     if let Some(path) = &settings.html {
         write_atomic(path, render_html(&found).as_bytes())?;
@@ -94,15 +97,24 @@ fn load(
     source: &Source,
     reporter: &Reporter,
 ) -> anyhow::Result<Loaded> {
-    let loaded = {
-        let _spinner = reporter.spinner(format!("reading {name}"));
-        tables::load(
-            source,
-            &settings.read,
-            settings.schema_file.as_deref(),
-            reporter.warnings(),
-        )?
+    let _spinner = reporter.spinner(format!("reading {name}"));
+    Ok(tables::load(
+        source,
+        &settings.read,
+        settings.schema_file.as_deref(),
+    )?)
+}
+
+/// Shows what reading found and the profile does not say itself.
+fn warn(loaded: &Loaded, found: &Profile, reporter: &Reporter) {
+    let is_said = |warning: &Warning| {
+        found
+            .warnings
+            .iter()
+            .any(|other| other.kind == warning.kind && other.columns == warning.columns)
     };
+    for warning in loaded.warnings.iter().filter(|warning| !is_said(warning)) {
+        reporter.warnings().push(warning.clone());
+    }
     reporter.show_warnings();
-    Ok(loaded)
 }

@@ -134,7 +134,7 @@ fn leaderboard(page: &Page<'_>) -> Markup {
     html! {
         section {
             h2 { "Leaderboard" }
-            div.scroll {
+            div.card {
                 table {
                     thead { tr {
                         th.n { "#" } th { "model" } th.n { (page.metric.title()) } th { "" } th.n { "spread of folds" } th.n { "fit time" }
@@ -241,7 +241,7 @@ fn shares<'a>(what: &str, rows: impl Iterator<Item = (&'a str, f64)> + Clone) ->
         .map(|(_, share)| share)
         .fold(f64::MIN_POSITIVE, f64::max);
     html! {
-        div.scroll {
+        div.card {
             table {
                 thead { tr { th { (what) } th.n { "share" } th { "" } } }
                 tbody {
@@ -266,7 +266,7 @@ fn history(page: &Page<'_>) -> Markup {
                 (ScoreChart { metric: page.metric, trials: page.trials }.svg())
                 details {
                     summary { "as a table" }
-                    div.scroll { table {
+                    div.card { table {
                         thead { tr { th.n { "seconds" } th { "model" } th.n { (page.metric.title()) } } }
                         tbody { @for trial in page.trials { tr {
                             td.n { (format!("{:.1}", trial.at_seconds)) }
@@ -295,7 +295,7 @@ fn facts(page: &Page<'_>) -> Markup {
     html! {
         section {
             h2 { "Where it came from" }
-            dl.facts {
+            dl.card.facts {
                 dt { "Data" } dd { (lineage.data) }
                 dt { "Fingerprint" } dd { code { (lineage.data_fingerprint) } }
                 dt { "Rows" } dd { (text::count(lineage.n_rows_read)) " read, " (text::count(lineage.n_rows)) " learned from" }

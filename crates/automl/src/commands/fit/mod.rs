@@ -79,9 +79,11 @@ fn read(
             &settings.source,
             &settings.read,
             settings.schema_file.as_deref(),
-            reporter.warnings(),
         )?
     };
+    for warning in &loaded.warnings {
+        reporter.warnings().push(warning.clone());
+    }
     if interrupt.token().is_cancelled() {
         return Err(CliError::Interrupted.into());
     }
@@ -115,8 +117,11 @@ fn say_task(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
 }
 
 fn warn_of_leaks(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
-    let _spinner = reporter.spinner("looking for columns that give the target away".to_owned());
-    for warning in leak_warnings(&prepared.dataset, &settings.prepare.target) {
+    let found = {
+        let _spinner = reporter.spinner("looking for columns that give the target away".to_owned());
+        leak_warnings(&prepared.dataset, &settings.prepare.target)
+    };
+    for warning in found {
         reporter.warnings().push(warning);
     }
     reporter.show_warnings();
