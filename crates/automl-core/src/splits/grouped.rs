@@ -1,12 +1,12 @@
 //! Dealing whole groups.
 
-use super::{SplitError, strata};
-use crate::{Dataset, Seed};
+use super::SplitError;
+use crate::{Dataset, Seed, Target};
 use rand::seq::SliceRandom;
 use std::collections::BTreeMap;
 
-/// The part of each row, parts holding about the given shares of rows and of every class (of every tenth of a numeric
-/// target). No part is empty.
+/// The part of each row, parts holding about the given shares of rows and of every class. No part is
+/// empty.
 ///
 /// Groups are dealt largest first, each to the part where it raises `Σ xᵦ² / shareᵦ` least, `xᵦ` being the part's rows
 /// over all rows, and the mean of the same over the classes beside it: the greedy rule of scikit-learn's
@@ -17,7 +17,7 @@ pub(super) fn deal(
     shares: &[f64],
     seed: Seed,
 ) -> Result<Vec<u32>, SplitError> {
-    let (labels, n_labels) = strata::labels(data, &data.all_rows());
+    let (labels, n_labels) = labels(data);
     let mut weights = vec![0.0_f64; n_labels];
     for &label in &labels {
         weights[label as usize] += 1.0;
@@ -52,6 +52,14 @@ pub(super) fn deal(
         }
     }
     Ok(part_of_row)
+}
+
+/// The class of each row and the number of classes; one for all rows where the target is a number.
+fn labels(data: &Dataset) -> (Vec<u32>, usize) {
+    match data.target() {
+        Target::Classes(codes) => (codes.to_vec(), data.task().n_classes()),
+        Target::Numbers(values) => (vec![0; values.len()], 1),
+    }
 }
 
 /// Rows dealt to one part so far, relative to all rows and to all rows of each class.

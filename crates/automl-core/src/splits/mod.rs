@@ -1,7 +1,7 @@
 //! Splits: which rows to learn from and which to score on.
 //!
 //! What the dataset says of its rows decides how they are dealt: rows of one group stay together; where rows have
-//! times, validation follows training; classes are dealt evenly; and regression rows are dealt evenly over the target's
+//! times, validation follows training; otherwise classes are dealt evenly, and rows with a numeric target evenly over its
 //! quantiles, so that every fold sees its whole range.
 //!
 //! ```

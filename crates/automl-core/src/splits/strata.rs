@@ -8,37 +8,33 @@ use rand_chacha::ChaCha8Rng;
 const MAX_QUANTILES: usize = 10;
 const ROWS_PER_QUANTILE: usize = 10;
 
-/// The stratum of each of `rows`, and how many strata there are.
-pub(super) fn labels(data: &Dataset, rows: &[u32]) -> (Vec<u32>, usize) {
-    match data.target() {
-        Target::Classes(codes) => {
-            let labels = rows.iter().map(|&row| codes[row as usize]).collect();
-            (labels, data.task().n_classes())
-        }
-        Target::Numbers(values) => {
-            let n_strata = (rows.len() / ROWS_PER_QUANTILE).clamp(1, MAX_QUANTILES);
-            let mut order: Vec<usize> = (0..rows.len()).collect();
-            order.sort_by(|&a, &b| values[rows[a] as usize].total_cmp(&values[rows[b] as usize]));
-            let mut labels = vec![0; rows.len()];
-            for (rank, position) in order.into_iter().enumerate() {
-                labels[position] = (rank * n_strata / rows.len()) as u32;
-            }
-            (labels, n_strata)
-        }
-    }
-}
-
 /// `rows` by stratum, each in random order.
 pub(super) fn shuffled(data: &Dataset, rows: &[u32], rng: &mut ChaCha8Rng) -> Vec<Vec<u32>> {
-    let (labels, n_strata) = labels(data, rows);
-    let mut strata = vec![Vec::new(); n_strata];
-    for (&row, label) in rows.iter().zip(labels) {
-        strata[label as usize].push(row);
-    }
+    let mut strata = match data.target() {
+        Target::Classes(codes) => {
+            let mut strata = vec![Vec::new(); data.task().n_classes()];
+            for &row in rows {
+                strata[codes[row as usize] as usize].push(row);
+            }
+            strata
+        }
+        Target::Numbers(values) => by_quantile(values, rows),
+    };
     for stratum in &mut strata {
         stratum.shuffle(rng);
     }
     strata
+}
+
+/// `rows` in up to ten runs of rising target values and even length.
+fn by_quantile(values: &[f64], rows: &[u32]) -> Vec<Vec<u32>> {
+    let n_strata = (rows.len() / ROWS_PER_QUANTILE).clamp(1, MAX_QUANTILES);
+    let mut sorted = rows.to_vec();
+    sorted.sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
+    let bound = |i: usize| i * sorted.len() / n_strata;
+    (0..n_strata)
+        .map(|i| sorted[bound(i)..bound(i + 1)].to_vec())
+        .collect()
 }
 
 /// How many to take of strata of these sizes, `total` together: in proportion to size, each between its bounds, the
