@@ -1,5 +1,8 @@
 //! A fitted thing as plain data: JSON, arrays and children. `automl-store` owns bytes and versions.
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::Coded;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,5 +1,8 @@
 //! Limits on a piece of work: time, memory, and the wish to stop.
 
+#[cfg(test)]
+mod tests;
+
 use crate::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

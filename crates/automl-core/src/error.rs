@@ -1,5 +1,8 @@
 //! What all errors of the product share: a stable code, advice, and near matches for a name that was not found.
 
+#[cfg(test)]
+mod tests;
+
 /// An error with a stable code and, where there is one, a next step for its reader.
 ///
 /// `Display` says what failed and where; [`Coded::hint`] says what to do about it.

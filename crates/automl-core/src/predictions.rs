@@ -1,5 +1,8 @@
 //! What a model says of each row.
 
+#[cfg(test)]
+mod tests;
+
 /// One prediction a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predictions {

@@ -1,5 +1,8 @@
 //! Randomness as a value: the same seed and name give the same stream, wherever and whenever it is asked for.
 
+#[cfg(test)]
+mod tests;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,8 @@
 //! How many threads a piece of work may use, and the only way to use them.
 
+#[cfg(test)]
+mod tests;
+
 use rayon::prelude::*;
 use std::sync::Arc;
 

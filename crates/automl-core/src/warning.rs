@@ -1,5 +1,8 @@
 //! Findings that do not stop the work but that its user must hear of.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, PoisonError};
 

@@ -31,7 +31,7 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
     })
 }
 
-fn snake_case(name: &str) -> String {
+pub(crate) fn snake_case(name: &str) -> String {
     let mut out = String::new();
     for (position, letter) in name.chars().enumerate() {
         if letter.is_uppercase() && position > 0 {

@@ -8,6 +8,8 @@
 
 mod choice;
 mod params;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 use syn::{Data, DeriveInput, parse_macro_input};

@@ -1,6 +1,8 @@
 //! A table with a target: what learners learn from.
 
 mod derived;
+#[cfg(test)]
+mod tests;
 
 pub use derived::Derived;
 

@@ -27,6 +27,8 @@
 //! ```
 
 mod domain;
+#[cfg(test)]
+mod tests;
 
 pub use domain::{Domain, ParamValue};
 

@@ -2,6 +2,8 @@
 
 mod column;
 mod sparse;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod view;
 

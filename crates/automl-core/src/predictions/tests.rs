@@ -1,0 +1,31 @@
+//! Predictions know their shape, sum up, and pick the likeliest class.
+
+use super::Predictions;
+
+fn probabilities(values: &[f64]) -> Predictions {
+    Predictions::Probabilities {
+        n_classes: 2,
+        values: values.to_vec(),
+    }
+}
+
+#[test]
+fn shape_follows_from_the_kind() {
+    let (numbers, classes) = (Predictions::Numbers(vec![1.0; 4]), probabilities(&[0.5; 4]));
+    assert_eq!((numbers.n_rows(), numbers.width()), (4, 1));
+    assert_eq!((classes.n_rows(), classes.width()), (2, 2));
+    assert_eq!(classes.zeros_like(3), probabilities(&[0.0; 6]));
+}
+
+#[test]
+fn sums_are_scaled() {
+    let mut sum = probabilities(&[0.0, 1.0]);
+    sum.add_scaled(0.5, &probabilities(&[1.0, 0.0]));
+    assert_eq!(sum.values(), [0.5, 1.0]);
+}
+
+#[test]
+fn the_first_of_equal_classes_is_taken() {
+    assert_eq!(probabilities(&[0.5, 0.5, 0.1, 0.9]).class_codes(), [0, 1]);
+    assert!(Predictions::Numbers(vec![1.0]).class_codes().is_empty());
+}
