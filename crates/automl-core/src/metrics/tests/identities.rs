@@ -1,7 +1,7 @@
 //! What must hold of scores whatever the rows.
 
 use super::{Metric, assert_close, binary, for_task};
-use crate::{Predictions, TaskKind};
+use crate::{Coded, Predictions, TaskKind};
 use proptest::prelude::*;
 
 /// Target, predictions and small whole weights, with many ties.
