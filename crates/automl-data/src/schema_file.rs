@@ -11,9 +11,13 @@
 //! Everything is optional; columns that are not named are inferred. The format `%m/%d/%Y` or `%d/%m/%Y` takes any
 //! separator and an optional time; any other pattern is taken literally; none means ISO 8601 and its relatives.
 
-use automl_core::{Kind, Role};
+use crate::error::DataError;
+use automl_core::{Kind, Role, Schema, nearest};
 use serde::Deserialize;
+use serde_saphyr::Error as YamlError;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
 
 /// What a user says about a table's columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -43,4 +47,138 @@ pub struct ColumnOverride {
     /// How its times are written, as an strftime pattern.
     #[serde(default)]
     pub format: Option<String>,
+}
+
+impl SchemaFile {
+    /// Reads the text of a schema file, which is YAML (and so may be JSON); `file` names it in messages.
+    ///
+    /// # Errors
+    /// An unknown key, kind or role, with its line and the names that look like it.
+    pub fn parse(text: &str, file: &str) -> Result<Self, DataError> {
+        serde_saphyr::from_str(text).map_err(|error| {
+            let error = error.without_snippet();
+            let line = error.location().map_or(1, |location| location.line());
+            let (reason, near) = match error {
+                YamlError::SerdeUnknownField {
+                    field, expected, ..
+                } => (
+                    format!("no key is called '{field}'"),
+                    nearest_or_all(field, expected),
+                ),
+                YamlError::SerdeUnknownVariant {
+                    variant, expected, ..
+                } => (
+                    format!("no kind or role is called '{variant}'"),
+                    nearest_or_all(variant, expected),
+                ),
+                other => (first_line(&other.to_string()), Vec::new()),
+            };
+            DataError::Schema {
+                reason,
+                line,
+                file: file.to_owned(),
+                near,
+            }
+        })
+    }
+
+    /// Reads a schema file.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, &file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(DataError::NotFound {
+                    path: file,
+                    near: Vec::new(),
+                })
+            }
+            Err(error) => Err(DataError::reading(file, error)),
+        }
+    }
+}
+
+fn nearest_or_all(name: &str, known: &[&'static str]) -> Vec<String> {
+    let near = nearest(name, known.iter().copied());
+    if near.is_empty() {
+        known.iter().map(|&name| name.to_owned()).collect()
+    } else {
+        near
+    }
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The text of a schema file that says all that `schema` says; [`SchemaFile::parse`] reads it back.
+pub fn write_schema(schema: &Schema) -> String {
+    let mut text = String::new();
+    text.push_str("# Kinds: number, boolean, category, text, timestamp.\n");
+    text.push_str("# Roles: feature, target, weight, group, time, id, ignored.\n");
+    writeln!(text, "missing: [{}]", quoted_list(&schema.missing)).expect(STRING);
+    if schema.fields.is_empty() {
+        text.push_str("columns: {}\n");
+        return text;
+    }
+    text.push_str("columns:\n");
+    for field in &schema.fields {
+        write!(
+            text,
+            "  {}: {{kind: {}",
+            key(&field.name),
+            field.kind.name()
+        )
+        .expect(STRING);
+        if field.role != Role::Feature {
+            write!(text, ", role: {}", role_name(field.role)).expect(STRING);
+        }
+        if !field.levels.is_empty() {
+            write!(text, ", levels: [{}]", quoted_list(&field.levels)).expect(STRING);
+        }
+        if let Some(format) = &field.format {
+            write!(text, ", format: {}", quoted(format)).expect(STRING);
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+const STRING: &str = "a String takes any text";
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Feature => "feature",
+        Role::Target => "target",
+        Role::Weight => "weight",
+        Role::Group => "group",
+        Role::Time => "time",
+        Role::Id => "id",
+        Role::Ignored => "ignored",
+    }
+}
+
+fn quoted_list(texts: &[String]) -> String {
+    let all: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    all.join(", ")
+}
+
+/// A double-quoted YAML scalar; JSON strings are such.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A plain key where YAML reads it as nothing but a string, else a quoted one.
+fn key(name: &str) -> String {
+    const NOT_STRINGS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        && !NOT_STRINGS.contains(&name.to_ascii_lowercase().as_str());
+    if is_plain {
+        name.to_owned()
+    } else {
+        quoted(name)
+    }
 }

@@ -1,0 +1,130 @@
+use super::*;
+use crate::{ReadOptions, Source, read_table};
+use expect_test::{Expect, expect};
+
+fn write(format: PredictionFormat, classes: &[&str], predictions: &[Predictions]) -> Vec<u8> {
+    let classes: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
+    let mut writer = PredictionWriter::new(Vec::new(), format, &classes).unwrap();
+    for batch in predictions {
+        writer.write(batch).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn check_csv(classes: &[&str], predictions: &[Predictions], expected: &Expect) {
+    let text = String::from_utf8(write(PredictionFormat::Csv, classes, predictions)).unwrap();
+    expected.assert_eq(&text);
+}
+
+fn probabilities(n_classes: usize, values: &[f64]) -> Predictions {
+    Predictions::Probabilities {
+        n_classes,
+        values: values.to_vec(),
+    }
+}
+
+#[test]
+fn numbers_are_the_shortest_that_read_back() {
+    let numbers = Predictions::Numbers(vec![0.1 + 0.2, -3.0, 1e-300, 1e22, 0.0]);
+    check_csv(
+        &[],
+        &[numbers],
+        &expect![[r#"
+            prediction
+            0.30000000000000004
+            -3
+            1e-300
+            1e22
+            0
+        "#]],
+    );
+}
+
+#[test]
+fn classes_come_with_their_probabilities_batch_after_batch() {
+    check_csv(
+        &["<=50K", ">50K"],
+        &[
+            probabilities(2, &[0.75, 0.25]),
+            probabilities(2, &[0.5, 0.5, 0.125, 0.875]),
+        ],
+        &expect![[r#"
+            prediction,probability_<=50K,probability_>50K
+            <=50K,0.75,0.25
+            <=50K,0.5,0.5
+            >50K,0.125,0.875
+        "#]],
+    );
+}
+
+#[test]
+fn classes_with_commas_quotes_and_line_ends_are_quoted() {
+    check_csv(
+        &["a,b", "say \"x\""],
+        &[probabilities(2, &[0.0, 1.0])],
+        &expect![[r#"
+            prediction,"probability_a,b","probability_say ""x"""
+            "say ""x""",0,1
+        "#]],
+    );
+}
+
+#[test]
+fn no_rows_leave_a_header() {
+    check_csv(
+        &["no", "yes"],
+        &[],
+        &expect![[r#"
+        prediction,probability_no,probability_yes
+    "#]],
+    );
+}
+
+#[test]
+fn parquet_holds_the_same_table_as_csv() {
+    let rows = [
+        probabilities(3, &[0.1, 0.2, 0.7]),
+        probabilities(3, &[0.8, 0.1, 0.1, 0.3, 0.4, 0.3]),
+    ];
+    let read = |format, name: &str| {
+        let bytes = write(format, &["a", "b", "c"], &rows);
+        let loaded = read_table(&Source::bytes(name, bytes), &ReadOptions::default(), None);
+        format!("{:?}", loaded.unwrap().table)
+    };
+    assert_eq!(
+        read(PredictionFormat::Csv, "p.csv"),
+        read(PredictionFormat::Parquet, "p.parquet")
+    );
+}
+
+/// Takes a few bytes, then has no space left.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() > self.0 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.0 -= bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    for format in [PredictionFormat::Csv, PredictionFormat::Parquet] {
+        let numbers = Predictions::Numbers((0..100_000).map(f64::from).collect());
+        let failed = PredictionWriter::new(Full(64), format, &[]).and_then(|mut writer| {
+            writer.write(&numbers)?;
+            writer.finish()
+        });
+        let Err(error) = failed else {
+            panic!("{format:?} was written to a full disk");
+        };
+        assert_eq!(automl_core::Coded::code(&error), "data-io");
+    }
+}
