@@ -141,7 +141,7 @@ pub trait Params: Default {
     }
 }
 
-/// An enum without fields whose variants are choices of a parameter; derive it with [`Params`](crate::Params).
+/// An enum without fields whose variants are choices of a parameter; derive it with [`Params`].
 pub trait ParamChoice: Sized {
     /// The names of the variants in `snake_case`, in order.
     const NAMES: &'static [&'static str];
