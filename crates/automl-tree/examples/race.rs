@@ -91,10 +91,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for pair in rest {
         let (name, value) = pair.split_once('=').ok_or("name=value")?;
         if name == "learner" {
-            spec = [&automl_tree::GRADIENT_BOOSTING]
-                .into_iter()
-                .find(|spec| spec.id == value)
-                .ok_or("no such learner")?;
+            spec = [
+                &automl_tree::GRADIENT_BOOSTING,
+                &automl_tree::RANDOM_FOREST,
+                &automl_tree::EXTRA_TREES,
+            ]
+            .into_iter()
+            .find(|spec| spec.id == value)
+            .ok_or("no such learner")?;
             continue;
         }
         map.insert(

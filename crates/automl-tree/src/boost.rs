@@ -85,22 +85,15 @@ pub(crate) fn fit(
             .as_ref()
             .is_none_or(|w| w.iter().any(|&w| w > 0.0))
     });
-    let is_whole = train.rows().iter().copied().eq(0..shared.n_rows as u32);
-    let gathered;
-    let matrix = if is_whole {
-        &*shared
-    } else {
-        gathered = shared.gather(train.rows(), &ctx.threads);
-        &gathered
-    };
+    let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let mut rounds = Rounds {
         params,
         ctx,
         loss,
-        matrix,
+        matrix: &matrix,
         shared: &shared,
         gradients: Gradients::new(loss, matrix.n_rows),
-        grower: Grower::new(matrix, rules(params), shape(params), ctx.threads.clone()),
+        grower: Grower::new(&matrix, rules(params), shape(params), ctx.threads.clone()),
         learns: learns(loss, &rows),
         trees: Vec::new(),
     };

@@ -26,18 +26,23 @@ mod binning;
 mod boost;
 mod boosted_model;
 mod ensemble;
+pub mod extra_trees;
+mod forest;
 pub mod gradient_boosting;
 mod gradients;
 mod grow;
 mod histogram;
 mod inputs;
 mod objective;
+pub mod random_forest;
 mod split;
 mod tree;
 
+pub use extra_trees::{EXTRA_TREES, ExtraTrees, ExtraTreesParams};
 pub use gradient_boosting::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
 pub use grow::Growth;
 pub use objective::Objective;
+pub use random_forest::{RANDOM_FOREST, RandomForest, RandomForestParams};
 
 #[cfg(test)]
 mod tests;

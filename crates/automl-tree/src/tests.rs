@@ -298,3 +298,18 @@ fn columns_of_other_kinds_are_refused_by_name() {
         "gradient_boosting cannot take the timestamp column 'when'"
     );
 }
+
+#[test]
+fn gradient_boosting_keeps_the_contract_of_a_learner() {
+    automl_testkit::check_learner_with(&GRADIENT_BOOSTING, &params("{\"n_trees\":40}"));
+}
+
+#[test]
+fn random_forest_keeps_the_contract_of_a_learner() {
+    automl_testkit::check_learner_with(&crate::RANDOM_FOREST, &params("{\"n_trees\":20}"));
+}
+
+#[test]
+fn extra_trees_keep_the_contract_of_a_learner() {
+    automl_testkit::check_learner_with(&crate::EXTRA_TREES, &params("{\"n_trees\":20}"));
+}

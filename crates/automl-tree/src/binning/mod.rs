@@ -164,7 +164,7 @@ impl BinnedMatrix {
     }
 
     /// The rows given, as a matrix of their own: a copy of `rows × features` bytes, so that a fit reads them in order.
-    pub(crate) fn gather(&self, rows: &[u32], threads: &Threads) -> Self {
+    fn gather(&self, rows: &[u32], threads: &Threads) -> Self {
         let groups = threads.map(self.groups.len(), |index| {
             let group = &self.groups[index];
             let bytes = match group.lanes {
@@ -183,6 +183,15 @@ impl BinnedMatrix {
             groups,
             n_rows: rows.len(),
             n_cells: self.n_cells,
+        }
+    }
+
+    /// The rows given: this matrix itself if they are all of it in order, else a gathered copy.
+    pub(crate) fn of_rows(self: &Arc<Self>, rows: &[u32], threads: &Threads) -> Arc<Self> {
+        if rows.iter().copied().eq(0..self.n_rows as u32) {
+            self.clone()
+        } else {
+            Arc::new(self.gather(rows, threads))
         }
     }
 

@@ -371,7 +371,7 @@ impl<'a> Grower<'a> {
 }
 
 /// Stable partition without branches: every row is written to both sides, and only one side moves on.
-fn partition(
+pub(crate) fn partition(
     rows: &mut [u32],
     scratch: &mut [u32],
     bytes: &[u8],

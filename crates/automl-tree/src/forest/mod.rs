@@ -1,0 +1,144 @@
+//! Forests: deep trees grown apart from each other on the shared bins, their leaves averaged.
+//!
+//! A tree holds the mean target, the share of the second class, or one share a class in its leaves. Trees are grown in
+//! batches of fixed size, one a thread, so the model is the same at any number of threads.
+
+mod grow;
+mod model;
+mod scan;
+
+pub(crate) use model::ForestModel;
+
+use crate::binning::BinnedMatrix;
+use crate::ensemble::Ensemble;
+use crate::tree::Tree;
+use automl_core::{FitContext, FitError, Fitted, Task, TrainingData};
+use grow::ForestGrower;
+use model::Shares;
+
+/// Trees between two looks at the budget, for each thread and for all.
+const BATCH_TREES: usize = 8;
+
+/// What both kinds of forest share.
+#[derive(Debug, Clone)]
+pub(crate) struct ForestRules {
+    pub(crate) learner: &'static str,
+    pub(crate) n_trees: usize,
+    /// Zero means no limit.
+    pub(crate) max_depth: usize,
+    pub(crate) min_rows: usize,
+    /// Share of the features that each node looks at; zero is the square root for classes, a third for numbers.
+    pub(crate) column_fraction: f64,
+    /// Rows drawn for each tree, as a share of all; with replacement if `is_bootstrap`.
+    pub(crate) row_fraction: f64,
+    pub(crate) is_bootstrap: bool,
+    /// One random threshold a feature instead of the best one.
+    pub(crate) has_random_thresholds: bool,
+    pub(crate) max_bins: usize,
+}
+
+/// What the leaves learn.
+#[derive(Debug, Clone)]
+pub(crate) enum Targets {
+    /// Numbers, or 0 and 1 for two classes.
+    Numbers(Vec<f64>),
+    /// Codes below `n_classes`.
+    Classes { codes: Vec<u32>, n_classes: usize },
+}
+
+impl Targets {
+    /// Numbers a leaf holds.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::Numbers(_) => 1,
+            Self::Classes { n_classes, .. } => *n_classes,
+        }
+    }
+}
+
+pub(crate) fn fit(
+    rules: &ForestRules,
+    ctx: &FitContext<'_>,
+    data: &TrainingData<'_>,
+) -> Result<Fitted, FitError> {
+    let train = &data.train;
+    let (targets, shares) = match train.task() {
+        Task::Regression => (Targets::Numbers(train.target_numbers()), Shares::Mean),
+        Task::Binary { .. } => (
+            Targets::Numbers(train.target_numbers()),
+            Shares::SecondClass,
+        ),
+        Task::Multiclass { classes } => {
+            let (codes, n_classes) = (train.class_codes(), classes.len());
+            (Targets::Classes { codes, n_classes }, Shares::Classes)
+        }
+        task => {
+            return Err(FitError::Task {
+                learner: rules.learner,
+                task: task.kind().name(),
+            });
+        }
+    };
+    let shared = BinnedMatrix::of(train.data(), rules.learner, rules.max_bins, &ctx.threads)?;
+    let matrix = shared.of_rows(train.rows(), &ctx.threads);
+    let weights = train.weights();
+    let grower = ForestGrower {
+        matrix: &matrix,
+        targets: &targets,
+        weights: weights.as_deref(),
+        rules,
+        n_looks: n_looks(rules, shared.features.len(), shares),
+    };
+    let (trees, is_partial) = grow_all(&grower, ctx)?;
+    let ensemble = Ensemble::new(train.data().table(), &shared, &trees, targets.width());
+    Ok(Fitted {
+        model: Box::new(ForestModel {
+            learner: rules.learner,
+            shares,
+            ensemble,
+        }),
+        learned: std::collections::BTreeMap::new(),
+        is_partial,
+    })
+}
+
+/// All trees, or those grown when the budget was over.
+fn grow_all(
+    grower: &ForestGrower<'_>,
+    ctx: &FitContext<'_>,
+) -> Result<(Vec<Tree>, bool), FitError> {
+    let n_trees = grower.rules.n_trees;
+    let mut trees = Vec::with_capacity(n_trees);
+    while trees.len() < n_trees {
+        let first = trees.len();
+        let batch = ctx.threads.map(BATCH_TREES.min(n_trees - first), |index| {
+            let seed = ctx.seed.named("tree").indexed((first + index) as u64);
+            (!ctx.budget.is_over()).then(|| grower.grow(seed))
+        });
+        // Only trees without a gap before them are kept: the model is the one of so many trees.
+        let n_before = trees.len();
+        let n_batch = batch.len();
+        trees.extend(batch.into_iter().map_while(|tree| tree));
+        if trees.len() < n_before + n_batch {
+            break;
+        }
+    }
+    if trees.is_empty() {
+        return Err(FitError::Cancelled);
+    }
+    let is_partial = trees.len() < n_trees;
+    Ok((trees, is_partial))
+}
+
+/// Features that a node looks at.
+fn n_looks(rules: &ForestRules, n_features: usize, shares: Shares) -> usize {
+    let n = n_features as f64;
+    let looks = if rules.column_fraction > 0.0 {
+        n * rules.column_fraction
+    } else if shares == Shares::Mean {
+        n / 3.0
+    } else {
+        n.sqrt()
+    };
+    (looks.ceil() as usize).max(1)
+}

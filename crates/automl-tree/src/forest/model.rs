@@ -1,0 +1,100 @@
+//! A fitted forest: trees whose leaves are averaged.
+
+use crate::ensemble::Ensemble;
+use automl_core::{
+    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView,
+};
+use serde_json::json;
+
+/// What the averaged leaves are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shares {
+    /// Means of the target.
+    Mean,
+    /// The share of the second of two classes.
+    SecondClass,
+    /// One share a class.
+    Classes,
+}
+
+impl Shares {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::SecondClass => "second_class",
+            Self::Classes => "classes",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Mean, Self::SecondClass, Self::Classes]
+            .into_iter()
+            .find(|shares| shares.name() == name)
+    }
+}
+
+/// Trees and what their leaves hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ForestModel {
+    pub(crate) learner: &'static str,
+    pub(crate) shares: Shares,
+    pub(crate) ensemble: Ensemble,
+}
+
+impl ForestModel {
+    pub(crate) fn read(learner: &'static str, artifact: &Artifact) -> Result<Self, ArtifactError> {
+        if artifact.kind != learner {
+            return Err(ArtifactError::UnknownKind {
+                kind: artifact.kind.clone(),
+            });
+        }
+        let name: String = artifact.meta("leaves")?;
+        let shares =
+            Shares::from_name(&name).ok_or_else(|| artifact.invalid("leaves", "unknown"))?;
+        let ensemble = Ensemble::read(artifact)?;
+        let is_wide = ensemble.width() >= 3;
+        if is_wide != (shares == Shares::Classes) || (!is_wide && ensemble.width() != 1) {
+            return Err(artifact.invalid("leaf_width", "does not fit what the leaves hold"));
+        }
+        if ensemble.n_trees() == 0 {
+            return Err(artifact.invalid("tree_starts", "no tree"));
+        }
+        Ok(Self {
+            learner,
+            shares,
+            ensemble,
+        })
+    }
+}
+
+impl Model for ForestModel {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let width = self.ensemble.width();
+        let mut sums = vec![0.0; rows.n_rows() * width];
+        self.ensemble.add_scores(rows, width, &mut sums)?;
+        let n_trees = self.ensemble.n_trees() as f64;
+        sums.iter_mut().for_each(|sum| *sum /= n_trees);
+        Ok(match self.shares {
+            Shares::Mean => Predictions::Numbers(sums),
+            Shares::SecondClass => Predictions::Probabilities {
+                n_classes: 2,
+                values: sums.into_iter().flat_map(|p| [1.0 - p, p]).collect(),
+            },
+            Shares::Classes => Predictions::Probabilities {
+                n_classes: width,
+                values: sums,
+            },
+        })
+    }
+
+    fn importance(&self) -> Option<Importance> {
+        self.ensemble.importance()
+    }
+
+    fn artifact(&self) -> Artifact {
+        let meta = json!({ "leaves": self.shares.name(), "n_trees": self.ensemble.n_trees() });
+        let mut artifact = Artifact::new(self.learner, meta);
+        self.ensemble.write(&mut artifact);
+        artifact
+    }
+}
