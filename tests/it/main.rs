@@ -1,1 +1,17 @@
-//! x
+//! The product from outside: the built binary driven as a user would, and the rules that hold the repository together.
+//!
+//! - [`cases`]: scenario files `tests/cases/*.md`: prose, files, commands and what they print. `UPDATE_EXPECT=1` rewrites
+//!   what no longer matches.
+//! - [`determinism`], [`interruption`], [`predictions`], [`damage`], [`full_disk`], [`budget`]: promises that need code.
+//! - [`tidy`]: crate edges, file sizes, documents, data sets, licences.
+
+mod budget;
+mod cases;
+mod damage;
+mod determinism;
+mod full_disk;
+mod harness;
+mod interruption;
+mod predictions;
+mod scenario;
+mod tidy;

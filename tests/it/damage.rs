@@ -1,0 +1,77 @@
+//! A model that was cut or altered is a typed error that names the file, never a panic or a wrong prediction.
+
+use crate::harness::Desk;
+
+/// Predicts with the damaged model; it must be refused with one line about `file`.
+fn assert_refused(desk: &Desk, file: &str, what: &str) {
+    let outcome = desk.automl("predict model datasets/churn_test.csv");
+    let stderr = &outcome.stderr;
+    assert_eq!(outcome.exit_code, Some(2), "{file} {what}: {stderr}");
+    assert!(
+        outcome.stdout.is_empty(),
+        "{file} {what}: nothing is predicted"
+    );
+    assert!(
+        stderr.starts_with("error[store-") && stderr.contains(file),
+        "{file} {what}: {stderr}"
+    );
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused() {
+    let desk = Desk::new();
+    desk.copy_churn_model();
+    for file in ["manifest.json", "weights.safetensors"] {
+        let name = format!("model/{file}");
+        let whole = desk.read(&name);
+        for share in 0..8 {
+            desk.write(&name, &whole[..whole.len() * share / 8]);
+            assert_refused(&desk, file, "cut");
+        }
+        desk.write(&name, &whole[..whole.len() - 1]);
+        assert_refused(&desk, file, "cut by a byte");
+        desk.write(&name, &whole);
+    }
+    desk.automl_ok("predict model datasets/churn_test.csv");
+}
+
+#[test]
+fn a_byte_changed_anywhere_is_refused() {
+    let desk = Desk::new();
+    desk.copy_churn_model();
+    for file in ["manifest.json", "weights.safetensors"] {
+        let name = format!("model/{file}");
+        let whole = desk.read(&name);
+        for part in 0..16 {
+            let mut altered = whole.clone();
+            let place = (altered.len() - 1) * part / 15;
+            altered[place] ^= 0x04;
+            desk.write(&name, &altered);
+            let outcome = desk.automl("predict model datasets/churn_test.csv");
+            assert_eq!(
+                outcome.exit_code,
+                Some(2),
+                "{file}, byte {place}: {}",
+                outcome.stderr
+            );
+            assert!(
+                outcome.stderr.starts_with("error["),
+                "{file}, byte {place}: {}",
+                outcome.stderr
+            );
+        }
+        desk.write(&name, &whole);
+    }
+}
+
+#[test]
+fn a_lost_file_is_refused() {
+    for file in ["manifest.json", "weights.safetensors"] {
+        let desk = Desk::new();
+        desk.copy_churn_model();
+        std::fs::remove_file(desk.path(&format!("model/{file}"))).expect("the copy can be changed");
+        let outcome = desk.automl("predict model datasets/churn_test.csv");
+        assert_eq!(outcome.exit_code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("model"), "{}", outcome.stderr);
+    }
+}

@@ -1,0 +1,280 @@
+//! Predictions depend on the values of the named columns alone: not on their order, the file's format or its length.
+
+use crate::harness::{Desk, repository};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// A table as text: what the reader of a CSV file sees.
+#[derive(Clone)]
+struct Cells {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Cells {
+    fn churn_test() -> Self {
+        let path = repository().join("datasets/churn_test.csv");
+        let mut reader = csv::Reader::from_path(path).expect("the table can be read");
+        let own = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
+        let header = own(reader.headers().expect("the table has a header"));
+        let rows = reader
+            .records()
+            .map(|record| own(&record.expect("the table is valid")))
+            .collect();
+        Self { header, rows }
+    }
+
+    /// The columns at these places, in this order.
+    fn select(&self, columns: &[usize]) -> Self {
+        let pick = |row: &Vec<String>| columns.iter().map(|&column| row[column].clone()).collect();
+        Self {
+            header: pick(&self.header),
+            rows: self.rows.iter().map(pick).collect(),
+        }
+    }
+
+    fn without(&self, name: &str) -> Self {
+        let kept: Vec<usize> = (0..self.header.len())
+            .filter(|&column| self.header[column] != name)
+            .collect();
+        self.select(&kept)
+    }
+
+    fn with(&self, name: &str, value: &str) -> Self {
+        let mut more = self.clone();
+        more.header.push(name.to_owned());
+        more.rows
+            .iter_mut()
+            .for_each(|row| row.push(value.to_owned()));
+        more
+    }
+
+    fn to_csv(&self) -> Vec<u8> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.header).expect("memory takes all");
+        for row in &self.rows {
+            writer.write_record(row).expect("memory takes all");
+        }
+        writer.into_inner().expect("memory takes all")
+    }
+
+    fn is_number(&self, column: usize) -> bool {
+        let is_number = |cell: &str| cell.is_empty() || cell == "NA" || cell.parse::<f64>().is_ok();
+        self.rows.iter().all(|row| is_number(&row[column]))
+    }
+
+    fn to_json_lines(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut object = Map::new();
+            for (column, name) in self.header.iter().enumerate() {
+                let cell = &row[column];
+                let value = match cell.parse::<f64>() {
+                    _ if cell.is_empty() || cell == "NA" => Value::Null,
+                    Ok(number) if self.is_number(column) => number.into(),
+                    _ => cell.as_str().into(),
+                };
+                object.insert(name.clone(), value);
+            }
+            text.push_str(&Value::Object(object).to_string());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn to_parquet(&self) -> Vec<u8> {
+        let columns = self.header.iter().enumerate().map(|(column, name)| {
+            let cells = self.rows.iter().map(|row| &row[column]);
+            let array: ArrayRef = if self.is_number(column) {
+                Arc::new(
+                    cells
+                        .map(|cell| cell.parse::<f64>().ok())
+                        .collect::<Float64Array>(),
+                )
+            } else {
+                Arc::new(
+                    cells
+                        .map(|cell| Some(cell.as_str()).filter(|cell| !cell.is_empty()))
+                        .collect::<StringArray>(),
+                )
+            };
+            (name, array, true)
+        });
+        let batch =
+            RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("the schema is plain");
+        writer.write(&batch).expect("memory takes all");
+        writer.close().expect("memory takes all");
+        bytes
+    }
+}
+
+fn desk_with_expected() -> (Desk, String) {
+    let desk = Desk::new();
+    desk.copy_churn_model();
+    let expected = desk.automl_ok("predict model datasets/churn_test.csv");
+    (desk, expected)
+}
+
+#[test]
+fn predictions_have_one_row_for_each_row_in_its_order() {
+    let (desk, expected) = desk_with_expected();
+    let mut lines = expected.lines();
+    assert_eq!(
+        lines.next(),
+        Some("prediction,probability_no,probability_yes")
+    );
+    for line in lines.by_ref() {
+        let cells: Vec<&str> = line.split(',').collect();
+        let probability = |column: usize| {
+            cells[column]
+                .parse::<f64>()
+                .expect("a probability is a number")
+        };
+        assert!(
+            (probability(1) + probability(2) - 1.0).abs() < 1e-6,
+            "{line}"
+        );
+        assert_eq!(
+            cells[0],
+            if probability(2) > probability(1) {
+                "yes"
+            } else {
+                "no"
+            },
+            "{line}"
+        );
+    }
+    let mut backwards = Cells::churn_test();
+    backwards.rows.reverse();
+    desk.write("backwards.csv", backwards.to_csv());
+    let mut reversed: Vec<String> = desk
+        .automl_ok("predict model backwards.csv")
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    reversed[1..].reverse();
+    assert_eq!(reversed, expected.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn columns_are_matched_by_name() {
+    let (desk, expected) = desk_with_expected();
+    let cells = Cells::churn_test();
+    let backwards: Vec<usize> = (0..cells.header.len()).rev().collect();
+    desk.write("shuffled.csv", cells.select(&backwards).to_csv());
+    assert_eq!(desk.automl_ok("predict model shuffled.csv"), expected);
+}
+
+#[test]
+fn the_target_is_not_needed() {
+    let (desk, expected) = desk_with_expected();
+    desk.write("new.csv", Cells::churn_test().without("churned").to_csv());
+    assert_eq!(desk.automl_ok("predict model new.csv"), expected);
+}
+
+#[test]
+fn extra_columns_are_ignored_with_one_warning() {
+    let (desk, expected) = desk_with_expected();
+    desk.write(
+        "wide.csv",
+        Cells::churn_test()
+            .with("mood", "fine")
+            .with("weather", "12")
+            .to_csv(),
+    );
+    let outcome = desk.automl("predict model wide.csv");
+    assert_eq!((outcome.exit_code, outcome.stdout), (Some(0), expected));
+    let warnings: Vec<&str> = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("warning"))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{}", outcome.stderr);
+    assert!(
+        warnings[0].contains("mood") && warnings[0].contains("weather"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_missing_column_is_named_and_can_be_allowed() {
+    let (desk, expected) = desk_with_expected();
+    desk.write(
+        "narrow.csv",
+        Cells::churn_test().without("last_login").to_csv(),
+    );
+    let refused = desk.automl("predict model narrow.csv");
+    assert_eq!((refused.exit_code, refused.stdout.as_str()), (Some(2), ""));
+    assert!(
+        refused.stderr.contains("'last_login'")
+            && refused.stderr.contains("--allow-missing-columns")
+    );
+    let allowed = desk.automl("predict model narrow.csv --allow-missing-columns");
+    assert_eq!(allowed.exit_code, Some(0), "{}", allowed.stderr);
+    assert!(allowed.stderr.contains("last_login"), "{}", allowed.stderr);
+    assert_eq!(allowed.stdout.lines().count(), expected.lines().count());
+    assert_ne!(allowed.stdout, expected, "the column has a say");
+}
+
+#[test]
+fn a_cell_of_the_wrong_kind_is_named_with_its_line() {
+    let (desk, _) = desk_with_expected();
+    let mut cells = Cells::churn_test();
+    let seats = cells
+        .header
+        .iter()
+        .position(|name| name == "seats")
+        .expect("the table has seats");
+    cells.rows[4][seats] = "many".to_owned();
+    desk.write("wrong.csv", cells.to_csv());
+    let outcome = desk.automl("predict model wrong.csv --output predictions.csv");
+    assert_eq!(outcome.exit_code, Some(2));
+    for part in ["'many'", "'seats'", "line 6"] {
+        assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+    }
+    assert_eq!(
+        desk.entries(),
+        ["model", "wrong.csv"],
+        "no predictions are left behind"
+    );
+}
+
+#[test]
+fn csv_parquet_json_lines_and_stdin_give_equal_predictions() {
+    let (desk, expected) = desk_with_expected();
+    let cells = Cells::churn_test();
+    desk.write("new.parquet", cells.to_parquet());
+    desk.write("new.jsonl", cells.to_json_lines());
+    for line in [
+        "automl predict model new.parquet",
+        "automl predict model new.jsonl",
+        "automl predict model - < datasets/churn_test.csv",
+        "gzip -c datasets/churn_test.csv > new.csv.gz && automl predict model new.csv.gz",
+        "automl predict model datasets/churn_test.csv --output out.csv && cat out.csv",
+    ] {
+        let outcome = desk.shell(line);
+        assert_eq!(outcome.exit_code, Some(0), "{line}: {}", outcome.stderr);
+        assert!(outcome.stdout == expected, "{line} gives other predictions");
+    }
+}
+
+#[test]
+fn a_file_predicts_like_its_rows_one_by_one() {
+    let (desk, expected) = desk_with_expected();
+    let cells = Cells::churn_test();
+    for (row, wanted) in expected.lines().skip(1).enumerate().step_by(60) {
+        let one = Cells {
+            header: cells.header.clone(),
+            rows: vec![cells.rows[row].clone()],
+        };
+        desk.write("one.csv", one.to_csv());
+        let got = desk.automl_ok("predict model one.csv");
+        assert_eq!(got.lines().nth(1), Some(wanted), "row {row}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Which crate may depend on which.
+
+use super::{assert_none, cargo_metadata};
+use serde_json::Value;
+
+/// Our crates, and which of ours each may use: down the layers only, never sideways.
+const OURS: &[(&str, &[&str])] = &[
+    ("automl-macros", &[]),
+    ("automl-core", &["automl-macros"]),
+    ("automl-testkit", &["automl-core"]),
+    ("automl-data", &["automl-core"]),
+    ("automl-features", &["automl-core"]),
+    ("automl-tree", &["automl-core"]),
+    ("automl-linear", &["automl-core"]),
+    ("automl-tune", &["automl-core"]),
+    ("automl-tensorboard", &[]),
+    (
+        "automl-engine",
+        &[
+            "automl-core",
+            "automl-features",
+            "automl-tree",
+            "automl-linear",
+            "automl-tune",
+        ],
+    ),
+    ("automl-store", &["automl-core"]),
+    (
+        "automl",
+        &[
+            "automl-core",
+            "automl-data",
+            "automl-features",
+            "automl-engine",
+            "automl-store",
+            "automl-tensorboard",
+        ],
+    ),
+];
+
+/// Crates of others that only these of ours may use.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("anyhow", &["automl"]),
+    ("arrow", &["automl-data"]),
+    ("clap", &["automl"]),
+    ("csv", &["automl-data"]),
+    ("ctrlc", &["automl"]),
+    ("encoding_rs", &["automl-data"]),
+    ("flate2", &["automl-data"]),
+    ("glob", &["automl-data"]),
+    ("indicatif", &["automl"]),
+    ("parquet", &["automl-data"]),
+    ("prost", &["automl-tensorboard"]),
+    ("rayon", &["automl-core"]),
+    ("safetensors", &["automl-store"]),
+    ("syn", &["automl-macros"]),
+    ("zstd", &["automl-data"]),
+];
+
+/// What only tests may use, wherever they are.
+const FOR_TESTS: &[&str] = &["automl-testkit", "expect-test", "proptest", "tempfile"];
+
+struct Package {
+    name: String,
+    /// Names that the product needs.
+    normal: Vec<String>,
+    /// Names that its tests need.
+    dev: Vec<String>,
+}
+
+fn packages() -> Vec<Package> {
+    let metadata = cargo_metadata(&["--no-deps"]);
+    let packages = metadata["packages"]
+        .as_array()
+        .expect("metadata lists packages");
+    let name = |value: &Value| {
+        value["name"]
+            .as_str()
+            .expect("everything has a name")
+            .to_owned()
+    };
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"]
+                .as_array()
+                .expect("packages list dependencies");
+            let (dev, normal) = dependencies
+                .iter()
+                .partition::<Vec<_>, _>(|one| one["kind"] == "dev");
+            Package {
+                name: name(package),
+                normal: normal.into_iter().map(name).collect(),
+                dev: dev.into_iter().map(name).collect(),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn crates_depend_down_the_layers_only() {
+    let mut findings = Vec::new();
+    for package in packages() {
+        let Some((_, allowed)) = OURS.iter().find(|(name, _)| *name == package.name) else {
+            findings.push(format!("{} is not in the table of crates", package.name));
+            continue;
+        };
+        for used in package.normal.iter().filter(|used| is_ours(used)) {
+            if !allowed.contains(&used.as_str()) {
+                findings.push(format!("{} must not know {used}", package.name));
+            }
+        }
+    }
+    assert_none("crate edges", &findings);
+}
+
+#[test]
+fn every_crate_in_the_table_is_there() {
+    let packages = packages();
+    let is_there = |name: &str| packages.iter().any(|package| package.name == name);
+    let findings: Vec<String> = OURS
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .filter(|name| !is_there(name))
+        .collect();
+    assert_none("crates that are gone", &findings);
+}
+
+#[test]
+fn crates_of_others_stay_with_their_owners() {
+    let mut findings = Vec::new();
+    for package in packages() {
+        for used in &package.normal {
+            let owners = OWNERS
+                .iter()
+                .find(|(name, _)| name == used)
+                .map(|(_, owners)| *owners);
+            if owners.is_some_and(|owners| !owners.contains(&package.name.as_str())) {
+                findings.push(format!("{} must not know {used}", package.name));
+            }
+            if FOR_TESTS.contains(&used.as_str()) {
+                findings.push(format!("{} uses {used} outside tests", package.name));
+            }
+        }
+    }
+    assert_none("owned dependencies", &findings);
+}
+
+#[test]
+fn tests_of_a_crate_see_no_crate_above_it() {
+    let mut findings = Vec::new();
+    let layer = |name: &str| OURS.iter().position(|(known, _)| *known == name);
+    for package in packages() {
+        for used in package.dev.iter().filter(|used| is_ours(used)) {
+            if layer(used) > layer(&package.name) {
+                findings.push(format!(
+                    "the tests of {} must not know {used}",
+                    package.name
+                ));
+            }
+        }
+    }
+    assert_none("crate edges of tests", &findings);
+}
+
+fn is_ours(name: &str) -> bool {
+    name == "automl" || name.starts_with("automl-")
+}
