@@ -9,7 +9,7 @@ use crate::progress::Reporter;
 use crate::tables;
 use automl_core::{Clock, Warning};
 use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
-use automl_data::{Loaded, ReadOptions, SchemaFile, Source};
+use automl_data::{Loaded, ReadOptions, Source, write_schema};
 use automl_store::write_atomic;
 use std::path::PathBuf;
 
@@ -85,7 +85,7 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
         reporter.note(&format!("page written: {}", path.display()));
     }
     if let Some(path) = &settings.write_schema {
-        write_atomic(path, SchemaFile::from(&loaded.schema).to_yaml().as_bytes())?;
+        write_atomic(path, write_schema(&loaded.schema).as_bytes())?;
         reporter.note(&format!("schema written: {}", path.display()));
     }
     Ok(Status::Done)
