@@ -37,7 +37,7 @@ pub struct ExtraTreesParams {
     /// Depth of a tree at most; 0 is no limit.
     #[param(default = 0, range = 0..=64)]
     pub max_depth: usize,
-    /// Rows that a leaf must have, as drawn; with row weights, the weight of so many mean rows.
+    /// Rows that a leaf must have, counted by their share of the weight drawn.
     #[param(default = 2, range = 1..=1_000_000, log, search = 1..=50, alias = "min_samples_leaf", alias = "min_data_in_leaf")]
     pub min_rows_per_leaf: usize,
     /// Share of the features that each node looks at; 0 is the square root of their number for classes, a third for numbers.

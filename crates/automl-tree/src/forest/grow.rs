@@ -34,10 +34,10 @@ impl ForestGrower<'_> {
             .collect();
         let mut scratch = vec![0; rows.len()];
         let total: f64 = rows.iter().map(|&row| row_weights[row as usize]).sum();
-        let mean_weight = self.mean_weight(total);
+        let mean_weight = total / rows.len() as f64;
         let weight_min = (self.rules.min_rows as f64 - 0.5) * mean_weight;
         let weights = row_weights.as_slice();
-        let mut scanner = Scanner::new(self.matrix, self.targets, weights, mean_weight, weight_min);
+        let mut scanner = Scanner::new(self.matrix, self.targets, weights, weight_min);
         let mut rng = seed.named("nodes").rng();
         let mut features: Vec<u32> = (0..self.matrix.features.len() as u32).collect();
         let mut tree = Tree {
@@ -153,14 +153,6 @@ impl ForestGrower<'_> {
             }
         }
         weights
-    }
-
-    /// The mean weight of a row drawn.
-    fn mean_weight(&self, total: f64) -> f64 {
-        match self.weights {
-            None => 1.0,
-            Some(_) => total / (self.matrix.n_rows as f64 * self.rules.row_fraction).max(1.0),
-        }
     }
 }
 

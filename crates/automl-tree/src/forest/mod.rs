@@ -140,5 +140,5 @@ fn n_looks(rules: &ForestRules, n_features: usize, shares: Shares) -> usize {
     } else {
         n.sqrt()
     };
-    (looks.ceil() as usize).max(1)
+    (looks as usize).max(1)
 }

@@ -8,11 +8,6 @@ use super::Targets;
 use crate::binning::BinnedMatrix;
 use crate::tree::{BinSet, Rule, contains, insert};
 
-/// Up to so many levels all are sorted.
-const FEW_LEVELS: usize = 4;
-/// Of more levels, those with so many rows.
-const LEVEL_WEIGHT_MIN: f64 = 10.0;
-
 /// A split of one feature.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -27,7 +22,6 @@ pub(super) struct Scanner<'a> {
     targets: &'a Targets,
     weights: &'a [f64],
     weight_min: f64,
-    mean_weight: f64,
     width: usize,
     cells: Vec<f64>,
     /// Sums of the node, and of the left side while scanning.
@@ -44,7 +38,6 @@ impl<'a> Scanner<'a> {
         matrix: &'a BinnedMatrix,
         targets: &'a Targets,
         weights: &'a [f64],
-        mean_weight: f64,
         weight_min: f64,
     ) -> Self {
         let width = targets.width();
@@ -53,7 +46,6 @@ impl<'a> Scanner<'a> {
             targets,
             weights,
             weight_min,
-            mean_weight,
             width,
             cells: vec![0.0; 256 * (width + 1)],
             node: vec![0.0; width + 1],
@@ -270,8 +262,7 @@ impl<'a> Scanner<'a> {
         Some((score, self.threshold(bin, bin, missing_left, has_missing)))
     }
 
-    /// Levels by their mean target; for classes by the share of the node's most frequent one. Of many levels those with
-    /// few rows are left out: their order would be noise.
+    /// Levels by their mean target; for classes by the share of the node's most frequent one.
     fn sorted_levels(&self, present: &BinSet) -> Vec<u8> {
         let place = (0..self.width).fold(0, |best, class| {
             if self.node[class] > self.node[best] {
@@ -282,9 +273,6 @@ impl<'a> Scanner<'a> {
         });
         let key = |bin: u8| self.cell(bin)[place] / self.cell(bin)[self.width];
         let mut order: Vec<u8> = bins_of(present).collect();
-        if order.len() > FEW_LEVELS {
-            order.retain(|&bin| self.cell(bin)[self.width] >= LEVEL_WEIGHT_MIN * self.mean_weight);
-        }
         order.sort_by(|&a, &b| key(a).total_cmp(&key(b)).then(a.cmp(&b)));
         order
     }
