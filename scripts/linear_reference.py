@@ -61,7 +61,10 @@ out["logistic"] = logistic
 
 bayes = []
 for smoothing, target, weighted in [(1e-9, "binary", False), (0.01, "classes", True)]:
-    model = GaussianNB(var_smoothing=smoothing).fit(x, out[target], weight if weighted else None)
+    # scikit-learn smooths by the unweighted variance whatever the weights are; ours counts rows by their weight.
+    ours = np.average((x - np.average(x, axis=0, weights=weight)) ** 2, axis=0, weights=weight).max()
+    ratio = ours / x.var(axis=0).max() if weighted else 1.0
+    model = GaussianNB(var_smoothing=smoothing * ratio).fit(x, out[target], weight if weighted else None)
     bayes.append({"var_smoothing": smoothing, "target": target, "weighted": weighted,
                   "probabilities": model.predict_proba(new).tolist()})
 out["naive_bayes"] = bayes

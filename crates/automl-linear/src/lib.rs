@@ -25,14 +25,25 @@ mod elastic_net;
 mod inputs;
 mod logistic;
 mod matrix;
+mod naive_bayes;
+mod neighbours;
 mod targets;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use baseline::{BASELINE, BaselineParams};
 pub use elastic_net::{ELASTIC_NET, ElasticNetParams};
 pub use logistic::{LOGISTIC_REGRESSION, LogisticRegressionParams};
+pub use naive_bayes::{NAIVE_BAYES, NaiveBayesParams};
+pub use neighbours::{NEAREST_NEIGHBOURS, NearestNeighboursParams, Weighting};
 
 /// Every learner of this crate, in the order of their cost.
-pub static LEARNERS: [&automl_core::LearnerSpec; 3] =
-    [&BASELINE, &ELASTIC_NET, &LOGISTIC_REGRESSION];
+pub static LEARNERS: [&automl_core::LearnerSpec; 5] = [
+    &BASELINE,
+    &NAIVE_BAYES,
+    &ELASTIC_NET,
+    &LOGISTIC_REGRESSION,
+    &NEAREST_NEIGHBOURS,
+];

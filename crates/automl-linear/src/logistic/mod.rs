@@ -64,7 +64,7 @@ pub struct LogisticRegressionParams {
     #[param(default = true, alias = "fit_intercept")]
     pub intercept: bool,
     /// Stops when the gradient has shrunk to this share of its first length.
-    #[param(default = 1e-4, range = 1e-12..=0.1, log)]
+    #[param(default = 1e-3, range = 1e-12..=0.1, log)]
     pub tol: f64,
     /// The most steps to take.
     #[param(default = 300, range = 1..=100_000, log)]

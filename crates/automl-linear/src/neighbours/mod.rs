@@ -1,0 +1,171 @@
+//! Nearest neighbours, for classes and for numbers.
+//!
+//! # What it fits
+//! Nothing but an order of the training rows; predictions are averages over the `k` nearest of them.
+//!
+//! # Formula
+//! `ŷ(x) = Σ wᵢ yᵢ / Σ wᵢ` over the `k` rows nearest to `x` by `(Σⱼ |xⱼ − xᵢⱼ|ᵖ)^(1/p)`; `wᵢ` is the row's weight, divided by
+//! the distance with `weights = distance` (rows at distance zero then decide alone). Equally near rows are taken in the
+//! order of the training rows.
+//!
+//! # Parameters
+//! See [`NearestNeighboursParams`].
+//!
+//! # Cost
+//! Fit: `n log² n` for the tree. Prediction of a row: up to 16 features about `k + 2^d log n` rows are compared by a KD
+//! tree; with more features all rows are, in blocks (by a matrix product when `p = 2`). The model holds the training
+//! rows as f32.
+//!
+//! # When it fails
+//! Columns that are not numbers, or have gaps, are refused; scale them first, or the largest decides. Rows of weight
+//! zero are left out. Many features that do not matter drown those that do.
+//!
+//! # References
+//! Fix and Hodges (1951); Friedman, Bentley and Finkel (1977), *An algorithm for finding best matches in logarithmic
+//! expected time*; scikit-learn's `KNeighborsClassifier`. linfa-nn's trees borrow the training batch, so a model cannot
+//! own one, and have no matrix product for wide rows; the tree here is a flat array beside the rows.
+//!
+//! ```
+//! use automl_core::*;
+//! let table = Table::new(vec![("x".into(), Column::Number(vec![0.0, 1.0, 10.0]))])?;
+//! let data = Dataset::new(table, Task::Regression, Target::Numbers(vec![1.0, 2.0, 30.0].into()))?;
+//! let warnings = Warnings::default();
+//! let ctx = FitContext { seed: Seed(0), threads: Threads::one(), budget: Budget::unlimited(), warnings: &warnings };
+//! let learner = (automl_linear::NEAREST_NEIGHBOURS.build)(&ParamMap::from([("k".into(), ParamValue::Int(2))]))?;
+//! let model = learner.fit(&ctx, &data.view(&data.all_rows()).into())?.model;
+//! assert_eq!(model.predict(&data.table().view())?, Predictions::Numbers(vec![1.5, 1.5, 16.0]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod brute;
+mod index;
+mod model;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use crate::inputs::Inputs;
+use crate::targets::{RowWeights, require_task};
+use automl_core::{
+    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, TaskKind,
+    TrainingData,
+};
+use index::{Index, Metric};
+use model::{Labels, Neighbours};
+
+/// How near rows count.
+#[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weighting {
+    /// All alike.
+    Uniform,
+    /// By the inverse of their distance.
+    Distance,
+}
+
+/// Parameters of [`NEAREST_NEIGHBOURS`].
+#[derive(Params, Debug, Clone, PartialEq)]
+pub struct NearestNeighboursParams {
+    /// How many neighbours decide; all rows where there are fewer.
+    #[param(default = 15, range = 1..=100_000, log, search = 1..=100, alias = "n_neighbors")]
+    pub k: usize,
+    /// How the neighbours count.
+    #[param(default = Weighting::Distance, search)]
+    pub weights: Weighting,
+    /// The distance: 1 sums absolute differences, 2 is Euclidean.
+    #[param(default = 2, range = 1..=2, search)]
+    pub p: u32,
+}
+
+/// Nearest neighbours.
+pub static NEAREST_NEIGHBOURS: LearnerSpec = LearnerSpec {
+    id: "nearest_neighbours",
+    title: "Nearest neighbours",
+    capabilities: Capabilities {
+        tasks: &[TaskKind::Binary, TaskKind::Multiclass, TaskKind::Regression],
+        missing: false,
+        categories: false,
+        sparse: false,
+        weights: true,
+        early_stopping: false,
+    },
+    params: NearestNeighboursParams::SPECS,
+    references: &[
+        "Friedman, Bentley and Finkel (1977), An algorithm for finding best matches in logarithmic expected time",
+        "scikit-learn KNeighborsClassifier and KNeighborsRegressor",
+    ],
+    build: |map| Ok(Box::new(NearestNeighboursParams::from_map(map)?)),
+    load: |artifact| Ok(Box::new(Neighbours::load(artifact)?)),
+};
+
+impl Learner for NearestNeighboursParams {
+    fn spec(&self) -> &'static LearnerSpec {
+        &NEAREST_NEIGHBOURS
+    }
+
+    fn params(&self) -> ParamMap {
+        self.to_map()
+    }
+
+    fn fit(&self, ctx: &FitContext<'_>, data: &TrainingData<'_>) -> Result<Fitted, FitError> {
+        let learner = NEAREST_NEIGHBOURS.id;
+        let kind = require_task(&NEAREST_NEIGHBOURS, data.train.task())?;
+        let rows = data.train.table();
+        let inputs = Inputs::of(learner, &rows, false)?;
+        let weights = RowWeights::of(learner, &data.train)?;
+        if ctx.budget.is_over() {
+            return Err(FitError::Cancelled);
+        }
+        let needed = (rows.n_rows() * (inputs.n_features() * 8 + 40)) as u64;
+        if let (false, Some(limit)) = (ctx.budget.memory.allows(needed), ctx.budget.memory.0) {
+            return Err(FitError::Memory {
+                learner,
+                needed,
+                limit,
+            });
+        }
+        let bound = inputs.bind(&rows)?;
+        let kept: Vec<u32> = (0..rows.n_rows() as u32)
+            .filter(|&i| weights.share[i as usize] > 0.0)
+            .collect();
+        let mut points = Vec::with_capacity(kept.len() * inputs.n_features());
+        for &i in &kept {
+            let row = rows.row(i as usize);
+            points.extend(bound.numbers.iter().map(|values| values[row] as f32));
+        }
+        if points.iter().any(|value| !value.is_finite()) {
+            let reason = "a feature is too large for single precision".to_owned();
+            return Err(FitError::Numeric { learner, reason });
+        }
+        let metric = if self.p == 1 {
+            Metric::Manhattan
+        } else {
+            Metric::Euclidean
+        };
+        let index = Index::build(points, inputs.n_features(), metric);
+        let labels = if kind == TaskKind::Regression {
+            let targets = data.train.target_numbers();
+            Labels::Numbers(kept.iter().map(|&i| targets[i as usize]).collect())
+        } else {
+            let codes = data.train.class_codes();
+            let n_classes = data.train.task().n_classes();
+            Labels::Classes {
+                n_classes,
+                codes: kept.iter().map(|&i| codes[i as usize]).collect(),
+            }
+        };
+        // Equal weights need no array.
+        let row_weights = data
+            .train
+            .weights()
+            .map(|all| kept.iter().map(|&i| all[i as usize]).collect::<Vec<f64>>())
+            .filter(|all| all.windows(2).any(|pair| pair[0] != pair[1]));
+        let model = Neighbours {
+            inputs,
+            params: self.clone(),
+            index,
+            labels,
+            row_weights,
+        };
+        Ok(Fitted::from(Box::new(model) as Box<dyn automl_core::Model>))
+    }
+}
