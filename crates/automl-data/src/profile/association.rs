@@ -60,7 +60,8 @@ pub(super) fn associate(
             }
         }
         (Goal::Numbers(target), None) => {
-            association.correlation_ratio = correlation_ratio(&coding.codes, coding.n_levels, target);
+            association.correlation_ratio =
+                correlation_ratio(&coding.codes, coding.n_levels, target);
         }
         (Goal::Classes { codes, n_classes }, numbers) => {
             let bins = coding.binned(N_BINS);

@@ -57,7 +57,11 @@ impl Coding {
             before += counts[level];
         }
         Self {
-            codes: self.codes.iter().map(|&code| bin_of_level[code as usize]).collect(),
+            codes: self
+                .codes
+                .iter()
+                .map(|&code| bin_of_level[code as usize])
+                .collect(),
             n_levels,
             is_ordered: true,
         }

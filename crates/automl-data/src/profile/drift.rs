@@ -30,7 +30,11 @@ pub(super) fn compare(
             let value = |values: &[f64], rows: &[u32]| -> Vec<f64> {
                 rows.iter().map(|&row| values[row as usize] + 0.0).collect()
             };
-            numbers(value(a, &sample(column)), value(b, &sample(there)), significance)
+            numbers(
+                value(a, &sample(column)),
+                value(b, &sample(there)),
+                significance,
+            )
         }
         (Column::Timestamp(a), Column::Timestamp(b)) => {
             let value = |values: &[i64], rows: &[u32]| -> Vec<f64> {
@@ -40,11 +44,19 @@ pub(super) fn compare(
                     .map(|time| time as f64)
                     .collect()
             };
-            numbers(value(a, &sample(column)), value(b, &sample(there)), significance)
+            numbers(
+                value(a, &sample(column)),
+                value(b, &sample(there)),
+                significance,
+            )
         }
-        (Column::Category { codes: a, levels }, Column::Category { codes: b, levels: known }) => {
-            categories(&by_level(a, levels), &by_level(b, known), significance)
-        }
+        (
+            Column::Category { codes: a, levels },
+            Column::Category {
+                codes: b,
+                levels: known,
+            },
+        ) => categories(&by_level(a, levels), &by_level(b, known), significance),
         _ => return None,
     };
     drift.other_missing_share = there.n_missing() as f64 / there.n_rows().max(1) as f64;
@@ -156,6 +168,10 @@ fn categories(a: &BTreeMap<&str, f64>, b: &BTreeMap<&str, f64>, significance: f6
         stability_index: stability_index(&counts_a, &counts_b),
         other_missing_share: 0.0,
         unseen_share: unseen.iter().map(|(count, _)| count).sum::<f64>() / n_b,
-        unseen: unseen.iter().take(5).map(|(_, level)| (*level).to_owned()).collect(),
+        unseen: unseen
+            .iter()
+            .take(5)
+            .map(|(_, level)| (*level).to_owned())
+            .collect(),
     }
 }

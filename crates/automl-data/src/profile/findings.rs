@@ -29,7 +29,11 @@ pub(super) fn all(
     }
     warnings.extend(repeated_rows(profile));
     if let Some((other, _)) = other {
-        for column in profile.columns.iter().filter(|column| column.role != Role::Ignored) {
+        for column in profile
+            .columns
+            .iter()
+            .filter(|column| column.role != Role::Ignored)
+        {
             warnings.extend(drift(profile, column, other));
         }
     }
@@ -50,7 +54,10 @@ fn constant(profile: &Profile, column: &ColumnProfile) -> Option<Warning> {
     let message = if column.role == Role::Target {
         format!("{found}; there is nothing to learn, choose another target")
     } else {
-        format!("{found} and cannot help; {} leaves it out", drop_flags([name]))
+        format!(
+            "{found} and cannot help; {} leaves it out",
+            drop_flags([name])
+        )
     };
     Some(Warning::new(WarningKind::ConstantColumn, [name], message))
 }
@@ -69,7 +76,9 @@ fn id_like(profile: &Profile, column: &ColumnProfile, values: &Column) -> Option
             (Column::Number(numbers), Summary::Numbers(summary)) => {
                 // Whole numbers that fill their range: a shuffled row number.
                 is_unique
-                    && numbers.iter().all(|value| value.is_nan() || value.fract() == 0.0)
+                    && numbers
+                        .iter()
+                        .all(|value| value.is_nan() || value.fract() == 0.0)
                     && summary.max - summary.min < 1.2 * n_present as f64
             }
             _ => false,
@@ -81,10 +90,17 @@ fn id_like(profile: &Profile, column: &ColumnProfile, values: &Column) -> Option
     let share = if is_unique {
         "differs in every row".to_owned()
     } else {
-        format!("has {} values in {}", count(column.n_distinct), plural(n_present, "row"))
+        format!(
+            "has {} values in {}",
+            count(column.n_distinct),
+            plural(n_present, "row")
+        )
     };
     let advice = if column.role == Role::Feature {
-        format!("{} keeps the model from learning it by heart", drop_flags([name]))
+        format!(
+            "{} keeps the model from learning it by heart",
+            drop_flags([name])
+        )
     } else {
         "it is carried along and not learned from".to_owned()
     };
@@ -107,7 +123,10 @@ fn many_levels(column: &ColumnProfile) -> Option<Warning> {
 
 fn imbalance(profile: &Profile) -> Option<Warning> {
     let target = profile.target.as_ref().filter(|target| target.is_class)?;
-    let column = profile.columns.iter().find(|column| column.name == target.name)?;
+    let column = profile
+        .columns
+        .iter()
+        .find(|column| column.name == target.name)?;
     let Summary::Levels(summary) = &column.summary else {
         return None;
     };
@@ -117,7 +136,11 @@ fn imbalance(profile: &Profile) -> Option<Warning> {
         return None;
     }
     let name = target.name.as_str();
-    let metric = if column.n_distinct == 2 { "pr_auc" } else { "balanced_accuracy" };
+    let metric = if column.n_distinct == 2 {
+        "pr_auc"
+    } else {
+        "balanced_accuracy"
+    };
     let message = format!(
         "class '{}' of '{name}' has {} of the rows ({}); accuracy hides errors on it, {metric} does not",
         summary.rarest,

@@ -3,18 +3,18 @@
 use super::model::Histogram;
 
 const N_BARS: usize = 20;
+/// Whole numbers that span fewer values than this get a bar each.
+const N_WHOLE_BARS: f64 = 32.0;
 
 /// A histogram of sorted numbers, at least one.
 ///
-/// Whole numbers of at most twenty steps get a bar each; otherwise twenty bars of equal width. Where a few far values
+/// Whole numbers of a small range get a bar each; otherwise there are about twenty bars of equal width. Where a few far values
 /// would press all others into one bar, the outermost bars take them in.
 pub(super) fn histogram(sorted: &[f64]) -> Histogram {
     let (min, max) = (sorted[0], sorted[sorted.len() - 1]);
-    let is_whole = max - min < N_BARS as f64 && sorted.iter().all(|value| value.fract() == 0.0);
-    if is_whole {
-        let n_bars = (max - min) as usize + 1;
-        let edges: Vec<f64> = (0..=n_bars).map(|bar| min + bar as f64 - 0.5).collect();
-        return count(sorted, edges, false, false);
+    let is_whole = max.abs().max(min.abs()) < 1e12 && sorted.iter().all(|value| value.fract() == 0.0);
+    if is_whole && max - min < N_WHOLE_BARS {
+        return count(sorted, whole_edges(min, max, 1.0), false, false);
     }
     if min == max {
         let half = (min.abs() * 0.5).max(0.5);
@@ -29,6 +29,13 @@ pub(super) fn histogram(sorted: &[f64]) -> Histogram {
         // Nearly all values are equal.
         (start, end) = (min, max);
     }
+    if is_whole {
+        // Bars of equal numbers of whole values: others would make combs of even data.
+        let width = ((end - start + 1.0) / N_BARS as f64).ceil();
+        let edges = whole_edges(start, end, width);
+        let is_open_above = edges[edges.len() - 1] < max;
+        return count(sorted, edges, start > min, is_open_above);
+    }
     let width = (end - start) / N_BARS as f64;
     let mut edges: Vec<f64> = (0..=N_BARS).map(|bar| start + bar as f64 * width).collect();
     edges[N_BARS] = end;
@@ -37,6 +44,14 @@ pub(super) fn histogram(sorted: &[f64]) -> Histogram {
     } else {
         count(sorted, vec![min, max], false, false)
     }
+}
+
+/// Edges half-way between whole numbers, `width` of them to a bar.
+fn whole_edges(start: f64, end: f64, width: f64) -> Vec<f64> {
+    let n_bars = ((end - start + 1.0) / width).ceil() as usize;
+    (0..=n_bars)
+        .map(|bar| start - 0.5 + bar as f64 * width)
+        .collect()
 }
 
 fn count(sorted: &[f64], edges: Vec<f64>, is_open_below: bool, is_open_above: bool) -> Histogram {

@@ -67,7 +67,14 @@ fn head(profile: &Profile, title: &str) -> Markup {
     let n_missing: u64 = profile.columns.iter().map(|column| column.n_missing).sum();
     let n_cells = (profile.n_rows * profile.columns.len() as u64).max(1);
     let kinds = ["number", "category", "boolean", "text", "timestamp"].map(|kind| {
-        (kind, profile.columns.iter().filter(|column| column.kind.name() == kind).count() as u64)
+        (
+            kind,
+            profile
+                .columns
+                .iter()
+                .filter(|column| column.kind.name() == kind)
+                .count() as u64,
+        )
     });
     let kinds: Vec<String> = kinds
         .iter()

@@ -54,7 +54,10 @@ impl Checked<'_> {
         // The rows of a larger sample are thinned evenly.
         let stride = self.rows.len().div_ceil(MAX_ROWS).max(1);
         let places: Vec<u32> = (0..self.rows.len() as u32).step_by(stride).collect();
-        let rows: Vec<u32> = places.iter().map(|&place| self.rows[place as usize]).collect();
+        let rows: Vec<u32> = places
+            .iter()
+            .map(|&place| self.rows[place as usize])
+            .collect();
         let goal = self.goal.gather(&places);
         if !is_enough(&goal) {
             return Vec::new();
@@ -116,7 +119,11 @@ impl Checked<'_> {
             "drop it with {} if it is not known when predicting",
             drop_flags([name])
         );
-        Warning::new(WarningKind::TargetLeak, [name], format!("{found}; {advice}"))
+        Warning::new(
+            WarningKind::TargetLeak,
+            [name],
+            format!("{found}; {advice}"),
+        )
     }
 }
 

@@ -18,8 +18,8 @@ mod model;
 mod predictor;
 mod repeats;
 mod rows;
-mod sums;
 mod summary;
+mod sums;
 mod svg;
 #[cfg(test)]
 mod tests;
@@ -170,7 +170,8 @@ pub fn profile(
         };
         warnings.extend(checked.warnings(|name| {
             profile.columns.iter().any(|column| {
-                column.name == name && !matches!(column.role, Role::Target | Role::Ignored | Role::Id)
+                column.name == name
+                    && !matches!(column.role, Role::Target | Role::Ignored | Role::Id)
             })
         }));
     }

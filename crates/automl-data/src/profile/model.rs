@@ -105,7 +105,10 @@ pub enum Summary {
 
 /// Numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each field is named for the statistic it holds")]
+#[expect(
+    missing_docs,
+    reason = "each field is named for the statistic it holds"
+)]
 pub struct NumberSummary {
     pub mean: f64,
     /// Standard deviation with n - 1; zero for one value.

@@ -60,7 +60,11 @@ fn numbers_by_level(coding: &Coding, values: &[f64], folds: &[u8], prior: f64) -
 fn explained_variance(values: &[f64], error: f64) -> Fit {
     let mean = mean(values);
     let total: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let explained = if total > 0.0 { 1.0 - error / total } else { 0.0 };
+    let explained = if total > 0.0 {
+        1.0 - error / total
+    } else {
+        0.0
+    };
     Fit {
         explained,
         accuracy: 0.0,
@@ -92,7 +96,8 @@ fn classes_by_level(
     for level in 0..coding.n_levels {
         let rows = &order[starts[level]..starts[level + 1]];
         for &row in rows {
-            counts[folds[row as usize] as usize * n_classes + classes[row as usize] as usize] += 1.0;
+            counts[folds[row as usize] as usize * n_classes + classes[row as usize] as usize] +=
+                1.0;
         }
         let learned = |fold: usize, class: usize| -> f64 {
             (0..N_FOLDS)
@@ -115,8 +120,7 @@ fn classes_by_level(
             let (fold, class) = (folds[row as usize] as usize, classes[row as usize] as usize);
             let (n_learned, guess) = per_fold[fold];
             let weight = prior.max(1e-3);
-            let chance =
-                (learned(fold, class) + weight * totals[class] / n) / (n_learned + weight);
+            let chance = (learned(fold, class) + weight * totals[class] / n) / (n_learned + weight);
             loss -= chance.ln();
             n_hits += f64::from(guess == class);
         }
@@ -126,9 +130,17 @@ fn classes_by_level(
     }
     let (accuracy, base) = (n_hits / n, totals[majority] / n);
     Fit {
-        explained: if entropy > 0.0 { 1.0 - loss / entropy } else { 0.0 },
+        explained: if entropy > 0.0 {
+            1.0 - loss / entropy
+        } else {
+            0.0
+        },
         accuracy,
-        skill: if base < 1.0 { (accuracy - base) / (1.0 - base) } else { 0.0 },
+        skill: if base < 1.0 {
+            (accuracy - base) / (1.0 - base)
+        } else {
+            0.0
+        },
     }
 }
 

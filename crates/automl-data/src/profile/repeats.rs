@@ -24,14 +24,23 @@ pub(super) fn columns(
         let repeats = coding.n_present() * 2 <= rows.len();
         let hash = if repeats {
             let names = coding.by_appearance();
-            names.iter().fold(1, |hash, &name| mix(hash ^ u64::from(name)))
+            names
+                .iter()
+                .fold(1, |hash, &name| mix(hash ^ u64::from(name)))
         } else {
             let column = table.column_at(position);
-            rows.iter().fold(2, |hash, &row| mix(hash ^ cell(column, row as usize)))
+            rows.iter()
+                .fold(2, |hash, &row| mix(hash ^ cell(column, row as usize)))
         };
-        groups.entry((coding.n_levels, hash)).or_default().push(position);
+        groups
+            .entry((coding.n_levels, hash))
+            .or_default()
+            .push(position);
     }
-    let mut found: Vec<Vec<usize>> = groups.into_values().filter(|group| group.len() > 1).collect();
+    let mut found: Vec<Vec<usize>> = groups
+        .into_values()
+        .filter(|group| group.len() > 1)
+        .collect();
     found.sort();
     found
         .iter()
@@ -60,11 +69,15 @@ pub(super) fn columns(
 
 fn is_equal(a: &Column, b: &Column, rows: &[u32]) -> bool {
     match (a, b) {
-        (Column::Category { codes, levels }, Column::Category { codes: others, levels: known }) => {
-            rows.iter().all(|&row| {
-                levels.get(codes[row as usize]) == known.get(others[row as usize])
-            })
-        }
+        (
+            Column::Category { codes, levels },
+            Column::Category {
+                codes: others,
+                levels: known,
+            },
+        ) => rows
+            .iter()
+            .all(|&row| levels.get(codes[row as usize]) == known.get(others[row as usize])),
         (Column::Number(_), Column::Number(_))
         | (Column::Timestamp(_), Column::Timestamp(_))
         | (Column::Text(_), Column::Text(_)) => rows
@@ -105,7 +118,11 @@ pub(super) fn rows(table: &Table, profiles: &[ColumnProfile]) -> RepeatedRows {
     if n_columns == 0 {
         return RepeatedRows::default();
     }
-    let whole: Vec<u64> = features.iter().zip(&targets).map(|(f, t)| mix(f ^ mix(*t))).collect();
+    let whole: Vec<u64> = features
+        .iter()
+        .zip(&targets)
+        .map(|(f, t)| mix(f ^ mix(*t)))
+        .collect();
     RepeatedRows {
         n_exact: n_repeats(whole),
         n_near: n_repeats(rounded),
@@ -140,10 +157,9 @@ fn cell(column: &Column, row: usize) -> u64 {
         Column::Timestamp(times) => times[row] as u64,
         Column::Sparse(rows) => {
             let (indices, values) = rows.row(row);
-            indices
-                .iter()
-                .zip(values)
-                .fold(0, |hash, (&i, v)| mix(hash ^ mix(u64::from(i)) ^ u64::from(v.to_bits())))
+            indices.iter().zip(values).fold(0, |hash, (&i, v)| {
+                mix(hash ^ mix(u64::from(i)) ^ u64::from(v.to_bits()))
+            })
         }
     }
 }

@@ -35,7 +35,9 @@ impl Goal {
             };
         }
         match column {
-            Column::Timestamp(times) => Self::Numbers(times.iter().map(|&time| time as f64).collect()),
+            Column::Timestamp(times) => {
+                Self::Numbers(times.iter().map(|&time| time as f64).collect())
+            }
             Column::Category { codes, levels } => Self::Classes {
                 codes: codes.clone(),
                 n_classes: levels.len(),
@@ -44,8 +46,14 @@ impl Goal {
                 let rows: Vec<u32> = (0..column.n_rows() as u32).collect();
                 let coding = super::Coding::exact(column, &rows);
                 coding.map_or(
-                    Self::Classes { codes: vec![0; column.n_rows()], n_classes: 1 },
-                    |coding| Self::Classes { codes: coding.codes, n_classes: coding.n_levels },
+                    Self::Classes {
+                        codes: vec![0; column.n_rows()],
+                        n_classes: 1,
+                    },
+                    |coding| Self::Classes {
+                        codes: coding.codes,
+                        n_classes: coding.n_levels,
+                    },
                 )
             }
         }
@@ -72,7 +80,10 @@ impl Goal {
             Self::Classes { codes, n_classes } => {
                 let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
                 debug_assert!(codes.iter().all(|&code| code < UNSEEN_CODE));
-                Self::Classes { codes, n_classes: *n_classes }
+                Self::Classes {
+                    codes,
+                    n_classes: *n_classes,
+                }
             }
         }
     }

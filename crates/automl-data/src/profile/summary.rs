@@ -1,7 +1,9 @@
 //! One column in numbers.
 
 use super::histogram::histogram;
-use super::model::{CategorySummary, LevelCount, NumberSummary, Summary, TextSummary, TimestampSummary};
+use super::model::{
+    CategorySummary, LevelCount, NumberSummary, Summary, TextSummary, TimestampSummary,
+};
 use automl_core::{Column, Levels, MISSING_TIME, Texts};
 
 const N_TOP: usize = 10;
@@ -22,13 +24,18 @@ pub(super) fn n_distinct(column: &Column) -> u64 {
             sorted.dedup();
             sorted.len() as u64
         }
-        Column::Category { codes, levels } => {
-            level_counts(codes, levels).iter().filter(|count| **count > 0).count() as u64
-        }
+        Column::Category { codes, levels } => level_counts(codes, levels)
+            .iter()
+            .filter(|count| **count > 0)
+            .count() as u64,
         Column::Text(texts) => n_distinct(texts.iter().flatten().collect()),
-        Column::Timestamp(times) => {
-            n_distinct(times.iter().copied().filter(|time| *time != MISSING_TIME).collect())
-        }
+        Column::Timestamp(times) => n_distinct(
+            times
+                .iter()
+                .copied()
+                .filter(|time| *time != MISSING_TIME)
+                .collect(),
+        ),
         Column::Sparse(_) => 0,
     }
 }
@@ -46,7 +53,11 @@ pub(super) fn summarise(column: &Column) -> Summary {
 
 fn present(values: &[f64]) -> Vec<f64> {
     // Adding zero turns -0 into 0.
-    values.iter().map(|value| value + 0.0).filter(|value| !value.is_nan()).collect()
+    values
+        .iter()
+        .map(|value| value + 0.0)
+        .filter(|value| !value.is_nan())
+        .collect()
 }
 
 fn numbers(values: &[f64]) -> Option<NumberSummary> {
@@ -76,9 +87,16 @@ fn numbers(values: &[f64]) -> Option<NumberSummary> {
 /// The quantile between the two nearest values, as numpy's default.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    let (low, high) = (
+        sorted[place.floor() as usize],
+        sorted[place.ceil() as usize],
+    );
     let part = place.fract();
-    if part == 0.0 { low } else { low * (1.0 - part) + high * part }
+    if part == 0.0 {
+        low
+    } else {
+        low * (1.0 - part) + high * part
+    }
 }
 
 /// Rows of each level.
@@ -97,7 +115,10 @@ fn category(codes: &[u32], levels: &Levels) -> Summary {
         .into_iter()
         .zip(levels.iter())
         .filter(|(count, _)| *count > 0)
-        .map(|(count, level)| LevelCount { level: level.to_owned(), count })
+        .map(|(count, level)| LevelCount {
+            level: level.to_owned(),
+            count,
+        })
         .collect();
     counted.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.level.cmp(&b.level)));
     let Some(rarest) = counted.last().cloned() else {
@@ -114,14 +135,21 @@ fn category(codes: &[u32], levels: &Levels) -> Summary {
 }
 
 fn text(texts: &Texts) -> Summary {
-    let mut lengths: Vec<f64> =
-        texts.iter().flatten().map(|text| text.chars().count() as f64).collect();
+    let mut lengths: Vec<f64> = texts
+        .iter()
+        .flatten()
+        .map(|text| text.chars().count() as f64)
+        .collect();
     if lengths.is_empty() {
         return Summary::Nothing;
     }
     lengths.sort_unstable_by(f64::total_cmp);
     let n = lengths.len() as f64;
-    let n_words: usize = texts.iter().flatten().map(|text| text.split_whitespace().count()).sum();
+    let n_words: usize = texts
+        .iter()
+        .flatten()
+        .map(|text| text.split_whitespace().count())
+        .sum();
     Summary::Texts(TextSummary {
         n_chars_min: lengths[0] as u64,
         n_chars_mean: lengths.iter().sum::<f64>() / n,
@@ -138,7 +166,11 @@ fn text(texts: &Texts) -> Summary {
 }
 
 fn timestamp(times: &[i64]) -> Summary {
-    let mut sorted: Vec<i64> = times.iter().copied().filter(|time| *time != MISSING_TIME).collect();
+    let mut sorted: Vec<i64> = times
+        .iter()
+        .copied()
+        .filter(|time| *time != MISSING_TIME)
+        .collect();
     if sorted.is_empty() {
         return Summary::Nothing;
     }
@@ -155,7 +187,11 @@ fn timestamp(times: &[i64]) -> Summary {
 
 /// `2013-08-14`, or with the time of day `2013-08-14 09:30:00`.
 pub(super) fn moment(micros: i64, is_date: bool) -> String {
-    let pattern = if is_date { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" };
+    let pattern = if is_date {
+        "%Y-%m-%d"
+    } else {
+        "%Y-%m-%d %H:%M:%S"
+    };
     jiff::Timestamp::from_microsecond(micros).map_or_else(
         |_| format!("{micros} µs"),
         |timestamp| timestamp.strftime(pattern).to_string(),

@@ -67,7 +67,10 @@ fn find<'a>(
     if places.len() < MIN_ROWS || places.len() * stride * 2 < rows.len() {
         return None;
     }
-    let y: Vec<f64> = places.iter().map(|&place| scale.of(target[place])).collect();
+    let y: Vec<f64> = places
+        .iter()
+        .map(|&place| scale.of(target[place]))
+        .collect();
     let mut candidates = candidates(columns, rows, &places, &y, scale);
     // Only rows with all the numbers can be added up.
     let complete: Vec<usize> = (0..places.len())
@@ -88,7 +91,10 @@ fn find<'a>(
     if line.left_unseen > LEFT || kept.len() > MAX_PARTS {
         return None;
     }
-    let names: Vec<&str> = kept.iter().map(|&column| columns[candidates[column].0].0).collect();
+    let names: Vec<&str> = kept
+        .iter()
+        .map(|&column| columns[candidates[column].0].0)
+        .collect();
     let formula = match scale {
         Scale::Plain => sum_formula(&names, &line, &y),
         Scale::Logarithm => product_formula(&names, &line)?,
@@ -127,7 +133,10 @@ fn candidates(
     found.truncate(MAX_COLUMNS);
     // In the table's order from here on, so that formulas read naturally.
     found.sort_by_key(|found| found.1);
-    found.into_iter().map(|(_, position, x)| (position, x)).collect()
+    found
+        .into_iter()
+        .map(|(_, position, x)| (position, x))
+        .collect()
 }
 
 /// Standardised columns and target; even rows are learned from, odd rows are not.
@@ -188,9 +197,18 @@ impl System {
             return None;
         }
         let mut order = kept.clone();
-        order.sort_by(|&a, &b| weights[a].abs().total_cmp(&weights[b].abs()).then(b.cmp(&a)));
+        order.sort_by(|&a, &b| {
+            weights[a]
+                .abs()
+                .total_cmp(&weights[b].abs())
+                .then(b.cmp(&a))
+        });
         for column in order {
-            let fewer: Vec<usize> = kept.iter().copied().filter(|&other| other != column).collect();
+            let fewer: Vec<usize> = kept
+                .iter()
+                .copied()
+                .filter(|&other| other != column)
+                .collect();
             if let Some(weights) = self.solve(&fewer)
                 && self.left(&fewer, &weights) <= LEFT
             {
@@ -271,7 +289,9 @@ impl System {
         let intercept = columns
             .iter()
             .zip(&slopes)
-            .fold(y_mean, |sum, (&column, slope)| sum - slope * self.x_scales[column].0);
+            .fold(y_mean, |sum, (&column, slope)| {
+                sum - slope * self.x_scales[column].0
+            });
         Some(Line {
             slopes,
             intercept,

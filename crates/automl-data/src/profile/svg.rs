@@ -31,35 +31,51 @@ impl Axis {
 }
 
 /// A histogram with both axes, a title for readers of the page source and of screens, and a hint on each bar.
-pub(super) fn histogram(histogram: &Histogram, title: &str, axis_title: &str, axis: Axis) -> Markup {
+pub(super) fn histogram(
+    histogram: &Histogram,
+    title: &str,
+    axis_title: &str,
+    axis: Axis,
+) -> Markup {
     let n_bars = histogram.counts.len() as f64;
     let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
     let (plot_width, plot_height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
     let step = plot_width / n_bars;
     let floor = TOP + plot_height;
-    let (first, last) = (histogram.edges[0], histogram.edges[histogram.edges.len() - 1]);
+    let (first, last) = (
+        histogram.edges[0],
+        histogram.edges[histogram.edges.len() - 1],
+    );
     let middle = f64::midpoint(first, last);
     let (below, above) = (
         if histogram.is_open_below { "≤ " } else { "" },
         if histogram.is_open_above { "≥ " } else { "" },
     );
-    let is_whole = histogram.edges.iter().all(|edge| (edge * 2.0).fract() == 0.0 && edge.fract() != 0.0);
-    let ticks: Vec<(f64, &str, String)> = if is_whole {
+    let is_whole = is_whole(histogram);
+    let is_each = is_whole && histogram.edges[1] - histogram.edges[0] == 1.0;
+    let half = if is_whole { 0.5 } else { 0.0 };
+    let ticks: Vec<(f64, &str, String)> = if is_each {
         let n = histogram.counts.len();
         let every = n.div_ceil(8);
         (0..n)
             .step_by(every)
-            .map(|bar| (bar as f64 + 0.5, "middle", axis.label(first + bar as f64 + 0.5)))
+            .map(|bar| {
+                (
+                    bar as f64 + 0.5,
+                    "middle",
+                    axis.label(first + bar as f64 + 0.5),
+                )
+            })
             .collect()
     } else {
         vec![
-            (0.0, "start", format!("{below}{}", axis.label(first))),
-            (n_bars / 2.0, "middle", axis.label(middle)),
-            (n_bars, "end", format!("{above}{}", axis.label(last))),
+            (0.0, "start", format!("{below}{}", axis.label(first + half))),
+            (n_bars / 2.0, "middle", axis.label(if is_whole { middle.round() } else { middle })),
+            (n_bars, "end", format!("{above}{}", axis.label(last - half))),
         ]
     };
     html! {
-        svg class="chart" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(title) {
+        svg class="chart" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" {
             title { (title) }
             @for (share, label) in [(0.0, String::new()), (0.5, count(most / 2)), (1.0, count(most))] {
                 @let y = round(floor - share * plot_height);
@@ -68,12 +84,14 @@ pub(super) fn histogram(histogram: &Histogram, title: &str, axis_title: &str, ax
                     text x=(LEFT - 6.0) y=(y + 4.0) text-anchor="end" { (label) }
                 }
             }
-            @for (bar, &n) in histogram.counts.iter().enumerate() {
-                @if n > 0 {
-                    @let height = (n as f64 / most as f64 * plot_height).max(1.0);
-                    rect class="bar" x=(round(LEFT + bar as f64 * step + 0.75)) y=(round(floor - height))
-                        width=(round(step - 1.5)) height=(round(height)) rx="1.5" {
-                        title { (hint(histogram, bar, axis, is_whole)) ": " (count(n)) }
+            g class="bar" {
+                @for (bar, &n) in histogram.counts.iter().enumerate() {
+                    @if n > 0 {
+                        @let height = round((n as f64 / most as f64 * plot_height).max(1.0));
+                        @let (x, width) = (round(LEFT + bar as f64 * step + 0.75), round(step - 1.5));
+                        path d=(format!("M{x} {floor}v-{height}h{width}v{height}z")) {
+                            title { (hint(histogram, bar, axis)) ": " (count(n)) }
+                        }
                     }
                 }
             }
@@ -88,16 +106,25 @@ pub(super) fn histogram(histogram: &Histogram, title: &str, axis_title: &str, ax
     }
 }
 
-fn hint(histogram: &Histogram, bar: usize, axis: Axis, is_whole: bool) -> String {
-    let (start, end) = (histogram.edges[bar], histogram.edges[bar + 1]);
-    if is_whole {
-        axis.label(f64::midpoint(start, end))
-    } else if bar == 0 && histogram.is_open_below {
-        format!("below {}", axis.label(end))
+/// Whether the bars hold whole numbers: their edges stand half-way between.
+fn is_whole(histogram: &Histogram) -> bool {
+    histogram.edges.iter().all(|edge| edge.fract().abs() == 0.5)
+}
+
+fn hint(histogram: &Histogram, bar: usize, axis: Axis) -> String {
+    let half = if is_whole(histogram) { 0.5 } else { 0.0 };
+    let (start, end) = (
+        axis.label(histogram.edges[bar] + half),
+        axis.label(histogram.edges[bar + 1] - half),
+    );
+    if bar == 0 && histogram.is_open_below {
+        format!("up to {end}")
     } else if bar + 1 == histogram.counts.len() && histogram.is_open_above {
-        format!("{} and above", axis.label(start))
+        format!("{start} and above")
+    } else if start == end {
+        start
     } else {
-        format!("{} to {}", axis.label(start), axis.label(end))
+        format!("{start} to {end}")
     }
 }
 
@@ -111,7 +138,12 @@ pub(super) fn sparkline(counts: &[u64]) -> Markup {
         |mut path, (bar, &n)| {
             let height = (n as f64 / most as f64 * 22.0).max(1.0);
             let x = round(bar as f64 * step);
-            path.push_str(&format!("M{x} 24v-{}h{}v{}z", round(height), round(step - gap), round(height)));
+            path.push_str(&format!(
+                "M{x} 24v-{}h{}v{}z",
+                round(height),
+                round(step - gap),
+                round(height)
+            ));
             path
         },
     );

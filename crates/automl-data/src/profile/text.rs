@@ -5,7 +5,7 @@ use super::model::{ColumnProfile, Histogram, Profile, Summary};
 use automl_core::{Role, WarningKind};
 
 const GAP: &str = "  ";
-const N_SPARKS: usize = 10;
+const N_SPARKS: usize = 12;
 const N_BAR: usize = 6;
 const SPARKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const EIGHTHS: [char; 9] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
@@ -42,7 +42,10 @@ fn headline(profile: &Profile) -> Vec<String> {
     ));
     parts.push(match n_missing {
         0 => "nothing missing".into(),
-        _ => format!("{} of cells missing", percent(n_missing as f64 / n_cells.max(1) as f64)),
+        _ => format!(
+            "{} of cells missing",
+            percent(n_missing as f64 / n_cells.max(1) as f64)
+        ),
     });
     if profile.repeated_rows.n_exact > 0 {
         parts.push(plural(profile.repeated_rows.n_exact, "repeated row"));
@@ -51,7 +54,9 @@ fn headline(profile: &Profile) -> Vec<String> {
         parts.push(format!("compared with {}", plural(other.n_rows, "row")));
     }
     let mut lines = vec![parts.join(" · ")];
-    if profile.n_rows_sampled < profile.n_rows && (profile.target.is_some() || profile.other.is_some()) {
+    if profile.n_rows_sampled < profile.n_rows
+        && (profile.target.is_some() || profile.other.is_some())
+    {
         lines.push(format!(
             "associations and leaks from {} spread over the table",
             plural(profile.n_rows_sampled, "row")
@@ -82,7 +87,10 @@ impl Strip {
     }
 
     fn width(&self) -> usize {
-        self.cells.iter().map(|cell| width(cell)).fold(width(&self.title), usize::max)
+        self.cells
+            .iter()
+            .map(|cell| width(cell))
+            .fold(width(&self.title), usize::max)
     }
 
     fn cut(&mut self, n_columns: usize) {
@@ -150,7 +158,11 @@ fn lines(strips: &[Strip]) -> Vec<String> {
             .map(|(strip, &n_columns)| {
                 let text = cell(strip);
                 let pad = " ".repeat(n_columns - width(text));
-                if strip.is_right { pad + text } else { text.to_owned() + &pad }
+                if strip.is_right {
+                    pad + text
+                } else {
+                    text.to_owned() + &pad
+                }
             })
             .collect();
         cells.join(GAP)
@@ -165,18 +177,28 @@ fn lines(strips: &[Strip]) -> Vec<String> {
 fn values(column: &ColumnProfile) -> String {
     match &column.summary {
         Summary::Nothing => "nothing".into(),
-        Summary::Numbers(summary) => {
-            [summary.min, summary.q25, summary.median, summary.q75, summary.max]
-                .map(number)
-                .join(" · ")
-        }
+        Summary::Numbers(summary) => [
+            summary.min,
+            summary.q25,
+            summary.median,
+            summary.q75,
+            summary.max,
+        ]
+        .map(number)
+        .join(" · "),
         Summary::Levels(summary) => {
             let n: u64 = summary.top.iter().map(|level| level.count).sum::<u64>() + summary.n_other;
             let level = |level: &super::LevelCount| {
                 let share = level.count as f64 / n.max(1) as f64;
                 format!("{} {}", cut(&one_line(&level.level), 24), percent(share))
             };
-            summary.top.iter().take(4).map(level).collect::<Vec<_>>().join(" · ")
+            summary
+                .top
+                .iter()
+                .take(4)
+                .map(level)
+                .collect::<Vec<_>>()
+                .join(" · ")
         }
         Summary::Texts(summary) => format!(
             "{} to {} characters, {} words, “{}”",
@@ -220,12 +242,8 @@ fn sparks(summary: &Summary) -> String {
 }
 
 fn histogram_sparks(histogram: &Histogram) -> String {
-    let n = histogram.counts.len();
-    let n_places = n.min(N_SPARKS);
-    let mut counts = vec![0; n_places];
-    for (bar, &count) in histogram.counts.iter().enumerate() {
-        counts[bar * n_places / n] += count;
-    }
+    let n_bars = histogram.counts.len().div_ceil(N_SPARKS);
+    let counts = histogram.counts.chunks(n_bars).map(|bars| bars.iter().sum()).collect();
     spark_line(counts)
 }
 
@@ -260,7 +278,12 @@ fn warnings(profile: &Profile, n_columns: usize) -> String {
     }
     let mut out = format!("\n{}\n", plural(profile.warnings.len() as u64, "warning"));
     let label = |kind| kind_title(kind);
-    let n_label = profile.warnings.iter().map(|w| label(w.kind).len()).max().unwrap_or(0);
+    let n_label = profile
+        .warnings
+        .iter()
+        .map(|w| label(w.kind).len())
+        .max()
+        .unwrap_or(0);
     let n_label = if n_columns < 60 { 0 } else { n_label };
     for warning in &profile.warnings {
         let kind = label(warning.kind);
