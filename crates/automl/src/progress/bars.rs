@@ -4,7 +4,7 @@ use super::board::{Board, TOP};
 use super::plain::phase_title;
 use crate::text;
 use automl_core::{Clock, Event};
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -60,10 +60,12 @@ impl Bars {
         self.all.println(line).ok();
     }
 
-    /// Takes everything off the terminal.
+    /// Takes everything off the terminal, for good.
     pub(crate) fn clear(&mut self) {
-        self.budget.finish_and_clear();
-        self.top.drain(..).for_each(|line| line.finish_and_clear());
+        self.budget.disable_steady_tick();
+        // A terminal that is gone needs no clearing.
+        self.all.clear().ok();
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
     }
 
     fn show_top(&mut self, board: &Board) {

@@ -153,7 +153,7 @@ fn leaderboard(page: &Page<'_>) -> Markup {
                     }
                 }
             }
-            p.soft { "The bars run from the worst model shown to the best." }
+            p.soft { "The fuller its bar, the nearer a model is to the best." }
             @if rows.len() > shown.len() {
                 p.soft { "and " (text::counted((rows.len() - shown.len()) as u64, "more model")) " in leaderboard.json" }
             }
@@ -161,22 +161,27 @@ fn leaderboard(page: &Page<'_>) -> Markup {
     }
 }
 
-/// Bars from the worst model shown (short) to the best (full): the bar says where in between a model stands.
+/// Where each model stands between the best (a full bar) and the worst but for the last few, which a baseline often is.
 fn bar_lengths(metric: Metric, rows: &[LeaderboardRow]) -> Vec<f64> {
+    const FULL_SHARE: f64 = 0.8;
     let losses: Vec<f64> = rows.iter().map(|row| metric.loss(row.score)).collect();
-    let finite = || losses.iter().copied().filter(|loss| loss.is_finite());
-    let best = finite().fold(f64::INFINITY, f64::min);
-    let worst = finite().fold(f64::NEG_INFINITY, f64::max);
+    let mut finite: Vec<f64> = losses
+        .iter()
+        .copied()
+        .filter(|loss| loss.is_finite())
+        .collect();
+    finite.sort_unstable_by(f64::total_cmp);
+    let best = finite.first().copied().unwrap_or(0.0);
+    let worst = finite
+        .get((finite.len() as f64 * FULL_SHARE) as usize)
+        .or(finite.last())
+        .copied()
+        .unwrap_or(0.0);
     let span = if worst > best { worst - best } else { 1.0 };
+    let length = |loss: &f64| 100.0 - 96.0 * ((loss - best) / span).clamp(0.0, 1.0);
     losses
         .iter()
-        .map(|loss| {
-            if loss.is_finite() {
-                4.0 + 96.0 * (1.0 - (loss - best) / span)
-            } else {
-                0.0
-            }
-        })
+        .map(|loss| if loss.is_finite() { length(loss) } else { 0.0 })
         .collect()
 }
 
