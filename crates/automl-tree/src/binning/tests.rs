@@ -1,1 +1,59 @@
-//! Tests.
+//! Every value lies in the bin whose edges enclose it.
+
+use super::*;
+
+#[test]
+fn few_values_have_a_bin_each_and_missing_has_bin_zero() {
+    let values = [3.0, 1.0, f64::NAN, 2.0, 1.0];
+    let edges = number_edges(&values, 255);
+    assert_eq!(edges, [1.5, 2.5, f64::INFINITY]);
+    assert_eq!(bin_numbers(&values, &edges), [3, 1, 0, 2, 1]);
+}
+
+#[test]
+fn many_values_share_bins_of_about_equal_size() {
+    let values: Vec<f64> = (0..10_000)
+        .map(|i| f64::from((i * 7919) % 10_007))
+        .collect();
+    for max_bins in [2, 16, 63, 255] {
+        let edges = number_edges(&values, max_bins);
+        assert!(edges.len() <= max_bins && edges.is_sorted() && edges.len() + 1 >= max_bins);
+        let bins = bin_numbers(&values, &edges);
+        for (value, bin) in values.iter().zip(bins) {
+            let place = bin as usize - 1;
+            assert!(*value <= edges[place] && (place == 0 || *value > edges[place - 1]));
+        }
+    }
+}
+
+#[test]
+fn a_frequent_value_has_a_bin_of_its_own() {
+    let values: Vec<f64> = (0..3000)
+        .map(|i| if i % 2 == 0 { 0.0 } else { f64::from(i) })
+        .collect();
+    let edges = number_edges(&values, 8);
+    assert!(
+        edges[0] > 0.0 && edges[0] < 1.0 && edges.len() == 8,
+        "{edges:?}"
+    );
+}
+
+#[test]
+fn infinite_values_stand_at_the_ends() {
+    let edges = [0.5, f64::INFINITY];
+    assert_eq!(
+        bin_numbers(&[f64::NEG_INFINITY, f64::INFINITY], &edges),
+        [1, 2]
+    );
+}
+
+#[test]
+fn rare_levels_share_the_last_bin_and_empty_levels_are_unseen() {
+    let codes = [0, 0, 0, 2, 2, 3, 4, u32::MAX];
+    let (bins, n_bins) = level_bins(&codes, 6, 3);
+    assert_eq!(
+        (bins.as_slice(), n_bins),
+        ([1, 0, 2, 3, 3, 0].as_slice(), 4)
+    );
+    assert_eq!(bin_of_category(&bins, u32::MAX), 0);
+}

@@ -1,5 +1,7 @@
 //! What every boosting must do, on small made tables.
 
+mod reference;
+
 use crate::GRADIENT_BOOSTING;
 use automl_core::*;
 
