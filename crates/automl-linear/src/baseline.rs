@@ -86,6 +86,11 @@ impl Learner for BaselineParams {
             for (code, share) in data.train.class_codes().into_iter().zip(&weights.share) {
                 values[code as usize] += share;
             }
+            // The shares are rounded one by one; a class alone must be certain.
+            let total: f64 = values.iter().sum();
+            for value in &mut values {
+                *value /= total;
+            }
             Baseline {
                 values,
                 is_classification: true,

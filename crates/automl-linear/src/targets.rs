@@ -40,8 +40,8 @@ impl RowWeights {
 /// The classes that have weight among the rows of a view: only these can be told apart.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Classes {
-    /// Classes of the task.
-    pub(crate) n_classes: usize,
+    /// How many the task has.
+    pub(crate) n_in_task: usize,
     /// Codes of those that are there, rising; at least one.
     pub(crate) present: Vec<u32>,
     /// Share of the weight of each of `present`.
@@ -67,7 +67,7 @@ impl Classes {
             position_of[code as usize] = position as u32;
         }
         Self {
-            n_classes,
+            n_in_task: n_classes,
             prior: present.iter().map(|&code| shares[code as usize]).collect(),
             positions: codes
                 .iter()

@@ -1,10 +1,28 @@
 //! Every learner of the crate keeps the common contract.
 
 #[test]
-fn every_learner_conforms() {
-    for spec in crate::LEARNERS {
-        automl_testkit::check_learner(spec);
-    }
+fn the_baseline_conforms() {
+    automl_testkit::check_learner(&crate::BASELINE);
+}
+
+#[test]
+fn naive_bayes_conforms() {
+    automl_testkit::check_learner(&crate::NAIVE_BAYES);
+}
+
+#[test]
+fn the_elastic_net_conforms() {
+    automl_testkit::check_learner(&crate::ELASTIC_NET);
+}
+
+#[test]
+fn logistic_regression_conforms() {
+    automl_testkit::check_learner(&crate::LOGISTIC_REGRESSION);
+}
+
+#[test]
+fn nearest_neighbours_conforms() {
+    automl_testkit::check_learner(&crate::NEAREST_NEIGHBOURS);
 }
 
 #[test]

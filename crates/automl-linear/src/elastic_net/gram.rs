@@ -239,9 +239,11 @@ fn pseudo_solution(
     units: &[f64],
 ) -> Result<Vec<f64>, FitError> {
     let p = units.len();
-    let eigen = system
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| failure("the eigenvalues of the features' products did not converge"))?;
+    let eigen = system.self_adjoint_eigen(Side::Lower).map_err(|error| {
+        failure(&format!(
+            "the features' products have no eigenvalues ({error:?})"
+        ))
+    })?;
     let (values, vectors) = (eigen.S().column_vector(), eigen.U());
     let largest = (0..p).map(|k| values[k]).fold(0.0, f64::max);
     let mut coef = vec![0.0; p];

@@ -131,9 +131,9 @@ impl Feature {
         match self {
             Self::Dense(cells) => cells.iter().enumerate().for_each(|(row, &x)| visit(row, x)),
             Self::Sparse(cells) => {
-                cells
-                    .iter()
-                    .for_each(|&(row, x)| visit(row as usize, f64::from(x)));
+                for &(row, x) in cells {
+                    visit(row as usize, f64::from(x));
+                }
             }
         }
     }
@@ -176,7 +176,9 @@ pub(super) fn solve_by_descent(
     for (j, feature) in features.iter_mut().enumerate() {
         if let (Feature::Dense(cells), true) = (&mut *feature, problem.has_intercept) {
             means[j] = dot(cells, share);
-            cells.iter_mut().for_each(|x| *x -= means[j]);
+            for x in cells {
+                *x -= means[j];
+            }
         }
         feature.each(|row, x| squares[j] += share[row] * x * x);
     }
@@ -211,7 +213,9 @@ pub(super) fn solve_by_descent(
         }
         if problem.has_intercept {
             let mean = dot(&residual, share);
-            residual.iter_mut().for_each(|value| *value -= mean);
+            for value in &mut residual {
+                *value -= mean;
+            }
             intercept += mean;
             largest = largest.max(mean * mean);
         }

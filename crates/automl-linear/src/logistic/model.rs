@@ -28,7 +28,7 @@ impl Logistic {
         Self {
             spreads: vec![0.0; inputs.n_features()],
             inputs,
-            n_classes: classes.n_classes,
+            n_classes: classes.n_in_task,
             present: classes.present.clone(),
             coef: Vec::new(),
             intercept: Vec::new(),
@@ -51,7 +51,7 @@ impl Logistic {
         }
         Self {
             inputs,
-            n_classes: classes.n_classes,
+            n_classes: classes.n_in_task,
             present: classes.present.clone(),
             coef,
             intercept,

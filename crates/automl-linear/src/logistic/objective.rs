@@ -27,8 +27,14 @@ pub(super) struct Objective<'a> {
     n_outputs: usize,
     threads: &'a Threads,
     budget: &'a Budget,
-    /// The last point with its cost and gradient: the line search asks for one, then the solver for the other.
-    last: RefCell<Option<(Vec<f64>, f64, Vec<f64>)>>,
+    /// The last point whose cost was asked for: the solver asks for its gradient next.
+    last: RefCell<Option<Evaluated>>,
+}
+
+/// A point with the gradient there.
+struct Evaluated {
+    theta: Vec<f64>,
+    gradient: Vec<f64>,
 }
 
 /// How a minimisation ended.
@@ -241,7 +247,10 @@ impl CostFunction for Objective<'_> {
 
     fn cost(&self, theta: &Vec<f64>) -> Result<f64, Error> {
         let (cost, gradient) = self.evaluate(theta);
-        *self.last.borrow_mut() = Some((theta.clone(), cost, gradient));
+        *self.last.borrow_mut() = Some(Evaluated {
+            theta: theta.clone(),
+            gradient,
+        });
         Ok(cost)
     }
 }
@@ -251,10 +260,10 @@ impl Gradient for Objective<'_> {
     type Gradient = Vec<f64>;
 
     fn gradient(&self, theta: &Vec<f64>) -> Result<Vec<f64>, Error> {
-        if let Some((point, _, gradient)) = self.last.take()
-            && point == *theta
+        if let Some(last) = self.last.take()
+            && last.theta == *theta
         {
-            return Ok(gradient);
+            return Ok(last.gradient);
         }
         Ok(self.evaluate(theta).1)
     }

@@ -128,7 +128,7 @@ impl Learner for NaiveBayesParams {
         let log_prior = classes.prior.iter().map(|share| share.ln()).collect();
         let model = NaiveBayes {
             inputs,
-            n_classes: classes.n_classes,
+            n_classes: classes.n_in_task,
             present: classes.present,
             log_prior,
             means,

@@ -177,7 +177,7 @@ impl Index {
             }
         } else if let Some(centred) = &self.wide {
             centred.search(&self.points, queries, k, |at, nearest| {
-                visit(at, &root(nearest))
+                visit(at, &root(nearest));
             });
         } else {
             let mut nearest = Nearest::new(k);

@@ -31,7 +31,8 @@
 //! let data = Dataset::new(table, Task::Regression, Target::Numbers(vec![1.0, 2.0, 30.0].into()))?;
 //! let warnings = Warnings::default();
 //! let ctx = FitContext { seed: Seed(0), threads: Threads::one(), budget: Budget::unlimited(), warnings: &warnings };
-//! let learner = (automl_linear::NEAREST_NEIGHBOURS.build)(&ParamMap::from([("k".into(), ParamValue::Int(2))]))?;
+//! let params = ParamMap::from([("k".into(), ParamValue::Int(2)), ("weights".into(), ParamValue::Text("uniform".into()))]);
+//! let learner = (automl_linear::NEAREST_NEIGHBOURS.build)(&params)?;
 //! let model = learner.fit(&ctx, &data.view(&data.all_rows()).into())?.model;
 //! assert_eq!(model.predict(&data.table().view())?, Predictions::Numbers(vec![1.5, 1.5, 16.0]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -59,9 +59,10 @@ impl Neighbours {
         if !labels_fit {
             return Err(artifact.invalid("labels", "not a label for each point"));
         }
-        let row_weights = match artifact.arrays.contains_key("weights") {
-            true => Some(artifact.f64s("weights")?.to_vec()),
-            false => None,
+        let row_weights = if artifact.arrays.contains_key("weights") {
+            Some(artifact.f64s("weights")?.to_vec())
+        } else {
+            None
         };
         if let Some(weights) = &row_weights
             && (weights.len() != n_rows || weights.iter().any(|&w| !(w > 0.0 && w.is_finite())))

@@ -24,7 +24,7 @@ impl Tree {
         let mut order: Vec<u32> = (0..n as u32).collect();
         let mut splits = Vec::new();
         // Level by level, so that the splits come in heap order; all ranges of a level differ by one row at most.
-        let mut ranges = vec![0..n];
+        let mut ranges = Vec::from([std::ops::Range { start: 0, end: n }]);
         while ranges.iter().any(|range| range.len() > LEAF_ROWS) {
             let mut next = Vec::with_capacity(ranges.len() * 2);
             for range in ranges {
