@@ -12,7 +12,8 @@ const N_WHOLE_BARS: f64 = 32.0;
 /// would press all others into one bar, the outermost bars take them in.
 pub(super) fn histogram(sorted: &[f64]) -> Histogram {
     let (min, max) = (sorted[0], sorted[sorted.len() - 1]);
-    let is_whole = max.abs().max(min.abs()) < 1e12 && sorted.iter().all(|value| value.fract() == 0.0);
+    let is_whole =
+        max.abs().max(min.abs()) < 1e12 && sorted.iter().all(|value| value.fract() == 0.0);
     if is_whole && max - min < N_WHOLE_BARS {
         return count(sorted, whole_edges(min, max, 1.0), false, false);
     }
@@ -46,11 +47,11 @@ pub(super) fn histogram(sorted: &[f64]) -> Histogram {
     }
 }
 
-/// Edges half-way between whole numbers, `width` of them to a bar.
+/// Edges half-way between whole numbers, `width` of them to a bar, fewer to the last.
 fn whole_edges(start: f64, end: f64, width: f64) -> Vec<f64> {
     let n_bars = ((end - start + 1.0) / width).ceil() as usize;
     (0..=n_bars)
-        .map(|bar| start - 0.5 + bar as f64 * width)
+        .map(|bar| (start - 0.5 + bar as f64 * width).min(end + 0.5))
         .collect()
 }
 

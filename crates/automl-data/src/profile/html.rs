@@ -66,15 +66,20 @@ fn contents(profile: &Profile) -> Markup {
 fn head(profile: &Profile, title: &str) -> Markup {
     let n_missing: u64 = profile.columns.iter().map(|column| column.n_missing).sum();
     let n_cells = (profile.n_rows * profile.columns.len() as u64).max(1);
-    let kinds = ["number", "category", "boolean", "text", "timestamp"].map(|kind| {
-        (
-            kind,
-            profile
-                .columns
-                .iter()
-                .filter(|column| column.kind.name() == kind)
-                .count() as u64,
-        )
+    let kinds = [
+        ("number", "numbers"),
+        ("category", "categories"),
+        ("boolean", "booleans"),
+        ("text", "texts"),
+        ("timestamp", "timestamps"),
+    ]
+    .map(|(kind, many)| {
+        let n = profile
+            .columns
+            .iter()
+            .filter(|column| column.kind.name() == kind)
+            .count();
+        (if n == 1 { kind } else { many }, n)
     });
     let kinds: Vec<String> = kinds
         .iter()
@@ -131,7 +136,7 @@ fn one_warning(profile: &Profile, warning: &Warning) -> Markup {
     html! {
         li class=(if is_grave { "grave" } else { "mild" }) {
             span class="tag" { (kind_title(warning.kind)) }
-            p { (warning.message) }
+            p { (message(&warning.message)) }
             @if !warning.columns.is_empty() {
                 p class="links" {
                     @for name in &warning.columns {
@@ -141,6 +146,17 @@ fn one_warning(profile: &Profile, warning: &Warning) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The sentence with its flags set as code.
+fn message(text: &str) -> Markup {
+    let mut words = text.split(' ');
+    html! {
+        @while let Some(word) = words.next() {
+            @if word == "--drop" { code { (word) " " (words.next().unwrap_or_default()) } " " }
+            @else { (word) " " }
         }
     }
 }
@@ -182,7 +198,7 @@ fn overview_row(profile: &Profile, column: &ColumnProfile, index: usize) -> Mark
     html! {
         tr {
             th scope="row" { a href={ "#c" (index) } { (column.name) } (role_tag(column.role)) }
-            td { span class={ "kind " (column.kind.name()) } { (column.kind.name()) } }
+            td class={ "kind " (column.kind.name()) } { (column.kind.name()) }
             td class="right" { @if column.n_missing > 0 { (percent(missing)) } @else { span class="quiet" { "–" } } }
             td class="right" { (count(column.n_distinct)) }
             td { (sparkline(&column.summary)) }
@@ -233,9 +249,9 @@ fn sparkline(summary: &Summary) -> Markup {
 fn card(profile: &Profile, column: &ColumnProfile, index: usize) -> Markup {
     let missing = column.missing_share(profile.n_rows);
     html! {
-        article id={ "c" (index) } class="card" aria-labelledby={ "t" (index) } {
+        article id={ "c" (index) } class="card" {
             div class="card-head" {
-                h3 id={ "t" (index) } { (column.name) }
+                h3 { (column.name) }
                 span class={ "kind " (column.kind.name()) } { (column.kind.name()) }
                 (role_tag(column.role))
                 @for warning in profile.warnings.iter().filter(|warning| warning.columns.contains(&column.name)) {
@@ -299,7 +315,7 @@ fn association_facts(association: &Association) -> Markup {
         ("Mutual information", association.mutual_information),
     ];
     html! {
-        div { dt { "Tells of target" } dd { span class="score" { (svg::meter(association.score)) (format!("{:.2}", association.score)) } } }
+        (fact("Tells of target", &format!("{:.3}", association.score)))
         @for (name, value) in values {
             @if let Some(value) = value { (fact(name, &format!("{value:.3}"))) }
         }

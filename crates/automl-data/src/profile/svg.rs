@@ -5,12 +5,13 @@ use super::model::Histogram;
 use super::summary::moment;
 use maud::{Markup, html};
 
-const WIDTH: f64 = 360.0;
-const HEIGHT: f64 = 150.0;
-const LEFT: f64 = 44.0;
+// Twenty bars, the usual number, stand on whole numbers.
+const WIDTH: f64 = 472.0;
+const HEIGHT: f64 = 188.0;
+const LEFT: f64 = 64.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
-const BOTTOM: f64 = 38.0;
+const BOTTOM: f64 = 46.0;
 
 /// What the numbers along the axis are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,19 +60,17 @@ pub(super) fn histogram(
         let every = n.div_ceil(8);
         (0..n)
             .step_by(every)
-            .map(|bar| {
-                (
-                    bar as f64 + 0.5,
-                    "middle",
-                    axis.label(first + bar as f64 + 0.5),
-                )
-            })
+            .map(|bar| (bar as f64 + 0.5, "m", axis.label(first + bar as f64 + 0.5)))
             .collect()
     } else {
         vec![
-            (0.0, "start", format!("{below}{}", axis.label(first + half))),
-            (n_bars / 2.0, "middle", axis.label(if is_whole { middle.round() } else { middle })),
-            (n_bars, "end", format!("{above}{}", axis.label(last - half))),
+            (0.0, "s", format!("{below}{}", axis.label(first + half))),
+            (
+                n_bars / 2.0,
+                "m",
+                axis.label(if is_whole { middle.round() } else { middle }),
+            ),
+            (n_bars, "e", format!("{above}{}", axis.label(last - half))),
         ]
     };
     html! {
@@ -81,14 +80,14 @@ pub(super) fn histogram(
                 @let y = round(floor - share * plot_height);
                 line class="grid" x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
                 @if !label.is_empty() && (share == 1.0 || most > 1) {
-                    text x=(LEFT - 6.0) y=(y + 4.0) text-anchor="end" { (label) }
+                    text x=(LEFT - 6.0) y=(y + 4.0) class="e" { (label) }
                 }
             }
             g class="bar" {
                 @for (bar, &n) in histogram.counts.iter().enumerate() {
                     @if n > 0 {
-                        @let height = round((n as f64 / most as f64 * plot_height).max(1.0));
-                        @let (x, width) = (round(LEFT + bar as f64 * step + 0.75), round(step - 1.5));
+                        @let height = (n as f64 / most as f64 * plot_height).round().max(1.0);
+                        @let (x, width) = (round(LEFT + bar as f64 * step + 1.0), round(step - 2.0));
                         path d=(format!("M{x} {floor}v-{height}h{width}v{height}z")) {
                             title { (hint(histogram, bar, axis)) ": " (count(n)) }
                         }
@@ -97,11 +96,11 @@ pub(super) fn histogram(
             }
             line class="axis" x1=(LEFT) x2=(WIDTH - RIGHT) y1=(floor) y2=(floor) {}
             @for (place, anchor, label) in &ticks {
-                text x=(round(LEFT + place * step)) y=(floor + 15.0) text-anchor=(anchor) { (label) }
+                text x=(round(LEFT + place * step)) y=(floor + 18.0) class=(anchor) { (label) }
             }
-            text class="axis-title" x=(LEFT + plot_width / 2.0) y=(HEIGHT - 4.0) text-anchor="middle" { (axis_title) }
-            text class="axis-title" x="10" y=(TOP + plot_height / 2.0) text-anchor="middle"
-                transform=(format!("rotate(-90 10 {})", TOP + plot_height / 2.0)) { "rows" }
+            text class="axis-title" x=(LEFT + plot_width / 2.0) y=(HEIGHT - 4.0) { (axis_title) }
+            text class="axis-title" x="12" y=(TOP + plot_height / 2.0)
+                transform=(format!("rotate(-90 12 {})", TOP + plot_height / 2.0)) { "rows" }
         }
     }
 }
@@ -131,32 +130,24 @@ fn hint(histogram: &Histogram, bar: usize, axis: Axis) -> String {
 /// A small histogram without axes, for a cell of a table.
 pub(super) fn sparkline(counts: &[u64]) -> Markup {
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    let step = 96.0 / counts.len().max(1) as f64;
-    let gap = if counts.len() > 12 { 0.6 } else { 1.5 };
-    let path = counts.iter().enumerate().filter(|(_, n)| **n > 0).fold(
-        String::new(),
-        |mut path, (bar, &n)| {
-            let height = (n as f64 / most as f64 * 22.0).max(1.0);
-            let x = round(bar as f64 * step);
-            path.push_str(&format!(
-                "M{x} 24v-{}h{}v{}z",
-                round(height),
-                round(step - gap),
-                round(height)
-            ));
-            path
-        },
-    );
-    html! { svg class="spark" viewBox="0 0 96 24" aria-hidden="true" { path d=(path) {} } }
+    let mut bars = String::new();
+    for (bar, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+        let height = (n as f64 / most as f64 * 22.0).round().max(1.0);
+        bars.push_str(&format!("M{} 24v-{height}h9v{height}z", bar * 10));
+    }
+    html! {
+        svg class="spark" viewBox=(format!("0 0 {} 24", counts.len() * 10)) preserveAspectRatio="none" aria-hidden="true" {
+            path d=(bars) {}
+        }
+    }
 }
 
 /// A horizontal bar of a share.
 pub(super) fn meter(share: f64) -> Markup {
     let width = round(share.clamp(0.0, 1.0) * 100.0);
     html! {
-        svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
-            rect class="track" width="100" height="6" {}
-            rect class="bar" width=(width) height="6" {}
+        svg class="meter" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true" {
+            path d=(format!("M0 0h{width}v1H0z")) {}
         }
     }
 }

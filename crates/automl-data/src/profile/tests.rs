@@ -589,13 +589,13 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_names() {
     let columns: Vec<(String, Column)> = (0..50)
         .map(|index| {
             (
-                format!("column <b>{index}</b>"),
+                format!("size <b>{index}"),
                 Column::Number(normal(n, 100 + index)),
             )
         })
         .collect();
     let t = Table::new(columns).unwrap();
-    let page = render_html(&look(&t, "column <b>0</b>"));
+    let page = render_html(&look(&t, "size <b>0"));
     for asset in [
         "http://", "https://", "<script", "src=", "@import", "url(", "<b>1",
     ] {

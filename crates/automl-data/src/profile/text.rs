@@ -243,7 +243,11 @@ fn sparks(summary: &Summary) -> String {
 
 fn histogram_sparks(histogram: &Histogram) -> String {
     let n_bars = histogram.counts.len().div_ceil(N_SPARKS);
-    let counts = histogram.counts.chunks(n_bars).map(|bars| bars.iter().sum()).collect();
+    let counts = histogram
+        .counts
+        .chunks(n_bars)
+        .map(|bars| bars.iter().sum())
+        .collect();
     spark_line(counts)
 }
 
