@@ -97,6 +97,10 @@ fn accumulate<const L: usize, const S: usize>(
     }
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "the innermost statement of all training"
+)]
 #[inline(always)]
 fn add<const L: usize, const S: usize>(
     lanes: &mut [[Cell; S]; L],

@@ -45,4 +45,4 @@ pub use objective::Objective;
 pub use random_forest::{RANDOM_FOREST, RandomForest, RandomForestParams};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

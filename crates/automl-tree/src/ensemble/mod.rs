@@ -164,3 +164,6 @@ fn used_inputs(matrix: &BinnedMatrix, trees: &[Tree]) -> Vec<u32> {
     used.dedup();
     used
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,10 @@ impl Ensemble {
         }
     }
 
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "a branch here would be mispredicted"
+    )]
     #[inline]
     fn goes_left<const CATEGORIES: bool>(&self, node: &Node, x: f64) -> bool {
         if CATEGORIES && node.slot & CATEGORY != 0 {

@@ -73,7 +73,9 @@ impl Model for ForestModel {
         let mut sums = vec![0.0; rows.n_rows() * width];
         self.ensemble.add_scores(rows, width, &mut sums)?;
         let n_trees = self.ensemble.n_trees() as f64;
-        sums.iter_mut().for_each(|sum| *sum /= n_trees);
+        for sum in &mut sums {
+            *sum /= n_trees;
+        }
         Ok(match self.shares {
             Shares::Mean => Predictions::Numbers(sums),
             Shares::SecondClass => Predictions::Probabilities {

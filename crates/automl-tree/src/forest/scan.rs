@@ -126,7 +126,7 @@ impl<'a> Scanner<'a> {
         let found = if self.matrix.features[feature].is_category() {
             let order = self.sorted_levels(&present);
             let n_cuts = order.len().saturating_sub(1) as u64;
-            let size = 1 + ((draw >> 32) * n_cuts >> 32) as usize;
+            let size = 1 + (((draw >> 32) * n_cuts) >> 32) as usize;
             if n_cuts == 0 {
                 None
             } else {
@@ -249,7 +249,7 @@ impl<'a> Scanner<'a> {
         if n_places == 0 {
             return None;
         }
-        let bin = low + ((draw >> 32) * n_places >> 32) as u8;
+        let bin = low + (((draw >> 32) * n_places) >> 32) as u8;
         let missing_left = has_missing && draw & 1 == 1 && bin < high;
         self.left.fill(0.0);
         if missing_left {
@@ -293,10 +293,14 @@ impl<'a> Scanner<'a> {
     /// The split that sends these levels left; levels without rows follow the missing ones or the heavier side.
     fn set_of(&mut self, levels: &[u8], present: &BinSet) -> Option<(f64, Rule)> {
         self.left.fill(0.0);
-        levels.iter().for_each(|&bin| self.add_left(bin));
+        for &bin in levels {
+            self.add_left(bin);
+        }
         let score = self.score()?;
         let mut set = BinSet::default();
-        levels.iter().for_each(|&bin| insert(&mut set, bin));
+        for &bin in levels {
+            insert(&mut set, bin);
+        }
         let default_left = if contains(present, 0) {
             contains(&set, 0)
         } else {

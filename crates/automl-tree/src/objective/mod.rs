@@ -237,11 +237,13 @@ fn softplus(s: f64) -> f64 {
 /// Turns the raw scores of one row into probabilities in place.
 pub(crate) fn softmax(scores: &mut [f64]) {
     let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    scores
-        .iter_mut()
-        .for_each(|score| *score = (*score - max).exp());
+    for score in &mut *scores {
+        *score = (*score - max).exp();
+    }
     let sum: f64 = scores.iter().sum();
-    scores.iter_mut().for_each(|score| *score /= sum);
+    for score in scores {
+        *score /= sum;
+    }
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn softmax_loss_is_log_loss() {
     let (mut first, mut second) = ([0.0, 0.5, 2.0], [1.0, -1.0, 0.0]);
     softmax(&mut first);
     softmax(&mut second);
-    assert!((loss + (first[1].ln() + second[0].ln()) / 2.0).abs() < 1e-12);
+    assert!((loss + 0.5 * (first[1].ln() + second[0].ln())).abs() < 1e-12);
 }
 
 #[test]

@@ -137,7 +137,9 @@ fn with_absent(sums: &Sums, cells: &[Cell], bins: &[u8], left: Cell) -> BinSet {
         left[1] > sums.hessian * 0.5
     };
     let mut set = BinSet::default();
-    bins.iter().for_each(|&bin| insert(&mut set, bin));
+    for &bin in bins {
+        insert(&mut set, bin);
+    }
     if default_left {
         (0..256)
             .filter(|&bin| !has_rows(bin))

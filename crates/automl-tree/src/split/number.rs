@@ -85,6 +85,10 @@ fn best_threshold(
     (best, place)
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "the closure must vanish from the loop"
+)]
 #[inline(always)]
 fn write_scores(
     rules: &SplitRules,
@@ -103,6 +107,10 @@ fn write_scores(
         let (dl, dr) = (hl + l2, hr + l2);
         // Both quotients over one denominator: one division instead of two.
         let value = (tl * tl * dr + tr * tr * dl) / (dl * dr);
+        #[expect(
+            clippy::needless_bitwise_bool,
+            reason = "a branch would keep the loop scalar"
+        )]
         let is_allowed = (hl >= hessian_min) & (hr >= hessian_min);
         *score = if is_allowed { value } else { f64::NEG_INFINITY };
     }

@@ -315,3 +315,74 @@ fn random_forest_keeps_the_contract_of_a_learner() {
 fn extra_trees_keep_the_contract_of_a_learner() {
     automl_testkit::check_learner_with(&crate::EXTRA_TREES, &params("{\"n_trees\":20}"));
 }
+
+#[test]
+fn each_objective_predicts_its_own_mean() {
+    let n = 2000;
+    let x: Vec<f64> = (0..n).map(|i| f64::from(i % 2)).collect();
+    let noise = (0..n).map(|i| ((i / 2) % 100) as f64 / 100.0);
+    let y: Vec<f64> = noise
+        .zip(&x)
+        .map(|(noise, x)| 1.0 + 2.0 * x + noise * noise)
+        .collect();
+    let data = regression(vec![("x", Column::Number(x))], y);
+    let mean = 1.0 + (0..100).map(|i| f64::from(i * i) / 10_000.0).sum::<f64>() / 100.0;
+    for (map, low) in [
+        ("{\"objective\":\"squared\"}", mean),
+        ("{\"objective\":\"poisson\"}", mean),
+        ("{\"objective\":\"gamma\"}", mean),
+        ("{\"objective\":\"tweedie\"}", mean),
+        ("{\"objective\":\"absolute\"}", 1.25),
+        ("{\"objective\":\"quantile\",\"alpha\":0.9}", 1.805),
+    ] {
+        let predicted = predict(&fit(map, &data), &data);
+        assert!(
+            (predicted[0] - low).abs() < 0.01,
+            "{map}: {} for {low}",
+            predicted[0]
+        );
+        assert!(
+            (predicted[1] - predicted[0] - 2.0).abs() < 0.01,
+            "{map}: {}",
+            predicted[1]
+        );
+    }
+}
+
+#[test]
+fn targets_outside_an_objective_are_refused() {
+    let data = regression(vec![("x", Column::Number(vec![1.0, 2.0]))], vec![-1.0, 1.0]);
+    let map = "{\"objective\":\"poisson\"}";
+    let error = fit_rows(&GRADIENT_BOOSTING, map, &data, &[0, 1], None, 1)
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "objective = poisson needs targets of at least 0"
+    );
+}
+
+#[test]
+fn forests_learn_what_boosting_learns() {
+    let (x, y) = wave(2000);
+    let noise: Vec<f64> = (0..2000).map(|i| f64::from(i * 7919 % 1009)).collect();
+    let data = regression(
+        vec![("x", Column::Number(x)), ("noise", Column::Number(noise))],
+        y.clone(),
+    );
+    let (train, test): (Vec<u32>, Vec<u32>) = (0..2000).partition(|row| row % 4 != 0);
+    for spec in [&crate::RANDOM_FOREST, &crate::EXTRA_TREES] {
+        let map = "{\"n_trees\":50,\"column_fraction\":1.0}";
+        let fitted = fit_rows(spec, map, &data, &train, None, 2).unwrap();
+        let predicted = predict(&fitted, &data);
+        let of = |values: &[f64]| {
+            test.iter()
+                .map(|&row| values[row as usize])
+                .collect::<Vec<_>>()
+        };
+        let error = rmse(&of(&predicted), &of(&y));
+        assert!(error < 0.05, "{}: {error}", spec.id);
+        let importance = fitted.model.importance().unwrap();
+        assert_eq!(importance.0[0].0, "x");
+    }
+}
