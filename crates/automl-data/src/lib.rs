@@ -27,6 +27,8 @@ pub mod profile;
 mod read;
 mod schema_file;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use batches::{BatchOptions, BatchReader, DEFAULT_BATCH_ROWS, open_batches};
 pub use error::{DataError, Place, Unit};

@@ -192,7 +192,7 @@ fn record_batch(
     if !classes.is_empty() {
         let names = (predictions.class_codes().into_iter())
             .map(|code| Some(classes[code as usize].as_str()));
-        columns.push(Arc::new(StringArray::from_iter(names)));
+        columns.push(Arc::new(names.collect::<StringArray>()));
     }
     for column in 0..width {
         let column = values.iter().skip(column).step_by(width).copied();

@@ -97,7 +97,7 @@ fn guess_kind(column: &Distinct<'_>) -> Guess {
     if let Some(guess) = guess_number(column) {
         return guess;
     }
-    if let Some(detected) = times::detect(column.texts.iter().copied()) {
+    if let Some(detected) = times::detect(column.texts) {
         let mut guess = plain(Kind::Timestamp);
         let (Detected::Clear(style) | Detected::Ambiguous(style)) = &detected;
         guess.format = style.format();
@@ -227,6 +227,11 @@ pub(super) fn is_id_name(name: &str) -> bool {
 fn guess_string(column: &Distinct<'_>) -> Guess {
     let n_distinct = column.texts.len();
     let n_present = column.n_present();
+    if let Some(finding) = mostly_numbers(column, n_present) {
+        let mut guess = plain(Kind::Category);
+        guess.findings.push(finding);
+        return guess;
+    }
     let share = n_distinct as f64 / n_present as f64;
     let mean = |measure: fn(&str) -> usize| {
         let total: usize = column.texts.iter().map(|text| measure(text)).sum();
@@ -246,9 +251,7 @@ fn guess_string(column: &Distinct<'_>) -> Guess {
     if are_sentences || are_names {
         return plain(Kind::Text);
     }
-    let mut guess = plain(Kind::Category);
-    guess.findings.extend(mostly_numbers(column, n_present));
-    guess
+    plain(Kind::Category)
 }
 
 fn mostly_numbers(column: &Distinct<'_>, n_present: usize) -> Option<Finding> {
@@ -258,7 +261,7 @@ fn mostly_numbers(column: &Distinct<'_>, n_present: usize) -> Option<Finding> {
         .map(|(_, &count)| count as usize)
         .sum();
     let n_numbers = n_present - n_cells;
-    let text = column.texts.iter().position(|text| is_not(&text))?;
+    let text = column.texts.iter().position(is_not)?;
     let many = column.texts.len() >= MIN_ROWS_ID;
     (many && n_numbers as f64 >= MOSTLY_NUMBERS * n_present as f64)
         .then_some(Finding::MostlyNumbers { text, n_cells })

@@ -345,15 +345,15 @@ pub(crate) enum Detected {
 }
 
 /// The style in which every one of `texts` can be read; there is at least one.
-pub(crate) fn detect<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<Detected> {
-    let fits = |style: &Style| texts.clone().all(|text| style.parse(text).is_some());
+pub(crate) fn detect(texts: &[&str]) -> Option<Detected> {
+    let fits = |style: &Style| texts.iter().all(|text| style.parse(text).is_some());
     if fits(&Style::Iso) {
         return Some(Detected::Clear(Style::Iso));
     }
     match (fits(&Style::MonthFirst), fits(&Style::DayFirst)) {
         (true, false) => Some(Detected::Clear(Style::MonthFirst)),
         (false, true) => Some(Detected::Clear(Style::DayFirst)),
-        (true, true) if texts.clone().all(|text| text.contains('/')) => {
+        (true, true) if texts.iter().all(|text| text.contains('/')) => {
             Some(Detected::Ambiguous(Style::MonthFirst))
         }
         (true, true) => Some(Detected::Ambiguous(Style::DayFirst)),

@@ -193,7 +193,9 @@ impl Inference<'_> {
             is_integer: guess.is_integer,
         };
         let given = self.given(name);
-        let kind_is_given = given.is_some_and(|given| given.kind.is_some());
+        let kind_is_given = given.is_some_and(|given| {
+            given.kind.is_some() || given.format.is_some() || given.levels.is_some()
+        });
         let role_is_given = given.is_some_and(|given| given.role.is_some());
         if self.target == Some(name) {
             guess.role = Role::Target;
@@ -256,7 +258,7 @@ impl Inference<'_> {
                 (
                     WarningKind::UnreadCells,
                     format!(
-                        "'{name}' is read as a category because {n_cells} of its {} cells are no numbers, such as '{}' ({place})",
+                        "'{name}' is read as a category because {n_cells} of its {} cells are no numbers, such as '{}' ({place}); if they mean that the value is missing, add them to the missing marks",
                         codes.codes.len(),
                         crate::error::shorten(value)
                     ),

@@ -13,6 +13,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const BATCH_ROWS: usize = 8192;
 
@@ -38,27 +39,7 @@ pub(super) fn open(input: Input) -> Result<Box<dyn RowReader>, DataError> {
         reason,
         file: file.clone(),
     };
-    let (schema, batches): (SchemaRef, Batches) = match input.content {
-        Content::Seekable(seekable) if is_parquet => {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(seekable)
-                .map_err(|error| broken(error.to_string()))?
-                .with_batch_size(BATCH_ROWS);
-            let schema = builder.schema().clone();
-            let reader = builder.build().map_err(|error| broken(error.to_string()))?;
-            (schema, Box::new(reader))
-        }
-        Content::Seekable(seekable) => {
-            let reader = FileReader::try_new(BufReader::new(seekable), None)
-                .map_err(|error| broken(error.to_string()))?;
-            (reader.schema(), Box::new(reader))
-        }
-        Content::Stream(stream) => {
-            let reader = StreamReader::try_new(BufReader::new(stream), None)
-                .map_err(|error| broken(error.to_string()))?;
-            (reader.schema(), Box::new(reader))
-        }
-        Content::Text { .. } => unreachable!("columnar files are opened as bytes"),
-    };
+    let (schema, batches) = guarded(|| open_batches(input.content, is_parquet)).map_err(&broken)?;
     for field in schema.fields() {
         if plain_type(field.data_type()).is_none() {
             return Err(DataError::ColumnType {
@@ -82,13 +63,47 @@ pub(super) fn open(input: Input) -> Result<Box<dyn RowReader>, DataError> {
     }))
 }
 
+fn open_batches(content: Content, is_parquet: bool) -> Result<(SchemaRef, Batches), ArrowError> {
+    Ok(match content {
+        Content::Seekable(file) if is_parquet => {
+            let builder =
+                ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS);
+            (builder.schema().clone(), Box::new(builder.build()?))
+        }
+        Content::Seekable(file) => {
+            let reader = FileReader::try_new(BufReader::new(file), None)?;
+            (reader.schema(), Box::new(reader))
+        }
+        Content::Stream(stream) => {
+            let reader = StreamReader::try_new(BufReader::new(stream), None)?;
+            (reader.schema(), Box::new(reader))
+        }
+        Content::Text { .. } => unreachable!("columnar files are opened as bytes"),
+    })
+}
+
+/// Runs a decoder of arrow-rs, which panics on some damaged files: its asserts stand where it should return errors.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_panic) => Err("the file is damaged".into()),
+    }
+}
+
 /// The one of five types that cells of `data_type` are read as; `None` for nested values and raw bytes.
 fn plain_type(data_type: &DataType) -> Option<DataType> {
     use DataType as T;
     Some(match data_type {
         T::Null => T::Null,
         T::Boolean => T::Boolean,
-        T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::UInt8 | T::UInt16 | T::UInt32 => T::Int64,
+        T::Int8
+        | T::Int16
+        | T::Int32
+        | T::Int64
+        | T::UInt8
+        | T::UInt16
+        | T::UInt32
+        | T::Duration(_) => T::Int64,
         T::UInt64 | T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Time32(_) | T::Time64(_) => T::Utf8,
         T::Float16
         | T::Float32
@@ -98,17 +113,16 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
         | T::Decimal128(..)
         | T::Decimal256(..) => T::Float64,
         T::Date32 | T::Date64 | T::Timestamp(..) => T::Timestamp(TimeUnit::Microsecond, None),
-        T::Duration(_) => T::Int64,
         T::Dictionary(_, values) => return plain_type(values),
         _ => return None,
     })
 }
 
 impl Columnar {
-    fn broken(&self, error: &ArrowError) -> DataError {
+    fn broken(&self, reason: String) -> DataError {
         DataError::Format {
             format: self.format,
-            reason: error.to_string(),
+            reason,
             file: self.file.clone(),
         }
     }
@@ -119,7 +133,7 @@ impl Columnar {
         let array = if *array.data_type() == target {
             array.clone()
         } else {
-            cast(array, &target).map_err(|error| self.broken(&error))?
+            guarded(|| cast(array, &target)).map_err(|reason| self.broken(reason))?
         };
         let any = array.as_any();
         let n_rows = array.len();
@@ -171,10 +185,13 @@ impl RowReader for Columnar {
         while n_done < max_rows {
             let (batch, given) = match self.batch.take() {
                 Some((batch, given)) if given < batch.num_rows() => (batch, given),
-                _ => match self.batches.next() {
-                    None => break,
-                    Some(batch) => (batch.map_err(|error| self.broken(&error))?, 0),
-                },
+                _ => {
+                    let next = guarded(|| self.batches.next().transpose());
+                    match next.map_err(|reason| self.broken(reason))? {
+                        None => break,
+                        Some(batch) => (batch, 0),
+                    }
+                }
             };
             let n_rows = (batch.num_rows() - given).min(max_rows - n_done);
             for _ in 0..n_rows {

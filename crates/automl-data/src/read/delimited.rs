@@ -151,11 +151,8 @@ impl Delimited {
 
     fn bad_encoding(&self, bytes: &[u8], error: std::str::Utf8Error) -> DataError {
         let valid = error.valid_up_to();
-        let n_breaks = bytes[..valid].iter().filter(|&&b| b == b'\n').count() as u64;
-        let n_record_lines = bytes[..without_line_end(bytes)]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count() as u64;
+        let n_breaks = count_breaks(&bytes[..valid]);
+        let n_record_lines = count_breaks(&bytes[..without_line_end(bytes)]);
         DataError::Encoding {
             place: self.place(self.n_lines - n_record_lines + n_breaks),
             byte: self.offset + valid as u64,
@@ -189,6 +186,10 @@ impl RowReader for Delimited {
         }
         Ok(max_rows)
     }
+}
+
+fn count_breaks(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
 }
 
 fn without_line_end(line: &[u8]) -> usize {

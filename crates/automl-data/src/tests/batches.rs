@@ -1,0 +1,183 @@
+//! Streams for scoring: the columns of a schema, batch by batch.
+
+use super::{load, show_error, show_table};
+use crate::{BatchOptions, DataError, ReadOptions, Source, open_batches};
+use automl_core::{Schema, Table};
+use expect_test::expect;
+
+const TRAIN: &str = "n,color,flag,note,when,y\n\
+    1,red,yes,\"a nice long note\",2013-08-14,0\n\
+    2.5,blue,no,\"not a short one\",2013-08-15,1\n\
+    3,red,no,\"yet another note here\",2013-08-16,1\n";
+
+fn schema() -> Schema {
+    load("train.csv", TRAIN.as_bytes()).unwrap().schema
+}
+
+fn read(
+    name: &str,
+    bytes: &[u8],
+    schema: &Schema,
+    batch_rows: usize,
+) -> Result<Vec<Table>, DataError> {
+    let batch = BatchOptions {
+        batch_rows,
+        ..BatchOptions::default()
+    };
+    let source = Source::bytes(name, bytes);
+    let needed = |field: &automl_core::Field| field.name != "y";
+    open_batches(&source, &ReadOptions::default(), schema, needed, batch)?.collect()
+}
+
+#[test]
+fn columns_are_matched_by_name_and_coded_by_the_schema() {
+    let text = "extra,when,note,color,n,flag\n\
+        7,2020-01-01T10:00:00Z,hello,blue,1e3,YES\n\
+        8,,NA,green,?,no\n";
+    let batch = BatchOptions::default();
+    let source = Source::bytes("new.csv", text.as_bytes());
+    let reader = open_batches(
+        &source,
+        &ReadOptions::default(),
+        &schema(),
+        |field| field.name != "y",
+        batch,
+    )
+    .unwrap();
+    assert_eq!(reader.warnings().len(), 1);
+    expect!["column extra is not used"].assert_eq(&reader.warnings()[0].message);
+    let tables: Vec<Table> = reader.collect::<Result<_, _>>().unwrap();
+    expect![[r#"
+        n = 1000 ·
+        color = blue unseen
+        flag = yes no
+        note = "hello" ·
+        when = 2020-01-01T10:00:00Z ·
+    "#]]
+    .assert_eq(&show_table(&tables[0]));
+}
+
+#[test]
+fn numeric_levels_are_met_by_value() {
+    let schema = Schema {
+        fields: vec![automl_core::Field {
+            name: "a".into(),
+            kind: automl_core::Kind::Category,
+            role: automl_core::Role::Feature,
+            levels: vec!["1".into(), "2".into()],
+            format: None,
+        }],
+        missing: Vec::new(),
+    };
+    let tables = read("t.csv", b"a\n1.0\n2\n3\n02\n", &schema, 10).unwrap();
+    assert_eq!(show_table(&tables[0]), "a = 1 2 unseen 2\n");
+}
+
+#[test]
+fn batches_of_any_size_make_the_whole_in_every_format() {
+    for (name, bytes) in super::formats::all_formats() {
+        let whole = load(name, &bytes).unwrap();
+        for batch_rows in [1, 3, 100] {
+            let batches = read(name, &bytes, &whole.schema, batch_rows).unwrap();
+            assert_eq!(batches.len(), 4_usize.div_ceil(batch_rows), "{name}");
+            let rows: Vec<String> = (batches.iter())
+                .flat_map(|table| {
+                    (0..table.n_rows()).map(|row| show_table(&table.gather(&[row as u32])))
+                })
+                .collect();
+            let expected: Vec<String> = (0..whole.n_rows)
+                .map(|row| show_table(&whole.table.gather(&[row as u32])))
+                .collect();
+            assert_eq!(rows, expected, "{name} by {batch_rows}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_column_is_refused_or_missing_throughout() {
+    let text = b"n,colour,flag,note,when\n1,red,yes,hi,2013-08-14\n";
+    let error = read("new.csv", text, &schema(), 10).unwrap_err();
+    expect![[r#"
+        [data-column-missing] no column 'color': new.csv
+        hint: did you mean 'colour'?
+    "#]]
+    .assert_eq(&show_error(&error));
+    let allowed = BatchOptions {
+        allow_missing_columns: true,
+        ..BatchOptions::default()
+    };
+    let source = Source::bytes("new.csv", *text);
+    let reader = open_batches(
+        &source,
+        &ReadOptions::default(),
+        &schema(),
+        |field| field.name != "y",
+        allowed,
+    )
+    .unwrap();
+    let messages: Vec<&str> = (reader.warnings().iter())
+        .map(|warning| warning.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "column color is not there and counts as missing",
+            "column colour is not used"
+        ]
+    );
+    let tables: Vec<Table> = reader.collect::<Result<_, _>>().unwrap();
+    expect![[r#"
+        n = 1
+        color = ·
+        flag = yes
+        note = "hi"
+        when = 2013-08-14
+    "#]]
+    .assert_eq(&show_table(&tables[0]));
+}
+
+#[test]
+fn a_wrong_type_names_column_line_and_cell() {
+    let read = |text: &str| {
+        let error = read("new.csv", text.as_bytes(), &schema(), 1).unwrap_err();
+        error.to_string()
+    };
+    let header = "n,color,flag,note,when\n1,red,yes,hi,2013-08-14\n\n";
+    expect!["'many' in column 'n' is not a number, line 4 of new.csv"]
+        .assert_eq(&read(&format!("{header}many,red,yes,hi,2013-08-14\n")));
+    expect!["'soon' in column 'when' is not a timestamp, line 4 of new.csv"]
+        .assert_eq(&read(&format!("{header}1,red,yes,hi,soon\n")));
+    expect!["'inf' in column 'n' is infinite, line 4 of new.csv"]
+        .assert_eq(&read(&format!("{header}inf,red,yes,hi,2013-08-14\n")));
+}
+
+#[test]
+fn an_error_ends_the_stream() {
+    let text = b"n,color,flag,note,when\nx,red,yes,hi,2013-08-14\n";
+    let source = Source::bytes("new.csv", *text);
+    let mut reader = open_batches(
+        &source,
+        &ReadOptions::default(),
+        &schema(),
+        |field| field.name != "y",
+        BatchOptions::default(),
+    )
+    .unwrap();
+    assert!(reader.next().unwrap().is_err());
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn no_needed_column_still_counts_rows() {
+    let source = Source::bytes("new.csv", *b"q\n1\n2\n");
+    let reader = open_batches(
+        &source,
+        &ReadOptions::default(),
+        &schema(),
+        |_| false,
+        BatchOptions::default(),
+    )
+    .unwrap();
+    let rows: usize = reader.map(|table| table.unwrap().n_rows()).sum();
+    assert_eq!(rows, 2);
+}
