@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 const COLOURS: &[&str] = &["red", "green", "blue", "white"];
 
+type Loss = fn(&ParamMap) -> f64;
+
 fn float(low: f64, high: f64) -> Domain {
     Domain::Float {
         low,
@@ -86,7 +88,7 @@ fn mixed_space() -> Space {
 fn search(
     sampler: &dyn Sampler,
     space: &Space,
-    loss: fn(&ParamMap) -> f64,
+    loss: Loss,
     n_trials: u64,
     seed: u64,
 ) -> Vec<Observation> {
@@ -104,7 +106,7 @@ fn search(
 }
 
 /// The median over 20 seeds of the best loss of 60 trials.
-fn median_best(sampler: &dyn Sampler, space: &Space, loss: fn(&ParamMap) -> f64) -> f64 {
+fn median_best(sampler: &dyn Sampler, space: &Space, loss: Loss) -> f64 {
     let mut best: Vec<f64> = (0..20)
         .map(|seed| {
             let history = search(sampler, space, loss, 60, seed);
@@ -120,7 +122,7 @@ fn median_best(sampler: &dyn Sampler, space: &Space, loss: fn(&ParamMap) -> f64)
 
 #[test]
 fn tpe_beats_random_and_auto_is_no_worse() {
-    let problems: [(&str, Space, fn(&ParamMap) -> f64); 3] = [
+    let problems: [(&str, Space, Loss); 3] = [
         ("branin", branin_space(), branin),
         ("rosenbrock", rosenbrock_space(), rosenbrock),
         ("mixed", mixed_space(), mixed),

@@ -126,9 +126,9 @@ impl Tpe {
                 weight: 1.0,
             };
             if is_better {
-                better.push(kernel)
+                better.push(kernel);
             } else {
-                rest.push(kernel)
+                rest.push(kernel);
             }
         }
         rest.extend(pending.iter().map(|point| Kernel {

@@ -140,10 +140,14 @@ impl Model for Neighbours {
                 self.index
                     .search(&queries, self.params.k, |at, neighbours| {
                         self.votes(neighbours, &mut votes);
-                        let total: f64 = votes.iter().sum();
                         let row = &mut values[at * n_classes..(at + 1) * n_classes];
                         for (near, vote) in neighbours.iter().zip(&votes) {
-                            row[codes[near.row as usize] as usize] += vote / total;
+                            row[codes[near.row as usize] as usize] += vote;
+                        }
+                        // The sum of the row, not of the votes: a class alone must be certain.
+                        let total: f64 = row.iter().sum();
+                        for value in row {
+                            *value /= total;
                         }
                     });
                 Ok(Predictions::Probabilities {
