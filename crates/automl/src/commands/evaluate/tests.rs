@@ -1,7 +1,10 @@
 //! What an evaluation says of a few rows that can be checked by hand.
 
 use super::scores::{Scored, Scores};
-use automl_core::{Predictions, Task};
+use super::truth::Truth;
+use automl_core::{
+    Column, Field, Kind, Levels, MISSING_CODE, Predictions, Role, Table, Task, UNSEEN_CODE,
+};
 
 fn two_classes(target: &[f64], positive: &[f64]) -> Scores {
     let task = Task::Binary {
@@ -53,4 +56,55 @@ fn numbers_have_no_confusion_matrix() {
     let scores = Scores::of(&scored);
     assert_eq!(scores.metrics["mae"], 0.5, "weighted: (3 × 0 + 1 × 2) / 4");
     assert!(scores.confusion.is_empty() && scores.classes.is_empty());
+}
+
+fn field(name: &str, kind: Kind) -> Field {
+    Field {
+        name: name.into(),
+        kind,
+        role: Role::Target,
+        levels: Vec::new(),
+        format: None,
+    }
+}
+
+#[test]
+fn labels_are_found_whatever_their_column_and_rows_without_one_are_left_out() {
+    let task = Task::Binary {
+        classes: vec!["0".into(), "1".into()],
+    };
+    let levels = Levels::new(["1", "0"]);
+    let columns = [
+        Column::Number(vec![1.0, f64::NAN, 0.0]),
+        Column::category(vec![0, MISSING_CODE, 1], levels),
+        Column::Text([Some("1"), None, Some("0")].into_iter().collect()),
+    ];
+    for column in columns {
+        let target = field("y", Kind::Number);
+        let mut truth = Truth::new(&target, &task, None);
+        truth
+            .take(&Table::new(vec![("y".into(), column)]).expect("one column"))
+            .expect("labels are known");
+        assert_eq!(
+            (truth.values.as_slice(), truth.n_rows_without()),
+            ([1.0, 0.0].as_slice(), 1)
+        );
+        let kept = truth.with_target_only(Predictions::Numbers(vec![7.0, 8.0, 9.0]));
+        assert_eq!(kept, Predictions::Numbers(vec![7.0, 9.0]));
+    }
+}
+
+#[test]
+fn a_class_that_was_not_learned_is_refused_with_its_row() {
+    let task = Task::Binary {
+        classes: vec!["no".into(), "yes".into()],
+    };
+    let target = field("y", Kind::Category);
+    let column = Column::category(vec![0, UNSEEN_CODE], Levels::new(["no", "yes"]));
+    let error = Truth::new(&target, &task, None)
+        .take(&Table::new(vec![("y".into(), column)]).expect("one column"));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "target 'y' has a class in data row 2 that the model has not learned"
+    );
 }
