@@ -131,16 +131,16 @@ pub(super) fn same(a: &Artifact, b: &Artifact) -> bool {
 
 /// A table as text: equal texts mean equal bits.
 pub(super) fn bits(table: &Table) -> String {
-    let mut out = String::new();
-    for (name, column) in table.iter() {
-        out += &format!("{name}: ");
-        match column {
-            Column::Number(values) => {
-                let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
-                out += &format!("{bits:?}\n");
-            }
-            other => out += &format!("{other:?}\n"),
+    let cells = |column: &Column| match column {
+        Column::Number(values) => {
+            let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+            format!("{bits:?}")
         }
-    }
-    out
+        other => format!("{other:?}"),
+    };
+    let columns = table.iter();
+    let lines: Vec<String> = columns
+        .map(|(name, column)| format!("{name}: {}", cells(column)))
+        .collect();
+    lines.join("\n")
 }
