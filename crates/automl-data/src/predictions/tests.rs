@@ -1,3 +1,5 @@
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 use super::*;
 use crate::{ReadOptions, Source, read_table};
 use expect_test::{Expect, expect};

@@ -10,6 +10,7 @@ use arrow::datatypes::Int32Type;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use expect_test::{Expect, expect};
 use parquet::arrow::ArrowWriter;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -239,7 +240,7 @@ fn latin_1_is_read_when_it_is_named() {
 fn json_keys_are_united_over_the_file() {
     let mut text = String::new();
     for i in 0..1500 {
-        text += &format!("{{\"a\": {}.5}}\n", i % 7);
+        writeln!(text, "{{\"a\": {}.5}}", i % 7).unwrap();
     }
     text += "{\"b\": \"late\", \"a\": 9}\n{\"b\": \"later\"}\n";
     let loaded = load("t.jsonl", text.as_bytes()).unwrap();

@@ -4,6 +4,7 @@ use super::{load, load_with, show, show_result};
 use crate::{ReadOptions, Source};
 use automl_core::{Kind, Role};
 use expect_test::{Expect, expect};
+use std::fmt::Write as _;
 
 fn check(text: &str, expected: &Expect) {
     expected.assert_eq(&show_result(load("data.csv", text.as_bytes())));
@@ -242,7 +243,7 @@ fn the_target_keeps_its_role() {
 fn a_few_words_among_many_numbers_are_told() {
     let mut text = String::from("x,y\n");
     for i in 0..40 {
-        text += &format!("{}.5,{}\n", i, i % 2);
+        writeln!(text, "{i}.5,{}", i % 2).unwrap();
     }
     text += "unknown,1\n";
     let loaded = load("data.csv", text.as_bytes()).unwrap();
