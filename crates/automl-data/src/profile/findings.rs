@@ -166,10 +166,11 @@ fn repeated_rows(profile: &Profile) -> Option<Warning> {
         percent(share(n)),
     );
     if share(repeated.n_contradicting) >= 0.01 {
-        message.push_str(&format!(
-            "; {} have the features of another row but another target, which no model can get right",
-            plural(repeated.n_contradicting, "row")
-        ));
+        message.extend([
+            "; ",
+            &plural(repeated.n_contradicting, "row"),
+            " have the features of another row but another target, which no model can get right",
+        ]);
     }
     Some(Warning::new(WarningKind::DuplicateRows, [""; 0], message))
 }

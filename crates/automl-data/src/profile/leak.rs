@@ -69,7 +69,7 @@ impl Checked<'_> {
             if matches!(column, Column::Timestamp(_) | Column::Sparse(_)) || is_row_number(column) {
                 continue;
             }
-            let fit = self.best_fit(column, &rows, &goal, &folds);
+            let fit = Self::best_fit(column, &rows, &goal, &folds);
             if fit.skill >= SKILL {
                 warnings.push(self.warning(name, fit, &goal));
             } else if let Column::Number(values) = column {
@@ -82,7 +82,7 @@ impl Checked<'_> {
         warnings
     }
 
-    fn best_fit(&self, column: &Column, rows: &[u32], goal: &Goal, folds: &[u8]) -> Fit {
+    fn best_fit(column: &Column, rows: &[u32], goal: &Goal, folds: &[u8]) -> Fit {
         let Some(coding) = Coding::exact(column, rows) else {
             return Fit::default();
         };

@@ -238,9 +238,11 @@ impl System {
                 if i == j {
                     sum += 1e-9;
                 }
-                for k in 0..j {
-                    sum -= factor[i][k] * factor[j][k];
-                }
+                sum -= factor[i][..j]
+                    .iter()
+                    .zip(&factor[j])
+                    .map(|(a, b)| a * b)
+                    .sum::<f64>();
                 if i == j {
                     if sum <= 0.0 {
                         return None;
@@ -327,14 +329,14 @@ fn sum_formula(names: &[&str], line: &Line, y: &[f64]) -> String {
         };
         formula.push_str(sign);
         if !is_near(slope.abs(), 1.0) {
-            formula.push_str(&format!("{} × ", number(slope.abs())));
+            formula.extend([&number(slope.abs()), " × "]);
         }
-        formula.push_str(&format!("'{name}'"));
+        formula.extend(["'", name, "'"]);
     }
     let size = y.iter().map(|value| value.abs()).sum::<f64>() / y.len() as f64;
     if line.intercept.abs() > 1e-4 * size.max(line.error_max) {
         let sign = if line.intercept < 0.0 { " − " } else { " + " };
-        formula.push_str(&format!("{sign}{}", number(line.intercept.abs())));
+        formula.extend([sign, &number(line.intercept.abs())]);
     }
     formula
 }
@@ -358,7 +360,7 @@ fn product_formula(names: &[&str], line: &Line) -> Option<String> {
             (false, false) => " × ",
         };
         let raised = ["", "²", "³"][whole.abs() as usize - 1];
-        formula.push_str(&format!("{sign}'{name}'{raised}"));
+        formula.extend([sign, "'", name, "'", raised]);
     }
     Some(formula)
 }

@@ -133,7 +133,8 @@ pub(super) fn sparkline(counts: &[u64]) -> Markup {
     let mut bars = String::new();
     for (bar, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
         let height = (n as f64 / most as f64 * 22.0).round().max(1.0);
-        bars.push_str(&format!("M{} 24v-{height}h9v{height}z", bar * 10));
+        let (x, height) = ((bar * 10).to_string(), height.to_string());
+        bars.extend(["M", &x, " 24v-", &height, "h9v", &height, "z"]);
     }
     html! {
         svg class="spark" viewBox=(format!("0 0 {} 24", counts.len() * 10)) preserveAspectRatio="none" aria-hidden="true" {

@@ -466,7 +466,9 @@ fn repeated_rows_are_counted() {
 fn drift_is_told_where_it_is_more_than_chance() {
     let make = |n: usize, shift: f64, stream: u64, city: &str| {
         let mut values = normal(n, stream);
-        values.iter_mut().for_each(|x| *x += shift);
+        for x in &mut values {
+            *x += shift;
+        }
         table(vec![
             ("moved", Column::Number(values)),
             ("still", Column::Number(normal(n, stream + 1))),
@@ -556,7 +558,7 @@ fn the_profile_survives_json() {
 fn the_text_fits_the_terminal() {
     let mut profile = look(&passengers(), "survived");
     profile.title = Some("passengers.csv".into());
-    expect![[r#"
+    expect![[r"
         passengers.csv · 400 rows × 5 columns · < 0.1 % of cells missing
 
         column    kind      missing  distinct  histogram   min · quartiles · max, or top levels   tells of survived
@@ -572,7 +574,7 @@ fn the_text_fits_the_terminal() {
                        not known when predicting
           identifier   'ticket' differs in every row and looks like an identifier; --drop ticket keeps the model from
                        learning it by heart
-    "#]].assert_eq(&render_text(&profile, 110));
+    "]].assert_eq(&render_text(&profile, 110));
     for n_columns in [40, 60, 80, 100, 200] {
         for line in render_text(&profile, n_columns).lines() {
             assert!(
