@@ -200,7 +200,9 @@ fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
         .filter(|&(_, share)| share > WEIGHT_MIN)
         .collect();
     let kept: f64 = members.iter().map(|(_, share)| share).sum();
-    members.iter_mut().for_each(|(_, share)| *share /= kept);
+    for (_, share) in &mut members {
+        *share /= kept;
+    }
     members.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     members
 }

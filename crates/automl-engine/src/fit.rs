@@ -6,7 +6,7 @@ use crate::leaderboard::Leaderboard;
 use crate::model::EnsembleModel;
 use crate::options::FitOptions;
 use crate::plan::Plan;
-use crate::refit;
+use crate::refit::Refit;
 use crate::search;
 use automl_core::metrics::Metric;
 use automl_core::{CancelToken, Clock, Dataset, Event, Events, Warnings};
@@ -60,7 +60,14 @@ pub fn fit(
     phase(run, "ensemble");
     let selection = ensemble::select(data, &plan, &found, options, run)?;
     phase(run, "refit");
-    let model = refit::finish(data, &plan, &found, &selection, options, run)?;
+    let refit = Refit {
+        data,
+        plan: &plan,
+        found: &found,
+        options,
+        run,
+    };
+    let model = refit.finish(&selection);
     let leaderboard = selection.leaderboard(&plan, &found);
     let n_trials = found.n_scored() as u64;
     let interrupted = run.cancel.is_cancelled();

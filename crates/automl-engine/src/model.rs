@@ -25,6 +25,14 @@ pub(crate) struct Member {
     pub(crate) model: Arc<dyn Model>,
 }
 
+/// One pipeline to put into an ensemble, with any positive weight.
+pub(crate) struct Part {
+    pub(crate) weight: f64,
+    pub(crate) recipe: Arc<FittedRecipe>,
+    pub(crate) target_map: TargetMap,
+    pub(crate) model: Arc<dyn Model>,
+}
+
 /// A member without its model, as an artifact writes it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,27 +50,24 @@ pub struct EnsembleModel {
 }
 
 impl EnsembleModel {
-    /// An ensemble of `(weight, recipe, map, model)`; shares are scaled to sum to 1 and shared recipes are kept once.
-    pub(crate) fn new(
-        task: Task,
-        parts: Vec<(f64, Arc<FittedRecipe>, TargetMap, Arc<dyn Model>)>,
-    ) -> Self {
-        let total: f64 = parts.iter().map(|(weight, ..)| weight).sum();
+    /// An ensemble of `parts`: weights are scaled to sum to 1 and shared recipes are kept once.
+    pub(crate) fn new(task: Task, parts: Vec<Part>) -> Self {
+        let total: f64 = parts.iter().map(|part| part.weight).sum();
         let mut recipes: Vec<Arc<FittedRecipe>> = Vec::new();
         let mut members = Vec::new();
-        for (weight, recipe, target_map, model) in parts {
-            let position = recipes
+        for part in parts {
+            let known = recipes
                 .iter()
-                .position(|known| Arc::ptr_eq(known, &recipe))
-                .unwrap_or_else(|| {
-                    recipes.push(recipe);
-                    recipes.len() - 1
-                });
+                .position(|recipe| Arc::ptr_eq(recipe, &part.recipe));
+            let recipe = known.unwrap_or_else(|| {
+                recipes.push(part.recipe);
+                recipes.len() - 1
+            });
             members.push(Member {
-                weight: weight / total,
-                recipe: position,
-                target_map,
-                model,
+                weight: part.weight / total,
+                recipe,
+                target_map: part.target_map,
+                model: part.model,
             });
         }
         members.sort_by_key(|member| member.recipe);

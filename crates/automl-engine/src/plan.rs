@@ -9,10 +9,18 @@ use automl_core::{Column, Dataset, Event, LearnerSpec};
 const HOLDOUT_ROWS_MAX: usize = 20_000;
 /// Below this a holdout would say too little.
 const HOLDOUT_ROWS_MIN: usize = 2_000;
-/// Seconds that a split scan spends on one cell of one tree, measured on one core.
+/// Repeats of the cross-validation of few rows: with one, the best of many trials is the luckiest.
+const REPEATS: usize = 3;
+/// Seconds that growing one tree spends on one cell, measured on one core.
 const SECONDS_PER_CELL: f64 = 3.6e-9;
+/// Seconds that growing one tree spends on one column however few the rows: the scan of its bins in every leaf.
+const SECONDS_PER_COLUMN: f64 = 3.0e-6;
+/// Boosting has learned most of what it can when trees × learning rate reach this.
+const TREES_TIMES_RATE: f64 = 30.0;
+/// No table is so large that steps should be longer than this.
+const LEARNING_RATE_MAX: f64 = 0.3;
 /// Trees of a typical boosting trial.
-const TREES: f64 = 300.0;
+const TREES: f64 = 600.0;
 /// Core seconds that the plan counts on when trials, not time, end the search.
 const CORE_SECONDS_WITHOUT_LIMIT: f64 = 600.0;
 
@@ -75,6 +83,24 @@ impl Plan {
             learners,
             fit_seconds_estimate,
         })
+    }
+
+    /// The least learning rate with which boosting converges in the time that one fit may take; zero without a limit.
+    pub(crate) fn learning_rate_floor(&self, options: &FitOptions) -> f64 {
+        let Some(seconds) = self.fit_seconds_max(options) else {
+            return 0.0;
+        };
+        let trees_in_time = seconds * TREES / self.fit_seconds_estimate;
+        (TREES_TIMES_RATE / trees_in_time).min(LEARNING_RATE_MAX)
+    }
+
+    /// Seconds that one fit of one trial may take on one core; `None` without a limit.
+    pub(crate) fn fit_seconds_max(&self, options: &FitOptions) -> Option<f64> {
+        let limit = options.time_limit?.as_secs_f64();
+        let share = if self.validation.refit { 0.14 } else { 0.25 };
+        let n_splits = self.splits.len();
+        let side_by_side = options.threads.clamp(1, n_splits) as f64;
+        Some(limit * share * side_by_side / n_splits as f64)
     }
 
     pub(crate) fn started(&self, data: &Dataset, options: &FitOptions) -> Event {
@@ -169,7 +195,8 @@ fn estimate_fit_seconds(data: &Dataset) -> f64 {
         0..=2 => 1,
         n_classes => n_classes,
     };
-    data.n_rows() as f64 * columns.max(4) as f64 * outputs as f64 * TREES * SECONDS_PER_CELL
+    let seconds_per_column = data.n_rows() as f64 * SECONDS_PER_CELL + SECONDS_PER_COLUMN;
+    columns.max(4) as f64 * seconds_per_column * outputs as f64 * TREES
 }
 
 fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> Validation {
@@ -194,21 +221,27 @@ fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> 
             limit.as_secs_f64() * options.threads as f64
         });
     let (folds, trials_wanted) = match options.quality {
-        Quality::Fast => (5, 60.0),
-        Quality::Balanced => (8, 25.0),
-        Quality::Best => (8, 10.0),
+        Quality::Fast => (5, 60),
+        Quality::Balanced => (8, 25),
+        Quality::Best => (8, 10),
     };
-    let affords = |k: usize| fit_seconds * k as f64 * trials_wanted <= core_seconds;
+    let affords =
+        |n_trials: usize, n_fits: usize| fit_seconds * (n_trials * n_fits) as f64 <= core_seconds;
     let small = n_rows < HOLDOUT_ROWS_MIN;
-    let scheme = if by_time && !small || fast && !small {
+    let scheme = if (by_time || fast) && !small {
         holdout(n_rows)
     } else if n_rows < 2 * folds {
         Scheme::KFold {
             k: n_rows.clamp(2, 4),
         }
-    } else if affords(folds) {
+    } else if small && !fast && !by_time && affords(trials_wanted, folds * REPEATS) {
+        Scheme::RepeatedKFold {
+            k: folds,
+            repeats: REPEATS,
+        }
+    } else if affords(trials_wanted, folds) {
         Scheme::KFold { k: folds }
-    } else if affords(5) || small {
+    } else if affords(trials_wanted / 2, 5) || small {
         Scheme::KFold { k: 5 }
     } else {
         holdout(n_rows)

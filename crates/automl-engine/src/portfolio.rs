@@ -1,6 +1,6 @@
 //! Fixed configurations, tried first: cheap ones, then strong and diverse ones.
 //!
-//! They follow what AutoGluon, FLAML and TabArena found to work for most tables: boosting with three very different
+//! They follow what AutoGluon, FLAML and `TabArena` found to work for most tables: boosting with three very different
 //! tree shapes, randomised thresholds, extra trees, and a linear model for what trees see badly.
 
 use crate::trial::{TargetMap, TrialConfig};
@@ -126,9 +126,10 @@ pub(crate) fn fixed(
     data: &Dataset,
     facts: &Facts,
     learners: &[&'static LearnerSpec],
+    rate_floor: f64,
 ) -> Result<Vec<TrialConfig>, ParamError> {
     let mut configs = Vec::new();
-    for entry in entries(data, facts) {
+    for entry in entries(data, facts, rate_floor) {
         let Some(spec) = learners.iter().find(|spec| spec.id == entry.learner) else {
             continue;
         };
@@ -148,7 +149,7 @@ pub(crate) fn fixed(
     Ok(configs)
 }
 
-fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
+fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
     let plain = TargetMap::Identity;
     let skewed = if facts.has_skewed_target {
         TargetMap::Log1p
@@ -182,20 +183,29 @@ fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
             params,
         }
     };
+    let boosting = |shape: [f64; 5]| {
+        Boosting::new([
+            shape[0].max(rate_floor),
+            shape[1],
+            shape[2],
+            shape[3],
+            shape[4],
+        ])
+    };
     let randomised = Boosting {
         extra_random: true,
-        ..Boosting::new([0.05, 24.0, 5.0, 0.8, 1.0])
+        ..boosting([0.05, 24.0, 5.0, 0.8, 1.0])
     };
     let mut all = vec![
         simple("baseline", "trees", plain),
         simple(linear, linear_recipe, plain),
-        Boosting::new([0.1, 31.0, 20.0, 0.9, 1.0]).entry("trees", plain),
-        Boosting::new([0.05, 64.0, 10.0, 0.7, 0.8]).entry("trees", skewed),
-        Boosting::new([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
+        boosting([0.1, 31.0, 20.0, 0.9, 1.0]).entry("trees", plain),
+        boosting([0.05, 64.0, 10.0, 0.7, 0.8]).entry("trees", skewed),
+        boosting([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
         randomised.entry("trees", skewed),
         forest("extra_trees", "trees", plain),
-        Boosting::new([0.04, 8.0, 15.0, 0.5, 0.7]).entry("trees", plain),
-        Boosting::new([0.03, 160.0, 4.0, 0.8, 0.9]).entry("trees", plain),
+        boosting([0.04, 8.0, 15.0, 0.5, 0.7]).entry("trees", plain),
+        boosting([0.03, 160.0, 4.0, 0.8, 0.9]).entry("trees", plain),
         forest("random_forest", target_recipe, plain),
         simple("naive_bayes", "bayes", plain),
     ];

@@ -298,7 +298,9 @@ fn classes(
         )));
     }
     let mut counts = vec![0_usize; labels.len()];
-    codes.iter().for_each(|&code| counts[code as usize] += 1);
+    for &code in &codes {
+        counts[code as usize] += 1;
+    }
     if counts.iter().all(|&count| count == 1) {
         return Err(fail(format!(
             "each of its {n_rows} rows has a class of its own"

@@ -1,146 +1,140 @@
 //! The final model: members fitted again on all rows where the plan says so and time allows.
 
+use crate::FitOptions;
 use crate::encode::{Rows, encode};
 use crate::ensemble::Selection;
 use crate::fit::FitRun;
-use crate::model::EnsembleModel;
+use crate::model::{EnsembleModel, Part};
 use crate::plan::Plan;
 use crate::search::Found;
 use crate::trial::Trial;
-use crate::{EngineError, FitOptions};
 use automl_core::{
-    Budget, Dataset, FitContext, FitError, MemoryLimit, Model, ParamMap, ParamValue, Threads,
+    Budget, Dataset, FitContext, FitError, MemoryLimit, ParamMap, ParamValue, Threads,
     TrainingData, Warning, WarningKind,
 };
-use automl_features::FittedRecipe;
 use std::sync::Arc;
 
+/// What each further thread adds to the speed of one fit.
+const PARALLEL_GAIN: f64 = 0.5;
 /// A refit is started only if so many times its expected duration is left.
-const HEADROOM: f64 = 1.25;
+const HEADROOM: f64 = 1.15;
 
-/// The ensemble of the selected trials.
-///
-/// # Errors
-/// None beyond those of the members; a member whose refit does not fit the time keeps its model from the search.
-pub(crate) fn finish(
-    data: &Dataset,
-    plan: &Plan,
-    found: &Found,
-    selection: &Selection,
-    options: &FitOptions,
-    run: &FitRun<'_>,
-) -> Result<EnsembleModel, EngineError> {
-    let refitted = if plan.validation.refit {
-        let pool = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
-        let per_fit = if selection.members.len() >= options.threads {
+/// All that a refit reads.
+pub(crate) struct Refit<'a> {
+    pub(crate) data: &'a Dataset,
+    pub(crate) plan: &'a Plan,
+    pub(crate) found: &'a Found,
+    pub(crate) options: &'a FitOptions,
+    pub(crate) run: &'a FitRun<'a>,
+}
+
+impl Refit<'_> {
+    /// The ensemble of the selected trials. A member whose refit does not fit the time keeps its model from the search.
+    pub(crate) fn finish(&self, selection: &Selection) -> EnsembleModel {
+        let refitted = self.refit_all(selection);
+        let mut parts = Vec::new();
+        let mut n_kept = 0;
+        for (&(position, weight), refitted) in selection.members.iter().zip(refitted) {
+            if let Some(part) = refitted {
+                parts.push(Part { weight, ..part });
+                continue;
+            }
+            n_kept += 1;
+            let trial = &self.found.trials[position];
+            let weight = weight / trial.fits.len() as f64;
+            parts.extend(trial.fits.iter().map(|fit| Part {
+                weight,
+                recipe: fit.recipe.clone(),
+                target_map: trial.config.target_map,
+                model: fit.model.clone(),
+            }));
+        }
+        if self.plan.validation.refit && n_kept > 0 {
+            let message = format!(
+                "{n_kept} of {} members were not refitted on all rows within the limit and keep the model of the search",
+                selection.members.len()
+            );
+            self.warn(WarningKind::BudgetReached, message);
+        }
+        EnsembleModel::new(self.data.task().clone(), parts)
+    }
+
+    /// One part a member; `None` for those that are not refitted.
+    fn refit_all(&self, selection: &Selection) -> Vec<Option<Part>> {
+        let n_members = selection.members.len();
+        if !self.plan.validation.refit {
+            return (0..n_members).map(|_| None).collect();
+        }
+        let pool = Threads::new(self.options.threads).unwrap_or_else(|_| Threads::one());
+        let per_fit = if n_members >= self.options.threads {
             Threads::one()
         } else {
             pool.clone()
         };
-        pool.map(selection.members.len(), |index| {
-            let trial = &found.trials[selection.members[index].0];
-            refit(data, plan, trial, found, options, run, &per_fit)
+        pool.map(n_members, |index| {
+            self.refit(&self.found.trials[selection.members[index].0], &per_fit)
         })
-    } else {
-        selection.members.iter().map(|_| None).collect()
-    };
-    let mut parts = Vec::new();
-    let mut n_kept = 0;
-    for (&(position, weight), refitted) in selection.members.iter().zip(refitted) {
-        let trial = &found.trials[position];
-        let map = trial.config.target_map;
-        if let Some((recipe, model)) = refitted {
-            parts.push((weight, recipe, map, model));
-            continue;
-        }
-        n_kept += 1;
-        let share = weight / trial.fits.len() as f64;
-        parts.extend(
-            trial
-                .fits
-                .iter()
-                .map(|fit| (share, fit.recipe.clone(), map, fit.model.clone())),
-        );
     }
-    if plan.validation.refit && n_kept > 0 {
-        let message = format!(
-            "{n_kept} of {} members were not refitted on all rows within the limit and keep the model of the search",
-            selection.members.len()
-        );
-        run.warnings.push(Warning::new(
-            WarningKind::BudgetReached,
-            Vec::<String>::new(),
-            message,
-        ));
-    }
-    Ok(EnsembleModel::new(data.task().clone(), parts))
-}
 
-type Refitted = (Arc<FittedRecipe>, Arc<dyn Model>);
-
-/// The member fitted on all rows, or `None` if time does not allow it or the fit fails.
-fn refit(
-    data: &Dataset,
-    plan: &Plan,
-    trial: &Trial,
-    found: &Found,
-    options: &FitOptions,
-    run: &FitRun<'_>,
-    threads: &Threads,
-) -> Option<Refitted> {
-    let n_train: usize = plan
-        .splits
-        .iter()
-        .map(|split| split.train.len())
-        .sum::<usize>()
-        / plan.splits.len();
-    let growth = data.n_rows() as f64 / n_train as f64;
-    let seconds = trial.seconds / trial.fits.len() as f64 * growth;
-    let deadline = found.refit_deadline(run);
-    if deadline
-        .remaining()
-        .is_some_and(|left| left.as_secs_f64() < seconds * HEADROOM)
-        || run.cancel.is_cancelled()
-    {
-        return None;
-    }
-    let ctx = FitContext {
-        seed: options.seed.named("refit").indexed(trial.id),
-        threads: threads.clone(),
-        budget: Budget {
-            deadline,
-            memory: MemoryLimit(options.memory_limit),
-            cancel: run.cancel.clone(),
-        },
-        warnings: run.warnings,
-    };
-    match fit_all(&ctx, data, trial, growth) {
-        Ok(refitted) => refitted,
-        Err(error) => {
-            let message = format!("{} could not be refitted: {error}", trial.name());
-            run.warnings.push(Warning::new(
-                WarningKind::TrialFailed,
-                Vec::<String>::new(),
-                message,
-            ));
-            None
+    /// The trial fitted on all rows, or `None` if time does not allow it or the fit fails.
+    fn refit(&self, trial: &Trial, threads: &Threads) -> Option<Part> {
+        let splits = &self.plan.splits;
+        let n_train = splits.iter().map(|split| split.train.len()).sum::<usize>() / splits.len();
+        let growth = self.data.n_rows() as f64 / n_train as f64;
+        let speed_up = 1.0 + PARALLEL_GAIN * (threads.count() - 1) as f64;
+        let seconds = trial.seconds / trial.fits.len() as f64 * growth / speed_up;
+        let deadline = self.found.refit_deadline(self.run);
+        let left = deadline.remaining().map(|left| left.as_secs_f64());
+        let is_late = left.is_some_and(|left| left < seconds * HEADROOM);
+        if is_late || self.run.cancel.is_cancelled() {
+            return None;
         }
+        let ctx = FitContext {
+            seed: self.options.seed.named("refit").indexed(trial.id),
+            threads: threads.clone(),
+            budget: Budget {
+                deadline,
+                memory: MemoryLimit(self.options.memory_limit),
+                cancel: self.run.cancel.clone(),
+            },
+            warnings: self.run.warnings,
+        };
+        match fit_all_rows(&ctx, self.data, trial, growth) {
+            Ok(part) => part,
+            Err(error) => {
+                let message = format!("{} could not be refitted: {error}", trial.name());
+                self.warn(WarningKind::TrialFailed, message);
+                None
+            }
+        }
+    }
+
+    fn warn(&self, kind: WarningKind, message: String) {
+        let warning = Warning::new(kind, Vec::<String>::new(), message);
+        self.run.warnings.push(warning);
     }
 }
 
-fn fit_all(
+/// The trial's configuration fitted on all rows; `None` if the budget cut the fit short.
+fn fit_all_rows(
     ctx: &FitContext<'_>,
     data: &Dataset,
     trial: &Trial,
     growth: f64,
-) -> Result<Option<Refitted>, FitError> {
+) -> Result<Option<Part>, FitError> {
     let encoded = encode(ctx, data, &trial.config, Rows::All)?;
     let mut params = trial.config.params.clone();
     params.extend(mean_learned(trial, growth));
     let rows = encoded.data.all_rows();
     let learner = (trial.config.learner.build)(&params)?;
     let fitted = learner.fit(ctx, &TrainingData::from(encoded.data.view(&rows)))?;
-    Ok((!fitted.is_partial).then(|| (encoded.recipe.clone(), Arc::from(fitted.model))))
+    let part = Part {
+        weight: 1.0,
+        recipe: encoded.recipe.clone(),
+        target_map: trial.config.target_map,
+        model: Arc::from(fitted.model),
+    };
+    Ok((!fitted.is_partial).then_some(part))
 }
 
 /// What early stopping found, averaged over the splits; counts grow a little with the rows.
@@ -156,16 +150,16 @@ fn mean_learned(trial: &Trial, growth: f64) -> ParamMap {
             .collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         match first.learned.get(name)? {
-            ParamValue::Int(_) => Some(ParamValue::Int(
-                (mean * growth.sqrt()).round().max(1.0) as i64
-            )),
+            ParamValue::Int(_) => {
+                let count = (mean * growth.sqrt()).round().max(1.0);
+                Some(ParamValue::Int(count as i64))
+            }
             ParamValue::Float(_) => Some(ParamValue::Float(mean)),
             other => Some(other.clone()),
         }
     };
-    first
-        .learned
-        .keys()
+    let learned = first.learned.keys();
+    learned
         .filter_map(|name| Some((name.clone(), mean(name)?)))
         .collect()
 }

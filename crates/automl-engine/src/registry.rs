@@ -5,13 +5,13 @@ use automl_core::{Artifact, ArtifactError, LearnerSpec, Model};
 /// All learners, cheap ones first.
 pub static LEARNERS: &[&LearnerSpec] = &[
     &automl_linear::BASELINE,
-    // &automl_linear::NAIVE_BAYES,
+    &automl_linear::NAIVE_BAYES,
     &automl_linear::ELASTIC_NET,
     &automl_linear::LOGISTIC_REGRESSION,
-    // &automl_linear::NEAREST_NEIGHBOURS,
+    &automl_linear::NEAREST_NEIGHBOURS,
     &automl_tree::GRADIENT_BOOSTING,
-    // &automl_tree::EXTRA_TREES,
-    // &automl_tree::RANDOM_FOREST,
+    &automl_tree::EXTRA_TREES,
+    &automl_tree::RANDOM_FOREST,
 ];
 
 /// The learner called `id`.

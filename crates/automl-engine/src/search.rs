@@ -25,8 +25,6 @@ const LAG: usize = 4;
 const TRIALS_KEPT: usize = 45;
 /// Trials with a first score before a bad first split ends a trial.
 const PRUNE_AFTER: usize = 8;
-/// Share of the search that one trial may take.
-const TRIAL_SHARE: f64 = 0.3;
 
 /// What the search found.
 pub(crate) struct Found {
@@ -47,9 +45,9 @@ impl Schedule {
     fn new(plan: &Plan, options: &FitOptions) -> Self {
         let limit = options.time_limit.map(|limit| limit.as_secs_f64());
         let (search, ensemble) = if plan.validation.refit {
-            (0.70, 0.75)
+            (0.72, 0.76)
         } else {
-            (0.92, 0.96)
+            (0.94, 0.97)
         };
         let at = |share: f64| limit.map(|limit| limit * share - 0.2);
         Self {
@@ -214,9 +212,8 @@ impl Search<'_> {
                 self.changed.notify_all();
             } else if !state.is_closed && self.start_trial(&mut state) {
                 self.changed.notify_all();
-            } else if state.is_closed && state.n_running == 0
-                || state.n_running == 0 && !self.may_start(&state)
-            {
+            } else if state.n_running == 0 {
+                // Nothing runs, nothing waits and nothing may start: a closed search never may.
                 self.changed.notify_all();
                 return;
             } else {
@@ -348,12 +345,12 @@ impl Search<'_> {
             }
             if !state.is_closed {
                 // Splits of a trial under way come before the first split of a new one.
-                (1..n_splits).rev().for_each(|split| {
+                for split in (1..n_splits).rev() {
                     state.queue.push_front(Job {
                         trial: job.trial,
                         split,
-                    })
-                });
+                    });
+                }
             }
         } else if slot.fits.iter().all(Option::is_some) {
             let fits: Vec<Fit> = slot.fits.iter_mut().filter_map(Option::take).collect();
@@ -524,12 +521,10 @@ impl Search<'_> {
     /// When one fit must end: with the search, and before it has taken more than a trial's share of it.
     fn fit_deadline(&self) -> Deadline {
         let whole = deadline(self.run.clock, self.schedule.search);
-        let Some(end) = self.schedule.search else {
-            return whole;
-        };
-        let n_splits = self.plan.splits.len();
-        let share = end * TRIAL_SHARE * self.options.threads.min(n_splits) as f64 / n_splits as f64;
-        whole.capped(Duration::from_secs_f64(share.max(0.1)))
+        match self.plan.fit_seconds_max(self.options) {
+            Some(seconds) => whole.capped(Duration::from_secs_f64(seconds.max(0.1))),
+            None => whole,
+        }
     }
 }
 

@@ -18,6 +18,8 @@ const TARGET_MAP: &str = "target_map";
 pub(crate) struct Suggester {
     fixed: Vec<TrialConfig>,
     families: Vec<Family>,
+    /// Boosting steps are not shorter than this: they would not converge in time.
+    rate_floor: f64,
     seed: Seed,
 }
 
@@ -35,7 +37,8 @@ impl Suggester {
         options: &FitOptions,
     ) -> Result<Self, EngineError> {
         let facts = Facts::of(data);
-        let fixed = portfolio::fixed(data, &facts, &plan.learners)?;
+        let rate_floor = plan.learning_rate_floor(options);
+        let fixed = portfolio::fixed(data, &facts, &plan.learners, rate_floor)?;
         let is_tried = |spec: &LearnerSpec| fixed.iter().any(|config| config.learner.id == spec.id);
         let families = plan
             .learners
@@ -46,6 +49,7 @@ impl Suggester {
         Ok(Self {
             fixed,
             families,
+            rate_floor,
             seed: options.seed.named("suggest"),
         })
     }
@@ -91,7 +95,7 @@ impl Suggester {
             .filter_map(|config| family.point(config))
             .collect();
         let point = Tpe::default().suggest(&family.space, &history, &pending, seed.named("point"));
-        Some(family.config(point))
+        Some(family.config(point, self.rate_floor))
     }
 
     /// One of the three learners with the best trial so far, better ones more often.
@@ -174,7 +178,7 @@ impl Family {
         self.space.dimensions().iter().map(value).collect()
     }
 
-    fn config(&self, mut point: ParamMap) -> TrialConfig {
+    fn config(&self, mut point: ParamMap, rate_floor: f64) -> TrialConfig {
         let mut text = |name: &str| match point.remove(name) {
             Some(ParamValue::Text(text)) => Some(text),
             _ => None,
@@ -187,6 +191,9 @@ impl Family {
         };
         if self.learner.id == "gradient_boosting" {
             point.insert("n_trees".into(), ParamValue::Int(TREES_MAX));
+            if let Some(ParamValue::Float(rate)) = point.get_mut("learning_rate") {
+                *rate = rate.max(rate_floor);
+            }
         }
         let params = (self.learner.build)(&point).map_or(point, |learner| learner.params());
         TrialConfig {

@@ -69,8 +69,8 @@ fn threads_do_not_change_the_model() {
             let outcome = run(
                 &data,
                 &FitOptions {
-                    threads,
                     quality,
+                    threads,
                     ..options(18)
                 },
             )
@@ -349,6 +349,7 @@ fn more_rows_get_cheaper_validation() {
             .validation
             .describe()
     };
-    assert_eq!(words(300, 60), "8-fold cross-validation");
+    assert_eq!(words(300, 60), "3 × 8-fold cross-validation");
+    assert_eq!(words(5_000, 60), "8-fold cross-validation");
     assert_eq!(words(60_000, 2), "holdout of 20 %");
 }

@@ -88,7 +88,7 @@ fn a_task_is_read_from_the_target() {
 #[test]
 fn a_stated_task_wins_over_the_guess() {
     let (prepared, _) = prepared(numbers(&[0.0, 1.0, 1.0]), |options| {
-        options.task = Some(TaskKind::Regression)
+        options.task = Some(TaskKind::Regression);
     })
     .unwrap();
     assert_eq!(prepared.dataset.task().kind(), TaskKind::Regression);
@@ -153,7 +153,7 @@ fn a_target_that_cannot_be_learned_says_why() {
 #[test]
 fn an_unknown_column_is_named_with_its_neighbours() {
     let error = prepared(numbers(&[0.0, 1.0]), |options| {
-        options.drop = vec!["xx".into()]
+        options.drop = vec!["xx".into()];
     })
     .unwrap_err();
     assert_eq!(error.to_string(), "no column 'xx' for the columns to drop");
@@ -165,8 +165,8 @@ fn an_unknown_column_is_named_with_its_neighbours() {
 
 #[test]
 fn dropping_every_feature_leaves_nothing_to_learn_from() {
-    let error = prepared(numbers(&[0.0, 1.0]), |options| {
-        options.drop = vec!["x".into()]
+    let error = prepared(numbers(&[0.0, 1.0, 1.0]), |options| {
+        options.drop = vec!["x".into()];
     })
     .unwrap_err();
     assert_eq!(
