@@ -56,10 +56,6 @@ impl Desk {
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    pub(crate) fn text(&self, name: &str) -> String {
-        String::from_utf8(self.read(name)).expect("the file is text")
-    }
-
     /// Names of everything on the desk but the linked `datasets`, hidden files too, sorted.
     pub(crate) fn entries(&self) -> Vec<String> {
         let listed = std::fs::read_dir(self.directory.path()).expect("the desk can be listed");
@@ -153,7 +149,7 @@ pub(crate) fn churn_model() -> &'static Path {
     let (_, model) = DESK.get_or_init(|| {
         let desk = Desk::new();
         desk.automl_ok(
-            "fit datasets/churn.csv --target churned --max-trials 3 --quality fast --output model",
+            "fit datasets/churn.csv --target churned --max-trials 3 --quality fast --holdout 0.3 --output model",
         );
         let model = desk.path("model");
         (desk, model)

@@ -56,17 +56,13 @@ fn a_kill_at_any_moment_leaves_no_half_written_model_and_a_later_fit_works() {
         "\"write\"",
     ];
     for milestone in milestones {
-        let child = fit_until(
-            &desk,
-            "--max-trials 3 --quality fast --overwrite",
-            milestone,
-        );
+        let child = fit_until(&desk, "--max-trials 3 --holdout 0.3 --overwrite", milestone);
         signal(child, "KILL");
         if desk.path("model").exists() {
             desk.automl_ok("leaderboard model");
         }
     }
-    desk.automl_ok("fit datasets/churn.csv --target churned --max-trials 2 --quality fast --output model --overwrite");
+    desk.automl_ok("fit datasets/churn.csv --target churned --max-trials 2 --holdout 0.3 --output model --overwrite");
     desk.automl_ok("leaderboard model");
     assert_eq!(
         desk.entries(),

@@ -20,22 +20,25 @@ fn every_table_is_listed_with_its_checksum() {
             continue;
         }
         let content = std::fs::read(&path).expect("the table can be read");
-        let hash: String = Sha256::digest(&content)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = hex(&Sha256::digest(&content));
         let row = sources
             .lines()
             .find(|line| line.starts_with(&format!("| `{name}` |")));
         match row {
             None => findings.push(format!("{name} is not listed")),
             Some(row) if !row.contains(&hash) => {
-                findings.push(format!("{name} has SHA-256 {hash}"))
+                findings.push(format!("{name} has SHA-256 {hash}"));
             }
             Some(_) => {}
         }
     }
     assert_none("datasets/SOURCES.md", &findings);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[test]

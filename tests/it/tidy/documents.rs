@@ -1,7 +1,7 @@
 //! The documents say what is true of the code.
 
 use super::{assert_none, cargo_metadata, files, read, short};
-use crate::harness::repository;
+use crate::harness::{Desk, repository};
 use std::path::PathBuf;
 
 fn document(name: &str) -> String {
@@ -138,4 +138,68 @@ fn documents_hold_no_paths_of_one_machine() {
         }
     }
     assert_none("paths of one machine", &findings);
+}
+
+/// The lines that do not depend on how far the search gets, with numbers as `#` and single blanks.
+fn shape(output: &str) -> Vec<String> {
+    let is_row = |line: &&str| {
+        line.trim_start()
+            .starts_with(|first: char| first.is_ascii_digit() || first == '…')
+    };
+    let lines = output.lines().filter(|line| !is_row(line));
+    lines
+        .map(|line| {
+            line.split_whitespace()
+                .map(without_numbers)
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect()
+}
+
+fn without_numbers(word: &str) -> String {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let mut plain = String::new();
+    for c in word.chars() {
+        match c {
+            c if !is_number(c) => plain.push(c),
+            '.' if !plain.ends_with('#') => plain.push('.'),
+            _ if !plain.ends_with('#') => plain.push('#'),
+            _ => {}
+        }
+    }
+    plain
+}
+
+#[test]
+fn readme_shows_what_its_first_command_prints() {
+    let command = readme_commands().remove(0);
+    let (_, arguments) = command
+        .split_once(" -- ")
+        .expect("the arguments follow two dashes");
+    let printed = Desk::new()
+        .automl_ok(&arguments.replace("--time-limit 30s", "--max-trials 3 --holdout 0.3"));
+    let readme = document("README.md");
+    let shown: Vec<&str> = readme
+        .lines()
+        .skip_while(|line| *line != "```text")
+        .skip(1)
+        .collect();
+    let shown = shown
+        .split(|line| *line == "```")
+        .next()
+        .unwrap_or_default()
+        .join("\n");
+    let without_validation = |text: &str| {
+        let lines = shape(text).into_iter();
+        lines
+            .map(|line| {
+                line.split(" scores by ")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(without_validation(&shown), without_validation(&printed));
 }

@@ -1,6 +1,7 @@
 //! Which crate may depend on which.
 
-use super::{assert_none, cargo_metadata};
+use super::{assert_none, cargo_metadata, read};
+use crate::harness::repository;
 use serde_json::Value;
 
 /// Our crates, and which of ours each may use: down the layers only, never sideways.
@@ -58,7 +59,7 @@ const OWNERS: &[(&str, &[&str])] = &[
 ];
 
 /// What only tests may use, wherever they are.
-const FOR_TESTS: &[&str] = &["automl-testkit", "expect-test", "proptest", "tempfile"];
+const FOR_TESTS: &[&str] = &["automl-testkit", "expect-test", "proptest"];
 
 struct Package {
     name: String,
@@ -161,6 +162,29 @@ fn tests_of_a_crate_see_no_crate_above_it() {
         }
     }
     assert_none("crate edges of tests", &findings);
+}
+
+#[test]
+fn every_stated_dependency_is_used() {
+    let manifest = read(&repository().join("Cargo.toml"));
+    let stated = manifest
+        .lines()
+        .skip_while(|line| *line != "[workspace.dependencies]")
+        .skip(1);
+    let stated = stated
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once(" = "));
+    let packages = packages();
+    let is_used = |name: &str| {
+        packages
+            .iter()
+            .any(|one| one.normal.iter().chain(&one.dev).any(|used| used == name))
+    };
+    let findings: Vec<String> = stated
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !is_used(name))
+        .collect();
+    assert_none("dependencies that nothing uses", &findings);
 }
 
 fn is_ours(name: &str) -> bool {
