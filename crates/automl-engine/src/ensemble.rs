@@ -122,21 +122,39 @@ fn weights(data: &Dataset, rows: &[(usize, usize, u32)]) -> Option<Vec<f64>> {
         .weights()
 }
 
-/// The best trials, and the best one of each learner so that the list is diverse.
+/// The best trials, and the best one of each learner so that the list is diverse. Trials that are no better than the
+/// constant baseline are left out: mixing them in can only dilute what the others say, though a metric that looks at
+/// ranks alone would not notice.
 fn shortlist(found: &Found, ranked: &[usize], n: usize) -> Vec<usize> {
-    let mut chosen: Vec<usize> = ranked.iter().copied().take(n).collect();
-    let mut learners: Vec<&str> = chosen
+    let trial = |position: usize| &found.trials[position];
+    let is_constant = |position: &usize| trial(*position).config.learner.id == "baseline";
+    let floor = ranked
         .iter()
-        .map(|&position| found.trials[position].config.learner.id)
-        .collect();
-    for &position in ranked.iter().skip(n) {
-        let id = found.trials[position].config.learner.id;
-        if !learners.contains(&id) {
-            learners.push(id);
+        .copied()
+        .find(|position| is_constant(position));
+    let floor = floor.and_then(|position| trial(position).scored_loss());
+    let beats_floor = |position: usize| match (trial(position).scored_loss(), floor) {
+        (Some(loss), Some(floor)) => loss < floor,
+        (loss, _) => loss.is_some(),
+    };
+    let mut chosen: Vec<usize> = Vec::new();
+    let mut learners: Vec<&str> = Vec::new();
+    for (rank, &position) in ranked.iter().enumerate() {
+        let is_first_of_learner = !learners.contains(&trial(position).config.learner.id);
+        let is_wanted = (rank < n || is_first_of_learner) && beats_floor(position);
+        if is_wanted && !trial(position).fits.is_empty() {
+            learners.push(trial(position).config.learner.id);
             chosen.push(position);
         }
     }
-    chosen.retain(|&position| !found.trials[position].fits.is_empty());
+    if chosen.is_empty() {
+        chosen.extend(
+            ranked
+                .iter()
+                .copied()
+                .find(|&position| !trial(position).fits.is_empty()),
+        );
+    }
     chosen
 }
 

@@ -36,7 +36,7 @@ pub enum EngineError {
         reason: String,
     },
     /// There are too few rows.
-    #[error("{n_rows} usable rows are too few to learn from; at least {needed} are needed")]
+    #[error("too few rows with a target to learn from: {n_rows}, at least {needed} are needed")]
     TooFewRows {
         /// Rows with a target.
         n_rows: usize,

@@ -5,7 +5,7 @@ use crate::portfolio::{self, Facts, TREES_MAX};
 use crate::trial::{TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
 use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed};
-use automl_tune::{Dimension, Observation, Sampler, Space, Tpe};
+use automl_tune::{Auto, Dimension, Observation, Sampler, Space};
 use rand::RngExt;
 
 /// Chance that a tuned trial is of the best, the second and the third learner.
@@ -94,7 +94,7 @@ impl Suggester {
             .filter(|config| of_family(config))
             .filter_map(|config| family.point(config))
             .collect();
-        let point = Tpe::default().suggest(&family.space, &history, &pending, seed.named("point"));
+        let point = Auto::default().suggest(&family.space, &history, &pending, seed.named("point"));
         Some(family.config(point, self.rate_floor))
     }
 

@@ -103,6 +103,15 @@ fn another_seed_gives_another_search() {
 }
 
 #[test]
+fn the_constant_baseline_is_never_mixed_in() {
+    // Ranks do not change when a constant is added, so the metric alone would not keep it out.
+    let outcome = run(&synthetic::binary(300, 11), &options(12)).unwrap();
+    let rows = &outcome.leaderboard.rows;
+    let baseline = rows.iter().find(|row| row.learner == "baseline").unwrap();
+    assert_eq!(baseline.weight, 0.0);
+}
+
+#[test]
 fn a_model_read_back_predicts_the_same() {
     for data in [synthetic::multiclass(200, 3), synthetic::regression(200, 3)] {
         let outcome = run(&data, &options(7)).unwrap();

@@ -146,7 +146,7 @@ fn a_target_that_cannot_be_learned_says_why() {
     );
     assert_eq!(
         message(numbers(&[3.0])),
-        "1 usable rows are too few to learn from; at least 2 are needed"
+        "too few rows with a target to learn from: 1, at least 2 are needed"
     );
 }
 
