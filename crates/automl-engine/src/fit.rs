@@ -17,6 +17,8 @@ pub struct FitRun<'a> {
     pub clock: Clock,
     /// Raised by Ctrl-C: the search stops and the best so far is kept.
     pub cancel: CancelToken,
+    /// Bytes of memory that the process holds, or `None` where that cannot be told.
+    pub memory_in_use: &'a (dyn Fn() -> Option<u64> + Sync),
     /// Where findings go.
     pub warnings: &'a Warnings,
     /// Who hears of progress.

@@ -197,7 +197,7 @@ fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
         ..boosting([0.05, 24.0, 5.0, 0.8, 1.0])
     };
     let mut all = vec![
-        simple("baseline", "trees", plain),
+        simple("baseline", "none", plain),
         simple(linear, linear_recipe, plain),
         boosting([0.1, 31.0, 20.0, 0.9, 1.0]).entry("trees", plain),
         boosting([0.05, 64.0, 10.0, 0.7, 0.8]).entry("trees", skewed),

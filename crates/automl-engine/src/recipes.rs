@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 /// Names and recipes. A name is part of leaderboards and search histories: never reuse one for another recipe.
 static RECIPES: LazyLock<Vec<(&'static str, Recipe)>> = LazyLock::new(|| {
     vec![
+        ("none", Recipe::new(Vec::new())),
         ("trees", Recipe::for_trees()),
         ("trees_target", Recipe::for_trees_target_encoded()),
         ("linear", Recipe::for_linear()),

@@ -26,6 +26,11 @@ const TRIALS_KEPT: usize = 45;
 /// Trials with a first score before a bad first split ends a trial.
 const PRUNE_AFTER: usize = 8;
 
+/// So many failures in a row end the search: what is wrong is not the configuration.
+const FAILURES_MAX: usize = 25;
+/// Share of the memory limit that may be in use when a trial starts.
+const MEMORY_SHARE: f64 = 0.8;
+
 /// What the search found.
 pub(crate) struct Found {
     /// Ended trials in order of their number.
@@ -201,6 +206,10 @@ impl Search<'_> {
                 state.is_closed = true;
                 state.queue.clear();
             }
+            if !state.is_closed && self.is_out_of_memory() {
+                state.is_closed = true;
+                state.queue.clear();
+            }
             if let Some(job) = state.queue.pop_front() {
                 state.n_running += 1;
                 let config = state.slots[job.trial].config.clone();
@@ -233,6 +242,26 @@ impl Search<'_> {
                 .is_some_and(|end| self.run.clock.seconds() >= end)
     }
 
+    /// Whether memory is so full that another fit could pass the limit; says so once.
+    fn is_out_of_memory(&self) -> bool {
+        let (Some(limit), Some(used)) = (self.options.memory_limit, (self.run.memory_in_use)())
+        else {
+            return false;
+        };
+        let is_full = used as f64 > MEMORY_SHARE * limit as f64;
+        if is_full {
+            let message = format!(
+                "the search ended early: {} MiB of the {} MiB allowed are in use",
+                used >> 20,
+                limit >> 20
+            );
+            let none = Vec::<String>::new();
+            let warning = Warning::new(WarningKind::BudgetReached, none, message);
+            self.run.warnings.push(warning);
+        }
+        is_full
+    }
+
     fn may_start(&self, state: &State) -> bool {
         let within = self
             .options
@@ -244,7 +273,17 @@ impl Search<'_> {
             .rev()
             .skip(LAG)
             .all(|slot| slot.ended.is_some());
-        !state.is_closed && within && knows_enough
+        let has_failed = |slot: &Slot| {
+            let outcome = slot.ended.as_ref().map(|trial| &trial.outcome);
+            slot.started && matches!(outcome, Some(Outcome::Failed { .. }))
+        };
+        let n_failed = state
+            .slots
+            .iter()
+            .rev()
+            .take_while(|slot| has_failed(slot))
+            .count();
+        !state.is_closed && within && knows_enough && n_failed < FAILURES_MAX
     }
 
     /// Queues the first split of a new trial, if there may be one now.
@@ -476,7 +515,9 @@ impl Search<'_> {
             index: job.split,
             train: &split.train,
         };
-        let encode_ctx = ctx.with_seed(self.options.seed.named("encode"));
+        // What is encoded serves all trials, so it is not bound to the share of one.
+        let mut encode_ctx = ctx.with_seed(self.options.seed.named("encode"));
+        encode_ctx.budget.deadline = deadline(self.run.clock, self.schedule.search);
         let encoded =
             encode(&encode_ctx, self.data, config, rows).map_err(|error| error.to_string())?;
         let learner = (config.learner.build)(&config.params).map_err(|error| error.to_string())?;

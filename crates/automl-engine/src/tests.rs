@@ -30,6 +30,7 @@ fn run(data: &Dataset, options: &FitOptions) -> Result<FitOutcome, EngineError> 
     let run = FitRun {
         clock: Clock::start(),
         cancel: CancelToken::default(),
+        memory_in_use: &|| None,
         warnings: &warnings,
         events: &NoEvents,
     };
@@ -276,6 +277,7 @@ fn stopping_keeps_the_best_so_far() {
     let run = FitRun {
         clock: Clock::start(),
         cancel: token,
+        memory_in_use: &|| None,
         warnings: &warnings,
         events: &events,
     };
@@ -289,6 +291,33 @@ fn stopping_keeps_the_best_so_far() {
             .unwrap()
             .n_rows(),
         200
+    );
+}
+
+#[test]
+fn memory_that_fills_up_ends_the_search_with_what_there_is() {
+    let data = synthetic::binary(200, 7);
+    let warnings = Warnings::default();
+    let n_asked = std::sync::atomic::AtomicU64::new(0);
+    let filling = || Some(n_asked.fetch_add(1 << 20, std::sync::atomic::Ordering::Relaxed));
+    let run = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        memory_in_use: &filling,
+        warnings: &warnings,
+        events: &NoEvents,
+    };
+    let limited = FitOptions {
+        memory_limit: Some(40 << 20),
+        ..options(1000)
+    };
+    let outcome = fit(&data, &limited, &run).unwrap();
+    assert!((1..40).contains(&outcome.n_trials), "{}", outcome.n_trials);
+    assert!(
+        warnings
+            .list()
+            .iter()
+            .any(|warning| warning.message.starts_with("the search ended early: 3"))
     );
 }
 

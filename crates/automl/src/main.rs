@@ -12,6 +12,7 @@ mod console;
 mod errors;
 mod interrupt;
 mod lineage;
+mod memory;
 mod modeldir;
 mod progress;
 mod report;

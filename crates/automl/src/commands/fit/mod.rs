@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::lineage;
+use crate::memory;
 use crate::modeldir;
 use crate::progress::Reporter;
 use crate::report::{self, Page};
@@ -136,6 +137,7 @@ fn search(
     let run = FitRun {
         clock: reporter.clock(),
         cancel: interrupt.token(),
+        memory_in_use: &memory::in_use,
         warnings: reporter.warnings(),
         events: reporter,
     };

@@ -2,6 +2,7 @@
 
 use super::super::{encoding, thread_count};
 use crate::cli::{FitArgs, QualityArg, ReadArgs, TaskArg};
+use crate::memory;
 use automl_core::metrics::Metric;
 use automl_core::{Seed, TaskKind};
 use automl_data::{ReadOptions, Source};
@@ -51,7 +52,7 @@ impl Settings {
             max_trials: args.max_trials,
             seed: Seed(args.seed),
             threads: thread_count(args.threads),
-            memory_limit: args.memory_limit,
+            memory_limit: args.memory_limit.or_else(memory::default_limit),
             folds: args.folds.map(usize::from),
             holdout: args.holdout,
             include: names(&args.include),
