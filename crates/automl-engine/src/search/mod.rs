@@ -4,20 +4,20 @@
 //! trials up to `t - LAG - 1`, all of which have ended by then: so the search is the same at any number of threads, and
 //! up to `LAG + 1` trials run side by side. Time enters only through the limit.
 
-use crate::encode::{Rows, encode};
+mod fitting;
+mod found;
+
+pub(crate) use found::Found;
+
 use crate::fit::FitRun;
 use crate::plan::Plan;
 use crate::suggest::Suggester;
 use crate::trial::{Fit, Outcome, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
-use automl_core::{
-    Budget, Clock, Dataset, Deadline, Event, FitContext, MemoryLimit, Threads, TrainingData,
-    Warning, WarningKind,
-};
+use automl_core::{Dataset, Event, Threads, Warning, WarningKind};
+use found::Schedule;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How far behind the newest trial the last one is that it knows of.
 const LAG: usize = 4;
@@ -25,96 +25,10 @@ const LAG: usize = 4;
 const TRIALS_KEPT: usize = 45;
 /// Trials with a first score before a bad first split ends a trial.
 const PRUNE_AFTER: usize = 8;
-
 /// So many failures in a row end the search: what is wrong is not the configuration.
 const FAILURES_MAX: usize = 25;
 /// Share of the memory limit that may be in use when a trial starts.
 const MEMORY_SHARE: f64 = 0.8;
-
-/// What the search found.
-pub(crate) struct Found {
-    /// Ended trials in order of their number.
-    pub(crate) trials: Vec<Trial>,
-    schedule: Schedule,
-}
-
-/// When each phase must end, in seconds on the run's clock.
-#[derive(Clone, Copy)]
-struct Schedule {
-    search: Option<f64>,
-    ensemble: Option<f64>,
-    refit: Option<f64>,
-}
-
-impl Schedule {
-    fn new(plan: &Plan, options: &FitOptions) -> Self {
-        let limit = options.time_limit.map(|limit| limit.as_secs_f64());
-        let (search, ensemble) = if plan.validation.refit {
-            (0.72, 0.76)
-        } else {
-            (0.94, 0.97)
-        };
-        let at = |share: f64| limit.map(|limit| limit * share - 0.2);
-        Self {
-            search: at(search),
-            ensemble: at(ensemble),
-            refit: at(0.97),
-        }
-    }
-}
-
-impl Found {
-    /// Positions of scored trials, best first.
-    pub(crate) fn ranked(&self) -> Vec<usize> {
-        let loss = |position: usize| self.trials[position].scored_loss().unwrap_or(f64::INFINITY);
-        let mut ranked: Vec<usize> = (0..self.trials.len())
-            .filter(|&position| self.trials[position].scored_loss().is_some())
-            .collect();
-        ranked.sort_by(|&a, &b| loss(a).total_cmp(&loss(b)).then(a.cmp(&b)));
-        ranked
-    }
-
-    /// Number of trials with a score.
-    pub(crate) fn n_scored(&self) -> usize {
-        self.trials
-            .iter()
-            .filter(|trial| trial.scored_loss().is_some())
-            .count()
-    }
-
-    /// Whether the ensemble has used up its time.
-    pub(crate) fn ensemble_is_late(&self, run: &FitRun<'_>) -> bool {
-        self.schedule
-            .ensemble
-            .is_some_and(|end| run.clock.seconds() > end)
-    }
-
-    /// When the last refit must be done.
-    pub(crate) fn refit_deadline(&self, run: &FitRun<'_>) -> Deadline {
-        deadline(run.clock, self.schedule.refit)
-    }
-
-    /// Why there is no model.
-    pub(crate) fn no_model(&self, run: &FitRun<'_>) -> EngineError {
-        let reason = self.trials.iter().find_map(|trial| match &trial.outcome {
-            Outcome::Failed { reason } => Some(format!("{}: {reason}", trial.name())),
-            _ => None,
-        });
-        match reason {
-            Some(first) if !run.cancel.is_cancelled() => EngineError::AllFailed {
-                n_trials: self.trials.len(),
-                first,
-            },
-            _ => EngineError::Cancelled,
-        }
-    }
-}
-
-fn deadline(clock: Clock, end: Option<f64>) -> Deadline {
-    end.map_or_else(Deadline::never, |end| {
-        Deadline::on(clock, Duration::from_secs_f64(end.max(0.0)))
-    })
-}
 
 /// One fit to do.
 #[derive(Clone, Copy)]
@@ -475,96 +389,6 @@ impl Search<'_> {
                 });
             }
             _ => {}
-        }
-    }
-
-    /// One fit; a panic is a failure of the trial, not of the search.
-    fn fit(&self, job: Job, config: &TrialConfig, threads: &Threads) -> Result<Fit, String> {
-        let fitted = catch_unwind(AssertUnwindSafe(|| self.fit_split(job, config, threads)));
-        match fitted {
-            Ok(result) => result,
-            Err(panic) => {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text
-                    .or_else(|| panic.downcast_ref::<&str>().copied())
-                    .unwrap_or("no message");
-                Err(format!("internal error: {text}"))
-            }
-        }
-    }
-
-    fn fit_split(&self, job: Job, config: &TrialConfig, threads: &Threads) -> Result<Fit, String> {
-        let clock = Clock::start();
-        let split = &self.plan.splits[job.split];
-        let ctx = FitContext {
-            seed: self
-                .options
-                .seed
-                .named("trial")
-                .indexed(job.trial as u64)
-                .indexed(job.split as u64),
-            threads: threads.clone(),
-            budget: Budget {
-                deadline: self.fit_deadline(),
-                memory: MemoryLimit(self.options.memory_limit),
-                cancel: self.run.cancel.clone(),
-            },
-            warnings: self.run.warnings,
-        };
-        let rows = Rows::Split {
-            index: job.split,
-            train: &split.train,
-        };
-        // What is encoded serves all trials, so it is not bound to the share of one.
-        let mut encode_ctx = ctx.with_seed(self.options.seed.named("encode"));
-        encode_ctx.budget.deadline = deadline(self.run.clock, self.schedule.search);
-        let encoded =
-            encode(&encode_ctx, self.data, config, rows).map_err(|error| error.to_string())?;
-        let learner = (config.learner.build)(&config.params).map_err(|error| error.to_string())?;
-        let valid = encoded.data.view(&split.valid);
-        let watched = config.learner.capabilities.early_stopping.then_some(valid);
-        let training = TrainingData {
-            train: encoded.data.view(&split.train),
-            valid: watched,
-        };
-        let fitted = learner
-            .fit(&ctx, &training)
-            .map_err(|error| error.to_string())?;
-        let mut predictions = fitted
-            .model
-            .predict(&valid.table())
-            .map_err(|error| error.to_string())?;
-        config.target_map.undo(&mut predictions);
-        let view = self.data.view(&split.valid);
-        let score = self
-            .plan
-            .metric
-            .score(
-                &view.target_numbers(),
-                &predictions,
-                view.weights().as_deref(),
-            )
-            .map_err(|error| error.to_string())?;
-        if score.is_nan() {
-            return Err("its predictions are not numbers".into());
-        }
-        Ok(Fit {
-            model: Arc::from(fitted.model),
-            recipe: encoded.recipe.clone(),
-            predictions,
-            score,
-            learned: fitted.learned,
-            seconds: clock.seconds(),
-            is_partial: fitted.is_partial,
-        })
-    }
-
-    /// When one fit must end: with the search, and before it has taken more than a trial's share of it.
-    fn fit_deadline(&self) -> Deadline {
-        let whole = deadline(self.run.clock, self.schedule.search);
-        match self.plan.fit_seconds_max(self.options) {
-            Some(seconds) => whole.capped(Duration::from_secs_f64(seconds.max(0.1))),
-            None => whole,
         }
     }
 }

@@ -1,0 +1,107 @@
+//! One fit: encode, learn, predict the rows held out, score.
+
+use super::found::deadline;
+use super::{Job, Search};
+use crate::encode::{Rows, encode};
+use crate::trial::{Fit, TrialConfig};
+use automl_core::{Budget, Clock, Deadline, FitContext, MemoryLimit, Threads, TrainingData};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Search<'_> {
+    /// One fit; a panic is a failure of the trial, not of the search.
+    pub(super) fn fit(
+        &self,
+        job: Job,
+        config: &TrialConfig,
+        threads: &Threads,
+    ) -> Result<Fit, String> {
+        let fitted = catch_unwind(AssertUnwindSafe(|| self.fit_split(job, config, threads)));
+        match fitted {
+            Ok(result) => result,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("no message");
+                Err(format!("internal error: {text}"))
+            }
+        }
+    }
+
+    fn fit_split(&self, job: Job, config: &TrialConfig, threads: &Threads) -> Result<Fit, String> {
+        let clock = Clock::start();
+        let split = &self.plan.splits[job.split];
+        let ctx = FitContext {
+            seed: self
+                .options
+                .seed
+                .named("trial")
+                .indexed(job.trial as u64)
+                .indexed(job.split as u64),
+            threads: threads.clone(),
+            budget: Budget {
+                deadline: self.fit_deadline(),
+                memory: MemoryLimit(self.options.memory_limit),
+                cancel: self.run.cancel.clone(),
+            },
+            warnings: self.run.warnings,
+        };
+        let rows = Rows::Split {
+            index: job.split,
+            train: &split.train,
+        };
+        // What is encoded serves all trials, so it is not bound to the share of one.
+        let mut encode_ctx = ctx.with_seed(self.options.seed.named("encode"));
+        encode_ctx.budget.deadline = deadline(self.run.clock, self.schedule.search);
+        let encoded =
+            encode(&encode_ctx, self.data, config, rows).map_err(|error| error.to_string())?;
+        let learner = (config.learner.build)(&config.params).map_err(|error| error.to_string())?;
+        let valid = encoded.data.view(&split.valid);
+        let watched = config.learner.capabilities.early_stopping.then_some(valid);
+        let training = TrainingData {
+            train: encoded.data.view(&split.train),
+            valid: watched,
+        };
+        let fitted = learner
+            .fit(&ctx, &training)
+            .map_err(|error| error.to_string())?;
+        let mut predictions = fitted
+            .model
+            .predict(&valid.table())
+            .map_err(|error| error.to_string())?;
+        config.target_map.undo(&mut predictions);
+        let view = self.data.view(&split.valid);
+        let score = self
+            .plan
+            .metric
+            .score(
+                &view.target_numbers(),
+                &predictions,
+                view.weights().as_deref(),
+            )
+            .map_err(|error| error.to_string())?;
+        if score.is_nan() {
+            return Err("its predictions are not numbers".into());
+        }
+        Ok(Fit {
+            model: Arc::from(fitted.model),
+            recipe: encoded.recipe.clone(),
+            predictions,
+            score,
+            learned: fitted.learned,
+            seconds: clock.seconds(),
+            is_partial: fitted.is_partial,
+        })
+    }
+
+    /// When one fit must end: with the search, and before it has taken more than a trial's share of it.
+    fn fit_deadline(&self) -> Deadline {
+        let whole = deadline(self.run.clock, self.schedule.search);
+        match self.plan.fit_seconds_max(self.options) {
+            Some(seconds) => whole.capped(Duration::from_secs_f64(seconds.max(0.1))),
+            None => whole,
+        }
+    }
+}
