@@ -3,6 +3,8 @@
 //! They follow what AutoGluon, FLAML and `TabArena` found to work for most tables: boosting with three very different
 //! tree shapes, randomised thresholds, extra trees, and a linear model for what trees see badly.
 
+use crate::FitOptions;
+use crate::plan::Plan;
 use crate::trial::{TargetMap, TrialConfig};
 use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamValue, Target};
 
@@ -121,32 +123,63 @@ impl Boosting {
     }
 }
 
-/// The configurations of the learners that take part, in the order to try them.
+/// The recipes that make what a learner can take of any table, the first being the one to begin with.
+pub(crate) fn recipes_for(learner: &LearnerSpec, facts: &Facts) -> &'static [&'static str] {
+    let takes = learner.capabilities;
+    match (takes.categories, takes.sparse, facts.has_wide_categories) {
+        (true, true, _) => &["none"],
+        (true, false, true) => &["trees", "trees_target"],
+        (true, false, false) => &["trees"],
+        (false, true, true) => &["linear_codes", "linear"],
+        (false, true, false) => &["linear"],
+        (false, false, _) => &["neighbours", "bayes"],
+    }
+}
+
+/// The configurations of the learners that take part, in the order to try them. A learner without an entry of its own
+/// is tried with its defaults at the end.
 pub(crate) fn fixed(
     data: &Dataset,
     facts: &Facts,
-    learners: &[&'static LearnerSpec],
-    rate_floor: f64,
+    plan: &Plan,
+    options: &FitOptions,
 ) -> Result<Vec<TrialConfig>, ParamError> {
+    let mut entries = entries(data, facts, plan.learning_rate_floor(options));
+    for spec in &plan.learners {
+        let has_entry = entries.iter().any(|entry| entry.learner == spec.id);
+        let is_asked_for = options.include.iter().any(|id| id == spec.id);
+        if !has_entry && (is_asked_for || !is_too_slow(spec, facts)) {
+            entries.push(Entry {
+                learner: spec.id,
+                recipe: recipes_for(spec, facts)[0],
+                map: TargetMap::Identity,
+                params: Vec::new(),
+            });
+        }
+    }
     let mut configs = Vec::new();
-    for entry in entries(data, facts, rate_floor) {
-        let Some(spec) = learners.iter().find(|spec| spec.id == entry.learner) else {
+    for entry in entries {
+        let Some(spec) = plan.learners.iter().find(|spec| spec.id == entry.learner) else {
             continue;
         };
-        let params = entry
-            .params
-            .into_iter()
+        let params = entry.params.into_iter();
+        let params = params
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        let params = (spec.build)(&params)?.params();
         configs.push(TrialConfig {
             learner: spec,
             recipe: entry.recipe,
             target_map: entry.map,
-            params,
+            params: (spec.build)(&params)?.params(),
         });
     }
     Ok(configs)
+}
+
+/// Whether predicting alone would take too long, as for neighbours among many rows.
+fn is_too_slow(learner: &LearnerSpec, facts: &Facts) -> bool {
+    let is_large = facts.n_rows > NEIGHBOUR_ROWS_MAX || facts.n_columns > 60 || facts.has_text;
+    learner.id == "nearest_neighbours" && is_large
 }
 
 fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
@@ -209,9 +242,6 @@ fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
         forest("random_forest", target_recipe, plain),
         simple("naive_bayes", "bayes", plain),
     ];
-    if facts.n_rows <= NEIGHBOUR_ROWS_MAX && facts.n_columns <= 60 && !facts.has_text {
-        all.push(simple("nearest_neighbours", "neighbours", plain));
-    }
     if facts.has_skewed_target {
         all.push(simple(linear, linear_recipe, TargetMap::Log1p));
         all.push(forest("extra_trees", "trees", TargetMap::Log1p));

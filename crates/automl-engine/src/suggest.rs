@@ -37,8 +37,7 @@ impl Suggester {
         options: &FitOptions,
     ) -> Result<Self, EngineError> {
         let facts = Facts::of(data);
-        let rate_floor = plan.learning_rate_floor(options);
-        let fixed = portfolio::fixed(data, &facts, &plan.learners, rate_floor)?;
+        let fixed = portfolio::fixed(data, &facts, plan, options)?;
         let is_tried = |spec: &LearnerSpec| fixed.iter().any(|config| config.learner.id == spec.id);
         let families = plan
             .learners
@@ -49,7 +48,7 @@ impl Suggester {
         Ok(Self {
             fixed,
             families,
-            rate_floor,
+            rate_floor: plan.learning_rate_floor(options),
             seed: options.seed.named("suggest"),
         })
     }
@@ -130,17 +129,7 @@ impl Suggester {
 impl Family {
     /// The learner with its search space; `None` if it has nothing to search.
     fn new(learner: &'static LearnerSpec, facts: &Facts) -> Option<Self> {
-        let recipes: &'static [&'static str] = match learner.id {
-            "gradient_boosting" | "random_forest" | "extra_trees" if facts.has_wide_categories => {
-                &["trees", "trees_target"]
-            }
-            "gradient_boosting" | "random_forest" | "extra_trees" => &["trees"],
-            "nearest_neighbours" => &["neighbours"],
-            "naive_bayes" => &["bayes"],
-            "baseline" => return None,
-            _ if facts.has_wide_categories => &["linear", "linear_codes"],
-            _ => &["linear"],
-        };
+        let recipes = portfolio::recipes_for(learner, facts);
         let searched = learner
             .params
             .iter()
@@ -189,7 +178,7 @@ impl Family {
             Some("log1p") => TargetMap::Log1p,
             _ => TargetMap::Identity,
         };
-        if self.learner.id == "gradient_boosting" {
+        if self.learner.capabilities.early_stopping {
             point.insert("n_trees".into(), ParamValue::Int(TREES_MAX));
             if let Some(ParamValue::Float(rate)) = point.get_mut("learning_rate") {
                 *rate = rate.max(rate_floor);

@@ -207,6 +207,25 @@ fn only_the_learners_asked_for_take_part() {
 }
 
 #[test]
+fn every_learner_of_the_registry_can_be_asked_for_alone() {
+    for spec in registry::LEARNERS {
+        let task = spec.capabilities.tasks[0];
+        let data = synthetic::dataset(task, synthetic::Columns::default(), 120, 10);
+        let include = vec![spec.id.to_owned()];
+        let outcome = run(
+            &data,
+            &FitOptions {
+                include,
+                ..options(3)
+            },
+        );
+        let outcome = outcome.unwrap_or_else(|error| panic!("{}: {error}", spec.id));
+        let rows = &outcome.leaderboard.rows[1..];
+        assert!(rows.iter().all(|row| row.learner == spec.id), "{}", spec.id);
+    }
+}
+
+#[test]
 fn settings_that_cannot_work_are_named() {
     let data = synthetic::binary(60, 6);
     let code = |options: FitOptions| run(&data, &options).err().map(|error| error.code());
