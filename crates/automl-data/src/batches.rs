@@ -1,6 +1,6 @@
 //! Streams a file as tables whose columns are coded by a known schema: what scoring reads.
 
-use crate::error::{DataError, Unit, shorten};
+use crate::error::{DataError, SettledBy, Unit, shorten};
 use crate::infer::times::Style;
 use crate::infer::values::{Parsed, parse_number};
 use crate::infer::{Dictionary, with_text};
@@ -324,6 +324,7 @@ impl BatchSink {
             column,
             kind: self.decoders[decoder].kind(),
             value,
+            settled_by: SettledBy::Fitted,
         }
     }
 }

@@ -33,6 +33,15 @@ impl fmt::Display for Place {
     }
 }
 
+/// What settled a column's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettledBy {
+    /// The user's schema file.
+    SchemaFile,
+    /// The table that a model was fitted on.
+    Fitted,
+}
+
 /// Why data cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -115,6 +124,16 @@ pub enum DataError {
         /// The file.
         file: String,
     },
+    /// A schema file names a column that is not there.
+    #[error("no column '{name}', which the schema file names: {file}")]
+    ColumnUnknown {
+        /// The column.
+        name: String,
+        /// Columns with a similar name.
+        near: Vec<String>,
+        /// The file.
+        file: String,
+    },
     /// The files of a glob do not hold the same columns.
     #[error("other columns than in {first}: {}: {file}", list_difference(.missing, .extra))]
     ColumnsDiffer {
@@ -138,6 +157,8 @@ pub enum DataError {
         kind: Kind,
         /// What it holds, shortened.
         value: String,
+        /// Who says that it should be so.
+        settled_by: SettledBy,
     },
     /// A number is infinite.
     #[error("'{value}' in column '{column}' is infinite, {place}")]
@@ -256,6 +277,7 @@ impl Coded for DataError {
             Self::OpenQuote { .. } => "data-open-quote",
             Self::DuplicateColumn { .. } => "data-duplicate-column",
             Self::ColumnMissing { .. } => "data-column-missing",
+            Self::ColumnUnknown { .. } => "data-column-unknown",
             Self::ColumnsDiffer { .. } => "data-columns-differ",
             Self::Cell { .. } => "data-cell",
             Self::Infinite { .. } => "data-infinite",
@@ -272,10 +294,14 @@ impl Coded for DataError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotFound { near, .. } | Self::ColumnMissing { near, .. } if !near.is_empty() => {
+            Self::NotFound { near, .. }
+            | Self::ColumnUnknown { near, .. }
+            | Self::Schema { near, .. }
+                if !near.is_empty() =>
+            {
                 did_you_mean(near)
             }
-            Self::Schema { near, .. } if !near.is_empty() => did_you_mean(near),
+            Self::ColumnUnknown { .. } => "name columns as the header of the table does".into(),
             Self::NotFound { .. } => "check the path".into(),
             Self::Directory { path } => {
                 format!(
@@ -293,12 +319,20 @@ impl Coded for DataError {
             Self::UnknownEncoding { .. } => "use utf-8, latin1 or utf-16".into(),
             Self::OpenQuote { .. } => "double each quote inside a quoted cell".into(),
             Self::DuplicateColumn { .. } => "rename one of the two in the file".into(),
+            Self::ColumnMissing { near, .. } if !near.is_empty() => format!(
+                "{} else treat the column as missing with --allow-missing-columns",
+                did_you_mean(near)
+            ),
             Self::ColumnMissing { .. } => {
                 "add the column, or treat it as missing with --allow-missing-columns".into()
             }
             Self::ColumnsDiffer { .. } => {
                 "give all files of the pattern the same columns, or read them apart".into()
             }
+            Self::Cell {
+                settled_by: SettledBy::Fitted,
+                ..
+            } => "correct the cell, or leave it empty: an empty cell counts as missing".into(),
             Self::Cell { value, .. } => format!(
                 "correct the cell, give the column another kind with --schema, or add '{value}' to the missing marks"
             ),
@@ -312,10 +346,21 @@ impl Coded for DataError {
                 "give a CSV, TSV, Parquet, JSON lines or Arrow IPC file, perhaps gz or zst".into()
             }
             Self::TooManyRows { .. } => "read fewer rows with --max-rows".into(),
+            Self::Io { source, .. } if is_full(source) => {
+                "the disk is full; free some space or write to another disk".into()
+            }
             Self::Pattern { .. } | Self::Io { .. } | Self::Schema { .. } => return None,
         };
         Some(hint)
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 fn did_you_mean(near: &[String]) -> String {

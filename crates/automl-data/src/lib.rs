@@ -31,7 +31,7 @@ mod source;
 mod tests;
 
 pub use batches::{BatchOptions, BatchReader, DEFAULT_BATCH_ROWS, open_batches};
-pub use error::{DataError, Place, Unit};
+pub use error::{DataError, Place, SettledBy, Unit};
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
 pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions};
 pub use predictions::{PredictionFormat, PredictionWriter};

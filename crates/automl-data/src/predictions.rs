@@ -6,9 +6,11 @@ mod tests;
 use crate::error::DataError;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use automl_core::Predictions;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ pub enum PredictionFormat {
 /// Writes predictions to `W` in the order they come. Whoever owns `W` sees to it that a half-written file is no file.
 pub struct PredictionWriter<W: Write + Send> {
     out: Out<W>,
+    /// What `out` is called, for messages.
+    name: String,
     classes: Vec<String>,
 }
 
@@ -53,11 +57,16 @@ impl<W: Write + Send> std::fmt::Debug for PredictionWriter<W> {
 }
 
 impl<W: Write + Send> PredictionWriter<W> {
-    /// Starts a file; `classes` in code order, none for regression.
+    /// Starts a file called `name` in messages; `classes` in code order, none for regression.
     ///
     /// # Errors
     /// `out` cannot be written to.
-    pub fn new(out: W, format: PredictionFormat, classes: &[String]) -> Result<Self, DataError> {
+    pub fn new(
+        out: W,
+        name: &str,
+        format: PredictionFormat,
+        classes: &[String],
+    ) -> Result<Self, DataError> {
         let names: Vec<String> = std::iter::once("prediction".to_owned())
             .chain(classes.iter().map(|class| format!("probability_{class}")))
             .collect();
@@ -90,7 +99,7 @@ impl<W: Write + Send> PredictionWriter<W> {
                     .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .build();
                 let writer = ArrowWriter::try_new(out, schema.clone(), Some(properties))
-                    .map_err(parquet_error)?;
+                    .map_err(|error| parquet_error(name, error))?;
                 Out::Parquet {
                     writer: Box::new(writer),
                     schema,
@@ -99,6 +108,7 @@ impl<W: Write + Send> PredictionWriter<W> {
         };
         Ok(Self {
             out,
+            name: name.to_owned(),
             classes: classes.to_vec(),
         })
     }
@@ -120,6 +130,7 @@ impl<W: Write + Send> PredictionWriter<W> {
             self.classes.len(),
             "predictions of these classes"
         );
+        let failed = |error| DataError::writing(&self.name, error);
         match &mut self.out {
             Out::Csv { out, buffer, cells } => {
                 let codes = predictions.class_codes();
@@ -129,17 +140,20 @@ impl<W: Write + Send> PredictionWriter<W> {
                     .enumerate()
                 {
                     let class = codes.get(row).map(|&code| cells[code as usize].as_str());
-                    write_row(buffer, class, values).map_err(io_error)?;
+                    write_row(buffer, class, values).map_err(failed)?;
                     if buffer.len() >= BUFFER_BYTES {
-                        out.write_all(buffer).map_err(io_error)?;
+                        out.write_all(buffer).map_err(failed)?;
                         buffer.clear();
                     }
                 }
                 Ok(())
             }
             Out::Parquet { writer, schema } => {
-                let batch = record_batch(predictions, &self.classes, schema)?;
-                writer.write(&batch).map_err(parquet_error)
+                let batch = record_batch(predictions, &self.classes, schema)
+                    .map_err(|error| failed(std::io::Error::other(error)))?;
+                writer
+                    .write(&batch)
+                    .map_err(|error| parquet_error(&self.name, error))
             }
         }
     }
@@ -149,16 +163,19 @@ impl<W: Write + Send> PredictionWriter<W> {
     /// # Errors
     /// The output cannot be written to.
     pub fn finish(self) -> Result<W, DataError> {
+        let failed = |error| DataError::writing(&self.name, error);
         let mut out = match self.out {
             Out::Csv {
                 mut out, buffer, ..
             } => {
-                out.write_all(&buffer).map_err(io_error)?;
+                out.write_all(&buffer).map_err(failed)?;
                 out
             }
-            Out::Parquet { writer, .. } => writer.into_inner().map_err(parquet_error)?,
+            Out::Parquet { writer, .. } => writer
+                .into_inner()
+                .map_err(|error| parquet_error(&self.name, error))?,
         };
-        out.flush().map_err(io_error)?;
+        out.flush().map_err(failed)?;
         Ok(out)
     }
 }
@@ -186,7 +203,7 @@ fn record_batch(
     predictions: &Predictions,
     classes: &[String],
     schema: &Arc<Schema>,
-) -> Result<RecordBatch, DataError> {
+) -> Result<RecordBatch, ArrowError> {
     let (values, width) = (predictions.values(), predictions.width());
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(classes.len() + 1);
     if !classes.is_empty() {
@@ -199,7 +216,6 @@ fn record_batch(
         columns.push(Arc::new(Float64Array::from_iter_values(column)));
     }
     RecordBatch::try_new(schema.clone(), columns)
-        .map_err(|error| io_error(std::io::Error::other(error)))
 }
 
 /// A cell of CSV text, quoted if it must be.
@@ -212,10 +228,14 @@ fn csv_cell(text: &str) -> String {
     }
 }
 
-fn io_error(error: std::io::Error) -> DataError {
-    DataError::writing("predictions", error)
-}
-
-fn parquet_error(error: parquet::errors::ParquetError) -> DataError {
-    io_error(std::io::Error::other(error))
+/// What the system said, where a write is what failed.
+fn parquet_error(name: &str, error: ParquetError) -> DataError {
+    let error = match error {
+        ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
+            Ok(cause) => *cause,
+            Err(cause) => std::io::Error::other(cause),
+        },
+        other => std::io::Error::other(other),
+    };
+    DataError::writing(name, error)
 }

@@ -1,6 +1,6 @@
 //! What goes where: results to stdout; progress, warnings and errors to stderr; colour only where it is wanted.
 
-use crate::errors::{self, Report};
+use crate::errors::{self, CliError, Report};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -93,23 +93,24 @@ pub(crate) enum Colour {
 ///
 /// # Errors
 /// Stdout cannot be written, such as a full disk. A reader that has gone away is not an error.
-pub(crate) fn print_text(text: &str) -> io::Result<()> {
+pub(crate) fn print_text(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     forgive_broken_pipe(
         stdout
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush()),
     )
+    .map_err(|source| CliError::Stdout { source })
 }
 
 /// Puts one indented JSON value and a newline on stdout.
 ///
 /// # Errors
 /// As [`print_text`].
-pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
-    print_text(&text)
+    Ok(print_text(&text)?)
 }
 
 /// Puts a line on stderr. Nobody may be listening; that stops no work.

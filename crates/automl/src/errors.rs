@@ -34,6 +34,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("fit-numeric", FAILED),
     ("interrupted", INTERRUPTED),
     ("output-closed", DONE),
+    ("output-stdout", FAILED),
     ("store-contents", FAILED),
 ];
 
@@ -64,6 +65,8 @@ pub(crate) enum CliError {
     },
     #[error("'{file}' of the model cannot be read: {reason}")]
     ModelFile { file: &'static str, reason: String },
+    #[error("cannot write to stdout")]
+    Stdout { source: io::Error },
     #[error("interrupted")]
     Interrupted,
 }
@@ -79,6 +82,7 @@ impl Coded for CliError {
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
             Self::ModelFile { .. } => "artifact-part-invalid",
+            Self::Stdout { .. } => "output-stdout",
             Self::Interrupted => "interrupted",
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! What this crate must not know: how a table is read, how a model learns, how an artifact is laid out.
 
+mod bug;
 mod cli;
 mod commands;
 mod console;
@@ -31,8 +32,9 @@ fn main() -> ExitCode {
         Err(usage) => return usage.print(),
     };
     let console = Console::from_environment(cli.verb.format());
-    match commands::run(cli.verb, console) {
-        Ok(status) => status.exit_code(),
-        Err(error) => console.fail(&error),
+    match bug::guard(console, || commands::run(cli.verb, console)) {
+        Some(Ok(status)) => status.exit_code(),
+        Some(Err(error)) => console.fail(&error),
+        None => ExitCode::from(errors::FAILED),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::codes::Codes;
 use super::{Dictionary, Places};
-use crate::error::{DataError, shorten};
+use crate::error::{DataError, SettledBy, shorten};
 use crate::infer::times::Style;
 use crate::infer::values::{Parsed, parse_boolean, parse_number};
 use crate::levels::{LevelCoder, sort_levels};
@@ -112,6 +112,7 @@ impl Request<'_> {
                 column,
                 kind: self.kind,
                 value,
+                settled_by: SettledBy::SchemaFile,
             },
             Problem::Infinite => DataError::Infinite {
                 place,

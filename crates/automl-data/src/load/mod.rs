@@ -119,7 +119,7 @@ impl Inference<'_> {
             .find(|(name, _)| !self.names.contains(name));
         match unknown {
             None => Ok(()),
-            Some((name, _)) => Err(DataError::ColumnMissing {
+            Some((name, _)) => Err(DataError::ColumnUnknown {
                 name: name.clone(),
                 near: nearest(name, self.names.iter().map(String::as_str)),
                 file: file.to_owned(),

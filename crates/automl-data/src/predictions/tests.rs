@@ -1,3 +1,5 @@
+//! What the files of predictions hold, byte for byte and read back.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use super::*;
@@ -6,7 +8,7 @@ use expect_test::{Expect, expect};
 
 fn write(format: PredictionFormat, classes: &[&str], predictions: &[Predictions]) -> Vec<u8> {
     let classes: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
-    let mut writer = PredictionWriter::new(Vec::new(), format, &classes).unwrap();
+    let mut writer = PredictionWriter::new(Vec::new(), "out", format, &classes).unwrap();
     for batch in predictions {
         writer.write(batch).unwrap();
     }
@@ -120,7 +122,7 @@ impl Write for Full {
 fn a_full_disk_is_an_error() {
     for format in [PredictionFormat::Csv, PredictionFormat::Parquet] {
         let numbers = Predictions::Numbers((0..100_000).map(f64::from).collect());
-        let failed = PredictionWriter::new(Full(64), format, &[]).and_then(|mut writer| {
+        let failed = PredictionWriter::new(Full(64), "out", format, &[]).and_then(|mut writer| {
             writer.write(&numbers)?;
             writer.finish()
         });

@@ -99,7 +99,7 @@ fn a_missing_column_is_refused_or_missing_throughout() {
     let error = read("new.csv", text, &schema(), 10).unwrap_err();
     expect![[r#"
         [data-column-missing] no column 'color': new.csv
-        hint: did you mean 'colour'?
+        hint: did you mean 'colour'? else treat the column as missing with --allow-missing-columns
     "#]]
     .assert_eq(&show_error(&error));
     let allowed = BatchOptions {

@@ -90,7 +90,7 @@ fn a_column_that_is_not_there_offers_its_neighbours() {
         "columns: {zipcod: {kind: category}}",
         "zipcode,b\n1,2\n3,4\n",
         &expect![[r#"
-            [data-column-missing] no column 'zipcod': t.csv
+            [data-column-unknown] no column 'zipcod', which the schema file names: t.csv
             hint: did you mean 'zipcode'?
         "#]],
     );

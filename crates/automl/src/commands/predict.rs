@@ -9,9 +9,8 @@ use crate::modeldir::LoadedModel;
 use crate::progress::Reporter;
 use crate::scoring::Scorer;
 use crate::{tables, text};
-use anyhow::Context as _;
 use automl_core::{Clock, Role};
-use automl_data::{PredictionFormat, PredictionWriter, ReadOptions, Source};
+use automl_data::{DataError, PredictionFormat, PredictionWriter, ReadOptions, Source};
 use automl_store::AtomicFile;
 use serde_json::json;
 use std::io::{self, Write};
@@ -77,21 +76,21 @@ pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status>
     match &settings.output {
         Output::Stdout => {
             let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
-            let mut out = predict(
-                &settings,
-                &model,
-                &reporter,
-                &interrupt,
-                (out, PredictionFormat::Csv),
-            )?
-            .1;
-            out.flush()
-                .context("writing predictions to stdout failed")?;
+            let to = Destination {
+                out,
+                name: "stdout",
+                format: PredictionFormat::Csv,
+            };
+            predict(&settings, &model, &reporter, &interrupt, to).map_err(as_stdout_failure)?;
         }
         Output::File(path, format) => {
             let file = AtomicFile::create(path)?;
-            let (n_rows, file) =
-                predict(&settings, &model, &reporter, &interrupt, (file, *format))?;
+            let to = Destination {
+                out: file,
+                name: &path.display().to_string(),
+                format: *format,
+            };
+            let (n_rows, file) = predict(&settings, &model, &reporter, &interrupt, to)?;
             let _whole = interrupt.hold();
             file.commit()?;
             say_done(console, &reporter, path, n_rows)?;
@@ -100,13 +99,34 @@ pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status>
     Ok(Status::Done)
 }
 
-/// Predicts all rows into `out`; gives back their number and `out`.
+/// Where predictions go.
+struct Destination<'a, W> {
+    out: W,
+    /// For messages.
+    name: &'a str,
+    format: PredictionFormat,
+}
+
+/// A stdout that takes no more is the same failure for every verb.
+fn as_stdout_failure(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast() {
+        Ok(DataError::Io {
+            action: "writing",
+            source,
+            ..
+        }) => CliError::Stdout { source }.into(),
+        Ok(other) => other.into(),
+        Err(other) => other,
+    }
+}
+
+/// Predicts all rows into `to`; gives back their number and the flushed output.
 fn predict<W: Write + Send>(
     settings: &Settings,
     model: &LoadedModel,
     reporter: &Reporter,
     interrupt: &Interrupt,
-    (out, format): (W, PredictionFormat),
+    to: Destination<'_, W>,
 ) -> anyhow::Result<(u64, W)> {
     let is_feature = |field: &automl_core::Field| field.role == Role::Feature;
     let (allow, warnings) = (settings.allow_missing_columns, reporter.warnings());
@@ -120,7 +140,7 @@ fn predict<W: Write + Send>(
     )?;
     reporter.show_warnings();
     let threads = start_threads(settings.threads)?;
-    let mut writer = PredictionWriter::new(out, format, model.task().classes())?;
+    let mut writer = PredictionWriter::new(to.out, to.name, to.format, model.task().classes())?;
     let spinner = reporter.spinner("predicting".to_owned());
     let scorer = Scorer {
         model: &model.model,

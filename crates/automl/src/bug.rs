@@ -1,0 +1,60 @@
+//! A panic is a bug of ours: one short message that says so, and exit code 1.
+
+use crate::console::{Colour, Console, Format, print_line};
+use crate::errors;
+use serde_json::json;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::{Mutex, PoisonError};
+
+#[cfg(test)]
+mod tests;
+
+/// What the last panic of any thread said.
+static LAST: Mutex<String> = Mutex::new(String::new());
+
+/// Runs `work`; none if it panicked, which is said.
+///
+/// Panics that somebody catches on the way (a decoder of damaged files, a trial of the search) become errors of theirs
+/// and are not said here.
+pub(crate) fn guard<T>(console: Console, work: impl FnOnce() -> T) -> Option<T> {
+    panic::set_hook(Box::new(|info| {
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = text(info);
+    }));
+    let result = panic::catch_unwind(AssertUnwindSafe(work)).ok();
+    if result.is_none() {
+        let text = LAST.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        print_line(&message(console, &text));
+    }
+    result
+}
+
+/// What went wrong and where in our sources: `index out of bounds …, at crates/…/grow.rs:12`.
+fn text(info: &PanicHookInfo<'_>) -> String {
+    let what = info.payload_as_str().unwrap_or("no reason given");
+    match info.location() {
+        Some(place) => format!("{what}, at {}:{}", place.file(), place.line()),
+        None => what.to_owned(),
+    }
+}
+
+fn message(console: Console, text: &str) -> String {
+    const CODE: &str = "internal-bug";
+    let version = env!("CARGO_PKG_VERSION");
+    let message = format!("a bug in automl {version}: {text}");
+    let hint = "please report it with the command that you ran";
+    match console.format() {
+        Format::Json => json!({
+            "event": "error",
+            "code": CODE,
+            "message": message,
+            "hint": hint,
+            "exit_code": errors::FAILED,
+        })
+        .to_string(),
+        Format::Text => format!(
+            "{}: {message}\n{}: {hint}",
+            console.label(&format!("error[{CODE}]"), Colour::Red),
+            console.label("hint", Colour::Cyan)
+        ),
+    }
+}
