@@ -122,9 +122,9 @@ fn weights(data: &Dataset, rows: &[(usize, usize, u32)]) -> Option<Vec<f64>> {
         .weights()
 }
 
-/// The best trials, and the best one of each learner so that the list is diverse. Trials that are no better than the
-/// constant baseline are left out: mixing them in can only dilute what the others say, though a metric that looks at
-/// ranks alone would not notice.
+/// The best trials that still have their models, and the best one of each learner so that the list is diverse. Trials
+/// that are no better than the constant baseline are left out: mixing them in can only dilute what the others say,
+/// though a metric that looks at ranks alone would not notice.
 fn shortlist(found: &Found, ranked: &[usize], n: usize) -> Vec<usize> {
     let trial = |position: usize| &found.trials[position];
     let is_constant = |position: &usize| trial(*position).config.learner.id == "baseline";
@@ -137,13 +137,16 @@ fn shortlist(found: &Found, ranked: &[usize], n: usize) -> Vec<usize> {
         (Some(loss), Some(floor)) => loss < floor,
         (loss, _) => loss.is_some(),
     };
+    let held = ranked
+        .iter()
+        .copied()
+        .filter(|&position| !trial(position).fits.is_empty());
     let mut chosen: Vec<usize> = Vec::new();
     let mut learners: Vec<&str> = Vec::new();
-    for (rank, &position) in ranked.iter().enumerate() {
-        let is_first_of_learner = !learners.contains(&trial(position).config.learner.id);
-        let is_wanted = (rank < n || is_first_of_learner) && beats_floor(position);
-        if is_wanted && !trial(position).fits.is_empty() {
-            learners.push(trial(position).config.learner.id);
+    for position in held.filter(|&position| beats_floor(position)) {
+        let id = trial(position).config.learner.id;
+        if chosen.len() < n || !learners.contains(&id) {
+            learners.push(id);
             chosen.push(position);
         }
     }

@@ -16,6 +16,9 @@ const FULL_FOREST_ROWS_MAX: usize = 50_000;
 /// Trees that boosting may grow before early stopping must have ended it.
 pub(crate) const TREES_MAX: i64 = 5000;
 
+/// The inverse penalty of a logistic model for classes that are nearly separable.
+const WEAK_PENALTY: f64 = 50.0;
+
 /// Facts that decide which configurations make sense.
 pub(crate) struct Facts {
     n_rows: usize,
@@ -130,7 +133,7 @@ pub(crate) fn recipes_for(learner: &LearnerSpec, facts: &Facts) -> &'static [&'s
         (true, true, _) => &["none"],
         (true, false, true) => &["trees", "trees_target"],
         (true, false, false) => &["trees"],
-        (false, true, true) => &["linear_codes", "linear"],
+        (false, true, true) => &["linear", "linear_codes"],
         (false, true, false) => &["linear"],
         (false, false, _) => &["neighbours", "bayes"],
     }
@@ -195,10 +198,10 @@ fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
     } else {
         "elastic_net"
     };
-    let (linear_recipe, target_recipe) = if facts.has_wide_categories {
-        ("linear_codes", "trees_target")
+    let target_recipe = if facts.has_wide_categories {
+        "trees_target"
     } else {
-        ("linear", "trees")
+        "trees"
     };
     let simple = |learner, recipe, map| Entry {
         learner,
@@ -231,7 +234,7 @@ fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
     };
     let mut all = vec![
         simple("baseline", "none", plain),
-        simple(linear, linear_recipe, plain),
+        simple(linear, "linear", plain),
         boosting([0.1, 31.0, 20.0, 0.9, 1.0]).entry("trees", plain),
         boosting([0.05, 64.0, 10.0, 0.7, 0.8]).entry("trees", skewed),
         boosting([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
@@ -242,8 +245,17 @@ fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
         forest("random_forest", target_recipe, plain),
         simple("naive_bayes", "bayes", plain),
     ];
+    if facts.has_wide_categories {
+        all.push(simple(linear, "linear_codes", plain));
+    }
+    if is_class && !facts.has_text {
+        all.push(Entry {
+            params: vec![("c", ParamValue::Float(WEAK_PENALTY))],
+            ..simple(linear, "linear", plain)
+        });
+    }
     if facts.has_skewed_target {
-        all.push(simple(linear, linear_recipe, TargetMap::Log1p));
+        all.push(simple(linear, "linear", TargetMap::Log1p));
         all.push(forest("extra_trees", "trees", TargetMap::Log1p));
     }
     all

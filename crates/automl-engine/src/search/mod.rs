@@ -16,13 +16,13 @@ use crate::trial::{Fit, Outcome, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
 use automl_core::{Dataset, Event, Threads, Warning, WarningKind};
 use found::Schedule;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How far behind the newest trial the last one is that it knows of.
 const LAG: usize = 4;
-/// Models of trials that rank below are let go.
-const TRIALS_KEPT: usize = 45;
+/// Models of trials that rank below this among those of their learner are let go.
+pub(crate) const KEPT_PER_LEARNER: usize = 12;
 /// Trials with a first score before a bad first split ends a trial.
 const PRUNE_AFTER: usize = 8;
 /// So many failures in a row end the search: what is wrong is not the configuration.
@@ -393,7 +393,7 @@ impl Search<'_> {
     }
 }
 
-/// Lets the models of all but the best trials go: they cannot be in the ensemble any more.
+/// Lets the models of all but each learner's best trials go: the ensemble will not look at them.
 fn drop_low_ranks(state: &mut State) {
     let mut held: Vec<(f64, usize)> = state
         .slots
@@ -402,15 +402,17 @@ fn drop_low_ranks(state: &mut State) {
         .filter_map(|(id, slot)| Some((slot.ended.as_ref()?.scored_loss()?, id)))
         .collect();
     held.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut learners: Vec<&'static str> = Vec::new();
-    for (rank, &(_, id)) in held.iter().enumerate() {
+    let mut better_of_learner: BTreeMap<&str, usize> = BTreeMap::new();
+    for &(_, id) in &held {
         let Some(trial) = state.slots[id].ended.as_mut() else {
             continue;
         };
-        let is_first_of_learner = !learners.contains(&trial.config.learner.id);
-        learners.push(trial.config.learner.id);
-        if rank >= TRIALS_KEPT && !is_first_of_learner {
+        let rank = better_of_learner
+            .entry(trial.config.learner.id)
+            .or_default();
+        if *rank >= KEPT_PER_LEARNER {
             trial.fits.clear();
         }
+        *rank += 1;
     }
 }
