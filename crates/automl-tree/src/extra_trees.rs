@@ -6,6 +6,7 @@
 //!
 //! # Formula
 //! A node takes the drawn split with the greatest `Σ c² / w` over its sides: least variance, or least Gini impurity.
+//! Levels of a category are split by thresholds over their order: by smoothed mean target, once a tree and anew in large nodes.
 //!
 //! # Parameters
 //! [`ExtraTreesParams`].
@@ -18,7 +19,7 @@
 //! of one leaf.
 //!
 //! # References
-//! Geurts, Ernst and Wehenkel 2006, Extremely randomized trees.
+//! Geurts, Ernst and Wehenkel 2006, Extremely randomized trees. Wright and König 2019, Splitting on categorical predictors in random forests.
 
 use crate::forest::{self, ForestModel, ForestRules};
 use automl_core::{
@@ -52,6 +53,10 @@ pub struct ExtraTreesParams {
     /// Bins of a feature, beside the one for missing values.
     #[param(default = 255, range = 2..=255, alias = "max_bin")]
     pub max_bins: usize,
+    /// Rows of the parent's class shares that are mixed into those of a node, down to the leaves; means of numbers are
+    /// taken as they are.
+    #[param(default = 1.0, range = 0.0..=1000.0, search = 0.0..=5.0)]
+    pub parent_rows: f64,
 }
 
 /// The declaration of extra trees.
@@ -104,6 +109,7 @@ impl Learner for ExtraTrees {
             is_bootstrap: self.0.bootstrap,
             has_random_thresholds: true,
             max_bins: self.0.max_bins,
+            parent_rows: self.0.parent_rows,
         };
         forest::fit(&rules, ctx, data)
     }

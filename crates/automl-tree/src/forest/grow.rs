@@ -1,9 +1,9 @@
 //! Growth of one tree of a forest: depth first, features drawn anew at every node.
 
-use super::scan::{Found, Scanner};
+use super::order;
+use super::scan::{Found, Item, Scanner};
 use super::{ForestRules, Targets};
 use crate::binning::BinnedMatrix;
-use crate::grow::partition;
 use crate::tree::{Tree, TreeNode};
 use automl_core::Seed;
 use rand::Rng;
@@ -21,6 +21,7 @@ pub(crate) struct ForestGrower<'a> {
 
 struct Todo {
     node: usize,
+    parent: Option<usize>,
     range: Range<usize>,
     depth: usize,
 }
@@ -28,79 +29,95 @@ struct Todo {
 impl ForestGrower<'_> {
     /// Grows one tree. Cost: rows × looks × depth additions.
     pub(crate) fn grow(&self, seed: Seed) -> Tree {
-        let row_weights = self.drawn_weights(seed.named("rows"));
-        let mut rows: Vec<u32> = (0..row_weights.len() as u32)
-            .filter(|&row| row_weights[row as usize] > 0.0)
-            .collect();
-        let mut scratch = vec![0; rows.len()];
-        let total: f64 = rows.iter().map(|&row| row_weights[row as usize]).sum();
-        let mean_weight = total / rows.len() as f64;
+        let width = self.targets.width();
+        let mut items = self.drawn_items(seed.named("rows"));
+        let mut scratch = vec![Item::default(); items.len()];
+        let total: f64 = items.iter().map(|item| item.weight).sum();
+        let mean_weight = total / items.len() as f64;
         let weight_min = (self.rules.min_rows as f64 - 0.5) * mean_weight;
-        let weights = row_weights.as_slice();
-        let mut scanner = Scanner::new(self.matrix, self.targets, weights, weight_min);
+        let is_even = items.iter().all(|item| item.weight == items[0].weight);
+        let n_rows_min = if is_even { 2 * self.rules.min_rows } else { 2 };
+        let ranks = order::ranks(self.matrix, &items, width, mean_weight);
+        let mut scanner = Scanner::new(self.matrix, ranks, width, weight_min, mean_weight);
         let mut rng = seed.named("nodes").rng();
         let mut features: Vec<u32> = (0..self.matrix.features.len() as u32).collect();
         let mut tree = Tree {
             nodes: vec![TreeNode::Leaf(0)],
             values: Vec::new(),
-            width: self.targets.width(),
+            width,
         };
+        let mut means = vec![0.0; width];
+        let prior = self.rules.parent_rows * mean_weight;
         let mut stack = vec![Todo {
             node: 0,
-            range: 0..rows.len(),
+            parent: None,
+            range: 0..items.len(),
             depth: 0,
         }];
-        while let Some(Todo { node, range, depth }) = stack.pop() {
-            let node_rows = &mut rows[range.clone()];
-            scanner.start_node(node_rows);
+        while let Some(todo) = stack.pop() {
+            let Todo {
+                node, range, depth, ..
+            } = todo;
+            let node_items = &mut items[range.clone()];
+            scanner.start_node(node_items);
+            push_mean(&mut means, node, todo.parent, scanner.node(), prior);
             let has_depth = self.rules.max_depth == 0 || depth < self.rules.max_depth;
-            let may_split = has_depth && !scanner.is_pure() && scanner.weight() >= 2.0 * weight_min;
+            let may_split = has_depth
+                && range.len() >= n_rows_min
+                && scanner.weight() >= 2.0 * weight_min
+                && !self.is_pure(node_items);
             let found = if may_split {
-                self.best_split(&mut scanner, node_rows, &mut features, &mut rng)
+                self.best_split(&mut scanner, node_items, &mut features, &mut rng)
             } else {
                 None
             };
             let n_left = found.as_ref().map_or(0, |found| {
-                let (bytes, lanes, lane) = self.matrix.strided(found.feature as usize);
-                partition(
-                    node_rows,
-                    &mut scratch,
-                    bytes,
-                    lanes,
-                    lane,
-                    &found.rule.table(),
-                )
+                scanner.partition(node_items, &mut scratch, found)
             });
             let Some(found) = found.filter(|_| n_left > 0 && n_left < range.len()) else {
-                tree.nodes[node] = TreeNode::Leaf((tree.values.len() / tree.width) as u32);
-                scanner.push_leaf(&mut tree.values);
+                tree.nodes[node] = TreeNode::Leaf((tree.values.len() / width) as u32);
+                tree.values
+                    .extend_from_slice(&means[node * width..][..width]);
                 continue;
             };
             let left = tree.nodes.len();
             tree.nodes[node] = TreeNode::Inner {
                 feature: found.feature,
-                rule: found.rule,
+                rule: scanner.rule(&found),
                 left: left as u32,
                 gain: found.gain,
             };
             tree.nodes.extend([TreeNode::Leaf(0); 2]);
+            means.resize(tree.nodes.len() * width, 0.0);
             let middle = range.start + n_left;
-            let child = |node: usize, range: Range<usize>| Todo {
-                node,
+            let child = |place: usize, range: Range<usize>| Todo {
+                node: left + place,
+                parent: Some(node),
                 range,
                 depth: depth + 1,
             };
-            stack.push(child(left + 1, middle..range.end));
-            stack.push(child(left, range.start..middle));
+            stack.push(child(1, middle..range.end));
+            stack.push(child(0, range.start..middle));
         }
         tree
+    }
+
+    /// Whether all targets of the rows are equal.
+    fn is_pure(&self, items: &[Item]) -> bool {
+        match self.targets {
+            Targets::Numbers(numbers) => {
+                let first = numbers[items[0].row as usize];
+                items.iter().all(|item| numbers[item.row as usize] == first)
+            }
+            Targets::Classes { .. } => items.iter().all(|item| item.class == items[0].class),
+        }
     }
 
     /// The best split among `n_looks` features drawn, or of the first later ones that has any.
     fn best_split(
         &self,
         scanner: &mut Scanner<'_>,
-        rows: &[u32],
+        items: &[Item],
         features: &mut [u32],
         rng: &mut impl Rng,
     ) -> Option<Found> {
@@ -112,9 +129,9 @@ impl ForestGrower<'_> {
             features.swap(drawn, drawn + below(rng, features.len() - drawn));
             let feature = features[drawn] as usize;
             let found = if self.rules.has_random_thresholds {
-                scanner.random(rows, feature, rng.next_u64())
+                scanner.random(items, feature, rng.next_u64())
             } else {
-                scanner.best(rows, feature)
+                scanner.best(items, feature)
             };
             let gain = best.as_ref().map_or(0.0, |best| best.gain);
             if let Some(found) = found.filter(|found| found.gain > gain) {
@@ -122,6 +139,29 @@ impl ForestGrower<'_> {
             }
         }
         best
+    }
+
+    /// The rows drawn, rising.
+    fn drawn_items(&self, seed: Seed) -> Vec<Item> {
+        let weights = self.drawn_weights(seed);
+        let of_row = |(row, weight): (usize, f64)| {
+            let (class, sum) = match self.targets {
+                Targets::Numbers(numbers) => (0, weight * numbers[row]),
+                Targets::Classes { codes, .. } => (codes[row], weight),
+            };
+            Item {
+                row: row as u32,
+                class,
+                sum,
+                weight,
+            }
+        };
+        weights
+            .into_iter()
+            .enumerate()
+            .filter(|&(_, weight)| weight > 0.0)
+            .map(of_row)
+            .collect()
     }
 
     /// The weight of each row: its own times how often it was drawn.
@@ -153,6 +193,18 @@ impl ForestGrower<'_> {
             }
         }
         weights
+    }
+}
+
+/// The mean targets of a node, mixed with `prior` weight of those of its parent.
+fn push_mean(means: &mut [f64], node: usize, parent: Option<usize>, sums: &[f64], prior: f64) {
+    let (sums, weight) = (&sums[..sums.len() - 1], sums[sums.len() - 1]);
+    let width = sums.len();
+    for (k, sum) in sums.iter().enumerate() {
+        means[node * width + k] = match parent {
+            Some(parent) => (sum + prior * means[parent * width + k]) / (weight + prior),
+            None => sum / weight,
+        };
     }
 }
 

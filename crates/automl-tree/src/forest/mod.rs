@@ -5,6 +5,7 @@
 
 mod grow;
 mod model;
+mod order;
 mod scan;
 
 pub(crate) use model::ForestModel;
@@ -35,6 +36,8 @@ pub(crate) struct ForestRules {
     /// One random threshold a feature instead of the best one.
     pub(crate) has_random_thresholds: bool,
     pub(crate) max_bins: usize,
+    /// Rows of the parent's class shares that are mixed into those of a node.
+    pub(crate) parent_rows: f64,
 }
 
 /// What the leaves learn.
@@ -82,11 +85,18 @@ pub(crate) fn fit(
     let shared = BinnedMatrix::of(train.data(), rules.learner, rules.max_bins, &ctx.threads)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let weights = train.weights();
+    let smoothed = ForestRules {
+        parent_rows: match shares {
+            Shares::Mean => 0.0,
+            _ => rules.parent_rows,
+        },
+        ..rules.clone()
+    };
     let grower = ForestGrower {
         matrix: &matrix,
         targets: &targets,
         weights: weights.as_deref(),
-        rules,
+        rules: &smoothed,
         n_looks: n_looks(rules, shared.features.len(), shares),
     };
     let (trees, is_partial) = grow_all(&grower, ctx)?;

@@ -1,14 +1,33 @@
 //! The split of one feature at one node of a forest's tree.
 //!
 //! With `c` the weighted sum of targets (one a class) and `w` the weight, a side scores `Σ c² / w`: the greatest sum of
-//! both sides is the least variance, and for classes the least Gini impurity (Breiman et al., 1984). Only the bins that
-//! the node's rows fall into are visited, so small nodes cost as much as their rows.
+//! both sides is the least variance, and for classes the least Gini impurity (Breiman et al., 1984). A node's bins are
+//! copied once a feature; a random threshold then needs one masked sum, the best one a sort of few rows or, in large
+//! nodes, a sweep of the bins between the least and the greatest.
 
-use super::Targets;
+use super::order::{Levels, set_of};
 use crate::binning::BinnedMatrix;
 use crate::tree::{BinSet, Rule, contains, insert};
 
-/// A split of one feature.
+/// Nodes of at most so many rows are sorted; larger ones are summed up by bin.
+const SORTED_ROWS: usize = 48;
+/// Nodes of at least so many rows sort the levels of a category by what they see of them.
+const LEVEL_ROWS: usize = 256;
+/// Rows of the level's mean in the whole tree that such a node mixes with its own.
+const LEVEL_PRIOR_ROWS: f64 = 20.0;
+
+/// A row of a node.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Item {
+    pub(super) row: u32,
+    /// 0 for numbers.
+    pub(super) class: u32,
+    /// Weighted target of numbers, the weight of classes.
+    pub(super) sum: f64,
+    pub(super) weight: f64,
+}
+
+/// A split of one feature; the rule is about ranks where the feature is a category.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) gain: f64,
@@ -16,131 +35,161 @@ pub(super) struct Found {
     pub(super) rule: Rule,
 }
 
-/// The buffers of one tree. A cell holds `width` sums of targets, then the weight.
+/// The least and the greatest bin of a node's rows that are not missing.
+struct Span {
+    low: u8,
+    high: u8,
+    has_missing: bool,
+}
+
+/// The buffers of one tree.
 pub(super) struct Scanner<'a> {
     matrix: &'a BinnedMatrix,
-    targets: &'a Targets,
-    weights: &'a [f64],
+    levels: Vec<Option<Levels>>,
     weight_min: f64,
+    weight_mean: f64,
     width: usize,
-    cells: Vec<f64>,
-    /// Sums of the node, and of the left side while scanning.
+    /// Sums of targets and then the weight: of the node, of the left side while scanning, of each bin.
     node: Vec<f64>,
     left: Vec<f64>,
-    /// Weighted target (or class) and weight of the node's rows, in their order.
-    ordered: Vec<(f64, f64)>,
-    /// Whether all targets of the node are equal.
-    is_pure: bool,
+    cells: Vec<f64>,
+    /// Bins of the node's rows.
+    bins: Vec<u8>,
+    /// Bin and place of each row that is not missing.
+    keys: Vec<u16>,
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(
         matrix: &'a BinnedMatrix,
-        targets: &'a Targets,
-        weights: &'a [f64],
+        levels: Vec<Option<Levels>>,
+        width: usize,
         weight_min: f64,
+        weight_mean: f64,
     ) -> Self {
-        let width = targets.width();
         Self {
             matrix,
-            targets,
-            weights,
+            levels,
             weight_min,
+            weight_mean,
             width,
-            cells: vec![0.0; 256 * (width + 1)],
             node: vec![0.0; width + 1],
             left: vec![0.0; width + 1],
-            ordered: Vec::new(),
-            is_pure: true,
+            cells: vec![0.0; 256 * (width + 1)],
+            bins: vec![0; matrix.n_rows],
+            keys: Vec::with_capacity(SORTED_ROWS),
         }
     }
 
     /// Sums up the rows of a node.
-    pub(super) fn start_node(&mut self, rows: &[u32]) {
+    pub(super) fn start_node(&mut self, items: &[Item]) {
         self.node.fill(0.0);
-        self.ordered.clear();
-        let first = rows[0] as usize;
-        match self.targets {
-            Targets::Numbers(numbers) => {
-                self.ordered.extend(rows.iter().map(|&row| {
-                    let weight = self.weights[row as usize];
-                    (weight * numbers[row as usize], weight)
-                }));
-                for &(target, weight) in &self.ordered {
-                    self.node[0] += target;
-                    self.node[1] += weight;
-                }
-                self.is_pure = rows
-                    .iter()
-                    .all(|&row| numbers[row as usize] == numbers[first]);
+        if self.width == 1 {
+            let (mut sum, mut weight) = (0.0, 0.0);
+            for item in items {
+                sum += item.sum;
+                weight += item.weight;
             }
-            Targets::Classes { codes, .. } => {
-                self.ordered.extend(
-                    rows.iter()
-                        .map(|&row| (f64::from(codes[row as usize]), self.weights[row as usize])),
-                );
-                for &(class, weight) in &self.ordered {
-                    self.node[class as usize] += weight;
-                    self.node[self.width] += weight;
-                }
-                self.is_pure = rows.iter().all(|&row| codes[row as usize] == codes[first]);
+            self.node.copy_from_slice(&[sum, weight]);
+        } else {
+            for item in items {
+                self.node[item.class as usize] += item.weight;
+                self.node[self.width] += item.weight;
             }
         }
-    }
-
-    pub(super) fn is_pure(&self) -> bool {
-        self.is_pure
     }
 
     pub(super) fn weight(&self) -> f64 {
         self.node[self.width]
     }
 
-    /// Adds the node's mean targets as a leaf.
-    pub(super) fn push_leaf(&self, values: &mut Vec<f64>) {
-        let weight = self.weight();
-        values.extend(self.node[..self.width].iter().map(|sum| sum / weight));
+    /// Sums of targets of the node, then the weight.
+    pub(super) fn node(&self) -> &[f64] {
+        &self.node
     }
 
-    /// The best split of a feature.
-    pub(super) fn best(&mut self, rows: &[u32], feature: usize) -> Option<Found> {
-        let present = self.fill(rows, feature);
-        let order = if self.matrix.features[feature].is_category() {
-            self.sorted_levels(&present)
+    /// The best threshold of a feature.
+    pub(super) fn best(&mut self, items: &[Item], feature: usize) -> Option<Found> {
+        let span = self.copy_bins(items, feature)?;
+        let found = if items.len() <= SORTED_ROWS {
+            self.best_sorted(items, &span)
+        } else if self.levels[feature].is_some() && items.len() >= LEVEL_ROWS {
+            self.best_set(items, &span, feature, None)
         } else {
-            bins_of(&present).filter(|&bin| bin != 0).collect()
+            self.best_swept(items, &span)
         };
-        let found = if self.matrix.features[feature].is_category() {
-            self.best_set(&order, &present)
-        } else {
-            self.best_threshold(&order, contains(&present, 0))
-        };
-        self.clear(&present);
         self.found(found?, feature)
     }
 
-    /// A random split of a feature: a threshold between the least and the greatest bin, or a random cut of the
-    /// sorted levels.
-    pub(super) fn random(&mut self, rows: &[u32], feature: usize, draw: u64) -> Option<Found> {
-        let present = self.fill(rows, feature);
-        let found = if self.matrix.features[feature].is_category() {
-            let order = self.sorted_levels(&present);
-            let n_cuts = order.len().saturating_sub(1) as u64;
-            let size = 1 + (((draw >> 32) * n_cuts) >> 32) as usize;
-            if n_cuts == 0 {
-                None
-            } else {
-                self.set_of(&order[..size], &present)
+    /// A random threshold of a feature between the least and the greatest bin.
+    pub(super) fn random(&mut self, items: &[Item], feature: usize, draw: u64) -> Option<Found> {
+        let span = self.copy_bins(items, feature)?;
+        if self.levels[feature].is_some() && items.len() >= LEVEL_ROWS {
+            let found = self.best_set(items, &span, feature, Some(draw));
+            return self.found(found?, feature);
+        }
+        // With missing rows the last place sends all values left.
+        let n_places = u64::from(span.high - span.low) + u64::from(span.has_missing);
+        let bin = span.low + (((draw >> 32) * n_places) >> 32) as u8;
+        let missing_left = span.has_missing && draw & 1 == 1 && bin < span.high;
+        // A bin is left if it is at most `bin`; the missing one, 0, wraps around unless it goes left.
+        let offset = u8::from(!missing_left);
+        let bins = &self.bins[..items.len()];
+        if self.width == 1 {
+            let sums = left_sums(bins, items, offset, bin - offset);
+            self.left.copy_from_slice(&sums);
+        } else {
+            self.left.fill(0.0);
+            for (code, item) in bins.iter().zip(items) {
+                let is_left = code.wrapping_sub(offset) <= bin - offset;
+                let weight = if is_left { item.weight } else { 0.0 };
+                self.left[item.class as usize] += weight;
+                self.left[self.width] += weight;
             }
-        } else {
-            self.random_threshold(&bins_of(&present).collect::<Vec<u8>>(), draw)
+        }
+        let score = self.score()?;
+        let found = (score, self.threshold(bin, bin, missing_left, &span));
+        self.found(found, feature)
+    }
+
+    /// Puts the rows that go left first, in their order; gives their number.
+    pub(super) fn partition(
+        &self,
+        items: &mut [Item],
+        scratch: &mut [Item],
+        found: &Found,
+    ) -> usize {
+        let (bytes, lanes, lane) = self.matrix.strided(found.feature as usize);
+        let ranks = self.levels[found.feature as usize]
+            .as_ref()
+            .map(|levels| &levels.ranks);
+        let code = |item: &Item| {
+            let byte = bytes[item.row as usize * lanes + lane];
+            ranks.map_or(byte, |ranks| ranks[byte as usize])
         };
-        self.clear(&present);
-        self.found(found?, feature)
+        match found.rule {
+            Rule::UpTo { bin, missing_left } => {
+                let offset = u8::from(!missing_left);
+                let limit = bin - offset;
+                partition(items, scratch, |item| {
+                    code(item).wrapping_sub(offset) <= limit
+                })
+            }
+            Rule::In(set) => partition(items, scratch, |item| contains(&set, code(item))),
+        }
+    }
+
+    /// The rule over bins.
+    pub(super) fn rule(&self, found: &Found) -> Rule {
+        match &self.levels[found.feature as usize] {
+            Some(levels) => set_of(&levels.ranks, &found.rule),
+            None => found.rule,
+        }
     }
 
     fn found(&self, (score, rule): (f64, Rule), feature: usize) -> Option<Found> {
-        let gain = score - side_score(&self.node, self.width);
+        let sums = &self.node[..self.width];
+        let gain = score - sums.iter().map(|sum| sum * sum).sum::<f64>() / self.node[self.width];
         // Differences below the rounding of the sums are no gain.
         let is_gain = gain > 1e-12 * score.abs() && gain.is_finite();
         is_gain.then_some(Found {
@@ -150,54 +199,43 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Sums by bin; gives the bins that have rows.
-    fn fill(&mut self, rows: &[u32], feature: usize) -> BinSet {
+    /// Copies the bins (ranks of categories) of the rows; `None` if they are all the same.
+    fn copy_bins(&mut self, items: &[Item], feature: usize) -> Option<Span> {
         let (bytes, lanes, lane) = self.matrix.strided(feature);
-        let mut present = BinSet::default();
-        let bins = rows.iter().map(|&row| bytes[row as usize * lanes + lane]);
-        if self.width == 1 {
-            let (cells, _) = self.cells.as_chunks_mut::<2>();
-            for (bin, &(target, weight)) in bins.zip(&self.ordered) {
-                insert(&mut present, bin);
-                let cell = &mut cells[bin as usize];
-                cell[0] += target;
-                cell[1] += weight;
+        let bins = &mut self.bins[..items.len()];
+        match &self.levels[feature] {
+            None => {
+                for (bin, item) in bins.iter_mut().zip(items) {
+                    *bin = bytes[item.row as usize * lanes + lane];
+                }
             }
-        } else {
-            for (bin, &(class, weight)) in bins.zip(&self.ordered) {
-                insert(&mut present, bin);
-                let start = bin as usize * (self.width + 1);
-                self.cells[start + class as usize] += weight;
-                self.cells[start + self.width] += weight;
+            Some(Levels { ranks, .. }) => {
+                for (bin, item) in bins.iter_mut().zip(items) {
+                    *bin = ranks[bytes[item.row as usize * lanes + lane] as usize];
+                }
             }
         }
-        present
-    }
-
-    fn clear(&mut self, present: &BinSet) {
-        for bin in bins_of(present) {
-            self.cells[bin as usize * (self.width + 1)..][..=self.width].fill(0.0);
+        // The missing bin wraps around to the greatest.
+        let (mut low, mut least, mut high) = (255_u8, 255_u8, 0_u8);
+        for &bin in bins.iter() {
+            low = low.min(bin.wrapping_sub(1));
+            least = least.min(bin);
+            high = high.max(bin);
         }
-    }
-
-    fn cell(&self, bin: u8) -> &[f64] {
-        &self.cells[bin as usize * (self.width + 1)..][..=self.width]
-    }
-
-    fn add_left(&mut self, bin: u8) {
-        let start = bin as usize * (self.width + 1);
-        let cell = &self.cells[start..][..=self.width];
-        self.left
-            .iter_mut()
-            .zip(cell)
-            .for_each(|(sum, part)| *sum += part);
+        let span = Span {
+            low: low.wrapping_add(1),
+            high,
+            has_missing: least == 0,
+        };
+        let differs = high > 0 && (span.has_missing || span.low < high);
+        differs.then_some(span)
     }
 
     /// The score of the two sides, if both have the weight.
     fn score(&self) -> Option<f64> {
         let weight = self.left[self.width];
         let other = self.node[self.width] - weight;
-        if weight < self.weight_min || other < self.weight_min || weight <= 0.0 || other <= 0.0 {
+        if weight < self.weight_min || other < self.weight_min {
             return None;
         }
         let (mut left, mut right) = (0.0, 0.0);
@@ -208,127 +246,244 @@ impl<'a> Scanner<'a> {
         Some(left / weight + right / other)
     }
 
-    /// The best threshold over rising bins, with the missing rows on either side.
-    fn best_threshold(&mut self, bins: &[u8], has_missing: bool) -> Option<(f64, Rule)> {
+    /// Half way between two bins that have rows; without missing rows they would follow the heavier side.
+    fn threshold(&self, bin: u8, next: u8, missing_left: bool, span: &Span) -> Rule {
+        let heavier = self.left[self.width] * 2.0 >= self.node[self.width];
+        Rule::UpTo {
+            bin: bin + (next - bin) / 2,
+            missing_left: if span.has_missing {
+                missing_left
+            } else {
+                heavier
+            },
+        }
+    }
+
+    /// The best threshold of few rows, sorted by bin.
+    fn best_sorted(&mut self, items: &[Item], span: &Span) -> Option<(f64, Rule)> {
+        self.keys.clear();
+        let bins = self.bins[..items.len()].iter().enumerate();
+        self.keys.extend(
+            bins.filter(|&(_, &bin)| bin != 0)
+                .map(|(place, &bin)| u16::from(bin) << 8 | place as u16),
+        );
+        self.keys.sort_unstable();
         let mut best: Option<(f64, Rule)> = None;
         for missing_left in [false, true] {
-            if missing_left && !has_missing {
+            if missing_left && !span.has_missing {
                 break;
             }
             self.left.fill(0.0);
             if missing_left {
-                self.add_left(0);
+                for (place, item) in items.iter().enumerate() {
+                    if self.bins[place] == 0 {
+                        self.add_item(item);
+                    }
+                }
             }
-            for (place, &bin) in bins.iter().enumerate() {
-                self.add_left(bin);
+            for index in 0..self.keys.len() {
+                let [bin, place] = self.keys[index].to_be_bytes();
+                self.add_item(&items[place as usize]);
+                let next = self.keys.get(index + 1).map_or(bin, |key| (key >> 8) as u8);
+                let is_last = index + 1 == self.keys.len();
+                if next == bin && !is_last {
+                    continue;
+                }
                 let Some(score) = self.score() else { continue };
                 if best.as_ref().is_none_or(|best| score > best.0) {
-                    let next = bins.get(place + 1).copied().unwrap_or(bin);
-                    best = Some((score, self.threshold(bin, next, missing_left, has_missing)));
+                    best = Some((score, self.threshold(bin, next, missing_left, span)));
                 }
             }
         }
         best
     }
 
-    /// Half way between two bins that have rows; without missing rows they would follow the heavier side.
-    fn threshold(&self, bin: u8, next: u8, missing_left: bool, has_missing: bool) -> Rule {
-        let heavier = self.left[self.width] * 2.0 >= self.node[self.width];
-        Rule::UpTo {
-            bin: bin + (next - bin) / 2,
-            missing_left: if has_missing { missing_left } else { heavier },
-        }
+    #[inline]
+    fn add_item(&mut self, item: &Item) {
+        self.left[item.class as usize] += item.sum;
+        self.left[self.width] += item.weight;
     }
 
-    fn random_threshold(&mut self, bins: &[u8], draw: u64) -> Option<(f64, Rule)> {
-        let has_missing = bins.first() == Some(&0);
-        let values = &bins[usize::from(has_missing)..];
-        let (low, high) = (*values.first()?, *values.last()?);
-        // With missing rows the last place sends all values left.
-        let n_places = u64::from(high - low) + u64::from(has_missing);
-        if n_places == 0 {
-            return None;
-        }
-        let bin = low + (((draw >> 32) * n_places) >> 32) as u8;
-        let missing_left = has_missing && draw & 1 == 1 && bin < high;
-        self.left.fill(0.0);
-        if missing_left {
-            self.add_left(0);
-        }
-        for &value in values.iter().take_while(|&&value| value <= bin) {
-            self.add_left(value);
-        }
-        let score = self.score()?;
-        Some((score, self.threshold(bin, bin, missing_left, has_missing)))
-    }
-
-    /// Levels by their mean target; for classes by the share of the node's most frequent one.
-    fn sorted_levels(&self, present: &BinSet) -> Vec<u8> {
-        let place = (0..self.width).fold(0, |best, class| {
-            if self.node[class] > self.node[best] {
-                class
-            } else {
-                best
+    /// The best threshold of many rows, summed up by bin.
+    fn best_swept(&mut self, items: &[Item], span: &Span) -> Option<(f64, Rule)> {
+        self.fill(items);
+        let stride = self.width + 1;
+        let mut best: Option<(f64, u8, bool)> = None;
+        for missing_left in [false, true] {
+            if missing_left && !span.has_missing {
+                break;
             }
+            self.left.fill(0.0);
+            if missing_left {
+                self.add_cell(0);
+            }
+            for bin in span.low..=span.high {
+                if self.cells[bin as usize * stride + self.width] == 0.0 {
+                    continue;
+                }
+                self.add_cell(bin);
+                let Some(score) = self.score() else { continue };
+                if best.is_none_or(|best| score > best.0) {
+                    best = Some((score, bin, missing_left));
+                }
+            }
+        }
+        let rule = best.map(|(score, bin, missing_left)| {
+            self.left.fill(0.0);
+            (span.low..=bin).for_each(|bin| self.add_cell(bin));
+            let has_rows = |&bin: &u8| self.cells[bin as usize * stride + self.width] > 0.0;
+            let next = (bin..=span.high).skip(1).find(has_rows).unwrap_or(bin);
+            (score, self.threshold(bin, next, missing_left, span))
         });
-        let key = |bin: u8| self.cell(bin)[place] / self.cell(bin)[self.width];
-        let mut order: Vec<u8> = bins_of(present).collect();
-        order.sort_by(|&a, &b| key(a).total_cmp(&key(b)).then(a.cmp(&b)));
-        order
+        self.clear(span);
+        rule
     }
 
-    fn best_set(&mut self, order: &[u8], present: &BinSet) -> Option<(f64, Rule)> {
+    /// Sums up the rows by bin.
+    fn fill(&mut self, items: &[Item]) {
+        let stride = self.width + 1;
+        let bins = &self.bins[..items.len()];
+        if self.width == 1 {
+            let (cells, _) = self.cells.as_chunks_mut::<2>();
+            let cells = cells.first_chunk_mut::<256>().expect("a cell for each bin");
+            for (&bin, item) in bins.iter().zip(items) {
+                let cell = &mut cells[bin as usize];
+                cell[0] += item.sum;
+                cell[1] += item.weight;
+            }
+        } else {
+            for (&bin, item) in bins.iter().zip(items) {
+                let start = bin as usize * stride;
+                self.cells[start + item.class as usize] += item.weight;
+                self.cells[start + self.width] += item.weight;
+            }
+        }
+    }
+
+    /// The best cut of the levels sorted by their means in this node and tree, or a random one of `draw`.
+    fn best_set(
+        &mut self,
+        items: &[Item],
+        span: &Span,
+        feature: usize,
+        draw: Option<u64>,
+    ) -> Option<(f64, Rule)> {
+        self.fill(items);
+        let order = self.sorted_levels(span, feature);
+        let n_cuts = order.len() - 1;
+        let only = draw.map(|draw| (((draw >> 32) * n_cuts as u64) >> 32) as usize);
+        let mut best: Option<(f64, usize, bool)> = None;
         self.left.fill(0.0);
-        let mut best: Option<(f64, usize)> = None;
-        for (place, &bin) in order.iter().enumerate() {
-            self.add_left(bin);
+        for (place, &bin) in order[..n_cuts].iter().enumerate() {
+            self.add_cell(bin);
+            if only.is_some_and(|only| only != place) {
+                continue;
+            }
             let Some(score) = self.score() else { continue };
             if best.is_none_or(|best| score > best.0) {
-                best = Some((score, place + 1));
+                best = Some((
+                    score,
+                    place,
+                    self.left[self.width] * 2.0 >= self.node[self.width],
+                ));
             }
         }
-        self.set_of(&order[..best?.1], present)
-    }
-
-    /// The split that sends these levels left; levels without rows follow the missing ones or the heavier side.
-    fn set_of(&mut self, levels: &[u8], present: &BinSet) -> Option<(f64, Rule)> {
-        self.left.fill(0.0);
-        for &bin in levels {
-            self.add_left(bin);
-        }
-        let score = self.score()?;
+        self.clear(span);
+        let (score, place, heavier) = best?;
         let mut set = BinSet::default();
-        for &bin in levels {
+        for &bin in &order[..=place] {
             insert(&mut set, bin);
         }
-        let default_left = if contains(present, 0) {
+        let default_left = if span.has_missing {
             contains(&set, 0)
         } else {
-            self.left[self.width] * 2.0 >= self.node[self.width]
+            heavier
         };
         if default_left {
+            let mut present = BinSet::default();
+            for &bin in &order {
+                insert(&mut present, bin);
+            }
             set.iter_mut()
                 .zip(present)
                 .for_each(|(word, present)| *word |= !present);
         }
         Some((score, Rule::In(set)))
     }
-}
 
-fn side_score(sums: &[f64], width: usize) -> f64 {
-    sums[..width].iter().map(|sum| sum * sum).sum::<f64>() / sums[width]
-}
-
-/// The bins of a set, rising.
-fn bins_of(set: &BinSet) -> impl Iterator<Item = u8> {
-    set.iter().enumerate().flat_map(|(word, &bits)| {
-        let mut left = bits;
-        std::iter::from_fn(move || {
-            (left != 0).then(|| {
-                let bit = left.trailing_zeros();
-                left &= left - 1;
-                (word as u32 * 64 + bit) as u8
+    /// The levels of the node's rows by their mean, each mixed with what the tree expects of it.
+    fn sorted_levels(&self, span: &Span, feature: usize) -> Vec<u8> {
+        let width = self.width;
+        let stride = width + 1;
+        let first = if span.has_missing { 0 } else { span.low };
+        let levels = self.levels[feature].as_ref().expect("a category");
+        let prior = LEVEL_PRIOR_ROWS * self.weight_mean;
+        let mean: f64 = (0..width)
+            .map(|k| levels.axis[k] * self.node[k])
+            .sum::<f64>()
+            / self.node[width];
+        let mut order: Vec<(f64, u8)> = (first..=span.high)
+            .filter(|&bin| self.cells[bin as usize * stride + width] > 0.0)
+            .map(|bin| {
+                let cell = &self.cells[bin as usize * stride..][..stride];
+                let sum: f64 = (0..width).map(|k| levels.axis[k] * cell[k]).sum();
+                let expected = mean + levels.effects[bin as usize];
+                ((sum + prior * expected) / (cell[width] + prior), bin)
             })
-        })
-    })
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        order.into_iter().map(|(_, bin)| bin).collect()
+    }
+
+    fn clear(&mut self, span: &Span) {
+        let stride = self.width + 1;
+        self.cells[..stride].fill(0.0);
+        self.cells[span.low as usize * stride..(span.high as usize + 1) * stride].fill(0.0);
+    }
+
+    #[inline]
+    fn add_cell(&mut self, bin: u8) {
+        let start = bin as usize * (self.width + 1);
+        let cell = &self.cells[start..][..=self.width];
+        self.left
+            .iter_mut()
+            .zip(cell)
+            .for_each(|(sum, part)| *sum += part);
+    }
+}
+
+/// Stable partition without branches: every row is written to both sides, and only one side moves on.
+fn partition(items: &mut [Item], scratch: &mut [Item], goes_left: impl Fn(&Item) -> bool) -> usize {
+    let (mut n_left, mut n_right) = (0, 0);
+    for index in 0..items.len() {
+        let item = items[index];
+        let is_left = usize::from(goes_left(&item));
+        items[n_left] = item;
+        scratch[n_right] = item;
+        n_left += is_left;
+        n_right += 1 - is_left;
+    }
+    items[n_left..].copy_from_slice(&scratch[..n_right]);
+    n_left
+}
+
+/// Sums of targets and weights of the rows whose bin, less `offset`, is at most `limit`. Four sums run side by side.
+fn left_sums(bins: &[u8], items: &[Item], offset: u8, limit: u8) -> [f64; 2] {
+    let mut sums = [[0.0; 2]; 4];
+    let (quads, rest) = bins.as_chunks::<4>();
+    let (item_quads, item_rest) = items.as_chunks::<4>();
+    let add = |sums: &mut [f64; 2], code: u8, item: &Item| {
+        let mask = 0_u64.wrapping_sub(u64::from(code.wrapping_sub(offset) <= limit));
+        sums[0] += f64::from_bits(item.sum.to_bits() & mask);
+        sums[1] += f64::from_bits(item.weight.to_bits() & mask);
+    };
+    for (codes, items) in quads.iter().zip(item_quads) {
+        for lane in 0..4 {
+            add(&mut sums[lane], codes[lane], &items[lane]);
+        }
+    }
+    for (&code, item) in rest.iter().zip(item_rest) {
+        add(&mut sums[0], code, item);
+    }
+    [0, 1].map(|k| (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]))
 }
