@@ -2,7 +2,7 @@
 
 use crate::error::{DataError, SettledBy, Unit, shorten};
 use crate::infer::times::Style;
-use crate::infer::values::{Parsed, parse_number};
+use crate::infer::values::{NumberStyle, Parsed, parse_number};
 use crate::infer::{Dictionary, with_text};
 use crate::levels::LevelCoder;
 use crate::options::ReadOptions;
@@ -65,6 +65,7 @@ pub fn open_batches(
         places: Places::default(),
         buffer: String::new(),
     };
+    let commas = rows.may_have_decimal_commas();
     let mut absent = Vec::new();
     for field in fields {
         let position = rows.names().iter().position(|name| *name == field.name);
@@ -80,7 +81,7 @@ pub fn open_batches(
             }
         }
         sink.names.push(field.name.clone());
-        sink.decoders.push(Decoder::new(field, missing));
+        sink.decoders.push(Decoder::new(field, missing, commas));
     }
     warnings.extend(describe_absent(&absent));
     let extra: Vec<String> = rows
@@ -193,16 +194,21 @@ impl Marks {
 
 /// Collects the cells of one needed column.
 enum Decoder {
-    Number(Vec<f64>),
+    Number(Vec<f64>, NumberStyle),
     Category(Vec<u32>, Box<LevelCoder>),
     Text(Texts),
     Timestamp(Vec<i64>, Style),
 }
 
 impl Decoder {
-    fn new(field: &Field, missing: &[String]) -> Self {
+    /// `may_have_decimal_commas`: whether the file at hand is of a kind that has them.
+    fn new(field: &Field, missing: &[String], may_have_decimal_commas: bool) -> Self {
+        let style = match NumberStyle::of(field.format.as_deref()) {
+            NumberStyle::Comma if !may_have_decimal_commas => NumberStyle::Either,
+            style => style,
+        };
         match field.kind {
-            Kind::Number => Self::Number(Vec::new()),
+            Kind::Number => Self::Number(Vec::new(), style),
             Kind::Category | Kind::Boolean => {
                 let levels = Levels::new(field.levels.iter().map(String::as_str));
                 Self::Category(Vec::new(), Box::new(LevelCoder::new(levels, missing)))
@@ -214,7 +220,7 @@ impl Decoder {
 
     fn kind(&self) -> Kind {
         match self {
-            Self::Number(_) => Kind::Number,
+            Self::Number(..) => Kind::Number,
             Self::Category(..) => Kind::Category,
             Self::Text(_) => Kind::Text,
             Self::Timestamp(..) => Kind::Timestamp,
@@ -223,7 +229,7 @@ impl Decoder {
 
     fn len(&self) -> usize {
         match self {
-            Self::Number(values) => values.len(),
+            Self::Number(values, _) => values.len(),
             Self::Category(codes, _) => codes.len(),
             Self::Text(texts) => texts.len(),
             Self::Timestamp(times, _) => times.len(),
@@ -232,7 +238,7 @@ impl Decoder {
 
     fn push_missing(&mut self) {
         match self {
-            Self::Number(values) => values.push(f64::NAN),
+            Self::Number(values, _) => values.push(f64::NAN),
             Self::Category(codes, _) => codes.push(MISSING_CODE),
             Self::Text(texts) => texts.push(None),
             Self::Timestamp(times, _) => times.push(MISSING_TIME),
@@ -243,8 +249,8 @@ impl Decoder {
     #[inline]
     fn push_text(&mut self, text: &str, marks: &Marks) -> Result<(), Parsed> {
         match self {
-            Self::Number(values) => {
-                let parsed = parse_number(text);
+            Self::Number(values, style) => {
+                let parsed = style.parse(text);
                 match parsed {
                     Parsed::Finite(value) if !marks.some_are_numbers => values.push(value),
                     _ if marks.has(text) => values.push(f64::NAN),
@@ -266,7 +272,7 @@ impl Decoder {
     /// Takes the column and starts an empty one.
     fn take(&mut self) -> Column {
         match self {
-            Self::Number(values) => {
+            Self::Number(values, _) => {
                 let empty = Vec::with_capacity(values.len());
                 Column::Number(std::mem::replace(values, empty))
             }
@@ -344,13 +350,13 @@ impl Sink for BatchSink {
                 decoder.push_missing();
                 return Ok(());
             }
-            (Decoder::Number(values), Cell::Number(value))
+            (Decoder::Number(values, _), Cell::Number(value))
                 if value.is_finite() && !self.marks.some_are_numbers =>
             {
                 values.push(value);
                 return Ok(());
             }
-            (Decoder::Number(values), Cell::Integer(value)) if !self.marks.some_are_numbers => {
+            (Decoder::Number(values, _), Cell::Integer(value)) if !self.marks.some_are_numbers => {
                 values.push(value as f64);
                 return Ok(());
             }

@@ -318,6 +318,10 @@ impl Coded for DataError {
             Self::Encoding { .. } => "if the file is Latin-1, add --encoding latin1".into(),
             Self::UnknownEncoding { .. } => "use utf-8, latin1 or utf-16".into(),
             Self::OpenQuote { .. } => "double each quote inside a quoted cell".into(),
+            Self::DuplicateColumn { name, .. } if name.parse::<f64>().is_ok() => {
+                "rename one of the two, or put a line of column names first if the file has none"
+                    .into()
+            }
             Self::DuplicateColumn { .. } => "rename one of the two in the file".into(),
             Self::ColumnMissing { near, .. } if !near.is_empty() => format!(
                 "{} else treat the column as missing with --allow-missing-columns",

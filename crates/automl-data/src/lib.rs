@@ -29,6 +29,7 @@ mod schema_file;
 mod source;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use batches::{BatchOptions, BatchReader, DEFAULT_BATCH_ROWS, open_batches};
 pub use error::{DataError, Place, SettledBy, Unit};

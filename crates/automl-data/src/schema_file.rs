@@ -8,7 +8,7 @@
 //!   size: {kind: category, levels: [S, M, L]}
 //!   sold: {kind: timestamp, format: "%d/%m/%Y"}
 //! ```
-//! Everything is optional; columns that are not named are inferred. The format `%m/%d/%Y` or `%d/%m/%Y` takes any
+//! Numbers like `1.234,5` have the format `decimal comma`. Everything is optional; columns that are not named are inferred. The format `%m/%d/%Y` or `%d/%m/%Y` takes any
 //! separator and an optional time; any other pattern is taken literally; none means ISO 8601 and its relatives.
 
 use crate::error::DataError;
@@ -44,7 +44,7 @@ pub struct ColumnOverride {
     /// Its levels in code order; a cell that is none of them counts as unseen.
     #[serde(default)]
     pub levels: Option<Vec<String>>,
-    /// How its times are written, as an strftime pattern.
+    /// How its times are written, as an strftime pattern; `decimal comma` for numbers like `1.234,5`.
     #[serde(default)]
     pub format: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! The rules: which kind and role a column gets from its distinct cells.
 
 use super::times::{self, Detected, Style};
-use super::values::{Parsed, is_digits, parse_boolean, parse_number};
+use super::values::{DECIMAL_COMMA, NumberStyle, Parsed, is_digits, parse_boolean, parse_number};
 use automl_core::{Kind, Role};
 
 /// Fewer rows than this do not make an id: small tables are full of distinct values.
@@ -23,9 +23,27 @@ pub(crate) struct Distinct<'a> {
     pub(crate) texts: &'a [&'a str],
     pub(crate) counts: &'a [u32],
     pub(crate) n_missing: usize,
+    /// Whether cells such as `1,5` may be numbers: they are if all cells of the column can be read so.
+    pub(crate) may_have_decimal_commas: bool,
 }
 
 impl Distinct<'_> {
+    /// How its numbers are written, if it holds numbers.
+    fn number_style(&self) -> NumberStyle {
+        let style = NumberStyle::Comma;
+        let has_commas = self.may_have_decimal_commas
+            && self.texts.iter().any(|text| text.contains(','))
+            && self
+                .texts
+                .iter()
+                .all(|text| style.parse(text) != Parsed::Not);
+        if has_commas {
+            style
+        } else {
+            NumberStyle::Point
+        }
+    }
+
     fn n_present(&self) -> usize {
         self.counts.iter().map(|&count| count as usize).sum()
     }
@@ -140,11 +158,15 @@ fn is_code(texts: &[&str]) -> bool {
 
 fn guess_number(column: &Distinct<'_>) -> Option<Guess> {
     let mut guess = plain(Kind::Number);
+    let style = column.number_style();
+    if style == NumberStyle::Comma {
+        guess.format = Some(DECIMAL_COMMA.to_owned());
+    }
     let (mut all_integral, mut all_digits) = (true, true);
     let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut infinite = None;
     for (position, text) in column.texts.iter().enumerate() {
-        match parse_number(text) {
+        match style.parse(text) {
             Parsed::Finite(value) => {
                 all_integral &= value.fract() == 0.0;
                 all_digits &= is_digits(text);

@@ -48,6 +48,51 @@ pub(crate) fn parse_number(text: &str) -> Parsed {
     }
 }
 
+/// What a schema's `format` says of numbers like `1.234,5`.
+pub(crate) const DECIMAL_COMMA: &str = "decimal comma";
+
+/// How the numbers of a column are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NumberStyle {
+    /// `1,234.5`
+    Point,
+    /// `1.234,5`
+    Comma,
+    /// A column of decimal commas in a file that may have been written elsewhere: `1234,5` or `1234.5`.
+    Either,
+}
+
+impl NumberStyle {
+    /// The style that a schema's `format` means.
+    pub(crate) fn of(format: Option<&str>) -> Self {
+        match format {
+            Some(DECIMAL_COMMA) => Self::Comma,
+            _ => Self::Point,
+        }
+    }
+
+    /// Reads trimmed text.
+    #[inline]
+    pub(crate) fn parse(self, text: &str) -> Parsed {
+        let has_comma = || text.contains(',');
+        match self {
+            Self::Comma if has_comma() || text.contains('.') => parse_number(&exchanged(text)),
+            Self::Either if has_comma() => parse_number(&exchanged(text)),
+            _ => parse_number(text),
+        }
+    }
+}
+
+/// The text with points for commas and commas for points.
+fn exchanged(text: &str) -> String {
+    let exchange = |c| match c {
+        ',' => '.',
+        '.' => ',',
+        other => other,
+    };
+    text.chars().map(exchange).collect()
+}
+
 /// Up to fifteen digits, which a double holds exactly.
 #[inline]
 fn parse_short_integer(digits: &[u8]) -> Option<u64> {

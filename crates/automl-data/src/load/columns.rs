@@ -4,7 +4,7 @@ use super::codes::Codes;
 use super::{Dictionary, Places};
 use crate::error::{DataError, SettledBy, shorten};
 use crate::infer::times::Style;
-use crate::infer::values::{Parsed, parse_boolean, parse_number};
+use crate::infer::values::{NumberStyle, Parsed, parse_boolean};
 use crate::levels::{LevelCoder, sort_levels};
 use automl_core::{
     Column, Kind, Levels, MISSING_CODE, MISSING_TIME, Texts, UNSEEN_CODE, Warning, WarningKind,
@@ -35,14 +35,14 @@ pub(super) fn make(
     let Codes { codes, dictionary } = codes;
     let column = match request.kind {
         Kind::Number => {
-            let values =
-                request.each(&dictionary, &codes, f64::NAN, |text| {
-                    match parse_number(text) {
-                        Parsed::Finite(value) => Ok(value),
-                        Parsed::Infinite => Err(Problem::Infinite),
-                        Parsed::Not => Err(Problem::Unread),
-                    }
-                })?;
+            let style = NumberStyle::of(request.format);
+            let values = request.each(&dictionary, &codes, f64::NAN, |text| {
+                match style.parse(text) {
+                    Parsed::Finite(value) => Ok(value),
+                    Parsed::Infinite => Err(Problem::Infinite),
+                    Parsed::Not => Err(Problem::Unread),
+                }
+            })?;
             Column::Number(codes.iter().map(|&code| values[code as usize]).collect())
         }
         Kind::Timestamp => {

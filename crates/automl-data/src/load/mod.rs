@@ -9,6 +9,7 @@ use crate::options::ReadOptions;
 use crate::read::{Fingerprinter, Places, Rows};
 use crate::schema_file::{ColumnOverride, SchemaFile};
 use crate::source::Source;
+use crate::wording::{self, Fate};
 use automl_core::{Field, Kind, Role, Schema, Table, Warning, WarningKind, nearest};
 use codes::{CodeSink, Codes};
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,7 @@ pub fn read_table(
     let names = rows.names().to_vec();
     let mut warnings = rows.take_warnings();
     let file = rows.first_file().to_owned();
+    let may_have_decimal_commas = rows.may_have_decimal_commas();
     // The rest of the file is hashed when its reader goes.
     drop(rows);
     let (columns, places) = sink.into_parts();
@@ -83,6 +85,7 @@ pub fn read_table(
         places: &places,
         target: options.target.as_deref(),
         overrides,
+        may_have_decimal_commas,
     };
     inference.check_overrides(&file)?;
     let (fields, facts, columns) = inference.run(columns, &mut warnings)?;
@@ -108,6 +111,7 @@ struct Inference<'a> {
     places: &'a Places,
     target: Option<&'a str>,
     overrides: Option<&'a SchemaFile>,
+    may_have_decimal_commas: bool,
 }
 
 type Inferred = (Vec<Field>, Vec<ColumnFacts>, Vec<automl_core::Column>);
@@ -186,6 +190,7 @@ impl Inference<'_> {
             texts: &present.texts,
             counts: &present.counts,
             n_missing: present.n_missing,
+            may_have_decimal_commas: self.may_have_decimal_commas,
         });
         let facts = ColumnFacts {
             n_missing: present.n_missing,
@@ -233,21 +238,16 @@ impl Inference<'_> {
         present: &Present<'_>,
     ) -> Option<Warning> {
         let (kind, message) = match finding {
-            Finding::AllMissing => (
-                WarningKind::ConstantColumn,
-                format!("'{name}' holds no value and is left out"),
-            ),
-            Finding::Constant => (
-                WarningKind::ConstantColumn,
-                format!(
-                    "'{name}' holds only '{}' and is left out",
-                    crate::error::shorten(present.texts[0])
-                ),
-            ),
-            Finding::IdLike => (
-                WarningKind::IdLikeColumn,
-                format!("'{name}' names the rows instead of describing them and is left out"),
-            ),
+            Finding::AllMissing | Finding::Constant => {
+                let value = present.texts.first().copied();
+                return Some(wording::constant(name, value, Fate::LeftOut));
+            }
+            Finding::IdLike => {
+                let n_present: u64 = present.counts.iter().map(|&count| u64::from(count)).sum();
+                let n_distinct = present.texts.len() as u64;
+                let fate = Fate::LeftOut;
+                return Some(wording::id_like(name, n_distinct, n_present, fate));
+            }
             Finding::AmbiguousDate(order) => (
                 WarningKind::AmbiguousDate,
                 format!("the dates of '{name}' fit two orders of day and month; read {order}"),
@@ -291,14 +291,8 @@ impl Inference<'_> {
             match original {
                 Some(original) if !role_is_given => {
                     guesses[position].role = Role::Ignored;
-                    warnings.push(Warning::new(
-                        WarningKind::DuplicateColumn,
-                        [name, &self.names[original]],
-                        format!(
-                            "'{name}' repeats '{}' in every row and is left out",
-                            self.names[original]
-                        ),
-                    ));
+                    let original = &self.names[original];
+                    warnings.push(wording::duplicate(original, &[name], true, Fate::LeftOut));
                 }
                 _ => alike.push(position),
             }

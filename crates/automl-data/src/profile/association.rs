@@ -4,6 +4,7 @@ use super::codes::Coding;
 use super::model::Association;
 use super::predictor::{self, N_FOLDS};
 use super::rows::{self, Goal};
+use super::words;
 use automl_core::{Column, Seed};
 
 /// Bins of an ordered column for mutual information.
@@ -21,8 +22,14 @@ pub(super) fn associate(
     goal: &Goal,
     seed: Seed,
 ) -> Association {
-    if rows.len() < 2 || matches!(column, Column::Text(_)) {
+    if rows.len() < 2 {
         return Association::default();
+    }
+    if let Column::Text(texts) = column {
+        return Association {
+            score: words::score(texts, rows, goal, seed),
+            ..Association::default()
+        };
     }
     let folds = rows::folds(rows.len(), N_FOLDS, seed);
     let fit = predictor::by_level(&coding.binned(N_SCORE_BINS), goal, &folds, PRIOR);

@@ -1,8 +1,10 @@
 //! Warnings that follow from the profile itself: what a column or the target looks like.
 
 use super::format::{and_list, count, percent, plural};
-use super::leak::{drop_flags, is_row_number};
+use super::leak::is_row_number;
 use super::model::{ColumnProfile, Profile, Summary};
+use crate::infer::times::Iso;
+use crate::wording::{self, Fate};
 use automl_core::{Column, Kind, Role, Schema, Table, Warning, WarningKind};
 
 /// A category of more levels than this has many.
@@ -22,7 +24,7 @@ pub(super) fn all(
         if column.role == Role::Ignored {
             continue;
         }
-        let finding = constant(profile, column)
+        let finding = constant(profile, column, table.column_at(position))
             .or_else(|| id_like(profile, column, table.column_at(position)))
             .or_else(|| many_levels(column));
         warnings.extend(finding);
@@ -40,26 +42,33 @@ pub(super) fn all(
     warnings
 }
 
-fn constant(profile: &Profile, column: &ColumnProfile) -> Option<Warning> {
+fn constant(profile: &Profile, column: &ColumnProfile, values: &Column) -> Option<Warning> {
     let name = column.name.as_str();
     let is_empty = column.n_missing == profile.n_rows;
     let is_constant = column.n_distinct == 1 && column.n_missing == 0;
-    let found = if is_empty && profile.n_rows > 0 {
-        format!("'{name}' has no value at all")
+    let value = if is_empty && profile.n_rows > 0 {
+        None
     } else if is_constant && profile.n_rows > 1 {
-        format!("'{name}' holds the same value in every row")
+        first_cell(values)
     } else {
         return None;
     };
-    let message = if column.role == Role::Target {
-        format!("{found}; there is nothing to learn, choose another target")
-    } else {
-        format!(
-            "{found} and cannot help; {} leaves it out",
-            drop_flags([name])
-        )
-    };
+    if column.role != Role::Target {
+        return Some(wording::constant(name, value.as_deref(), Fate::Kept));
+    }
+    let found = wording::constant_found(name, value.as_deref());
+    let message = format!("{found}; there is nothing to learn, choose another target");
     Some(Warning::new(WarningKind::ConstantColumn, [name], message))
+}
+
+fn first_cell(values: &Column) -> Option<String> {
+    match values {
+        Column::Number(numbers) => numbers.first().map(f64::to_string),
+        Column::Category { codes, levels } => levels.get(*codes.first()?).map(str::to_owned),
+        Column::Text(texts) => texts.get(0).map(str::to_owned),
+        Column::Timestamp(times) => times.first().map(|&time| Iso(time).to_string()),
+        Column::Sparse(_) => None,
+    }
 }
 
 fn id_like(profile: &Profile, column: &ColumnProfile, values: &Column) -> Option<Warning> {
@@ -87,25 +96,12 @@ fn id_like(profile: &Profile, column: &ColumnProfile, values: &Column) -> Option
         return None;
     }
     let name = column.name.as_str();
-    let share = if is_unique {
-        "differs in every row".to_owned()
+    let fate = if column.role == Role::Feature {
+        Fate::Kept
     } else {
-        format!(
-            "has {} values in {}",
-            count(column.n_distinct),
-            plural(n_present, "row")
-        )
+        Fate::LeftOut
     };
-    let advice = if column.role == Role::Feature {
-        format!(
-            "{} keeps the model from learning it by heart",
-            drop_flags([name])
-        )
-    } else {
-        "it is carried along and not learned from".to_owned()
-    };
-    let message = format!("'{name}' {share} and looks like an identifier; {advice}");
-    Some(Warning::new(WarningKind::IdLikeColumn, [name], message))
+    Some(wording::id_like(name, column.n_distinct, n_present, fate))
 }
 
 fn many_levels(column: &ColumnProfile) -> Option<Warning> {

@@ -23,7 +23,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// A count with thousands apart.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
@@ -73,13 +73,13 @@ pub(super) fn bytes(n_bytes: u64) -> String {
 }
 
 /// `1 row`, `2 rows`.
-pub(super) fn plural(n: u64, word: &str) -> String {
+pub(crate) fn plural(n: u64, word: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{} {word}{s}", count(n))
 }
 
 /// `a`, `a and b`, `a, b and c`, quoted.
-pub(super) fn and_list(names: &[&str]) -> String {
+pub(crate) fn and_list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     match quoted.as_slice() {
         [] => String::new(),

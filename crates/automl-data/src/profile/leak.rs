@@ -154,7 +154,7 @@ pub(super) fn is_row_number(column: &Column) -> bool {
 }
 
 /// The flags that leave columns out, quoted for a shell where needed.
-pub(super) fn drop_flags<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn drop_flags<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quote = |name: &str| {
         let is_plain = |c: char| c.is_alphanumeric() || "._-+:@%".contains(c);
         if !name.is_empty() && !name.starts_with('-') && name.chars().all(is_plain) {

@@ -10,10 +10,10 @@ mod association;
 mod codes;
 mod drift;
 mod findings;
-mod format;
+pub(crate) mod format;
 mod histogram;
 mod html;
-mod leak;
+pub(crate) mod leak;
 mod model;
 mod predictor;
 mod repeats;
@@ -24,6 +24,7 @@ mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
 
 pub use html::render_html;
 pub use leak::leak_warnings;
@@ -33,7 +34,7 @@ pub use model::{
 };
 pub use text::render_text;
 
-use automl_core::{Coded, Column, Field, Kind, Role, Schema, Seed, Table, nearest};
+use automl_core::{Coded, Column, Field, Kind, Role, Schema, Seed, Table, Warning, nearest};
 use codes::Coding;
 use rows::Goal;
 
@@ -113,35 +114,18 @@ pub fn profile(
     let codings: Vec<Option<Coding>> = (0..table.n_columns())
         .map(|position| Coding::exact(table.column_at(position), &rows))
         .collect();
-    let columns: Vec<ColumnProfile> = (0..table.n_columns())
-        .map(|position| {
-            let mut field = field_of(schema, table, position);
-            if target == Some(position) {
-                field.role = Role::Target;
-            } else if field.role == Role::Target {
-                field.role = Role::Feature;
-            }
-            let column = table.column_at(position);
-            let association = match (&goal, &codings[position]) {
-                (Some(goal), Some(coding)) if target != Some(position) => Some(
-                    association::associate(column, &rows, coding, goal, options.seed),
-                ),
-                _ => None,
-            };
-            let drift = options
-                .other
-                .and_then(|other| drift::compare(&field.name, column, other.0, options));
-            ColumnProfile {
-                n_missing: column.n_missing() as u64,
-                n_distinct: summary::n_distinct(column),
-                summary: summary::summarise(column),
-                name: field.name,
-                kind: field.kind,
-                role: field.role,
-                association,
-                drift,
-            }
-        })
+    let view = Looked {
+        table,
+        schema,
+        options,
+        target,
+        rows: &rows,
+        goal: goal.as_ref(),
+    };
+    let columns: Vec<ColumnProfile> = codings
+        .iter()
+        .enumerate()
+        .map(|(position, coding)| view.column(position, coding.as_ref()))
         .collect();
     let mut profile = Profile {
         title: options.title.map(str::to_owned),
@@ -159,26 +143,79 @@ pub fn profile(
         warnings: Vec::new(),
         columns,
     };
-    let mut warnings = Vec::new();
-    if let (Some(goal), Some(position)) = (&goal, target) {
-        let checked = leak::Checked {
-            table,
-            rows: &rows,
-            goal,
-            target: &profile.columns[position].name,
-            seed: options.seed,
-        };
-        warnings.extend(checked.warnings(|name| {
-            profile.columns.iter().any(|column| {
-                column.name == name
-                    && !matches!(column.role, Role::Target | Role::Ignored | Role::Id)
-            })
-        }));
-    }
+    let mut warnings = view.leaks(&profile);
     warnings.extend(findings::all(&profile, table, options.other));
     warnings.extend(repeats::columns(table, &profile.columns, &rows, &codings));
     profile.warnings = warnings;
     Ok(profile)
+}
+
+/// What is looked at.
+struct Looked<'a> {
+    table: &'a Table,
+    schema: &'a Schema,
+    options: &'a ProfileOptions<'a>,
+    /// The target's position.
+    target: Option<usize>,
+    /// The rows of the sample.
+    rows: &'a [u32],
+    /// The target of each of `rows`.
+    goal: Option<&'a Goal>,
+}
+
+impl Looked<'_> {
+    fn column(&self, position: usize, coding: Option<&Coding>) -> ColumnProfile {
+        let mut field = field_of(self.schema, self.table, position);
+        let is_target = self.target == Some(position);
+        if is_target {
+            field.role = Role::Target;
+        } else if field.role == Role::Target {
+            field.role = Role::Feature;
+        }
+        let column = self.table.column_at(position);
+        let association = match (self.goal, coding) {
+            (Some(goal), Some(coding)) if !is_target => Some(association::associate(
+                column,
+                self.rows,
+                coding,
+                goal,
+                self.options.seed,
+            )),
+            _ => None,
+        };
+        let other = self.options.other;
+        let drift =
+            other.and_then(|other| drift::compare(&field.name, column, other.0, self.options));
+        ColumnProfile {
+            n_missing: column.n_missing() as u64,
+            n_distinct: summary::n_distinct(column),
+            summary: summary::summarise(column),
+            name: field.name,
+            kind: field.kind,
+            role: field.role,
+            association,
+            drift,
+        }
+    }
+
+    fn leaks(&self, profile: &Profile) -> Vec<Warning> {
+        let (Some(goal), Some(position)) = (self.goal, self.target) else {
+            return Vec::new();
+        };
+        let checked = leak::Checked {
+            table: self.table,
+            rows: self.rows,
+            goal,
+            target: &profile.columns[position].name,
+            seed: self.options.seed,
+        };
+        checked.warnings(|name| {
+            profile.columns.iter().any(|column| {
+                column.name == name
+                    && !matches!(column.role, Role::Target | Role::Ignored | Role::Id)
+            })
+        })
+    }
 }
 
 fn find_target(

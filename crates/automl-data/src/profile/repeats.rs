@@ -1,10 +1,9 @@
 //! Columns and rows that repeat others.
 
 use super::codes::Coding;
-use super::format::and_list;
-use super::leak::drop_flags;
 use super::model::{ColumnProfile, RepeatedRows, Summary};
-use automl_core::{Column, Role, Table, Warning, WarningKind};
+use crate::wording::{self, Fate};
+use automl_core::{Column, Role, Table, Warning};
 use std::collections::BTreeMap;
 
 /// Warnings about columns that hold the same as an earlier one, or tell the same rows apart in other words.
@@ -50,19 +49,7 @@ pub(super) fn columns(
             let is_same = group[1..]
                 .iter()
                 .all(|&other| is_equal(first, table.column_at(other), rows));
-            let verb = match (is_same, names.len()) {
-                (true, 2) => "repeats",
-                (true, _) => "repeat",
-                (false, 2) => "tells the same rows apart as",
-                (false, _) => "tell the same rows apart as",
-            };
-            let message = format!(
-                "{} {verb} '{}'; one of them is enough: {}",
-                and_list(&names[1..]),
-                names[0],
-                drop_flags(names[1..].iter().copied()),
-            );
-            Warning::new(WarningKind::DuplicateColumn, names, message)
+            wording::duplicate(names[0], &names[1..], is_same, Fate::Kept)
         })
         .collect()
 }

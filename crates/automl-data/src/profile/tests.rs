@@ -406,12 +406,12 @@ fn identifiers_constants_copies_and_wide_categories_are_told() {
         .collect();
     expect![[r#"
         [
-            "'key' differs in every row and looks like an identifier; --drop key keeps the model from learning it by heart",
-            "'row' differs in every row and looks like an identifier; --drop row keeps the model from learning it by heart",
-            "'empty' has no value at all and cannot help; --drop empty leaves it out",
-            "'same' holds the same value in every row and cannot help; --drop same leaves it out",
+            "'key' differs in every row and looks like an identifier; --drop key leaves it out",
+            "'row' differs in every row and looks like an identifier; --drop row leaves it out",
+            "'empty' holds no value and cannot help; --drop empty leaves it out",
+            "'same' holds only '5' and cannot help; --drop same leaves it out",
             "'city' has 140 levels; rare ones are pooled or encoded by the target, and new rows may bring unseen ones",
-            "'copy' and 'word' tell the same rows apart as 'kind'; one of them is enough: --drop copy --drop word",
+            "'copy' and 'word' tell the same rows apart as 'kind'; --drop copy --drop word leaves them out",
         ]
     "#]]
     .assert_debug_eq(&all);
@@ -572,8 +572,7 @@ fn the_text_fits_the_terminal() {
         2 warnings
           target leak  'alive' alone predicts 'survived' in 100.0 % of unseen rows; drop it with --drop alive if it is
                        not known when predicting
-          identifier   'ticket' differs in every row and looks like an identifier; --drop ticket keeps the model from
-                       learning it by heart
+          identifier   'ticket' differs in every row and looks like an identifier; --drop ticket leaves it out
     "]].assert_eq(&render_text(&profile, 110));
     for n_columns in [40, 60, 80, 100, 200] {
         for line in render_text(&profile, n_columns).lines() {
@@ -628,4 +627,56 @@ fn numbers_read_well() {
     assert_eq!(format::percent(0.9999), "> 99.9 %");
     assert_eq!(format::percent(0.0001), "< 0.1 %");
     assert_eq!(format::cut("日本語のテキスト", 7), "日本語…");
+}
+
+#[test]
+fn the_words_of_a_text_tell_of_the_target() {
+    let (n, draws, other) = (600, noise(600, 1), noise(600, 2));
+    let target: Vec<f64> = draws.iter().map(|draw| f64::from(*draw > 0.5)).collect();
+    let text = |word: &dyn Fn(usize) -> &'static str| -> Column {
+        let texts: Vec<String> = (0..n)
+            .map(|row| format!("note {row}: the {} seat, {}", word(row), row * 7 % 13))
+            .collect();
+        Column::Text(
+            texts
+                .iter()
+                .map(|text| Some(text.as_str()))
+                .collect::<Texts>(),
+        )
+    };
+    let found = look(
+        &table(vec![
+            (
+                "told",
+                text(&|row| if target[row] > 0.5 { "Red" } else { "blue" }),
+            ),
+            (
+                "idle",
+                text(&|row| if other[row] > 0.5 { "Red" } else { "blue" }),
+            ),
+            (
+                "empty",
+                Column::Text((0..n).map(|_| None::<&str>).collect()),
+            ),
+            ("class", labels(&target, |value| format!("c{value}"))),
+        ]),
+        "class",
+    );
+    let score = |name: &str| column(&found, name).association.unwrap().score;
+    assert!(score("told") > 0.95, "{}", score("told"));
+    assert!(score("idle") < 0.2, "{}", score("idle"));
+    assert_eq!(score("empty"), 0.0);
+    let number = |row: usize| target[row] * 10.0 + other[row];
+    let found = look(
+        &table(vec![
+            (
+                "told",
+                text(&|row| if target[row] > 0.5 { "Red" } else { "blue" }),
+            ),
+            ("y", Column::Number((0..n).map(number).collect())),
+        ]),
+        "y",
+    );
+    let score = column(&found, "told").association.unwrap().score;
+    assert!(score > 0.9, "{score}");
 }

@@ -1,11 +1,12 @@
 //! Delimited text: RFC 4180 with the liberties that files take.
 //!
 //! A cell that starts with a quote (perhaps after blanks) ends at the next single quote and may hold delimiters and
-//! line ends; elsewhere a quote is a character like others. Empty lines are skipped. Lines end with LF or CRLF.
+//! line ends; elsewhere a quote is a character like others. Empty lines are skipped. Lines end with LF or CRLF, or
+//! with CR in files whose first 64 KiB have no LF.
 //! Cost: one copy of each line, one look at each byte; about 1 ns a byte.
 
 use super::input::{Content, Input};
-use super::{Cell, RowReader, Sink};
+use super::{Cell, RowReader, Sink, header};
 use crate::error::{DataError, Place, Unit};
 use std::io::{BufRead, BufReader, Read};
 
@@ -20,6 +21,9 @@ struct Delimited {
     file: String,
     names: Vec<String>,
     delimiter: u8,
+    /// The last byte of a line.
+    line_end: u8,
+    names_look_like_data: bool,
     line: Vec<u8>,
     cells: Splitter,
     /// Lines read so far.
@@ -40,9 +44,13 @@ pub(super) fn open(input: Input, delimiter: Option<u8>) -> Result<Box<dyn RowRea
             file: input.name,
         });
     }
+    let line_end = find_line_end(&head);
+    let delimiter = delimiter.unwrap_or_else(|| sniff(&head, line_end, &input.name));
     let mut reader = Delimited {
         reader: BufReader::with_capacity(128 * 1024, reader),
-        delimiter: delimiter.unwrap_or_else(|| sniff(&head, &input.name)),
+        delimiter,
+        line_end,
+        names_look_like_data: header::looks_like_data(&first_records(&head, line_end, delimiter)),
         file: input.name,
         names: Vec::new(),
         line: Vec::new(),
@@ -86,7 +94,7 @@ impl Delimited {
     fn next_line(&mut self) -> Result<bool, DataError> {
         let n_read = self
             .reader
-            .read_until(b'\n', &mut self.line)
+            .read_until(self.line_end, &mut self.line)
             .map_err(|error| DataError::reading(&self.file, error))?;
         self.n_lines += u64::from(n_read > 0);
         Ok(n_read > 0)
@@ -151,8 +159,8 @@ impl Delimited {
 
     fn bad_encoding(&self, bytes: &[u8], error: std::str::Utf8Error) -> DataError {
         let valid = error.valid_up_to();
-        let n_breaks = count_breaks(&bytes[..valid]);
-        let n_record_lines = count_breaks(&bytes[..without_line_end(bytes)]);
+        let n_breaks = count_breaks(&bytes[..valid], self.line_end);
+        let n_record_lines = count_breaks(&bytes[..without_line_end(bytes)], self.line_end);
         DataError::Encoding {
             place: self.place(self.n_lines - n_record_lines + n_breaks),
             byte: self.offset + valid as u64,
@@ -163,6 +171,14 @@ impl Delimited {
 impl RowReader for Delimited {
     fn names(&self) -> &[String] {
         &self.names
+    }
+
+    fn may_have_decimal_commas(&self) -> bool {
+        self.delimiter == b';'
+    }
+
+    fn names_look_like_data(&self) -> bool {
+        self.names_look_like_data
     }
 
     fn read(&mut self, max_rows: usize, sink: &mut dyn Sink) -> Result<usize, DataError> {
@@ -188,8 +204,8 @@ impl RowReader for Delimited {
     }
 }
 
-fn count_breaks(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
+fn count_breaks(bytes: &[u8], line_end: u8) -> u64 {
+    bytes.iter().map(|&byte| u64::from(byte == line_end)).sum()
 }
 
 fn without_line_end(line: &[u8]) -> usize {
@@ -279,7 +295,7 @@ impl Splitter {
 }
 
 /// The candidate that cuts the first records most evenly; among equals the one that cuts more, then the first.
-fn sniff(head: &[u8], file: &str) -> u8 {
+fn sniff(head: &[u8], line_end: u8, file: &str) -> u8 {
     let lower = file.to_ascii_lowercase();
     let is_tsv = [".tsv", ".tab", ".tsv.gz", ".tsv.zst"]
         .iter()
@@ -289,7 +305,8 @@ fn sniff(head: &[u8], file: &str) -> u8 {
     }
     let mut best = (0.0, 0, b',');
     for delimiter in CANDIDATES {
-        let counts = count_cells(head, delimiter);
+        let records = first_records(head, line_end, delimiter);
+        let counts: Vec<usize> = records.iter().map(Vec::len).collect();
         let Some(&n_columns) = counts.first() else {
             continue;
         };
@@ -305,16 +322,24 @@ fn sniff(head: &[u8], file: &str) -> u8 {
     best.2
 }
 
-/// Cells of each of the first records.
-fn count_cells(head: &[u8], delimiter: u8) -> Vec<usize> {
+fn find_line_end(head: &[u8]) -> u8 {
+    if head.contains(&b'\r') && !head.contains(&b'\n') {
+        b'\r'
+    } else {
+        b'\n'
+    }
+}
+
+/// The cells of each of the first records.
+fn first_records(head: &[u8], line_end: u8, delimiter: u8) -> Vec<Vec<String>> {
     let mut splitter = Splitter::default();
-    let mut counts = Vec::new();
+    let mut records = Vec::new();
     let mut rest = head;
-    while !rest.is_empty() && counts.len() < SNIFF_RECORDS {
-        let (line, more) = match rest.iter().position(|&byte| byte == b'\n') {
+    while !rest.is_empty() && records.len() < SNIFF_RECORDS {
+        let (line, more) = match rest.iter().position(|&byte| byte == line_end) {
             Some(end) => rest.split_at(end + 1),
             // The last line may be cut.
-            None if counts.is_empty() => (rest, &rest[..0]),
+            None if records.is_empty() => (rest, &rest[..0]),
             None => break,
         };
         rest = more;
@@ -323,9 +348,13 @@ fn count_cells(head: &[u8], delimiter: u8) -> Vec<usize> {
             continue;
         }
         if splitter.feed(line, delimiter) {
-            counts.push(splitter.spans.len());
+            let cells = splitter.spans.iter();
+            let cell = |&(start, end): &(usize, usize)| {
+                String::from_utf8_lossy(&splitter.text[start..end]).into_owned()
+            };
+            records.push(cells.map(cell).collect());
             splitter.clear();
         }
     }
-    counts
+    records
 }

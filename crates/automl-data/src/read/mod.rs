@@ -2,6 +2,7 @@
 
 mod columnar;
 mod delimited;
+mod header;
 mod input;
 mod jsonl;
 mod rows;
@@ -39,6 +40,14 @@ pub(crate) trait Sink {
 pub(crate) trait RowReader: Send {
     /// Column names as the file has them.
     fn names(&self) -> &[String];
+    /// Whether numbers may be written with a decimal comma, as they are where semicolons stand between cells.
+    fn may_have_decimal_commas(&self) -> bool {
+        false
+    }
+    /// Whether the names look like a first row of data.
+    fn names_look_like_data(&self) -> bool {
+        false
+    }
     /// Gives up to `max_rows` rows to `sink` and says how many; 0 is the end.
     fn read(&mut self, max_rows: usize, sink: &mut dyn Sink) -> Result<usize, DataError>;
 }

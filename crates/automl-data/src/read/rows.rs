@@ -1,6 +1,6 @@
 //! The rows of all files of a source as one stream, with the place of each row for messages.
 
-use super::{Cell, Fingerprinter, RowReader, Sink, columnar, delimited, input, jsonl};
+use super::{Cell, Fingerprinter, RowReader, Sink, columnar, delimited, header, input, jsonl};
 use crate::error::{DataError, Place, Unit};
 use crate::options::{Format, ReadOptions};
 use crate::source::{InputRef, Source};
@@ -27,6 +27,7 @@ pub(crate) struct Rows {
     n_left: u64,
     n_read: u64,
     warnings: Vec<Warning>,
+    may_have_decimal_commas: bool,
 }
 
 impl Rows {
@@ -41,7 +42,11 @@ impl Rows {
         let (format, reader) = open_one(&first, options, fingerprint.as_ref())?;
         let mut warnings = Vec::new();
         let names = clean_names(reader.names(), &first.name(), &mut warnings)?;
+        if reader.names_look_like_data() {
+            warnings.push(header::warning(&names, &first.name()));
+        }
         Ok(Self {
+            may_have_decimal_commas: reader.may_have_decimal_commas(),
             rest,
             current: Some(reader),
             numbers: Vec::new(),
@@ -67,6 +72,11 @@ impl Rows {
     /// The first file's name.
     pub(crate) fn first_file(&self) -> &str {
         &self.first_file
+    }
+
+    /// Whether the first file may have numbers with a decimal comma.
+    pub(crate) fn may_have_decimal_commas(&self) -> bool {
+        self.may_have_decimal_commas
     }
 
     /// What was odd about the column names.

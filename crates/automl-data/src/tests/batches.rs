@@ -181,3 +181,42 @@ fn no_needed_column_still_counts_rows() {
     let rows: usize = reader.map(|table| table.unwrap().n_rows()).sum();
     assert_eq!(rows, 2);
 }
+
+#[test]
+fn decimal_commas_are_read_in_whatever_file_has_them() {
+    let schema = load("train.csv", b"n;m\n1,5;1\n1.234,5;2\n")
+        .unwrap()
+        .schema;
+    let rows = |name: &str, text: &str| {
+        let tables = read(name, text.as_bytes(), &schema, 10).unwrap();
+        show_table(&tables[0])
+    };
+    assert_eq!(
+        rows("new.csv", "n;m\n2.000,25;1\n1.000;2\n"),
+        "n = 2000.25 1000\nm = 1 2\n"
+    );
+    assert_eq!(
+        rows("new.csv", "n,m\n\"2,25\",1\n1.125,2\n"),
+        "n = 2.25 1.125\nm = 1 2\n"
+    );
+    assert_eq!(
+        rows("new.jsonl", "{\"n\": 2.25, \"m\": 1}\n"),
+        "n = 2.25\nm = 1\n"
+    );
+}
+
+#[test]
+fn a_schema_file_keeps_decimal_commas() {
+    let loaded = load("train.csv", b"n;m\n1,5;1\n1.234,5;2\n").unwrap();
+    let text = crate::write_schema(&loaded.schema);
+    assert!(
+        text.contains("n: {kind: number, format: \"decimal comma\"}"),
+        "{text}"
+    );
+    let again = crate::SchemaFile::parse(&text, "schema.yaml").unwrap();
+    let source = Source::bytes("other.csv", *b"n,m\n\"0,5\",1\n");
+    let table = crate::read_table(&source, &ReadOptions::default(), Some(&again))
+        .unwrap()
+        .table;
+    assert_eq!(show_table(&table), "n = 0.5\nm = 1\n");
+}

@@ -319,3 +319,16 @@ fn narrow_numbers_are_widened() {
     "#]],
     );
 }
+
+#[test]
+fn lines_may_end_with_a_carriage_return_alone() {
+    let text = CSV.replace("\"Paris, France\"", "\"Paris,\rFrance\"");
+    let old = show(&load("t.csv", text.replace('\n', "\r").as_bytes()).unwrap());
+    let new = show(&load("t.csv", text.as_bytes()).unwrap());
+    assert_eq!(old, new);
+    expect![[r#"
+        [data-ragged] 1 cells where the header has 2, line 3 of t.csv
+        hint: quote cells that hold the delimiter, or name the delimiter with --delimiter
+    "#]]
+    .assert_eq(&show_result(load("t.csv", b"a,b\r1,2\r3\r")));
+}

@@ -205,8 +205,8 @@ fn constant_and_empty_columns_are_left_out() {
             b: number Ignored = · · ·
             c: number = 1 2 3
             d: category [x] = x · x
-            ! 'a' holds only 'x' and is left out
-            ! 'b' holds no value and is left out
+            ! 'a' holds only 'x' and cannot help; it is left out
+            ! 'b' holds no value and cannot help; it is left out
         "#]],
     );
 }
@@ -219,7 +219,7 @@ fn a_column_that_repeats_another_is_left_out() {
             a: number = 1 2 3
             b: number Ignored = 1 2 3
             c: number = 1 2 4
-            ! 'b' repeats 'a' in every row and is left out
+            ! 'b' repeats 'a' in every row; it is left out
         "#]],
     );
 }
@@ -275,4 +275,46 @@ fn names_are_trimmed_and_the_nameless_named() {
             ! column 2 has no name and is called 'column_2'
         "#]],
     );
+}
+
+#[test]
+fn decimal_commas_are_numbers_where_semicolons_stand_between_cells() {
+    check(
+        "a;b;c;d\n1,5;1.234,5;1.5;1,2\n-2;12,25;2.25;3.4\n;1.000;3;x\n",
+        &expect![[r#"
+            a: number decimal comma = 1.5 -2 ·
+            b: number decimal comma = 1234.5 12.25 1000
+            c: number = 1.5 2.25 3
+            d: category [1,2|3.4|x] = 1,2 3.4 x
+        "#]],
+    );
+    assert_eq!(
+        column(&["1,5", "2,5", "1,5"]).0,
+        Kind::Category,
+        "commas stand between the cells of this file"
+    );
+}
+
+#[test]
+fn a_first_line_of_data_is_told() {
+    let told = |text: &str| {
+        let loaded = load("data.csv", text.as_bytes()).unwrap();
+        let warnings = loaded.warnings.into_iter();
+        warnings.map(|w| w.message).find(|m| m.contains("header"))
+    };
+    assert_eq!(
+        told("39,Private,Male,>50K\n50,State,Male,<=50K\n38,Private,Female,>50K\n").unwrap(),
+        "the column names look like a row of data ('39', 'Private', 'Male', …); if data.csv has no header, put a line of names before its first row"
+    );
+    assert!(told("5.1,3.5,1.4\n4.9,3.0,1.3\n").is_some());
+    assert!(told("5,1,5.5\n5,2,5.6\n").is_some());
+    for fine in [
+        "a,b\n1,2\n",
+        "city,2019,2020\nParis,1,2\n",
+        "2019,2020,2021\n4,5,6\n",
+        "0,1\n3,4\n",
+        "400,402,404\n0.1,0.2,0.3\n",
+    ] {
+        assert_eq!(told(fine), None, "{fine}");
+    }
 }
