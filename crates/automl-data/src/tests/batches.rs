@@ -210,7 +210,7 @@ fn a_schema_file_keeps_decimal_commas() {
     let loaded = load("train.csv", b"n;m\n1,5;1\n1.234,5;2\n").unwrap();
     let text = crate::write_schema(&loaded.schema);
     assert!(
-        text.contains("n: {kind: number, format: \"decimal comma\"}"),
+        text.contains("\"n\": {kind: number, format: \"decimal comma\"}"),
         "{text}"
     );
     let again = crate::SchemaFile::parse(&text, "schema.yaml").unwrap();
