@@ -30,12 +30,12 @@ pub(crate) enum BoundColumn<'a> {
 }
 
 impl BoundColumn<'_> {
-    /// The number that a node compares.
+    /// What a node tests: the bits of the number, or the bin of the category.
     #[inline]
-    pub(crate) fn value(&self, row: usize) -> f64 {
+    pub(crate) fn bits(&self, row: usize) -> u64 {
         match self {
-            Self::Numbers(values) => values[row],
-            Self::Codes(codes, bins) => f64::from(bin_of_category(bins, codes[row])),
+            Self::Numbers(values) => values[row].to_bits(),
+            Self::Codes(codes, bins) => u64::from(bin_of_category(bins, codes[row])),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Trees as arrays, and back with every index checked: a scored walk over a loaded model always ends.
 
-use super::{CATEGORY, Ensemble, LEAF, MISSING_LEFT, Node, SLOT};
+use super::{CATEGORY, Ensemble, LEAF, MISSING_LEFT, Node, SLOT, WIDE, set_test};
 use crate::inputs::{InputKind, Inputs};
 use automl_core::{Artifact, ArtifactError};
 
@@ -11,11 +11,9 @@ impl Ensemble {
         artifact.meta["leaf_width"] = self.width.into();
         artifact.push_u32("slots", self.slots.clone());
         artifact.push_u32("tree_starts", self.roots.clone());
-        artifact.push_f64(
-            "node_threshold",
-            self.nodes.iter().map(|n| n.threshold).collect(),
-        );
-        artifact.push_u32("node_slot", self.nodes.iter().map(|n| n.slot).collect());
+        artifact.push_f64("node_threshold", self.thresholds());
+        let slots = self.nodes.iter().map(|node| node.slot & !WIDE);
+        artifact.push_u32("node_slot", slots.collect());
         artifact.push_u32("node_child", self.nodes.iter().map(|n| n.child).collect());
         let words = self.sets.iter().flatten();
         artifact.push_i64("category_sets", words.map(|&word| word as i64).collect());
@@ -35,7 +33,7 @@ impl Ensemble {
             .iter()
             .zip(slots.iter().zip(children))
             .map(|(&threshold, (&slot, &child))| Node {
-                threshold,
+                test: threshold.to_bits(),
                 slot,
                 child,
             })
@@ -44,7 +42,7 @@ impl Ensemble {
         if !rest.is_empty() {
             return Err(artifact.invalid("category_sets", "not four words a set"));
         }
-        let ensemble = Self {
+        let mut ensemble = Self {
             inputs,
             slots: artifact.u32s("slots")?.to_vec(),
             nodes,
@@ -55,7 +53,41 @@ impl Ensemble {
             gains: artifact.f64s("gains")?.to_vec(),
         };
         ensemble.check(artifact)?;
+        ensemble.link_sets(artifact)?;
         Ok(ensemble)
+    }
+
+    /// A threshold a node: of category nodes the number of the set.
+    fn thresholds(&self) -> Vec<f64> {
+        let mut n_sets = 0;
+        let threshold = |node: &Node| {
+            if node.slot & CATEGORY == 0 {
+                return f64::from_bits(node.test);
+            }
+            n_sets += 1;
+            f64::from(n_sets - 1)
+        };
+        self.nodes.iter().map(threshold).collect()
+    }
+
+    /// Gives each category node its set, which must be the next one.
+    fn link_sets(&mut self, artifact: &Artifact) -> Result<(), ArtifactError> {
+        let mut number = 0;
+        let is_category = |node: &&mut Node| node.slot & CATEGORY != 0;
+        for node in self.nodes.iter_mut().filter(is_category) {
+            if f64::from_bits(node.test) != number as f64 {
+                return Err(artifact.invalid("node_threshold", "not the next set"));
+            }
+            let input = self.slots[(node.slot & SLOT) as usize];
+            let InputKind::Category(bins) = &self.inputs.0[input as usize].kind else {
+                return Err(artifact.invalid("node_slot", "not a test for its column"));
+            };
+            let n_bins = bins.iter().max().map_or(1, |&bin| bin as usize + 1);
+            let (test, flags) = set_test(&self.sets[number], number, n_bins);
+            (node.test, node.slot) = (test, node.slot | flags);
+            number += 1;
+        }
+        Ok(())
     }
 
     fn check(&self, artifact: &Artifact) -> Result<(), ArtifactError> {
@@ -128,8 +160,12 @@ impl Ensemble {
         if is_category != reads_category || (is_category && node.slot & MISSING_LEFT != 0) {
             return Err(artifact.invalid("node_slot", "not a test for its column"));
         }
-        let has_set = node.threshold >= 0.0 && (node.threshold as usize) < self.sets.len();
-        if (is_category && !has_set) || node.threshold.is_nan() {
+        if node.slot & WIDE != 0 {
+            return Err(artifact.invalid("node_slot", "an unknown flag"));
+        }
+        let threshold = f64::from_bits(node.test);
+        let has_set = threshold >= 0.0 && (threshold as usize) < self.sets.len();
+        if (is_category && !has_set) || threshold.is_nan() {
             return Err(artifact.invalid("node_threshold", "no such set or not a number"));
         }
         Ok(())

@@ -11,13 +11,16 @@ use automl_core::{Importance, Table};
 const LEAF: u32 = 1 << 31;
 const CATEGORY: u32 = 1 << 30;
 const MISSING_LEFT: u32 = 1 << 29;
-const SLOT: u32 = MISSING_LEFT - 1;
+/// The set has bins of 64 and more: it is looked up instead of read from the node.
+const WIDE: u32 = 1 << 28;
+const SLOT: u32 = WIDE - 1;
 
 /// Sixteen bytes. An inner node sends `x <= threshold` to `child`, the rest to `child + 1`; a category node asks whether
-/// the bin is in the set numbered `threshold`. Of a leaf, `child` is the index of its value.
+/// the bin is in a set. Of a leaf, `child` is the index of its value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Node {
-    threshold: f64,
+    /// The bits of a number's threshold, or of the set of bins below 64, or the number of a wide set.
+    test: u64,
     /// Slot of the input, with the flags above.
     slot: u32,
     child: u32,
@@ -39,6 +42,7 @@ pub(crate) struct Ensemble {
     nodes: Vec<Node>,
     /// First node of each tree.
     roots: Vec<u32>,
+    /// One for each category node, in the order of the nodes.
     sets: Vec<BinSet>,
     /// `width` numbers a leaf.
     values: Vec<f64>,
@@ -74,7 +78,7 @@ impl Ensemble {
         for node in &tree.nodes {
             let node = match node {
                 TreeNode::Leaf(leaf) => Node {
-                    threshold: 0.0,
+                    test: 0,
                     slot: LEAF,
                     child: first_leaf + leaf,
                 },
@@ -86,11 +90,11 @@ impl Ensemble {
                 } => {
                     let feature = &matrix.features[*feature as usize];
                     self.gains[feature.column] += gain;
-                    let (threshold, flags) = self.test(&feature.bins, rule);
+                    let (test, flags) = self.test(&feature.bins, feature.n_bins, rule);
                     let slot = self.slots.binary_search(&(feature.column as u32));
                     let slot = slot.expect("every input of a node has a slot") as u32;
                     Node {
-                        threshold,
+                        test,
                         slot: slot | flags,
                         child: first_node + left,
                     }
@@ -100,7 +104,7 @@ impl Ensemble {
         }
     }
 
-    fn test(&mut self, bins: &Bins, rule: &Rule) -> (f64, u32) {
+    fn test(&mut self, bins: &Bins, n_bins: usize, rule: &Rule) -> (u64, u32) {
         match (bins, rule) {
             (Bins::Number { edges }, Rule::UpTo { bin, missing_left }) => {
                 let flags = if *missing_left { MISSING_LEFT } else { 0 };
@@ -108,7 +112,7 @@ impl Ensemble {
                     0 => f64::NEG_INFINITY,
                     bin => edges[bin as usize - 1],
                 };
-                (threshold, flags)
+                (f64::to_bits(threshold), flags)
             }
             (_, rule) => {
                 let mut set = BinSet::default();
@@ -116,7 +120,7 @@ impl Ensemble {
                     .filter(|&bin| rule.goes_left(bin))
                     .for_each(|bin| crate::tree::insert(&mut set, bin));
                 self.sets.push(set);
-                ((self.sets.len() - 1) as f64, CATEGORY)
+                set_test(&set, self.sets.len() - 1, n_bins)
             }
         }
     }
@@ -146,6 +150,15 @@ impl Ensemble {
             .collect();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         Some(Importance(shares))
+    }
+}
+
+/// How a node asks for a set of bins of which the greatest is below `n_bins`.
+fn set_test(set: &BinSet, number: usize, n_bins: usize) -> (u64, u32) {
+    if n_bins <= 64 {
+        (set[0], CATEGORY)
+    } else {
+        (number as u64, CATEGORY | WIDE)
     }
 }
 

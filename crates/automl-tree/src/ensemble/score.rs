@@ -3,7 +3,7 @@
 //! Cost: rows × trees × depth steps of about a nanosecond; the block (≤ 32 KiB) and a tree (16 bytes a node) stay in the
 //! first-level cache, and the eight walks hide each other's latency.
 
-use super::{CATEGORY, Ensemble, MISSING_LEFT, Node, SLOT};
+use super::{CATEGORY, Ensemble, MISSING_LEFT, Node, SLOT, WIDE};
 use crate::inputs::BoundColumn;
 use crate::tree::contains;
 use automl_core::{PredictError, TableView};
@@ -32,7 +32,7 @@ impl Ensemble {
         let columns = self.inputs.bind(rows.table(), &self.slots)?;
         let n_slots = columns.len().max(1);
         let block_rows = (BLOCK_CELLS / n_slots).clamp(LANES, 256) / LANES * LANES;
-        let mut cells = vec![0.0; block_rows * n_slots];
+        let mut cells = vec![0; block_rows * n_slots];
         for (block, sums) in out.chunks_mut(block_rows * n_outputs).enumerate() {
             let n_rows = sums.len() / n_outputs;
             encode(rows, block * block_rows, n_rows, &columns, &mut cells);
@@ -47,7 +47,7 @@ impl Ensemble {
 
     fn score_block<const CATEGORIES: bool>(
         &self,
-        cells: &[f64],
+        cells: &[u64],
         n_slots: usize,
         n_outputs: usize,
         sums: &mut [f64],
@@ -75,7 +75,7 @@ impl Ensemble {
     fn leaves<const CATEGORIES: bool>(
         &self,
         root: u32,
-        rows: &[f64],
+        rows: &[u64],
         n_slots: usize,
     ) -> [u32; LANES] {
         let mut at = [root; LANES];
@@ -95,16 +95,25 @@ impl Ensemble {
         }
     }
 
+    /// Both tests are made and one is taken: which kind a node is cannot be foreseen, so a branch would cost more.
     #[expect(
         clippy::needless_bitwise_bool,
         reason = "a branch here would be mispredicted"
     )]
     #[inline]
-    fn goes_left<const CATEGORIES: bool>(&self, node: &Node, x: f64) -> bool {
-        if CATEGORIES && node.slot & CATEGORY != 0 {
-            return contains(&self.sets[node.threshold as usize], x as u8);
+    fn goes_left<const CATEGORIES: bool>(&self, node: &Node, cell: u64) -> bool {
+        let x = f64::from_bits(cell);
+        let is_below =
+            (x <= f64::from_bits(node.test)) | (x.is_nan() & (node.slot & MISSING_LEFT != 0));
+        if !CATEGORIES {
+            return is_below;
         }
-        (x <= node.threshold) | (x.is_nan() & (node.slot & MISSING_LEFT != 0))
+        if node.slot & WIDE != 0 {
+            return contains(&self.sets[node.test as usize], cell as u8);
+        }
+        let is_category = node.slot & CATEGORY != 0;
+        let is_in = node.test >> (cell & 63) & 1 == 1;
+        (is_category & is_in) | (!is_category & is_below)
     }
 }
 
@@ -114,12 +123,12 @@ fn encode(
     start: usize,
     n_rows: usize,
     columns: &[BoundColumn<'_>],
-    cells: &mut [f64],
+    cells: &mut [u64],
 ) {
     let n_slots = columns.len();
     for (slot, column) in columns.iter().enumerate() {
         for place in 0..n_rows {
-            cells[place * n_slots + slot] = column.value(rows.row(start + place));
+            cells[place * n_slots + slot] = column.bits(rows.row(start + place));
         }
     }
 }
