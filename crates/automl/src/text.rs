@@ -12,7 +12,8 @@ pub(crate) enum Align {
 
 /// A score with the digits that matter: five decimals below 10, fewer above, `-` for not a number.
 pub(crate) fn score(value: f64) -> String {
-    let size = value.abs();
+    // Adding zero turns -0 into 0.
+    let (value, size) = (value + 0.0, value.abs());
     if value.is_nan() {
         "-".into()
     } else if size >= 1e7 || (size > 0.0 && size < 1e-4) {

@@ -105,17 +105,13 @@ fn classes_by_level(
                 .map(|other| counts[other * n_classes + class])
                 .sum()
         };
-        let per_fold: Vec<(f64, usize)> = (0..N_FOLDS)
-            .map(|fold| {
-                let n_learned: f64 = (0..n_classes).map(|class| learned(fold, class)).sum();
-                let guess = if n_learned > 0.0 {
-                    argmax((0..n_classes).map(|class| learned(fold, class)))
-                } else {
-                    majority
-                };
-                (n_learned, guess)
-            })
-            .collect();
+        let guess = |fold: usize| {
+            let counts = || (0..n_classes).map(|class| learned(fold, class));
+            let n_learned: f64 = counts().sum();
+            let guess = (n_learned > 0.0).then(|| argmax(counts()));
+            (n_learned, guess.unwrap_or(majority))
+        };
+        let per_fold: Vec<(f64, usize)> = (0..N_FOLDS).map(guess).collect();
         for &row in rows {
             let (fold, class) = (folds[row as usize] as usize, classes[row as usize] as usize);
             let (n_learned, guess) = per_fold[fold];

@@ -43,36 +43,7 @@ pub(super) fn histogram(
     let (plot_width, plot_height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
     let step = plot_width / n_bars;
     let floor = TOP + plot_height;
-    let (first, last) = (
-        histogram.edges[0],
-        histogram.edges[histogram.edges.len() - 1],
-    );
-    let middle = f64::midpoint(first, last);
-    let (below, above) = (
-        if histogram.is_open_below { "≤ " } else { "" },
-        if histogram.is_open_above { "≥ " } else { "" },
-    );
-    let is_whole = is_whole(histogram);
-    let is_each = is_whole && histogram.edges[1] - histogram.edges[0] == 1.0;
-    let half = if is_whole { 0.5 } else { 0.0 };
-    let ticks: Vec<(f64, &str, String)> = if is_each {
-        let n = histogram.counts.len();
-        let every = n.div_ceil(8);
-        (0..n)
-            .step_by(every)
-            .map(|bar| (bar as f64 + 0.5, "m", axis.label(first + bar as f64 + 0.5)))
-            .collect()
-    } else {
-        vec![
-            (0.0, "s", format!("{below}{}", axis.label(first + half))),
-            (
-                n_bars / 2.0,
-                "m",
-                axis.label(if is_whole { middle.round() } else { middle }),
-            ),
-            (n_bars, "e", format!("{above}{}", axis.label(last - half))),
-        ]
-    };
+    let ticks = ticks(histogram, axis);
     html! {
         svg class="chart" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" {
             title { (title) }
@@ -103,6 +74,34 @@ pub(super) fn histogram(
                 transform=(format!("rotate(-90 12 {})", TOP + plot_height / 2.0)) { "rows" }
         }
     }
+}
+
+/// The marks under a histogram: how many bars from the left, how their text is set, and the text.
+fn ticks(histogram: &Histogram, axis: Axis) -> Vec<(f64, &'static str, String)> {
+    let n_bars = histogram.counts.len();
+    let (first, last) = (histogram.edges[0], histogram.edges[n_bars]);
+    let is_whole = is_whole(histogram);
+    if is_whole && histogram.edges[1] - first == 1.0 {
+        let bars = (0..n_bars)
+            .step_by(n_bars.div_ceil(8))
+            .map(|bar| bar as f64 + 0.5);
+        return bars
+            .map(|middle| (middle, "m", axis.label(first + middle)))
+            .collect();
+    }
+    let (half, middle) = if is_whole {
+        (0.5, f64::midpoint(first, last).round())
+    } else {
+        (0.0, f64::midpoint(first, last))
+    };
+    let below = if histogram.is_open_below { "≤ " } else { "" };
+    let above = if histogram.is_open_above { "≥ " } else { "" };
+    let n_bars = n_bars as f64;
+    vec![
+        (0.0, "s", format!("{below}{}", axis.label(first + half))),
+        (n_bars / 2.0, "m", axis.label(middle)),
+        (n_bars, "e", format!("{above}{}", axis.label(last - half))),
+    ]
 }
 
 /// Whether the bars hold whole numbers: their edges stand half-way between.

@@ -1,6 +1,6 @@
 //! How much the words of a text say of the target: naive Bayes over hashed words, scored in rows not learned from.
 //!
-//! Multinomial naive Bayes (McCallum and Nigam, 1998) needs one count a word and class, so it is learned for all folds
+//! Multinomial naive Bayes (Manning, Raghavan and Schütze, 2008, chapter 13) needs one count a word and class, so it is learned for all folds
 //! in one pass: the counts of a fold are the whole ones less its own. A number is cut into classes of equal size first.
 //! Its log odds are far too sure (words go together), so what is scored is the class that it calls likeliest, as one
 //! more category: the target by that category, out of fold. Cost: two passes over the words.

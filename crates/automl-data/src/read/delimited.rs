@@ -10,7 +10,8 @@ use super::{Cell, RowReader, Sink, header};
 use crate::error::{DataError, Place, Unit};
 use std::io::{BufRead, BufReader, Read};
 
-const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// In the order of preference among those that cut equally: a comma may stand inside numbers.
+const CANDIDATES: [u8; 4] = [b';', b',', b'\t', b'|'];
 /// Records looked at to find the delimiter.
 const SNIFF_RECORDS: usize = 50;
 /// A record this long is a quote that was never closed.

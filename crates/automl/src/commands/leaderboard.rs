@@ -72,7 +72,7 @@ pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
     };
     let table = text::table(&heading, &rows);
     format!(
-        "{table}{more}\n{direction} is better; scores by {}\n",
+        "{table}{more}\n{direction} is better; scores by {}\nweight is the share in the ensemble\n#n is the number of a trial; trials given up early have no row\n",
         leaderboard.validation
     )
 }

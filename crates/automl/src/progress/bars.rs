@@ -1,7 +1,7 @@
 //! Progress on a terminal: a bar for the budget and a leaderboard of the best few growing under it.
 
 use super::board::{Board, TOP};
-use super::plain::phase_title;
+use super::plain;
 use crate::text;
 use automl_core::{Clock, Event};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -11,10 +11,17 @@ use std::time::Duration;
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(120);
-/// Characters of the bar.
+/// Characters of the bar, at most and at least.
 const BAR_WIDTH: usize = 32;
+const MIN_BAR_WIDTH: usize = 8;
+/// Characters of the turning mark before the bar, and one kept free at the end of the line.
+const MARGIN: usize = 3;
+/// Columns of a terminal that does not say.
+const USUAL_WIDTH: usize = 80;
 /// Characters of a model's name.
-const NAME_WIDTH: usize = 44;
+const NAME_WIDTH: usize = 40;
+/// Characters of a score, and of the metric's name above it.
+const SCORE_WIDTH: usize = 18;
 
 /// The bars of one run. Cleared when dropped.
 #[derive(Debug)]
@@ -46,7 +53,14 @@ impl Bars {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(board);
-        if matches!(event, Event::Started { .. }) {
+        if let Event::Started {
+            n_rows,
+            n_features,
+            validation,
+            ..
+        } = event
+        {
+            self.line(&plain::data(*n_rows, *n_features, validation));
             self.budget.enable_steady_tick(FRAME);
         }
         if matches!(event, Event::TrialFinished { .. }) {
@@ -69,19 +83,19 @@ impl Bars {
     }
 
     fn show_top(&mut self, board: &Board) {
-        while self.top.len() < board.top.len().min(TOP) {
+        while self.top.len() < 1 + board.top.len().min(TOP) {
             let line = self.all.add(ProgressBar::no_length());
             line.set_style(line_style());
             self.top.push(line);
         }
-        for (rank, (line, entry)) in self.top.iter().zip(&board.top).enumerate() {
-            let name = text::clip(&entry.name, NAME_WIDTH);
-            let score = text::score(entry.score);
-            let took = text::seconds(entry.fit_seconds);
-            line.set_message(format!(
-                "{:>4}  {name:NAME_WIDTH$}  {score:>12}  {took:>7}",
-                rank + 1
-            ));
+        let row = |rank: &str, [name, score, took]: [&str; 3]| {
+            let (name, score) = (text::clip(name, NAME_WIDTH), text::clip(score, SCORE_WIDTH));
+            format!("{rank:>4}  {name:NAME_WIDTH$}  {score:>SCORE_WIDTH$}  {took:>8}")
+        };
+        self.top[0].set_message(row("#", ["model", &board.metric, "fit time"]));
+        for (rank, (line, entry)) in self.top[1..].iter().zip(&board.top).enumerate() {
+            let (score, took) = (text::score(entry.score), text::seconds(entry.fit_seconds));
+            line.set_message(row(&(rank + 1).to_string(), [&entry.name, &score, &took]));
         }
     }
 }
@@ -137,17 +151,34 @@ fn budget_style(board: &Arc<Mutex<Board>>, clock: Clock) -> ProgressStyle {
     let draw = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
         let board = board.lock().unwrap_or_else(PoisonError::into_inner);
         // Writing to a line buffer cannot fail.
-        out.write_str(&budget_line(&board, clock.seconds())).ok();
+        out.write_str(&budget_line(&board, clock.seconds(), stderr_width()))
+            .ok();
     };
     ProgressStyle::with_template("{spinner:.cyan} {budget}")
         .expect("a template of ours")
         .with_key("budget", draw)
 }
 
-/// `━━━━╌╌╌╌ 0:41 left  12 trials  best roc_auc 0.92712  searching`.
-pub(crate) fn budget_line(board: &Board, at_seconds: f64) -> String {
-    let filled = (board.progress(at_seconds) * BAR_WIDTH as f64).round() as usize;
-    let mut line = format!("{}{}", "━".repeat(filled), "╌".repeat(BAR_WIDTH - filled));
+fn stderr_width() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr())
+        .map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0))
+}
+
+/// `━━━━╌╌╌╌ 0:41 left  12 trials  best roc_auc 0.92712  searching` on a terminal of `width` columns: the bar gives way
+/// to the words, and the words are cut where there is no room.
+pub(crate) fn budget_line(board: &Board, at_seconds: f64, width: usize) -> String {
+    let width = width.saturating_sub(MARGIN);
+    let words = budget_words(board, at_seconds);
+    let n_bar = width
+        .saturating_sub(words.chars().count())
+        .clamp(MIN_BAR_WIDTH, BAR_WIDTH);
+    let filled = (board.progress(at_seconds) * n_bar as f64).round() as usize;
+    let bar = format!("{}{}", "━".repeat(filled), "╌".repeat(n_bar - filled));
+    text::clip(&format!("{bar}{words}"), width)
+}
+
+fn budget_words(board: &Board, at_seconds: f64) -> String {
+    let mut line = String::new();
     let time = match board.time_limit_seconds {
         Some(limit) => format!("  {} left", text::clock(limit - at_seconds)),
         None => format!("  {}", text::clock(at_seconds)),
@@ -165,7 +196,18 @@ pub(crate) fn budget_line(board: &Board, at_seconds: f64) -> String {
         write!(line, "  best {} {}", board.metric, text::score(best)).ok();
     }
     if !board.phase.is_empty() {
-        write!(line, "  {}", phase_title(&board.phase)).ok();
+        write!(line, "  {}", short_phase(&board.phase)).ok();
     }
     line
+}
+
+/// The phase in one word.
+fn short_phase(name: &str) -> &str {
+    match name {
+        "search" => "searching",
+        "ensemble" => "ensembling",
+        "refit" => "refitting",
+        "write" => "writing",
+        other => other,
+    }
 }

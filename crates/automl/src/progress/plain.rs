@@ -27,13 +27,8 @@ impl Plain {
                 n_features,
                 validation,
                 ..
-            } => Some(format!(
-                "data: {}, {}; scores by {validation}",
-                text::counted(*n_rows, "row"),
-                text::counted(*n_features, "feature")
-            )),
+            } => Some(started(board, *n_rows, *n_features, validation)),
             Event::TrialFinished {
-                trial,
                 name,
                 score,
                 best_score,
@@ -44,18 +39,14 @@ impl Plain {
                     return None;
                 }
                 self.said_at_seconds = *at_seconds;
-                let tail = if is_new_best {
-                    "new best".to_owned()
+                let (at, metric) = (at(board, *at_seconds), &board.metric);
+                Some(if is_new_best {
+                    let score = text::score(*score);
+                    format!("[{at}] new best {metric} {score}: {name}")
                 } else {
-                    format!("best {}", text::score(*best_score))
-                };
-                Some(format!(
-                    "[{}] trial {}: {name}  {} {}, {tail}",
-                    at(board, *at_seconds),
-                    trial + 1,
-                    board.metric,
-                    text::score(*score)
-                ))
+                    let (tried, best) = (tried(board), text::score(*best_score));
+                    format!("[{at}] {tried}, best {metric} {best}")
+                })
             }
             Event::TrialFailed {
                 trial,
@@ -63,9 +54,8 @@ impl Plain {
                 reason,
                 at_seconds,
             } => Some(format!(
-                "[{}] trial {}: {learner} failed: {reason}",
-                at(board, *at_seconds),
-                trial + 1
+                "[{}] {learner} #{trial} failed: {reason}",
+                at(board, *at_seconds)
             )),
             Event::Phase { name, at_seconds } => Some(format!(
                 "[{}] {}",
@@ -77,8 +67,38 @@ impl Plain {
     }
 }
 
+/// What is learned from, and how the lines that follow are to be read.
+fn started(board: &Board, n_rows: u64, n_features: u64, validation: &str) -> String {
+    let time = match board.time_limit_seconds {
+        Some(_) => "[time used / time limit]",
+        None => "[time used]",
+    };
+    format!(
+        "{}\nsearch: {time}; #n is the number of a trial",
+        data(n_rows, n_features, validation)
+    )
+}
+
+/// `data: 1,200 rows, 10 features; scores by 5-fold cross-validation`.
+pub(crate) fn data(n_rows: u64, n_features: u64, validation: &str) -> String {
+    let (rows, features) = (
+        text::counted(n_rows, "row"),
+        text::counted(n_features, "feature"),
+    );
+    format!("data: {rows}, {features}; scores by {validation}")
+}
+
+/// `12 trials scored (1 failed)`.
+fn tried(board: &Board) -> String {
+    let scored = format!("{} scored", text::counted(board.n_trials, "trial"));
+    match board.n_failed {
+        0 => scored,
+        n_failed => format!("{scored} ({n_failed} failed)"),
+    }
+}
+
 /// The phase in words.
-pub(crate) fn phase_title(name: &str) -> &str {
+fn phase_title(name: &str) -> &str {
     match name {
         "search" => "searching",
         "ensemble" => "choosing the ensemble",

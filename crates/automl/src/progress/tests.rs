@@ -58,10 +58,11 @@ fn new_bests_are_said_at_once_and_the_rest_now_and_then() {
         },
     ];
     let expected = [
-        "data: 48,842 rows, 14 features; scores by 5-fold cross-validation",
-        "[0:01 / 1:00] trial 1: gradient boosting #0  roc_auc 0.90000, new best",
-        "[0:03 / 1:00] trial 3: gradient boosting #2  roc_auc 0.91000, new best",
-        "[0:13 / 1:00] trial 5: gradient boosting #4  roc_auc 0.87000, best 0.91000",
+        "data: 48,842 rows, 14 features; scores by 5-fold cross-validation\n\
+         search: [time used / time limit]; #n is the number of a trial",
+        "[0:01 / 1:00] new best roc_auc 0.90000: gradient boosting #0",
+        "[0:03 / 1:00] new best roc_auc 0.91000: gradient boosting #2",
+        "[0:13 / 1:00] 5 trials scored, best roc_auc 0.91000",
         "[0:54 / 1:00] fitting the chosen models on all rows",
     ];
     assert_eq!(lines(&events), expected);
@@ -77,7 +78,7 @@ fn a_failed_trial_is_said_with_its_reason() {
     };
     assert_eq!(
         lines(&[started("rmse"), failed])[1],
-        "[0:05 / 1:00] trial 4: elastic_net failed: diverged"
+        "[0:05 / 1:00] elastic_net #3 failed: diverged"
     );
 }
 
@@ -102,7 +103,7 @@ fn the_bar_fills_with_time_or_with_trials() {
     board.hear(&started("roc_auc"));
     board.hear(&trial(0, 0.9, 0.9, 10.0));
     assert_eq!(
-        budget_line(&board, 30.0),
+        budget_line(&board, 30.0, 120),
         format!(
             "{}{}  0:30 left  1 trial  best roc_auc 0.90000  searching",
             "━".repeat(16),
@@ -112,12 +113,25 @@ fn the_bar_fills_with_time_or_with_trials() {
     (board.time_limit_seconds, board.max_trials) = (None, Some(4));
     assert_eq!(board.progress(1e6), 0.25);
     assert!(
-        budget_line(&board, 30.0).contains("  0:30  1 of 4 trials"),
+        budget_line(&board, 30.0, 120).contains("  0:30  1 of 4 trials"),
         "no time left is claimed without a limit"
     );
     (board.time_limit_seconds, board.max_trials) = (Some(60.0), None);
     assert!(
-        budget_line(&board, 99.0).contains("0:00 left"),
+        budget_line(&board, 99.0, 120).contains("0:00 left"),
         "time left never falls below zero"
     );
+}
+
+#[test]
+fn the_line_of_the_bar_fits_the_terminal() {
+    let mut board = Board::default();
+    board.hear(&started("average_precision"));
+    board.hear(&trial(0, 0.9, 0.9, 10.0));
+    board.phase = "refit".into();
+    for width in [20, 60, 80, 100, 200] {
+        let line = budget_line(&board, 30.0, width);
+        assert!(line.chars().count() <= width, "{width}: {line}");
+    }
+    assert!(budget_line(&board, 30.0, 80).ends_with("refitting"));
 }

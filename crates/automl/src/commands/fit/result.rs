@@ -49,7 +49,7 @@ fn in_words(run: &Finished<'_>, seconds: f64) -> String {
     let trials = text::counted(outcome.n_trials, "trial");
     let score = text::score(outcome.score);
     format!(
-        "{table}\n{} {score} after {trials} in {}{stopped}\nmodel   {output}\nreport  {}\npredict automl predict {output} DATA --output predictions.csv\n",
+        "{table}\nscore   {} {score} after {trials} in {}{stopped}\nmodel   {output}\nreport  {}\npredict automl predict {output} DATA --output predictions.csv\n",
         outcome.metric.name(),
         text::seconds(seconds),
         run.settings.output.join("report.html").display(),
