@@ -239,11 +239,20 @@ pub enum PredictError {
         /// Its kind then.
         expected: &'static str,
     },
+    /// A part of the model gives another number of values a row than its task has.
+    #[error("a part of the model gives {found} values a row where its task has {expected}")]
+    Width {
+        /// Values a row that the part gives.
+        found: usize,
+        /// Values a row that the task has.
+        expected: usize,
+    },
 }
 
 impl Coded for PredictError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Width { .. } => "predict-width",
             Self::ColumnMissing { .. } => "predict-column-missing",
             Self::ColumnKind { .. } => "predict-column-kind",
         }

@@ -1,8 +1,9 @@
 //! Encoded datasets: a recipe applied once and shared by every trial that asks for it.
 //!
-//! A recipe that does not read the target is fitted once on all training rows, validation rows included: it sees their
-//! features, as it will see those of any table, never their target. A recipe that reads the target is fitted for each
-//! split on that split's training rows alone.
+//! A recipe that reads the target is fitted for each split on that split's training rows alone, and so is every recipe
+//! where rows have times or groups: the future, or another group, must not be looked at in any way. Otherwise a recipe
+//! that does not read the target is fitted once on all rows, and shared: it sees the features of validation rows, as it
+//! would see those of any table, never their target.
 
 use crate::recipes;
 use crate::trial::{TargetMap, TrialConfig};
@@ -33,9 +34,9 @@ pub(crate) fn encode(
     rows: Rows<'_>,
 ) -> Result<Arc<Encoded>, FitError> {
     let recipe = recipes::recipe(config.recipe);
-    let supervised = recipe.is_supervised();
+    let by_split = recipe.is_supervised() || data.time().is_some() || data.groups().is_some();
     let rows_key = match rows {
-        Rows::Split { index, .. } if supervised => format!("split {index}"),
+        Rows::Split { index, .. } if by_split => format!("split {index}"),
         _ => "all".to_owned(),
     };
     let map = config.target_map;
@@ -43,7 +44,7 @@ pub(crate) fn encode(
     let encoded = data
         .derived()
         .get_or_build(&key, || -> Result<Arc<Encoded>, String> {
-            if map != TargetMap::Identity && !supervised {
+            if map != TargetMap::Identity && !by_split {
                 let plain = TrialConfig {
                     target_map: TargetMap::Identity,
                     ..config.clone()
@@ -57,7 +58,7 @@ pub(crate) fn encode(
             }
             let all_rows;
             let learn_from: &[u32] = match rows {
-                Rows::Split { train, .. } if supervised => train,
+                Rows::Split { train, .. } if by_split => train,
                 _ => {
                     all_rows = data.all_rows();
                     &all_rows

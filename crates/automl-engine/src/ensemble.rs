@@ -7,9 +7,11 @@ use crate::fit::FitRun;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
 use crate::plan::Plan;
 use crate::search::Found;
+use crate::suggest::BASELINE;
 use crate::trial::Trial;
 use crate::{EngineError, FitOptions, Quality};
 use automl_core::params::ParamValue;
+use automl_core::splits::{Split, subsample};
 use automl_core::{Dataset, ParamMap, Predictions, Threads};
 
 /// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
@@ -69,7 +71,7 @@ pub(crate) fn select(
         Quality::Balanced => (25, 25),
         Quality::Best => (40, 50),
     };
-    let rows = compared_rows(plan);
+    let rows = compared_rows(data, plan, options);
     let bench = Bench {
         plan,
         target: column(data, &rows),
@@ -85,7 +87,7 @@ pub(crate) fn select(
     let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
     let counts = greedy(&bench, &candidates, n_steps, &threads, found, run);
     let members = shares(&candidates, &counts);
-    let fold_scores = fold_scores(data, plan, found, &members);
+    let fold_scores = fold_scores(data, plan, found, &members)?;
     let score = fold_scores.iter().sum::<f64>() / fold_scores.len() as f64;
     Ok(Selection {
         members,
@@ -94,22 +96,27 @@ pub(crate) fn select(
     })
 }
 
-/// `(fold, position in the fold's validation rows, row)` of the rows that are compared, evenly thinned.
-fn compared_rows(plan: &Plan) -> Vec<(usize, usize, u32)> {
-    let all: Vec<(usize, usize, u32)> = plan
-        .splits
-        .iter()
-        .enumerate()
+/// `(fold, position in the fold's validation rows, row)` of the rows that are compared: all, or a sample in which every
+/// class keeps its share.
+fn compared_rows(data: &Dataset, plan: &Plan, options: &FitOptions) -> Vec<(usize, usize, u32)> {
+    let folds = plan.splits.iter().enumerate();
+    let all: Vec<(usize, usize, u32)> = folds
         .flat_map(|(fold, split)| {
-            split
-                .valid
-                .iter()
-                .enumerate()
-                .map(move |(position, &row)| (fold, position, row))
+            let rows = split.valid.iter().enumerate();
+            rows.map(move |(position, &row)| (fold, position, row))
         })
         .collect();
-    let step = all.len().div_ceil(ROWS_MAX).max(1);
-    all.into_iter().step_by(step).collect()
+    if all.len() <= ROWS_MAX {
+        return all;
+    }
+    let mut distinct: Vec<u32> = all.iter().map(|&(_, _, row)| row).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let seed = options.seed.named("compared rows");
+    let mut chosen = subsample(&distinct, data, ROWS_MAX, seed);
+    chosen.sort_unstable();
+    let is_chosen = |&(_, _, row): &(usize, usize, u32)| chosen.binary_search(&row).is_ok();
+    all.into_iter().filter(is_chosen).collect()
 }
 
 fn column(data: &Dataset, rows: &[(usize, usize, u32)]) -> Vec<f64> {
@@ -127,7 +134,7 @@ fn weights(data: &Dataset, rows: &[(usize, usize, u32)]) -> Option<Vec<f64>> {
 /// though a metric that looks at ranks alone would not notice.
 fn shortlist(found: &Found, ranked: &[usize], n: usize) -> Vec<usize> {
     let trial = |position: usize| &found.trials[position];
-    let is_constant = |position: &usize| trial(*position).config.learner.id == "baseline";
+    let is_constant = |position: &usize| trial(*position).config.learner.id == BASELINE;
     let floor = ranked
         .iter()
         .copied()
@@ -208,6 +215,10 @@ fn greedy(
             best_counts.clone_from(&counts);
         }
     }
+    if best_loss.is_infinite() {
+        // The sample cannot be scored: the best single trial, which could be on all rows, stands alone.
+        best_counts[0] = 1;
+    }
     best_counts
 }
 
@@ -229,23 +240,25 @@ fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
 }
 
 /// The ensemble's score on each split's validation rows.
-fn fold_scores(data: &Dataset, plan: &Plan, found: &Found, members: &[(usize, f64)]) -> Vec<f64> {
-    plan.splits
-        .iter()
-        .enumerate()
-        .filter_map(|(fold, split)| {
-            let view = data.view(&split.valid);
-            let mut mean = found.trials[members[0].0].fits[fold]
-                .predictions
-                .zeros_like(split.valid.len());
-            for &(position, share) in members {
-                mean.add_scaled(share, &found.trials[position].fits[fold].predictions);
-            }
-            plan.metric
-                .score(&view.target_numbers(), &mean, view.weights().as_deref())
-                .ok()
-        })
-        .collect()
+fn fold_scores(
+    data: &Dataset,
+    plan: &Plan,
+    found: &Found,
+    members: &[(usize, f64)],
+) -> Result<Vec<f64>, EngineError> {
+    let score = |(fold, split): (usize, &Split)| {
+        let view = data.view(&split.valid);
+        let first = &found.trials[members[0].0].fits[fold].predictions;
+        let mut mean = first.zeros_like(split.valid.len());
+        for &(position, share) in members {
+            mean.add_scaled(share, &found.trials[position].fits[fold].predictions);
+        }
+        let target = view.target_numbers();
+        Ok(plan
+            .metric
+            .score(&target, &mean, view.weights().as_deref())?)
+    };
+    plan.splits.iter().enumerate().map(score).collect()
 }
 
 impl Selection {
@@ -294,7 +307,7 @@ impl Selection {
                     weight: share(position),
                     recipe: trial.config.recipe.to_owned(),
                     params: trial.config.params.clone(),
-                    is_partial: trial.fits.iter().any(|fit| fit.is_partial),
+                    is_partial: trial.is_partial,
                 }
             });
         Leaderboard {

@@ -27,6 +27,27 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
+    /// One column was named for two roles.
+    #[error("column '{name}' is named both as the {first} and as the {second}")]
+    RoleTwice {
+        /// The column.
+        name: String,
+        /// One role.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// No way to split the rows leaves scores that can be computed.
+    #[error("no split of the rows can be scored by {metric}: {reason}")]
+    NoSplit {
+        /// The metric.
+        metric: &'static str,
+        /// Why the last way that was tried did not do.
+        reason: String,
+    },
+    /// The time limit passed before there was a model.
+    #[error("no trial ended within the time limit")]
+    TimeLimit,
     /// The target cannot be learned.
     #[error("target '{name}' cannot be learned: {reason}")]
     Target {
@@ -117,6 +138,9 @@ impl Coded for EngineError {
         match self {
             Self::ColumnUnknown { .. } => "fit-column-unknown",
             Self::Role { .. } => "fit-role",
+            Self::RoleTwice { .. } => "fit-role-twice",
+            Self::NoSplit { .. } => "fit-split",
+            Self::TimeLimit => "fit-time-limit",
             Self::Target { .. } => "fit-target",
             Self::TooFewRows { .. } => "fit-too-few-rows",
             Self::NoFeatures { .. } => "fit-no-features",
@@ -148,6 +172,11 @@ impl Coded for EngineError {
             }
             Self::MetricTask { known, .. } => Some(format!("use one of {}", known.join(", "))),
             Self::NoFeatures { .. } => Some("keep at least one column beside the target".into()),
+            Self::RoleTwice { .. } => Some("give each column one role".into()),
+            Self::NoSplit { .. } => {
+                Some("add rows of the rare class, or choose a metric that one class can be scored by, such as log_loss".into())
+            }
+            Self::TimeLimit => Some("raise --time-limit, or leave the baseline in".into()),
             Self::NoLimit => Some("give --time-limit or --max-trials".into()),
             Self::Memory { .. } => {
                 Some("raise --memory-limit, drop columns with --drop or use fewer rows".into())

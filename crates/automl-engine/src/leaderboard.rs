@@ -27,7 +27,7 @@ pub struct LeaderboardRow {
     pub learner: String,
     /// The trial's number; none for the ensemble.
     pub trial: Option<u64>,
-    /// Score on rows that it has not seen.
+    /// Score on rows that it was not fitted on, though early stopping may have watched them.
     pub score: f64,
     /// Score of each fold.
     pub fold_scores: Vec<f64>,

@@ -99,6 +99,14 @@ impl EnsembleModel {
             });
         }
         let task: Task = artifact.meta("task")?;
+        let is_possible = match &task {
+            Task::Binary { classes } => classes.len() == 2,
+            Task::Multiclass { classes } => classes.len() > 2,
+            _ => true,
+        };
+        if !is_possible {
+            return Err(artifact.invalid("task", "it has a wrong number of classes"));
+        }
         let metas: Vec<MemberMeta> = artifact.meta("members")?;
         let n_recipes: usize = artifact.meta("n_recipes")?;
         if n_recipes.checked_add(metas.len()) != Some(artifact.children.len()) || metas.is_empty() {
@@ -113,7 +121,7 @@ impl EnsembleModel {
             .into_iter()
             .zip(models)
             .map(|(meta, model)| {
-                if meta.recipe >= n_recipes || !meta.weight.is_finite() {
+                if meta.recipe >= n_recipes || !(0.0..=1.0).contains(&meta.weight) {
                     return Err(artifact.invalid("members", "a recipe or a weight is out of range"));
                 }
                 let model: Arc<dyn Model> = Arc::from(registry::load(model)?);
@@ -155,6 +163,12 @@ impl Model for EnsembleModel {
                 .filter(|member| member.recipe == position)
             {
                 let mut predictions = member.model.predict(&table.view())?;
+                if predictions.width() != sum.width() {
+                    return Err(PredictError::Width {
+                        found: predictions.width(),
+                        expected: sum.width(),
+                    });
+                }
                 member.target_map.undo(&mut predictions);
                 sum.add_scaled(member.weight, &predictions);
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quality {
-    /// A holdout, few members, each refitted on all rows: small and quick to score.
+    /// A holdout (folds where rows are few), few members, each refitted on all rows: small and quick to score.
     Fast,
     /// Cross-validation where the data is small enough, a bag of fold models for each member.
     #[default]

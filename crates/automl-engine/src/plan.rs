@@ -3,7 +3,7 @@
 use crate::{EngineError, FitOptions, Quality, registry};
 use automl_core::metrics::Metric;
 use automl_core::splits::{Scheme, Split, split};
-use automl_core::{Column, Dataset, Event, LearnerSpec};
+use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions};
 
 /// Validation never needs more rows than this.
 const HOLDOUT_ROWS_MAX: usize = 20_000;
@@ -74,8 +74,7 @@ impl Plan {
         let metric = choose_metric(data, options)?;
         let learners = choose_learners(data, options)?;
         let fit_seconds_estimate = estimate_fit_seconds(data);
-        let validation = choose_validation(data, options, fit_seconds_estimate);
-        let splits = split(data, &validation.scheme, options.seed.named("splits"))?;
+        let (validation, splits) = choose_splits(data, options, metric, fit_seconds_estimate)?;
         Ok(Self {
             metric,
             validation,
@@ -199,6 +198,63 @@ fn estimate_fit_seconds(data: &Dataset) -> f64 {
     columns.max(4) as f64 * seconds_per_column * outputs as f64 * TREES
 }
 
+/// The scheme that fits size and budget, or, where the user asked for none, the next one that this table can be split
+/// by: few groups or times, or a class too rare for every fold to have it, ask for fewer folds.
+fn choose_splits(
+    data: &Dataset,
+    options: &FitOptions,
+    metric: Metric,
+    fit_seconds: f64,
+) -> Result<(Validation, Vec<Split>), EngineError> {
+    let preferred = choose_validation(data, options, fit_seconds);
+    let is_asked_for = options.holdout.is_some() || options.folds.is_some();
+    let refit = preferred.refit;
+    let fewer = [5, 3, 2].map(|k| Scheme::KFold { k });
+    let wider = [0.2, 0.3, 0.4, 0.5].map(|fraction| Scheme::Holdout { fraction });
+    let others = fewer.map(|scheme| Validation { scheme, refit });
+    let others = others.into_iter().chain(wider.map(|scheme| Validation {
+        scheme,
+        refit: true,
+    }));
+    let mut candidates = vec![preferred];
+    candidates.extend(others.filter(|_| !is_asked_for));
+    let mut failure = None;
+    for validation in candidates {
+        let splits = match split(data, &validation.scheme, options.seed.named("splits")) {
+            Ok(splits) => splits,
+            Err(error) => {
+                failure.get_or_insert(EngineError::Split(error));
+                continue;
+            }
+        };
+        match splits.iter().find_map(|split| fault(data, metric, split)) {
+            None => return Ok((validation, splits)),
+            Some(reason) => {
+                let metric = metric.name();
+                failure.get_or_insert(EngineError::NoSplit { metric, reason });
+            }
+        }
+    }
+    Err(failure.expect("at least one candidate was tried"))
+}
+
+/// Why the validation rows of `split` could not be scored, whatever is predicted for them.
+fn fault(data: &Dataset, metric: Metric, split: &Split) -> Option<String> {
+    let view = data.view(&split.valid);
+    let target = view.target_numbers();
+    let any = match data.task().n_classes() {
+        // Positive and not constant, so that only the target can be at fault.
+        0 => Predictions::Numbers((0..target.len()).map(|row| 1.0 + row as f64).collect()),
+        n_classes => {
+            let share = 1.0 / n_classes as f64;
+            let values = vec![share; n_classes * target.len()];
+            Predictions::Probabilities { n_classes, values }
+        }
+    };
+    let score = metric.score(&target, &any, view.weights().as_deref());
+    score.err().map(|error| error.to_string())
+}
+
 fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> Validation {
     let n_rows = data.n_rows();
     let by_time = data.time().is_some();
@@ -223,7 +279,7 @@ fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> 
     let (folds, trials_wanted) = match options.quality {
         Quality::Fast => (5, 60),
         Quality::Balanced => (8, 25),
-        Quality::Best => (8, 10),
+        Quality::Best => (10, 8),
     };
     let affords =
         |n_trials: usize, n_fits: usize| fit_seconds * (n_trials * n_fits) as f64 <= core_seconds;

@@ -1,18 +1,14 @@
 //! From a typed table to a dataset: roles, task, usable rows.
 
+mod target;
+
 use crate::EngineError;
-use automl_core::table::Levels;
 use automl_core::{
-    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Target, Task, Warning, WarningKind,
-    Warnings, nearest,
+    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Warning, WarningKind, Warnings,
+    nearest,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// A whole-number target with at most this many values is read as classes.
-const MAX_NUMBER_CLASSES: usize = 20;
-/// More classes than this are refused.
-const MAX_CLASSES: usize = 1000;
 
 /// What the user says about columns and the task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -60,7 +56,7 @@ pub fn prepare(
         .column(&options.target)
         .expect("the schema describes the table");
     let rows = rows_with_target(column, &options.target, warnings)?;
-    let (task, target, reason) = read_target(field, column, &rows, options.task)?;
+    let (task, target, reason) = target::read_target(field, column, &rows, options.task)?;
     let features = feature_columns(table, &schema);
     if features.n_columns() == 0 {
         return Err(EngineError::NoFeatures {
@@ -96,9 +92,6 @@ fn settle_roles(
     options: &PrepareOptions,
 ) -> Result<Schema, EngineError> {
     let mut schema = schema.clone();
-    for name in &options.drop {
-        set_role(&mut schema, table, name, Role::Ignored, "columns to drop")?;
-    }
     let named = [
         (options.weight.as_ref(), Role::Weight, "weight"),
         (options.group.as_ref(), Role::Group, "group"),
@@ -112,7 +105,44 @@ fn settle_roles(
         }
         set_role(&mut schema, table, name, role, word)?;
     }
+    for name in &options.drop {
+        set_role(&mut schema, table, name, Role::Ignored, "columns to drop")?;
+    }
+    check_told_once(options)?;
     Ok(schema)
+}
+
+/// A column named for two roles would silently lose one of them.
+fn check_told_once(options: &PrepareOptions) -> Result<(), EngineError> {
+    let single = [
+        (Some(&options.target), "target"),
+        (options.weight.as_ref(), "weight"),
+        (options.group.as_ref(), "group"),
+        (options.time.as_ref(), "time column"),
+    ];
+    let dropped = options
+        .drop
+        .iter()
+        .map(|name| (Some(name), "column to drop"));
+    let named: Vec<(&String, &str)> = single
+        .into_iter()
+        .chain(dropped)
+        .filter_map(|(name, word)| Some((name?, word)))
+        .collect();
+    for (position, (name, first)) in named.iter().enumerate() {
+        let later = named[position + 1..].iter();
+        if let Some((_, second)) = later
+            .clone()
+            .find(|(other, word)| other == name && word != first)
+        {
+            return Err(EngineError::RoleTwice {
+                name: (*name).clone(),
+                first: (*first).to_owned(),
+                second: (*second).to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn set_role(
@@ -163,163 +193,6 @@ fn rows_with_target(
     Ok(rows)
 }
 
-fn read_target(
-    field: &Field,
-    column: &Column,
-    rows: &[u32],
-    wanted: Option<automl_core::TaskKind>,
-) -> Result<(Task, Target, String), EngineError> {
-    let fail = |reason: String| EngineError::Target {
-        name: field.name.clone(),
-        reason,
-    };
-    match column {
-        Column::Number(values) => {
-            let present: Vec<f64> = rows.iter().map(|&row| values[row as usize]).collect();
-            let mut distinct = present.clone();
-            distinct.sort_unstable_by(f64::total_cmp);
-            distinct.dedup();
-            if distinct.len() == 1 {
-                return Err(fail(format!("all its values are {}", distinct[0])));
-            }
-            let is_whole = distinct.iter().all(|value| value.fract() == 0.0);
-            let few =
-                distinct.len() <= MAX_NUMBER_CLASSES && distinct.len() * 10 <= rows.len().max(20);
-            let as_classes = match wanted {
-                Some(kind) => kind != automl_core::TaskKind::Regression,
-                None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
-            };
-            if !as_classes {
-                let reason = format!(
-                    "'{}' holds numbers with {} distinct values",
-                    field.name,
-                    distinct.len()
-                );
-                return Ok((Task::Regression, Target::Numbers(present.into()), reason));
-            }
-            let labels = distinct.iter().map(ToString::to_string).collect();
-            let code = |value: &f64| distinct.partition_point(|known| known < value) as u32;
-            let reason = format!(
-                "'{}' holds {} distinct whole numbers",
-                field.name,
-                distinct.len()
-            );
-            classes(
-                field,
-                present.iter().map(code).collect(),
-                labels,
-                wanted,
-                reason,
-            )
-        }
-        Column::Category { codes, levels } => {
-            if wanted == Some(automl_core::TaskKind::Regression) {
-                return Err(fail("regression needs numbers".into()));
-            }
-            let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
-            let (codes, labels) = used_levels(&codes, levels);
-            let reason = format!(
-                "'{}' is a {} with {} levels",
-                field.name,
-                field.kind.name(),
-                labels.len()
-            );
-            classes(field, codes, labels, wanted, reason)
-        }
-        Column::Text(texts) => {
-            let mut labels: Vec<&str> = rows
-                .iter()
-                .filter_map(|&row| texts.get(row as usize))
-                .collect();
-            labels.sort_unstable();
-            labels.dedup();
-            let code = |row: &u32| {
-                let text = texts.get(*row as usize).unwrap_or_default();
-                labels.partition_point(|known| *known < text) as u32
-            };
-            let codes = rows.iter().map(code).collect();
-            let reason = format!("'{}' holds {} distinct texts", field.name, labels.len());
-            classes(
-                field,
-                codes,
-                labels.iter().map(ToString::to_string).collect(),
-                wanted,
-                reason,
-            )
-        }
-        Column::Timestamp(_) | Column::Sparse(_) => Err(fail(format!(
-            "a {} cannot be predicted",
-            column.kind_name()
-        ))),
-    }
-}
-
-/// Whether sorted whole numbers have no gap: 0, 1, 2 are classes; 10, 20, 500 are amounts.
-fn is_consecutive(distinct: &[f64]) -> bool {
-    distinct.len() <= 10 && distinct.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
-}
-
-/// Codes renumbered over the levels that occur, sorted by label.
-fn used_levels(codes: &[u32], levels: &Levels) -> (Vec<u32>, Vec<String>) {
-    let mut used: Vec<u32> = codes.to_vec();
-    used.sort_unstable();
-    used.dedup();
-    let codes = codes
-        .iter()
-        .map(|code| used.partition_point(|known| known < code) as u32)
-        .collect();
-    (
-        codes,
-        used.iter()
-            .map(|&code| levels.get(code).unwrap_or_default().to_owned())
-            .collect(),
-    )
-}
-
-fn classes(
-    field: &Field,
-    codes: Vec<u32>,
-    labels: Vec<String>,
-    wanted: Option<automl_core::TaskKind>,
-    reason: String,
-) -> Result<(Task, Target, String), EngineError> {
-    let fail = |reason: String| EngineError::Target {
-        name: field.name.clone(),
-        reason,
-    };
-    let n_rows = codes.len();
-    if labels.len() == 1 {
-        return Err(fail(format!("it has one class, '{}'", labels[0])));
-    }
-    if wanted == Some(automl_core::TaskKind::Binary) && labels.len() > 2 {
-        return Err(fail(format!(
-            "a binary task needs 2 classes, it has {}",
-            labels.len()
-        )));
-    }
-    let mut counts = vec![0_usize; labels.len()];
-    for &code in &codes {
-        counts[code as usize] += 1;
-    }
-    if counts.iter().all(|&count| count == 1) {
-        return Err(fail(format!(
-            "each of its {n_rows} rows has a class of its own"
-        )));
-    }
-    if labels.len() > MAX_CLASSES {
-        return Err(fail(format!(
-            "it has {} classes, at most {MAX_CLASSES} can be learned",
-            labels.len()
-        )));
-    }
-    let task = if labels.len() == 2 {
-        Task::Binary { classes: labels }
-    } else {
-        Task::Multiclass { classes: labels }
-    };
-    Ok((task, Target::Classes(codes.into()), reason))
-}
-
 fn feature_columns(table: &Table, schema: &Schema) -> Table {
     let is_feature = |name: &str| {
         schema
@@ -352,6 +225,12 @@ fn number_role(
         .expect("the schema describes the table");
     if let Some(row) = rows.iter().find(|&&row| column.is_missing(row as usize)) {
         return Err(fail(format!("it is missing in data row {}", row + 1)));
+    }
+    if let (Column::Number(values), "weight") = (column, role)
+        && let Some(row) = rows.iter().find(|&&row| values[row as usize] < 0.0)
+    {
+        let value = values[*row as usize];
+        return Err(fail(format!("it is {value} in data row {}", row + 1)));
     }
     match column {
         Column::Number(values) => Ok(rows.iter().map(|&row| values[row as usize]).collect()),

@@ -12,7 +12,9 @@ use automl_core::{
     Budget, Dataset, FitContext, FitError, MemoryLimit, ParamMap, ParamValue, Threads,
     TrainingData, Warning, WarningKind,
 };
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What each further thread adds to the speed of one fit.
 const PARALLEL_GAIN: f64 = 0.5;
@@ -65,15 +67,31 @@ impl Refit<'_> {
         if !self.plan.validation.refit {
             return (0..n_members).map(|_| None).collect();
         }
-        let pool = Threads::new(self.options.threads).unwrap_or_else(|_| Threads::one());
-        let per_fit = if n_members >= self.options.threads {
-            Threads::one()
-        } else {
-            pool.clone()
-        };
-        pool.map(n_members, |index| {
-            self.refit(&self.found.trials[selection.members[index].0], &per_fit)
-        })
+        let n_workers = self.options.threads.clamp(1, n_members.max(1));
+        let per_fit =
+            Threads::new(self.options.threads / n_workers).unwrap_or_else(|_| Threads::one());
+        let next = AtomicUsize::new(0);
+        let slots: Vec<Mutex<Option<Part>>> = (0..n_members).map(|_| Mutex::default()).collect();
+        // Threads of their own, not a pool's: a fit waits for what is derived from the data, and a pool's thread that
+        // waits could be handed the very fit that it waits for.
+        std::thread::scope(|scope| {
+            for _ in 0..n_workers {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&(position, _)) = selection.members.get(index) else {
+                            return;
+                        };
+                        let part = self.refit(&self.found.trials[position], &per_fit);
+                        *slots[index].lock().unwrap_or_else(PoisonError::into_inner) = part;
+                    }
+                });
+            }
+        });
+        let parts = slots.into_iter();
+        parts
+            .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .collect()
     }
 
     /// The trial fitted on all rows, or `None` if time does not allow it or the fit fails.
@@ -99,7 +117,10 @@ impl Refit<'_> {
             },
             warnings: self.run.warnings,
         };
-        match fit_all_rows(&ctx, self.data, trial, growth) {
+        let fitted = catch_unwind(AssertUnwindSafe(|| {
+            fit_all_rows(&ctx, self.data, trial, growth).map_err(|error| error.to_string())
+        }));
+        match fitted.unwrap_or_else(|_| Err("internal error".into())) {
             Ok(part) => part,
             Err(error) => {
                 let message = format!("{} could not be refitted: {error}", trial.name());

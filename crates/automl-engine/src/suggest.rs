@@ -10,6 +10,8 @@ use rand::RngExt;
 
 /// Chance that a tuned trial is of the best, the second and the third learner.
 const LEARNER_CHANCES: [f64; 3] = [0.70, 0.20, 0.10];
+/// The learner that is always fitted, whatever the limits.
+pub(crate) const BASELINE: &str = "baseline";
 /// The recipe's and the target map's names in a search space.
 const RECIPE: &str = "recipe";
 const TARGET_MAP: &str = "target_map";
@@ -53,9 +55,11 @@ impl Suggester {
         })
     }
 
-    /// Number of portfolio trials.
-    pub(crate) fn n_fixed(&self) -> usize {
-        self.fixed.len()
+    /// Whether the first trial is the constant baseline.
+    pub(crate) fn begins_with_baseline(&self) -> bool {
+        self.fixed
+            .first()
+            .is_some_and(|config| config.learner.id == BASELINE)
     }
 
     /// Whether trial `id` comes from the portfolio.

@@ -3,7 +3,8 @@
 use super::*;
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Clock, Coded, Dataset, Event, Events, Model, NoEvents, Seed, TaskKind, Warnings,
+    CancelToken, Clock, Coded, Column, Dataset, Event, Events, Model, NoEvents, Seed, Table,
+    Target, TaskKind, Warnings,
 };
 use automl_testkit::synthetic;
 use std::sync::Mutex;
@@ -341,17 +342,96 @@ fn memory_that_fills_up_ends_the_search_with_what_there_is() {
 }
 
 #[test]
-fn a_limit_that_is_already_over_still_gives_a_model_or_says_so() {
+fn a_limit_that_is_already_over_still_gives_a_model() {
     let data = synthetic::binary(200, 8);
     let hurried = FitOptions {
         time_limit: Some(Duration::from_millis(1)),
         max_trials: None,
         ..options(1)
     };
-    match run(&data, &hurried) {
-        Ok(outcome) => assert!(outcome.n_trials > 0),
-        Err(error) => assert_eq!(error.code(), "fit-cancelled"),
-    }
+    assert_eq!(run(&data, &hurried).unwrap().n_trials, 1);
+    let exclude = vec!["baseline".to_owned()];
+    let error = run(&data, &FitOptions { exclude, ..hurried }).err();
+    assert_eq!(error.map(|error| error.code()), Some("fit-time-limit"));
+}
+
+#[test]
+fn a_rare_class_survives_the_comparison_of_many_rows() {
+    // 3 positives among rows that are thinned: the sample must keep them, or nothing could be ranked.
+    let n_rows = 40_000;
+    let codes: Vec<u32> = (0..n_rows)
+        .map(|row| u32::from(row % 13_000 == 6_500))
+        .collect();
+    let column = Column::Number((0..n_rows).map(f64::from).collect());
+    let table = Table::new(vec![("x".into(), column)]).unwrap();
+    let task = synthetic::task_of(TaskKind::Binary);
+    let data = Dataset::new(table, task, Target::Classes(codes.into())).unwrap();
+    let include = vec!["baseline".to_owned()];
+    let outcome = run(
+        &data,
+        &FitOptions {
+            include,
+            ..options(1)
+        },
+    )
+    .unwrap();
+    assert_eq!(outcome.score, 0.5);
+}
+
+#[test]
+fn few_groups_or_times_ask_for_fewer_folds_unless_folds_were_asked_for() {
+    let n_rows = 240_u32;
+    let groups: Vec<u32> = (0..n_rows).map(|row| row % 4).collect();
+    let grouped = synthetic::binary(n_rows as usize, 12)
+        .with_groups(groups)
+        .unwrap();
+    let free = FitOptions {
+        folds: None,
+        ..options(2)
+    };
+    assert_eq!(
+        Plan::new(&grouped, &free).unwrap().validation.describe(),
+        "3-fold cross-validation"
+    );
+    let asked = FitOptions {
+        folds: Some(8),
+        ..options(2)
+    };
+    assert_eq!(
+        Plan::new(&grouped, &asked).err().map(|error| error.code()),
+        Some("split-too-few-groups")
+    );
+}
+
+#[test]
+fn a_validation_without_both_classes_is_widened_or_refused() {
+    // All positives come first in time, so that late rows hold one class.
+    let n_rows = 200_u32;
+    let codes: Vec<u32> = (0..n_rows).map(|row| u32::from(row < 130)).collect();
+    let column = Column::Number((0..n_rows).map(f64::from).collect());
+    let table = Table::new(vec![("x".into(), column)]).unwrap();
+    let task = synthetic::task_of(TaskKind::Binary);
+    let data = Dataset::new(table, task, Target::Classes(codes.into())).unwrap();
+    let data = data
+        .with_time((0..n_rows).map(f64::from).collect::<Vec<_>>())
+        .unwrap();
+    let free = FitOptions {
+        folds: None,
+        ..options(2)
+    };
+    assert_eq!(
+        Plan::new(&data, &free).unwrap().validation.describe(),
+        "holdout of 40 %"
+    );
+    let asked = FitOptions {
+        folds: None,
+        holdout: Some(0.2),
+        ..options(2)
+    };
+    assert_eq!(
+        Plan::new(&data, &asked).err().map(|error| error.code()),
+        Some("fit-split")
+    );
 }
 
 #[test]

@@ -5,6 +5,9 @@ use automl_features::FittedRecipe;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// Beyond this the exponential is not finite.
+const LOG_MAX: f64 = 700.0;
+
 /// How a regression target is seen by the learner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,7 +41,7 @@ impl TargetMap {
             predictions
                 .values_mut()
                 .iter_mut()
-                .for_each(|value| *value = value.exp_m1().max(0.0));
+                .for_each(|value| *value = value.min(LOG_MAX).exp_m1().max(0.0));
         }
     }
 }
@@ -95,6 +98,8 @@ pub(crate) struct Trial {
     /// One fit a split; empty unless scored, and once the trial ranks too low to be of use.
     pub(crate) fits: Vec<Fit>,
     pub(crate) fold_scores: Vec<f64>,
+    /// Whether a limit ended one of its fits early.
+    pub(crate) is_partial: bool,
     /// Seconds of all its fits together.
     pub(crate) seconds: f64,
 }

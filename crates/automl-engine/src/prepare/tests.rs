@@ -1,7 +1,7 @@
 //! Roles, task and usable rows, as a user would state and hear them.
 
 use super::*;
-use automl_core::TaskKind;
+use automl_core::{Levels, Target, TaskKind};
 
 fn field(name: &str, kind: automl_core::Kind) -> Field {
     Field {
@@ -197,5 +197,32 @@ fn a_weight_must_be_there_in_every_row() {
     assert_eq!(
         error.to_string(),
         "column 'w' cannot be the weight: it is missing in data row 2"
+    );
+}
+
+#[test]
+fn a_column_has_one_role() {
+    let error = prepared(numbers(&[0.0, 1.0, 1.0]), |options| {
+        options.weight = Some("x".into());
+        options.group = Some("x".into());
+    })
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "column 'x' is named both as the weight and as the group"
+    );
+}
+
+#[test]
+fn a_stated_task_that_the_target_cannot_have_is_refused() {
+    let labels = labels(&[Some(0), Some(1), Some(1)], &["a", "b"]);
+    let stated = |kind| prepared(labels.clone(), |options| options.task = Some(kind)).unwrap_err();
+    assert_eq!(
+        stated(TaskKind::Regression).to_string(),
+        "target 'y' cannot be learned: regression needs numbers, it is a category column"
+    );
+    assert_eq!(
+        stated(TaskKind::Multiclass).to_string(),
+        "target 'y' cannot be learned: a multiclass task needs 3 classes or more, it has 2"
     );
 }

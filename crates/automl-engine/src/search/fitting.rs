@@ -3,6 +3,7 @@
 use super::found::deadline;
 use super::{Job, Search};
 use crate::encode::{Rows, encode};
+use crate::suggest::BASELINE;
 use crate::trial::{Fit, TrialConfig};
 use automl_core::{Budget, Clock, Deadline, FitContext, MemoryLimit, Threads, TrainingData};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +43,7 @@ impl Search<'_> {
                 .indexed(job.split as u64),
             threads: threads.clone(),
             budget: Budget {
-                deadline: self.fit_deadline(),
+                deadline: self.fit_deadline(config),
                 memory: MemoryLimit(self.options.memory_limit),
                 cancel: self.run.cancel.clone(),
             },
@@ -97,7 +98,11 @@ impl Search<'_> {
     }
 
     /// When one fit must end: with the search, and before it has taken more than a trial's share of it.
-    fn fit_deadline(&self) -> Deadline {
+    /// The baseline takes no time and is always fitted.
+    fn fit_deadline(&self, config: &TrialConfig) -> Deadline {
+        if config.learner.id == BASELINE {
+            return Deadline::never();
+        }
         let whole = deadline(self.run.clock, self.schedule.search);
         match self.plan.fit_seconds_max(self.options) {
             Some(seconds) => whole.capped(Duration::from_secs_f64(seconds.max(0.1))),

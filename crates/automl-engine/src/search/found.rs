@@ -81,7 +81,8 @@ impl Found {
                 n_trials: self.trials.len(),
                 first,
             },
-            _ => EngineError::Cancelled,
+            _ if run.cancel.is_cancelled() => EngineError::Cancelled,
+            _ => EngineError::TimeLimit,
         }
     }
 }

@@ -25,6 +25,8 @@ const LAG: usize = 4;
 pub(crate) const KEPT_PER_LEARNER: usize = 12;
 /// Trials with a first score before a bad first split ends a trial.
 const PRUNE_AFTER: usize = 8;
+/// So many proposals in a row that would not end in time end the search.
+const SKIPPED_MAX: usize = 12;
 /// So many failures in a row end the search: what is wrong is not the configuration.
 const FAILURES_MAX: usize = 25;
 /// Share of the memory limit that may be in use when a trial starts.
@@ -116,11 +118,7 @@ impl Search<'_> {
     fn work(&self, threads: &Threads) {
         let mut state = self.lock();
         loop {
-            if self.is_over() {
-                state.is_closed = true;
-                state.queue.clear();
-            }
-            if !state.is_closed && self.is_out_of_memory() {
+            if !state.is_closed && self.must_close(&state) {
                 state.is_closed = true;
                 state.queue.clear();
             }
@@ -148,12 +146,20 @@ impl Search<'_> {
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.run.cancel.is_cancelled()
-            || self
-                .schedule
-                .search
-                .is_some_and(|end| self.run.clock.seconds() >= end)
+    /// Whether a limit ends the search. However short the limit, the constant baseline is fitted first, so that there is
+    /// a model to return.
+    fn must_close(&self, state: &State) -> bool {
+        if self.run.cancel.is_cancelled() {
+            return true;
+        }
+        let waits_for_baseline = self.suggester.begins_with_baseline()
+            && state.slots.first().is_none_or(|slot| slot.ended.is_none());
+        !waits_for_baseline && (self.time_is_over() || self.is_out_of_memory())
+    }
+
+    fn time_is_over(&self) -> bool {
+        let end = self.schedule.search;
+        end.is_some_and(|end| self.run.clock.seconds() >= end)
     }
 
     /// Whether memory is so full that another fit could pass the limit; says so once.
@@ -197,7 +203,8 @@ impl Search<'_> {
             .rev()
             .take_while(|slot| has_failed(slot))
             .count();
-        !state.is_closed && within && knows_enough && n_failed < FAILURES_MAX
+        let in_time = state.slots.is_empty() || !self.time_is_over();
+        !state.is_closed && in_time && within && knows_enough && n_failed < FAILURES_MAX
     }
 
     /// Queues the first split of a new trial, if there may be one now.
@@ -220,7 +227,8 @@ impl Search<'_> {
         };
         let n_splits = self.plan.splits.len();
         if !self.fits_time(state, &config) && state.best_loss.is_some() {
-            state.is_closed = state.slots.len() >= self.suggester.n_fixed();
+            let skipped = state.slots.iter().rev().take_while(|slot| !slot.started);
+            state.is_closed = skipped.count() >= SKIPPED_MAX;
             let reason = "it would not end within the time limit".to_owned();
             state.slots.push(Slot {
                 config: config.clone(),
@@ -316,7 +324,7 @@ impl Search<'_> {
         }
     }
 
-    /// Whether a first split is worse than the median of those that earlier trials had.
+    /// Whether a first split is worse than the best quarter of those that earlier trials had.
     fn is_hopeless(&self, state: &State, id: usize, loss: f64) -> bool {
         if self.suggester.is_fixed(id as u64) {
             return false;
@@ -342,6 +350,7 @@ impl Search<'_> {
             id: id as u64,
             config: slot.config.clone(),
             fold_scores: fits.iter().map(|fit| fit.score).collect(),
+            is_partial: fits.iter().any(|fit| fit.is_partial),
             seconds: fits.iter().map(|fit| fit.seconds).sum(),
             fits: if matches!(outcome, Outcome::Scored { .. }) {
                 fits
@@ -373,7 +382,7 @@ impl Search<'_> {
                     at_seconds,
                 });
             }
-            Outcome::Failed { reason } if is_reported && !self.is_over() => {
+            Outcome::Failed { reason } if is_reported && !self.time_is_over() => {
                 let message = format!("trial {} failed: {reason}", trial.name());
                 self.run.warnings.push(Warning::new(
                     WarningKind::TrialFailed,

@@ -1,0 +1,177 @@
+//! From a target column to a task: what the user said, or what its values suggest.
+
+use crate::EngineError;
+use automl_core::table::Levels;
+use automl_core::{Column, Field, Target, Task, TaskKind};
+
+/// A whole-number target with at most this many values is read as classes.
+const MAX_NUMBER_CLASSES: usize = 20;
+/// More classes than this are refused.
+const MAX_CLASSES: usize = 1000;
+
+/// The task and the target of the rows that have one, and why this task.
+pub(super) fn read_target(
+    field: &Field,
+    column: &Column,
+    rows: &[u32],
+    wanted: Option<TaskKind>,
+) -> Result<(Task, Target, String), EngineError> {
+    let fail = |reason: String| EngineError::Target {
+        name: field.name.clone(),
+        reason,
+    };
+    let is_regression = wanted == Some(TaskKind::Regression);
+    if is_regression && !matches!(column, Column::Number(_)) {
+        return Err(fail(format!(
+            "regression needs numbers, it is a {} column",
+            column.kind_name()
+        )));
+    }
+    match column {
+        Column::Number(values) => {
+            let present: Vec<f64> = rows.iter().map(|&row| values[row as usize]).collect();
+            let mut distinct = present.clone();
+            distinct.sort_unstable_by(f64::total_cmp);
+            distinct.dedup();
+            if distinct.len() == 1 {
+                return Err(fail(format!("all its values are {}", distinct[0])));
+            }
+            let is_whole = distinct.iter().all(|value| value.fract() == 0.0);
+            let few =
+                distinct.len() <= MAX_NUMBER_CLASSES && distinct.len() * 10 <= rows.len().max(20);
+            let as_classes = match wanted {
+                Some(kind) => kind != TaskKind::Regression,
+                None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
+            };
+            if !as_classes {
+                let reason = format!(
+                    "'{}' holds numbers with {} distinct values",
+                    field.name,
+                    distinct.len()
+                );
+                return Ok((Task::Regression, Target::Numbers(present.into()), reason));
+            }
+            let labels = distinct.iter().map(ToString::to_string).collect();
+            let code = |value: &f64| distinct.partition_point(|known| known < value) as u32;
+            let reason = format!(
+                "'{}' holds {} distinct whole numbers",
+                field.name,
+                distinct.len()
+            );
+            classes(
+                field,
+                present.iter().map(code).collect(),
+                labels,
+                wanted,
+                reason,
+            )
+        }
+        Column::Category { codes, levels } => {
+            let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
+            let (codes, labels) = used_levels(&codes, levels);
+            let reason = format!(
+                "'{}' is a {} with {} levels",
+                field.name,
+                field.kind.name(),
+                labels.len()
+            );
+            classes(field, codes, labels, wanted, reason)
+        }
+        Column::Text(texts) => {
+            let mut labels: Vec<&str> = rows
+                .iter()
+                .filter_map(|&row| texts.get(row as usize))
+                .collect();
+            labels.sort_unstable();
+            labels.dedup();
+            let code = |row: &u32| {
+                let text = texts.get(*row as usize).unwrap_or_default();
+                labels.partition_point(|known| *known < text) as u32
+            };
+            let codes = rows.iter().map(code).collect();
+            let reason = format!("'{}' holds {} distinct texts", field.name, labels.len());
+            classes(
+                field,
+                codes,
+                labels.iter().map(ToString::to_string).collect(),
+                wanted,
+                reason,
+            )
+        }
+        Column::Timestamp(_) | Column::Sparse(_) => Err(fail(format!(
+            "a {} cannot be predicted",
+            column.kind_name()
+        ))),
+    }
+}
+
+/// Whether sorted whole numbers have no gap: 0, 1, 2 are classes; 10, 20, 500 are amounts.
+fn is_consecutive(distinct: &[f64]) -> bool {
+    distinct.len() <= 10 && distinct.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
+}
+
+/// Codes renumbered over the levels that occur, sorted by label.
+fn used_levels(codes: &[u32], levels: &Levels) -> (Vec<u32>, Vec<String>) {
+    let mut used: Vec<u32> = codes.to_vec();
+    used.sort_unstable();
+    used.dedup();
+    let codes = codes
+        .iter()
+        .map(|code| used.partition_point(|known| known < code) as u32)
+        .collect();
+    (
+        codes,
+        used.iter()
+            .map(|&code| levels.get(code).unwrap_or_default().to_owned())
+            .collect(),
+    )
+}
+
+fn classes(
+    field: &Field,
+    codes: Vec<u32>,
+    labels: Vec<String>,
+    wanted: Option<TaskKind>,
+    reason: String,
+) -> Result<(Task, Target, String), EngineError> {
+    let fail = |reason: String| EngineError::Target {
+        name: field.name.clone(),
+        reason,
+    };
+    let n_rows = codes.len();
+    if labels.len() == 1 {
+        return Err(fail(format!("it has one class, '{}'", labels[0])));
+    }
+    if wanted == Some(TaskKind::Binary) && labels.len() > 2 {
+        return Err(fail(format!(
+            "a binary task needs 2 classes, it has {}",
+            labels.len()
+        )));
+    }
+    if wanted == Some(TaskKind::Multiclass) && labels.len() == 2 {
+        return Err(fail(
+            "a multiclass task needs 3 classes or more, it has 2".into(),
+        ));
+    }
+    let mut counts = vec![0_usize; labels.len()];
+    for &code in &codes {
+        counts[code as usize] += 1;
+    }
+    if counts.iter().all(|&count| count == 1) {
+        return Err(fail(format!(
+            "each of its {n_rows} rows has a class of its own"
+        )));
+    }
+    if labels.len() > MAX_CLASSES {
+        return Err(fail(format!(
+            "it has {} classes, at most {MAX_CLASSES} can be learned",
+            labels.len()
+        )));
+    }
+    let task = if labels.len() == 2 {
+        Task::Binary { classes: labels }
+    } else {
+        Task::Multiclass { classes: labels }
+    };
+    Ok((task, Target::Classes(codes.into()), reason))
+}
