@@ -1,6 +1,10 @@
 //! A model that was cut or altered is a typed error that names the file, never a panic or a wrong prediction.
 
 use crate::harness::Desk;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::ipc::writer::FileWriter;
+use parquet::arrow::ArrowWriter;
+use std::sync::Arc;
 
 /// Predicts with the damaged model; it must be refused with one line about `file`.
 fn assert_refused(desk: &Desk, file: &str, what: &str) {
@@ -73,5 +77,50 @@ fn a_lost_file_is_refused() {
         let outcome = desk.automl("predict model datasets/churn_test.csv");
         assert_eq!(outcome.exit_code, Some(2), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("model"), "{}", outcome.stderr);
+    }
+}
+
+fn small_batch() -> RecordBatch {
+    let numbers: ArrayRef = Arc::new(Float64Array::from_iter_values(
+        (0..40).map(|row| f64::from(row % 7)),
+    ));
+    let words: ArrayRef = Arc::new(StringArray::from_iter_values(
+        (0..40).map(|row| format!("word {}", row % 5)),
+    ));
+    RecordBatch::try_from_iter([("n", numbers), ("w", words)]).expect("two columns of 40 rows")
+}
+
+/// The decoders of these formats panic on some damage; of that the user sees nothing but an error about the file.
+#[test]
+fn a_damaged_columnar_table_is_read_or_refused_in_our_words() {
+    let desk = Desk::new();
+    let batch = small_batch();
+    let mut arrow = FileWriter::try_new(Vec::new(), &batch.schema()).expect("memory takes all");
+    arrow.write(&batch).expect("memory takes all");
+    let arrow = arrow.into_inner().expect("memory takes all");
+    let mut parquet =
+        ArrowWriter::try_new(Vec::new(), batch.schema(), None).expect("memory takes all");
+    parquet.write(&batch).expect("memory takes all");
+    let parquet = parquet.into_inner().expect("memory takes all");
+    for (name, whole) in [("t.arrow", arrow), ("t.parquet", parquet)] {
+        for place in (0..whole.len()).step_by(whole.len() / 80) {
+            let mut altered = whole.clone();
+            altered[place] ^= 0x80;
+            desk.write(name, &altered);
+            let outcome = desk.automl(&format!("profile {name}"));
+            let (stderr, at) = (&outcome.stderr, format!("{name}, byte {place}"));
+            assert!(
+                matches!(outcome.exit_code, Some(0 | 2)),
+                "{at}: {outcome:?}"
+            );
+            assert!(
+                stderr.lines().all(|line| {
+                    ["error[data-", "hint: ", "warning: "]
+                        .iter()
+                        .any(|start| line.starts_with(start))
+                }),
+                "{at}: {stderr}"
+            );
+        }
     }
 }

@@ -102,6 +102,22 @@ pub enum DataError {
         /// Where the record with the quote starts.
         place: Place,
     },
+    /// A record is longer than a table's record can sensibly be.
+    #[error("a record of more than {limit} bytes, {place}")]
+    RecordTooLong {
+        /// Where the record starts.
+        place: Place,
+        /// Bytes that a record may have.
+        limit: u64,
+    },
+    /// The table needs more memory than it may have.
+    #[error("the table needs more than {limit} bytes of memory: {file}")]
+    TooLarge {
+        /// Bytes that the table may have.
+        limit: u64,
+        /// The file.
+        file: String,
+    },
     /// Two columns share one name.
     #[error("columns {first} and {second} are both called '{name}': {file}")]
     DuplicateColumn {
@@ -275,6 +291,8 @@ impl Coded for DataError {
             Self::Encoding { .. } => "data-encoding",
             Self::UnknownEncoding { .. } => "data-unknown-encoding",
             Self::OpenQuote { .. } => "data-open-quote",
+            Self::RecordTooLong { .. } => "data-record-too-long",
+            Self::TooLarge { .. } => "data-too-large",
             Self::DuplicateColumn { .. } => "data-duplicate-column",
             Self::ColumnMissing { .. } => "data-column-missing",
             Self::ColumnUnknown { .. } => "data-column-unknown",
@@ -318,6 +336,13 @@ impl Coded for DataError {
             Self::Encoding { .. } => "if the file is Latin-1, add --encoding latin1".into(),
             Self::UnknownEncoding { .. } => "use utf-8, latin1 or utf-16".into(),
             Self::OpenQuote { .. } => "double each quote inside a quoted cell".into(),
+            Self::RecordTooLong { .. } => {
+                "end each record with a line end, and close each quote that is opened".into()
+            }
+            Self::TooLarge { .. } => {
+                "give fewer rows or columns; with enough memory `automl fit` takes a higher --memory-limit"
+                    .into()
+            }
             Self::DuplicateColumn { name, .. } if name.parse::<f64>().is_ok() => {
                 "rename one of the two, or put a line of column names first if the file has none"
                     .into()
@@ -349,7 +374,7 @@ impl Coded for DataError {
             Self::Format { .. } => {
                 "give a CSV, TSV, Parquet, JSON lines or Arrow IPC file, perhaps gz or zst".into()
             }
-            Self::TooManyRows { .. } => "read fewer rows with --max-rows".into(),
+            Self::TooManyRows { .. } => "give fewer rows".into(),
             Self::Io { source, .. } if is_full(source) => {
                 "the disk is full; free some space or write to another disk".into()
             }

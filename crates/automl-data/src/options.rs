@@ -58,6 +58,8 @@ pub struct ReadOptions {
     pub missing: Vec<String>,
     /// Stop after this many rows.
     pub max_rows: Option<u64>,
+    /// Refuse a table that needs more bytes of memory than this while it is built.
+    pub max_bytes: Option<u64>,
     /// The column that will be predicted: it keeps its role even if it looks like an id or a constant.
     pub target: Option<String>,
 }
@@ -70,6 +72,7 @@ impl Default for ReadOptions {
             encoding: Encoding::Utf8,
             missing: DEFAULT_MISSING.map(str::to_owned).to_vec(),
             max_rows: None,
+            max_bytes: None,
             target: None,
         }
     }

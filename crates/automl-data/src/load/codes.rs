@@ -48,19 +48,31 @@ impl Codes {
     }
 }
 
+/// Memory that a cell comes to: its code, then the value that takes the code's place.
+const CELL_BYTES: u64 = 8;
+/// What a dictionary keeps of a distinct text beside the text.
+const DISTINCT_BYTES: u64 = 24;
+
 /// The sink of a whole table.
 pub(super) struct CodeSink {
     columns: Vec<Codes>,
     places: Places,
     buffer: String,
+    file: String,
+    n_bytes: u64,
+    max_bytes: u64,
 }
 
 impl CodeSink {
-    pub(super) fn new(names: &[String]) -> Self {
+    /// Without `max_bytes` the table may grow without end.
+    pub(super) fn new(names: &[String], max_bytes: Option<u64>) -> Self {
         Self {
             columns: names.iter().map(|_| Codes::default()).collect(),
             places: Places::default(),
             buffer: String::new(),
+            file: String::new(),
+            n_bytes: 0,
+            max_bytes: max_bytes.unwrap_or(u64::MAX),
         }
     }
 
@@ -76,8 +88,21 @@ impl Sink for CodeSink {
 
     fn cell(&mut self, column: usize, cell: Cell<'_>) -> Result<(), DataError> {
         let column = &mut self.columns[column];
-        let code = with_text(cell, &mut self.buffer, |text| column.dictionary.code(text));
+        let n_distinct = column.dictionary.len();
+        let (code, n_text) = with_text(cell, &mut self.buffer, |text| {
+            (column.dictionary.code(text), text.len())
+        });
         column.codes.push(code);
+        self.n_bytes += CELL_BYTES;
+        if column.dictionary.len() > n_distinct {
+            self.n_bytes += DISTINCT_BYTES + n_text as u64;
+        }
+        if self.n_bytes > self.max_bytes {
+            return Err(DataError::TooLarge {
+                limit: self.max_bytes,
+                file: self.file.clone(),
+            });
+        }
         Ok(())
     }
 
@@ -93,6 +118,7 @@ impl Sink for CodeSink {
 
 impl PlacedSink for CodeSink {
     fn file(&mut self, name: &str, unit: Unit) {
+        name.clone_into(&mut self.file);
         self.places.file(name, unit);
     }
 

@@ -58,6 +58,9 @@ pub struct Fingerprint {
 ///
 /// Cost: one pass over the file (about 0.1 s for 50,000 rows of 15 columns), then one over the distinct values of
 /// each column. Memory: four bytes a cell and each distinct value once, beside the table itself.
+///
+/// # Errors
+/// The first thing that is wrong with the files or with `overrides`; more memory than [`ReadOptions::max_bytes`].
 pub fn read_table(
     source: &Source,
     options: &ReadOptions,
@@ -65,7 +68,7 @@ pub fn read_table(
 ) -> Result<Loaded, DataError> {
     let fingerprinter = Fingerprinter::default();
     let mut rows = Rows::open(source, options, Some(fingerprinter.clone()))?;
-    let mut sink = CodeSink::new(rows.names());
+    let mut sink = CodeSink::new(rows.names(), options.max_bytes);
     while rows.read(CHUNK_ROWS, &mut sink)? > 0 {
         rows.check_total()?;
     }
@@ -73,7 +76,6 @@ pub fn read_table(
     let mut warnings = rows.take_warnings();
     let file = rows.first_file().to_owned();
     let may_have_decimal_commas = rows.may_have_decimal_commas();
-    // The rest of the file is hashed when its reader goes.
     drop(rows);
     let (columns, places) = sink.into_parts();
     let missing = overrides

@@ -6,19 +6,17 @@
 //! Cost: one copy of each line, one look at each byte; about 1 ns a byte.
 
 use super::input::{Content, Input};
+use super::lines::{Line, Lines, MAX_RECORD_BYTES};
 use super::{Cell, RowReader, Sink, header};
 use crate::error::{DataError, Place, Unit};
-use std::io::{BufRead, BufReader, Read};
 
 /// In the order of preference among those that cut equally: a comma may stand inside numbers.
 const CANDIDATES: [u8; 4] = [b';', b',', b'\t', b'|'];
 /// Records looked at to find the delimiter.
 const SNIFF_RECORDS: usize = 50;
-/// A record this long is a quote that was never closed.
-const MAX_RECORD_BYTES: usize = 256 << 20;
 
 struct Delimited {
-    reader: BufReader<Box<dyn Read + Send>>,
+    lines: Lines,
     file: String,
     names: Vec<String>,
     delimiter: u8,
@@ -48,7 +46,7 @@ pub(super) fn open(input: Input, delimiter: Option<u8>) -> Result<Box<dyn RowRea
     let line_end = find_line_end(&head);
     let delimiter = delimiter.unwrap_or_else(|| sniff(&head, line_end, &input.name));
     let mut reader = Delimited {
-        reader: BufReader::with_capacity(128 * 1024, reader),
+        lines: Lines::new(reader, line_end),
         delimiter,
         line_end,
         names_look_like_data: header::looks_like_data(&first_records(&head, line_end, delimiter)),
@@ -91,21 +89,30 @@ impl Delimited {
         }
     }
 
-    /// Appends one line to `self.line`; false at the end of the file.
-    fn next_line(&mut self) -> Result<bool, DataError> {
-        let n_read = self
-            .reader
-            .read_until(self.line_end, &mut self.line)
+    /// Appends one line to the record in `self.line`, which starts in `first_line`; false at the end of the file.
+    fn next_line(&mut self, first_line: u64) -> Result<bool, DataError> {
+        let line = self
+            .lines
+            .append(&mut self.line)
             .map_err(|error| DataError::reading(&self.file, error))?;
-        self.n_lines += u64::from(n_read > 0);
-        Ok(n_read > 0)
+        match line {
+            Line::Read => self.n_lines += 1,
+            Line::End => {}
+            Line::TooLong => {
+                return Err(DataError::RecordTooLong {
+                    place: self.place(first_line),
+                    limit: MAX_RECORD_BYTES as u64,
+                });
+            }
+        }
+        Ok(line == Line::Read)
     }
 
     fn next_record(&mut self) -> Result<Option<Record<'_>>, DataError> {
         let end = loop {
             self.offset += self.line.len() as u64;
             self.line.clear();
-            if !self.next_line()? {
+            if !self.next_line(self.n_lines + 1)? {
                 return Ok(None);
             }
             let end = without_line_end(&self.line);
@@ -137,7 +144,7 @@ impl Delimited {
         while !self.cells.feed(&self.line[start..end], self.delimiter) {
             self.cells.text.extend_from_slice(&self.line[end..]);
             start = self.line.len();
-            if self.line.len() > MAX_RECORD_BYTES || !self.next_line()? {
+            if !self.next_line(first_line)? {
                 return Err(DataError::OpenQuote {
                     place: self.place(first_line),
                 });

@@ -8,31 +8,62 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How much of a file is looked at to find out its format and delimiter.
 const HEAD_BYTES: usize = 64 * 1024;
 const BLOCK_BYTES: usize = 128 * 1024;
 
 /// A SHA-256 over all bytes of all files, in reading order, shared by the readers of one source.
+///
+/// It holds the file at hand itself, so that what its reader left can still be hashed by [`Fingerprinter::drain`].
 #[derive(Clone, Default)]
-pub(crate) struct Fingerprinter(Arc<Mutex<Sha256>>);
+pub(crate) struct Fingerprinter(Arc<Mutex<Hashed>>);
+
+#[derive(Default)]
+struct Hashed {
+    hasher: Sha256,
+    raw: Option<Box<dyn Read + Send>>,
+}
+
+impl Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(raw) = &mut self.raw else {
+            return Ok(0);
+        };
+        let n_read = raw.read(buffer)?;
+        self.hasher.update(&buffer[..n_read]);
+        Ok(n_read)
+    }
+}
 
 impl Fingerprinter {
-    fn update(&self, bytes: &[u8]) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .update(bytes);
+    fn lock(&self) -> MutexGuard<'_, Hashed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes the bytes of `raw` through and hashes them. The file before it is done with.
+    fn hash(&self, raw: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        self.lock().raw = Some(raw);
+        Box::new(Hashing(self.clone()))
+    }
+
+    /// Hashes the rest of the file at hand: a decompressor may leave trailing bytes, `max_rows` many more, and the
+    /// fingerprint is of the whole file.
+    ///
+    /// # Errors
+    /// The rest cannot be read.
+    pub(crate) fn drain(&self) -> io::Result<()> {
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut hashed = self.lock();
+        while hashed.read(&mut block)? > 0 {}
+        hashed.raw = None;
+        Ok(())
     }
 
     /// The digest so far in lower-case hex.
     pub(crate) fn hex(&self) -> String {
-        let hasher = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let hasher = self.lock().hasher.clone();
         hasher.finalize().iter().fold(String::new(), |mut hex, b| {
             write!(hex, "{b:02x}").expect("a String takes any text");
             hex
@@ -40,30 +71,12 @@ impl Fingerprinter {
     }
 }
 
-/// Passes bytes through and hashes them; on drop the rest of the file is hashed too.
-struct Hashing<R: Read> {
-    inner: R,
-    fingerprint: Option<Fingerprinter>,
-}
+/// Reads the file that a fingerprinter holds.
+struct Hashing(Fingerprinter);
 
-impl<R: Read> Read for Hashing<R> {
+impl Read for Hashing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n_read = self.inner.read(buffer)?;
-        if let Some(fingerprint) = &self.fingerprint {
-            fingerprint.update(&buffer[..n_read]);
-        }
-        Ok(n_read)
-    }
-}
-
-impl<R: Read> Drop for Hashing<R> {
-    fn drop(&mut self) {
-        if self.fingerprint.is_none() {
-            return;
-        }
-        // A decompressor may leave trailing bytes, `max_rows` many more: the fingerprint is of the whole file.
-        let mut block = vec![0; BLOCK_BYTES];
-        while matches!(self.read(&mut block), Ok(n_read) if n_read > 0) {}
+        self.0.lock().read(buffer)
     }
 }
 
@@ -97,9 +110,13 @@ pub(crate) fn open(
     let name = input.name();
     let io_error = |error| DataError::reading(name.clone(), error);
     let raw: Box<dyn Read + Send> = match input {
-        InputRef::File(path) => hashing(File::open(path).map_err(io_error)?, fingerprint),
-        InputRef::Stdin => hashing(io::stdin(), fingerprint),
-        InputRef::Bytes { bytes, .. } => hashing(Cursor::new(bytes.clone()), fingerprint),
+        InputRef::File(path) => buffered(File::open(path).map_err(io_error)?),
+        InputRef::Stdin => buffered(io::stdin()),
+        InputRef::Bytes { bytes, .. } => Box::new(Cursor::new(bytes.clone())),
+    };
+    let raw = match fingerprint {
+        Some(fingerprint) => fingerprint.hash(raw),
+        None => raw,
     };
     let (head, raw) = peek(raw).map_err(io_error)?;
     let (compressed, mut reader) = decompress(&head, raw).map_err(io_error)?;
@@ -134,15 +151,8 @@ pub(crate) fn open(
     })
 }
 
-fn hashing<R: Read + Send + 'static>(
-    inner: R,
-    fingerprint: Option<&Fingerprinter>,
-) -> Box<dyn Read + Send> {
-    let inner = BufReader::with_capacity(BLOCK_BYTES, inner);
-    Box::new(Hashing {
-        inner,
-        fingerprint: fingerprint.cloned(),
-    })
+fn buffered(inner: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    Box::new(BufReader::with_capacity(BLOCK_BYTES, inner))
 }
 
 /// The first bytes of a reader, and a reader that still gives them.

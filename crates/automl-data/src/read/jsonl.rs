@@ -1,19 +1,21 @@
 //! JSON lines: one flat object a line; the columns are the union of all keys.
 
 use super::input::{Content, Input};
+use super::lines::{Line, Lines, MAX_RECORD_BYTES};
 use super::{Cell, RowReader, Sink};
 use crate::error::{DataError, Place, Unit};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
 
 /// Lines read ahead to know the columns before the first row is given.
 const LINES_AHEAD: usize = 1000;
+/// Bytes of lines read ahead, but for the last line.
+const BYTES_AHEAD: usize = MAX_RECORD_BYTES;
 
 struct JsonLines {
-    reader: BufReader<Box<dyn Read + Send>>,
+    lines: Lines,
     file: String,
     names: Vec<String>,
     columns: BTreeMap<String, usize>,
@@ -31,7 +33,7 @@ pub(super) fn open(input: Input) -> Result<Box<dyn RowReader>, DataError> {
         unreachable!("JSON lines are opened as text");
     };
     let mut lines = JsonLines {
-        reader: BufReader::with_capacity(128 * 1024, reader),
+        lines: Lines::new(reader, b'\n'),
         file: input.name,
         names: Vec::new(),
         columns: BTreeMap::new(),
@@ -41,13 +43,15 @@ pub(super) fn open(input: Input) -> Result<Box<dyn RowReader>, DataError> {
         seen: Vec::new(),
     };
     let mut ahead = Vec::new();
-    while ahead.len() < LINES_AHEAD {
+    let mut n_bytes = 0;
+    while ahead.len() < LINES_AHEAD && n_bytes < BYTES_AHEAD {
         let Some((number, line)) = lines.next_line()? else {
             break;
         };
         for (key, _) in lines.parse(number, &line)?.0 {
             lines.position(&key);
         }
+        n_bytes += line.len();
         ahead.push((number, line));
     }
     if ahead.is_empty() {
@@ -75,21 +79,28 @@ impl JsonLines {
         let mut line = Vec::new();
         loop {
             line.clear();
-            let n_read = self
-                .reader
-                .read_until(b'\n', &mut line)
+            let read = self
+                .lines
+                .append(&mut line)
                 .map_err(|error| DataError::reading(&self.file, error))?;
-            if n_read == 0 {
-                return Ok(None);
-            }
             self.n_lines += 1;
+            match read {
+                Line::Read => {}
+                Line::End => return Ok(None),
+                Line::TooLong => {
+                    return Err(DataError::RecordTooLong {
+                        place: self.place(self.n_lines),
+                        limit: MAX_RECORD_BYTES as u64,
+                    });
+                }
+            }
             if let Err(error) = std::str::from_utf8(&line) {
                 return Err(DataError::Encoding {
                     place: self.place(self.n_lines),
                     byte: self.offset + error.valid_up_to() as u64,
                 });
             }
-            self.offset += n_read as u64;
+            self.offset += line.len() as u64;
             if !line.trim_ascii().is_empty() {
                 return Ok(Some((self.n_lines, line)));
             }

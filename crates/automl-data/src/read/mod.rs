@@ -5,6 +5,7 @@ mod delimited;
 mod header;
 mod input;
 mod jsonl;
+mod lines;
 mod rows;
 
 pub(crate) use input::Fingerprinter;

@@ -126,7 +126,7 @@ impl Rows {
             });
         }
         if self.n_left == 0 {
-            self.current = None;
+            self.end_file()?;
         }
         Ok(n_done)
     }
@@ -142,8 +142,19 @@ impl Rows {
         Ok(())
     }
 
-    fn next_file(&mut self, sink: &mut dyn PlacedSink) -> Result<(), DataError> {
+    /// Lets the current file go. Its rest is hashed only here, where it was read without an error: a stream may never end.
+    fn end_file(&mut self) -> Result<(), DataError> {
         self.current = None;
+        match &self.fingerprint {
+            Some(fingerprint) => fingerprint
+                .drain()
+                .map_err(|error| DataError::reading(&self.file, error)),
+            None => Ok(()),
+        }
+    }
+
+    fn next_file(&mut self, sink: &mut dyn PlacedSink) -> Result<(), DataError> {
+        self.end_file()?;
         let Some(next) = self.rest.next() else {
             return Ok(());
         };

@@ -307,7 +307,10 @@ fn a_first_line_of_data_is_told() {
         "the column names look like a row of data ('39', 'Private', 'Male', …); if data.csv has no header, put a line of names before its first row"
     );
     assert!(told("5.1,3.5,1.4\n4.9,3.0,1.3\n").is_some());
-    assert!(told("a;1,5;3,5\na;4,9;3,0\n").is_some(), "with decimal commas");
+    assert!(
+        told("a;1,5;3,5\na;4,9;3,0\n").is_some(),
+        "with decimal commas"
+    );
     assert!(told("5,1,5.5\n5,2,5.6\n").is_some());
     for fine in [
         "a,b\n1,2\n",
