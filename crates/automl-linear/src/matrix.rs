@@ -30,10 +30,10 @@ pub(crate) struct Matrix {
 }
 
 /// Lists of `(index, value)`, one a row or one a column.
-struct Compressed {
-    starts: Vec<usize>,
-    indices: Vec<u32>,
-    values: Vec<f32>,
+pub(crate) struct Compressed {
+    pub(crate) starts: Vec<usize>,
+    pub(crate) indices: Vec<u32>,
+    pub(crate) values: Vec<f32>,
 }
 
 impl Compressed {
@@ -219,7 +219,7 @@ fn add_rows(sums: &mut [f64], indices: &[u32], values: &[f32], source: &[f64]) {
 }
 
 /// The sparse columns side by side, one list a row.
-fn gather_rows(bound: &Bound<'_>, rows: &TableView<'_>) -> Compressed {
+pub(crate) fn gather_rows(bound: &Bound<'_>, rows: &TableView<'_>) -> Compressed {
     let mut out = Compressed {
         starts: vec![0],
         indices: Vec::new(),

@@ -1,26 +1,13 @@
 //! Up to a few thousand features: everything from the products of the features with each other and with the target.
 
-use super::{ELASTIC_NET, Problem, Solution, failure, soft_threshold};
-use crate::inputs::Bound;
+use super::moments::Moments;
+use super::{Problem, Solution, dot, failure, require_memory, soft_threshold};
 use automl_core::{FitContext, FitError, TableView};
-use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::Solve;
-use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
+use faer::{Mat, Side};
 
-/// Rows that are written out densely at a time.
-const BLOCK_ROWS: usize = 256;
-/// Sums over rows are cut into at most this many parts, which threads may share.
-const PARTS_MAX: usize = 8;
-
-/// Second moments of the centred features and target.
-struct Moments {
-    n_features: usize,
-    means: Vec<f64>,
-    /// `Σ w x xᵀ`, `p × p`.
-    gram: Vec<f64>,
-    /// `Σ w x y`.
-    product: Vec<f64>,
-}
+/// Without a penalty and with dependent columns, more features than this are solved by conjugate gradients.
+const EIGEN_FEATURES_MAX: usize = 400;
 
 /// Solves from the moments: Cholesky without an absolute penalty, else coordinate descent.
 pub(super) fn solve(
@@ -28,27 +15,12 @@ pub(super) fn solve(
     ctx: &FitContext<'_>,
     rows: &TableView<'_>,
 ) -> Result<Solution, FitError> {
-    let p = problem.inputs.n_features();
-    let n_parts = n_parts(rows.n_rows());
-    let needed = ((n_parts + 2) * p * p * 8 + n_parts * BLOCK_ROWS * p * 16) as u64;
-    if let (false, Some(limit)) = (ctx.budget.memory.allows(needed), ctx.budget.memory.0) {
-        return Err(FitError::Memory {
-            learner: ELASTIC_NET.id,
-            needed,
-            limit,
-        });
-    }
-    let moments = moments(problem, ctx, rows)?;
-    if moments
-        .gram
-        .iter()
-        .chain(&moments.product)
-        .any(|value| !value.is_finite())
-    {
-        return Err(failure("the features are too large to square"));
-    }
+    let bound = problem.inputs.bind(rows)?;
+    require_memory(Moments::n_bytes(problem, &bound, rows), ctx)?;
+    let moments = Moments::of(problem, ctx, &bound, rows)?;
+    moments.require_finite()?;
     let mut solution = if problem.l1 == 0.0 {
-        ridge(problem, &moments)?
+        ridge(problem, ctx, &moments)?
     } else {
         descend(problem, ctx, &moments)
     };
@@ -61,143 +33,15 @@ pub(super) fn solve(
     Ok(solution)
 }
 
-fn n_parts(n_rows: usize) -> usize {
-    n_rows.div_ceil(16 * BLOCK_ROWS).clamp(1, PARTS_MAX)
-}
-
-/// Two passes over the rows: means, then products. Cost: `n p²` multiply-adds.
-fn moments(
-    problem: &Problem<'_>,
-    ctx: &FitContext<'_>,
-    rows: &TableView<'_>,
-) -> Result<Moments, FitError> {
-    let bound = problem.inputs.bind(rows)?;
-    let p = problem.inputs.n_features();
-    let means = if problem.has_intercept {
-        means(&bound, rows, problem)
-    } else {
-        vec![0.0; p]
-    };
-    let n_rows = rows.n_rows();
-    let part_len = n_rows.div_ceil(n_parts(n_rows));
-    let parts = ctx.threads.map(n_rows.div_ceil(part_len), |part| {
-        let end = ((part + 1) * part_len).min(n_rows);
-        part_moments(problem, &bound, rows, &means, part * part_len..end)
-    });
-    let mut gram = vec![0.0; p * p];
-    let mut product = vec![0.0; p];
-    for (part_gram, part_product) in parts {
-        gram.iter_mut()
-            .zip(&part_gram)
-            .for_each(|(sum, part)| *sum += part);
-        product
-            .iter_mut()
-            .zip(&part_product)
-            .for_each(|(sum, part)| *sum += part);
-    }
-    Ok(Moments {
-        n_features: p,
-        means,
-        gram,
-        product,
-    })
-}
-
-fn means(bound: &Bound<'_>, rows: &TableView<'_>, problem: &Problem<'_>) -> Vec<f64> {
-    let share = &problem.weights.share;
-    let mut means: Vec<f64> = bound
-        .numbers
-        .iter()
-        .map(|values| {
-            rows.iter_rows()
-                .zip(share)
-                .map(|(row, w)| w * values[row])
-                .sum()
-        })
-        .collect();
-    for sparse in &bound.sparse {
-        let start = means.len();
-        means.resize(start + sparse.n_dims(), 0.0);
-        for (row, w) in rows.iter_rows().zip(share) {
-            let (indices, values) = sparse.row(row);
-            for (&index, &value) in indices.iter().zip(values) {
-                means[start + index as usize] += w * f64::from(value);
-            }
-        }
-    }
-    means
-}
-
-fn part_moments(
-    problem: &Problem<'_>,
-    bound: &Bound<'_>,
-    rows: &TableView<'_>,
-    means: &[f64],
-    range: std::ops::Range<usize>,
-) -> (Vec<f64>, Vec<f64>) {
-    let p = means.len();
-    let (mut gram, mut product) = (vec![0.0; p * p], vec![0.0; p]);
-    let mut block = vec![0.0; BLOCK_ROWS * p];
-    let mut target = vec![0.0; BLOCK_ROWS];
-    let mut first = range.start;
-    while first < range.end {
-        let n = BLOCK_ROWS.min(range.end - first);
-        for i in 0..n {
-            let root = problem.weights.share[first + i].sqrt();
-            write_row(
-                &mut block[i * p..(i + 1) * p],
-                bound,
-                rows.row(first + i),
-                means,
-                root,
-            );
-            target[i] = root * problem.target[first + i];
-        }
-        let x = MatRef::from_row_major_slice(&block[..n * p], n, p);
-        let y = MatRef::from_row_major_slice(&target[..n], n, 1);
-        let gram = MatMut::from_row_major_slice_mut(&mut gram, p, p);
-        matmul(gram, Accum::Add, x.transpose(), x, 1.0, Par::Seq);
-        let product = MatMut::from_row_major_slice_mut(&mut product, p, 1);
-        matmul(product, Accum::Add, x.transpose(), y, 1.0, Par::Seq);
-        first += n;
-    }
-    (gram, product)
-}
-
-/// `root · (x − mean)` of one row, dense.
-fn write_row(out: &mut [f64], bound: &Bound<'_>, row: usize, means: &[f64], root: f64) {
-    for (cell, mean) in out.iter_mut().zip(means) {
-        *cell = -root * mean;
-    }
-    for (cell, values) in out.iter_mut().zip(&bound.numbers) {
-        *cell += root * values[row];
-    }
-    let mut start = bound.numbers.len();
-    for sparse in &bound.sparse {
-        let (indices, values) = sparse.row(row);
-        for (&index, &value) in indices.iter().zip(values) {
-            out[start + index as usize] += root * f64::from(value);
-        }
-        start += sparse.n_dims();
-    }
-}
-
-impl Moments {
-    fn variance(&self, j: usize) -> f64 {
-        self.gram[j * self.n_features + j]
-    }
-
-    fn spreads(&self) -> Vec<f64> {
-        (0..self.n_features)
-            .map(|j| self.variance(j).max(0.0).sqrt())
-            .collect()
-    }
-}
-
-/// `(G + λ I) β = q` by Cholesky, or by eigenvalues if the columns depend on each other.
+/// `(G + λ I) β = q` by Cholesky; if the columns depend on each other by eigenvalues or, when there are many, by
+/// conjugate gradients, both of which find the solution of least length.
 ///
 /// The system is solved in units of each feature's standard deviation, which keeps it well conditioned.
-fn ridge(problem: &Problem<'_>, moments: &Moments) -> Result<Solution, FitError> {
+fn ridge(
+    problem: &Problem<'_>,
+    ctx: &FitContext<'_>,
+    moments: &Moments,
+) -> Result<Solution, FitError> {
     let p = moments.n_features;
     let units: Vec<f64> = (0..p)
         .map(|j| {
@@ -209,21 +53,81 @@ fn ridge(problem: &Problem<'_>, moments: &Moments) -> Result<Solution, FitError>
         let diagonal = if i == j { problem.l2 } else { 0.0 };
         (moments.gram[i * p + j] + diagonal) * units[i] * units[j]
     });
-    let right = Mat::from_fn(p, 1, |i, _| moments.product[i] * units[i]);
-    let coef = match system.llt(Side::Lower) {
-        Ok(factor) if is_well_conditioned(&factor) => {
-            let solved = factor.solve(&right);
-            (0..p).map(|j| solved[(j, 0)] * units[j]).collect()
-        }
-        _ => pseudo_solution(&system, &right, &units)?,
-    };
-    Ok(Solution {
-        coef,
+    let right: Vec<f64> = moments
+        .product
+        .iter()
+        .zip(&units)
+        .map(|(q, u)| q * u)
+        .collect();
+    let mut solution = Solution {
+        coef: Vec::new(),
         intercept: 0.0,
         spreads: moments.spreads(),
         has_converged: true,
         is_cut: false,
-    })
+    };
+    let factor = system.llt(Side::Lower).ok();
+    if let Some(factor) = factor.filter(is_well_conditioned) {
+        let solved = factor.solve(Mat::from_fn(p, 1, |i, _| right[i]));
+        solution.coef = (0..p).map(|j| solved[(j, 0)]).collect();
+    } else if p <= EIGEN_FEATURES_MAX {
+        solution.coef = pseudo_solution(&system, &right)?;
+    } else {
+        conjugate_gradients(&system, &right, problem, ctx, &mut solution);
+    }
+    for (weight, unit) in solution.coef.iter_mut().zip(&units) {
+        *weight *= unit;
+    }
+    Ok(solution)
+}
+
+/// From zero, so that the solution has no part along directions without spread. A step costs `p²` multiply-adds and
+/// polls the budget.
+fn conjugate_gradients(
+    system: &Mat<f64>,
+    right: &[f64],
+    problem: &Problem<'_>,
+    ctx: &FitContext<'_>,
+    solution: &mut Solution,
+) {
+    let p = right.len();
+    let (mut coef, mut residual, mut direction) = (vec![0.0; p], right.to_vec(), right.to_vec());
+    let mut length = dot(&residual, &residual);
+    let goal = 1e-6 * problem.tol * length;
+    solution.has_converged = length <= goal;
+    for _ in 0..problem.max_passes {
+        if solution.has_converged {
+            break;
+        }
+        if ctx.budget.is_over() {
+            solution.is_cut = true;
+            break;
+        }
+        // The system is symmetric: its columns, which lie together, are its rows.
+        let image: Vec<f64> = (0..p)
+            .map(|j| {
+                let column = system.col(j).try_as_col_major();
+                column.map_or(0.0, |column| dot(column.as_slice(), &direction))
+            })
+            .collect();
+        let curvature = dot(&direction, &image);
+        if curvature <= 0.0 {
+            solution.has_converged = true;
+            break;
+        }
+        let step = length / curvature;
+        for i in 0..p {
+            coef[i] += step * direction[i];
+            residual[i] -= step * image[i];
+        }
+        let new_length = dot(&residual, &residual);
+        for (towards, rest) in direction.iter_mut().zip(&residual) {
+            *towards = rest + new_length / length * *towards;
+        }
+        length = new_length;
+        solution.has_converged = length <= goal;
+    }
+    solution.coef = coef;
 }
 
 /// The diagonal of the factor of a matrix with unit diagonal tells how much of each column the ones before leave over.
@@ -232,13 +136,9 @@ fn is_well_conditioned(factor: &faer::linalg::solvers::Llt<f64>) -> bool {
     (0..lower.nrows()).all(|j| lower[(j, j)] > 1e-6)
 }
 
-/// The solution of least length in the units given: directions with next to no spread are left out.
-fn pseudo_solution(
-    system: &Mat<f64>,
-    right: &Mat<f64>,
-    units: &[f64],
-) -> Result<Vec<f64>, FitError> {
-    let p = units.len();
+/// The solution of least length: directions with next to no spread are left out. Cost: about `10 p³`.
+fn pseudo_solution(system: &Mat<f64>, right: &[f64]) -> Result<Vec<f64>, FitError> {
+    let p = right.len();
     let eigen = system.self_adjoint_eigen(Side::Lower).map_err(|error| {
         failure(&format!(
             "the features' products have no eigenvalues ({error:?})"
@@ -248,14 +148,11 @@ fn pseudo_solution(
     let largest = (0..p).map(|k| values[k]).fold(0.0, f64::max);
     let mut coef = vec![0.0; p];
     for k in (0..p).filter(|&k| values[k] > largest * 1e-10) {
-        let along: f64 = (0..p).map(|i| vectors[(i, k)] * right[(i, 0)]).sum();
+        let along: f64 = (0..p).map(|i| vectors[(i, k)] * right[i]).sum();
         for (j, weight) in coef.iter_mut().enumerate() {
             *weight += vectors[(j, k)] * along / values[k];
         }
     }
-    coef.iter_mut()
-        .zip(units)
-        .for_each(|(weight, unit)| *weight *= unit);
     Ok(coef)
 }
 

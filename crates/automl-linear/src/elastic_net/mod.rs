@@ -13,10 +13,13 @@
 //! See [`ElasticNetParams`].
 //!
 //! # Cost
-//! Up to 2048 features: one product `XᵀX` (`n p²` multiply-adds), then a Cholesky factorisation (`ρ = 0`, `p³ / 3`) or
-//! coordinate descent on it (`p` multiply-adds a changed coordinate; steps after the first run over the coordinates in
-//! use). More features: conjugate gradients (`ρ = 0`) or coordinate descent on the residuals, each pass costing two
-//! multiply-adds for each stored value. The budget is polled between passes; a fit that is cut returns the
+//! Up to 2048 features: the products `XᵀWX`, for `d` number columns and `s` stored sparse values a row
+//! `n (d² / 2 + s d + s² / 2)` multiply-adds, then a Cholesky factorisation (`ρ = 0`, `p³ / 3`) or coordinate descent
+//! on it (`p` multiply-adds a changed coordinate; steps after the first run over the coordinates in use). 678 013 rows
+//! with 2000 dimensions, 20 of them stored a row, and 12 numbers take about a second on one core. More features:
+//! conjugate gradients (`ρ = 0`) or coordinate descent on the residuals, each pass costing two multiply-adds for each
+//! stored value. The budget is polled every few milliseconds (a Cholesky factorisation, at most 0.3 s, is not
+//! interrupted): a fit that is cut while it sums the products is [`FitError::Cancelled`], later it returns the
 //! coefficients so far.
 //!
 //! # When it fails
@@ -42,6 +45,7 @@
 
 mod gram;
 mod model;
+mod moments;
 #[cfg(test)]
 mod tests;
 mod wide;
@@ -221,6 +225,21 @@ fn failure(reason: &str) -> FitError {
     FitError::Numeric {
         learner: ELASTIC_NET.id,
         reason: reason.to_owned(),
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+fn require_memory(needed: u64, ctx: &FitContext<'_>) -> Result<(), FitError> {
+    match ctx.budget.memory.0 {
+        Some(limit) if needed > limit => Err(FitError::Memory {
+            learner: ELASTIC_NET.id,
+            needed,
+            limit,
+        }),
+        _ => Ok(()),
     }
 }
 

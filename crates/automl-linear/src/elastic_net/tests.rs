@@ -248,3 +248,51 @@ fn a_cut_artifact_is_an_error() {
     bare.arrays.clear();
     assert!((ELASTIC_NET.load)(&bare).is_err());
 }
+
+/// Two columns for the same thing, many times over: too many for eigenvalues.
+#[test]
+fn many_dependent_columns_without_a_penalty_share_the_slope() {
+    let (n, n_levels) = (1200, 250);
+    let sparse = |name: &str| {
+        let names = (0..n_levels).map(|d| format!("{name}{d}").into()).collect();
+        let mut sparse = SparseRows::new(names);
+        for i in 0..n as u32 {
+            sparse.push([(i * 7 % n_levels as u32, 1.0)]);
+        }
+        Column::Sparse(sparse)
+    };
+    let target: Vec<f64> = (0..n).map(|i| f64::from(i as u32 * 7 % 250)).collect();
+    let columns = vec![("a".into(), sparse("a")), ("b".into(), sparse("b"))];
+    let data = regression(Table::new(columns).unwrap(), &target);
+    let (coef, intercept) = coefficients(&data, &floats(&[("alpha", 0.0)]));
+    for level in 0..n_levels {
+        assert!(close(coef[level], coef[n_levels + level], 1e-6));
+        let fitted = intercept + coef[level] + coef[n_levels + level];
+        assert!(close(fitted, level as f64, 1e-4), "{fitted} is not {level}");
+    }
+}
+
+#[test]
+fn a_fit_whose_time_ends_while_it_sums_says_so() {
+    let data = regression(
+        Table::new(
+            (0..300)
+                .map(|j| (format!("x{j}"), Column::Number(noise(20_000, j))))
+                .collect(),
+        )
+        .unwrap(),
+        &noise(20_000, 1000),
+    );
+    let budget = Budget {
+        deadline: automl_core::Deadline::after(std::time::Duration::from_millis(5)),
+        ..Budget::unlimited()
+    };
+    let result = fit_with(
+        &ELASTIC_NET,
+        &ParamMap::new(),
+        &data,
+        &Threads::one(),
+        budget,
+    );
+    assert!(matches!(result, Err(FitError::Cancelled)));
+}

@@ -1,6 +1,6 @@
 //! Very many features: conjugate gradients for ridge, coordinate descent on the residuals for the rest.
 
-use super::{ELASTIC_NET, Problem, Solution, soft_threshold};
+use super::{Problem, Solution, dot, require_memory, soft_threshold};
 use crate::inputs::Bound;
 use crate::matrix::Matrix;
 use automl_core::{FitContext, FitError, TableView};
@@ -103,20 +103,8 @@ pub(super) fn solve_ridge(
     })
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
-fn require_memory(needed: u64, ctx: &FitContext<'_>) -> Result<(), FitError> {
-    match ctx.budget.memory.0 {
-        Some(limit) if needed > limit => Err(FitError::Memory {
-            learner: ELASTIC_NET.id,
-            needed,
-            limit,
-        }),
-        _ => Ok(()),
-    }
-}
+/// The budget is polled after visits to so many cells: some milliseconds.
+const POLL_CELLS: usize = 1 << 20;
 
 /// One feature's cells: all of them, or those that are not zero.
 enum Feature {
@@ -125,6 +113,13 @@ enum Feature {
 }
 
 impl Feature {
+    fn n_cells(&self) -> usize {
+        match self {
+            Self::Dense(cells) => cells.len(),
+            Self::Sparse(cells) => cells.len(),
+        }
+    }
+
     /// `visit(row, x)` for each cell that may not be zero.
     #[inline]
     fn each(&self, mut visit: impl FnMut(usize, f64)) {
@@ -193,13 +188,22 @@ pub(super) fn solve_by_descent(
     let everything: Vec<usize> = (0..features.len()).filter(|&j| squares[j] > 0.0).collect();
     let (mut intercept, mut in_use) = (0.0, Vec::new());
     let (mut has_converged, mut is_cut, mut is_full) = (false, false, true);
-    for _ in 0..problem.max_passes {
+    'descent: for _ in 0..problem.max_passes {
         if ctx.budget.is_over() {
             is_cut = true;
             break;
         }
         let mut largest: f64 = 0.0;
+        let mut n_visited = 0;
         for &j in if is_full { &everything } else { &in_use } {
+            n_visited += features[j].n_cells();
+            if n_visited > POLL_CELLS {
+                n_visited = 0;
+                is_cut = ctx.budget.is_over();
+                if is_cut {
+                    break 'descent;
+                }
+            }
             let mut slope = 0.0;
             features[j].each(|row, x| slope += share[row] * x * residual[row]);
             let new = soft_threshold(slope + squares[j] * coef[j], problem.l1)
