@@ -14,7 +14,7 @@ use automl_core::{
 };
 
 /// Rows in a batch that scores well: large enough to amortise, small enough for the cache.
-pub const DEFAULT_BATCH_ROWS: usize = 4096;
+const DEFAULT_BATCH_ROWS: usize = 4096;
 
 /// How a file is cut, and what happens if it lacks a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! How a table is to be read.
 
 use crate::error::DataError;
+use serde::Serialize;
 
 /// Cells that mean "not known" unless the user says otherwise; surrounding blanks do not count.
 pub const DEFAULT_MISSING: [&str; 10] = [
@@ -8,7 +9,8 @@ pub const DEFAULT_MISSING: [&str; 10] = [
 ];
 
 /// How text is stored in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// UTF-8, or UTF-16 where a byte order mark says so.
     #[default]

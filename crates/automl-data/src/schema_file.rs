@@ -13,14 +13,14 @@
 
 use crate::error::DataError;
 use automl_core::{Kind, Role, Schema, nearest};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_saphyr::Error as YamlError;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// What a user says about a table's columns.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaFile {
     /// Cells that read as missing, instead of the usual ones.
@@ -32,7 +32,7 @@ pub struct SchemaFile {
 }
 
 /// What a user says about one column; `None` leaves it to inference.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnOverride {
     /// What its values are.

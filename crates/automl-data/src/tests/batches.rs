@@ -220,3 +220,60 @@ fn a_schema_file_keeps_decimal_commas() {
         .table;
     assert_eq!(show_table(&table), "n = 0.5\nm = 1\n");
 }
+
+/// The writer of a pipe counts how far the reader has come: never further than a batch and the buffers on the way.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stream_is_read_no_further_than_the_batch_at_hand() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const N_ROWS: usize = 200_000;
+    const BATCH_ROWS: usize = 2000;
+    /// A pipe, the first look at the file, and two buffers of 128 KiB.
+    const BUFFERED_BYTES: usize = 512 * 1024;
+    let row = b"1.25,red,yes,\"a nice long note\",2013-08-14,0\n";
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+    let n_written = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&n_written);
+    let writing = std::thread::spawn(move || {
+        writer.write_all(b"n,color,flag,note,when,y\n").unwrap();
+        for _ in 0..N_ROWS {
+            writer.write_all(row).unwrap();
+            counted.fetch_add(row.len(), Ordering::Relaxed);
+        }
+    });
+    let batch = BatchOptions {
+        batch_rows: BATCH_ROWS,
+        ..BatchOptions::default()
+    };
+    let options = ReadOptions {
+        format: Some(crate::Format::Delimited),
+        ..ReadOptions::default()
+    };
+    let batches = open_batches(
+        &Source::Path(path.into()),
+        &options,
+        &schema(),
+        |_| true,
+        batch,
+    );
+    // Only the reader that was opened by its path is left: the writer ends with it.
+    drop(reader);
+    let mut n_rows = 0;
+    for table in batches.unwrap() {
+        n_rows += table.unwrap().n_rows();
+        let ahead = n_written
+            .load(Ordering::Relaxed)
+            .saturating_sub(n_rows * row.len());
+        assert!(
+            ahead <= BUFFERED_BYTES,
+            "{ahead} bytes read ahead at row {n_rows}"
+        );
+    }
+    assert_eq!(n_rows, N_ROWS);
+    writing.join().unwrap();
+}

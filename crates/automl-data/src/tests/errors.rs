@@ -273,3 +273,65 @@ fn encodings_have_names() {
     "#]]
     .assert_eq(&show_error(&error));
 }
+
+fn gzipped(parts: &[(&[u8], usize)]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for (part, times) in parts {
+        for _ in 0..*times {
+            std::io::Write::write_all(&mut writer, part).unwrap();
+        }
+    }
+    writer.finish().unwrap()
+}
+
+#[test]
+fn a_record_that_would_fill_the_memory_is_refused() {
+    // Far more than fits when all of it is kept: reading ends at the limit.
+    let megabyte = vec![b'x'; 1 << 20];
+    let bytes = gzipped(&[(b"a,b\n1,2\n", 1), (&megabyte, 200)]);
+    assert!(bytes.len() < 2 << 20);
+    check(
+        "t.csv.gz",
+        &bytes,
+        &expect![[r#"
+        [data-record-too-long] a record of more than 67108864 bytes, line 3 of t.csv.gz
+        hint: end each record with a line end, and close each quote that is opened
+    "#]],
+    );
+    let lines: Vec<u8> = b"xxxxxxx\n".repeat(1 << 17);
+    check(
+        "t.csv.gz",
+        &gzipped(&[(b"a,b\n1,\"", 1), (&lines, 70)]),
+        &expect![[r#"
+        [data-record-too-long] a record of more than 67108864 bytes, line 2 of t.csv.gz
+        hint: end each record with a line end, and close each quote that is opened
+    "#]],
+    );
+    check(
+        "t.jsonl.gz",
+        &gzipped(&[(b"{\"a\": 1}\n{\"a\": \"", 1), (&megabyte, 70)]),
+        &expect![[r#"
+        [data-record-too-long] a record of more than 67108864 bytes, line 2 of t.jsonl.gz
+        hint: end each record with a line end, and close each quote that is opened
+    "#]],
+    );
+}
+
+#[test]
+fn a_table_that_needs_more_memory_than_it_may_have_is_refused() {
+    let text: String = (0..1000).map(|row| format!("{row},name {row}\n")).collect();
+    let source = Source::bytes("t.csv", format!("a,b\n{text}").into_bytes());
+    let read = |max_bytes| {
+        let options = ReadOptions {
+            max_bytes: Some(max_bytes),
+            ..ReadOptions::default()
+        };
+        load_with(&source, &options, None)
+    };
+    assert!(read(100_000).is_ok());
+    expect![[r#"
+        [data-too-large] the table needs more than 10000 bytes of memory: t.csv
+        hint: give fewer rows or columns; with enough memory `automl fit` takes a higher --memory-limit
+    "#]]
+    .assert_eq(&show_error(&read(10_000).unwrap_err()));
+}
