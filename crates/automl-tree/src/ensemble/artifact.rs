@@ -72,9 +72,9 @@ impl Ensemble {
 
     /// Gives each category node its set, which must be the next one.
     fn link_sets(&mut self, artifact: &Artifact) -> Result<(), ArtifactError> {
-        let mut number = 0;
         let is_category = |node: &&mut Node| node.slot & CATEGORY != 0;
-        for node in self.nodes.iter_mut().filter(is_category) {
+        let nodes = self.nodes.iter_mut().filter(is_category);
+        for (number, node) in nodes.enumerate() {
             if f64::from_bits(node.test) != number as f64 {
                 return Err(artifact.invalid("node_threshold", "not the next set"));
             }
@@ -85,7 +85,6 @@ impl Ensemble {
             let n_bins = bins.iter().max().map_or(1, |&bin| bin as usize + 1);
             let (test, flags) = set_test(&self.sets[number], number, n_bins);
             (node.test, node.slot) = (test, node.slot | flags);
-            number += 1;
         }
         Ok(())
     }

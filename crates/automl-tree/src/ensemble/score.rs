@@ -1,14 +1,19 @@
-//! Scoring in blocks: a block's cells are copied row-major once, then every tree walks eight rows at a time.
+//! Scoring in blocks: a block's cells are copied row-major once, then every tree walks four or eight rows at a time.
 //!
 //! Cost: rows × trees × depth steps of about a nanosecond; the block (≤ 32 KiB) and a tree (16 bytes a node) stay in the
-//! first-level cache, and the eight walks hide each other's latency.
+//! first-level cache, and the walks side by side hide each other's latency.
 
 use super::{CATEGORY, Ensemble, MISSING_LEFT, Node, SLOT, WIDE};
 use crate::inputs::BoundColumn;
 use crate::tree::contains;
 use automl_core::{PredictError, TableView};
 
-const LANES: usize = 8;
+/// Rows that walk a deep tree side by side: its nodes come from memory, and the walks hide each other's latency.
+const DEEP_LANES: usize = 8;
+/// Rows for trees of few nodes, which are in the cache: fewer steps are spent waiting for the longest walk.
+const SHALLOW_LANES: usize = 4;
+/// Nodes of a shallow tree, at most, in the mean.
+const SHALLOW_NODES: usize = 256;
 const BLOCK_CELLS: usize = 4096;
 
 impl Ensemble {
@@ -31,21 +36,31 @@ impl Ensemble {
         );
         let columns = self.inputs.bind(rows.table(), &self.slots)?;
         let n_slots = columns.len().max(1);
-        let block_rows = (BLOCK_CELLS / n_slots).clamp(LANES, 256) / LANES * LANES;
+        let block_rows = (BLOCK_CELLS / n_slots).clamp(DEEP_LANES, 256) / DEEP_LANES * DEEP_LANES;
+        let is_shallow = self.nodes.len() <= SHALLOW_NODES * self.roots.len();
         let mut cells = vec![0; block_rows * n_slots];
         for (block, sums) in out.chunks_mut(block_rows * n_outputs).enumerate() {
             let n_rows = sums.len() / n_outputs;
             encode(rows, block * block_rows, n_rows, &columns, &mut cells);
-            if self.sets.is_empty() {
-                self.score_block::<false>(&cells, n_slots, n_outputs, sums);
-            } else {
-                self.score_block::<true>(&cells, n_slots, n_outputs, sums);
+            match (self.sets.is_empty(), is_shallow) {
+                (true, true) => {
+                    self.score_block::<false, SHALLOW_LANES>(&cells, n_slots, n_outputs, sums);
+                }
+                (true, false) => {
+                    self.score_block::<false, DEEP_LANES>(&cells, n_slots, n_outputs, sums);
+                }
+                (false, true) => {
+                    self.score_block::<true, SHALLOW_LANES>(&cells, n_slots, n_outputs, sums);
+                }
+                (false, false) => {
+                    self.score_block::<true, DEEP_LANES>(&cells, n_slots, n_outputs, sums);
+                }
             }
         }
         Ok(())
     }
 
-    fn score_block<const CATEGORIES: bool>(
+    fn score_block<const CATEGORIES: bool, const LANES: usize>(
         &self,
         cells: &[u64],
         n_slots: usize,
@@ -53,9 +68,9 @@ impl Ensemble {
         sums: &mut [f64],
     ) {
         for (tree, &root) in self.roots.iter().enumerate() {
-            for (octet, sums) in sums.chunks_mut(LANES * n_outputs).enumerate() {
-                let rows = &cells[octet * LANES * n_slots..][..LANES * n_slots];
-                let leaves = self.leaves::<CATEGORIES>(root, rows, n_slots);
+            for (batch, sums) in sums.chunks_mut(LANES * n_outputs).enumerate() {
+                let rows = &cells[batch * LANES * n_slots..][..LANES * n_slots];
+                let leaves = self.leaves::<CATEGORIES, LANES>(root, rows, n_slots);
                 for (leaf, sums) in leaves.into_iter().zip(sums.chunks_exact_mut(n_outputs)) {
                     if self.width == 1 {
                         sums[tree % n_outputs] += self.values[leaf as usize];
@@ -70,9 +85,9 @@ impl Ensemble {
         }
     }
 
-    /// The leaves of eight rows.
+    /// The leaves of the rows that walk side by side.
     #[inline]
-    fn leaves<const CATEGORIES: bool>(
+    fn leaves<const CATEGORIES: bool, const LANES: usize>(
         &self,
         root: u32,
         rows: &[u64],
