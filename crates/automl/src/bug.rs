@@ -18,7 +18,8 @@ static LAST: Mutex<String> = Mutex::new(String::new());
 /// and are not said here.
 pub(crate) fn guard<T>(console: Console, work: impl FnOnce() -> T) -> Option<T> {
     panic::set_hook(Box::new(|info| {
-        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = text(info);
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        note(&mut last, info.payload_as_str(), text(info));
     }));
     let result = panic::catch_unwind(AssertUnwindSafe(work)).ok();
     if result.is_none() {
@@ -26,6 +27,16 @@ pub(crate) fn guard<T>(console: Console, work: impl FnOnce() -> T) -> Option<T> 
         print_line(&message(console, &text));
     }
     result
+}
+
+/// What `std::thread::scope` says when a thread of it has panicked: after that thread, and without its reason.
+const ECHO: &str = "a scoped thread panicked";
+
+/// Takes a panic in, unless it only repeats the one before.
+fn note(last: &mut String, what: Option<&str>, text: String) {
+    if what != Some(ECHO) || last.is_empty() {
+        *last = text;
+    }
 }
 
 /// What went wrong and where in our sources: `index out of bounds …, at crates/…/grow.rs:12`.

@@ -143,7 +143,7 @@ pub(crate) struct FitArgs {
     /// Trials to run at most; without --time-limit the result does not depend on the machine's speed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
     pub(crate) max_trials: Option<u64>,
-    /// Memory to use at most, such as 4GiB; near it the search ends [default: 80 % of what is free]
+    /// Memory to use at most, such as 4GiB; the search ends at 80 % of it, checked when a fit starts [default: 80 % of what is free]
     #[arg(long, value_name = "SIZE", value_parser = units::bytes, help_heading = "Budget")]
     pub(crate) memory_limit: Option<u64>,
     /// Threads to use [default: all cores]

@@ -1,26 +1,9 @@
-//! Tables as the verbs need them: read whole with what the user said of columns, or streamed for a model.
+//! Tables streamed as a model needs them.
 
 use crate::modeldir::LoadedModel;
 use crate::scoring::BATCH_ROWS;
 use automl_core::{Field, Warnings};
-use automl_data::{
-    BatchOptions, BatchReader, DataError, Loaded, ReadOptions, SchemaFile, Source, open_batches,
-    read_table,
-};
-use std::path::Path;
-
-/// Reads a whole table with what a schema file says of it.
-///
-/// # Errors
-/// The table or the schema file cannot be read.
-pub(crate) fn load(
-    source: &Source,
-    options: &ReadOptions,
-    schema_file: Option<&Path>,
-) -> Result<Loaded, DataError> {
-    let overrides = schema_file.map(SchemaFile::read).transpose()?;
-    read_table(source, options, overrides.as_ref())
-}
+use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source, open_batches};
 
 /// Opens a table to be streamed as the columns of `model` for which `needed` holds; warnings go to `warnings`.
 ///

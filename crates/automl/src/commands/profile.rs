@@ -5,11 +5,11 @@ use super::fit::settings::read_options;
 use crate::cli::ProfileArgs;
 use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
+use crate::memory;
 use crate::progress::Reporter;
-use crate::tables;
 use automl_core::{Clock, Warning};
 use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
-use automl_data::{Loaded, ReadOptions, Source, write_schema};
+use automl_data::{Loaded, ReadOptions, SchemaFile, Source, read_table, write_schema};
 use automl_store::write_atomic;
 use std::path::PathBuf;
 
@@ -21,13 +21,13 @@ struct Settings {
     other: Option<(String, Source)>,
     target: Option<String>,
     read: ReadOptions,
-    schema_file: Option<PathBuf>,
+    schema: Option<SchemaFile>,
     html: Option<PathBuf>,
     write_schema: Option<PathBuf>,
 }
 
 impl Settings {
-    fn resolve(args: ProfileArgs) -> Result<Self, CliError> {
+    fn resolve(args: ProfileArgs) -> anyhow::Result<Self> {
         let source = Source::parse(&args.data);
         let other = args.other.map(|name| (name.clone(), Source::parse(&name)));
         if source == Source::Stdin
@@ -35,20 +35,26 @@ impl Settings {
                 .as_ref()
                 .is_some_and(|(_, other)| *other == Source::Stdin)
         {
-            return Err(CliError::StdinTwice);
+            return Err(CliError::StdinTwice.into());
         }
         for path in args.html.iter().chain(&args.write_schema) {
             if path.is_dir() {
-                return Err(CliError::OutputIsDirectory { path: path.clone() });
+                return Err(CliError::OutputIsDirectory { path: path.clone() }.into());
             }
         }
+        let read = ReadOptions {
+            max_bytes: memory::default_limit(),
+            ..read_options(&args.read, args.target.clone())
+        };
         Ok(Self {
             source,
             data: args.data,
             other,
-            read: read_options(&args.read, args.target.clone()),
+            read,
             target: args.target,
-            schema_file: args.read.schema,
+            schema: (args.read.schema.as_deref())
+                .map(SchemaFile::read)
+                .transpose()?,
             html: args.html,
             write_schema: args.write_schema,
         })
@@ -98,10 +104,10 @@ fn load(
     reporter: &Reporter,
 ) -> anyhow::Result<Loaded> {
     let _spinner = reporter.spinner(format!("reading {name}"));
-    Ok(tables::load(
+    Ok(read_table(
         source,
         &settings.read,
-        settings.schema_file.as_deref(),
+        settings.schema.as_ref(),
     )?)
 }
 

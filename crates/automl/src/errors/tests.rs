@@ -20,6 +20,20 @@ fn bad_input_is_told_from_failure_and_from_interruption() {
         first: "diverged".into(),
     };
     assert_eq!(report(unknown).exit_code(), BAD_INPUT);
+    for limit_or_role in [
+        EngineError::TimeLimit,
+        EngineError::RoleTwice {
+            name: "id".into(),
+            first: "group".into(),
+            second: "weight".into(),
+        },
+        EngineError::NoSplit {
+            metric: "roc_auc",
+            reason: "a fold has one class".into(),
+        },
+    ] {
+        assert_eq!(report(limit_or_role).exit_code(), BAD_INPUT);
+    }
     assert_eq!(report(failed).exit_code(), FAILED);
     assert_eq!(report(EngineError::Cancelled).exit_code(), INTERRUPTED);
     assert_eq!(

@@ -14,7 +14,8 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// The line for an event that `board` has taken in already, if it deserves one.
+    /// The line for an event that `board` has taken in already, if it deserves one. Of a failed trial a warning tells,
+    /// with its reason; here it is counted.
     pub(crate) fn line(
         &mut self,
         board: &Board,
@@ -48,15 +49,6 @@ impl Plain {
                     format!("[{at}] {tried}, best {metric} {best}")
                 })
             }
-            Event::TrialFailed {
-                trial,
-                learner,
-                reason,
-                at_seconds,
-            } => Some(format!(
-                "[{}] {learner} #{trial} failed: {reason}",
-                at(board, *at_seconds)
-            )),
             Event::Phase { name, at_seconds } => Some(format!(
                 "[{}] {}",
                 at(board, *at_seconds),

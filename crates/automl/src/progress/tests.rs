@@ -69,16 +69,17 @@ fn new_bests_are_said_at_once_and_the_rest_now_and_then() {
 }
 
 #[test]
-fn a_failed_trial_is_said_with_its_reason() {
+fn a_failed_trial_is_counted_and_left_to_its_warning() {
     let failed = Event::TrialFailed {
         trial: 3,
         learner: "elastic_net".into(),
         reason: "diverged".into(),
         at_seconds: 5.0,
     };
+    let later = trial(4, 2.0, 1.0, 20.0);
     assert_eq!(
-        lines(&[started("rmse"), failed])[1],
-        "[0:05 / 1:00] elastic_net #3 failed: diverged"
+        lines(&[started("rmse"), trial(0, 1.0, 1.0, 1.0), failed, later])[2..],
+        ["[0:20 / 1:00] 2 trials scored (1 failed), best rmse 1.00000"]
     );
 }
 

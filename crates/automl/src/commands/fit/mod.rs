@@ -16,11 +16,10 @@ use crate::memory;
 use crate::modeldir;
 use crate::progress::Reporter;
 use crate::report::{self, Page};
-use crate::tables;
 use automl_core::metrics::Metric;
 use automl_core::{Clock, Model as _};
-use automl_data::Loaded;
 use automl_data::profile::leak_warnings;
+use automl_data::{Loaded, read_table};
 use automl_engine::{FitOutcome, FitRun, Prepared};
 use automl_store::{
     Lineage, Machine, Manifest, ModelContents, check_target, prediction_schema, rfc3339,
@@ -76,11 +75,8 @@ fn read(
 ) -> anyhow::Result<(Loaded, Prepared)> {
     let loaded = {
         let _spinner = reporter.spinner(format!("reading {}", settings.data));
-        tables::load(
-            &settings.source,
-            &settings.read,
-            settings.schema_file.as_deref(),
-        )?
+        let schema = settings.schema.as_ref().map(|(_, content)| content);
+        read_table(&settings.source, &settings.read, schema)?
     };
     for warning in &loaded.warnings {
         reporter.warnings().push(warning.clone());

@@ -5,7 +5,7 @@ use crate::cli::{FitArgs, QualityArg, ReadArgs, TaskArg};
 use crate::memory;
 use automl_core::metrics::Metric;
 use automl_core::{Seed, TaskKind};
-use automl_data::{ReadOptions, Source};
+use automl_data::{DataError, ReadOptions, SchemaFile, Source};
 use automl_engine::{FitOptions, PrepareOptions, Quality};
 use automl_store::Overwrite;
 use serde_json::{Value, json};
@@ -22,7 +22,8 @@ pub(super) struct Settings {
     pub(super) data: String,
     pub(super) source: Source,
     pub(super) read: ReadOptions,
-    pub(super) schema_file: Option<PathBuf>,
+    /// The schema file as the user named it, and what it said.
+    pub(super) schema: Option<(PathBuf, SchemaFile)>,
     pub(super) prepare: PrepareOptions,
     pub(super) fit: FitOptions,
     pub(super) output: PathBuf,
@@ -33,7 +34,7 @@ impl Settings {
     /// Resolves what was typed.
     ///
     /// # Errors
-    /// A metric that does not exist.
+    /// A metric that does not exist, or a schema file that cannot be read.
     pub(super) fn resolve(args: FitArgs) -> anyhow::Result<Self> {
         let prepare = PrepareOptions {
             target: args.target,
@@ -58,11 +59,15 @@ impl Settings {
             include: names(&args.include),
             exclude: names(&args.exclude),
         };
+        let read = ReadOptions {
+            max_bytes: fit.memory_limit,
+            ..read_options(&args.read, Some(prepare.target.clone()))
+        };
         Ok(Self {
             source: Source::parse(&args.data),
             data: args.data,
-            schema_file: args.read.schema.clone(),
-            read: read_options(&args.read, Some(prepare.target.clone())),
+            schema: schema_file(args.read.schema)?,
+            read,
             prepare,
             fit,
             output: args.output,
@@ -78,7 +83,15 @@ impl Settings {
     pub(super) fn to_config(&self) -> Value {
         json!({
             "data": self.data,
-            "schema": self.schema_file,
+            "read": {
+                "missing": self.read.missing,
+                "encoding": self.read.encoding,
+                "delimiter": self.read.delimiter.map(char::from),
+            },
+            "schema": self.schema.as_ref().map(|(path, content)| json!({
+                "file": path,
+                "content": content,
+            })),
             "columns": self.prepare,
             "search": self.fit,
         })
@@ -97,6 +110,12 @@ pub(in crate::commands) fn read_options(args: &ReadArgs, target: Option<String>)
         options.missing.clone_from(marks);
     }
     options
+}
+
+/// Reads the schema file that was named, once: what it says now is what holds and what is recorded.
+fn schema_file(path: Option<PathBuf>) -> Result<Option<(PathBuf, SchemaFile)>, DataError> {
+    path.map(|path| SchemaFile::read(&path).map(|content| (path, content)))
+        .transpose()
 }
 
 /// Names of a comma list, without the blanks around them and without empty ones.

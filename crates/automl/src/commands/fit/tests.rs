@@ -122,3 +122,26 @@ fn trials_become_tensorboard_scalars() {
         .collect();
     assert_eq!(scores, [(0, 1002.0), (1, 1002.0)]);
 }
+
+#[test]
+fn the_lineage_holds_how_the_table_was_read_and_what_the_schema_file_said() {
+    let desk = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = desk.path().join("schema.yaml");
+    std::fs::write(&path, "columns: {zip: {kind: category}}\n").expect("it can be written");
+    let path = path.display().to_string();
+    let flags = "--missing x,-99 --encoding latin1 --delimiter semicolon --memory-limit 1GiB";
+    let mut flags: Vec<&str> = flags.split(' ').collect();
+    flags.extend(["--schema", &path]);
+    let settings = settings(&flags).expect("settings are valid");
+    assert_eq!(settings.read.max_bytes, Some(1 << 30));
+    let config = settings.to_config();
+    assert_eq!(
+        config["read"].to_string(),
+        r#"{"missing":["x","-99"],"encoding":"latin1","delimiter":";"}"#
+    );
+    assert_eq!(config["schema"]["file"], *path);
+    assert_eq!(
+        config["schema"]["content"]["columns"]["zip"]["kind"],
+        "category"
+    );
+}
