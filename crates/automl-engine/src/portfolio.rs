@@ -4,17 +4,13 @@
 //! tree shapes, randomised thresholds, extra trees, and a linear model for what trees see badly.
 
 use crate::FitOptions;
+use crate::bounds::Bounds;
 use crate::plan::Plan;
 use crate::trial::{TargetMap, TrialConfig};
-use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamValue, Target};
+use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamMap, ParamValue, Target};
 
 /// Neighbours are searched one by one when predicting: more rows than this take too long.
 const NEIGHBOUR_ROWS_MAX: usize = 30_000;
-/// Forests of fully grown trees on more rows than this are too large to keep.
-const FULL_FOREST_ROWS_MAX: usize = 50_000;
-
-/// Trees that boosting may grow before early stopping must have ended it.
-pub(crate) const TREES_MAX: i64 = 5000;
 
 /// The inverse penalty of a logistic model for classes that are nearly separable.
 const WEAK_PENALTY: f64 = 50.0;
@@ -109,7 +105,6 @@ impl Boosting {
 
     fn entry(self, recipe: &'static str, map: TargetMap) -> Entry {
         let params = vec![
-            ("n_trees", ParamValue::Int(TREES_MAX)),
             ("learning_rate", ParamValue::Float(self.learning_rate)),
             ("max_leaves", ParamValue::Int(self.max_leaves)),
             ("min_rows_per_leaf", ParamValue::Int(self.min_rows_per_leaf)),
@@ -146,8 +141,9 @@ pub(crate) fn fixed(
     facts: &Facts,
     plan: &Plan,
     options: &FitOptions,
+    bounds: &Bounds,
 ) -> Result<Vec<TrialConfig>, ParamError> {
-    let mut entries = entries(data, facts, plan.learning_rate_floor(options));
+    let mut entries = entries(data, facts);
     for spec in &plan.learners {
         let has_entry = entries.iter().any(|entry| entry.learner == spec.id);
         let is_asked_for = options.include.iter().any(|id| id == spec.id);
@@ -166,9 +162,10 @@ pub(crate) fn fixed(
             continue;
         };
         let params = entry.params.into_iter();
-        let params = params
+        let mut params: ParamMap = params
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
+        bounds.apply(spec, &mut params);
         configs.push(TrialConfig {
             learner: spec,
             recipe: entry.recipe,
@@ -185,7 +182,7 @@ fn is_too_slow(learner: &LearnerSpec, facts: &Facts) -> bool {
     learner.id == "nearest_neighbours" && is_large
 }
 
-fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
+fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
     let plain = TargetMap::Identity;
     let skewed = if facts.has_skewed_target {
         TargetMap::Log1p
@@ -209,40 +206,21 @@ fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
         map,
         params: Vec::new(),
     };
-    let leaf_rows = (facts.n_rows / FULL_FOREST_ROWS_MAX).max(1) as i64;
-    let forest = |learner, recipe, map| {
-        let params = vec![("min_rows_per_leaf", ParamValue::Int(leaf_rows))];
-        Entry {
-            learner,
-            recipe,
-            map,
-            params,
-        }
-    };
-    let boosting = |shape: [f64; 5]| {
-        Boosting::new([
-            shape[0].max(rate_floor),
-            shape[1],
-            shape[2],
-            shape[3],
-            shape[4],
-        ])
-    };
     let randomised = Boosting {
         extra_random: true,
-        ..boosting([0.05, 24.0, 5.0, 0.8, 1.0])
+        ..Boosting::new([0.05, 24.0, 5.0, 0.8, 1.0])
     };
     let mut all = vec![
         simple("baseline", "none", plain),
         simple(linear, "linear", plain),
-        boosting([0.1, 31.0, 20.0, 0.9, 1.0]).entry("trees", plain),
-        boosting([0.05, 64.0, 10.0, 0.7, 0.8]).entry("trees", skewed),
-        boosting([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
+        Boosting::new([0.1, 31.0, 20.0, 0.9, 1.0]).entry("trees", plain),
+        Boosting::new([0.05, 64.0, 10.0, 0.7, 0.8]).entry("trees", skewed),
+        Boosting::new([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
         randomised.entry("trees", skewed),
-        forest("extra_trees", "trees", plain),
-        boosting([0.04, 8.0, 15.0, 0.5, 0.7]).entry("trees", plain),
-        boosting([0.03, 160.0, 4.0, 0.8, 0.9]).entry("trees", plain),
-        forest("random_forest", target_recipe, plain),
+        simple("extra_trees", "trees", plain),
+        Boosting::new([0.04, 8.0, 15.0, 0.5, 0.7]).entry("trees", plain),
+        Boosting::new([0.03, 160.0, 4.0, 0.8, 0.9]).entry("trees", plain),
+        simple("random_forest", target_recipe, plain),
         simple("naive_bayes", "bayes", plain),
     ];
     if facts.has_wide_categories {
@@ -256,7 +234,7 @@ fn entries(data: &Dataset, facts: &Facts, rate_floor: f64) -> Vec<Entry> {
     }
     if facts.has_skewed_target {
         all.push(simple(linear, "linear", TargetMap::Log1p));
-        all.push(forest("extra_trees", "trees", TargetMap::Log1p));
+        all.push(simple("extra_trees", "trees", TargetMap::Log1p));
     }
     all
 }

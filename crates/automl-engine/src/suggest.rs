@@ -1,7 +1,8 @@
 //! What the next trial tries: the portfolio first, then Bayesian tuning of the learners that do best.
 
+use crate::bounds::Bounds;
 use crate::plan::Plan;
-use crate::portfolio::{self, Facts, TREES_MAX};
+use crate::portfolio::{self, Facts};
 use crate::trial::{TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
 use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed};
@@ -20,8 +21,7 @@ const TARGET_MAP: &str = "target_map";
 pub(crate) struct Suggester {
     fixed: Vec<TrialConfig>,
     families: Vec<Family>,
-    /// Boosting steps are not shorter than this: they would not converge in time.
-    rate_floor: f64,
+    bounds: Bounds,
     seed: Seed,
 }
 
@@ -39,7 +39,8 @@ impl Suggester {
         options: &FitOptions,
     ) -> Result<Self, EngineError> {
         let facts = Facts::of(data);
-        let fixed = portfolio::fixed(data, &facts, plan, options)?;
+        let bounds = Bounds::new(data, plan, options);
+        let fixed = portfolio::fixed(data, &facts, plan, options, &bounds)?;
         let is_tried = |spec: &LearnerSpec| fixed.iter().any(|config| config.learner.id == spec.id);
         let families = plan
             .learners
@@ -50,7 +51,7 @@ impl Suggester {
         Ok(Self {
             fixed,
             families,
-            rate_floor: plan.learning_rate_floor(options),
+            bounds,
             seed: options.seed.named("suggest"),
         })
     }
@@ -98,7 +99,7 @@ impl Suggester {
             .filter_map(|config| family.point(config))
             .collect();
         let point = Auto::default().suggest(&family.space, &history, &pending, seed.named("point"));
-        Some(family.config(point, self.rate_floor))
+        Some(family.config(point, &self.bounds))
     }
 
     /// One of the three learners with the best trial so far, better ones more often.
@@ -171,7 +172,7 @@ impl Family {
         self.space.dimensions().iter().map(value).collect()
     }
 
-    fn config(&self, mut point: ParamMap, rate_floor: f64) -> TrialConfig {
+    fn config(&self, mut point: ParamMap, bounds: &Bounds) -> TrialConfig {
         let mut text = |name: &str| match point.remove(name) {
             Some(ParamValue::Text(text)) => Some(text),
             _ => None,
@@ -182,12 +183,7 @@ impl Family {
             Some("log1p") => TargetMap::Log1p,
             _ => TargetMap::Identity,
         };
-        if self.learner.capabilities.early_stopping {
-            point.insert("n_trees".into(), ParamValue::Int(TREES_MAX));
-            if let Some(ParamValue::Float(rate)) = point.get_mut("learning_rate") {
-                *rate = rate.max(rate_floor);
-            }
-        }
+        bounds.apply(self.learner, &mut point);
         let params = (self.learner.build)(&point).map_or(point, |learner| learner.params());
         TrialConfig {
             learner: self.learner,
