@@ -79,7 +79,7 @@ impl Matrix {
             mean_squares.push(cells().map(|(x, w)| w * (x - *mean) * (x - *mean)).sum());
         }
         mean_squares.resize(inputs.n_features(), 0.0);
-        let mut by_row = gather_rows(&bound, rows);
+        let mut by_row = gather_rows(&bound, rows, 0..n_rows);
         for row in 0..n_rows {
             let (indices, values) = by_row.list(row);
             for (&index, &value) in indices.iter().zip(values) {
@@ -218,14 +218,18 @@ fn add_rows(sums: &mut [f64], indices: &[u32], values: &[f32], source: &[f64]) {
     }
 }
 
-/// The sparse columns side by side, one list a row.
-pub(crate) fn gather_rows(bound: &Bound<'_>, rows: &TableView<'_>) -> Compressed {
+/// The sparse columns side by side, one list for each row of a range.
+pub(crate) fn gather_rows(
+    bound: &Bound<'_>,
+    rows: &TableView<'_>,
+    range: std::ops::Range<usize>,
+) -> Compressed {
     let mut out = Compressed {
         starts: vec![0],
         indices: Vec::new(),
         values: Vec::new(),
     };
-    for row in rows.iter_rows() {
+    for row in range.map(|at| rows.row(at)) {
         let mut offset = 0;
         for sparse in &bound.sparse {
             let (indices, values) = sparse.row(row);

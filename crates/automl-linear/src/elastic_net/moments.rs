@@ -11,6 +11,8 @@ use faer::{Accum, MatMut, MatRef, Par};
 const BLOCK_ROWS: usize = 256;
 /// Sums over rows are cut into at most this many parts, which threads may share.
 const PARTS_MAX: usize = 8;
+/// Rows whose sparse values are summed at a time: a few MiB, which stay in the cache while each dimension picks its rows.
+const SPARSE_BLOCK_ROWS: usize = 16_384;
 /// Columns beside the products in a row of [`sparse_sums`]: `Σ w x y` and `Σ w x`.
 const EXTRA: usize = 2;
 
@@ -29,21 +31,13 @@ impl Moments {
     pub(super) fn n_bytes(problem: &Problem<'_>, bound: &Bound<'_>, rows: &TableView<'_>) -> u64 {
         let (p, n_dense) = (problem.inputs.n_features(), bound.numbers.len());
         let parts = n_parts(rows.n_rows()) * (n_dense + BLOCK_ROWS) * n_dense * 8;
-        // Stored values: 8 bytes by row, 12 by dimension; dense cells are written out beside sparse ones only.
-        let beside = if bound.sparse.is_empty() {
-            0
-        } else {
-            let stored: usize = bound
-                .sparse
-                .iter()
-                .map(|sparse| {
-                    rows.iter_rows()
-                        .map(|r| sparse.row(r).0.len())
-                        .sum::<usize>()
-                })
-                .sum();
-            rows.n_rows() * n_dense * 8 + stored * 20
+        // Of a block: number cells, and sparse values twice.
+        let stored = |row: usize| -> usize {
+            let lists = bound.sparse.iter().map(|sparse| sparse.row(row).0.len());
+            lists.sum()
         };
+        let stored_max = rows.iter_rows().map(stored).max().unwrap_or(0);
+        let beside = SPARSE_BLOCK_ROWS.min(rows.n_rows()) * (n_dense * 8 + stored_max * 16);
         (4 * p * p * 8 + parts + beside) as u64
     }
 
@@ -231,7 +225,8 @@ fn dense_part(
 /// A row for each sparse dimension `j`: `Σ w xⱼ x` with the centred number columns and with the dimensions from `j` on,
 /// then `Σ w xⱼ y` and `Σ w xⱼ`. Rows stay incomplete when the budget is over.
 ///
-/// One dimension at a time, its sums stay in the first-level cache while the rows that have it stream by.
+/// Block by block, and in a block one dimension at a time: its sums stay in the first-level cache while the rows that
+/// have it stream by.
 fn sparse_sums(
     sums: &mut [f64],
     problem: &Problem<'_>,
@@ -241,42 +236,79 @@ fn sparse_sums(
     dense_means: &[f64],
 ) {
     let (p, n_dense) = (problem.inputs.n_features(), bound.numbers.len());
-    let mut dense = vec![0.0; rows.n_rows() * n_dense];
-    for (j, values) in bound.numbers.iter().enumerate() {
-        for (i, row) in rows.iter_rows().enumerate() {
-            dense[i * n_dense + j] = values[row] - dense_means[j];
-        }
-    }
-    let by_row = gather_rows(bound, rows);
-    let places = Places::of(&by_row, p - n_dense);
-    ctx.threads.for_each_chunk(sums, p + EXTRA, |dim, sums| {
+    for first in (0..rows.n_rows()).step_by(SPARSE_BLOCK_ROWS) {
         if ctx.budget.is_over() {
             return;
         }
-        for (row, at) in places.list(dim) {
-            let share = problem.weights.share[row] * f64::from(by_row.values[at]);
-            let cells = &dense[row * n_dense..(row + 1) * n_dense];
-            for (sum, cell) in sums.iter_mut().zip(cells) {
+        let range = first..(first + SPARSE_BLOCK_ROWS).min(rows.n_rows());
+        let block = Block {
+            dense: centred_cells(bound, rows, dense_means, range.clone()),
+            by_row: gather_rows(bound, rows, range.clone()),
+            shares: &problem.weights.share[range.clone()],
+            target: &problem.target[range],
+        };
+        let places = Places::of(&block.by_row, p - n_dense);
+        ctx.threads.for_each_chunk(sums, p + EXTRA, |dim, sums| {
+            if !ctx.budget.is_over() {
+                block.add_dim(places.list(dim), sums);
+            }
+        });
+    }
+}
+
+/// Number cells of a range of rows, centred, row-major.
+fn centred_cells(
+    bound: &Bound<'_>,
+    rows: &TableView<'_>,
+    means: &[f64],
+    range: std::ops::Range<usize>,
+) -> Vec<f64> {
+    let d = means.len();
+    let mut cells = vec![0.0; range.len() * d];
+    for (j, (values, mean)) in bound.numbers.iter().zip(means).enumerate() {
+        for (i, row) in range.clone().enumerate() {
+            cells[i * d + j] = values[rows.row(row)] - mean;
+        }
+    }
+    cells
+}
+
+/// Rows with all that is known of them.
+struct Block<'a> {
+    dense: Vec<f64>,
+    by_row: Compressed,
+    shares: &'a [f64],
+    target: &'a [f64],
+}
+
+impl Block<'_> {
+    /// Adds the products of one dimension, which stands in the rows and places given.
+    fn add_dim(&self, places: impl Iterator<Item = (usize, usize)>, sums: &mut [f64]) {
+        let n_dense = self.dense.len() / self.shares.len();
+        let (products, extra) = sums.split_at_mut(sums.len() - EXTRA);
+        let (of_numbers, of_dims) = products.split_at_mut(n_dense);
+        for (row, at) in places {
+            let end = self.by_row.starts[row + 1];
+            let (dims, values) = (&self.by_row.indices[at..end], &self.by_row.values[at..end]);
+            let share = self.shares[row] * f64::from(values[0]);
+            let cells = &self.dense[row * n_dense..(row + 1) * n_dense];
+            for (sum, cell) in of_numbers.iter_mut().zip(cells) {
                 *sum += share * cell;
             }
-            let rest = at..by_row.starts[row + 1];
-            let others = by_row.indices[rest.clone()]
-                .iter()
-                .zip(&by_row.values[rest]);
-            for (&index, &value) in others {
-                sums[n_dense + index as usize] += share * f64::from(value);
+            for (&dim, &value) in dims.iter().zip(values) {
+                of_dims[dim as usize] += share * f64::from(value);
             }
-            sums[p] += share * problem.target[row];
-            sums[p + 1] += share;
+            extra[0] += share * self.target[row];
+            extra[1] += share;
         }
-    });
+    }
 }
 
 /// Where each dimension stands in lists by row: rows, rising, and places in the arrays.
 struct Places {
     starts: Vec<usize>,
     rows: Vec<u32>,
-    at: Vec<usize>,
+    at: Vec<u32>,
 }
 
 impl Places {
@@ -294,7 +326,7 @@ impl Places {
             for at in by_row.starts[row]..by_row.starts[row + 1] {
                 let slot = &mut next[by_row.indices[at] as usize];
                 rows[*slot] = row as u32;
-                places[*slot] = at;
+                places[*slot] = at as u32;
                 *slot += 1;
             }
         }
@@ -308,6 +340,6 @@ impl Places {
     fn list(&self, dim: usize) -> impl Iterator<Item = (usize, usize)> {
         let range = self.starts[dim]..self.starts[dim + 1];
         let rows = self.rows[range.clone()].iter().map(|&row| row as usize);
-        rows.zip(self.at[range].iter().copied())
+        rows.zip(self.at[range].iter().map(|&at| at as usize))
     }
 }
