@@ -1,5 +1,6 @@
 //! Up to a few thousand features: everything from the products of the features with each other and with the target.
 
+use super::conjugate::conjugate_gradients;
 use super::moments::Moments;
 use super::{Problem, Solution, dot, failure, require_memory, soft_threshold};
 use automl_core::{FitContext, FitError, TableView};
@@ -73,61 +74,20 @@ fn ridge(
     } else if p <= EIGEN_FEATURES_MAX {
         solution.coef = pseudo_solution(&system, &right)?;
     } else {
-        conjugate_gradients(&system, &right, problem, ctx, &mut solution);
+        // The system is symmetric: its columns, which lie together, are its rows.
+        let product = |v: &[f64]| {
+            let columns = (0..p).filter_map(|j| system.col(j).try_as_col_major());
+            columns.map(|column| dot(column.as_slice(), v)).collect()
+        };
+        let end = conjugate_gradients(right, product, 1e-6 * problem.tol, problem.max_passes, ctx);
+        solution.coef = end.solution;
+        solution.has_converged = end.has_converged;
+        solution.is_cut = end.is_cut;
     }
     for (weight, unit) in solution.coef.iter_mut().zip(&units) {
         *weight *= unit;
     }
     Ok(solution)
-}
-
-/// From zero, so that the solution has no part along directions without spread. A step costs `p²` multiply-adds and
-/// polls the budget.
-fn conjugate_gradients(
-    system: &Mat<f64>,
-    right: &[f64],
-    problem: &Problem<'_>,
-    ctx: &FitContext<'_>,
-    solution: &mut Solution,
-) {
-    let p = right.len();
-    let (mut coef, mut residual, mut direction) = (vec![0.0; p], right.to_vec(), right.to_vec());
-    let mut length = dot(&residual, &residual);
-    let goal = 1e-6 * problem.tol * length;
-    solution.has_converged = length <= goal;
-    for _ in 0..problem.max_passes {
-        if solution.has_converged {
-            break;
-        }
-        if ctx.budget.is_over() {
-            solution.is_cut = true;
-            break;
-        }
-        // The system is symmetric: its columns, which lie together, are its rows.
-        let image: Vec<f64> = (0..p)
-            .map(|j| {
-                let column = system.col(j).try_as_col_major();
-                column.map_or(0.0, |column| dot(column.as_slice(), &direction))
-            })
-            .collect();
-        let curvature = dot(&direction, &image);
-        if curvature <= 0.0 {
-            solution.has_converged = true;
-            break;
-        }
-        let step = length / curvature;
-        for i in 0..p {
-            coef[i] += step * direction[i];
-            residual[i] -= step * image[i];
-        }
-        let new_length = dot(&residual, &residual);
-        for (towards, rest) in direction.iter_mut().zip(&residual) {
-            *towards = rest + new_length / length * *towards;
-        }
-        length = new_length;
-        solution.has_converged = length <= goal;
-    }
-    solution.coef = coef;
 }
 
 /// The diagonal of the factor of a matrix with unit diagonal tells how much of each column the ones before leave over.

@@ -43,6 +43,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod conjugate;
 mod gram;
 mod model;
 mod moments;

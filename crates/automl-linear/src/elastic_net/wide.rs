@@ -1,5 +1,6 @@
 //! Very many features: conjugate gradients for ridge, coordinate descent on the residuals for the rest.
 
+use super::conjugate::conjugate_gradients;
 use super::{Problem, Solution, dot, require_memory, soft_threshold};
 use crate::inputs::Bound;
 use crate::matrix::Matrix;
@@ -49,57 +50,29 @@ pub(super) fn solve_ridge(
         });
         out
     };
-    let mut v = vec![0.0; n_coefs + 1];
-    let mut residual: Vec<f64> = product(&v, Some(&problem.target))
-        .into_iter()
-        .map(|slope| -slope)
-        .collect();
-    let mut direction = residual.clone();
-    let mut length = dot(&residual, &residual);
-    let goal = problem.tol * length;
-    let (mut has_converged, mut is_cut) = (length == 0.0, false);
-    for _ in 0..problem.max_passes {
-        if has_converged {
-            break;
-        }
-        if ctx.budget.is_over() {
-            is_cut = true;
-            break;
-        }
-        let image = product(&direction, None);
-        let curvature = dot(&direction, &image);
-        if curvature <= 0.0 {
-            has_converged = true;
-            break;
-        }
-        let step = length / curvature;
-        for i in 0..v.len() {
-            v[i] += step * direction[i];
-            residual[i] -= step * image[i];
-        }
-        let new_length = dot(&residual, &residual);
-        has_converged = new_length <= goal;
-        for (towards, rest) in direction.iter_mut().zip(&residual) {
-            *towards = rest + new_length / length * *towards;
-        }
-        length = new_length;
+    let mut right = product(&vec![0.0; n_coefs + 1], Some(&problem.target));
+    for slope in &mut right {
+        *slope = -*slope;
     }
-    let mut intercept = v[n_coefs];
+    let end = conjugate_gradients(
+        right,
+        |v| product(v, None),
+        problem.tol,
+        problem.max_passes,
+        ctx,
+    );
+    let mut v = end.solution;
+    let free = v[n_coefs];
     v.truncate(n_coefs);
     for (weight, scale) in v.iter_mut().zip(&matrix.scales) {
         *weight *= scale;
     }
-    intercept -= v
-        .iter()
-        .zip(&matrix.means)
-        .map(|(weight, mean)| weight * mean)
-        .sum::<f64>();
     Ok(Solution {
+        intercept: free - dot(&v, &matrix.means),
         coef: v,
-        intercept,
         spreads: matrix.spreads.clone(),
-        has_converged,
-        is_cut,
+        has_converged: end.has_converged,
+        is_cut: end.is_cut,
     })
 }
 
@@ -153,10 +126,30 @@ fn features(bound: &Bound<'_>, rows: &TableView<'_>) -> Vec<Feature> {
     out
 }
 
+/// Centres dense features, if asked to; gives what was subtracted and each feature's mean square.
+fn centre(features: &mut [Feature], share: &[f64], is_centred: bool) -> (Vec<f64>, Vec<f64>) {
+    let mut means = vec![0.0; features.len()];
+    let mut squares = vec![0.0; features.len()];
+    for (j, feature) in features.iter_mut().enumerate() {
+        if let (Feature::Dense(cells), true) = (&mut *feature, is_centred) {
+            means[j] = dot(cells, share);
+            for x in cells {
+                *x -= means[j];
+            }
+        }
+        feature.each(|row, x| squares[j] += share[row] * x * x);
+    }
+    (means, squares)
+}
+
 /// Cyclic coordinate descent that keeps the residuals `r = y − Xβ − b`; the intercept takes part as a coordinate.
 ///
 /// A coordinate costs two multiply-adds for each stored value of its feature. Passes over the coordinates in use follow
 /// a full pass until they settle.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop, whose state all its steps share"
+)]
 pub(super) fn solve_by_descent(
     problem: &Problem<'_>,
     ctx: &FitContext<'_>,
@@ -166,17 +159,7 @@ pub(super) fn solve_by_descent(
     let bound = problem.inputs.bind(rows)?;
     let mut features = features(&bound, rows);
     let share = &problem.weights.share;
-    let mut means = vec![0.0; features.len()];
-    let mut squares = vec![0.0; features.len()];
-    for (j, feature) in features.iter_mut().enumerate() {
-        if let (Feature::Dense(cells), true) = (&mut *feature, problem.has_intercept) {
-            means[j] = dot(cells, share);
-            for x in cells {
-                *x -= means[j];
-            }
-        }
-        feature.each(|row, x| squares[j] += share[row] * x * x);
-    }
+    let (means, squares) = centre(&mut features, share, problem.has_intercept);
     let mut residual = problem.target.clone();
     let mut coef = vec![0.0; features.len()];
     let threshold = problem.tol
