@@ -4,11 +4,13 @@
     python benches/tables/run.py tables  --harness automl_bench.py --results results.csv   # every table, 60 s each
     python benches/tables/run.py limits  --data DIR --results limits.csv                   # speed, memory, big table
     python benches/tables/run.py report  --reference reference.csv --results results.csv --limits limits.csv
+    python benches/tables/run.py check   --reference reference.csv --results results.csv --limits limits.csv
 
 `tables` calls the comparison harness (same splits for all systems) with the binary named by $AUTOML_BIN, default
 target/release/automl. `limits` measures what a budget promises: scoring time of a fast model on adult from CSV to CSV,
 and a fit of the 678,013 rows of freMTPL2freq with its peak memory. `report` writes the tables that docs/benchmarks.md
-holds, with the peers' rows as the harness measured them. Needs pandas; `tables` also scikit-learn.
+holds, with the peers' rows as the harness measured them; `check` exits with 1 and a list if anything that is promised
+does not hold. Needs pandas; `tables` also scikit-learn.
 """
 import argparse, csv, gzip, os, platform, shutil, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -51,19 +53,45 @@ def limits(args):
         scratch = Path(scratch)
         adult = plain(data / "adult.csv.gz", scratch)
         model = scratch / "adult-model"
-        seconds, mib = timed([BIN, "fit", adult, "--target", "income", "--quality", "fast", "--time-limit", "60s", "--output", model])
-        rows.append(("adult: fit --quality fast --time-limit 60s", f"{seconds:.1f} s, {mib:.0f} MiB", "≤ 65 s"))
+        seconds, _ = timed([BIN, "fit", adult, "--target", "income", "--quality", "fast", "--time-limit", "60s", "--output", model])
+        rows.append(("adult: fit --quality fast --time-limit 60s", f"{seconds:.1f}", "s", 65))
         runs = [timed([BIN, "predict", model, adult, "--output", scratch / "p.csv"]) for _ in range(5)]
         median = statistics.median(seconds for seconds, _ in runs)
-        rows.append(("adult: predict 48,842 rows, CSV to CSV, median of 5", f"{median:.2f} s, {max(m for _, m in runs):.0f} MiB", "< 1 s"))
+        rows.append(("adult: predict 48,842 rows with it, CSV to CSV, median of 5", f"{median:.2f}", "s", 1))
         claims = data / "freMTPL2freq.csv.gz"
         seconds, mib = timed([BIN, "fit", claims, "--target", "ClaimNb", "--task", "regression", "--time-limit", "120s",
                               "--memory-limit", "4GiB", "--output", scratch / "claims-model"])
-        rows.append(("freMTPL2freq: fit 678,013 rows, --time-limit 120s --memory-limit 4GiB", f"{seconds:.1f} s, {mib:.0f} MiB", "≤ 128 s, ≤ 4,096 MiB"))
+        rows.append(("freMTPL2freq: fit 678,013 rows, --time-limit 120s --memory-limit 4GiB", f"{seconds:.1f}", "s", 128))
+        rows.append(("the same, peak resident memory", f"{mib:.0f}", "MiB", 4096))
     with open(args.results, "w", newline="") as file:
-        csv.writer(file).writerows([("what", "measured", "wanted"), *rows])
+        csv.writer(file).writerows([("what", "measured", "unit", "at most"), *rows])
     for row in rows:
         print(*row, sep=" | ")
+
+
+def check(args):
+    import pandas as pd
+    results, reference = pd.read_csv(args.results), pd.read_csv(args.reference)
+    ours = results[(results["system"] == "automl") & (results["seconds"] == args.seconds)].groupby("dataset").last()
+    problems = [f"no result for {name}" for name in sorted(set(reference["dataset"]) - set(ours.index))]
+    problems += [f"{name} failed: {row['error']}" for name, row in ours.iterrows() if pd.isna(row["score"])]
+    most = args.seconds * 1.05 + 2
+    problems += [f"{name}: fit took {row['fit_s']} s, {most} s are allowed" for name, row in ours.iterrows() if row["fit_s"] > most]
+    scores = pd.DataFrame({"automl": ours["score"], **{
+        system: reference[reference["system"] == system].set_index("dataset")["score"] for system in ("lightgbm", "flaml")}})
+    scores[ours["metric"].reindex(scores.index) == "auc"] *= -1
+    ranks = scores.rank(axis=1).mean()
+    problems += [f"mean rank {ranks['automl']:.2f} is not better than {system}'s {ranks[system]:.2f}"
+                 for system in ("lightgbm", "flaml") if not ranks["automl"] < ranks[system]]
+    if ours["score"].get("adult", 0) < 0.925:
+        problems.append("adult: ROC AUC is below 0.925")
+    if ours["score"].get("diamonds", 1e9) > 550:
+        problems.append("diamonds: RMSE is above 550")
+    for row in list(csv.reader(open(args.limits)))[1:]:
+        if float(row[1]) > float(row[3]):
+            problems.append(f"{row[0]}: {row[1]} {row[2]}, at most {row[3]} are promised")
+    print("\n".join(problems) or f"all holds: {len(ours)} tables, mean ranks {ranks.round(2).to_dict()}")
+    raise SystemExit(1 if problems else 0)
 
 
 def report(args):
@@ -93,7 +121,7 @@ def report(args):
     among = losses[pair].rank(axis=1).mean()
     lines += ["", "Mean rank among " + ", ".join(f"{c} {among[c]:.2f}" for c in pair) + f". Longest fit: {own['fit_s'].max():.1f} s.", ""]
     if args.limits and Path(args.limits).exists():
-        lines += ["## Limits", "", "| what | measured | wanted |", "|---|---|---|"]
+        lines += ["## Limits", "", "| what | measured | unit | at most |", "|---|---:|---|---:|"]
         lines += ["| " + " | ".join(row) + " |" for row in list(csv.reader(open(args.limits)))[1:]]
         lines.append("")
     Path(args.output).write_text("\n".join(lines))
@@ -102,7 +130,7 @@ def report(args):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=["tables", "limits", "report"])
+    parser.add_argument("verb", choices=["tables", "limits", "report", "check"])
     parser.add_argument("--harness")
     parser.add_argument("--data")
     parser.add_argument("--reference")
@@ -112,4 +140,4 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--output", default=ROOT / "docs/benchmarks.md")
     arguments = parser.parse_args()
-    {"tables": tables, "limits": limits, "report": report}[arguments.verb](arguments)
+    {"tables": tables, "limits": limits, "report": report, "check": check}[arguments.verb](arguments)
