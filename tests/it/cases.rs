@@ -20,6 +20,7 @@ cases! {
     bad_files,
     bad_models,
     bad_targets,
+    leaks,
     main_job,
     usage,
 }

@@ -80,6 +80,48 @@ fn a_lost_file_is_refused() {
     }
 }
 
+/// Verbs read no more files than they need: the leaderboard is checked where it is shown, the report and the events are
+/// for others to read and only their sizes are looked at.
+#[test]
+fn damage_to_the_files_beside_the_weights_is_found_where_they_are_read() {
+    let desk = Desk::new();
+    desk.copy_churn_model();
+    let predictions = desk.automl_ok("predict model datasets/churn_test.csv");
+    let name = "model/leaderboard.json";
+    let whole = desk.read(name);
+    for place in (0..whole.len()).step_by(whole.len() / 8) {
+        let mut altered = whole.clone();
+        altered[place] ^= 0x04;
+        for damaged in [&altered[..], &whole[..place]] {
+            desk.write(name, damaged);
+            let outcome = desk.automl("leaderboard model");
+            assert_eq!(outcome.exit_code, Some(2), "byte {place}: {outcome:?}");
+            assert!(outcome.stdout.is_empty(), "byte {place}: {outcome:?}");
+            assert!(
+                outcome.stderr.starts_with("error[store-damaged]")
+                    && outcome.stderr.contains("leaderboard.json"),
+                "byte {place}: {outcome:?}"
+            );
+        }
+    }
+    desk.write(name, &whole);
+    for file in ["events.jsonl", "report.html"] {
+        let name = format!("model/{file}");
+        let whole = desk.read(&name);
+        desk.write(&name, &whole[..whole.len() / 2]);
+        assert_refused(&desk, file, "cut");
+        desk.automl_ok("leaderboard model");
+        let mut altered = whole.clone();
+        altered[whole.len() / 2] ^= 0x04;
+        desk.write(&name, &altered);
+        assert_eq!(
+            desk.automl_ok("predict model datasets/churn_test.csv"),
+            predictions
+        );
+        desk.write(&name, &whole);
+    }
+}
+
 fn small_batch() -> RecordBatch {
     let numbers: ArrayRef = Arc::new(Float64Array::from_iter_values(
         (0..40).map(|row| f64::from(row % 7)),

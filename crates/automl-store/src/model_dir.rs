@@ -130,14 +130,6 @@ impl ModelDir {
         weights::decode(&self.model, &bytes, &self.path.join(WEIGHTS))
     }
 
-    /// Checks the content of every file.
-    pub fn verify(&self) -> Result<(), StoreError> {
-        for entry in &self.files {
-            self.file(&entry.path)?;
-        }
-        self.artifact().map(|_| ())
-    }
-
     fn check_sizes(&self) -> Result<(), StoreError> {
         self.files
             .iter()

@@ -3,7 +3,7 @@
 use super::{assert_none, files, read, short};
 use std::path::PathBuf;
 
-const MAX_LINES: usize = 800;
+const MAX_LINES: usize = 650;
 /// Marks of unfinished work, in two halves so that this file has none; the last two are no mark within a comment.
 const UNFINISHED: &[(&str, &str)] = &[
     ("TO", "DO"),
@@ -21,7 +21,7 @@ fn sources() -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_file_is_longer_than_800_lines() {
+fn no_file_is_longer_than_650_lines() {
     let findings: Vec<String> = sources()
         .iter()
         .map(|path| (path, read(path).lines().count()))

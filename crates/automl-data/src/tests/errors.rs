@@ -319,8 +319,8 @@ fn a_record_that_would_fill_the_memory_is_refused() {
 
 #[test]
 fn a_table_that_needs_more_memory_than_it_may_have_is_refused() {
-    let text: String = (0..1000).map(|row| format!("{row},name {row}\n")).collect();
-    let source = Source::bytes("t.csv", format!("a,b\n{text}").into_bytes());
+    let rows: Vec<String> = (0..1000).map(|row| format!("{row},name {row}")).collect();
+    let source = Source::bytes("t.csv", format!("a,b\n{}\n", rows.join("\n")).into_bytes());
     let read = |max_bytes| {
         let options = ReadOptions {
             max_bytes: Some(max_bytes),

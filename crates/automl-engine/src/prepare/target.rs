@@ -10,6 +10,7 @@ const MAX_NUMBER_CLASSES: usize = 20;
 const MAX_CLASSES: usize = 1000;
 
 /// The task and the target of the rows that have one, and why this task.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of column")]
 pub(super) fn read_target(
     field: &Field,
     column: &Column,

@@ -55,9 +55,7 @@ impl ForestGrower<'_> {
             depth: 0,
         }];
         while let Some(todo) = stack.pop() {
-            let Todo {
-                node, range, depth, ..
-            } = todo;
+            let (node, range, depth) = (todo.node, todo.range, todo.depth);
             let node_items = &mut items[range.clone()];
             scanner.start_node(node_items);
             push_mean(&mut means, node, todo.parent, scanner.node(), prior);
