@@ -62,15 +62,7 @@ impl Centred {
                 matmul(dst, Accum::Replace, q, x.transpose(), -2.0, Par::Seq);
                 let squares = &self.squares[part * ROWS..part * ROWS + n_rows];
                 for (nearest, products) in kept.iter_mut().zip(products.chunks_exact(n_rows)) {
-                    for (i, (product, square)) in products.iter().zip(squares).enumerate() {
-                        let distance = product + square;
-                        if distance <= nearest.bound() {
-                            nearest.offer(Near {
-                                distance,
-                                row: (part * ROWS + i) as u32,
-                            });
-                        }
-                    }
+                    offer_sums(products, squares, part * ROWS, nearest);
                 }
             }
             for (at, (roughly, query)) in kept
@@ -89,6 +81,24 @@ impl Centred {
                     });
                 }
                 visit(block * QUERIES + at, &mut nearest);
+            }
+        }
+    }
+}
+
+/// Offers the rows `first..` at distances `product + square`; whole lanes of far rows are passed over at once.
+fn offer_sums(products: &[f32], squares: &[f32], first: usize, nearest: &mut Nearest) {
+    const LANES: usize = 16;
+    let lanes = products.chunks(LANES).zip(squares.chunks(LANES));
+    for (lane, (products, squares)) in lanes.enumerate() {
+        let bound = nearest.bound();
+        let sums = || products.iter().zip(squares).map(|(x, y)| x + y);
+        if sums().filter(|&sum| sum <= bound).count() > 0 {
+            for (i, distance) in sums().enumerate() {
+                if distance <= nearest.bound() {
+                    let row = (first + lane * LANES + i) as u32;
+                    nearest.offer(Near { distance, row });
+                }
             }
         }
     }

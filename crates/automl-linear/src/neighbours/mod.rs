@@ -12,9 +12,10 @@
 //! See [`NearestNeighboursParams`].
 //!
 //! # Cost
-//! Fit: `n log² n` for the tree. Prediction of a row: up to 16 features about `k + 2^d log n` rows are compared by a KD
-//! tree; with more features all rows are, in blocks (by a matrix product when `p = 2`). The model holds the training
-//! rows as f32.
+//! Fit: a copy of the rows, or `n log² n` for a KD tree. Prediction of a row: with very few features for the number of
+//! rows (`n ≥ 64 · 4^d`) about `k + 2^d log n` rows are compared by the tree; else all rows are, in tiles (20 to 50 µs a
+//! query for 40 000 rows of 3 to 16 features) or, when `p = 2` and `d ≥ 14`, by a matrix product (80 µs for 40 features).
+//! As that grows with the rows, at most `max_rows` of them are kept. The model holds them as f32.
 //!
 //! # When it fails
 //! Columns that are not numbers, or have gaps, are refused; scale them first, or the largest decides. Rows of weight
@@ -43,13 +44,14 @@ mod index;
 mod model;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod tree;
 
 use crate::inputs::Inputs;
 use crate::targets::{RowWeights, require_task};
 use automl_core::{
-    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, TaskKind,
-    TrainingData,
+    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, Seed,
+    TaskKind, TrainingData,
 };
 use index::{Index, Metric};
 use model::{Labels, Neighbours};
@@ -75,6 +77,9 @@ pub struct NearestNeighboursParams {
     /// The distance: 1 sums absolute differences, 2 is Euclidean.
     #[param(default = 2, range = 1..=2, search)]
     pub p: u32,
+    /// Of more training rows than this, as many are drawn at random and kept: the cost of a prediction grows with them.
+    #[param(default = 100_000, range = 1..=1_000_000_000, log)]
+    pub max_rows: usize,
 }
 
 /// Nearest neighbours.
@@ -116,7 +121,8 @@ impl Learner for NearestNeighboursParams {
         if ctx.budget.is_over() {
             return Err(FitError::Cancelled);
         }
-        let needed = (rows.n_rows() * (inputs.n_features() * 8 + 40)) as u64;
+        let n_kept = rows.n_rows().min(self.max_rows);
+        let needed = (n_kept * (inputs.n_features() * 8 + 40)) as u64;
         if let (false, Some(limit)) = (ctx.budget.memory.allows(needed), ctx.budget.memory.0) {
             return Err(FitError::Memory {
                 learner,
@@ -125,9 +131,7 @@ impl Learner for NearestNeighboursParams {
             });
         }
         let bound = inputs.bind(&rows)?;
-        let kept: Vec<u32> = (0..rows.n_rows() as u32)
-            .filter(|&i| weights.share[i as usize] > 0.0)
-            .collect();
+        let kept = kept_rows(&weights.share, self.max_rows, ctx.seed.named("rows"));
         let mut points = Vec::with_capacity(kept.len() * inputs.n_features());
         for &i in &kept {
             let row = rows.row(i as usize);
@@ -169,4 +173,17 @@ impl Learner for NearestNeighboursParams {
         };
         Ok(Fitted::from(Box::new(model) as Box<dyn automl_core::Model>))
     }
+}
+
+/// Rows that have weight, at most `max_rows` of them, in their order.
+fn kept_rows(shares: &[f64], max_rows: usize, seed: Seed) -> Vec<u32> {
+    let mut kept: Vec<u32> = (0..shares.len() as u32)
+        .filter(|&i| shares[i as usize] > 0.0)
+        .collect();
+    if kept.len() > max_rows {
+        kept.select_nth_unstable_by_key(max_rows, |&i| (seed.indexed(u64::from(i)).0, i));
+        kept.truncate(max_rows);
+        kept.sort_unstable();
+    }
+    kept
 }

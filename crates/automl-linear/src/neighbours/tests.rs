@@ -84,7 +84,8 @@ fn by_hand(points: &[f32], n_features: usize, metric: Metric, query: &[f32], k: 
 
 #[test]
 fn every_search_finds_the_nearest_rows() {
-    for n_features in [1, 2, 5, 16, 17, 40] {
+    // One and two by a tree, up to thirteen (or any, when Manhattan) in tiles, the rest by a product.
+    for n_features in [1, 2, 5, 13, 14, 17, 40] {
         for metric in [Metric::Manhattan, Metric::Euclidean] {
             // Rounded, so that many distances are equal.
             let cells = |n, salt| -> Vec<f32> {
@@ -193,4 +194,20 @@ fn cells_beyond_single_precision_are_far_not_fatal() {
     assert!(predicted.values().iter().all(|value| value.is_finite()));
     let huge = regression(table(&[vec![0.0], vec![1e300]]), &[2.0, 4.0]);
     assert!(fit(&NEAREST_NEIGHBOURS, &ParamMap::new(), &huge).is_err());
+}
+
+#[test]
+fn of_too_many_rows_some_are_kept_evenly() {
+    let n = 1000;
+    let rows: Vec<Vec<f64>> = (0..n).map(|i| vec![f64::from(i)]).collect();
+    let target: Vec<f64> = (0..n).map(f64::from).collect();
+    let data = regression(table(&rows), &target);
+    let mut params = params(1, "uniform", 2);
+    params.insert("max_rows".into(), ParamValue::Int(100));
+    let model = fit(&NEAREST_NEIGHBOURS, &params, &data).unwrap().model;
+    let predicted = model.predict(&data.table().view()).unwrap();
+    let mut distinct: Vec<f64> = predicted.values().to_vec();
+    distinct.dedup();
+    assert_eq!(distinct.len(), 100);
+    assert!(distinct.windows(2).all(|pair| pair[1] - pair[0] < 100.0));
 }
