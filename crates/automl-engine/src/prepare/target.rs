@@ -1,22 +1,23 @@
 //! From a target column to a task: what the user said, or what its values suggest.
 
 use crate::EngineError;
-use automl_core::table::Levels;
-use automl_core::{Column, Field, Target, Task, TaskKind};
+use automl_core::{Column, Field, Levels, Target, Task, TaskKind, Texts};
 
 /// A whole-number target with at most this many values is read as classes.
 const MAX_NUMBER_CLASSES: usize = 20;
 /// More classes than this are refused.
 const MAX_CLASSES: usize = 1000;
 
+/// A task, its target, and why this task.
+type Settled = (Task, Target, String);
+
 /// The task and the target of the rows that have one, and why this task.
-#[expect(clippy::too_many_lines, reason = "one arm for each kind of column")]
 pub(super) fn read_target(
     field: &Field,
     column: &Column,
     rows: &[u32],
     wanted: Option<TaskKind>,
-) -> Result<(Task, Target, String), EngineError> {
+) -> Result<Settled, EngineError> {
     let fail = |reason: String| EngineError::Target {
         name: field.name.clone(),
         reason,
@@ -29,44 +30,7 @@ pub(super) fn read_target(
         )));
     }
     match column {
-        Column::Number(values) => {
-            let present: Vec<f64> = rows.iter().map(|&row| values[row as usize]).collect();
-            let mut distinct = present.clone();
-            distinct.sort_unstable_by(f64::total_cmp);
-            distinct.dedup();
-            if distinct.len() == 1 {
-                return Err(fail(format!("all its values are {}", distinct[0])));
-            }
-            let is_whole = distinct.iter().all(|value| value.fract() == 0.0);
-            let few =
-                distinct.len() <= MAX_NUMBER_CLASSES && distinct.len() * 10 <= rows.len().max(20);
-            let as_classes = match wanted {
-                Some(kind) => kind != TaskKind::Regression,
-                None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
-            };
-            if !as_classes {
-                let reason = format!(
-                    "'{}' holds numbers with {} distinct values",
-                    field.name,
-                    distinct.len()
-                );
-                return Ok((Task::Regression, Target::Numbers(present.into()), reason));
-            }
-            let labels = distinct.iter().map(ToString::to_string).collect();
-            let code = |value: &f64| distinct.partition_point(|known| known < value) as u32;
-            let reason = format!(
-                "'{}' holds {} distinct whole numbers",
-                field.name,
-                distinct.len()
-            );
-            classes(
-                field,
-                present.iter().map(code).collect(),
-                labels,
-                wanted,
-                reason,
-            )
-        }
+        Column::Number(values) => number_target(field, values, rows, wanted),
         Column::Category { codes, levels } => {
             let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
             let (codes, labels) = used_levels(&codes, levels);
@@ -78,32 +42,87 @@ pub(super) fn read_target(
             );
             classes(field, codes, labels, wanted, reason)
         }
-        Column::Text(texts) => {
-            let mut labels: Vec<&str> = rows
-                .iter()
-                .filter_map(|&row| texts.get(row as usize))
-                .collect();
-            labels.sort_unstable();
-            labels.dedup();
-            let code = |row: &u32| {
-                let text = texts.get(*row as usize).unwrap_or_default();
-                labels.partition_point(|known| *known < text) as u32
-            };
-            let codes = rows.iter().map(code).collect();
-            let reason = format!("'{}' holds {} distinct texts", field.name, labels.len());
-            classes(
-                field,
-                codes,
-                labels.iter().map(ToString::to_string).collect(),
-                wanted,
-                reason,
-            )
-        }
+        Column::Text(texts) => text_target(field, texts, rows, wanted),
         Column::Timestamp(_) | Column::Sparse(_) => Err(fail(format!(
             "a {} cannot be predicted",
             column.kind_name()
         ))),
     }
+}
+
+/// Numbers: classes if they look like codes or were said to be, else amounts.
+fn number_target(
+    field: &Field,
+    values: &[f64],
+    rows: &[u32],
+    wanted: Option<TaskKind>,
+) -> Result<Settled, EngineError> {
+    let present: Vec<f64> = rows.iter().map(|&row| values[row as usize]).collect();
+    let mut distinct = present.clone();
+    distinct.sort_unstable_by(f64::total_cmp);
+    distinct.dedup();
+    if distinct.len() == 1 {
+        return Err(EngineError::Target {
+            name: field.name.clone(),
+            reason: format!("all its values are {}", distinct[0]),
+        });
+    }
+    let is_whole = distinct.iter().all(|value| value.fract() == 0.0);
+    let few = distinct.len() <= MAX_NUMBER_CLASSES && distinct.len() * 10 <= rows.len().max(20);
+    let as_classes = match wanted {
+        Some(kind) => kind != TaskKind::Regression,
+        None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
+    };
+    if !as_classes {
+        let reason = format!(
+            "'{}' holds numbers with {} distinct values",
+            field.name,
+            distinct.len()
+        );
+        return Ok((Task::Regression, Target::Numbers(present.into()), reason));
+    }
+    let labels = distinct.iter().map(ToString::to_string).collect();
+    let code = |value: &f64| distinct.partition_point(|known| known < value) as u32;
+    let reason = format!(
+        "'{}' holds {} distinct whole numbers",
+        field.name,
+        distinct.len()
+    );
+    classes(
+        field,
+        present.iter().map(code).collect(),
+        labels,
+        wanted,
+        reason,
+    )
+}
+
+/// Texts: each distinct one is a class.
+fn text_target(
+    field: &Field,
+    texts: &Texts,
+    rows: &[u32],
+    wanted: Option<TaskKind>,
+) -> Result<Settled, EngineError> {
+    let mut labels: Vec<&str> = rows
+        .iter()
+        .filter_map(|&row| texts.get(row as usize))
+        .collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let code = |row: &u32| {
+        let text = texts.get(*row as usize).unwrap_or_default();
+        labels.partition_point(|known| *known < text) as u32
+    };
+    let codes = rows.iter().map(code).collect();
+    let reason = format!("'{}' holds {} distinct texts", field.name, labels.len());
+    classes(
+        field,
+        codes,
+        labels.iter().map(ToString::to_string).collect(),
+        wanted,
+        reason,
+    )
 }
 
 /// Whether sorted whole numbers have no gap: 0, 1, 2 are classes; 10, 20, 500 are amounts.
@@ -134,7 +153,7 @@ fn classes(
     labels: Vec<String>,
     wanted: Option<TaskKind>,
     reason: String,
-) -> Result<(Task, Target, String), EngineError> {
+) -> Result<Settled, EngineError> {
     let fail = |reason: String| EngineError::Target {
         name: field.name.clone(),
         reason,
