@@ -262,6 +262,12 @@ fn fold_scores(
 }
 
 impl Selection {
+    /// Whether the model is nothing but the constant baseline.
+    pub(crate) fn is_baseline_alone(&self, found: &Found) -> bool {
+        let mut members = self.members.iter();
+        members.all(|&(position, _)| found.trials[position].config.learner.id == BASELINE)
+    }
+
     /// Everything that was scored, best first, the ensemble on top.
     pub(crate) fn leaderboard(&self, plan: &Plan, found: &Found) -> Leaderboard {
         let share = |position: usize| {

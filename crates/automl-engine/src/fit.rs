@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::refit::Refit;
 use crate::search;
 use automl_core::metrics::Metric;
-use automl_core::{CancelToken, Clock, Dataset, Event, Events, Warnings};
+use automl_core::{CancelToken, Clock, Dataset, Event, Events, Warning, WarningKind, Warnings};
 
 /// What surrounds one fit.
 pub struct FitRun<'a> {
@@ -62,7 +62,9 @@ pub fn fit(
     let found = search::run(data, &plan, options, run)?;
     phase(run, "ensemble");
     let selection = ensemble::select(data, &plan, &found, options, run)?;
-    phase(run, "refit");
+    if plan.validation.refit {
+        phase(run, "refit");
+    }
     let refit = Refit {
         data,
         plan: &plan,
@@ -72,6 +74,9 @@ pub fn fit(
     };
     let model = refit.finish(&selection);
     let leaderboard = selection.leaderboard(&plan, &found);
+    if selection.is_baseline_alone(&found) {
+        warn_of_baseline(run);
+    }
     let n_trials = found.n_scored() as u64;
     let interrupted = run.cancel.is_cancelled();
     let at_seconds = run.clock.seconds();
@@ -90,6 +95,15 @@ pub fn fit(
         n_trials,
         interrupted,
     })
+}
+
+/// A constant is a model, but hardly the one that was hoped for.
+fn warn_of_baseline(run: &FitRun<'_>) {
+    let message = "the model is the constant baseline: no trial that ended was better; \
+                   give more time, or see whether the features say anything of the target";
+    let none = Vec::<String>::new();
+    run.warnings
+        .push(Warning::new(WarningKind::BudgetReached, none, message));
 }
 
 fn phase(run: &FitRun<'_>, name: &str) {

@@ -308,6 +308,6 @@ fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> 
 
 fn holdout(n_rows: usize) -> Scheme {
     Scheme::Holdout {
-        fraction: (HOLDOUT_ROWS_MAX as f64 / n_rows as f64).clamp(0.05, 0.2),
+        fraction: (HOLDOUT_ROWS_MAX as f64 / n_rows as f64).min(0.2),
     }
 }

@@ -349,7 +349,21 @@ fn a_limit_that_is_already_over_still_gives_a_model() {
         max_trials: None,
         ..options(1)
     };
-    assert_eq!(run(&data, &hurried).unwrap().n_trials, 1);
+    let warnings = Warnings::default();
+    let only = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        memory_in_use: &|| None,
+        warnings: &warnings,
+        events: &NoEvents,
+    };
+    assert_eq!(fit(&data, &hurried, &only).unwrap().n_trials, 1);
+    let warned = warnings.list();
+    assert!(
+        warned[0]
+            .message
+            .starts_with("the model is the constant baseline")
+    );
     let exclude = vec!["baseline".to_owned()];
     let error = run(&data, &FitOptions { exclude, ..hurried }).err();
     assert_eq!(error.map(|error| error.code()), Some("fit-time-limit"));
