@@ -52,7 +52,10 @@ struct State {
     slots: Vec<Slot>,
     queue: VecDeque<Job>,
     n_running: usize,
+    /// No further trial starts; those under way go on.
     is_closed: bool,
+    /// A limit is reached: what has not begun is given up.
+    is_over: bool,
     best_loss: Option<f64>,
 }
 
@@ -118,7 +121,8 @@ impl Search<'_> {
     fn work(&self, threads: &Threads) {
         let mut state = self.lock();
         loop {
-            if !state.is_closed && self.must_close(&state) {
+            if !state.is_over && self.is_limit_reached(&state) {
+                state.is_over = true;
                 state.is_closed = true;
                 state.queue.clear();
             }
@@ -148,7 +152,7 @@ impl Search<'_> {
 
     /// Whether a limit ends the search. However short the limit, the constant baseline is fitted first, so that there is
     /// a model to return.
-    fn must_close(&self, state: &State) -> bool {
+    fn is_limit_reached(&self, state: &State) -> bool {
         if self.run.cancel.is_cancelled() {
             return true;
         }
@@ -304,7 +308,7 @@ impl Search<'_> {
                 self.end(state, job.trial, Outcome::Pruned { loss }, fits);
                 return;
             }
-            if !state.is_closed {
+            if !state.is_over {
                 // Splits of a trial under way come before the first split of a new one.
                 for split in (1..n_splits).rev() {
                     state.queue.push_front(Job {
