@@ -3,8 +3,8 @@
 use super::*;
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Clock, Coded, Column, Dataset, Event, Events, Model, NoEvents, Seed, Table,
-    Target, TaskKind, Warnings,
+    CancelToken, Clock, Coded, Column, Dataset, Event, Events, Model, NoEvents, ParamMap,
+    ParamValue, Seed, Table, Target, TaskKind, Warnings,
 };
 use automl_testkit::synthetic;
 use std::sync::Mutex;
@@ -223,6 +223,17 @@ fn every_learner_of_the_registry_can_be_asked_for_alone() {
         let outcome = outcome.unwrap_or_else(|error| panic!("{}: {error}", spec.id));
         let rows = &outcome.leaderboard.rows[1..];
         assert!(rows.iter().all(|row| row.learner == spec.id), "{}", spec.id);
+    }
+}
+
+#[test]
+fn every_learner_of_the_registry_keeps_the_contract() {
+    for spec in registry::LEARNERS {
+        let mut params = ParamMap::new();
+        if spec.params.iter().any(|param| param.name == "n_trees") {
+            params.insert("n_trees".into(), ParamValue::Int(8));
+        }
+        automl_testkit::check_learner_with(spec, &params);
     }
 }
 

@@ -1,9 +1,10 @@
 //! What every learner must do, as one suite, and small synthetic data to try learners on.
 //!
-//! A learner crate calls [`check_learner`] in its tests, once a learner; the engine calls it for all it knows:
-//! ```no_run
-//! # fn spec() -> &'static automl_core::LearnerSpec { unimplemented!() }
-//! automl_testkit::check_learner(spec());
+//! A learner crate calls [`check_learner`] in its tests, once a learner; the engine calls it for all of its registry:
+//! ```
+//! fn it_keeps_the_contract(spec: &'static automl_core::LearnerSpec) {
+//!     automl_testkit::check_learner(spec);
+//! }
 //! ```
 //! It panics with the list of properties that do not hold, each with the learner, the task and what was seen.
 //!

@@ -51,7 +51,7 @@ use crate::inputs::Inputs;
 use crate::targets::{RowWeights, require_task};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, Seed,
-    TaskKind, TrainingData,
+    TaskKind, TrainingData, Warning, WarningKind,
 };
 use index::{Index, Metric};
 use model::{Labels, Neighbours};
@@ -132,6 +132,7 @@ impl Learner for NearestNeighboursParams {
         }
         let bound = inputs.bind(&rows)?;
         let kept = kept_rows(&weights.share, self.max_rows, ctx.seed.named("rows"));
+        self.warn_of_sample(ctx, &weights.share);
         let mut points = Vec::with_capacity(kept.len() * inputs.n_features());
         for &i in &kept {
             let row = rows.row(i as usize);
@@ -172,6 +173,22 @@ impl Learner for NearestNeighboursParams {
             row_weights,
         };
         Ok(Fitted::from(Box::new(model) as Box<dyn automl_core::Model>))
+    }
+}
+
+impl NearestNeighboursParams {
+    /// Says so if not all rows with weight are kept.
+    fn warn_of_sample(&self, ctx: &FitContext<'_>, shares: &[f64]) {
+        let n_rows = shares.iter().filter(|&&share| share > 0.0).count();
+        if n_rows > self.max_rows {
+            let message = format!(
+                "nearest neighbours keep a sample of {} of {n_rows} rows; raise max_rows to keep more",
+                self.max_rows
+            );
+            let none = Vec::<String>::new();
+            ctx.warnings
+                .push(Warning::new(WarningKind::BudgetReached, none, message));
+        }
     }
 }
 
