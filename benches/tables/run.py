@@ -6,13 +6,13 @@
     python benches/tables/run.py report  --reference reference.csv --results results.csv --limits limits.csv
     python benches/tables/run.py check   --reference reference.csv --results results.csv --limits limits.csv
 
-`tables` calls the comparison harness (same splits for all systems) with the binary named by $AUTOML_BIN, default
+`limits` also looks whether the columns that give a target away are warned of on two real tables. `tables` calls the comparison harness (same splits for all systems) with the binary named by $AUTOML_BIN, default
 target/release/automl. `limits` measures what a budget promises: scoring time of a fast model on adult from CSV to CSV,
 and a fit of the 678,013 rows of freMTPL2freq with its peak memory. `report` writes the tables that docs/benchmarks.md
 holds, with the peers' rows as the harness measured them; `check` exits with 1 and a list if anything that is promised
 does not hold. Needs pandas; `tables` also scikit-learn.
 """
-import argparse, csv, gzip, os, platform, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, csv, gzip, json, os, platform, shutil, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +46,19 @@ def plain(source, folder):
     return target
 
 
+def silent_about(data, folder, target, leaks):
+    """Which of `profile` and `fit` do not warn that `leaks` give `target` away: none, one or both."""
+    commands = {"profile": ["profile", data, "--target", target],
+                "fit": ["fit", data, "--target", target, "--max-trials", "1", "--holdout", "0.2", "--output", folder / f"leaks-{target}"]}
+    silent = []
+    for verb, command in commands.items():
+        done = subprocess.run([str(part) for part in [BIN, *command, "--format", "json"]], capture_output=True, check=True, text=True)
+        warned = [set(warning.get("columns", [])) for warning in json.loads(done.stdout)["warnings"] if warning["kind"] == "target-leak"]
+        if not any(set(leaks) <= columns for columns in warned):
+            silent.append(verb)
+    return silent
+
+
 def limits(args):
     data = Path(args.data)
     rows = []
@@ -63,6 +76,11 @@ def limits(args):
                               "--memory-limit", "4GiB", "--output", scratch / "claims-model"])
         rows.append(("freMTPL2freq: fit 678,013 rows, --time-limit 120s --memory-limit 4GiB", f"{seconds:.1f}", "s", 128))
         rows.append(("the same, peak resident memory", f"{mib:.0f}", "MiB", 4096))
+        for table, target, leaks in [("titanic_leaky.csv", "survived", ["alive"]),
+                                     ("bike_sharing_hour.csv", "cnt", ["casual", "registered"])]:
+            source = next(path for path in (data / table, data / f"{table}.gz") if path.exists())
+            silent = silent_about(source, scratch, target, leaks)
+            rows.append((f"{table}: verbs of profile and fit that do not warn that {' + '.join(leaks)} gives {target} away", len(silent), "verbs", 0))
     with open(args.results, "w", newline="") as file:
         csv.writer(file).writerows([("what", "measured", "unit", "at most"), *rows])
     for row in rows:

@@ -23,6 +23,8 @@ pub enum WarningKind {
     TargetLeak,
     /// One class is rare.
     ClassImbalance,
+    /// Most classes of the target have next to no rows.
+    ScatteredTarget,
     /// Rows repeat.
     DuplicateRows,
     /// A column differs between two tables.

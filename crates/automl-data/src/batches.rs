@@ -17,12 +17,23 @@ use automl_core::{
 const DEFAULT_BATCH_ROWS: usize = 4096;
 
 /// How a file is cut, and what happens if it lacks a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOptions {
     /// A needed column that is not there is treated as missing in every row, with a warning, instead of refused.
     pub allow_missing_columns: bool,
     /// Rows a batch; at least 1.
     pub batch_rows: usize,
+    /// Columns of the file to hand on as they are written, such as ids, beside those of the schema.
+    pub keep: Vec<String>,
+}
+
+/// Consecutive rows of a file.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The needed columns, in schema order.
+    pub table: Table,
+    /// The columns to keep, in the order asked for.
+    pub kept: Vec<Texts>,
 }
 
 impl Default for BatchOptions {
@@ -30,6 +41,7 @@ impl Default for BatchOptions {
         Self {
             allow_missing_columns: false,
             batch_rows: DEFAULT_BATCH_ROWS,
+            keep: Vec::new(),
         }
     }
 }
@@ -41,13 +53,13 @@ impl Default for BatchOptions {
 /// Memory is bounded by a batch. Cost: about 2 µs a row of 15 columns.
 ///
 /// # Errors
-/// A needed column that is missing, here; a cell that is not of its column's kind, when its batch is read.
+/// A needed column, or one to keep, that is missing, here; a cell that is not of its column's kind, when its batch is read.
 pub fn open_batches(
     source: &Source,
     options: &ReadOptions,
     schema: &Schema,
     needed: impl Fn(&Field) -> bool,
-    batch: BatchOptions,
+    batch: &BatchOptions,
 ) -> Result<BatchReader, DataError> {
     let mut rows = Rows::open(source, options, None)?;
     let missing = if schema.missing.is_empty() {
@@ -61,6 +73,7 @@ pub fn open_batches(
         names: Vec::new(),
         decoders: Vec::new(),
         of_column: vec![None; rows.names().len()],
+        kept: kept_columns(&rows, &batch.keep)?,
         marks: Marks::new(missing),
         places: Places::default(),
         buffer: String::new(),
@@ -68,28 +81,19 @@ pub fn open_batches(
     let commas = rows.may_have_decimal_commas();
     let mut absent = Vec::new();
     for field in fields {
-        let position = rows.names().iter().position(|name| *name == field.name);
-        match position {
+        match position_of(&rows, &field.name) {
             Some(position) => sink.of_column[position] = Some(sink.decoders.len()),
-            None if batch.allow_missing_columns => absent.push(field.name.clone()),
-            None => {
-                return Err(DataError::ColumnMissing {
-                    name: field.name.clone(),
-                    near: nearest(&field.name, rows.names().iter().map(String::as_str)),
-                    file: rows.first_file().to_owned(),
-                });
-            }
+            None => absent.push(field.name.clone()),
         }
         sink.names.push(field.name.clone());
         sink.decoders.push(Decoder::new(field, missing, commas));
     }
+    if !batch.allow_missing_columns {
+        refuse_absent(&absent, &rows, schema)?;
+    }
     warnings.extend(describe_absent(&absent));
-    let extra: Vec<String> = rows
-        .names()
-        .iter()
-        .filter(|name| schema.field(name).is_none())
-        .cloned()
-        .collect();
+    let is_extra = |name: &&String| schema.field(name).is_none() && !batch.keep.contains(name);
+    let extra: Vec<String> = rows.names().iter().filter(is_extra).cloned().collect();
     warnings.extend(describe_extra(&extra));
     Ok(BatchReader {
         rows,
@@ -98,6 +102,42 @@ pub fn open_batches(
         warnings,
         ended: false,
     })
+}
+
+fn position_of(rows: &Rows, name: &str) -> Option<usize> {
+    rows.names().iter().position(|other| other == name)
+}
+
+/// Columns that the schema knows are not what another one is called by mistake.
+fn refuse_absent(absent: &[String], rows: &Rows, schema: &Schema) -> Result<(), DataError> {
+    let unknown = |name: &&str| schema.field(name).is_none();
+    match absent {
+        [] => Ok(()),
+        [name, others @ ..] => Err(DataError::ColumnMissing {
+            name: name.clone(),
+            others: others.to_vec(),
+            near: nearest(
+                name,
+                rows.names().iter().map(String::as_str).filter(unknown),
+            ),
+            file: rows.first_file().to_owned(),
+        }),
+    }
+}
+
+fn kept_columns(rows: &Rows, keep: &[String]) -> Result<Vec<Kept>, DataError> {
+    let find = |name: &String| match position_of(rows, name) {
+        Some(column) => Ok(Kept {
+            column,
+            texts: Texts::default(),
+        }),
+        None => Err(DataError::KeptMissing {
+            name: name.clone(),
+            near: nearest(name, rows.names().iter().map(String::as_str)),
+            file: rows.first_file().to_owned(),
+        }),
+    };
+    keep.iter().map(find).collect()
 }
 
 fn describe_absent(absent: &[String]) -> Option<Warning> {
@@ -137,9 +177,12 @@ impl BatchReader {
         &self.warnings
     }
 
-    fn next_batch(&mut self) -> Result<Option<Table>, DataError> {
+    fn next_batch(&mut self) -> Result<Option<Batch>, DataError> {
         let n_rows = self.rows.read(self.batch_rows, &mut self.sink)?;
-        Ok((n_rows > 0).then(|| self.sink.take(n_rows)))
+        Ok((n_rows > 0).then(|| Batch {
+            kept: self.sink.take_kept(n_rows),
+            table: self.sink.take(n_rows),
+        }))
     }
 }
 
@@ -153,7 +196,7 @@ impl std::fmt::Debug for BatchReader {
 }
 
 impl Iterator for BatchReader {
-    type Item = Result<Table, DataError>;
+    type Item = Result<Batch, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
@@ -286,11 +329,19 @@ impl Decoder {
     }
 }
 
+/// A column of the file that is handed on as it is written.
+struct Kept {
+    /// Its position in the file.
+    column: usize,
+    texts: Texts,
+}
+
 struct BatchSink {
     names: Vec<String>,
     decoders: Vec<Decoder>,
     /// The decoder of each column of the file.
     of_column: Vec<Option<usize>>,
+    kept: Vec<Kept>,
     marks: Marks,
     places: Places,
     buffer: String,
@@ -312,6 +363,26 @@ impl BatchSink {
             .map(|(name, decoder)| (name.clone(), decoder.take()))
             .collect();
         Table::new(columns).expect("names are unique and all columns have all rows")
+    }
+
+    fn take_kept(&mut self, n_rows: usize) -> Vec<Texts> {
+        let take = |kept: &mut Kept| {
+            while kept.texts.len() < n_rows {
+                kept.texts.push(None);
+            }
+            std::mem::take(&mut kept.texts)
+        };
+        self.kept.iter_mut().map(take).collect()
+    }
+
+    fn keep(&mut self, column: usize, cell: Cell<'_>) {
+        let wanted = |kept: &&mut Kept| kept.column == column;
+        for kept in self.kept.iter_mut().filter(wanted) {
+            match cell {
+                Cell::Missing => kept.texts.push(None),
+                cell => with_text(cell, &mut self.buffer, |text| kept.texts.push(Some(text))),
+            }
+        }
     }
 
     fn refuse(&self, decoder: usize, text: &str, parsed: Parsed) -> DataError {
@@ -341,6 +412,9 @@ impl Sink for BatchSink {
     }
 
     fn cell(&mut self, column: usize, cell: Cell<'_>) -> Result<(), DataError> {
+        if !self.kept.is_empty() {
+            self.keep(column, cell);
+        }
         let Some(position) = self.of_column[column] else {
             return Ok(());
         };
@@ -378,7 +452,7 @@ impl Sink for BatchSink {
     }
 
     fn wants(&self, column: usize) -> bool {
-        self.of_column[column].is_some()
+        self.of_column[column].is_some() || self.kept.iter().any(|kept| kept.column == column)
     }
 
     fn new_column(&mut self, _name: &str) {
@@ -392,6 +466,12 @@ impl PlacedSink for BatchSink {
     }
 
     fn pad(&mut self, column: usize) {
+        let n_rows = self.places.n_rows();
+        for kept in self.kept.iter_mut().filter(|kept| kept.column == column) {
+            while kept.texts.len() < n_rows {
+                kept.texts.push(None);
+            }
+        }
         let Some(position) = self.of_column[column] else {
             return;
         };

@@ -130,9 +130,21 @@ pub enum DataError {
         /// The file.
         file: String,
     },
-    /// A column that is needed is not there.
-    #[error("no column '{name}': {file}")]
+    /// Columns that are needed are not there.
+    #[error("no column '{name}'{}: {file}", nor(others))]
     ColumnMissing {
+        /// The first of them.
+        name: String,
+        /// The others.
+        others: Vec<String>,
+        /// Columns with a name similar to the first one's.
+        near: Vec<String>,
+        /// The file.
+        file: String,
+    },
+    /// A column that was to be kept is not there.
+    #[error("no column '{name}' to keep: {file}")]
+    KeptMissing {
         /// The column.
         name: String,
         /// Columns with a similar name.
@@ -295,6 +307,7 @@ impl Coded for DataError {
             Self::TooLarge { .. } => "data-too-large",
             Self::DuplicateColumn { .. } => "data-duplicate-column",
             Self::ColumnMissing { .. } => "data-column-missing",
+            Self::KeptMissing { .. } => "data-kept-missing",
             Self::ColumnUnknown { .. } => "data-column-unknown",
             Self::ColumnsDiffer { .. } => "data-columns-differ",
             Self::Cell { .. } => "data-cell",
@@ -314,12 +327,13 @@ impl Coded for DataError {
         let hint = match self {
             Self::NotFound { near, .. }
             | Self::ColumnUnknown { near, .. }
+            | Self::KeptMissing { near, .. }
             | Self::Schema { near, .. }
                 if !near.is_empty() =>
             {
                 did_you_mean(near)
             }
-            Self::ColumnUnknown { .. } => "name columns as the header of the table does".into(),
+            Self::ColumnUnknown { .. } | Self::KeptMissing { .. } => "name columns as the header of the table does".into(),
             Self::NotFound { .. } => "check the path".into(),
             Self::Directory { path } => {
                 format!(
@@ -348,13 +362,7 @@ impl Coded for DataError {
                     .into()
             }
             Self::DuplicateColumn { .. } => "rename one of the two in the file".into(),
-            Self::ColumnMissing { near, .. } if !near.is_empty() => format!(
-                "{} else treat the column as missing with --allow-missing-columns",
-                did_you_mean(near)
-            ),
-            Self::ColumnMissing { .. } => {
-                "add the column, or treat it as missing with --allow-missing-columns".into()
-            }
+            Self::ColumnMissing { near, others, .. } => missing_columns_hint(near, others),
             Self::ColumnsDiffer { .. } => {
                 "give all files of the pattern the same columns, or read them apart".into()
             }
@@ -390,6 +398,37 @@ fn is_full(error: &std::io::Error) -> bool {
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded
     )
+}
+
+fn missing_columns_hint(near: &[String], others: &[String]) -> String {
+    match (near, others) {
+        ([], []) => "add the column, or treat it as missing with --allow-missing-columns".into(),
+        ([], _) => "add the columns, or treat them as missing with --allow-missing-columns".into(),
+        (near, []) => format!(
+            "{} else treat the column as missing with --allow-missing-columns",
+            did_you_mean(near)
+        ),
+        (near, _) => format!(
+            "{} else treat the columns as missing with --allow-missing-columns",
+            did_you_mean(near)
+        ),
+    }
+}
+
+/// ` nor 'b', 'c'`, behind the name of the first.
+fn nor(others: &[String]) -> String {
+    const SHOWN: usize = 10;
+    if others.is_empty() {
+        return String::new();
+    }
+    let quoted: Vec<String> = (others.iter().take(SHOWN))
+        .map(|name| format!("'{name}'"))
+        .collect();
+    let more = match others.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!(" nor {}{more}", quoted.join(", "))
 }
 
 fn did_you_mean(near: &[String]) -> String {

@@ -31,10 +31,10 @@ mod source;
 mod tests;
 mod wording;
 
-pub use batches::{BatchOptions, BatchReader, open_batches};
+pub use batches::{Batch, BatchOptions, BatchReader, open_batches};
 pub use error::{DataError, Place, SettledBy, Unit};
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
 pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions};
-pub use predictions::{PredictionFormat, PredictionWriter};
+pub use predictions::{PredictionColumns, PredictionFormat, PredictionWriter};
 pub use schema_file::{ColumnOverride, SchemaFile, write_schema};
 pub use source::Source;

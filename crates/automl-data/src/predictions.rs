@@ -1,4 +1,5 @@
-//! Writes predictions row by row: `prediction`, and for classes `probability_<class>` for each class.
+//! Writes predictions row by row: `prediction`, and for classes `probability_<class>` for each class; columns of the data
+//! that were kept stand before them.
 
 #[cfg(test)]
 mod tests;
@@ -7,7 +8,7 @@ use crate::error::DataError;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use automl_core::Predictions;
+use automl_core::{Predictions, Texts};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -33,6 +34,29 @@ pub struct PredictionWriter<W: Write + Send> {
     /// What `out` is called, for messages.
     name: String,
     classes: Vec<String>,
+    n_kept: usize,
+}
+
+/// What the columns of a file of predictions are.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictionColumns<'a> {
+    /// Names of kept columns of the data.
+    pub kept: &'a [String],
+    /// Classes in code order, none for regression.
+    pub classes: &'a [String],
+}
+
+impl PredictionColumns<'_> {
+    fn names(&self) -> Vec<String> {
+        let classes = self
+            .classes
+            .iter()
+            .map(|class| format!("probability_{class}"));
+        let kept = self.kept.iter().cloned();
+        kept.chain(["prediction".to_owned()])
+            .chain(classes)
+            .collect()
+    }
 }
 
 enum Out<W: Write + Send> {
@@ -57,19 +81,19 @@ impl<W: Write + Send> std::fmt::Debug for PredictionWriter<W> {
 }
 
 impl<W: Write + Send> PredictionWriter<W> {
-    /// Starts a file called `name` in messages; `classes` in code order, none for regression.
+    /// Starts a file called `name` in messages.
     ///
     /// # Errors
-    /// `out` cannot be written to.
+    /// `out` cannot be written to, or two columns would have one name.
     pub fn new(
         out: W,
         name: &str,
         format: PredictionFormat,
-        classes: &[String],
+        columns: PredictionColumns<'_>,
     ) -> Result<Self, DataError> {
-        let names: Vec<String> = std::iter::once("prediction".to_owned())
-            .chain(classes.iter().map(|class| format!("probability_{class}")))
-            .collect();
+        let PredictionColumns { kept, classes } = columns;
+        let names = columns.names();
+        refuse_same_names(&names, name)?;
         let out = match format {
             PredictionFormat::Csv => {
                 let mut buffer = Vec::with_capacity(BUFFER_BYTES * 2);
@@ -83,15 +107,15 @@ impl<W: Write + Send> PredictionWriter<W> {
                 }
             }
             PredictionFormat::Parquet => {
-                let is_class = !classes.is_empty();
+                let n_texts = kept.len() + usize::from(!classes.is_empty());
                 let fields: Vec<Field> = (names.iter().enumerate())
                     .map(|(position, name)| {
-                        let data_type = if is_class && position == 0 {
+                        let data_type = if position < n_texts {
                             DataType::Utf8
                         } else {
                             DataType::Float64
                         };
-                        Field::new(name, data_type, false)
+                        Field::new(name, data_type, position < kept.len())
                     })
                     .collect();
                 let schema = Arc::new(Schema::new(fields));
@@ -110,17 +134,18 @@ impl<W: Write + Send> PredictionWriter<W> {
             out,
             name: name.to_owned(),
             classes: classes.to_vec(),
+            n_kept: kept.len(),
         })
     }
 
-    /// Adds one row for each prediction.
+    /// Adds one row for each prediction, with the cells of the kept columns.
     ///
     /// # Panics
-    /// If the predictions are not of the classes given at the start.
+    /// If the predictions or the kept columns are not those given at the start, or differ in their rows.
     ///
     /// # Errors
     /// The output cannot be written to, for one because its disk is full.
-    pub fn write(&mut self, predictions: &Predictions) -> Result<(), DataError> {
+    pub fn write(&mut self, predictions: &Predictions, kept: &[Texts]) -> Result<(), DataError> {
         let n_classes = match predictions {
             Predictions::Numbers(_) => 0,
             Predictions::Probabilities { n_classes, .. } => *n_classes,
@@ -130,6 +155,10 @@ impl<W: Write + Send> PredictionWriter<W> {
             self.classes.len(),
             "predictions of these classes"
         );
+        assert_eq!(kept.len(), self.n_kept, "the columns to keep");
+        for texts in kept {
+            assert_eq!(texts.len(), predictions.n_rows(), "a cell for each row");
+        }
         let failed = |error| DataError::writing(&self.name, error);
         match &mut self.out {
             Out::Csv { out, buffer, cells } => {
@@ -139,6 +168,12 @@ impl<W: Write + Send> PredictionWriter<W> {
                     .chunks_exact(predictions.width())
                     .enumerate()
                 {
+                    for texts in kept {
+                        buffer.extend_from_slice(
+                            csv_cell(texts.get(row).unwrap_or_default()).as_bytes(),
+                        );
+                        buffer.push(b',');
+                    }
                     let class = codes.get(row).map(|&code| cells[code as usize].as_str());
                     write_row(buffer, class, values).map_err(failed)?;
                     if buffer.len() >= BUFFER_BYTES {
@@ -149,7 +184,7 @@ impl<W: Write + Send> PredictionWriter<W> {
                 Ok(())
             }
             Out::Parquet { writer, schema } => {
-                let batch = record_batch(predictions, &self.classes, schema)
+                let batch = record_batch(predictions, kept, &self.classes, schema)
                     .map_err(|error| failed(std::io::Error::other(error)))?;
                 writer
                     .write(&batch)
@@ -180,6 +215,24 @@ impl<W: Write + Send> PredictionWriter<W> {
     }
 }
 
+/// A column that is kept may be called as one that is written.
+fn refuse_same_names(names: &[String], file: &str) -> Result<(), DataError> {
+    let earlier = |second: usize| {
+        names[..second]
+            .iter()
+            .position(|name| *name == names[second])
+    };
+    let twice = (0..names.len()).find_map(|second| Some((earlier(second)?, second)));
+    twice.map_or(Ok(()), |(first, second)| {
+        Err(DataError::DuplicateColumn {
+            name: names[first].clone(),
+            first: first + 1,
+            second: second + 1,
+            file: file.to_owned(),
+        })
+    })
+}
+
 /// About 100 ns a number.
 fn write_row(buffer: &mut Vec<u8>, class: Option<&str>, values: &[f64]) -> std::io::Result<()> {
     if let Some(class) = class {
@@ -201,11 +254,15 @@ fn write_row(buffer: &mut Vec<u8>, class: Option<&str>, values: &[f64]) -> std::
 
 fn record_batch(
     predictions: &Predictions,
+    kept: &[Texts],
     classes: &[String],
     schema: &Arc<Schema>,
 ) -> Result<RecordBatch, ArrowError> {
     let (values, width) = (predictions.values(), predictions.width());
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(classes.len() + 1);
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(kept.len() + classes.len() + 1);
+    for texts in kept {
+        columns.push(Arc::new(texts.iter().collect::<StringArray>()));
+    }
     if !classes.is_empty() {
         let names = (predictions.class_codes().into_iter())
             .map(|code| Some(classes[code as usize].as_str()));

@@ -294,6 +294,7 @@ impl Selection {
                 "members".to_owned(),
                 ParamValue::Int(self.members.len() as i64),
             )]),
+            learned: ParamMap::new(),
             is_partial: false,
         };
         let trials = found
@@ -313,6 +314,7 @@ impl Selection {
                     weight: share(position),
                     recipe: trial.config.recipe.to_owned(),
                     params: trial.config.params.clone(),
+                    learned: trial.learned.clone(),
                     is_partial: trial.is_partial,
                 }
             });

@@ -39,6 +39,9 @@ pub struct LeaderboardRow {
     pub recipe: String,
     /// All parameters of the learner.
     pub params: ParamMap,
+    /// What its fits found by themselves, such as the rounds of boosting that early stopping kept; the mean over folds.
+    #[serde(default, skip_serializing_if = "ParamMap::is_empty")]
+    pub learned: ParamMap,
     /// Whether a limit ended its fit early.
     pub is_partial: bool,
 }

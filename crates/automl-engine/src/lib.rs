@@ -34,6 +34,7 @@ pub use model::EnsembleModel;
 pub use options::{FitOptions, Quality};
 pub use plan::{Plan, Validation};
 pub use prepare::{PrepareOptions, Prepared, prepare};
+pub use registry::LEARNERS;
 
 #[cfg(test)]
 mod tests;

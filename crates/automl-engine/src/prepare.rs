@@ -57,6 +57,7 @@ pub fn prepare(
         .expect("the schema describes the table");
     let rows = rows_with_target(column, &options.target, warnings)?;
     let (task, target, reason) = target::read_target(field, column, &rows, options.task)?;
+    target::warn_of_scattered(&field.name, &task, rows.len(), warnings);
     let features = feature_columns(table, &schema);
     if features.n_columns() == 0 {
         return Err(EngineError::NoFeatures {

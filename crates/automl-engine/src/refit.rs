@@ -7,10 +7,9 @@ use crate::fit::FitRun;
 use crate::model::{EnsembleModel, Part};
 use crate::plan::Plan;
 use crate::search::Found;
-use crate::trial::Trial;
+use crate::trial::{Trial, mean_learned};
 use automl_core::{
-    Budget, Dataset, FitContext, FitError, MemoryLimit, ParamMap, ParamValue, Threads,
-    TrainingData, Warning, WarningKind,
+    Budget, Dataset, FitContext, FitError, MemoryLimit, Threads, TrainingData, Warning, WarningKind,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -145,7 +144,7 @@ fn fit_all_rows(
 ) -> Result<Option<Part>, FitError> {
     let encoded = encode(ctx, data, &trial.config, Rows::All)?;
     let mut params = trial.config.params.clone();
-    params.extend(mean_learned(trial, growth));
+    params.extend(mean_learned(&trial.fits, growth));
     let rows = encoded.data.all_rows();
     let learner = (trial.config.learner.build)(&params)?;
     let fitted = learner.fit(ctx, &TrainingData::from(encoded.data.view(&rows)))?;
@@ -156,31 +155,4 @@ fn fit_all_rows(
         model: Arc::from(fitted.model),
     };
     Ok((!fitted.is_partial).then_some(part))
-}
-
-/// What early stopping found, averaged over the splits; counts grow a little with the rows.
-fn mean_learned(trial: &Trial, growth: f64) -> ParamMap {
-    let Some(first) = trial.fits.first() else {
-        return ParamMap::new();
-    };
-    let mean = |name: &String| -> Option<ParamValue> {
-        let values: Vec<f64> = trial
-            .fits
-            .iter()
-            .filter_map(|fit| fit.learned.get(name)?.as_f64())
-            .collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        match first.learned.get(name)? {
-            ParamValue::Int(_) => {
-                let count = (mean * growth.sqrt()).round().max(1.0);
-                Some(ParamValue::Int(count as i64))
-            }
-            ParamValue::Float(_) => Some(ParamValue::Float(mean)),
-            other => Some(other.clone()),
-        }
-    };
-    let learned = first.learned.keys();
-    learned
-        .filter_map(|name| Some((name.clone(), mean(name)?)))
-        .collect()
 }

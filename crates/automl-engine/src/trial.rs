@@ -1,6 +1,6 @@
 //! One trial: a configuration, its fits on every split, and how good they are.
 
-use automl_core::{LearnerSpec, Model, ParamMap, Predictions};
+use automl_core::{LearnerSpec, Model, ParamMap, ParamValue, Predictions};
 use automl_features::FittedRecipe;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -98,6 +98,8 @@ pub(crate) struct Trial {
     /// One fit a split; empty unless scored, and once the trial ranks too low to be of use.
     pub(crate) fits: Vec<Fit>,
     pub(crate) fold_scores: Vec<f64>,
+    /// What its fits found by themselves, the mean over its splits.
+    pub(crate) learned: ParamMap,
     /// Whether a limit ended one of its fits early.
     pub(crate) is_partial: bool,
     /// Seconds of all its fits together.
@@ -118,4 +120,30 @@ impl Trial {
             None
         }
     }
+}
+
+/// What early stopping found, averaged over the splits; counts grow with the root of the rows' growth.
+pub(crate) fn mean_learned(fits: &[Fit], growth: f64) -> ParamMap {
+    let Some(first) = fits.first() else {
+        return ParamMap::new();
+    };
+    let mean = |name: &String| -> Option<ParamValue> {
+        let values: Vec<f64> = fits
+            .iter()
+            .filter_map(|fit| fit.learned.get(name)?.as_f64())
+            .collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        match first.learned.get(name)? {
+            ParamValue::Int(_) => {
+                let count = (mean * growth.sqrt()).round().max(1.0);
+                Some(ParamValue::Int(count as i64))
+            }
+            ParamValue::Float(_) => Some(ParamValue::Float(mean)),
+            other => Some(other.clone()),
+        }
+    };
+    let learned = first.learned.keys();
+    learned
+        .filter_map(|name| Some((name.clone(), mean(name)?)))
+        .collect()
 }

@@ -7,6 +7,7 @@
 use crate::console::Format;
 use crate::errors::Usage;
 use crate::units;
+use automl_core::metrics::Metric;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -113,14 +114,25 @@ pub(crate) struct ProfileArgs {
     pub(crate) read: ReadArgs,
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "\
+const FIT_EXAMPLES: &str = "\
 Examples:
   automl fit adult.csv --target income --time-limit 60s --output model/
   automl fit houses.csv --target price --metric mae --quality best --time-limit 1h
   automl fit visits.csv --target bought --group customer --drop id,notes
   automl fit sales.csv --target units --time-column day   validation follows training in time
-  automl fit adult.csv --target income --max-trials 20 --seed 7   the same bytes each time")]
+  automl fit adult.csv --target income --max-trials 20 --seed 7   the same bytes each time";
+
+/// The examples, and the names that `--include`, `--exclude` and `--metric` take.
+fn fit_help() -> String {
+    let learners: Vec<&str> = automl_engine::LEARNERS.iter().map(|spec| spec.id).collect();
+    let metrics: Vec<&str> = Metric::all().map(Metric::name).collect();
+    let lists = [("Learners", learners), ("Metrics", metrics)];
+    let lists = lists.map(|(title, names)| format!("\n\n{title}: {}", names.join(", ")));
+    format!("{FIT_EXAMPLES}{}", lists.concat())
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = fit_help())]
 pub(crate) struct FitArgs {
     /// Table to learn from: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, or - for stdin
     pub(crate) data: String,
@@ -227,6 +239,7 @@ pub(crate) enum QualityArg {
 Examples:
   automl predict model/ new.csv --output predictions.csv
   automl predict model/ new.parquet --output predictions.parquet
+  automl predict model/ new.csv --keep customer --output predictions.csv   with the ids of the rows
   cat new.csv | automl predict model/ - > predictions.csv
 
 The predictions have one row for each row of the data, in its order: `prediction`, and for classification
@@ -242,6 +255,9 @@ pub(crate) struct PredictArgs {
     /// Take columns that are not in the table as missing
     #[arg(long)]
     pub(crate) allow_missing_columns: bool,
+    /// Columns of the table to write before the predictions, such as an id; repeatable, comma lists
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) keep: Vec<String>,
     /// Text encoding [default: UTF-8, else an error that names the place]
     #[arg(long, value_enum)]
     pub(crate) encoding: Option<EncodingArg>,

@@ -2,6 +2,7 @@
 
 use crate::errors::CliError;
 use automl_core::{CancelToken, Model, PredictError, Predictions, Table, Threads};
+use automl_data::Batch;
 use std::sync::mpsc::sync_channel;
 
 #[cfg(test)]
@@ -31,8 +32,8 @@ impl Scorer<'_> {
     /// The first error of a batch, of the model or of `sink`; or that the user stopped it.
     pub(crate) fn run<E>(
         &self,
-        batches: impl Iterator<Item = Result<Table, E>> + Send,
-        mut sink: impl FnMut(&Table, &Predictions) -> anyhow::Result<()>,
+        batches: impl Iterator<Item = Result<Batch, E>> + Send,
+        mut sink: impl FnMut(&Batch, &Predictions) -> anyhow::Result<()>,
     ) -> anyhow::Result<u64>
     where
         E: Into<anyhow::Error> + Send,
@@ -52,10 +53,10 @@ impl Scorer<'_> {
                 if self.cancel.is_cancelled() {
                     return Err(CliError::Interrupted.into());
                 }
-                let table = batch.map_err(Into::into)?;
-                let predictions = self.predict(&table)?;
-                sink(&table, &predictions)?;
-                n_rows += table.n_rows() as u64;
+                let batch = batch.map_err(Into::into)?;
+                let predictions = self.predict(&batch.table)?;
+                sink(&batch, &predictions)?;
+                n_rows += batch.table.n_rows() as u64;
             }
             Ok(n_rows)
         })

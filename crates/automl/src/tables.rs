@@ -1,7 +1,6 @@
 //! Tables streamed as a model needs them.
 
 use crate::modeldir::LoadedModel;
-use crate::scoring::BATCH_ROWS;
 use automl_core::{Field, Warnings};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source, open_batches};
 
@@ -14,13 +13,9 @@ pub(crate) fn stream(
     options: &ReadOptions,
     model: &LoadedModel,
     needed: impl Fn(&Field) -> bool,
-    allow_missing_columns: bool,
+    cut: &BatchOptions,
     warnings: &Warnings,
 ) -> Result<BatchReader, DataError> {
-    let cut = BatchOptions {
-        allow_missing_columns,
-        batch_rows: BATCH_ROWS,
-    };
     let reader = open_batches(source, options, &model.manifest.inputs, needed, cut)?;
     for warning in reader.warnings() {
         warnings.push(warning.clone());

@@ -40,6 +40,16 @@ pub(crate) fn count(value: u64) -> String {
     grouped
 }
 
+/// A path as a shell takes it: quoted where it holds anything but letters, digits and `/._-+=:@%,`.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// `1 row`, `2 rows`.
 pub(crate) fn counted(value: u64, noun: &str) -> String {
     let plural = if value == 1 { "" } else { "s" };

@@ -8,9 +8,13 @@ use expect_test::{Expect, expect};
 
 fn write(format: PredictionFormat, classes: &[&str], predictions: &[Predictions]) -> Vec<u8> {
     let classes: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
-    let mut writer = PredictionWriter::new(Vec::new(), "out", format, &classes).unwrap();
+    let columns = PredictionColumns {
+        kept: &[],
+        classes: &classes,
+    };
+    let mut writer = PredictionWriter::new(Vec::new(), "out", format, columns).unwrap();
     for batch in predictions {
-        writer.write(batch).unwrap();
+        writer.write(batch, &[]).unwrap();
     }
     writer.finish().unwrap()
 }
@@ -122,8 +126,12 @@ impl Write for Full {
 fn a_full_disk_is_an_error() {
     for format in [PredictionFormat::Csv, PredictionFormat::Parquet] {
         let numbers = Predictions::Numbers((0..100_000).map(f64::from).collect());
-        let failed = PredictionWriter::new(Full(64), "out", format, &[]).and_then(|mut writer| {
-            writer.write(&numbers)?;
+        let none = PredictionColumns {
+            kept: &[],
+            classes: &[],
+        };
+        let failed = PredictionWriter::new(Full(64), "out", format, none).and_then(|mut writer| {
+            writer.write(&numbers, &[])?;
             writer.finish()
         });
         let Err(error) = failed else {
@@ -131,4 +139,50 @@ fn a_full_disk_is_an_error() {
         };
         assert_eq!(automl_core::Coded::code(&error), "data-io");
     }
+}
+
+#[test]
+fn kept_columns_stand_first_and_are_quoted_where_needed() {
+    let kept = ["id".to_owned()];
+    let columns = PredictionColumns {
+        kept: &kept,
+        classes: &[],
+    };
+    let ids = [Texts::from_iter([Some("007"), None, Some("a,b")])];
+    let numbers = Predictions::Numbers(vec![1.0, 2.0, 3.0]);
+    let mut writer =
+        PredictionWriter::new(Vec::new(), "out", PredictionFormat::Csv, columns).unwrap();
+    writer.write(&numbers, &ids).unwrap();
+    let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+    assert_eq!(text, "id,prediction\n007,1\n,2\n\"a,b\",3\n");
+
+    let mut writer =
+        PredictionWriter::new(Vec::new(), "out", PredictionFormat::Parquet, columns).unwrap();
+    writer.write(&numbers, &ids).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.parquet");
+    std::fs::write(&path, writer.finish().unwrap()).unwrap();
+    let source = Source::parse(path.to_str().unwrap());
+    let read = read_table(&source, &ReadOptions::default(), None).unwrap();
+    assert_eq!(read.table.names().collect::<Vec<_>>(), ["id", "prediction"]);
+    assert!(read.table.column("id").unwrap().is_missing(1));
+}
+
+#[test]
+fn a_kept_column_cannot_be_called_as_a_written_one() {
+    let kept = ["prediction".to_owned()];
+    let columns = PredictionColumns {
+        kept: &kept,
+        classes: &[],
+    };
+    let error =
+        PredictionWriter::new(Vec::new(), "out", PredictionFormat::Csv, columns).unwrap_err();
+    assert!(matches!(
+        error,
+        DataError::DuplicateColumn {
+            first: 1,
+            second: 2,
+            ..
+        }
+    ));
 }

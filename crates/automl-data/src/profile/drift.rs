@@ -4,7 +4,10 @@ use super::ProfileOptions;
 use super::model::Drift;
 use super::rows;
 use super::summary::level_counts;
-use automl_core::{Column, Levels, MISSING_TIME, Table};
+use crate::infer::Dictionary;
+use crate::infer::values::{Parsed, parse_number};
+use automl_core::{Column, Levels, MISSING_CODE, MISSING_TIME, Table};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const N_BINS: usize = 10;
@@ -18,7 +21,7 @@ pub(super) fn compare(
     other: &Table,
     options: &ProfileOptions<'_>,
 ) -> Option<Drift> {
-    let there = other.column(name)?;
+    let there = &*in_the_kind_of(column, other.column(name)?);
     let sample = |column: &Column| {
         rows::sample(column.n_rows(), options.max_rows, options.seed, |row| {
             !column.is_missing(row)
@@ -61,6 +64,43 @@ pub(super) fn compare(
     };
     drift.other_missing_share = there.n_missing() as f64 / there.n_rows().max(1) as f64;
     Some(drift)
+}
+
+/// A column of the second table seen as the first one's is, where all its values can be: a few rows of numbers may look
+/// like a category, and the other way round.
+fn in_the_kind_of<'a>(column: &Column, there: &'a Column) -> Cow<'a, Column> {
+    let seen = match (column, there) {
+        (Column::Number(_), Column::Category { codes, levels }) => numbers_of(codes, levels),
+        (Column::Category { .. }, Column::Number(values)) => {
+            let texts = values
+                .iter()
+                .map(|value| (!value.is_nan()).then(|| value.to_string()));
+            Some(category_of(texts))
+        }
+        (Column::Category { .. }, Column::Text(texts)) => Some(category_of(
+            texts.iter().map(|text| text.map(str::to_owned)),
+        )),
+        _ => None,
+    };
+    seen.map_or(Cow::Borrowed(there), Cow::Owned)
+}
+
+fn numbers_of(codes: &[u32], levels: &Levels) -> Option<Column> {
+    let of_level = |level: &str| match parse_number(level) {
+        Parsed::Finite(value) => Some(value),
+        _ => None,
+    };
+    let values: Vec<f64> = levels.iter().map(of_level).collect::<Option<_>>()?;
+    let of_code = |&code: &u32| values.get(code as usize).copied().unwrap_or(f64::NAN);
+    Some(Column::Number(codes.iter().map(of_code).collect()))
+}
+
+fn category_of(texts: impl Iterator<Item = Option<String>>) -> Column {
+    let mut names = Dictionary::default();
+    let codes = texts
+        .map(|text| text.map_or(MISSING_CODE, |text| names.code(&text)))
+        .collect();
+    Column::category(codes, Levels::new(names.iter()))
 }
 
 fn numbers(mut a: Vec<f64>, mut b: Vec<f64>, significance: f64) -> Drift {

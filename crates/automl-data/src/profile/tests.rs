@@ -303,6 +303,30 @@ fn repeated_rows_are_counted() {
 }
 
 #[test]
+fn a_second_table_is_seen_in_the_kinds_of_the_first() {
+    let n = 400;
+    let size = normal(n, 30);
+    let first = table(vec![
+        ("size", Column::Number(size.clone())),
+        ("flag", labels(&size, |x| u8::from(x > 0.0).to_string())),
+    ]);
+    let moved: Vec<f64> = size.iter().map(|x| x.round() + 3.0).collect();
+    let second = table(vec![
+        ("size", labels(&moved, |x| x.to_string())),
+        ("flag", Column::Number(vec![1.0; n])),
+    ]);
+    let schema = Schema::default();
+    let options = ProfileOptions {
+        other: Some((&second, &schema)),
+        ..ProfileOptions::default()
+    };
+    let profile = profile(&first, &schema, &options).unwrap();
+    let drift = |name: &str| column(&profile, name).drift.clone().unwrap();
+    assert!(drift("size").distance > 0.8);
+    assert!((drift("flag").distance - 0.5).abs() < 0.1 && drift("flag").unseen.is_empty());
+}
+
+#[test]
 fn drift_is_told_where_it_is_more_than_chance() {
     let make = |n: usize, shift: f64, stream: u64, city: &str| {
         let mut values = normal(n, stream);

@@ -1,7 +1,7 @@
 //! Streams for scoring: the columns of a schema, batch by batch.
 
 use super::{load, show_error, show_table};
-use crate::{BatchOptions, DataError, ReadOptions, Source, open_batches};
+use crate::{Batch, BatchOptions, DataError, ReadOptions, Source, open_batches};
 use automl_core::{Schema, Table};
 use expect_test::expect;
 
@@ -26,7 +26,9 @@ fn read(
     };
     let source = Source::bytes(name, bytes);
     let needed = |field: &automl_core::Field| field.name != "y";
-    open_batches(&source, &ReadOptions::default(), schema, needed, batch)?.collect()
+    open_batches(&source, &ReadOptions::default(), schema, needed, &batch)?
+        .map(|batch| batch.map(|batch| batch.table))
+        .collect()
 }
 
 #[test]
@@ -41,12 +43,13 @@ fn columns_are_matched_by_name_and_coded_by_the_schema() {
         &ReadOptions::default(),
         &schema(),
         |field| field.name != "y",
-        batch,
+        &batch,
     )
     .unwrap();
     assert_eq!(reader.warnings().len(), 1);
     expect!["column extra is not used"].assert_eq(&reader.warnings()[0].message);
-    let tables: Vec<Table> = reader.collect::<Result<_, _>>().unwrap();
+    let batches: Vec<Batch> = reader.collect::<Result<_, _>>().unwrap();
+    let tables: Vec<Table> = batches.into_iter().map(|batch| batch.table).collect();
     expect![[r#"
         n = 1000 ·
         color = blue unseen
@@ -112,7 +115,7 @@ fn a_missing_column_is_refused_or_missing_throughout() {
         &ReadOptions::default(),
         &schema(),
         |field| field.name != "y",
-        allowed,
+        &allowed,
     )
     .unwrap();
     let messages: Vec<&str> = (reader.warnings().iter())
@@ -125,7 +128,8 @@ fn a_missing_column_is_refused_or_missing_throughout() {
             "column colour is not used"
         ]
     );
-    let tables: Vec<Table> = reader.collect::<Result<_, _>>().unwrap();
+    let batches: Vec<Batch> = reader.collect::<Result<_, _>>().unwrap();
+    let tables: Vec<Table> = batches.into_iter().map(|batch| batch.table).collect();
     expect![[r#"
         n = 1
         color = ·
@@ -160,7 +164,7 @@ fn an_error_ends_the_stream() {
         &ReadOptions::default(),
         &schema(),
         |field| field.name != "y",
-        BatchOptions::default(),
+        &BatchOptions::default(),
     )
     .unwrap();
     assert!(reader.next().unwrap().is_err());
@@ -175,10 +179,10 @@ fn no_needed_column_still_counts_rows() {
         &ReadOptions::default(),
         &schema(),
         |_| false,
-        BatchOptions::default(),
+        &BatchOptions::default(),
     )
     .unwrap();
-    let rows: usize = reader.map(|table| table.unwrap().n_rows()).sum();
+    let rows: usize = reader.map(|batch| batch.unwrap().table.n_rows()).sum();
     assert_eq!(rows, 2);
 }
 
@@ -259,13 +263,13 @@ fn a_stream_is_read_no_further_than_the_batch_at_hand() {
         &options,
         &schema(),
         |_| true,
-        batch,
+        &batch,
     );
     // Only the reader that was opened by its path is left: the writer ends with it.
     drop(reader);
     let mut n_rows = 0;
     for table in batches.unwrap() {
-        n_rows += table.unwrap().n_rows();
+        n_rows += table.unwrap().table.n_rows();
         let ahead = n_written
             .load(Ordering::Relaxed)
             .saturating_sub(n_rows * row.len());
@@ -276,4 +280,40 @@ fn a_stream_is_read_no_further_than_the_batch_at_hand() {
     }
     assert_eq!(n_rows, N_ROWS);
     writing.join().unwrap();
+}
+
+#[test]
+fn columns_are_kept_as_written_in_every_format_also_those_that_are_read() {
+    for (name, text) in [
+        (
+            "new.csv",
+            "id,n,color,flag,note,when\n007,1.50,red,yes,,\n,2,red,no,,\n",
+        ),
+        (
+            "new.jsonl",
+            "{\"id\":\"007\",\"n\":\"1.50\",\"color\":\"red\",\"flag\":\"yes\",\"note\":null,\"when\":null}\n\
+             {\"n\":2,\"color\":\"red\",\"flag\":\"no\"}\n",
+        ),
+    ] {
+        let batch = BatchOptions {
+            keep: vec!["n".into(), "id".into()],
+            ..BatchOptions::default()
+        };
+        let source = Source::bytes(name, text.as_bytes());
+        let needed = |field: &automl_core::Field| field.name != "y";
+        let reader =
+            open_batches(&source, &ReadOptions::default(), &schema(), needed, &batch).unwrap();
+        assert!(reader.warnings().is_empty(), "a kept column is used");
+        let batches: Vec<Batch> = reader.collect::<Result<_, _>>().unwrap();
+        let kept: Vec<Vec<Option<&str>>> = (batches[0].kept.iter())
+            .map(|texts| texts.iter().collect())
+            .collect();
+        assert_eq!(kept[0], [Some("1.50"), Some("2")], "{name}");
+        assert_eq!(kept[1][0], Some("007"), "{name}");
+        assert_eq!(kept[1][1].unwrap_or_default(), "", "{name}");
+        assert_eq!(
+            batches[0].table.column("n").unwrap().as_number().unwrap(),
+            [1.5, 2.0]
+        );
+    }
 }

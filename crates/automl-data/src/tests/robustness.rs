@@ -32,9 +32,9 @@ proptest! {
                 &ReadOptions::default(),
                 &loaded.schema,
                 |_| true,
-                BatchOptions { batch_rows: 2, ..BatchOptions::default() },
+                &BatchOptions { batch_rows: 2, ..BatchOptions::default() },
             );
-            let n_rows: usize = batches.unwrap().map(|table| table.unwrap().n_rows()).sum();
+            let n_rows: usize = batches.unwrap().map(|batch| batch.unwrap().table.n_rows()).sum();
             prop_assert_eq!(n_rows, loaded.n_rows);
         }
     }

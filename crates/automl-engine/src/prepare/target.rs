@@ -1,10 +1,14 @@
 //! From a target column to a task: what the user said, or what its values suggest.
 
 use crate::EngineError;
-use automl_core::{Column, Field, Levels, Target, Task, TaskKind, Texts};
+use automl_core::{
+    Column, Field, Levels, Target, Task, TaskKind, Texts, Warning, WarningKind, Warnings,
+};
 
 /// A whole-number target with at most this many values is read as classes.
 const MAX_NUMBER_CLASSES: usize = 20;
+/// With fewer rows a class than this, on average, the target is more likely a name than a class.
+const MIN_ROWS_PER_CLASS: usize = 3;
 /// More classes than this are refused.
 const MAX_CLASSES: usize = 1000;
 
@@ -33,6 +37,7 @@ pub(super) fn read_target(
         Column::Number(values) => number_target(field, values, rows, wanted),
         Column::Category { codes, levels } => {
             let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
+            check_declared(&codes, rows, levels).map_err(fail)?;
             let (codes, labels) = used_levels(&codes, levels);
             let reason = format!(
                 "'{}' is a {} with {} levels",
@@ -130,6 +135,21 @@ fn is_consecutive(distinct: &[f64]) -> bool {
     distinct.len() <= 10 && distinct.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
 }
 
+/// A class that the schema file does not declare is a mistake in one of the two, not a class without a name.
+fn check_declared(codes: &[u32], rows: &[u32], levels: &Levels) -> Result<(), String> {
+    let is_undeclared = |code: &&u32| levels.get(**code).is_none();
+    let n_undeclared = codes.iter().filter(is_undeclared).count();
+    let Some(first) = codes.iter().position(|code| is_undeclared(&code)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = levels.iter().collect();
+    Err(format!(
+        "{n_undeclared} of its values, the first in data row {}, are none of the levels that the schema declares: {}",
+        rows[first] + 1,
+        known.join(", ")
+    ))
+}
+
 /// Codes renumbered over the levels that occur, sorted by label.
 fn used_levels(codes: &[u32], levels: &Levels) -> (Vec<u32>, Vec<String>) {
     let mut used: Vec<u32> = codes.to_vec();
@@ -194,4 +214,15 @@ fn classes(
         Task::Multiclass { classes: labels }
     };
     Ok((task, Target::Classes(codes.into()), reason))
+}
+
+/// Says so when most classes have next to no rows: such a target is often a name, an amount or a date.
+pub(super) fn warn_of_scattered(name: &str, task: &Task, n_rows: usize, warnings: &Warnings) {
+    let n_classes = task.classes().len();
+    if n_classes > 2 && n_rows < n_classes * MIN_ROWS_PER_CLASS {
+        let message = format!(
+            "target '{name}' has {n_classes} classes in {n_rows} rows, too few of each to learn from; is it the right column?"
+        );
+        warnings.push(Warning::new(WarningKind::ScatteredTarget, [name], message));
+    }
 }

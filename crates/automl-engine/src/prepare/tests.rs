@@ -226,3 +226,29 @@ fn a_stated_task_that_the_target_cannot_have_is_refused() {
         "target 'y' cannot be learned: a multiclass task needs 3 classes or more, it has 2"
     );
 }
+
+#[test]
+fn a_class_that_the_schema_does_not_declare_is_refused() {
+    let column = Column::category(
+        vec![0, 1, automl_core::UNSEEN_CODE, 1],
+        Levels::new(["no", "yes"]),
+    );
+    assert_eq!(
+        message(column),
+        "target 'y' cannot be learned: 1 of its values, the first in data row 3, are none of the levels that the schema declares: no, yes"
+    );
+}
+
+#[test]
+fn a_target_of_nearly_as_many_classes_as_rows_is_warned_of() {
+    let names: Vec<String> = (0..30).map(|row| format!("n{row}")).collect();
+    let column = Column::category(
+        (0..31).map(|row| row.min(29)).collect(),
+        Levels::new(names.iter().map(String::as_str)),
+    );
+    let (_, warnings) = prepared(column, |_| ()).unwrap();
+    assert_eq!(
+        warnings.list()[0].message,
+        "target 'y' has 30 classes in 31 rows, too few of each to learn from; is it the right column?"
+    );
+}

@@ -12,7 +12,7 @@ pub(crate) use found::Found;
 use crate::fit::FitRun;
 use crate::plan::Plan;
 use crate::suggest::Suggester;
-use crate::trial::{Fit, Outcome, Trial, TrialConfig};
+use crate::trial::{Fit, Outcome, Trial, TrialConfig, mean_learned};
 use crate::{EngineError, FitOptions};
 use automl_core::{Dataset, Event, Threads, Warning, WarningKind};
 use found::Schedule;
@@ -354,6 +354,7 @@ impl Search<'_> {
             id: id as u64,
             config: slot.config.clone(),
             fold_scores: fits.iter().map(|fit| fit.score).collect(),
+            learned: mean_learned(&fits, 1.0),
             is_partial: fits.iter().any(|fit| fit.is_partial),
             seconds: fits.iter().map(|fit| fit.seconds).sum(),
             fits: if matches!(outcome, Outcome::Scored { .. }) {

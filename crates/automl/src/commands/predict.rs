@@ -7,10 +7,13 @@ use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::modeldir::LoadedModel;
 use crate::progress::Reporter;
-use crate::scoring::Scorer;
+use crate::scoring::{BATCH_ROWS, Scorer};
 use crate::{tables, text};
 use automl_core::{Clock, Role};
-use automl_data::{DataError, PredictionFormat, PredictionWriter, ReadOptions, Source};
+use automl_data::{
+    BatchOptions, DataError, PredictionColumns, PredictionFormat, PredictionWriter, ReadOptions,
+    Source,
+};
 use automl_store::AtomicFile;
 use serde_json::json;
 use std::io::{self, Write};
@@ -23,6 +26,7 @@ struct Settings {
     read: ReadOptions,
     output: Output,
     allow_missing_columns: bool,
+    keep: Vec<String>,
     threads: usize,
 }
 
@@ -44,6 +48,7 @@ impl Settings {
             read,
             output: Output::resolve(args.output)?,
             allow_missing_columns: args.allow_missing_columns,
+            keep: args.keep,
             threads: thread_count(args.threads),
         })
     }
@@ -129,18 +134,26 @@ fn predict<W: Write + Send>(
     to: Destination<'_, W>,
 ) -> anyhow::Result<(u64, W)> {
     let is_feature = |field: &automl_core::Field| field.role == Role::Feature;
-    let (allow, warnings) = (settings.allow_missing_columns, reporter.warnings());
+    let cut = BatchOptions {
+        allow_missing_columns: settings.allow_missing_columns,
+        batch_rows: BATCH_ROWS,
+        keep: settings.keep.clone(),
+    };
     let batches = tables::stream(
         &settings.source,
         &settings.read,
         model,
         is_feature,
-        allow,
-        warnings,
+        &cut,
+        reporter.warnings(),
     )?;
     reporter.show_warnings();
     let threads = start_threads(settings.threads)?;
-    let mut writer = PredictionWriter::new(to.out, to.name, to.format, model.task().classes())?;
+    let columns = PredictionColumns {
+        kept: &settings.keep,
+        classes: model.task().classes(),
+    };
+    let mut writer = PredictionWriter::new(to.out, to.name, to.format, columns)?;
     let spinner = reporter.spinner("predicting".to_owned());
     let scorer = Scorer {
         model: &model.model,
@@ -148,9 +161,9 @@ fn predict<W: Write + Send>(
         cancel: interrupt.token(),
     };
     let mut n_done = 0;
-    let n_rows = scorer.run(batches, |table, predictions| {
-        writer.write(predictions)?;
-        n_done += table.n_rows() as u64;
+    let n_rows = scorer.run(batches, |batch, predictions| {
+        writer.write(predictions, &batch.kept)?;
+        n_done += batch.table.n_rows() as u64;
         spinner.say(format!("predicting, {}", text::counted(n_done, "row")));
         Ok(())
     })?;

@@ -18,6 +18,7 @@ fn row(rank: usize, name: &str, trial: Option<u64>, score: f64, weight: f64) -> 
         weight,
         recipe: "native".into(),
         params: ParamMap::new(),
+        learned: ParamMap::new(),
         is_partial: false,
     }
 }

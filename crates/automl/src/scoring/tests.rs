@@ -4,6 +4,7 @@ use super::Scorer;
 use automl_core::{
     Artifact, CancelToken, Column, Model, PredictError, Predictions, Table, TableView, Threads,
 };
+use automl_data::Batch;
 
 /// Predicts the column `x` times two.
 struct Twice;
@@ -22,12 +23,15 @@ impl Model for Twice {
     }
 }
 
-fn batch(name: &str, from: usize, n_rows: usize) -> Table {
+fn batch(name: &str, from: usize, n_rows: usize) -> Batch {
     let values = (from..from + n_rows).map(|value| value as f64).collect();
-    Table::new(vec![(name.into(), Column::Number(values))]).expect("one column")
+    Batch {
+        table: Table::new(vec![(name.into(), Column::Number(values))]).expect("one column"),
+        kept: Vec::new(),
+    }
 }
 
-fn run(threads: &Threads, batches: Vec<anyhow::Result<Table>>) -> anyhow::Result<Vec<f64>> {
+fn run(threads: &Threads, batches: Vec<anyhow::Result<Batch>>) -> anyhow::Result<Vec<f64>> {
     let scorer = Scorer {
         model: &Twice,
         threads,

@@ -1,6 +1,6 @@
 //! How values look when printed.
 
-use super::{Align, clip, clock, count, counted, score, seconds, table};
+use super::{Align, clip, clock, count, counted, score, seconds, shell_word, table};
 
 #[test]
 fn scores_keep_the_digits_that_matter() {
@@ -55,4 +55,11 @@ fn tables_are_aligned_without_trailing_blanks() {
     ];
     let text = table(&[("name", Align::Left), ("n", Align::Right)], &rows);
     assert_eq!(text, "name   n\na     10\nlong   9\n");
+}
+
+#[test]
+fn a_path_is_quoted_where_a_shell_would_split_it() {
+    assert_eq!(shell_word("models/churn-2"), "models/churn-2");
+    assert_eq!(shell_word("my model"), "'my model'");
+    assert_eq!(shell_word("it's"), r"'it'\''s'");
 }

@@ -12,10 +12,10 @@ use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::modeldir::LoadedModel;
 use crate::progress::Reporter;
-use crate::scoring::{Scorer, append};
+use crate::scoring::{BATCH_ROWS, Scorer, append};
 use crate::tables;
 use automl_core::{Clock, Field, Predictions, Role, WarningKind};
-use automl_data::{BatchReader, DataError, ReadOptions, Source};
+use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
 use scores::{Scored, Scores};
 use std::path::PathBuf;
 use truth::Truth;
@@ -88,8 +88,8 @@ fn evaluate(
         threads: &threads,
         cancel: interrupt.token(),
     };
-    scorer.run(batches, |table, predictions| {
-        truth.take(table)?;
+    scorer.run(batches, |batch, predictions| {
+        truth.take(&batch.table)?;
         match &mut all {
             Some(all) => append(all, predictions.clone()),
             None => all = Some(predictions.clone()),
@@ -124,14 +124,18 @@ fn open(
 ) -> anyhow::Result<BatchReader> {
     let is_needed =
         |field: &Field| matches!(field.role, Role::Feature | Role::Target | Role::Weight);
-    let (allow, warnings) = (settings.allow_missing_columns, reporter.warnings());
+    let cut = BatchOptions {
+        allow_missing_columns: settings.allow_missing_columns,
+        batch_rows: BATCH_ROWS,
+        keep: Vec::new(),
+    };
     let batches = tables::stream(
         &settings.source,
         &settings.read,
         model,
         is_needed,
-        allow,
-        warnings,
+        &cut,
+        reporter.warnings(),
     );
     let batches = batches.map_err(|error| match error {
         DataError::ColumnMissing { name, near, .. } if name == target.name => {

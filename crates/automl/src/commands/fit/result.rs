@@ -40,6 +40,7 @@ pub(super) fn print(
 fn in_words(run: &Finished<'_>, seconds: f64) -> String {
     let outcome = run.outcome;
     let output = run.settings.output.display();
+    let quoted = text::shell_word(&output.to_string());
     let table = leaderboard::table(&outcome.leaderboard, TOP);
     let stopped = if outcome.interrupted {
         ", stopped by the user"
@@ -49,7 +50,7 @@ fn in_words(run: &Finished<'_>, seconds: f64) -> String {
     let trials = text::counted(outcome.n_trials, "trial");
     let score = text::score(outcome.score);
     format!(
-        "{table}\nscore   {} {score} after {trials} in {}{stopped}\nmodel   {output}\nreport  {}\npredict automl predict {output} DATA --output predictions.csv\n",
+        "{table}\nscore   {} {score} after {trials} in {}{stopped}\nmodel   {output}\nreport  {}\npredict automl predict {quoted} DATA --output predictions.csv\n",
         outcome.metric.name(),
         text::seconds(seconds),
         run.settings.output.join("report.html").display(),
