@@ -65,6 +65,8 @@ def limits(args):
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         adult = plain(data / "adult.csv.gz", scratch)
+        # Half of the file ends its labels with a full stop.
+        adult.write_text(adult.read_text().replace("50K.", "50K"))
         model = scratch / "adult-model"
         seconds, _ = timed([BIN, "fit", adult, "--target", "income", "--quality", "fast", "--time-limit", "60s", "--output", model])
         rows.append(("adult: fit --quality fast --time-limit 60s", f"{seconds:.1f}", "s", 65))
