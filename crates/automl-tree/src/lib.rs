@@ -32,6 +32,7 @@ pub mod gradient_boosting;
 mod gradients;
 mod grow;
 mod histogram;
+pub mod import;
 mod inputs;
 mod objective;
 pub mod random_forest;

@@ -8,9 +8,9 @@ use crate::inputs::Inputs;
 use crate::tree::{BinSet, Rule, Tree, TreeNode};
 use automl_core::{Importance, Table};
 
-const LEAF: u32 = 1 << 31;
-const CATEGORY: u32 = 1 << 30;
-const MISSING_LEFT: u32 = 1 << 29;
+pub(crate) const LEAF: u32 = 1 << 31;
+pub(crate) const CATEGORY: u32 = 1 << 30;
+pub(crate) const MISSING_LEFT: u32 = 1 << 29;
 /// The set has bins of 64 and more: it is looked up instead of read from the node.
 const WIDE: u32 = 1 << 28;
 const SLOT: u32 = WIDE - 1;

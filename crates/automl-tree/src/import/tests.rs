@@ -1,0 +1,311 @@
+//! Imported models predict what their own programs predicted, and no file makes the reader panic.
+//!
+//! The files come from `scripts/import_reference.py`: LightGBM 4.7.0 and XGBoost 3.2.0.
+
+use super::*;
+use automl_core::{Column, Levels, MISSING_CODE, Table};
+use serde_json::Value;
+
+const FILES: [(&str, &[u8]); 14] = [
+    (
+        "lightgbm_regression.txt",
+        include_bytes!("reference/lightgbm_regression.txt"),
+    ),
+    (
+        "lightgbm_quantile.txt",
+        include_bytes!("reference/lightgbm_quantile.txt"),
+    ),
+    (
+        "lightgbm_binary.txt",
+        include_bytes!("reference/lightgbm_binary.txt"),
+    ),
+    (
+        "lightgbm_multiclass.txt",
+        include_bytes!("reference/lightgbm_multiclass.txt"),
+    ),
+    (
+        "lightgbm_poisson.txt",
+        include_bytes!("reference/lightgbm_poisson.txt"),
+    ),
+    (
+        "lightgbm_forest.txt",
+        include_bytes!("reference/lightgbm_forest.txt"),
+    ),
+    (
+        "lightgbm_no_missing.txt",
+        include_bytes!("reference/lightgbm_no_missing.txt"),
+    ),
+    (
+        "lightgbm_constant.txt",
+        include_bytes!("reference/lightgbm_constant.txt"),
+    ),
+    (
+        "xgboost_regression.json",
+        include_bytes!("reference/xgboost_regression.json"),
+    ),
+    (
+        "xgboost_binary.ubj",
+        include_bytes!("reference/xgboost_binary.ubj"),
+    ),
+    (
+        "xgboost_multiclass.json",
+        include_bytes!("reference/xgboost_multiclass.json"),
+    ),
+    (
+        "xgboost_poisson.ubj",
+        include_bytes!("reference/xgboost_poisson.ubj"),
+    ),
+    (
+        "xgboost_dart.json",
+        include_bytes!("reference/xgboost_dart.json"),
+    ),
+    (
+        "xgboost_numbers.ubj",
+        include_bytes!("reference/xgboost_numbers.ubj"),
+    ),
+];
+
+fn file(name: &str) -> &'static [u8] {
+    let found = FILES.iter().find(|(other, _)| *other == name);
+    found.expect("a file of the list").1
+}
+
+fn cases() -> Vec<Value> {
+    serde_json::from_slice(include_bytes!("reference/cases.json")).unwrap()
+}
+
+/// The rows of a case as a table of the model's columns.
+fn table(features: &[ImportedFeature], rows: &[Value]) -> Table {
+    let column = |(position, feature): (usize, &ImportedFeature)| {
+        let cells = rows.iter().map(|row| &row[position]);
+        let column = match &feature.levels {
+            None => Column::Number(
+                cells
+                    .map(|cell| cell.as_f64().unwrap_or(f64::NAN))
+                    .collect(),
+            ),
+            Some(levels) => {
+                let code = |cell: &Value| match cell.as_str() {
+                    None => MISSING_CODE,
+                    Some(text) => levels.iter().position(|level| level == text).unwrap() as u32,
+                };
+                let levels = Levels::new(levels.iter().map(String::as_str));
+                Column::category(cells.map(code).collect(), levels)
+            }
+        };
+        (feature.name.clone(), column)
+    };
+    Table::new(features.iter().enumerate().map(column).collect()).unwrap()
+}
+
+#[test]
+fn predictions_are_those_of_the_program_that_trained_the_model() {
+    for case in cases() {
+        let name = case["file"].as_str().unwrap();
+        let imported = import(file(name)).unwrap();
+        let rows = case["rows"].as_array().unwrap();
+        let predicted = imported
+            .model
+            .predict(&table(&imported.features, rows).view())
+            .unwrap();
+        let width = predicted.width();
+        for (row, expected) in case["predictions"].as_array().unwrap().iter().enumerate() {
+            let mut expected: Vec<f64> = expected
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_f64().unwrap())
+                .collect();
+            if imported.n_classes == 2 {
+                expected.insert(0, 1.0 - expected[0]);
+            }
+            for (got, expected) in predicted.values()[row * width..].iter().zip(&expected) {
+                let error = (got - expected).abs() / expected.abs().max(1.0);
+                assert!(
+                    error < 1e-6,
+                    "{name}, row {row}: {got} instead of {expected}"
+                );
+            }
+            assert_eq!(width, expected.len(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_file_has_a_case_and_says_what_it_is() {
+    let cases = cases();
+    for (name, bytes) in FILES {
+        assert!(cases.iter().any(|case| case["file"] == name), "{name}");
+        let imported = import(bytes).unwrap();
+        let is_lightgbm = name.starts_with("lightgbm");
+        assert_eq!(
+            imported.source,
+            if is_lightgbm { "LightGBM" } else { "XGBoost" }
+        );
+        let n_classes = match name {
+            name if name.contains("binary") => 2,
+            name if name.contains("multiclass") => 3,
+            _ => 0,
+        };
+        assert_eq!(imported.n_classes, n_classes, "{name}");
+    }
+    let imported = import(file("lightgbm_binary.txt")).unwrap();
+    let levels = imported.features[3].levels.as_ref().unwrap();
+    assert_eq!(levels, &["red", "green", "blue", "dark grey", "9"]);
+    assert_eq!(imported.features[1].levels, None);
+}
+
+#[test]
+fn single_precision_thresholds_split_doubles_as_xgboost_does() {
+    let split = 0.1_f32;
+    let model = String::from_utf8(file("xgboost_regression.json").to_vec()).unwrap();
+    let mut model: Value = serde_json::from_str(&model).unwrap();
+    let booster = &mut model["learner"]["gradient_booster"]["model"];
+    let tree = serde_json::json!({
+        "left_children": [1, -1, -1], "right_children": [2, -1, -1], "split_indices": [0, 0, 0],
+        "split_conditions": [split, 1.0, 2.0], "default_left": [0, 0, 0], "loss_changes": [1.0, 0.0, 0.0],
+        "sum_hessian": [2.0, 1.0, 1.0], "tree_param": {"size_leaf_vector": "1"},
+    });
+    booster["trees"] = serde_json::json!([tree]);
+    booster["tree_info"] = serde_json::json!([0]);
+    model["learner"]["learner_model_param"]["base_score"] = "0".into();
+    let imported = import(model.to_string().as_bytes()).unwrap();
+    let exact = f64::from(split);
+    let xs = [
+        exact.next_down(),
+        exact,
+        0.1,
+        exact - 1e-10,
+        exact - 4e-9,
+        exact + 1e-12,
+        f64::NAN,
+    ];
+    let rows: Vec<Value> = xs
+        .iter()
+        .map(|x| serde_json::json!([x, 0.0, 0.0, null]))
+        .collect();
+    let predicted = imported
+        .model
+        .predict(&table(&imported.features, &rows).view())
+        .unwrap();
+    for (x, got) in xs.iter().zip(predicted.values()) {
+        let goes_left = (*x as f32) < split;
+        assert_eq!(*got, if goes_left { 1.0 } else { 2.0 }, "{x:e}");
+    }
+}
+
+#[test]
+fn what_cannot_be_said_with_our_nodes_is_refused_by_name() {
+    let text = std::str::from_utf8(file("lightgbm_binary.txt")).unwrap();
+    let refused = |text: &str| import(text.as_bytes()).err().unwrap().to_string();
+    assert_eq!(
+        refused(&text.replacen("is_linear=0", "is_linear=1", 1)),
+        "LightGBM models with linear leaves cannot be imported"
+    );
+    assert_eq!(
+        refused(&text.replacen("objective=binary", "objective=mine", 1)),
+        "LightGBM models with the objective 'mine sigmoid:0.7' cannot be imported"
+    );
+    let text = std::str::from_utf8(file("xgboost_regression.json")).unwrap();
+    assert_eq!(
+        refused(&text.replacen("reg:squarederror", "survival:aft", 1)),
+        "XGBoost models with the objective 'survival:aft' cannot be imported"
+    );
+    assert_eq!(
+        refused(&text.replacen("\"gbtree\"", "\"gblinear\"", 1)),
+        "XGBoost models with the booster 'gblinear' cannot be imported"
+    );
+    assert_eq!(
+        import(b"a,b\n1,2\n").err(),
+        Some(ImportError::UnknownFormat)
+    );
+    assert_eq!(import(b"").err(), Some(ImportError::UnknownFormat));
+}
+
+#[test]
+fn damage_names_its_place() {
+    let text = std::str::from_utf8(file("lightgbm_regression.txt")).unwrap();
+    let damaged = |text: &str| import(text.as_bytes()).err().unwrap().to_string();
+    assert_eq!(
+        damaged(&text.replacen("num_leaves=7", "num_leaves=8", 1)),
+        "not a whole LightGBM model: line 21: 'leaf_value' has not 8 numbers"
+    );
+    assert_eq!(
+        damaged(text.split("end of trees").next().unwrap())
+            .split(": ")
+            .last(),
+        Some("the file ends before 'end of trees'")
+    );
+    let text = std::str::from_utf8(file("xgboost_regression.json")).unwrap();
+    assert_eq!(
+        damaged(&text.replacen("\"left_children\"", "\"left\"", 1)),
+        "not a whole XGBoost model: learner.gradient_booster.model.trees[0].left_children: is missing"
+    );
+}
+
+#[test]
+fn names_of_levels_that_are_cut_are_not_taken_for_none() {
+    let text = std::str::from_utf8(file("lightgbm_regression.txt")).unwrap();
+    let end = text.find("\"dark grey").unwrap();
+    let error = import(&text.as_bytes()[..end]).err().unwrap().to_string();
+    assert!(
+        error.ends_with("'pandas_categorical' is not a list of lists"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_loop_of_nodes_is_no_tree() {
+    let text = std::str::from_utf8(file("lightgbm_regression.txt")).unwrap();
+    let start = text.find("left_child=").unwrap() + "left_child=".len();
+    let end = start + text[start..].find('\n').unwrap();
+    let n = text[start..end].split(' ').count();
+    let zeros = vec!["0"; n].join(" ");
+    let looped = format!("{}{zeros}{}", &text[..start], &text[end..]);
+    let error = import(looped.as_bytes()).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "not a whole LightGBM model: trees: a node has two parents"
+    );
+}
+
+/// A fuzzer's corpus would be these files; every cut and many changed bytes of each are tried instead.
+#[test]
+fn no_cut_and_no_changed_byte_makes_the_reader_panic() {
+    for (name, bytes) in FILES {
+        for end in (0..bytes.len()).step_by(bytes.len() / 200 + 1) {
+            let cut = import(&bytes[..end]);
+            // What follows are the names that pandas had for levels, which not every file has.
+            let names_alone_are_cut = bytes[..end]
+                .windows(17)
+                .any(|window| window == b"end of parameters");
+            assert!(cut.is_err() || names_alone_are_cut, "{name} cut at {end}");
+        }
+        for at in (0..bytes.len()).step_by(bytes.len() / 300 + 1) {
+            for value in [0, b'-', b'9', b'{', b'[', b'$', 0x7f, 0xff] {
+                let mut changed = bytes.to_vec();
+                changed[at] = value;
+                if let Ok(imported) = import(&changed) {
+                    assert!(
+                        imported.n_trees > 0 || imported.features.is_empty(),
+                        "{name} at {at}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_few_bytes_cannot_ask_for_endless_memory() {
+    for bytes in [
+        b"{i\x01a[$Z#L\x7f\xff\xff\xff\xff\xff\xff\xff".as_slice(),
+        b"{i\x01a[#L\x7f\xff\xff\xff\xff\xff\xff\xff".as_slice(),
+        b"{i\x01aSL\x7f\xff\xff\xff\xff\xff\xff\xff".as_slice(),
+        b"{$[#i\x02".as_slice(),
+    ] {
+        assert!(matches!(import(bytes), Err(ImportError::Damaged { .. })));
+    }
+    let deep = [b"{i\x01a".as_slice(), &b"[".repeat(100_000)].concat();
+    assert!(matches!(import(&deep), Err(ImportError::Damaged { .. })));
+}

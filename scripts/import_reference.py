@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Write the models and predictions that the importers are tested with.
+
+    python scripts/import_reference.py
+
+Needs lightgbm 4.7.0, xgboost 3.2.0, pandas 3.1.1, numpy 2.4.6. Writes small models of both programs to
+crates/automl-tree/src/import/reference/, and cases.json with rows and what the programs predict for them.
+"""
+import json
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import xgboost
+
+OUT = Path(__file__).resolve().parents[1] / "crates/automl-tree/src/import/reference"
+LEVELS = ["red", "green", "blue", "dark grey", "9"]
+
+
+def table(rng, n):
+    x = rng.normal(size=(n, 3))
+    x[rng.random(x.shape) < 0.1] = np.nan
+    # Values on thresholds and zeros are where two readings of a comparison differ.
+    x[:, 1] = np.round(x[:, 1], 1)
+    colour = pd.Categorical.from_codes(rng.integers(-1, len(LEVELS), n), LEVELS)
+    return pd.DataFrame({"a": x[:, 0], "b b": x[:, 1], "c": x[:, 2], "colour": colour})
+
+
+def score(frame):
+    colour = frame["colour"].cat.codes.to_numpy()
+    x = frame[["a", "b b", "c"]].fillna(0.5).to_numpy()
+    return x[:, 0] + np.abs(x[:, 1]) + np.isin(colour, [1, 3]) * (1 + x[:, 2]) + (colour == -1) * 0.7
+
+
+def targets(rng, frame):
+    s = score(frame) + rng.normal(scale=0.3, size=len(frame))
+    return {
+        "regression": s,
+        "binary": (s > 1).astype(int),
+        "multiclass": np.digitize(s, [0.3, 1.3]),
+        "counts": rng.poisson(np.exp(np.clip(s, -2, 2))),
+    }
+
+
+def main():
+    rng = np.random.default_rng(7)
+    OUT.mkdir(parents=True, exist_ok=True)
+    train, test = table(rng, 600), table(rng, 40)
+    y = targets(rng, train)
+    cases = []
+
+    def case(file, rows, predicted):
+        rows = [[None if pd.isna(v) else v for v in row] for row in rows.astype(object).to_numpy().tolist()]
+        cases.append({"file": file, "rows": rows, "predictions": np.asarray(predicted, dtype=float).reshape(len(rows), -1).tolist()})
+
+    common = {"verbose": -1, "num_leaves": 7, "min_data_in_leaf": 5, "min_data_per_group": 5, "cat_smooth": 1, "seed": 1,
+              "deterministic": True, "num_threads": 1}
+    numbers = ["a", "b b", "c"]
+    lightgbm_cases = [
+        ("regression", {"objective": "regression"}, y["regression"], train),
+        ("quantile", {"objective": "quantile", "alpha": 0.8}, y["regression"], train),
+        ("binary", {"objective": "binary", "sigmoid": 0.7}, y["binary"], train),
+        ("multiclass", {"objective": "multiclass", "num_class": 3}, y["multiclass"], train),
+        ("poisson", {"objective": "poisson"}, y["counts"], train),
+        ("forest", {"objective": "regression", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.7}, y["regression"], train),
+        ("no_missing", {"objective": "regression", "use_missing": False}, y["regression"], train),
+        ("constant", {"objective": "regression"}, np.full(len(train), 2.5), train),
+    ]
+    for name, params, target, frame in lightgbm_cases:
+        data = lightgbm.Dataset(frame.rename(columns={"b b": "b_b"}), target)
+        booster = lightgbm.train({**common, **params}, data, 6)
+        file = f"lightgbm_{name}.txt"
+        booster.save_model(OUT / file)
+        case(file, test, booster.predict(test.rename(columns={"b b": "b_b"})))
+    trained = dict(max_depth=3, eta=0.3, tree_method="hist", max_cat_to_onehot=1, seed=1, nthread=1)
+    xgboost_cases = [
+        ("regression.json", {"objective": "reg:squarederror"}, y["regression"], None),
+        ("binary.ubj", {"objective": "binary:logistic"}, y["binary"], None),
+        ("multiclass.json", {"objective": "multi:softprob", "num_class": 3, "num_parallel_tree": 2, "subsample": 0.7}, y["multiclass"], None),
+        ("poisson.ubj", {"objective": "count:poisson"}, y["counts"], None),
+        ("dart.json", {"objective": "reg:squarederror", "booster": "dart", "rate_drop": 0.5}, y["regression"], None),
+        ("numbers.ubj", {"objective": "reg:squarederror", "max_depth": 5}, y["regression"], numbers),
+    ]
+    for file, params, target, columns in xgboost_cases:
+        frame, rows = (train, test) if columns is None else (train[columns], test[columns])
+        data = xgboost.DMatrix(frame, target, enable_categorical=True)
+        booster = xgboost.train({**trained, **params}, data, 6)
+        booster.save_model(OUT / f"xgboost_{file}")
+        case(f"xgboost_{file}", rows, booster.predict(xgboost.DMatrix(rows, enable_categorical=True)))
+    (OUT / "cases.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main()
