@@ -22,6 +22,7 @@ cases! {
     bad_targets,
     leaks,
     main_job,
+    odd_tables,
     usage,
 }
 

@@ -23,7 +23,7 @@ pub struct BatchOptions {
     pub allow_missing_columns: bool,
     /// Rows a batch; at least 1.
     pub batch_rows: usize,
-    /// Columns of the file to hand on as they are written, such as ids, beside those of the schema.
+    /// Columns of the file to hand on as they are written, such as ids; each a name or names with commas between.
     pub keep: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct BatchOptions {
 pub struct Batch {
     /// The needed columns, in schema order.
     pub table: Table,
-    /// The columns to keep, in the order asked for.
+    /// The columns to keep, as [`BatchReader::kept`] names them.
     pub kept: Vec<Texts>,
 }
 
@@ -53,7 +53,8 @@ impl Default for BatchOptions {
 /// Memory is bounded by a batch. Cost: about 2 µs a row of 15 columns.
 ///
 /// # Errors
-/// A needed column, or one to keep, that is missing, here; a cell that is not of its column's kind, when its batch is read.
+/// A needed column, or one to keep, that is missing, here; in JSON lines, whose keys may come late, when the end is
+/// reached without it. A cell that is not of its column's kind, when its batch is read.
 pub fn open_batches(
     source: &Source,
     options: &ReadOptions,
@@ -67,83 +68,101 @@ pub fn open_batches(
     } else {
         &schema.missing
     };
-    let mut warnings = rows.take_warnings();
+    let warnings = rows.take_warnings();
     let fields: Vec<&Field> = schema.fields.iter().filter(|field| needed(field)).collect();
     let mut sink = BatchSink {
         names: Vec::new(),
         decoders: Vec::new(),
         of_column: vec![None; rows.names().len()],
         kept: kept_columns(&rows, &batch.keep)?,
+        late: Vec::new(),
         marks: Marks::new(missing),
         places: Places::default(),
         buffer: String::new(),
     };
     let commas = rows.may_have_decimal_commas();
-    let mut absent = Vec::new();
     for field in fields {
         match position_of(&rows, &field.name) {
             Some(position) => sink.of_column[position] = Some(sink.decoders.len()),
-            None => absent.push(field.name.clone()),
+            None => sink.late.push(sink.decoders.len()),
         }
         sink.names.push(field.name.clone());
         sink.decoders.push(Decoder::new(field, missing, commas));
     }
-    if !batch.allow_missing_columns {
-        refuse_absent(&absent, &rows, schema)?;
-    }
-    warnings.extend(describe_absent(&absent));
-    let is_extra = |name: &&String| schema.field(name).is_none() && !batch.keep.contains(name);
-    let extra: Vec<String> = rows.names().iter().filter(is_extra).cloned().collect();
-    warnings.extend(describe_extra(&extra));
-    Ok(BatchReader {
+    let mut reader = BatchReader {
         rows,
         sink,
         batch_rows: batch.batch_rows.max(1),
+        allow_missing_columns: batch.allow_missing_columns,
+        known: schema
+            .fields
+            .iter()
+            .map(|field| field.name.clone())
+            .collect(),
         warnings,
         ended: false,
-    })
+    };
+    if !reader.rows.may_add_columns() {
+        reader.check_all_came()?;
+    }
+    reader.describe_columns();
+    Ok(reader)
 }
 
 fn position_of(rows: &Rows, name: &str) -> Option<usize> {
     rows.names().iter().position(|other| other == name)
 }
 
-/// Columns that the schema knows are not what another one is called by mistake.
-fn refuse_absent(absent: &[String], rows: &Rows, schema: &Schema) -> Result<(), DataError> {
-    let unknown = |name: &&str| schema.field(name).is_none();
-    match absent {
-        [] => Ok(()),
-        [name, others @ ..] => Err(DataError::ColumnMissing {
-            name: name.clone(),
-            others: others.to_vec(),
-            near: nearest(
-                name,
-                rows.names().iter().map(String::as_str).filter(unknown),
-            ),
-            file: rows.first_file().to_owned(),
-        }),
+/// The names that are asked for, once each: a whole text that is a name, else the parts between its commas.
+pub fn split_names(asked: &[String], known: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for text in asked {
+        let parts: Vec<&str> = if known.contains(text) {
+            vec![text]
+        } else {
+            text.split(',').map(str::trim).collect()
+        };
+        for part in parts {
+            if !names.iter().any(|name| name == part) {
+                names.push(part.to_owned());
+            }
+        }
     }
+    names
 }
 
 fn kept_columns(rows: &Rows, keep: &[String]) -> Result<Vec<Kept>, DataError> {
-    let find = |name: &String| match position_of(rows, name) {
-        Some(column) => Ok(Kept {
+    let find = |name: String| {
+        let column = position_of(rows, &name);
+        if column.is_none() && !rows.may_add_columns() {
+            return Err(kept_missing(&name, rows));
+        }
+        Ok(Kept {
+            name,
             column,
             texts: Texts::default(),
-        }),
-        None => Err(DataError::KeptMissing {
-            name: name.clone(),
-            near: nearest(name, rows.names().iter().map(String::as_str)),
-            file: rows.first_file().to_owned(),
-        }),
+        })
     };
-    keep.iter().map(find).collect()
+    let names = split_names(keep, rows.names());
+    names.into_iter().map(find).collect()
 }
 
-fn describe_absent(absent: &[String]) -> Option<Warning> {
+fn kept_missing(name: &str, rows: &Rows) -> DataError {
+    DataError::KeptMissing {
+        name: name.to_owned(),
+        near: nearest(name, rows.names().iter().map(String::as_str)),
+        file: rows.first_file().to_owned(),
+    }
+}
+
+fn describe_absent(absent: &[String], may_come: bool) -> Option<Warning> {
     let (kind, text) = (WarningKind::MissingColumn, absent.join(", "));
     match absent.len() {
         0 => None,
+        n if may_come => Some(format!(
+            "{n} column{} not in the first rows, missing until met: {text}",
+            if n == 1 { " is" } else { "s are" }
+        )),
         1 => Some(format!("column {text} is not there and counts as missing")),
         n => Some(format!(
             "{n} columns are not there and count as missing: {text}"
@@ -167,11 +186,57 @@ pub struct BatchReader {
     rows: Rows,
     sink: BatchSink,
     batch_rows: usize,
+    allow_missing_columns: bool,
+    /// Names that the schema knows, needed or not.
+    known: Vec<String>,
     warnings: Vec<Warning>,
     ended: bool,
 }
 
 impl BatchReader {
+    /// The names of the columns that are kept, in their order.
+    pub fn kept(&self) -> Vec<String> {
+        self.sink
+            .kept
+            .iter()
+            .map(|kept| kept.name.clone())
+            .collect()
+    }
+
+    /// Refuses needed columns and columns to keep that were not met.
+    fn check_all_came(&self) -> Result<(), DataError> {
+        let rows = &self.rows;
+        if let Some(kept) = self.sink.kept.iter().find(|kept| kept.column.is_none()) {
+            return Err(kept_missing(&kept.name, rows));
+        }
+        let absent = self.sink.absent();
+        let Some((name, others)) = absent.split_first().filter(|_| !self.allow_missing_columns)
+        else {
+            return Ok(());
+        };
+        // What the schema knows is no other column by mistake.
+        let unknown = |name: &&str| !self.known.iter().any(|known| known == name);
+        let names = rows.names().iter().map(String::as_str);
+        Err(DataError::ColumnMissing {
+            name: name.clone(),
+            others: others.to_vec(),
+            near: nearest(name, names.filter(unknown)),
+            file: rows.first_file().to_owned(),
+        })
+    }
+
+    fn describe_columns(&mut self) {
+        let absent = self.sink.absent();
+        let may_come = self.rows.may_add_columns();
+        if self.allow_missing_columns {
+            self.warnings.extend(describe_absent(&absent, may_come));
+        }
+        let is_kept = |name: &String| self.sink.kept.iter().any(|kept| kept.name == *name);
+        let is_extra = |name: &&String| !self.known.contains(name) && !is_kept(name);
+        let extra: Vec<String> = self.rows.names().iter().filter(is_extra).cloned().collect();
+        self.warnings.extend(describe_extra(&extra));
+    }
+
     /// What was found when the file was opened: columns that are not used or that are treated as missing.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -179,6 +244,9 @@ impl BatchReader {
 
     fn next_batch(&mut self) -> Result<Option<Batch>, DataError> {
         let n_rows = self.rows.read(self.batch_rows, &mut self.sink)?;
+        if n_rows == 0 {
+            self.check_all_came()?;
+        }
         Ok((n_rows > 0).then(|| Batch {
             kept: self.sink.take_kept(n_rows),
             table: self.sink.take(n_rows),
@@ -331,8 +399,9 @@ impl Decoder {
 
 /// A column of the file that is handed on as it is written.
 struct Kept {
-    /// Its position in the file.
-    column: usize,
+    name: String,
+    /// Its position in the file, once it was met.
+    column: Option<usize>,
     texts: Texts,
 }
 
@@ -342,12 +411,22 @@ struct BatchSink {
     /// The decoder of each column of the file.
     of_column: Vec<Option<usize>>,
     kept: Vec<Kept>,
+    /// Decoders whose column was not met.
+    late: Vec<usize>,
     marks: Marks,
     places: Places,
     buffer: String,
 }
 
 impl BatchSink {
+    /// Names of the needed columns that were not met.
+    fn absent(&self) -> Vec<String> {
+        self.late
+            .iter()
+            .map(|&decoder| self.names[decoder].clone())
+            .collect()
+    }
+
     fn take(&mut self, n_rows: usize) -> Table {
         for decoder in &mut self.decoders {
             while decoder.len() < n_rows {
@@ -376,7 +455,7 @@ impl BatchSink {
     }
 
     fn keep(&mut self, column: usize, cell: Cell<'_>) {
-        let wanted = |kept: &&mut Kept| kept.column == column;
+        let wanted = |kept: &&mut Kept| kept.column == Some(column);
         for kept in self.kept.iter_mut().filter(wanted) {
             match cell {
                 Cell::Missing => kept.texts.push(None),
@@ -452,11 +531,21 @@ impl Sink for BatchSink {
     }
 
     fn wants(&self, column: usize) -> bool {
-        self.of_column[column].is_some() || self.kept.iter().any(|kept| kept.column == column)
+        self.of_column[column].is_some() || self.kept.iter().any(|kept| kept.column == Some(column))
     }
 
-    fn new_column(&mut self, _name: &str) {
-        self.of_column.push(None);
+    fn new_column(&mut self, name: &str) {
+        let column = self.of_column.len();
+        let place = self
+            .late
+            .iter()
+            .position(|&decoder| self.names[decoder] == name);
+        self.of_column
+            .push(place.map(|place| self.late.remove(place)));
+        for kept in self.kept.iter_mut().filter(|kept| kept.name == name) {
+            kept.column = Some(column);
+        }
+        self.pad(column);
     }
 }
 
@@ -467,7 +556,11 @@ impl PlacedSink for BatchSink {
 
     fn pad(&mut self, column: usize) {
         let n_rows = self.places.n_rows();
-        for kept in self.kept.iter_mut().filter(|kept| kept.column == column) {
+        for kept in self
+            .kept
+            .iter_mut()
+            .filter(|kept| kept.column == Some(column))
+        {
             while kept.texts.len() < n_rows {
                 kept.texts.push(None);
             }

@@ -152,6 +152,12 @@ pub enum DataError {
         /// The file.
         file: String,
     },
+    /// A column to keep has the name of one that is written.
+    #[error("column '{name}' cannot be kept: the predictions have a column of that name")]
+    KeptName {
+        /// The name.
+        name: String,
+    },
     /// A schema file names a column that is not there.
     #[error("no column '{name}', which the schema file names: {file}")]
     ColumnUnknown {
@@ -308,6 +314,7 @@ impl Coded for DataError {
             Self::DuplicateColumn { .. } => "data-duplicate-column",
             Self::ColumnMissing { .. } => "data-column-missing",
             Self::KeptMissing { .. } => "data-kept-missing",
+            Self::KeptName { .. } => "data-kept-name",
             Self::ColumnUnknown { .. } => "data-column-unknown",
             Self::ColumnsDiffer { .. } => "data-columns-differ",
             Self::Cell { .. } => "data-cell",
@@ -334,6 +341,7 @@ impl Coded for DataError {
                 did_you_mean(near)
             }
             Self::ColumnUnknown { .. } | Self::KeptMissing { .. } => "name columns as the header of the table does".into(),
+            Self::KeptName { .. } => "rename the column in the data, or leave it out".into(),
             Self::NotFound { .. } => "check the path".into(),
             Self::Directory { path } => {
                 format!(
@@ -385,6 +393,9 @@ impl Coded for DataError {
             Self::TooManyRows { .. } => "give fewer rows".into(),
             Self::Io { source, .. } if is_full(source) => {
                 "the disk is full; free some space or write to another disk".into()
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => {
+                "the file is cut; copy or make it again".into()
             }
             Self::Pattern { .. } | Self::Io { .. } | Self::Schema { .. } => return None,
         };

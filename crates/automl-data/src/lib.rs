@@ -31,7 +31,7 @@ mod source;
 mod tests;
 mod wording;
 
-pub use batches::{Batch, BatchOptions, BatchReader, open_batches};
+pub use batches::{Batch, BatchOptions, BatchReader, open_batches, split_names};
 pub use error::{DataError, Place, SettledBy, Unit};
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
 pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions};

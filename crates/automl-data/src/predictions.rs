@@ -93,7 +93,7 @@ impl<W: Write + Send> PredictionWriter<W> {
     ) -> Result<Self, DataError> {
         let PredictionColumns { kept, classes } = columns;
         let names = columns.names();
-        refuse_same_names(&names, name)?;
+        refuse_same_names(columns)?;
         let out = match format {
             PredictionFormat::Csv => {
                 let mut buffer = Vec::with_capacity(BUFFER_BYTES * 2);
@@ -216,21 +216,13 @@ impl<W: Write + Send> PredictionWriter<W> {
 }
 
 /// A column that is kept may be called as one that is written.
-fn refuse_same_names(names: &[String], file: &str) -> Result<(), DataError> {
-    let earlier = |second: usize| {
-        names[..second]
-            .iter()
-            .position(|name| *name == names[second])
-    };
-    let twice = (0..names.len()).find_map(|second| Some((earlier(second)?, second)));
-    twice.map_or(Ok(()), |(first, second)| {
-        Err(DataError::DuplicateColumn {
-            name: names[first].clone(),
-            first: first + 1,
-            second: second + 1,
-            file: file.to_owned(),
-        })
-    })
+fn refuse_same_names(columns: PredictionColumns<'_>) -> Result<(), DataError> {
+    let names = columns.names();
+    let written = &names[columns.kept.len()..];
+    match columns.kept.iter().find(|kept| written.contains(kept)) {
+        None => Ok(()),
+        Some(name) => Err(DataError::KeptName { name: name.clone() }),
+    }
 }
 
 /// About 100 ns a number.

@@ -181,12 +181,23 @@ impl Coded for EngineError {
             Self::Memory { .. } => {
                 Some("raise --memory-limit, drop columns with --drop or use fewer rows".into())
             }
+            Self::Target { name, .. } => Some(format!(
+                "choose another --target or --task, or correct the column; `automl profile DATA --target {name}` shows it"
+            )),
+            Self::Role { role, .. } => Some(format!(
+                "correct the column, or name another one as the {role}"
+            )),
+            Self::TooFewRows { .. } => Some("add rows that have the target".into()),
+            Self::NoLearner { .. } => Some("change --include and --exclude, or the task".into()),
+            Self::Cancelled => Some("let it run until the first trial has ended".into()),
+            Self::AllFailed { .. } => {
+                Some("the warnings say why; --include another learner, or give more memory or time".into())
+            }
             Self::Dataset(error) => error.hint(),
             Self::Split(error) => error.hint(),
             Self::Metric(error) => error.hint(),
             Self::Param(error) => error.hint(),
             Self::Fit(error) => error.hint(),
-            _ => None,
         }
     }
 }

@@ -75,6 +75,7 @@ pub fn prepare(
         dataset = dataset.with_weight(number_role(table, field, &rows, "weight")?)?;
     }
     if let Some(field) = schema.with_role(Role::Group).next() {
+        check_group(table, field, &rows)?;
         dataset = dataset.with_groups(group_codes(table, field, &rows))?;
     }
     if let Some(field) = schema.with_role(Role::Time).next() {
@@ -240,6 +241,19 @@ fn number_role(
         }
         other => Err(fail(format!("it is a {} column", other.kind_name()))),
     }
+}
+
+/// Levels that the schema does not declare would all be one group.
+fn check_group(table: &Table, field: &Field, rows: &[u32]) -> Result<(), EngineError> {
+    let Some(Column::Category { codes, levels }) = table.column(&field.name) else {
+        return Ok(());
+    };
+    let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
+    target::check_declared(&codes, rows, levels).map_err(|reason| EngineError::Role {
+        name: field.name.clone(),
+        role: "group",
+        reason,
+    })
 }
 
 /// One code a distinct value, missing being a group of its own.

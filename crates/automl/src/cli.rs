@@ -207,12 +207,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     pub(crate) time_column: Option<String>,
     /// Columns to leave out; repeatable, comma lists
-    #[arg(
-        long,
-        value_name = "COLUMNS",
-        value_delimiter = ',',
-        help_heading = "Columns"
-    )]
+    #[arg(long, value_name = "COLUMNS", help_heading = "Columns")]
     pub(crate) drop: Vec<String>,
 
     #[command(flatten)]
@@ -256,7 +251,7 @@ pub(crate) struct PredictArgs {
     #[arg(long)]
     pub(crate) allow_missing_columns: bool,
     /// Columns of the table to write before the predictions, such as an id; repeatable, comma lists
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    #[arg(long, value_name = "COLUMNS")]
     pub(crate) keep: Vec<String>,
     /// Text encoding [default: UTF-8, else an error that names the place]
     #[arg(long, value_enum)]

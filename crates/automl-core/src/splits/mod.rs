@@ -113,6 +113,16 @@ impl Coded for SplitError {
             Self::TooFewTimes { .. } => "split-too-few-times",
         }
     }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Scheme { .. } => "give --folds or --holdout within these bounds",
+            Self::TooFewRows { .. } => "add rows, or ask for fewer --folds",
+            Self::TooFewGroups { .. } => "name a --group column with more values, or leave it out",
+            Self::TooFewTimes { .. } => "name a --time-column with more values, or leave it out",
+        };
+        Some(hint.to_owned())
+    }
 }
 
 /// The splits of all rows of `data` by `scheme`; the same for the same seed. Cost: O(rows × log rows) a repeat.

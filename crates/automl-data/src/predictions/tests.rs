@@ -177,12 +177,5 @@ fn a_kept_column_cannot_be_called_as_a_written_one() {
     };
     let error =
         PredictionWriter::new(Vec::new(), "out", PredictionFormat::Csv, columns).unwrap_err();
-    assert!(matches!(
-        error,
-        DataError::DuplicateColumn {
-            first: 1,
-            second: 2,
-            ..
-        }
-    ));
+    assert!(matches!(error, DataError::KeptName { name } if name == "prediction"));
 }

@@ -4,10 +4,8 @@ use super::ProfileOptions;
 use super::model::Drift;
 use super::rows;
 use super::summary::level_counts;
-use crate::infer::Dictionary;
-use crate::infer::values::{Parsed, parse_number};
-use automl_core::{Column, Levels, MISSING_CODE, MISSING_TIME, Table};
-use std::borrow::Cow;
+use crate::levels::LevelCoder;
+use automl_core::{Column, Levels, MISSING_TIME, Table};
 use std::collections::BTreeMap;
 
 const N_BINS: usize = 10;
@@ -21,7 +19,7 @@ pub(super) fn compare(
     other: &Table,
     options: &ProfileOptions<'_>,
 ) -> Option<Drift> {
-    let there = &*in_the_kind_of(column, other.column(name)?);
+    let there = other.column(name)?;
     let sample = |column: &Column| {
         rows::sample(column.n_rows(), options.max_rows, options.seed, |row| {
             !column.is_missing(row)
@@ -59,48 +57,17 @@ pub(super) fn compare(
                 codes: b,
                 levels: known,
             },
-        ) => categories(&by_level(a, levels), &by_level(b, known), significance),
+        ) => {
+            // As a model codes new rows: `1` is the level `1.0`, `TRUE` the level `True`.
+            let coder = LevelCoder::new(levels.clone(), &[]);
+            let as_first = |level| levels.get(coder.code(level)).unwrap_or(level);
+            let here = by_level(a, levels, |level| level);
+            categories(&here, &by_level(b, known, as_first), significance)
+        }
         _ => return None,
     };
     drift.other_missing_share = there.n_missing() as f64 / there.n_rows().max(1) as f64;
     Some(drift)
-}
-
-/// A column of the second table seen as the first one's is, where all its values can be: a few rows of numbers may look
-/// like a category, and the other way round.
-fn in_the_kind_of<'a>(column: &Column, there: &'a Column) -> Cow<'a, Column> {
-    let seen = match (column, there) {
-        (Column::Number(_), Column::Category { codes, levels }) => numbers_of(codes, levels),
-        (Column::Category { .. }, Column::Number(values)) => {
-            let texts = values
-                .iter()
-                .map(|value| (!value.is_nan()).then(|| value.to_string()));
-            Some(category_of(texts))
-        }
-        (Column::Category { .. }, Column::Text(texts)) => Some(category_of(
-            texts.iter().map(|text| text.map(str::to_owned)),
-        )),
-        _ => None,
-    };
-    seen.map_or(Cow::Borrowed(there), Cow::Owned)
-}
-
-fn numbers_of(codes: &[u32], levels: &Levels) -> Option<Column> {
-    let of_level = |level: &str| match parse_number(level) {
-        Parsed::Finite(value) => Some(value),
-        _ => None,
-    };
-    let values: Vec<f64> = levels.iter().map(of_level).collect::<Option<_>>()?;
-    let of_code = |&code: &u32| values.get(code as usize).copied().unwrap_or(f64::NAN);
-    Some(Column::Number(codes.iter().map(of_code).collect()))
-}
-
-fn category_of(texts: impl Iterator<Item = Option<String>>) -> Column {
-    let mut names = Dictionary::default();
-    let codes = texts
-        .map(|text| text.map_or(MISSING_CODE, |text| names.code(&text)))
-        .collect();
-    Column::category(codes, Levels::new(names.iter()))
 }
 
 fn numbers(mut a: Vec<f64>, mut b: Vec<f64>, significance: f64) -> Drift {
@@ -167,13 +134,19 @@ fn stability_index(a: &[f64], b: &[f64]) -> f64 {
         .sum()
 }
 
-fn by_level<'a>(codes: &[u32], levels: &'a Levels) -> BTreeMap<&'a str, f64> {
-    level_counts(codes, levels)
-        .into_iter()
-        .zip(levels.iter())
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, level)| (level, count as f64))
-        .collect()
+/// Rows by level, with levels called as `name` calls them.
+fn by_level<'a>(
+    codes: &[u32],
+    levels: &'a Levels,
+    name: impl Fn(&'a str) -> &'a str,
+) -> BTreeMap<&'a str, f64> {
+    let mut counts = BTreeMap::new();
+    for (count, level) in level_counts(codes, levels).into_iter().zip(levels.iter()) {
+        if count > 0 {
+            *counts.entry(name(level)).or_insert(0.0) += count as f64;
+        }
+    }
+    counts
 }
 
 fn categories(a: &BTreeMap<&str, f64>, b: &BTreeMap<&str, f64>, significance: f64) -> Drift {
@@ -207,7 +180,7 @@ fn categories(a: &BTreeMap<&str, f64>, b: &BTreeMap<&str, f64>, significance: f6
         is_significant: distance > expected + spread,
         stability_index: stability_index(&counts_a, &counts_b),
         other_missing_share: 0.0,
-        unseen_share: unseen.iter().map(|(count, _)| count).sum::<f64>() / n_b,
+        unseen_share: unseen.iter().fold(0.0, |sum, (count, _)| sum + count) / n_b,
         unseen: unseen
             .iter()
             .take(5)

@@ -108,7 +108,7 @@ pub fn profile(
         Goal::of_column(table.column_at(position), field.kind)
     });
     let rows = rows::sample(table.n_rows(), options.max_rows, options.seed, |row| {
-        target.is_none_or(|position| !table.column_at(position).is_missing(row))
+        target.is_none_or(|position| has_value(table.column_at(position), row))
     });
     let goal = goal.as_ref().map(|goal| goal.gather(&rows));
     let codings: Vec<Option<Coding>> = (0..table.n_columns())
@@ -148,6 +148,14 @@ pub fn profile(
     warnings.extend(repeats::columns(table, &profile.columns, &rows, &codings));
     profile.warnings = warnings;
     Ok(profile)
+}
+
+/// Whether a cell is there, and among the levels that a schema declares.
+fn has_value(column: &Column, row: usize) -> bool {
+    match column {
+        Column::Category { codes, levels } => (codes[row] as usize) < levels.len(),
+        _ => !column.is_missing(row),
+    }
 }
 
 /// What is looked at.

@@ -1,6 +1,6 @@
 //! Which rows to look at, and the target of each.
 
-use automl_core::{Column, Dataset, Kind, MISSING_CODE, Seed, Target, UNSEEN_CODE};
+use automl_core::{Column, Dataset, Kind, MISSING_CODE, Seed, Target};
 
 /// The target of each row looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +79,10 @@ impl Goal {
             }
             Self::Classes { codes, n_classes } => {
                 let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
-                debug_assert!(codes.iter().all(|&code| code < UNSEEN_CODE));
+                assert!(
+                    codes.iter().all(|&code| (code as usize) < *n_classes),
+                    "targets are there"
+                );
                 Self::Classes {
                     codes,
                     n_classes: *n_classes,

@@ -303,17 +303,18 @@ fn repeated_rows_are_counted() {
 }
 
 #[test]
-fn a_second_table_is_seen_in_the_kinds_of_the_first() {
+fn levels_of_a_second_table_are_read_by_meaning() {
     let n = 400;
     let size = normal(n, 30);
+    let flag =
+        |words: [&'static str; 2]| labels(&size, move |x| words[usize::from(x > 0.0)].into());
     let first = table(vec![
-        ("size", Column::Number(size.clone())),
-        ("flag", labels(&size, |x| u8::from(x > 0.0).to_string())),
+        ("flag", flag(["False", "True"])),
+        ("digit", flag(["0.0", "1.0"])),
     ]);
-    let moved: Vec<f64> = size.iter().map(|x| x.round() + 3.0).collect();
     let second = table(vec![
-        ("size", labels(&moved, |x| x.to_string())),
-        ("flag", Column::Number(vec![1.0; n])),
+        ("flag", flag(["FALSE", "TRUE"])),
+        ("digit", flag(["0", "1"])),
     ]);
     let schema = Schema::default();
     let options = ProfileOptions {
@@ -321,9 +322,27 @@ fn a_second_table_is_seen_in_the_kinds_of_the_first() {
         ..ProfileOptions::default()
     };
     let profile = profile(&first, &schema, &options).unwrap();
-    let drift = |name: &str| column(&profile, name).drift.clone().unwrap();
-    assert!(drift("size").distance > 0.8);
-    assert!((drift("flag").distance - 0.5).abs() < 0.1 && drift("flag").unseen.is_empty());
+    for name in ["flag", "digit"] {
+        let drift = column(&profile, name).drift.clone().unwrap();
+        assert!(drift.distance == 0.0 && drift.unseen.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_target_cell_that_is_no_declared_level_counts_as_missing() {
+    let codes = (0..60).map(|row| {
+        if row == 7 {
+            automl_core::UNSEEN_CODE
+        } else {
+            row % 2
+        }
+    });
+    let declared = automl_core::Levels::new(["0", "1"]);
+    let t = table(vec![
+        ("x", Column::Number(normal(60, 31))),
+        ("y", Column::category(codes.collect(), declared)),
+    ]);
+    assert_eq!(look(&t, "y").n_rows_sampled, 59);
 }
 
 #[test]

@@ -69,6 +69,11 @@ impl Rows {
         &self.names
     }
 
+    /// Whether columns may come that no name tells of yet.
+    pub(crate) fn may_add_columns(&self) -> bool {
+        self.format == Format::JsonLines
+    }
+
     /// The first file's name.
     pub(crate) fn first_file(&self) -> &str {
         &self.first_file

@@ -2,7 +2,8 @@
 
 use crate::EngineError;
 use automl_core::{
-    Column, Field, Levels, Target, Task, TaskKind, Texts, Warning, WarningKind, Warnings,
+    Column, Field, Levels, Target, Task, TaskKind, Texts, UNSEEN_CODE, Warning, WarningKind,
+    Warnings,
 };
 
 /// A whole-number target with at most this many values is read as classes.
@@ -135,16 +136,22 @@ fn is_consecutive(distinct: &[f64]) -> bool {
     distinct.len() <= 10 && distinct.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
 }
 
-/// A class that the schema file does not declare is a mistake in one of the two, not a class without a name.
-fn check_declared(codes: &[u32], rows: &[u32], levels: &Levels) -> Result<(), String> {
-    let is_undeclared = |code: &&u32| levels.get(**code).is_none();
-    let n_undeclared = codes.iter().filter(is_undeclared).count();
-    let Some(first) = codes.iter().position(|code| is_undeclared(&code)) else {
+/// A level that the schema file does not declare is a mistake in one of the two, not a level without a name. Missing
+/// cells are none.
+pub(super) fn check_declared(codes: &[u32], rows: &[u32], levels: &Levels) -> Result<(), String> {
+    const SHOWN: usize = 10;
+    let n_undeclared = codes.iter().filter(|&&code| code == UNSEEN_CODE).count();
+    let Some(first) = codes.iter().position(|&code| code == UNSEEN_CODE) else {
         return Ok(());
     };
-    let known: Vec<&str> = levels.iter().collect();
+    let known: Vec<&str> = levels.iter().take(SHOWN).collect();
+    let more = if levels.len() > SHOWN {
+        " and others"
+    } else {
+        ""
+    };
     Err(format!(
-        "{n_undeclared} of its values, the first in data row {}, are none of the levels that the schema declares: {}",
+        "{n_undeclared} of its values, the first in data row {}, are none of the levels that the schema declares: {}{more}",
         rows[first] + 1,
         known.join(", ")
     ))

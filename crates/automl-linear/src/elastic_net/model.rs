@@ -45,6 +45,12 @@ impl Linear {
             if values.len() != model.inputs.n_features() {
                 return Err(artifact.invalid(name, "wrong length"));
             }
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(artifact.invalid(name, "a value is not finite"));
+            }
+        }
+        if !intercept.is_finite() {
+            return Err(artifact.invalid("intercept", "not finite"));
         }
         Ok(model)
     }

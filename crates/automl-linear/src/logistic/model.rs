@@ -82,6 +82,15 @@ impl Logistic {
         if model.n_classes < 2 || !codes_fit {
             return Err(artifact.invalid("present", "a code has no class"));
         }
+        for (name, values) in [
+            ("coef", &model.coef),
+            ("intercept", &model.intercept),
+            ("spreads", &model.spreads),
+        ] {
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(artifact.invalid(name, "a value is not finite"));
+            }
+        }
         if model.intercept.len() != n_outputs {
             return Err(artifact.invalid("intercept", "wrong length"));
         }

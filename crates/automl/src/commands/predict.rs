@@ -150,7 +150,7 @@ fn predict<W: Write + Send>(
     reporter.show_warnings();
     let threads = start_threads(settings.threads)?;
     let columns = PredictionColumns {
-        kept: &settings.keep,
+        kept: &batches.kept(),
         classes: model.task().classes(),
     };
     let mut writer = PredictionWriter::new(to.out, to.name, to.format, columns)?;

@@ -7,9 +7,11 @@ use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
 use crate::memory;
 use crate::progress::Reporter;
-use automl_core::{Clock, Warning};
+use automl_core::{Clock, Schema, Warning};
 use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
-use automl_data::{Loaded, ReadOptions, SchemaFile, Source, read_table, write_schema};
+use automl_data::{
+    ColumnOverride, Loaded, ReadOptions, SchemaFile, Source, read_table, write_schema,
+};
 use automl_store::write_atomic;
 use std::path::PathBuf;
 
@@ -64,9 +66,22 @@ impl Settings {
 pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status> {
     let settings = Settings::resolve(args)?;
     let reporter = Reporter::new(console, Clock::start());
-    let loaded = load(&settings, &settings.data, &settings.source, &reporter)?;
+    let given = settings.schema.as_ref();
+    let loaded = load(
+        &settings,
+        &settings.data,
+        &settings.source,
+        given,
+        &reporter,
+    )?;
     let other = match &settings.other {
-        Some((name, source)) => Some(load(&settings, name, source, &reporter)?),
+        Some((name, source)) => Some(load_like(
+            &loaded.schema,
+            &settings,
+            name,
+            source,
+            &reporter,
+        )?),
         None => None,
     };
     let options = ProfileOptions {
@@ -101,14 +116,43 @@ fn load(
     settings: &Settings,
     name: &str,
     source: &Source,
+    schema: Option<&SchemaFile>,
     reporter: &Reporter,
 ) -> anyhow::Result<Loaded> {
     let _spinner = reporter.spinner(format!("reading {name}"));
-    Ok(read_table(
-        source,
-        &settings.read,
-        settings.schema.as_ref(),
-    )?)
+    Ok(read_table(source, &settings.read, schema)?)
+}
+
+/// The second table with the kinds of the first: a few rows of numbers may look like a category, and days of one month
+/// like months. Where its cells do not fit those kinds it keeps its own, and drift tells the difference.
+fn load_like(
+    first: &Schema,
+    settings: &Settings,
+    name: &str,
+    source: &Source,
+    reporter: &Reporter,
+) -> anyhow::Result<Loaded> {
+    let given = settings.schema.clone().unwrap_or_default();
+    let loaded = load(settings, name, source, settings.schema.as_ref(), reporter)?;
+    let mut like = given.clone();
+    for field in &loaded.schema.fields {
+        let there = first.field(&field.name).filter(|there| {
+            (there.kind, &there.format) != (field.kind, &field.format)
+                && !given.columns.contains_key(&field.name)
+        });
+        if let Some(there) = there {
+            let kind = ColumnOverride {
+                kind: Some(there.kind),
+                format: there.format.clone(),
+                ..ColumnOverride::default()
+            };
+            like.columns.insert(field.name.clone(), kind);
+        }
+    }
+    if like == given || *source == Source::Stdin {
+        return Ok(loaded);
+    }
+    Ok(load(settings, name, source, Some(&like), reporter).unwrap_or(loaded))
 }
 
 /// Shows what reading found and the profile does not say itself.

@@ -138,8 +138,20 @@ fn open(
         reporter.warnings(),
     );
     let batches = batches.map_err(|error| match error {
-        DataError::ColumnMissing { name, near, .. } if name == target.name => {
-            CliError::TargetMissing { target: name, near }.into()
+        DataError::ColumnMissing {
+            name, near, others, ..
+        } if name == target.name || others.contains(&target.name) => {
+            // Near names are those of the first column that is missing.
+            let near = if name == target.name {
+                near
+            } else {
+                Vec::new()
+            };
+            CliError::TargetMissing {
+                target: target.name.clone(),
+                near,
+            }
+            .into()
         }
         other => anyhow::Error::from(other),
     })?;

@@ -19,8 +19,8 @@ use crate::report::{self, Page};
 use automl_core::metrics::Metric;
 use automl_core::{Clock, Model as _};
 use automl_data::profile::leak_warnings;
-use automl_data::{Loaded, read_table};
-use automl_engine::{FitOutcome, FitRun, Prepared};
+use automl_data::{Loaded, read_table, split_names};
+use automl_engine::{FitOutcome, FitRun, PrepareOptions, Prepared};
 use automl_store::{
     Lineage, Machine, Manifest, ModelContents, check_target, prediction_schema, rfc3339,
     write_model,
@@ -84,12 +84,13 @@ fn read(
     if interrupt.token().is_cancelled() {
         return Err(CliError::Interrupted.into());
     }
-    let prepared = automl_engine::prepare(
-        &loaded.table,
-        &loaded.schema,
-        &settings.prepare,
-        reporter.warnings(),
-    )?;
+    let names: Vec<String> = loaded.table.names().map(str::to_owned).collect();
+    let options = PrepareOptions {
+        drop: split_names(&settings.prepare.drop, &names),
+        ..settings.prepare.clone()
+    };
+    let prepared =
+        automl_engine::prepare(&loaded.table, &loaded.schema, &options, reporter.warnings())?;
     reporter.show_warnings();
     Ok((loaded, prepared))
 }

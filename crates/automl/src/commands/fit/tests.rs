@@ -43,10 +43,15 @@ fn the_time_limit_defaults_to_five_minutes_unless_trials_are_limited() {
 }
 
 #[test]
-fn lists_are_split_at_commas_and_may_repeat() {
+fn lists_may_repeat_and_columns_are_split_at_commas_once_their_names_are_known() {
     let settings = settings(&["--drop", "a, b", "--drop", "c", "--missing", "x,-99"])
         .expect("settings are valid");
-    assert_eq!(settings.prepare.drop, ["a", "b", "c"]);
+    let names = |known: &[&str]| {
+        let known: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
+        automl_data::split_names(&settings.prepare.drop, &known)
+    };
+    assert_eq!(names(&["a", "b", "c"]), ["a", "b", "c"]);
+    assert_eq!(names(&["a, b", "c"]), ["a, b", "c"]);
     assert_eq!(settings.read.missing, ["x", "-99"]);
 }
 
