@@ -46,6 +46,13 @@ fn tuning_beyond_the_fixed_configurations_is_the_same_at_any_thread_count() {
 }
 
 #[test]
+fn tuning_trees_and_leaving_early_is_the_same_at_any_thread_count() {
+    assert_same_weights(
+        "datasets/tickets.csv --target queue --max-trials 14 --quality fast --holdout 0.5 --include gradient_boosting,random_forest",
+    );
+}
+
+#[test]
 fn another_seed_gives_another_model() {
     let desk = Desk::new();
     for seed in [1, 2] {

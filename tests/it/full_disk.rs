@@ -69,11 +69,11 @@ fn a_full_stdout_is_an_error() {
         "profile datasets/churn.csv",
     ] {
         let outcome = desk.shell(&format!("automl {verb} > /dev/full"));
-        assert_eq!(outcome.exit_code, Some(1), "{verb}: {outcome:?}");
+        assert_eq!(outcome.exit_code, Some(2), "{verb}: {outcome:?}");
         assert!(
             outcome
                 .stderr
-                .contains("error[output-stdout]: cannot write to stdout: No space left on device"),
+                .contains("error[output-full]: cannot write to stdout: No space left on device"),
             "{verb}: {}",
             outcome.stderr
         );

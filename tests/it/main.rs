@@ -2,7 +2,7 @@
 //!
 //! - [`cases`]: scenario files `tests/cases/*.md`: prose, files, commands and what they print. `UPDATE_EXPECT=1` rewrites
 //!   what no longer matches.
-//! - [`determinism`], [`interruption`], [`predictions`], [`damage`], [`full_disk`], [`budget`]: promises that need code.
+//! - [`determinism`], [`interruption`], [`predictions`], [`damage`], [`full_disk`], [`budget`], [`golden`]: promises that need code.
 //! - [`tidy`]: crate edges, file sizes, documents, data sets, licences.
 
 mod budget;
@@ -10,6 +10,7 @@ mod cases;
 mod damage;
 mod determinism;
 mod full_disk;
+mod golden;
 mod harness;
 mod interruption;
 mod predictions;

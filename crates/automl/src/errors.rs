@@ -82,6 +82,7 @@ impl Coded for CliError {
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
             Self::ModelFile { .. } => "artifact-part-invalid",
+            Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => "output-full",
             Self::Stdout { .. } => "output-stdout",
             Self::Interrupted => "interrupted",
         }
@@ -100,6 +101,9 @@ impl Coded for CliError {
             }
             Self::WeightValue { .. } => Some("weights are finite numbers of at least 0".into()),
             Self::ModelFile { .. } => Some("fit the model again or restore the file".into()),
+            Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("the disk is full; free some space or write to another disk".into())
+            }
             _ => None,
         }
     }
