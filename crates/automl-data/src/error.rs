@@ -281,7 +281,8 @@ pub enum DataError {
 }
 
 impl DataError {
-    pub(crate) fn reading(path: impl Into<String>, source: std::io::Error) -> Self {
+    /// A file that cannot be read.
+    pub fn reading(path: impl Into<String>, source: std::io::Error) -> Self {
         Self::Io {
             action: "reading",
             path: path.into(),

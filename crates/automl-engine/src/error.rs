@@ -3,6 +3,7 @@
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
 use automl_core::{Coded, DatasetError, FitError, ParamError};
+use automl_tree::import::ImportError;
 
 /// Why a dataset cannot be prepared or a search gave no model.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +117,17 @@ pub enum EngineError {
         /// What the first one said.
         first: String,
     },
+    /// Names were given for other classes than an imported model has.
+    #[error("{given} distinct classes were given, the model has {n_classes}")]
+    Classes {
+        /// Distinct names given.
+        given: usize,
+        /// Classes of the model.
+        n_classes: usize,
+    },
+    /// A model of another program cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The dataset is not valid.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -151,6 +163,8 @@ impl Coded for EngineError {
             Self::NoLimit => "fit-no-limit",
             Self::Cancelled => "fit-cancelled",
             Self::AllFailed { .. } => "fit-all-failed",
+            Self::Classes { .. } => "import-classes",
+            Self::Import(error) => error.code(),
             Self::Dataset(error) => error.code(),
             Self::Split(error) => error.code(),
             Self::Metric(error) => error.code(),
@@ -193,6 +207,9 @@ impl Coded for EngineError {
             Self::AllFailed { .. } => {
                 Some("the warnings say why; --include another learner, or give more memory or time".into())
             }
+            Self::Classes { n_classes: 0, .. } => Some("it predicts numbers: leave --classes out".into()),
+            Self::Classes { .. } => Some("name each class once, in the order of the codes 0, 1, 2".into()),
+            Self::Import(error) => error.hint(),
             Self::Dataset(error) => error.hint(),
             Self::Split(error) => error.hint(),
             Self::Metric(error) => error.hint(),

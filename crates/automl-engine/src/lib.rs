@@ -14,6 +14,7 @@ mod encode;
 mod ensemble;
 mod error;
 mod fit;
+mod import;
 mod leaderboard;
 mod model;
 mod options;
@@ -29,6 +30,7 @@ mod trial;
 
 pub use error::EngineError;
 pub use fit::{FitOutcome, FitRun, fit};
+pub use import::{Imported, import_model};
 pub use leaderboard::{Leaderboard, LeaderboardRow};
 pub use model::EnsembleModel;
 pub use options::{FitOptions, Quality};

@@ -43,7 +43,7 @@ pub use error::StoreError;
 pub use manifest::{
     FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, prediction_schema, rfc3339,
 };
-pub use model_dir::{ModelDir, ReadModel, read_model};
+pub use model_dir::{ModelDir, ReadModel, hex_sha256, read_model};
 pub use write::{ModelContents, Overwrite, check_target, write_model};
 
 #[cfg(test)]

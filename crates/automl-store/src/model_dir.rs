@@ -218,7 +218,7 @@ fn is_sealed(bytes: &[u8]) -> bool {
 }
 
 /// Lower-case hexadecimal SHA-256.
-pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
+pub fn hex_sha256(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(N_HEX);
     for byte in Sha256::digest(bytes) {
         write!(hex, "{byte:02x}").expect("a string takes all writes");

@@ -43,6 +43,15 @@ pub(crate) enum Verb {
     Evaluate(EvaluateArgs),
     /// Show what a fit tried and how good each model was
     Leaderboard(LeaderboardArgs),
+    /// Take over models of other programs
+    #[command(subcommand)]
+    Models(ModelsVerb),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsVerb {
+    /// Make a model directory of a LightGBM or XGBoost model, to predict and evaluate with
+    Import(ImportArgs),
 }
 
 impl Verb {
@@ -54,6 +63,7 @@ impl Verb {
             Self::Predict(args) => args.format,
             Self::Evaluate(args) => args.format,
             Self::Leaderboard(args) => args.format,
+            Self::Models(ModelsVerb::Import(args)) => args.format,
         }
     }
 }
@@ -306,6 +316,34 @@ pub(crate) struct LeaderboardArgs {
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
     /// How to print; json holds all models with their parameters
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models import model.txt --output model/              from LightGBM's save_model
+  automl models import model.ubj --output model/ --target churned --classes no,yes
+  automl predict model/ new.csv
+
+XGBoost models are read as JSON or UBJSON. They predict the same as in their own program, to six digits and more.")]
+pub(crate) struct ImportArgs {
+    /// File that LightGBM or XGBoost saved
+    pub(crate) file: PathBuf,
+    /// Directory to write the model to
+    #[arg(long, short, value_name = "DIR", default_value = "automl-model")]
+    pub(crate) output: PathBuf,
+    /// Put the new model in the place of one that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// What the model predicts: the column that `evaluate` compares with
+    #[arg(long, value_name = "COLUMN", default_value = "target")]
+    pub(crate) target: String,
+    /// Names of the classes in the order of their codes [default: the codes]
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    pub(crate) classes: Option<Vec<String>>,
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }

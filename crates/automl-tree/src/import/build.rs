@@ -46,6 +46,13 @@ pub(super) fn model(parsed: Parsed) -> Result<ImportedModel, ImportError> {
             return Err(unsupported(what));
         }
     }
+    let mut names: Vec<&str> = parsed.features.iter().map(|f| f.name.as_str()).collect();
+    names.sort_unstable();
+    let n_names = names.len();
+    names.dedup();
+    if names.len() < n_names {
+        return Err(damaged("two features have one name".to_owned()));
+    }
     let used = used_features(&parsed.trees);
     let mut arrays = Arrays {
         gains: vec![0.0; parsed.features.len()],

@@ -3,10 +3,11 @@
 mod evaluate;
 mod fit;
 mod leaderboard;
+mod models;
 mod predict;
 mod profile;
 
-use crate::cli::{EncodingArg, Verb};
+use crate::cli::{EncodingArg, ModelsVerb, Verb};
 use crate::console::Console;
 use crate::errors;
 use anyhow::Context as _;
@@ -40,6 +41,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Predict(args) => predict::run(args, console),
         Verb::Evaluate(args) => evaluate::run(args, console),
         Verb::Leaderboard(args) => leaderboard::run(&args, console),
+        Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
     }
 }
 

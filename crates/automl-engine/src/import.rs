@@ -1,0 +1,139 @@
+//! Models of other programs as ensembles of one, so that every verb takes them.
+
+use crate::EngineError;
+use crate::model::{EnsembleModel, Part};
+use crate::trial::TargetMap;
+use automl_core::{
+    Budget, Column, Dataset, Field, FitContext, Kind, Levels, Role, Schema, Seed, Table, Target,
+    Task, Threads, Warnings,
+};
+use automl_features::Recipe;
+use automl_tree::import::{ImportedFeature, ImportedModel, import};
+use std::sync::Arc;
+
+/// An imported model that takes and gives what ours do.
+pub struct Imported {
+    /// The program that trained it.
+    pub source: &'static str,
+    /// What it was trained for, as that program calls it.
+    pub objective: String,
+    /// Number of trees.
+    pub n_trees: usize,
+    /// What predicts.
+    pub model: EnsembleModel,
+    /// The columns that it reads, and the target.
+    pub schema: Schema,
+}
+
+/// Reads the bytes of another program's model file. `classes` are the names of its classes in code order, the codes
+/// themselves where there are none; `target` is what its predictions are of.
+///
+/// # Errors
+/// A file that cannot be imported, not as many distinct classes as the model has, or a target that is one of its features.
+pub fn import_model(
+    bytes: &[u8],
+    target: &str,
+    classes: Option<Vec<String>>,
+) -> Result<Imported, EngineError> {
+    let imported = import(bytes)?;
+    let task = task(&imported, classes)?;
+    if imported
+        .features
+        .iter()
+        .any(|feature| feature.name == target)
+    {
+        return Err(EngineError::RoleTwice {
+            name: target.to_owned(),
+            first: "target".into(),
+            second: "feature of the model".into(),
+        });
+    }
+    let mut fields: Vec<Field> = imported.features.iter().map(field).collect();
+    fields.push(Field {
+        name: target.to_owned(),
+        kind: if task.is_classification() {
+            Kind::Category
+        } else {
+            Kind::Number
+        },
+        role: Role::Target,
+        levels: task.classes().to_vec(),
+        format: None,
+    });
+    let part = Part {
+        weight: 1.0,
+        recipe: Arc::new(no_steps(&imported.features)?),
+        target_map: TargetMap::Identity,
+        model: Arc::from(imported.model),
+    };
+    Ok(Imported {
+        source: imported.source,
+        objective: imported.objective,
+        n_trees: imported.n_trees,
+        model: EnsembleModel::new(task, vec![part]),
+        schema: Schema {
+            fields,
+            missing: Vec::new(),
+        },
+    })
+}
+
+fn task(imported: &ImportedModel, classes: Option<Vec<String>>) -> Result<Task, EngineError> {
+    let n_classes = imported.n_classes;
+    let given = classes.is_some();
+    let classes = classes.unwrap_or_else(|| (0..n_classes).map(|code| code.to_string()).collect());
+    let mut distinct = classes.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if (given || n_classes > 0) && distinct.len() != n_classes {
+        return Err(EngineError::Classes {
+            given: distinct.len(),
+            n_classes,
+        });
+    }
+    Ok(match n_classes {
+        0 => Task::Regression,
+        2 => Task::Binary { classes },
+        _ => Task::Multiclass { classes },
+    })
+}
+
+fn field(feature: &ImportedFeature) -> Field {
+    Field {
+        name: feature.name.clone(),
+        kind: if feature.levels.is_some() {
+            Kind::Category
+        } else {
+            Kind::Number
+        },
+        role: Role::Feature,
+        levels: feature.levels.clone().unwrap_or_default(),
+        format: None,
+    }
+}
+
+/// The recipe that hands on the features as they are.
+fn no_steps(features: &[ImportedFeature]) -> Result<automl_features::FittedRecipe, EngineError> {
+    let column = |feature: &ImportedFeature| {
+        let column = match &feature.levels {
+            None => Column::Number(vec![0.0]),
+            Some(levels) => {
+                let levels = Levels::new(levels.iter().map(String::as_str));
+                Column::category(vec![automl_core::MISSING_CODE], levels)
+            }
+        };
+        (feature.name.clone(), column)
+    };
+    let columns = features.iter().map(column).collect();
+    let table = Table::new(columns).expect("an import has features of distinct names");
+    let data = Dataset::new(table, Task::Regression, Target::Numbers(vec![0.0].into()))?;
+    let warnings = Warnings::default();
+    let ctx = FitContext {
+        seed: Seed(0),
+        threads: Threads::one(),
+        budget: Budget::unlimited(),
+        warnings: &warnings,
+    };
+    let rows = data.all_rows();
+    Ok(Recipe::new(Vec::new()).fit(&ctx, &data.view(&rows))?)
+}
