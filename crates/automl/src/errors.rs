@@ -63,6 +63,8 @@ pub(crate) enum CliError {
         value: f64,
         row: u64,
     },
+    #[error("the model has no leaderboard: it was imported, not searched for")]
+    NoLeaderboard,
     #[error("'{file}' of the model cannot be read: {reason}")]
     ModelFile { file: &'static str, reason: String },
     #[error("cannot write to stdout")]
@@ -81,6 +83,7 @@ impl Coded for CliError {
             Self::NoRows => "evaluate-no-rows",
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
+            Self::NoLeaderboard => "leaderboard-none",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => "output-full",
             Self::Stdout { .. } => "output-stdout",
@@ -100,6 +103,7 @@ impl Coded for CliError {
                 Some(format!("the model knows {}", known.join(", ")))
             }
             Self::WeightValue { .. } => Some("weights are finite numbers of at least 0".into()),
+            Self::NoLeaderboard => Some("`automl evaluate` scores it on labelled rows".into()),
             Self::ModelFile { .. } => Some("fit the model again or restore the file".into()),
             Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("the disk is full; free some space or write to another disk".into())

@@ -22,7 +22,11 @@ pub(super) fn run(args: &LeaderboardArgs, console: Console) -> anyhow::Result<St
 }
 
 fn read(model: &Path) -> anyhow::Result<Leaderboard> {
-    let bytes = ModelDir::open(model)?.file(FILE)?;
+    let dir = ModelDir::open(model)?;
+    if !dir.files().iter().any(|file| file.path == FILE) {
+        return Err(CliError::NoLeaderboard.into());
+    }
+    let bytes = dir.file(FILE)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         CliError::ModelFile {
             file: FILE,
