@@ -15,6 +15,8 @@ const MIN_ROWS: usize = 50;
 const MIN_RARE: usize = 15;
 /// Skill, in rows not learned from, at which a column is said to determine the target.
 const SKILL: f64 = 0.99;
+/// Columns that have a warning of their own; more are told of in one.
+const MAX_TOLD_APART: usize = 5;
 /// Bins of an ordered column.
 const N_BINS: usize = 256;
 
@@ -63,7 +65,7 @@ impl Checked<'_> {
             return Vec::new();
         }
         let folds = rows::folds(rows.len(), N_FOLDS, self.seed);
-        let mut warnings = Vec::new();
+        let mut found = Vec::new();
         let mut left = Vec::new();
         for (name, column) in self.table.iter().filter(|(name, _)| is_feature(name)) {
             if matches!(column, Column::Timestamp(_) | Column::Sparse(_)) || is_row_number(column) {
@@ -71,11 +73,17 @@ impl Checked<'_> {
             }
             let fit = Self::best_fit(column, &rows, &goal, &folds);
             if fit.skill >= SKILL {
-                warnings.push(self.warning(name, fit, &goal));
+                found.push((name, fit));
             } else if let Column::Number(values) = column {
                 left.push((name, values.as_slice()));
             }
         }
+        let mut warnings = if found.len() > MAX_TOLD_APART {
+            vec![self.warning_of_many(&found)]
+        } else {
+            let of_one = |(name, fit)| self.warning(name, fit, &goal);
+            found.into_iter().map(of_one).collect()
+        };
         if let Goal::Numbers(values) = &goal {
             warnings.extend(sums::warning(&left, &rows, values, self.target));
         }
@@ -101,6 +109,27 @@ impl Checked<'_> {
             }
             _ => by_level,
         }
+    }
+
+    /// The best ones are named.
+    fn warning_of_many(&self, found: &[(&str, Fit)]) -> Warning {
+        let mut best: Vec<&(&str, Fit)> = found.iter().collect();
+        best.sort_by(|a, b| b.1.skill.total_cmp(&a.1.skill));
+        let named: Vec<String> = best[..MAX_TOLD_APART]
+            .iter()
+            .map(|(name, _)| format!("'{name}'"))
+            .collect();
+        let message = format!(
+            "each of {} columns alone nearly determines '{}' in unseen rows, most of all {}; drop those that are not known when predicting",
+            found.len(),
+            self.target,
+            named.join(", ")
+        );
+        Warning::new(
+            WarningKind::TargetLeak,
+            found.iter().map(|(name, _)| *name),
+            message,
+        )
     }
 
     fn warning(&self, name: &str, fit: Fit, goal: &Goal) -> Warning {

@@ -163,3 +163,24 @@ fn a_dataset_gets_the_same_leak_warnings() {
         expected
     );
 }
+
+#[test]
+fn many_columns_that_give_the_target_away_have_one_warning() {
+    let n = 400;
+    let celsius = normal(n, 40);
+    let mut columns: Vec<(String, Column)> = (0..8)
+        .map(|copy| {
+            let scaled = celsius.iter().map(|c| c * (copy + 2) as f64).collect();
+            (format!("copy {copy}"), Column::Number(scaled))
+        })
+        .collect();
+    columns.push(("celsius".to_owned(), Column::Number(celsius)));
+    let t = Table::new(columns).unwrap();
+    let found = messages(&look(&t, "celsius").warnings, WarningKind::TargetLeak);
+    assert_eq!(
+        found,
+        [
+            "each of 8 columns alone nearly determines 'celsius' in unseen rows, most of all 'copy 0', 'copy 1', 'copy 2', 'copy 3', 'copy 4'; drop those that are not known when predicting"
+        ]
+    );
+}
