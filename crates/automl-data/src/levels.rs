@@ -7,7 +7,7 @@ use automl_core::{Levels, MISSING_CODE, UNSEEN_CODE};
 /// Codes cells by known levels.
 ///
 /// A cell that is no level as written may still be one by meaning: `1.0` for the level `1` if all levels are
-/// numbers, `TRUE` for the level `True` if the levels are two truth values.
+/// numbers, `TRUE` or `1` for the level `True` if the levels are two truth values.
 pub(crate) struct LevelCoder {
     levels: Levels,
     /// Missing marks and levels.
@@ -16,8 +16,8 @@ pub(crate) struct LevelCoder {
     codes: Vec<u32>,
     /// Level values in rising order with their codes; empty if a level is no number.
     numbers: Vec<(f64, u32)>,
-    /// The pair of words that the levels belong to and the codes of false and true.
-    booleans: Option<(usize, [u32; 2])>,
+    /// The codes of false and true, if the levels are a pair of truth values.
+    booleans: Option<[u32; 2]>,
 }
 
 impl LevelCoder {
@@ -39,7 +39,7 @@ impl LevelCoder {
         let truths: Option<Vec<(usize, bool)>> = levels.iter().map(parse_boolean).collect();
         let booleans = match truths.as_deref() {
             Some(&[(pair, first), (other, second)]) if pair == other && first != second => {
-                Some((pair, if first { [1, 0] } else { [0, 1] }))
+                Some(if first { [1, 0] } else { [0, 1] })
             }
             _ => None,
         };
@@ -74,9 +74,8 @@ impl LevelCoder {
     }
 
     fn code_by_meaning(&self, text: &str) -> u32 {
-        if let Some((pair, codes)) = self.booleans
-            && let Some((other, value)) = parse_boolean(text)
-            && pair == other
+        if let Some(codes) = self.booleans
+            && let Some((_, value)) = parse_boolean(text)
         {
             return codes[usize::from(value)];
         }

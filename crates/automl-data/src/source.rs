@@ -59,6 +59,21 @@ impl Source {
         }
     }
 
+    /// Whether one of its files is the file at `path`, by whatever name.
+    ///
+    /// # Errors
+    /// As when it is read: no such file, a directory.
+    pub fn has_file(&self, path: &Path) -> Result<bool, DataError> {
+        let Ok(path) = path.canonicalize() else {
+            return Ok(false);
+        };
+        let is_same = |input: &InputRef| match input {
+            InputRef::File(file) => file.canonicalize().is_ok_and(|file| file == path),
+            InputRef::Stdin | InputRef::Bytes { .. } => false,
+        };
+        Ok(self.inputs()?.iter().any(is_same))
+    }
+
     /// The single inputs in reading order; at least one.
     pub(crate) fn inputs(&self) -> Result<Vec<InputRef>, DataError> {
         match self {

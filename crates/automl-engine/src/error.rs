@@ -38,6 +38,16 @@ pub enum EngineError {
         /// The other.
         second: String,
     },
+    /// The schema gives a role to another column than the one named for it.
+    #[error("column '{name}' is named as the {role}, which the schema says is '{taken_by}'")]
+    RoleTaken {
+        /// The column named.
+        name: String,
+        /// The role.
+        role: &'static str,
+        /// The column that has it in the schema.
+        taken_by: String,
+    },
     /// No way to split the rows leaves scores that can be computed.
     #[error("no split of the rows can be scored by {metric}: {reason}")]
     NoSplit {
@@ -151,6 +161,7 @@ impl Coded for EngineError {
             Self::ColumnUnknown { .. } => "fit-column-unknown",
             Self::Role { .. } => "fit-role",
             Self::RoleTwice { .. } => "fit-role-twice",
+            Self::RoleTaken { .. } => "fit-role-taken",
             Self::NoSplit { .. } => "fit-split",
             Self::TimeLimit => "fit-time-limit",
             Self::Target { .. } => "fit-target",
@@ -186,6 +197,7 @@ impl Coded for EngineError {
             }
             Self::MetricTask { known, .. } => Some(format!("use one of {}", known.join(", "))),
             Self::NoFeatures { .. } => Some("keep at least one column beside the target".into()),
+            Self::RoleTaken { .. } => Some("change the schema file or the flag".into()),
             Self::RoleTwice { .. } => Some("give each column one role".into()),
             Self::NoSplit { .. } => {
                 Some("add rows of the rare class, or choose a metric that one class can be scored by, such as log_loss".into())

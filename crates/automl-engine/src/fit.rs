@@ -100,7 +100,7 @@ pub fn fit(
 /// A constant is a model, but hardly the one that was hoped for.
 fn warn_of_baseline(run: &FitRun<'_>) {
     let message = "the model is the constant baseline: no trial that ended was better; \
-                   give more time, or see whether the features say anything of the target";
+                   give it more time or trials, or see whether the features say anything of the target";
     let none = Vec::<String>::new();
     run.warnings
         .push(Warning::new(WarningKind::BudgetReached, none, message));

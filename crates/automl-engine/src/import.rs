@@ -70,7 +70,7 @@ pub fn import_model(
         source: imported.source,
         objective: imported.objective,
         n_trees: imported.n_trees,
-        model: EnsembleModel::new(task, vec![part]),
+        model: EnsembleModel::new(task, None, vec![part]),
         schema: Schema {
             fields,
             missing: Vec::new(),

@@ -1,5 +1,6 @@
 //! The model that a fit gives: a weighted sum of pipelines.
 
+use crate::plan::raise;
 use crate::registry;
 use crate::trial::TargetMap;
 use automl_core::{
@@ -45,13 +46,15 @@ struct MemberMeta {
 /// A weighted mean of pipelines; the table is encoded once for all members that share a recipe.
 pub struct EnsembleModel {
     task: Task,
+    /// What each member's predictions are raised to at least.
+    floor: Option<f64>,
     recipes: Vec<Arc<FittedRecipe>>,
     members: Vec<Member>,
 }
 
 impl EnsembleModel {
     /// An ensemble of `parts`: weights are scaled to sum to 1 and shared recipes are kept once.
-    pub(crate) fn new(task: Task, parts: Vec<Part>) -> Self {
+    pub(crate) fn new(task: Task, floor: Option<f64>, parts: Vec<Part>) -> Self {
         let total: f64 = parts.iter().map(|part| part.weight).sum();
         let mut recipes: Vec<Arc<FittedRecipe>> = Vec::new();
         let mut members = Vec::new();
@@ -73,6 +76,7 @@ impl EnsembleModel {
         members.sort_by_key(|member| member.recipe);
         Self {
             task,
+            floor,
             recipes,
             members,
         }
@@ -133,8 +137,13 @@ impl EnsembleModel {
                 })
             })
             .collect::<Result<_, _>>()?;
+        let floor = match artifact.meta.get("floor") {
+            None => None,
+            Some(_) => Some(artifact.meta::<f64>("floor")?),
+        };
         Ok(Self {
             task,
+            floor,
             recipes,
             members,
         })
@@ -170,6 +179,9 @@ impl Model for EnsembleModel {
                     });
                 }
                 member.target_map.undo(&mut predictions);
+                if let Some(floor) = self.floor {
+                    raise(&mut predictions, floor);
+                }
                 sum.add_scaled(member.weight, &predictions);
             }
         }
@@ -207,6 +219,9 @@ impl Model for EnsembleModel {
             KIND,
             json!({ "task": self.task, "n_recipes": self.recipes.len(), "members": members }),
         );
+        if let Some(floor) = self.floor {
+            artifact.meta["floor"] = floor.into();
+        }
         let recipes = self.recipes.iter().map(|recipe| recipe.artifact());
         artifact.children = recipes
             .chain(self.members.iter().map(|member| member.model.artifact()))

@@ -3,7 +3,7 @@
 use crate::{EngineError, FitOptions, Quality, registry};
 use automl_core::metrics::Metric;
 use automl_core::splits::{Scheme, Split, split};
-use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions};
+use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions, Target};
 
 /// Validation never needs more rows than this.
 const HOLDOUT_ROWS_MAX: usize = 20_000;
@@ -57,6 +57,8 @@ pub struct Plan {
     pub splits: Vec<Split>,
     /// Learners that take part.
     pub learners: Vec<&'static LearnerSpec>,
+    /// What predictions are raised to at least, for a metric that takes none below.
+    pub floor: Option<f64>,
     /// Rough seconds of one boosting fit on one core: what the plan weighs costs by.
     pub fit_seconds_estimate: f64,
 }
@@ -80,8 +82,16 @@ impl Plan {
             validation,
             splits,
             learners,
+            floor: floor(data, metric),
             fit_seconds_estimate,
         })
+    }
+
+    /// Brings predictions into the metric's domain.
+    pub(crate) fn raise(&self, predictions: &mut Predictions) {
+        if let Some(floor) = self.floor {
+            raise(predictions, floor);
+        }
     }
 
     /// The least learning rate with which boosting converges in the time that one fit may take; zero without a limit.
@@ -112,6 +122,29 @@ impl Plan {
             time_limit_seconds: options.time_limit.map(|limit| limit.as_secs_f64()),
             max_trials: options.max_trials,
         }
+    }
+}
+
+/// Predictions below `floor` become `floor`.
+pub(crate) fn raise(predictions: &mut Predictions, floor: f64) {
+    let values = predictions.values_mut().iter_mut();
+    values.for_each(|value| *value = value.max(floor));
+}
+
+/// Deviances take positive predictions only, and a hundredth of the mean is as sure of "nothing" as one should be;
+/// errors of logarithms take none below zero.
+fn floor(data: &Dataset, metric: Metric) -> Option<f64> {
+    const SHARE_OF_MEAN: f64 = 0.01;
+    let Target::Numbers(values) = data.target() else {
+        return None;
+    };
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    match metric {
+        Metric::PoissonDeviance | Metric::TweedieDeviance if mean > 0.0 => {
+            Some(SHARE_OF_MEAN * mean)
+        }
+        Metric::Rmsle => Some(0.0),
+        _ => None,
     }
 }
 

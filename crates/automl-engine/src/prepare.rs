@@ -102,8 +102,12 @@ fn settle_roles(
     ];
     for (name, role, word) in named {
         let Some(name) = name else { continue };
-        for field in schema.fields.iter_mut().filter(|field| field.role == role) {
-            field.role = Role::Feature;
+        if let Some(field) = (schema.fields.iter()).find(|f| f.role == role && f.name != *name) {
+            return Err(EngineError::RoleTaken {
+                name: name.clone(),
+                role: word,
+                taken_by: field.name.clone(),
+            });
         }
         set_role(&mut schema, table, name, role, word)?;
     }

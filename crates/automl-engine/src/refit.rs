@@ -57,7 +57,7 @@ impl Refit<'_> {
             );
             self.warn(WarningKind::BudgetReached, message);
         }
-        EnsembleModel::new(self.data.task().clone(), parts)
+        EnsembleModel::new(self.data.task().clone(), self.plan.floor, parts)
     }
 
     /// One part a member; `None` for those that are not refitted.

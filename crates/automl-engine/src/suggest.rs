@@ -5,6 +5,7 @@ use crate::plan::Plan;
 use crate::portfolio::{self, Facts};
 use crate::trial::{TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
+use automl_core::metrics::Metric;
 use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed};
 use automl_tune::{Auto, Dimension, Observation, Sampler, Space};
 use rand::RngExt;
@@ -23,6 +24,18 @@ pub(crate) struct Suggester {
     families: Vec<Family>,
     bounds: Bounds,
     seed: Seed,
+    /// What boosting minimises where squared error is not what decides.
+    objective: Option<&'static str>,
+}
+
+/// The objective of boosting that a metric asks for; squared error serves the others.
+fn objective_for(metric: Metric) -> Option<&'static str> {
+    match metric {
+        Metric::Mae => Some("absolute"),
+        Metric::PoissonDeviance => Some("poisson"),
+        Metric::TweedieDeviance => Some("tweedie"),
+        _ => None,
+    }
 }
 
 /// A learner that can be tuned, with its search space.
@@ -53,6 +66,7 @@ impl Suggester {
             families,
             bounds,
             seed: options.seed.named("suggest"),
+            objective: objective_for(plan.metric),
         })
     }
 
@@ -76,7 +90,7 @@ impl Suggester {
         pending: &[&TrialConfig],
     ) -> Option<TrialConfig> {
         if let Some(config) = self.fixed.get(id as usize) {
-            return Some(config.clone());
+            return Some(self.for_metric(config.clone()));
         }
         let seed = self.seed.indexed(id);
         let family = self.choose_family(known, seed.named("family"))?;
@@ -99,7 +113,20 @@ impl Suggester {
             .filter_map(|config| family.point(config))
             .collect();
         let point = Auto::default().suggest(&family.space, &history, &pending, seed.named("point"));
-        Some(family.config(point, &self.bounds))
+        Some(self.for_metric(family.config(point, &self.bounds)))
+    }
+
+    /// Lets boosting minimise what decides, unless it sees the logarithm of the target.
+    fn for_metric(&self, mut config: TrialConfig) -> TrialConfig {
+        let is_boosting = config.learner.id == automl_tree::GRADIENT_BOOSTING.id;
+        if let Some(objective) = self.objective
+            && is_boosting
+            && config.target_map == TargetMap::Identity
+        {
+            let name = ParamValue::Text(objective.into());
+            config.params.insert("objective".into(), name);
+        }
+        config
     }
 
     /// One of the three learners with the best trial so far, better ones more often.

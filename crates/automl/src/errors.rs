@@ -57,6 +57,8 @@ pub(crate) enum CliError {
         row: u64,
         known: Vec<String>,
     },
+    #[error("the predictions would take the place of their own data: {}", path.display())]
+    OutputIsInput { path: std::path::PathBuf },
     #[error("weight '{column}' is {value} in data row {row}")]
     WeightValue {
         column: String,
@@ -78,6 +80,7 @@ impl Coded for CliError {
         match self {
             Self::OutputIsDirectory { .. } => "output-is-directory",
             Self::OutputFormat { .. } => "output-format",
+            Self::OutputIsInput { .. } => "output-is-input",
             Self::StdinTwice => "usage-stdin-twice",
             Self::TargetMissing { .. } => "evaluate-target-missing",
             Self::NoRows => "evaluate-no-rows",
@@ -94,6 +97,7 @@ impl Coded for CliError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::OutputIsDirectory { .. } => Some("give the path of a file".into()),
+            Self::OutputIsInput { .. } => Some("give --output another name".into()),
             Self::OutputFormat { .. } => Some("name the file .csv or .parquet".into()),
             Self::TargetMissing { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean '{}'?", near.join("' or '")))

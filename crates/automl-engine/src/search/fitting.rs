@@ -73,6 +73,7 @@ impl Search<'_> {
             .predict(&valid.table())
             .map_err(|error| error.to_string())?;
         config.target_map.undo(&mut predictions);
+        self.plan.raise(&mut predictions);
         let view = self.data.view(&split.valid);
         let score = self
             .plan

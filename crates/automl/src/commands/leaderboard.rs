@@ -53,7 +53,11 @@ pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
             let is_member = row.trial.is_some() && row.weight > 0.0;
             vec![
                 row.rank.to_string(),
-                row.name.clone(),
+                if row.is_partial {
+                    format!("{} *", row.name)
+                } else {
+                    row.name.clone()
+                },
                 text::score(row.score),
                 if is_member {
                     text::percent(row.weight)
@@ -75,8 +79,13 @@ pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
         "lower"
     };
     let table = text::table(&heading, &rows);
+    let cut = if shown.iter().any(|row| row.is_partial) {
+        "* was cut short by the limit and might do better with more time\n"
+    } else {
+        ""
+    };
     format!(
-        "{table}{more}\n{direction} is better; scores by {}\nweight is the share in the ensemble\n#n is the number of a trial; trials given up early have no row\n",
+        "{table}{more}\n{direction} is better; scores by {}\nweight is the share in the ensemble\n#n is the number of a trial; trials given up early have no row\n{cut}",
         leaderboard.validation
     )
 }

@@ -9,7 +9,7 @@ use crate::modeldir::LoadedModel;
 use crate::progress::Reporter;
 use crate::scoring::{BATCH_ROWS, Scorer};
 use crate::{tables, text};
-use automl_core::{Clock, Role};
+use automl_core::{Clock, Column, Field, Kind, Role, Table, UNSEEN_CODE, Warning, WarningKind};
 use automl_data::{
     BatchOptions, DataError, PredictionColumns, PredictionFormat, PredictionWriter, ReadOptions,
     Source,
@@ -89,6 +89,9 @@ pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status>
             predict(&settings, &model, &reporter, &interrupt, to).map_err(as_stdout_failure)?;
         }
         Output::File(path, format) => {
+            if settings.source.has_file(path)? {
+                return Err(CliError::OutputIsInput { path: path.clone() }.into());
+            }
             let file = AtomicFile::create(path)?;
             let to = Destination {
                 out: file,
@@ -133,7 +136,7 @@ fn predict<W: Write + Send>(
     interrupt: &Interrupt,
     to: Destination<'_, W>,
 ) -> anyhow::Result<(u64, W)> {
-    let is_feature = |field: &automl_core::Field| field.role == Role::Feature;
+    let is_feature = |field: &Field| field.role == Role::Feature;
     let cut = BatchOptions {
         allow_missing_columns: settings.allow_missing_columns,
         batch_rows: BATCH_ROWS,
@@ -160,14 +163,50 @@ fn predict<W: Write + Send>(
         threads: &threads,
         cancel: interrupt.token(),
     };
+    let mut odd = OddTruths::new(model);
     let mut n_done = 0;
     let n_rows = scorer.run(batches, |batch, predictions| {
         writer.write(predictions, &batch.kept)?;
+        odd.count(&batch.table);
         n_done += batch.table.n_rows() as u64;
         spinner.say(format!("predicting, {}", text::counted(n_done, "row")));
         Ok(())
     })?;
+    odd.warn(reporter);
     Ok((n_rows, writer.finish()?))
+}
+
+/// Cells of truth value columns that are neither: a third value is hardly a new level, as it may be elsewhere.
+struct OddTruths<'a>(Vec<(&'a Field, u64)>);
+
+impl<'a> OddTruths<'a> {
+    fn new(model: &'a LoadedModel) -> Self {
+        let fields = model.manifest.inputs.with_role(Role::Feature);
+        let truths = fields.filter(|field| field.kind == Kind::Boolean);
+        Self(truths.map(|field| (field, 0)).collect())
+    }
+
+    fn count(&mut self, table: &Table) {
+        for (field, n_odd) in &mut self.0 {
+            if let Some(Column::Category { codes, .. }) = table.column(&field.name) {
+                *n_odd += codes.iter().filter(|&&code| code == UNSEEN_CODE).count() as u64;
+            }
+        }
+    }
+
+    fn warn(&self, reporter: &Reporter) {
+        for (field, n_odd) in self.0.iter().filter(|(_, n_odd)| *n_odd > 0) {
+            let message = format!(
+                "{} of '{}' are none of {}, and count as unseen",
+                text::counted(*n_odd, "cell"),
+                field.name,
+                field.levels.join(" and ")
+            );
+            let warning = Warning::new(WarningKind::UnreadCells, [&field.name], message);
+            reporter.warnings().push(warning);
+        }
+        reporter.show_warnings();
+    }
 }
 
 fn say_done(console: Console, reporter: &Reporter, path: &Path, n_rows: u64) -> anyhow::Result<()> {

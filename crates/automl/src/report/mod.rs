@@ -143,7 +143,7 @@ fn leaderboard(page: &Page<'_>) -> Markup {
                         @for (row, length) in shown.iter().zip(lengths) {
                             tr.top[row.trial.is_none()] {
                                 td.n { (row.rank) }
-                                td { (row.name) @if row.is_partial { span.soft { " (cut by the time limit)" } } }
+                                td { (row.name) @if row.is_partial { span.soft { " (cut short by the limit)" } } }
                                 td.n { (text::score(row.score)) }
                                 td.track { span.bar style=(format!("width:{length:.1}%")) {} }
                                 td.n { (spread(&row.fold_scores)) }
