@@ -1,6 +1,7 @@
 //! The contracts between crates: a configured [`Learner`] fits a [`Model`]; a [`Transformer`] fits a table-to-table map.
 
 use crate::error::Coded;
+use crate::explain::{ExplainError, Explanation, Interactions, TreeModel};
 use crate::{
     Artifact, ArtifactError, Budget, DatasetView, ParamError, ParamMap, ParamSpec, Predictions,
     Seed, Table, TableView, TaskKind, Threads, Warnings,
@@ -129,6 +130,30 @@ pub trait Model: Send + Sync {
 
     /// How much each feature matters to the model, if it can say.
     fn importance(&self) -> Option<Importance> {
+        None
+    }
+
+    /// What each column did to the prediction of each row, if the model can say. Gives the same at any thread count.
+    fn explain(
+        &self,
+        _rows: &TableView<'_>,
+        _threads: &Threads,
+    ) -> Result<Explanation, ExplainError> {
+        Err(ExplainError::Unsupported)
+    }
+
+    /// What each pair of columns did to the prediction of each row, if the model can say. The result is as large as the
+    /// rows times the square of the columns, so explain few rows at a time.
+    fn interactions(
+        &self,
+        _rows: &TableView<'_>,
+        _threads: &Threads,
+    ) -> Result<Interactions, ExplainError> {
+        Err(ExplainError::Unsupported)
+    }
+
+    /// The model as trees, if it is made of them.
+    fn as_trees(&self) -> Option<&dyn TreeModel> {
         None
     }
 

@@ -26,6 +26,7 @@ mod contract;
 pub mod dataset;
 mod error;
 mod event;
+mod explain;
 pub mod metrics;
 pub mod params;
 mod predictions;
@@ -48,6 +49,7 @@ pub use contract::{
 pub use dataset::{Dataset, DatasetError, DatasetView, Target};
 pub use error::{Coded, nearest};
 pub use event::{Event, Events, NoEvents};
+pub use explain::{ExplainError, Explanation, ImportanceKind, Interactions, Scale, TreeModel};
 pub use params::{Domain, ParamError, ParamMap, ParamSpec, ParamValue, Params};
 pub use predictions::Predictions;
 pub use schema::{Field, Kind, Role, Schema};
