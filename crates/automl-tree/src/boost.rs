@@ -261,7 +261,7 @@ impl Rounds<'_> {
         (!rows.is_empty()).then_some(rows)
     }
 
-    /// Leaf values: refitted where the loss asks for a quantile, then shrunk.
+    /// Leaf values: refitted where the loss asks for a quantile, then shrunk. Covers: by weight where rows have one.
     fn set_leaves(&self, grown: &mut Grown, output: usize, rows: &Rows) {
         if let Some(alpha) = self.loss.leaf_quantile() {
             let order = self.grower.rows();
@@ -281,6 +281,12 @@ impl Rounds<'_> {
         }
         for value in &mut grown.tree.values {
             *value *= self.params.learning_rate;
+        }
+        if let Some(weights) = &rows.weights {
+            for (cover, range) in grown.tree.covers.iter_mut().zip(&grown.leaf_rows) {
+                let leaf = &self.grower.rows()[range.clone()];
+                *cover = leaf.iter().map(|&row| weights[row as usize]).sum();
+            }
         }
     }
 
@@ -308,6 +314,7 @@ fn stump() -> Tree {
     Tree {
         nodes: vec![crate::tree::TreeNode::Leaf(0)],
         values: vec![0.0],
+        covers: vec![0.0],
         width: 1,
     }
 }

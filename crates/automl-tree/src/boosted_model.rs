@@ -4,7 +4,8 @@ use crate::ensemble::Ensemble;
 use crate::gradient_boosting::ID;
 use crate::objective::{Link, logistic, softmax};
 use automl_core::{
-    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView,
+    Artifact, ArtifactError, Importance, ImportanceKind, Model, PredictError, Predictions,
+    TableView, TreeModel,
 };
 use serde_json::json;
 
@@ -26,6 +27,35 @@ impl BoostedModel {
         }
         self.ensemble.add_scores(rows, n_outputs, &mut scores)?;
         Ok(scores)
+    }
+
+    /// Predictions from raw scores.
+    fn linked(&self, mut scores: Vec<f64>) -> Predictions {
+        match self.link {
+            Link::Identity => Predictions::Numbers(scores),
+            Link::Log => {
+                // The greatest finite number stands for what would overflow.
+                let bounded = |score: &mut f64| *score = score.exp().min(f64::MAX);
+                scores.iter_mut().for_each(bounded);
+                Predictions::Numbers(scores)
+            }
+            Link::Logit => Predictions::Probabilities {
+                n_classes: 2,
+                values: scores
+                    .into_iter()
+                    .map(logistic)
+                    .flat_map(|p| [1.0 - p, p])
+                    .collect(),
+            },
+            Link::Softmax => {
+                let n_classes = self.base.len();
+                scores.chunks_exact_mut(n_classes).for_each(softmax);
+                Predictions::Probabilities {
+                    n_classes,
+                    values: scores,
+                }
+            }
+        }
     }
 
     pub(crate) fn read(artifact: &Artifact) -> Result<Self, ArtifactError> {
@@ -58,36 +88,15 @@ impl BoostedModel {
 
 impl Model for BoostedModel {
     fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
-        let mut scores = self.raw_scores(rows)?;
-        Ok(match self.link {
-            Link::Identity => Predictions::Numbers(scores),
-            Link::Log => {
-                // The greatest finite number stands for what would overflow.
-                let bounded = |score: &mut f64| *score = score.exp().min(f64::MAX);
-                scores.iter_mut().for_each(bounded);
-                Predictions::Numbers(scores)
-            }
-            Link::Logit => Predictions::Probabilities {
-                n_classes: 2,
-                values: scores
-                    .into_iter()
-                    .map(logistic)
-                    .flat_map(|p| [1.0 - p, p])
-                    .collect(),
-            },
-            Link::Softmax => {
-                let n_classes = self.base.len();
-                scores.chunks_exact_mut(n_classes).for_each(softmax);
-                Predictions::Probabilities {
-                    n_classes,
-                    values: scores,
-                }
-            }
-        })
+        Ok(self.linked(self.raw_scores(rows)?))
     }
 
     fn importance(&self) -> Option<Importance> {
-        self.ensemble.importance()
+        self.ensemble.importance(ImportanceKind::Gain)
+    }
+
+    fn as_trees(&self) -> Option<&dyn TreeModel> {
+        Some(self)
     }
 
     fn artifact(&self) -> Artifact {
@@ -96,5 +105,35 @@ impl Model for BoostedModel {
         artifact.push_f64("base", self.base.clone());
         self.ensemble.write(&mut artifact);
         artifact
+    }
+}
+
+impl TreeModel for BoostedModel {
+    fn n_rounds(&self) -> usize {
+        self.ensemble.n_trees() / self.base.len()
+    }
+
+    fn n_trees(&self) -> usize {
+        self.ensemble.n_trees()
+    }
+
+    fn leaves(&self, rows: &TableView<'_>) -> Result<Vec<u32>, PredictError> {
+        self.ensemble.leaf_numbers(rows)
+    }
+
+    fn staged(
+        &self,
+        rows: &TableView<'_>,
+        rounds: &[usize],
+    ) -> Result<Vec<Predictions>, PredictError> {
+        let n_outputs = self.base.len();
+        let end = |&round: &usize| round.min(self.n_rounds()) * n_outputs;
+        let ends: Vec<usize> = rounds.iter().map(end).collect();
+        let stages = self.ensemble.staged_scores(rows, &self.base, &ends)?;
+        Ok(stages.into_iter().map(|s| self.linked(s)).collect())
+    }
+
+    fn importance_by(&self, kind: ImportanceKind) -> Option<Importance> {
+        self.ensemble.importance(kind)
     }
 }

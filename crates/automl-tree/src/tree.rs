@@ -61,6 +61,8 @@ pub(crate) enum TreeNode {
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<TreeNode>,
     pub(crate) values: Vec<f64>,
+    /// Weight of the rows that each leaf was grown on: their number where rows have no weights.
+    pub(crate) covers: Vec<f64>,
     pub(crate) width: usize,
 }
 

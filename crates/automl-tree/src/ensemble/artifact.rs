@@ -19,6 +19,9 @@ impl Ensemble {
         artifact.push_i64("category_sets", words.map(|&word| word as i64).collect());
         artifact.push_f64("leaf_values", self.values.clone());
         artifact.push_f64("gains", self.gains.clone());
+        if let Some(covers) = &self.covers {
+            artifact.push_f64("leaf_covers", covers.clone());
+        }
     }
 
     /// Reads back what [`Ensemble::write`] wrote.
@@ -50,9 +53,11 @@ impl Ensemble {
             sets: sets.iter().map(|set| set.map(|word| word as u64)).collect(),
             values: artifact.f64s("leaf_values")?.to_vec(),
             width: artifact.meta("leaf_width")?,
+            covers: read_covers(artifact)?,
             gains: artifact.f64s("gains")?.to_vec(),
         };
         ensemble.check(artifact)?;
+        ensemble.check_covers(artifact)?;
         ensemble.link_sets(artifact)?;
         Ok(ensemble)
     }
@@ -150,6 +155,30 @@ impl Ensemble {
         Ok(())
     }
 
+    /// Covers are one a leaf and no less than zero, and every node has one parent: what walks all paths then ends soon.
+    fn check_covers(&self, artifact: &Artifact) -> Result<(), ArtifactError> {
+        let Some(covers) = &self.covers else {
+            return Ok(());
+        };
+        let is_cover = |cover: &f64| cover.is_finite() && *cover >= 0.0;
+        if covers.len() * self.width != self.values.len() || !covers.iter().all(is_cover) {
+            return Err(artifact.invalid("leaf_covers", "not one number from 0 a leaf"));
+        }
+        let mut has_parent = vec![false; self.nodes.len()];
+        for &root in &self.roots {
+            has_parent[root as usize] = true;
+        }
+        for node in self.nodes.iter().filter(|node| !node.is_leaf()) {
+            let left = node.child as usize;
+            if has_parent[left] || has_parent[left + 1] {
+                return Err(artifact.invalid("node_child", "two nodes share a child"));
+            }
+            has_parent[left] = true;
+            has_parent[left + 1] = true;
+        }
+        Ok(())
+    }
+
     fn check_test(&self, artifact: &Artifact, node: &Node) -> Result<(), ArtifactError> {
         let Some(&input) = self.slots.get((node.slot & SLOT) as usize) else {
             return Err(artifact.invalid("node_slot", "no such slot"));
@@ -169,4 +198,12 @@ impl Ensemble {
         }
         Ok(())
     }
+}
+
+/// The covers of the leaves; none in artifacts written before they were kept.
+fn read_covers(artifact: &Artifact) -> Result<Option<Vec<f64>>, ArtifactError> {
+    let has_covers = artifact.arrays.contains_key("leaf_covers");
+    has_covers
+        .then(|| artifact.f64s("leaf_covers").map(<[f64]>::to_vec))
+        .transpose()
 }

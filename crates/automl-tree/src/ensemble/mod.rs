@@ -6,7 +6,7 @@ mod score;
 use crate::binning::{BinnedMatrix, Bins};
 use crate::inputs::Inputs;
 use crate::tree::{BinSet, Rule, Tree, TreeNode};
-use automl_core::{Importance, Table};
+use automl_core::{Importance, ImportanceKind, Table};
 
 pub(crate) const LEAF: u32 = 1 << 31;
 pub(crate) const CATEGORY: u32 = 1 << 30;
@@ -47,6 +47,13 @@ pub(crate) struct Ensemble {
     /// `width` numbers a leaf.
     values: Vec<f64>,
     width: usize,
+    /// Weight of the rows that each leaf was grown on, apart from the nodes because scoring does not need it; none in
+    /// models written before it was kept. A node's cover is the sum of those of its leaves.
+    ///
+    /// Rows are counted by their weight, not by their Hessian: an attribution then asks how often a row goes each way,
+    /// which is a property of the data, and it is what LightGBM counts. Hessians would give rows that are already
+    /// predicted well next to no say.
+    covers: Option<Vec<f64>>,
     /// Total gain of each input.
     gains: Vec<f64>,
 }
@@ -61,6 +68,7 @@ impl Ensemble {
             sets: Vec::new(),
             values: Vec::new(),
             width,
+            covers: Some(trees.iter().flat_map(|tree| tree.covers.clone()).collect()),
             gains: vec![0.0; table.n_columns()],
         };
         for tree in trees {
@@ -135,9 +143,24 @@ impl Ensemble {
         self.roots.len()
     }
 
-    /// Each input's share of the total gain; none if nothing was gained.
-    pub(crate) fn importance(&self) -> Option<Importance> {
-        let total: f64 = self.gains.iter().sum();
+    /// The nodes of a tree.
+    fn tree_nodes(&self, tree: usize) -> &[Node] {
+        let end = self.roots.get(tree + 1);
+        let end = end.map_or(self.nodes.len(), |&end| end as usize);
+        &self.nodes[self.roots[tree] as usize..end]
+    }
+
+    /// Each input's share of the total; none if nothing was split, or the covers are not known.
+    pub(crate) fn importance(&self, kind: ImportanceKind) -> Option<Importance> {
+        let amounts = match kind {
+            ImportanceKind::Gain => self.gains.clone(),
+            ImportanceKind::Splits => self.amounts(|_| 1.0),
+            ImportanceKind::Cover => {
+                let covers = self.node_covers()?;
+                self.amounts(|node| covers[node])
+            }
+        };
+        let total: f64 = amounts.iter().sum();
         if total <= 0.0 {
             return None;
         }
@@ -145,11 +168,39 @@ impl Ensemble {
             .inputs
             .0
             .iter()
-            .zip(&self.gains)
-            .map(|(input, gain)| (input.name.clone(), gain / total))
+            .zip(&amounts)
+            .map(|(input, amount)| (input.name.clone(), amount / total))
             .collect();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         Some(Importance(shares))
+    }
+
+    /// Sums up, for each input, what the inner nodes that ask for it have.
+    fn amounts(&self, of_node: impl Fn(usize) -> f64) -> Vec<f64> {
+        let mut amounts = vec![0.0; self.inputs.0.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            if !node.is_leaf() {
+                let input = self.slots[(node.slot & SLOT) as usize];
+                amounts[input as usize] += of_node(index);
+            }
+        }
+        amounts
+    }
+
+    /// The cover of every node.
+    fn node_covers(&self) -> Option<Vec<f64>> {
+        let leaf_covers = self.covers.as_ref()?;
+        let mut covers = vec![0.0; self.nodes.len()];
+        // Children stand above their parent.
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            let child = node.child as usize;
+            covers[index] = if node.is_leaf() {
+                leaf_covers[child]
+            } else {
+                covers[child] + covers[child + 1]
+            };
+        }
+        Some(covers)
     }
 }
 

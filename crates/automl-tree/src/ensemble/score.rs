@@ -7,6 +7,7 @@ use super::{CATEGORY, Ensemble, MISSING_LEFT, Node, SLOT, WIDE};
 use crate::inputs::BoundColumn;
 use crate::tree::contains;
 use automl_core::{PredictError, TableView};
+use std::ops::Range;
 
 /// Rows that walk a deep tree side by side: its nodes come from memory, and the walks hide each other's latency.
 const DEEP_LANES: usize = 8;
@@ -15,6 +16,22 @@ const SHALLOW_LANES: usize = 4;
 /// Nodes of a shallow tree, at most, in the mean.
 const SHALLOW_NODES: usize = 256;
 const BLOCK_CELLS: usize = 4096;
+
+/// Rows whose cells stand row-major; behind the last row there are cells of any kind, so that lanes may run over it.
+struct Block<'a> {
+    first_row: usize,
+    n_rows: usize,
+    n_slots: usize,
+    cells: &'a [u64],
+}
+
+impl Block<'_> {
+    /// The cells of rows that walk side by side.
+    #[inline]
+    fn batch(&self, batch: usize, lanes: usize) -> &[u64] {
+        &self.cells[batch * lanes * self.n_slots..][..lanes * self.n_slots]
+    }
+}
 
 impl Ensemble {
     /// Adds the trees' values to `out`, `n_outputs` a row: tree `t` adds to output `t % n_outputs`, or to all outputs if
@@ -25,52 +42,120 @@ impl Ensemble {
         n_outputs: usize,
         out: &mut [f64],
     ) -> Result<(), PredictError> {
+        let n_trees = self.roots.len();
         assert_eq!(
             out.len(),
             rows.n_rows() * n_outputs,
             "n_outputs values a row"
         );
-        assert!(
-            self.width == 1 || self.width == n_outputs,
-            "leaves as wide as the output"
-        );
+        self.for_each_block(rows, |block| {
+            let sums = &mut out[block.first_row * n_outputs..][..block.n_rows * n_outputs];
+            self.score_trees(0..n_trees, &block, n_outputs, sums);
+        })
+    }
+
+    /// The scores after the trees before each of `ends`, which rise; every tree is walked once.
+    pub(crate) fn staged_scores(
+        &self,
+        rows: &TableView<'_>,
+        start: &[f64],
+        ends: &[usize],
+    ) -> Result<Vec<Vec<f64>>, PredictError> {
+        let n_outputs = start.len();
+        let n_values = rows.n_rows() * n_outputs;
+        let mut stages: Vec<Vec<f64>> = ends.iter().map(|_| Vec::with_capacity(n_values)).collect();
+        self.for_each_block(rows, |block| {
+            let mut sums = start.repeat(block.n_rows);
+            let mut first = 0;
+            for (stage, &end) in stages.iter_mut().zip(ends) {
+                self.score_trees(first..end, &block, n_outputs, &mut sums);
+                stage.extend_from_slice(&sums);
+                first = end;
+            }
+        })?;
+        Ok(stages)
+    }
+
+    /// The leaf of each row in each tree, counted within the tree; one row of leaves a row.
+    pub(crate) fn leaf_numbers(&self, rows: &TableView<'_>) -> Result<Vec<u32>, PredictError> {
+        let n_trees = self.roots.len();
+        let firsts: Vec<u32> = (0..n_trees).map(|tree| self.first_leaf(tree)).collect();
+        let mut numbers = vec![0; rows.n_rows() * n_trees];
+        self.for_each_block(rows, |block| {
+            let numbers = &mut numbers[block.first_row * n_trees..][..block.n_rows * n_trees];
+            for (tree, &root) in self.roots.iter().enumerate() {
+                for (batch, numbers) in numbers.chunks_mut(DEEP_LANES * n_trees).enumerate() {
+                    let cells = block.batch(batch, DEEP_LANES);
+                    let leaves = self.leaves::<true, DEEP_LANES>(root, cells, block.n_slots);
+                    for (numbers, leaf) in numbers.chunks_exact_mut(n_trees).zip(leaves) {
+                        numbers[tree] = leaf - firsts[tree];
+                    }
+                }
+            }
+        })?;
+        Ok(numbers)
+    }
+
+    /// The least leaf of a tree.
+    fn first_leaf(&self, tree: usize) -> u32 {
+        let leaves = self.tree_nodes(tree).iter().filter(|node| node.is_leaf());
+        leaves.map(|node| node.child).min().unwrap_or(0)
+    }
+
+    fn for_each_block(
+        &self,
+        rows: &TableView<'_>,
+        mut visit: impl FnMut(Block<'_>),
+    ) -> Result<(), PredictError> {
         let columns = self.inputs.bind(rows.table(), &self.slots)?;
         let n_slots = columns.len().max(1);
         let block_rows = (BLOCK_CELLS / n_slots).clamp(DEEP_LANES, 256) / DEEP_LANES * DEEP_LANES;
-        let is_shallow = self.nodes.len() <= SHALLOW_NODES * self.roots.len();
         let mut cells = vec![0; block_rows * n_slots];
-        for (block, sums) in out.chunks_mut(block_rows * n_outputs).enumerate() {
-            let n_rows = sums.len() / n_outputs;
-            encode(rows, block * block_rows, n_rows, &columns, &mut cells);
-            match (self.sets.is_empty(), is_shallow) {
-                (true, true) => {
-                    self.score_block::<false, SHALLOW_LANES>(&cells, n_slots, n_outputs, sums);
-                }
-                (true, false) => {
-                    self.score_block::<false, DEEP_LANES>(&cells, n_slots, n_outputs, sums);
-                }
-                (false, true) => {
-                    self.score_block::<true, SHALLOW_LANES>(&cells, n_slots, n_outputs, sums);
-                }
-                (false, false) => {
-                    self.score_block::<true, DEEP_LANES>(&cells, n_slots, n_outputs, sums);
-                }
-            }
+        for first_row in (0..rows.n_rows()).step_by(block_rows) {
+            let n_rows = block_rows.min(rows.n_rows() - first_row);
+            encode(rows, first_row, n_rows, &columns, &mut cells);
+            visit(Block {
+                first_row,
+                n_rows,
+                n_slots,
+                cells: &cells,
+            });
         }
         Ok(())
     }
 
-    fn score_block<const CATEGORIES: bool, const LANES: usize>(
+    fn score_trees(
         &self,
-        cells: &[u64],
-        n_slots: usize,
+        trees: Range<usize>,
+        block: &Block<'_>,
         n_outputs: usize,
         sums: &mut [f64],
     ) {
-        for (tree, &root) in self.roots.iter().enumerate() {
+        assert!(
+            self.width == 1 || self.width == n_outputs,
+            "leaves as wide as the output"
+        );
+        let is_shallow = self.nodes.len() <= SHALLOW_NODES * self.roots.len();
+        match (self.sets.is_empty(), is_shallow) {
+            (true, true) => self.score_block::<false, SHALLOW_LANES>(trees, block, n_outputs, sums),
+            (true, false) => self.score_block::<false, DEEP_LANES>(trees, block, n_outputs, sums),
+            (false, true) => self.score_block::<true, SHALLOW_LANES>(trees, block, n_outputs, sums),
+            (false, false) => self.score_block::<true, DEEP_LANES>(trees, block, n_outputs, sums),
+        }
+    }
+
+    fn score_block<const CATEGORIES: bool, const LANES: usize>(
+        &self,
+        trees: Range<usize>,
+        block: &Block<'_>,
+        n_outputs: usize,
+        sums: &mut [f64],
+    ) {
+        for tree in trees {
+            let root = self.roots[tree];
             for (batch, sums) in sums.chunks_mut(LANES * n_outputs).enumerate() {
-                let rows = &cells[batch * LANES * n_slots..][..LANES * n_slots];
-                let leaves = self.leaves::<CATEGORIES, LANES>(root, rows, n_slots);
+                let rows = block.batch(batch, LANES);
+                let leaves = self.leaves::<CATEGORIES, LANES>(root, rows, block.n_slots);
                 for (leaf, sums) in leaves.into_iter().zip(sums.chunks_exact_mut(n_outputs)) {
                     if self.width == 1 {
                         sums[tree % n_outputs] += self.values[leaf as usize];

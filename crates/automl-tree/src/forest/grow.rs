@@ -44,6 +44,7 @@ impl ForestGrower<'_> {
         let mut tree = Tree {
             nodes: vec![TreeNode::Leaf(0)],
             values: Vec::new(),
+            covers: Vec::new(),
             width,
         };
         let mut means = vec![0.0; width];
@@ -76,6 +77,7 @@ impl ForestGrower<'_> {
                 tree.nodes[node] = TreeNode::Leaf((tree.values.len() / width) as u32);
                 tree.values
                     .extend_from_slice(&means[node * width..][..width]);
+                tree.covers.push(scanner.weight());
                 continue;
             };
             let left = tree.nodes.len();

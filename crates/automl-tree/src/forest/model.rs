@@ -2,7 +2,8 @@
 
 use crate::ensemble::Ensemble;
 use automl_core::{
-    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView,
+    Artifact, ArtifactError, Importance, ImportanceKind, Model, PredictError, Predictions,
+    TableView, TreeModel,
 };
 use serde_json::json;
 
@@ -65,6 +66,25 @@ impl ForestModel {
             ensemble,
         })
     }
+
+    /// Predictions from the sums over some trees.
+    fn averaged(&self, mut sums: Vec<f64>, n_trees: usize) -> Predictions {
+        let n_trees = n_trees as f64;
+        for sum in &mut sums {
+            *sum /= n_trees;
+        }
+        match self.shares {
+            Shares::Mean => Predictions::Numbers(sums),
+            Shares::SecondClass => Predictions::Probabilities {
+                n_classes: 2,
+                values: sums.into_iter().flat_map(|p| [1.0 - p, p]).collect(),
+            },
+            Shares::Classes => Predictions::Probabilities {
+                n_classes: self.ensemble.width(),
+                values: sums,
+            },
+        }
+    }
 }
 
 impl Model for ForestModel {
@@ -72,25 +92,15 @@ impl Model for ForestModel {
         let width = self.ensemble.width();
         let mut sums = vec![0.0; rows.n_rows() * width];
         self.ensemble.add_scores(rows, width, &mut sums)?;
-        let n_trees = self.ensemble.n_trees() as f64;
-        for sum in &mut sums {
-            *sum /= n_trees;
-        }
-        Ok(match self.shares {
-            Shares::Mean => Predictions::Numbers(sums),
-            Shares::SecondClass => Predictions::Probabilities {
-                n_classes: 2,
-                values: sums.into_iter().flat_map(|p| [1.0 - p, p]).collect(),
-            },
-            Shares::Classes => Predictions::Probabilities {
-                n_classes: width,
-                values: sums,
-            },
-        })
+        Ok(self.averaged(sums, self.ensemble.n_trees()))
     }
 
     fn importance(&self) -> Option<Importance> {
-        self.ensemble.importance()
+        self.ensemble.importance(ImportanceKind::Gain)
+    }
+
+    fn as_trees(&self) -> Option<&dyn TreeModel> {
+        Some(self)
     }
 
     fn artifact(&self) -> Artifact {
@@ -98,5 +108,39 @@ impl Model for ForestModel {
         let mut artifact = Artifact::new(self.learner, meta);
         self.ensemble.write(&mut artifact);
         artifact
+    }
+}
+
+impl TreeModel for ForestModel {
+    fn n_rounds(&self) -> usize {
+        self.ensemble.n_trees()
+    }
+
+    fn n_trees(&self) -> usize {
+        self.ensemble.n_trees()
+    }
+
+    fn leaves(&self, rows: &TableView<'_>) -> Result<Vec<u32>, PredictError> {
+        self.ensemble.leaf_numbers(rows)
+    }
+
+    /// There is no mean of no trees: round 0 is taken as round 1.
+    fn staged(
+        &self,
+        rows: &TableView<'_>,
+        rounds: &[usize],
+    ) -> Result<Vec<Predictions>, PredictError> {
+        let end = |&round: &usize| round.clamp(1, self.ensemble.n_trees());
+        let ends: Vec<usize> = rounds.iter().map(end).collect();
+        let start = vec![0.0; self.ensemble.width()];
+        let stages = self.ensemble.staged_scores(rows, &start, &ends)?;
+        let stages = stages.into_iter().zip(&ends);
+        Ok(stages
+            .map(|(sums, &end)| self.averaged(sums, end))
+            .collect())
+    }
+
+    fn importance_by(&self, kind: ImportanceKind) -> Option<Importance> {
+        self.ensemble.importance(kind)
     }
 }

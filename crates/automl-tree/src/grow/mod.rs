@@ -105,6 +105,7 @@ impl<'a> Grower<'a> {
         let mut tree = Tree {
             nodes: vec![TreeNode::Leaf(0)],
             values: Vec::new(),
+            covers: Vec::new(),
             width: 1,
         };
         let mut leaves = vec![self.root(task, &active)];
@@ -124,6 +125,7 @@ impl<'a> Grower<'a> {
             tree.nodes[leaf.node] = TreeNode::Leaf(index as u32);
             let sums = [leaf.sums.gradient, leaf.sums.hessian];
             tree.values.push(self.rules.leaf_value(sums, leaf.extra_l2));
+            tree.covers.push(leaf.range.len() as f64);
             leaf_rows.push(leaf.range);
             self.pool.extend(leaf.histogram);
         }

@@ -1,6 +1,7 @@
 //! What every boosting must do, on small made tables.
 
 mod reference;
+pub(crate) mod trees;
 
 use crate::GRADIENT_BOOSTING;
 use automl_core::*;
