@@ -72,6 +72,13 @@ impl Tree {
         self.values.len() / self.width
     }
 
+    /// Makes a node the next leaf.
+    pub(crate) fn set_leaf(&mut self, node: usize, value: &[f64], cover: f64) {
+        self.nodes[node] = TreeNode::Leaf(self.n_leaves() as u32);
+        self.values.extend_from_slice(value);
+        self.covers.push(cover);
+    }
+
     /// The leaf that a row of the matrix falls into.
     pub(crate) fn leaf(&self, matrix: &BinnedMatrix, row: usize) -> usize {
         let mut node = 0;

@@ -74,10 +74,7 @@ impl ForestGrower<'_> {
                 scanner.partition(node_items, &mut scratch, found)
             });
             let Some(found) = found.filter(|_| n_left > 0 && n_left < range.len()) else {
-                tree.nodes[node] = TreeNode::Leaf((tree.values.len() / width) as u32);
-                tree.values
-                    .extend_from_slice(&means[node * width..][..width]);
-                tree.covers.push(scanner.weight());
+                tree.set_leaf(node, &means[node * width..][..width], scanner.weight());
                 continue;
             };
             let left = tree.nodes.len();
