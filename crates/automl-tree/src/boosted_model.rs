@@ -1,11 +1,11 @@
 //! A fitted boosting: the starting scores, the trees, and the link that turns their sum into a prediction.
 
-use crate::ensemble::Ensemble;
+use crate::ensemble::{Detail, Ensemble};
 use crate::gradient_boosting::ID;
 use crate::objective::{Link, logistic, softmax};
 use automl_core::{
-    Artifact, ArtifactError, Importance, ImportanceKind, Model, PredictError, Predictions,
-    TableView, TreeModel,
+    Artifact, ArtifactError, ExplainError, Explanation, Importance, ImportanceKind, Interactions,
+    Model, PredictError, Predictions, Scale, TableView, Threads, TreeModel,
 };
 use serde_json::json;
 
@@ -27,6 +27,31 @@ impl BoostedModel {
         }
         self.ensemble.add_scores(rows, n_outputs, &mut scores)?;
         Ok(scores)
+    }
+
+    /// Attributions of the raw scores; the start belongs to what is expected.
+    fn attributions(
+        &self,
+        rows: &TableView<'_>,
+        detail: Detail,
+        threads: &Threads,
+    ) -> Result<Vec<f64>, ExplainError> {
+        let ensemble = &self.ensemble;
+        let mut values = ensemble.attributions(rows, self.base.len(), detail, threads)?;
+        let width = detail.width(ensemble.n_columns());
+        for (output, values) in values.chunks_exact_mut(width).enumerate() {
+            values[width - 1] += self.base[output % self.base.len()];
+        }
+        Ok(values)
+    }
+
+    fn scale(&self) -> Scale {
+        match self.link {
+            Link::Identity => Scale::Prediction,
+            Link::Log => Scale::Log,
+            Link::Logit => Scale::LogOdds,
+            Link::Softmax => Scale::Softmax,
+        }
     }
 
     /// Predictions from raw scores.
@@ -93,6 +118,32 @@ impl Model for BoostedModel {
 
     fn importance(&self) -> Option<Importance> {
         self.ensemble.importance(ImportanceKind::Gain)
+    }
+
+    fn explain(
+        &self,
+        rows: &TableView<'_>,
+        threads: &Threads,
+    ) -> Result<Explanation, ExplainError> {
+        Ok(Explanation {
+            columns: self.ensemble.column_names(),
+            n_outputs: self.base.len(),
+            scale: self.scale(),
+            values: self.attributions(rows, Detail::Columns, threads)?,
+        })
+    }
+
+    fn interactions(
+        &self,
+        rows: &TableView<'_>,
+        threads: &Threads,
+    ) -> Result<Interactions, ExplainError> {
+        Ok(Interactions {
+            columns: self.ensemble.column_names(),
+            n_outputs: self.base.len(),
+            scale: self.scale(),
+            values: self.attributions(rows, Detail::Pairs, threads)?,
+        })
     }
 
     fn as_trees(&self) -> Option<&dyn TreeModel> {

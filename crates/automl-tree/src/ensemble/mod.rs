@@ -1,7 +1,10 @@
 //! Trees ready to score: flat arrays of nodes with raw thresholds, so that rows need no binning.
 
 mod artifact;
+mod explain;
 mod score;
+
+pub(crate) use explain::Detail;
 
 use crate::binning::{BinnedMatrix, Bins};
 use crate::inputs::Inputs;

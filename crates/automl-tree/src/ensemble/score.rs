@@ -201,7 +201,7 @@ impl Ensemble {
         reason = "a branch here would be mispredicted"
     )]
     #[inline]
-    fn goes_left<const CATEGORIES: bool>(&self, node: &Node, cell: u64) -> bool {
+    pub(super) fn goes_left<const CATEGORIES: bool>(&self, node: &Node, cell: u64) -> bool {
         let x = f64::from_bits(cell);
         let is_below =
             (x <= f64::from_bits(node.test)) | (x.is_nan() & (node.slot & MISSING_LEFT != 0));

@@ -1,9 +1,9 @@
 //! A fitted forest: trees whose leaves are averaged.
 
-use crate::ensemble::Ensemble;
+use crate::ensemble::{Detail, Ensemble};
 use automl_core::{
-    Artifact, ArtifactError, Importance, ImportanceKind, Model, PredictError, Predictions,
-    TableView, TreeModel,
+    Artifact, ArtifactError, ExplainError, Explanation, Importance, ImportanceKind, Interactions,
+    Model, PredictError, Predictions, Scale, TableView, Threads, TreeModel,
 };
 use serde_json::json;
 
@@ -67,6 +67,20 @@ impl ForestModel {
         })
     }
 
+    /// Attributions of the mean over the trees.
+    fn attributions(
+        &self,
+        rows: &TableView<'_>,
+        detail: Detail,
+        threads: &Threads,
+    ) -> Result<Vec<f64>, ExplainError> {
+        let ensemble = &self.ensemble;
+        let mut values = ensemble.attributions(rows, ensemble.width(), detail, threads)?;
+        let n_trees = ensemble.n_trees() as f64;
+        values.iter_mut().for_each(|value| *value /= n_trees);
+        Ok(values)
+    }
+
     /// Predictions from the sums over some trees.
     fn averaged(&self, mut sums: Vec<f64>, n_trees: usize) -> Predictions {
         let n_trees = n_trees as f64;
@@ -97,6 +111,32 @@ impl Model for ForestModel {
 
     fn importance(&self) -> Option<Importance> {
         self.ensemble.importance(ImportanceKind::Gain)
+    }
+
+    fn explain(
+        &self,
+        rows: &TableView<'_>,
+        threads: &Threads,
+    ) -> Result<Explanation, ExplainError> {
+        Ok(Explanation {
+            columns: self.ensemble.column_names(),
+            n_outputs: self.ensemble.width(),
+            scale: Scale::Prediction,
+            values: self.attributions(rows, Detail::Columns, threads)?,
+        })
+    }
+
+    fn interactions(
+        &self,
+        rows: &TableView<'_>,
+        threads: &Threads,
+    ) -> Result<Interactions, ExplainError> {
+        Ok(Interactions {
+            columns: self.ensemble.column_names(),
+            n_outputs: self.ensemble.width(),
+            scale: Scale::Prediction,
+            values: self.attributions(rows, Detail::Pairs, threads)?,
+        })
     }
 
     fn as_trees(&self) -> Option<&dyn TreeModel> {

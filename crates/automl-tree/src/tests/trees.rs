@@ -24,13 +24,11 @@ pub(crate) fn mixed(n: usize, n_classes: usize) -> Dataset {
             Column::category(codes.clone(), Levels::new((0..11).map(|l| l.to_string()))),
         ),
     ];
-    match n_classes {
-        0 => regression(columns, (0..n).map(score).collect()),
-        _ => {
-            let code = |i: usize| (score(i) as u32).min(n_classes as u32 - 1);
-            classification(columns, (0..n).map(code).collect(), n_classes)
-        }
+    if n_classes == 0 {
+        return regression(columns, (0..n).map(score).collect());
     }
+    let code = |i: usize| (score(i) as u32).min(n_classes as u32 - 1);
+    classification(columns, (0..n).map(code).collect(), n_classes)
 }
 
 pub(crate) const SMALL: &str = "{\"n_trees\":7}";
@@ -110,8 +108,8 @@ fn altered_covers_and_shared_children_are_refused() {
         artifact.u32s("node_child").unwrap(),
     );
     let is_inner = |&node: &usize| slots[node] >> 31 == 0;
-    let last = (0..slots.len()).filter(is_inner).next_back().unwrap();
-    let before = (0..last).filter(is_inner).next_back().unwrap();
+    let last = (0..slots.len()).rfind(is_inner).unwrap();
+    let before = (0..last).rfind(is_inner).unwrap();
     let mut shared = children.to_vec();
     shared[before] = shared[last];
     refused(&|a| a.push_u32("node_child", shared.clone()), "node_child");
