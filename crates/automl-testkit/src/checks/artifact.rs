@@ -3,6 +3,7 @@
 use crate::artifacts::{check_same, damaged, written_and_read};
 use crate::case::{Case, check_equal};
 use crate::{Check, caught};
+use automl_core::Threads;
 
 pub(super) const CHECKS: &[Check] = &[
     ("a model read back predicts the same", reads_back),
@@ -33,7 +34,13 @@ fn withstands_damage(case: &Case) -> Result<(), String> {
         let seen = caught(|| {
             if let Ok(model) = (case.spec.load)(&artifact) {
                 // Any answer will do.
-                drop(model.predict(&data.table().rows(&rows)));
+                let view = data.table().rows(&rows);
+                drop(model.predict(&view));
+                drop(model.explain(&view, &Threads::one()));
+                if let Some(trees) = model.as_trees() {
+                    drop(trees.leaves(&view));
+                    drop(trees.staged(&view, &[1]));
+                }
             }
             Ok(())
         });

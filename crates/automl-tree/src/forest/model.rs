@@ -77,7 +77,9 @@ impl ForestModel {
         let ensemble = &self.ensemble;
         let mut values = ensemble.attributions(rows, ensemble.width(), detail, threads)?;
         let n_trees = ensemble.n_trees() as f64;
-        values.iter_mut().for_each(|value| *value /= n_trees);
+        for value in &mut values {
+            *value /= n_trees;
+        }
         Ok(values)
     }
 

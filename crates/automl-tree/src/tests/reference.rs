@@ -1,9 +1,10 @@
-//! The same predictions as LightGBM on the tables of `scripts/tree_reference.py`.
+//! The same predictions as LightGBM on the tables of `scripts/tree_reference.py`, and the same attributions, of
+//! `scripts/explain_reference.py`.
 //!
 //! LightGBM keeps gradients as f32 and leaf values as f64, as we do, but sums in another order: 1e-5 allows for that.
 
 use super::{classification, fit, predict, regression};
-use automl_core::{Column, Dataset, Levels, Params};
+use automl_core::{Column, Dataset, Fitted, Levels, Params, Threads};
 use serde_json::Value;
 
 fn columns(table: &str) -> Vec<(&'static str, Column)> {
@@ -57,22 +58,50 @@ fn dataset(table: &str, objective: &str) -> Dataset {
     }
 }
 
+/// The model of a case, with the parameters that LightGBM had.
+fn fit_case(case: &Value, data: &Dataset) -> Fitted {
+    let mut map = case["params"].clone();
+    map["n_trees"] = case["rounds"].clone();
+    map["learning_rate"] = 0.3.into();
+    map["min_data_per_group"] = 10.into();
+    map["cat_smooth"] = 2.0.into();
+    map["cat_l2"] = 3.0.into();
+    if case["objective"] == "poisson" {
+        map["objective"] = "poisson".into();
+    }
+    fit(&map.to_string(), data)
+}
+
+#[test]
+fn attributions_are_those_of_lightgbm() {
+    let reference: Value = serde_json::from_str(include_str!("../explain_reference.json")).unwrap();
+    for case in reference["cases"].as_array().unwrap() {
+        let objective = case["objective"].as_str().unwrap();
+        let data = dataset(case["table"].as_str().unwrap(), objective);
+        let fitted = fit_case(case, &data);
+        let view = data.table().view();
+        let ours = fitted.model.explain(&view, &Threads::one()).unwrap();
+        let theirs = case["values"].as_array().unwrap();
+        let n_values = ours.n_outputs * (ours.columns.len() + 1);
+        assert_eq!(theirs.len(), 40 * n_values);
+        for (place, (ours, theirs)) in ours.values.iter().zip(theirs).enumerate() {
+            let theirs = theirs.as_f64().unwrap();
+            let name = &case["name"];
+            assert!(
+                (ours - theirs).abs() < 1e-5,
+                "{name}, value {place}: {ours} where LightGBM has {theirs}"
+            );
+        }
+    }
+}
+
 #[test]
 fn predictions_are_those_of_lightgbm() {
     let reference: Value = serde_json::from_str(include_str!("../reference.json")).unwrap();
     for case in reference["cases"].as_array().unwrap() {
         let objective = case["objective"].as_str().unwrap();
         let data = dataset(case["table"].as_str().unwrap(), objective);
-        let mut map = case["params"].clone();
-        map["n_trees"] = case["rounds"].clone();
-        map["learning_rate"] = 0.3.into();
-        map["min_data_per_group"] = 10.into();
-        map["cat_smooth"] = 2.0.into();
-        map["cat_l2"] = 3.0.into();
-        if objective == "poisson" {
-            map["objective"] = "poisson".into();
-        }
-        let fitted = fit(&map.to_string(), &data);
+        let fitted = fit_case(case, &data);
         let ours = predict(&fitted, &data);
         let ours: Vec<f64> = if objective == "binary" {
             ours.chunks(2).map(|p| p[1]).collect()

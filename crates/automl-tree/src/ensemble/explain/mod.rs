@@ -9,8 +9,8 @@
 //! Cost: rows × (inner nodes + groups × their bits) small steps a tree, and patterns × path length × points of about half
 //! the path length; nothing grows with the square of the depth.
 //!
-//! Formula and quadrature follow Owen 1972, Multilinear extensions of games; Yu et al. 2022, Linear TreeShap. Sharing by
-//! patterns is near to Yang 2021, Fast TreeSHAP.
+//! Formula and quadrature follow Owen 1972, Multilinear extensions of games, and Yu et al. 2022, Linear tree SHAP; sharing
+//! by patterns is near to Yang 2021, Fast tree SHAP.
 
 mod paths;
 mod quadrature;
@@ -19,10 +19,10 @@ use super::{CATEGORY, Ensemble, MISSING_LEFT, Node, SLOT, WIDE};
 use crate::inputs::BoundColumn;
 use crate::tree::contains;
 use automl_core::{ExplainError, TableView, Threads};
-use paths::{Cutter, Edge, Group, Leaf, MAX_BITS, Rules};
+use paths::{Cutter, Edge, Group, Leaf, MAX_BITS};
 
 /// Rows that share what is found for a pattern, and that one thread takes at a time.
-const BLOCK_ROWS: usize = 1024;
+const BLOCK_ROWS: usize = 2048;
 
 /// What is attributed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,21 +136,21 @@ impl Block<'_> {
         let mut expected = vec![0.0; self.n_outputs];
         let mut cutter = Cutter::new(ensemble, covers);
         for tree in 0..ensemble.n_trees() {
-            let groups = cutter.groups(tree);
+            let plan = cutter.cut(tree);
             self.find_outcomes(tree);
             // Trees with one number a leaf take turns; others add to all outputs.
             let first_output = match ensemble.width {
                 1 => tree % self.n_outputs,
                 _ => 0,
             };
-            for group in &groups {
-                for leaf in &group.leaves {
-                    let values = ensemble.leaf_values(leaf);
+            for group in plan.groups() {
+                for leaf in group.leaves() {
+                    let values = ensemble.leaf_values(&leaf);
                     for (expected, value) in expected[first_output..].iter_mut().zip(values) {
                         *expected += leaf.share() * value;
                     }
                 }
-                let offsets = self.detail.offsets(&group.inputs, n_columns);
+                let offsets = self.detail.offsets(group.inputs(), n_columns);
                 let sums = Sums {
                     values: &mut *sums,
                     n_values: self.n_outputs * width,
@@ -158,7 +158,7 @@ impl Block<'_> {
                     width,
                     offsets: &offsets,
                 };
-                self.add_group(group, &cutter.rules, sums);
+                self.add_group(group, sums);
             }
         }
         for row in sums.chunks_exact_mut(self.n_outputs * width) {
@@ -182,15 +182,14 @@ impl Block<'_> {
         }
     }
 
-    fn add_group(&mut self, group: &Group, rules: &Rules, sums: Sums<'_>) {
-        if group.inputs.is_empty() {
+    fn add_group(&mut self, group: Group<'_>, sums: Sums<'_>) {
+        if group.inputs().is_empty() {
             return;
         }
         let entries = Entries {
             ensemble: self.ensemble,
             detail: self.detail,
             group,
-            rules,
         };
         if group.has_patterns() {
             self.find_patterns(group);
@@ -202,9 +201,9 @@ impl Block<'_> {
         }
     }
 
-    fn find_patterns(&mut self, group: &Group) {
+    fn find_patterns(&mut self, group: Group<'_>) {
         self.patterns.fill(0);
-        for (bit, edges) in group.bits.iter().enumerate() {
+        for (bit, edges) in group.bits().enumerate() {
             self.bits.resize(self.n_rows, 0);
             let passes = all_pass(edges, &self.outcomes, &mut self.bits);
             for (pattern, &passes) in self.patterns.iter_mut().zip(passes) {
@@ -217,15 +216,23 @@ impl Block<'_> {
     fn add_leaf(&mut self, entries: &Entries<'_>, mut sums: Sums<'_>) {
         let n_rows = self.n_rows;
         let group = entries.group;
-        self.bits.resize(group.bits.len() * n_rows, 0);
-        for (edges, bits) in group.bits.iter().zip(self.bits.chunks_exact_mut(n_rows)) {
+        self.bits.resize(group.n_bits() * n_rows, 0);
+        for (edges, bits) in group.bits().zip(self.bits.chunks_exact_mut(n_rows)) {
             all_pass(edges, &self.outcomes, bits);
         }
-        let mut entry = vec![0.0; entries.len()];
+        let Some(leaf) = group.leaves().next() else {
+            return;
+        };
+        let (mut entry, mut of_parts) = (vec![0.0; entries.len()], Vec::new());
+        let mut is_on = vec![false; leaf.parts.len()];
         for row in 0..n_rows {
+            for (bit, is_on) in is_on.iter_mut().enumerate() {
+                *is_on = self.bits[bit * n_rows + row] == 1;
+            }
+            of_parts.clear();
+            entries.of_parts(&leaf, &is_on, &mut of_parts);
             entry.fill(0.0);
-            let passes = |bit: usize| self.bits[bit * n_rows + row] == 1;
-            entries.add(&group.leaves[0], passes, &mut self.memo.scratch, &mut entry);
+            entries.add(&leaf, &of_parts, &mut entry);
             sums.add_row(row, &entry);
         }
     }
@@ -263,7 +270,7 @@ impl Ensemble {
     }
 
     /// The numbers that a leaf holds.
-    fn leaf_values(&self, leaf: &Leaf) -> &[f64] {
+    fn leaf_values(&self, leaf: &Leaf<'_>) -> &[f64] {
         &self.values[leaf.value * self.width..][..self.width]
     }
 }
@@ -306,14 +313,13 @@ impl Sums<'_> {
 struct Entries<'a> {
     ensemble: &'a Ensemble,
     detail: Detail,
-    group: &'a Group,
-    rules: &'a Rules,
+    group: Group<'a>,
 }
 
 impl Entries<'_> {
     /// Numbers of an entry, for one output.
     fn stride(&self) -> usize {
-        let n_inputs = self.group.inputs.len();
+        let n_inputs = self.group.inputs().len();
         match self.detail {
             Detail::Columns => n_inputs,
             Detail::Pairs => n_inputs * n_inputs,
@@ -325,44 +331,38 @@ impl Entries<'_> {
         self.stride() * self.ensemble.width
     }
 
-    /// Adds what a leaf gives to a row that passes some of its parts.
-    fn add(
-        &self,
-        leaf: &Leaf,
-        passes: impl Fn(usize) -> bool,
-        scratch: &mut Scratch,
-        entry: &mut [f64],
-    ) {
+    /// What a leaf of value 1 gives to its parts, or to their pairs, where a row passes some of them.
+    fn of_parts(&self, leaf: &Leaf<'_>, is_on: &[bool], sums: &mut Vec<f64>) {
+        let start = sums.len();
         let n_parts = leaf.parts.len();
-        scratch.is_on.clear();
-        scratch.is_on.extend((0..n_parts).map(passes));
-        let rule = self.rules.of(leaf);
-        let outputs = || {
-            let values = self.ensemble.leaf_values(leaf).iter();
-            values
-                .enumerate()
-                .map(|(k, value)| (k * self.stride(), *value))
-        };
         match self.detail {
             Detail::Columns => {
-                scratch.sums.resize(n_parts, 0.0);
-                leaf.attribute(rule, &scratch.is_on, &mut scratch.sums);
-                for (first, value) in outputs() {
-                    for (part, sum) in leaf.parts.iter().zip(&scratch.sums) {
-                        entry[first + part.place] += value * sum;
-                    }
-                }
+                sums.resize(start + n_parts, 0.0);
+                leaf.attribute(is_on, &mut sums[start..]);
             }
             Detail::Pairs => {
-                scratch.sums.resize(n_parts * n_parts, 0.0);
-                leaf.interact(rule, &scratch.is_on, &mut scratch.sums);
-                let n_inputs = self.group.inputs.len();
-                for (first, value) in outputs() {
-                    let pairs = leaf.parts.iter().zip(scratch.sums.chunks_exact(n_parts));
-                    for (a, sums) in pairs {
-                        let row = first + a.place * n_inputs;
+                sums.resize(start + n_parts * n_parts, 0.0);
+                leaf.interact(is_on, &mut sums[start..]);
+            }
+        }
+    }
+
+    /// Adds what a leaf gives to its parts, or to their pairs, to an entry.
+    fn add(&self, leaf: &Leaf<'_>, sums: &[f64], entry: &mut [f64]) {
+        let values = self.ensemble.leaf_values(leaf);
+        for (entry, value) in entry.chunks_exact_mut(self.stride()).zip(values) {
+            match self.detail {
+                Detail::Columns => {
+                    for (part, sum) in leaf.parts.iter().zip(sums) {
+                        entry[part.place] += value * sum;
+                    }
+                }
+                Detail::Pairs => {
+                    let rows = sums.chunks_exact(leaf.parts.len());
+                    for (a, sums) in leaf.parts.iter().zip(rows) {
+                        let row = &mut entry[a.place * self.group.inputs().len()..];
                         for (b, sum) in leaf.parts.iter().zip(sums) {
-                            entry[row + b.place] += value * sum;
+                            row[b.place] += value * sum;
                         }
                     }
                 }
@@ -371,48 +371,91 @@ impl Entries<'_> {
     }
 }
 
-/// Buffers for a leaf.
-#[derive(Default)]
-struct Scratch {
-    is_on: Vec<bool>,
-    sums: Vec<f64>,
-}
-
 /// The entries of the patterns that were met in a group.
 #[derive(Default)]
 struct Memo {
-    /// For each pattern, where its entry may be; it is there if `patterns` says so.
-    places: Vec<u16>,
-    patterns: Vec<u16>,
+    patterns: Patterns,
     entries: Vec<f64>,
-    scratch: Scratch,
+    /// The same for a leaf, which depends on few of the group's bits.
+    leaf_patterns: Patterns,
+    leaf_sums: Vec<f64>,
+    is_on: Vec<bool>,
 }
 
 impl Memo {
-    /// Puts the place of its entry instead of each pattern, having made those entries that were not there.
+    /// Makes the entries of all patterns, and puts the place of its entry instead of each pattern.
     fn resolve(&mut self, entries: &Entries<'_>, patterns: &mut [u16]) {
-        self.places.resize(1 << MAX_BITS, 0);
         self.patterns.clear();
-        self.entries.clear();
         for pattern in patterns {
-            let place = self.places[usize::from(*pattern)];
-            if self.patterns.get(usize::from(place)) == Some(pattern) {
-                *pattern = place;
-                continue;
-            }
-            let place = self.patterns.len() as u16;
-            self.places[usize::from(*pattern)] = place;
-            self.patterns.push(*pattern);
-            let start = self.entries.len();
-            self.entries.resize(start + entries.len(), 0.0);
-            let bits = u64::from(*pattern);
-            for leaf in &entries.group.leaves {
-                let passes = |part: usize| leaf.parts[part].is_on(bits);
-                let entry = &mut self.entries[start..];
-                entries.add(leaf, passes, &mut self.scratch, entry);
-            }
-            *pattern = place;
+            (*pattern, _) = self.patterns.place(*pattern);
         }
+        let n_entries = self.patterns.met.len();
+        self.entries.clear();
+        self.entries.resize(n_entries * entries.len(), 0.0);
+        for leaf in entries.group.leaves() {
+            self.add_leaf(&leaf, entries);
+        }
+    }
+
+    /// Adds a leaf to the entries of all patterns.
+    fn add_leaf(&mut self, leaf: &Leaf<'_>, entries: &Entries<'_>) {
+        self.leaf_patterns.clear();
+        self.leaf_sums.clear();
+        let n_sums = match entries.detail {
+            Detail::Columns => leaf.parts.len(),
+            Detail::Pairs => leaf.parts.len().pow(2),
+        };
+        let slots = self.entries.chunks_exact_mut(entries.len());
+        for (&pattern, entry) in self.patterns.met.iter().zip(slots) {
+            let parts = leaf.parts.iter().enumerate();
+            let own = parts.fold(0, |own, (bit, part)| {
+                own | u16::from(part.is_on(u64::from(pattern))) << bit
+            });
+            let (place, is_new) = self.leaf_patterns.place(own);
+            if is_new {
+                self.is_on.clear();
+                let bits = 0..leaf.parts.len();
+                self.is_on.extend(bits.map(|bit| own >> bit & 1 == 1));
+                entries.of_parts(leaf, &self.is_on, &mut self.leaf_sums);
+            }
+            let sums = &self.leaf_sums[usize::from(place) * n_sums..][..n_sums];
+            entries.add(leaf, sums, entry);
+        }
+    }
+}
+
+/// Patterns that were met, in the order in which they were.
+struct Patterns {
+    met: Vec<u16>,
+    /// For each pattern, where it may stand in `met`; it does if it is found there, so clearing costs nothing.
+    places: Vec<u16>,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Self {
+            met: Vec::new(),
+            places: vec![0; 1 << MAX_BITS],
+        }
+    }
+}
+
+impl Patterns {
+    fn clear(&mut self) {
+        self.met.clear();
+    }
+
+    /// Where a pattern stands, and whether it is new.
+    #[inline]
+    fn place(&mut self, pattern: u16) -> (u16, bool) {
+        let place = self.places[usize::from(pattern)];
+        if self.met.get(usize::from(place)) == Some(&pattern) {
+            return (place, false);
+        }
+        let place = self.met.len() as u16;
+        self.places[usize::from(pattern)] = place;
+        self.met.push(pattern);
+        (place, true)
     }
 }
 

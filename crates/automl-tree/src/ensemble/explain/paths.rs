@@ -8,9 +8,10 @@
 
 use super::quadrature::{LANES, Lanes, Points, rule};
 use crate::ensemble::{Ensemble, SLOT};
+use std::ops::Range;
 
 /// Bits of a pattern at most: with more there are fewer groups, but fewer rows agree in all bits.
-pub(super) const MAX_BITS: usize = 10;
+pub(super) const MAX_BITS: usize = 11;
 /// Features that the points of one quad integrate exactly.
 const FEATURES_PER_QUAD: usize = 2 * LANES;
 
@@ -22,21 +23,101 @@ pub(super) struct Edge {
     pub(super) is_left: bool,
 }
 
-/// Leaves that are looked up together.
+/// A tree that is cut into groups. What they hold stands in shared lists, which are kept from tree to tree.
 #[derive(Debug, Default)]
-pub(super) struct Group {
-    /// A bit is set if a row passes all edges.
-    pub(super) bits: Vec<Vec<Edge>>,
-    /// The inputs that the leaves depend on.
-    pub(super) inputs: Vec<u32>,
-    pub(super) leaves: Vec<Leaf>,
+pub(super) struct Plan {
+    groups: Vec<Ranges>,
+    edges: Vec<Edge>,
+    /// The edges of each bit.
+    bits: Vec<Range<usize>>,
+    inputs: Vec<u32>,
+    leaves: Vec<LeafRanges>,
+    parts: Vec<Part>,
+    factors: Vec<Factor>,
+    rules: Rules,
 }
 
-impl Group {
+/// Where a group's things stand.
+#[derive(Debug)]
+struct Ranges {
+    bits: Range<usize>,
+    inputs: Range<usize>,
+    leaves: Range<usize>,
+}
+
+/// Where a leaf's things stand.
+#[derive(Debug)]
+struct LeafRanges {
+    value: usize,
+    n_quads: usize,
+    parts: Range<usize>,
+    first_factor: usize,
+}
+
+impl Plan {
+    /// The groups, from left to right.
+    pub(super) fn groups(&self) -> impl Iterator<Item = Group<'_>> {
+        self.groups
+            .iter()
+            .map(|ranges| Group { plan: self, ranges })
+    }
+
+    fn clear(&mut self) {
+        self.groups.clear();
+        self.edges.clear();
+        self.bits.clear();
+        self.inputs.clear();
+        self.leaves.clear();
+        self.parts.clear();
+        self.factors.clear();
+    }
+
+    fn push_bit(&mut self, edges: impl Iterator<Item = Edge>) {
+        let start = self.edges.len();
+        self.edges.extend(edges);
+        self.bits.push(start..self.edges.len());
+    }
+}
+
+/// Leaves that are looked up together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group<'a> {
+    plan: &'a Plan,
+    ranges: &'a Ranges,
+}
+
+impl<'a> Group<'a> {
     /// Whether the bits of a row are looked up as one pattern. If not, there is one leaf, and a bit for each of its
     /// parts, in their order.
     pub(super) fn has_patterns(&self) -> bool {
-        self.bits.len() <= MAX_BITS
+        self.n_bits() <= MAX_BITS
+    }
+
+    pub(super) fn n_bits(&self) -> usize {
+        self.ranges.bits.len()
+    }
+
+    /// The edges of each bit, which is set if a row takes all of them.
+    pub(super) fn bits(&self) -> impl Iterator<Item = &'a [Edge]> {
+        let plan = self.plan;
+        let bits = plan.bits[self.ranges.bits.clone()].iter();
+        bits.map(|edges| &plan.edges[edges.clone()])
+    }
+
+    /// The inputs that the leaves depend on.
+    pub(super) fn inputs(&self) -> &'a [u32] {
+        &self.plan.inputs[self.ranges.inputs.clone()]
+    }
+
+    pub(super) fn leaves(&self) -> impl Iterator<Item = Leaf<'a>> {
+        let plan = self.plan;
+        let leaves = plan.leaves[self.ranges.leaves.clone()].iter();
+        leaves.map(|leaf| Leaf {
+            value: leaf.value,
+            parts: &plan.parts[leaf.parts.clone()],
+            factors: &plan.factors[leaf.first_factor..][..leaf.n_quads * leaf.parts.len()],
+            rule: &plan.rules.0[leaf.n_quads - 1],
+        })
     }
 }
 
@@ -66,14 +147,14 @@ struct Factor {
 }
 
 /// A leaf with the features of its path.
-#[derive(Debug)]
-pub(super) struct Leaf {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leaf<'a> {
     /// The index of its value.
     pub(super) value: usize,
-    pub(super) parts: Vec<Part>,
-    n_quads: usize,
-    /// One for each part, for each quad.
-    factors: Vec<Factor>,
+    pub(super) parts: &'a [Part],
+    /// One for each part, for each quad of the rule.
+    factors: &'a [Factor],
+    rule: &'a [Points],
 }
 
 /// A step down the tree.
@@ -103,13 +184,9 @@ impl Todo {
 
 /// Quadrature rules of one quad, two quads, ….
 #[derive(Debug, Default)]
-pub(super) struct Rules(Vec<Vec<Points>>);
+struct Rules(Vec<Vec<Points>>);
 
 impl Rules {
-    pub(super) fn of(&self, leaf: &Leaf) -> &[Points] {
-        &self.0[leaf.n_quads - 1]
-    }
-
     fn ensure(&mut self, n_quads: usize) -> &[Points] {
         while self.0.len() < n_quads {
             self.0.push(rule(self.0.len() + 1));
@@ -123,7 +200,11 @@ pub(super) struct Cutter<'a> {
     ensemble: &'a Ensemble,
     /// Cover of every node of the ensemble.
     covers: &'a [f64],
-    pub(super) rules: Rules,
+    plan: Plan,
+    /// Inner nodes from each node on.
+    n_inner: Vec<usize>,
+    /// The bit of each inner node, within its group.
+    bit_of_node: Vec<usize>,
 }
 
 impl<'a> Cutter<'a> {
@@ -131,15 +212,19 @@ impl<'a> Cutter<'a> {
         Self {
             ensemble,
             covers,
-            rules: Rules::default(),
+            plan: Plan::default(),
+            n_inner: Vec::new(),
+            bit_of_node: Vec::new(),
         }
     }
 
-    /// The groups of a tree. Cost: leaves × features of a path × quadrature points.
-    pub(super) fn groups(&mut self, tree: usize) -> Vec<Group> {
-        let n_inner = self.inner_nodes_below(tree);
-        let mut groups = Vec::new();
-        let mut path = Vec::new();
+    /// Cuts a tree. Cost: leaves × features of a path × quadrature points.
+    pub(super) fn cut(&mut self, tree: usize) -> &Plan {
+        self.plan.clear();
+        self.count_inner_nodes(tree);
+        self.bit_of_node.resize(self.n_inner.len(), 0);
+        let (mut path, mut inputs) = (Vec::new(), Vec::new());
+        let mut below = Vec::new();
         let mut stack = vec![Todo {
             node: 0,
             depth: 0,
@@ -147,27 +232,34 @@ impl<'a> Cutter<'a> {
         }];
         while let Some(todo) = stack.pop() {
             todo.enter(&mut path);
-            let n_bits = inputs_of(&path).len() + n_inner[todo.node];
-            if n_bits <= MAX_BITS || n_inner[todo.node] == 0 {
-                groups.push(self.group(tree, todo.node, &mut path));
+            list_inputs(&path, &mut inputs);
+            let n_inner = self.n_inner[todo.node];
+            if inputs.len() + n_inner <= MAX_BITS || n_inner == 0 {
+                below.push(Todo {
+                    depth: path.len(),
+                    step: None,
+                    ..todo
+                });
+                self.push_group(tree, &mut path, &inputs, &mut below);
             } else {
                 stack.extend(self.children(tree, todo.node, path.len()));
             }
         }
-        groups
+        &self.plan
     }
 
-    fn inner_nodes_below(&self, tree: usize) -> Vec<usize> {
+    fn count_inner_nodes(&mut self, tree: usize) {
         let root = self.ensemble.roots[tree] as usize;
         let nodes = self.ensemble.tree_nodes(tree);
-        let mut counts = vec![0; nodes.len()];
+        let counts = &mut self.n_inner;
+        counts.clear();
+        counts.resize(nodes.len(), 0);
         for (index, node) in nodes.iter().enumerate().rev() {
             if !node.is_leaf() {
                 let left = node.child as usize - root;
                 counts[index] = 1 + counts[left] + counts[left + 1];
             }
         }
-        counts
     }
 
     /// The right child, then the left one, which is the next to be taken from a stack.
@@ -196,106 +288,103 @@ impl<'a> Cutter<'a> {
         })
     }
 
-    /// The group of all leaves below a node, to which `path` leads.
-    fn group(&mut self, tree: usize, top: usize, path: &mut Vec<Step>) -> Group {
-        let mut group = Group {
-            inputs: inputs_of(path),
-            ..Group::default()
-        };
-        let edges_of = |&input: &u32| {
-            let steps = path.iter().filter(|step| step.input == input);
-            steps.map(|step| step.edge).collect()
-        };
-        group.bits = group.inputs.iter().map(edges_of).collect();
+    /// The group of all leaves below the end of `path`, which is all there is to do in `stack`.
+    fn push_group(
+        &mut self,
+        tree: usize,
+        path: &mut Vec<Step>,
+        inputs: &[u32],
+        stack: &mut Vec<Todo>,
+    ) {
+        let plan = &mut self.plan;
         let n_above = path.len();
-        let nodes = self.ensemble.tree_nodes(tree);
-        // The bit of each step below the top.
-        let mut bits: Vec<usize> = Vec::new();
-        let mut stack = vec![Todo {
-            node: top,
-            depth: n_above,
-            step: None,
-        }];
-        let mut bit_of_node: Vec<(usize, usize)> = Vec::new();
+        let first = [plan.bits.len(), plan.inputs.len(), plan.leaves.len()];
+        plan.inputs.extend_from_slice(inputs);
+        for &input in inputs {
+            let steps = path.iter().filter(|step| step.input == input);
+            plan.push_bit(steps.map(|step| step.edge));
+        }
         while let Some(todo) = stack.pop() {
             todo.enter(path);
-            let node = &nodes[todo.node];
+            let node = &self.ensemble.tree_nodes(tree)[todo.node];
             if node.is_leaf() {
-                bits.clear();
-                bits.extend(path[n_above..].iter().map(|step| {
-                    let of_node = bit_of_node.iter().find(|of| of.0 == step.edge.node);
-                    of_node.expect("a parent comes before its children").1
-                }));
-                let leaf = self.leaf(&mut group, node.child as usize, path, &bits);
-                group.leaves.push(leaf);
+                self.push_leaf(node.child as usize, path, n_above, first[1]);
                 continue;
             }
-            bit_of_node.push((todo.node, group.bits.len()));
-            group.bits.push(vec![Edge {
+            self.bit_of_node[todo.node] = self.plan.bits.len() - first[0];
+            self.plan.push_bit(std::iter::once(Edge {
                 node: todo.node,
                 is_left: true,
-            }]);
+            }));
             stack.extend(self.children(tree, todo.node, path.len()));
         }
         path.truncate(n_above);
-        group
+        let plan = &mut self.plan;
+        plan.groups.push(Ranges {
+            bits: first[0]..plan.bits.len(),
+            inputs: first[1]..plan.inputs.len(),
+            leaves: first[2]..plan.leaves.len(),
+        });
     }
 
-    /// A leaf at the end of `path`; the last steps have bits of their own in the pattern.
-    fn leaf(&mut self, group: &mut Group, value: usize, path: &[Step], bits: &[usize]) -> Leaf {
-        let mut parts: Vec<Part> = Vec::new();
-        let n_above = path.len() - bits.len();
+    /// A leaf at the end of `path`; steps from `n_above` on have bits of their own in the pattern.
+    fn push_leaf(&mut self, value: usize, path: &[Step], n_above: usize, first_input: usize) {
+        let plan = &mut self.plan;
+        let first_part = plan.parts.len();
         for (index, step) in path.iter().enumerate() {
-            let known = group.inputs.iter().position(|&input| input == step.input);
+            let inputs = &plan.inputs[first_input..];
+            let known = inputs.iter().position(|&input| input == step.input);
             let place = known.unwrap_or_else(|| {
-                group.inputs.push(step.input);
-                group.inputs.len() - 1
+                plan.inputs.push(step.input);
+                plan.inputs.len() - 1 - first_input
             });
+            // The bit of a feature above the group is that of its place; a leaf with too many has no pattern.
+            let (bit, is_left) = if index < n_above {
+                (place, true)
+            } else {
+                (self.bit_of_node[step.edge.node], step.edge.is_left)
+            };
+            let bit = 1_u64.checked_shl(bit as u32).unwrap_or(0);
+            let parts = &plan.parts[first_part..];
             let known = parts.iter().position(|part| part.place == place);
             let part = known.unwrap_or_else(|| {
-                parts.push(Part {
+                plan.parts.push(Part {
                     place,
                     mask: 0,
                     wanted: 0,
                     share: 1.0,
                 });
-                parts.len() - 1
+                plan.parts.len() - 1 - first_part
             });
-            let part = &mut parts[part];
+            let part = &mut plan.parts[first_part + part];
             part.share *= step.share;
-            // The bit of a feature above the group is that of its place; a leaf with too many has no pattern.
-            let (bit, is_left) = match index.checked_sub(n_above) {
-                None => (place, true),
-                Some(below) => (bits[below], step.edge.is_left),
-            };
-            let bit = 1_u64.checked_shl(bit as u32).unwrap_or(0);
             part.mask |= bit;
             part.wanted |= if is_left { bit } else { 0 };
         }
+        let parts = &plan.parts[first_part..];
         let n_quads = parts.len().div_ceil(FEATURES_PER_QUAD).max(1);
-        let points = self.rules.ensure(n_quads);
-        let factors = points
-            .iter()
-            .flat_map(|points| parts.iter().map(|part| factor(part.share, &points.t)))
-            .collect();
-        Leaf {
-            value,
-            parts,
-            n_quads,
-            factors,
+        let first_factor = plan.factors.len();
+        for points in plan.rules.ensure(n_quads) {
+            let factors = parts.iter().map(|part| factor(part.share, &points.t));
+            plan.factors.extend(factors);
         }
+        plan.leaves.push(LeafRanges {
+            value,
+            n_quads,
+            parts: first_part..plan.parts.len(),
+            first_factor,
+        });
     }
 }
 
-/// The inputs of a path, in the order of their first steps.
-fn inputs_of(path: &[Step]) -> Vec<u32> {
-    let mut inputs = Vec::new();
+/// Lists the inputs of a path, in the order of their first steps.
+fn list_inputs(path: &[Step], inputs: &mut Vec<u32>) {
+    inputs.clear();
     for step in path {
         if !inputs.contains(&step.input) {
             inputs.push(step.input);
         }
     }
-    inputs
 }
 
 fn factor(share: f64, t: &Lanes) -> Factor {
@@ -306,7 +395,7 @@ fn factor(share: f64, t: &Lanes) -> Factor {
     }
 }
 
-impl Leaf {
+impl Leaf<'_> {
     /// The share of rows that reach it.
     pub(super) fn share(&self) -> f64 {
         self.parts.iter().map(|part| part.share).product()
@@ -333,13 +422,13 @@ impl Leaf {
     }
 
     /// What each part did, for a leaf of value 1: `∫ (o_i − z_i) ∏_{j ≠ i} (z_j + (o_j − z_j) t) dt`.
-    pub(super) fn attribute(&self, rule: &[Points], is_on: &[bool], sums: &mut [f64]) {
+    pub(super) fn attribute(&self, is_on: &[bool], sums: &mut [f64]) {
         sums.fill(0.0);
         if self.parts.is_empty() || !self.can_be_reached(is_on) {
             return;
         }
         let factors = self.factors.chunks_exact(self.parts.len());
-        for (points, factors) in rule.iter().zip(factors) {
+        for (points, factors) in self.rule.iter().zip(factors) {
             let (product, off) = self.product(points, factors, is_on);
             let off = dot(&product, &off);
             for ((sum, factor), is_on) in sums.iter_mut().zip(factors).zip(is_on) {
@@ -354,14 +443,14 @@ impl Leaf {
 
     /// What each pair of parts did together, for a leaf of value 1, half of it on each side of the diagonal; the
     /// diagonal holds the rest of what the part did.
-    pub(super) fn interact(&self, rule: &[Points], is_on: &[bool], sums: &mut [f64]) {
+    pub(super) fn interact(&self, is_on: &[bool], sums: &mut [f64]) {
         let n = self.parts.len();
         sums.fill(0.0);
         if n == 0 || !self.can_be_reached(is_on) {
             return;
         }
         let factors = self.factors.chunks_exact(n);
-        for (points, factors) in rule.iter().zip(factors) {
+        for (points, factors) in self.rule.iter().zip(factors) {
             let (product, off) = self.product(points, factors, is_on);
             let ratio = |part: usize| {
                 if is_on[part] {

@@ -42,13 +42,11 @@ fn data(n: usize, m: usize, n_classes: usize) -> Dataset {
         let terms = (0..m).map(|k| (mix(i, k) % 40) as f64 * (mix(i, (k + 1) % m) % 7) as f64);
         terms.sum()
     };
-    match n_classes {
-        0 => regression(columns, (0..n).map(score).collect()),
-        _ => {
-            let code = |i| score(i) as u32 % n_classes as u32;
-            classification(columns, (0..n).map(code).collect(), n_classes)
-        }
+    if n_classes == 0 {
+        return regression(columns, (0..n).map(score).collect());
     }
+    let code = |i| score(i) as u32 % n_classes as u32;
+    classification(columns, (0..n).map(code).collect(), n_classes)
 }
 
 fn artifact(spec: &LearnerSpec, map: &str, data: &Dataset) -> Artifact {
@@ -191,7 +189,7 @@ fn they_are_the_shapley_values_of_all_sets_of_columns() {
 
 #[test]
 fn long_paths_are_exact_too() {
-    let data = data(400, 13, 0);
+    let data = data(900, 16, 0);
     let artifact = artifact(
         &EXTRA_TREES,
         "{\"n_trees\":1,\"min_rows_per_leaf\":1,\"column_fraction\":0.05}",
@@ -199,11 +197,13 @@ fn long_paths_are_exact_too() {
     );
     let ensemble = Ensemble::read(&artifact).unwrap();
     let covers = ensemble.node_covers().unwrap();
-    let groups = Cutter::new(&ensemble, &covers).groups(0);
-    let n_leaves: usize = groups.iter().map(|group| group.leaves.len()).sum();
-    assert_eq!(n_leaves, ensemble.values.len());
-    assert!(groups.iter().any(|group| !group.has_patterns()));
-    assert!(groups.iter().any(|group| group.leaves.len() > 2));
+    let mut cutter = Cutter::new(&ensemble, &covers);
+    let plan = cutter.cut(0);
+    let n_leaves = |group: Group<'_>| group.leaves().count();
+    let total: usize = plan.groups().map(n_leaves).sum();
+    assert_eq!(total, ensemble.values.len());
+    assert!(plan.groups().any(|group| !group.has_patterns()));
+    assert!(plan.groups().any(|group| n_leaves(group) > 2));
     check(&artifact, &data, 1, &[5, 250]);
 }
 
