@@ -21,8 +21,10 @@ use crate::tree::contains;
 use automl_core::{ExplainError, TableView, Threads};
 use paths::{Cutter, Edge, Group, Leaf, MAX_BITS};
 
-/// Rows that share what is found for a pattern, and that one thread takes at a time.
+/// Rows that share what is found for a pattern, and that one thread takes at a time, at most.
 const BLOCK_ROWS: usize = 2048;
+/// Bytes that the outcomes of a block may take, so that large trees take fewer rows at a time.
+const OUTCOME_BYTES: usize = 16 << 20;
 
 /// What is attributed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,14 +80,15 @@ impl Ensemble {
         let covers = self.node_covers().ok_or(ExplainError::NoCover)?;
         let n_values = n_outputs * detail.width(self.n_columns());
         let mut out = vec![0.0; rows.n_rows() * n_values];
-        threads.for_each_chunk(&mut out, BLOCK_ROWS * n_values, |block, sums| {
+        let block_rows = self.block_rows();
+        threads.for_each_chunk(&mut out, block_rows * n_values, |block, sums| {
             let n_rows = sums.len() / n_values;
             Block {
                 ensemble: self,
                 n_outputs,
                 detail,
                 n_rows,
-                cells: cells(rows, block * BLOCK_ROWS, n_rows, &columns),
+                cells: cells(rows, block * block_rows, n_rows, &columns),
                 outcomes: Vec::new(),
                 bits: Vec::new(),
                 patterns: vec![0; n_rows],
@@ -94,6 +97,11 @@ impl Ensemble {
             .add_trees(&covers, sums);
         });
         Ok(out)
+    }
+
+    fn block_rows(&self) -> usize {
+        let n_nodes = (0..self.n_trees()).map(|tree| self.tree_nodes(tree).len());
+        (OUTCOME_BYTES / n_nodes.max().unwrap_or(1)).clamp(32, BLOCK_ROWS)
     }
 }
 
@@ -136,21 +144,20 @@ impl Block<'_> {
         let mut expected = vec![0.0; self.n_outputs];
         let mut cutter = Cutter::new(ensemble, covers);
         for tree in 0..ensemble.n_trees() {
-            let plan = cutter.cut(tree);
             self.find_outcomes(tree);
             // Trees with one number a leaf take turns; others add to all outputs.
             let first_output = match ensemble.width {
                 1 => tree % self.n_outputs,
                 _ => 0,
             };
-            for group in plan.groups() {
+            cutter.cut(tree, |group| {
                 for leaf in group.leaves() {
                     let values = ensemble.leaf_values(&leaf);
                     for (expected, value) in expected[first_output..].iter_mut().zip(values) {
                         *expected += leaf.share() * value;
                     }
                 }
-                let offsets = self.detail.offsets(group.inputs(), n_columns);
+                let offsets = self.detail.offsets(&group.inputs, n_columns);
                 let sums = Sums {
                     values: &mut *sums,
                     n_values: self.n_outputs * width,
@@ -159,7 +166,7 @@ impl Block<'_> {
                     offsets: &offsets,
                 };
                 self.add_group(group, sums);
-            }
+            });
         }
         for row in sums.chunks_exact_mut(self.n_outputs * width) {
             for (values, expected) in row.chunks_exact_mut(width).zip(&expected) {
@@ -182,8 +189,8 @@ impl Block<'_> {
         }
     }
 
-    fn add_group(&mut self, group: Group<'_>, sums: Sums<'_>) {
-        if group.inputs().is_empty() {
+    fn add_group(&mut self, group: &Group, sums: Sums<'_>) {
+        if group.inputs.is_empty() {
             return;
         }
         let entries = Entries {
@@ -201,7 +208,7 @@ impl Block<'_> {
         }
     }
 
-    fn find_patterns(&mut self, group: Group<'_>) {
+    fn find_patterns(&mut self, group: &Group) {
         self.patterns.fill(0);
         for (bit, edges) in group.bits().enumerate() {
             self.bits.resize(self.n_rows, 0);
@@ -313,13 +320,13 @@ impl Sums<'_> {
 struct Entries<'a> {
     ensemble: &'a Ensemble,
     detail: Detail,
-    group: Group<'a>,
+    group: &'a Group,
 }
 
 impl Entries<'_> {
     /// Numbers of an entry, for one output.
     fn stride(&self) -> usize {
-        let n_inputs = self.group.inputs().len();
+        let n_inputs = self.group.inputs.len();
         match self.detail {
             Detail::Columns => n_inputs,
             Detail::Pairs => n_inputs * n_inputs,
@@ -360,7 +367,7 @@ impl Entries<'_> {
                 Detail::Pairs => {
                     let rows = sums.chunks_exact(leaf.parts.len());
                     for (a, sums) in leaf.parts.iter().zip(rows) {
-                        let row = &mut entry[a.place * self.group.inputs().len()..];
+                        let row = &mut entry[a.place * self.group.inputs.len()..];
                         for (b, sum) in leaf.parts.iter().zip(sums) {
                             row[b.place] += value * sum;
                         }

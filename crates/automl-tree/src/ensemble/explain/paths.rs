@@ -23,26 +23,18 @@ pub(super) struct Edge {
     pub(super) is_left: bool,
 }
 
-/// A tree that is cut into groups. What they hold stands in shared lists, which are kept from tree to tree.
+/// Leaves that are looked up together. What they hold stands in lists that are kept from group to group.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    groups: Vec<Ranges>,
+pub(super) struct Group {
     edges: Vec<Edge>,
     /// The edges of each bit.
     bits: Vec<Range<usize>>,
-    inputs: Vec<u32>,
+    /// The inputs that the leaves depend on.
+    pub(super) inputs: Vec<u32>,
     leaves: Vec<LeafRanges>,
     parts: Vec<Part>,
     factors: Vec<Factor>,
     rules: Rules,
-}
-
-/// Where a group's things stand.
-#[derive(Debug)]
-struct Ranges {
-    bits: Range<usize>,
-    inputs: Range<usize>,
-    leaves: Range<usize>,
 }
 
 /// Where a leaf's things stand.
@@ -54,16 +46,32 @@ struct LeafRanges {
     first_factor: usize,
 }
 
-impl Plan {
-    /// The groups, from left to right.
-    pub(super) fn groups(&self) -> impl Iterator<Item = Group<'_>> {
-        self.groups
-            .iter()
-            .map(|ranges| Group { plan: self, ranges })
+impl Group {
+    /// Whether the bits of a row are looked up as one pattern. If not, there is one leaf, and a bit for each of its
+    /// parts, in their order.
+    pub(super) fn has_patterns(&self) -> bool {
+        self.n_bits() <= MAX_BITS
+    }
+
+    pub(super) fn n_bits(&self) -> usize {
+        self.bits.len()
+    }
+
+    /// The edges of each bit, which is set if a row takes all of them.
+    pub(super) fn bits(&self) -> impl Iterator<Item = &[Edge]> {
+        self.bits.iter().map(|edges| &self.edges[edges.clone()])
+    }
+
+    pub(super) fn leaves(&self) -> impl Iterator<Item = Leaf<'_>> {
+        self.leaves.iter().map(|leaf| Leaf {
+            value: leaf.value,
+            parts: &self.parts[leaf.parts.clone()],
+            factors: &self.factors[leaf.first_factor..][..leaf.n_quads * leaf.parts.len()],
+            rule: &self.rules.0[leaf.n_quads - 1],
+        })
     }
 
     fn clear(&mut self) {
-        self.groups.clear();
         self.edges.clear();
         self.bits.clear();
         self.inputs.clear();
@@ -76,48 +84,6 @@ impl Plan {
         let start = self.edges.len();
         self.edges.extend(edges);
         self.bits.push(start..self.edges.len());
-    }
-}
-
-/// Leaves that are looked up together.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Group<'a> {
-    plan: &'a Plan,
-    ranges: &'a Ranges,
-}
-
-impl<'a> Group<'a> {
-    /// Whether the bits of a row are looked up as one pattern. If not, there is one leaf, and a bit for each of its
-    /// parts, in their order.
-    pub(super) fn has_patterns(&self) -> bool {
-        self.n_bits() <= MAX_BITS
-    }
-
-    pub(super) fn n_bits(&self) -> usize {
-        self.ranges.bits.len()
-    }
-
-    /// The edges of each bit, which is set if a row takes all of them.
-    pub(super) fn bits(&self) -> impl Iterator<Item = &'a [Edge]> {
-        let plan = self.plan;
-        let bits = plan.bits[self.ranges.bits.clone()].iter();
-        bits.map(|edges| &plan.edges[edges.clone()])
-    }
-
-    /// The inputs that the leaves depend on.
-    pub(super) fn inputs(&self) -> &'a [u32] {
-        &self.plan.inputs[self.ranges.inputs.clone()]
-    }
-
-    pub(super) fn leaves(&self) -> impl Iterator<Item = Leaf<'a>> {
-        let plan = self.plan;
-        let leaves = plan.leaves[self.ranges.leaves.clone()].iter();
-        leaves.map(|leaf| Leaf {
-            value: leaf.value,
-            parts: &plan.parts[leaf.parts.clone()],
-            factors: &plan.factors[leaf.first_factor..][..leaf.n_quads * leaf.parts.len()],
-            rule: &plan.rules.0[leaf.n_quads - 1],
-        })
     }
 }
 
@@ -200,7 +166,7 @@ pub(super) struct Cutter<'a> {
     ensemble: &'a Ensemble,
     /// Cover of every node of the ensemble.
     covers: &'a [f64],
-    plan: Plan,
+    group: Group,
     /// Inner nodes from each node on.
     n_inner: Vec<usize>,
     /// The bit of each inner node, within its group.
@@ -212,18 +178,17 @@ impl<'a> Cutter<'a> {
         Self {
             ensemble,
             covers,
-            plan: Plan::default(),
+            group: Group::default(),
             n_inner: Vec::new(),
             bit_of_node: Vec::new(),
         }
     }
 
-    /// Cuts a tree. Cost: leaves × features of a path × quadrature points.
-    pub(super) fn cut(&mut self, tree: usize) -> &Plan {
-        self.plan.clear();
+    /// Cuts a tree and visits its groups, from left to right. Cost: leaves × features of a path × quadrature points.
+    pub(super) fn cut(&mut self, tree: usize, mut visit: impl FnMut(&Group)) {
         self.count_inner_nodes(tree);
         self.bit_of_node.resize(self.n_inner.len(), 0);
-        let (mut path, mut inputs) = (Vec::new(), Vec::new());
+        let mut path = Vec::new();
         let mut below = Vec::new();
         let mut stack = vec![Todo {
             node: 0,
@@ -232,20 +197,21 @@ impl<'a> Cutter<'a> {
         }];
         while let Some(todo) = stack.pop() {
             todo.enter(&mut path);
-            list_inputs(&path, &mut inputs);
+            self.group.clear();
+            list_inputs(&path, &mut self.group.inputs);
             let n_inner = self.n_inner[todo.node];
-            if inputs.len() + n_inner <= MAX_BITS || n_inner == 0 {
+            if self.group.inputs.len() + n_inner <= MAX_BITS || n_inner == 0 {
                 below.push(Todo {
                     depth: path.len(),
                     step: None,
                     ..todo
                 });
-                self.push_group(tree, &mut path, &inputs, &mut below);
+                self.fill_group(tree, &mut path, &mut below);
+                visit(&self.group);
             } else {
                 stack.extend(self.children(tree, todo.node, path.len()));
             }
         }
-        &self.plan
     }
 
     fn count_inner_nodes(&mut self, tree: usize) {
@@ -288,55 +254,41 @@ impl<'a> Cutter<'a> {
         })
     }
 
-    /// The group of all leaves below the end of `path`, which is all there is to do in `stack`.
-    fn push_group(
-        &mut self,
-        tree: usize,
-        path: &mut Vec<Step>,
-        inputs: &[u32],
-        stack: &mut Vec<Todo>,
-    ) {
-        let plan = &mut self.plan;
+    /// Puts all leaves below the end of `path` into the group, which has the inputs of the path; they are all there is to
+    /// do in `stack`.
+    fn fill_group(&mut self, tree: usize, path: &mut Vec<Step>, stack: &mut Vec<Todo>) {
         let n_above = path.len();
-        let first = [plan.bits.len(), plan.inputs.len(), plan.leaves.len()];
-        plan.inputs.extend_from_slice(inputs);
-        for &input in inputs {
+        for place in 0..self.group.inputs.len() {
+            let input = self.group.inputs[place];
             let steps = path.iter().filter(|step| step.input == input);
-            plan.push_bit(steps.map(|step| step.edge));
+            self.group.push_bit(steps.map(|step| step.edge));
         }
         while let Some(todo) = stack.pop() {
             todo.enter(path);
             let node = &self.ensemble.tree_nodes(tree)[todo.node];
             if node.is_leaf() {
-                self.push_leaf(node.child as usize, path, n_above, first[1]);
+                self.push_leaf(node.child as usize, path, n_above);
                 continue;
             }
-            self.bit_of_node[todo.node] = self.plan.bits.len() - first[0];
-            self.plan.push_bit(std::iter::once(Edge {
+            self.bit_of_node[todo.node] = self.group.n_bits();
+            self.group.push_bit(std::iter::once(Edge {
                 node: todo.node,
                 is_left: true,
             }));
             stack.extend(self.children(tree, todo.node, path.len()));
         }
         path.truncate(n_above);
-        let plan = &mut self.plan;
-        plan.groups.push(Ranges {
-            bits: first[0]..plan.bits.len(),
-            inputs: first[1]..plan.inputs.len(),
-            leaves: first[2]..plan.leaves.len(),
-        });
     }
 
     /// A leaf at the end of `path`; steps from `n_above` on have bits of their own in the pattern.
-    fn push_leaf(&mut self, value: usize, path: &[Step], n_above: usize, first_input: usize) {
-        let plan = &mut self.plan;
-        let first_part = plan.parts.len();
+    fn push_leaf(&mut self, value: usize, path: &[Step], n_above: usize) {
+        let group = &mut self.group;
+        let first_part = group.parts.len();
         for (index, step) in path.iter().enumerate() {
-            let inputs = &plan.inputs[first_input..];
-            let known = inputs.iter().position(|&input| input == step.input);
+            let known = group.inputs.iter().position(|&input| input == step.input);
             let place = known.unwrap_or_else(|| {
-                plan.inputs.push(step.input);
-                plan.inputs.len() - 1 - first_input
+                group.inputs.push(step.input);
+                group.inputs.len() - 1
             });
             // The bit of a feature above the group is that of its place; a leaf with too many has no pattern.
             let (bit, is_left) = if index < n_above {
@@ -345,33 +297,33 @@ impl<'a> Cutter<'a> {
                 (self.bit_of_node[step.edge.node], step.edge.is_left)
             };
             let bit = 1_u64.checked_shl(bit as u32).unwrap_or(0);
-            let parts = &plan.parts[first_part..];
+            let parts = &group.parts[first_part..];
             let known = parts.iter().position(|part| part.place == place);
             let part = known.unwrap_or_else(|| {
-                plan.parts.push(Part {
+                group.parts.push(Part {
                     place,
                     mask: 0,
                     wanted: 0,
                     share: 1.0,
                 });
-                plan.parts.len() - 1 - first_part
+                group.parts.len() - 1 - first_part
             });
-            let part = &mut plan.parts[first_part + part];
+            let part = &mut group.parts[first_part + part];
             part.share *= step.share;
             part.mask |= bit;
             part.wanted |= if is_left { bit } else { 0 };
         }
-        let parts = &plan.parts[first_part..];
+        let parts = &group.parts[first_part..];
         let n_quads = parts.len().div_ceil(FEATURES_PER_QUAD).max(1);
-        let first_factor = plan.factors.len();
-        for points in plan.rules.ensure(n_quads) {
+        let first_factor = group.factors.len();
+        for points in group.rules.ensure(n_quads) {
             let factors = parts.iter().map(|part| factor(part.share, &points.t));
-            plan.factors.extend(factors);
+            group.factors.extend(factors);
         }
-        plan.leaves.push(LeafRanges {
+        group.leaves.push(LeafRanges {
             value,
             n_quads,
-            parts: first_part..plan.parts.len(),
+            parts: first_part..group.parts.len(),
             first_factor,
         });
     }
