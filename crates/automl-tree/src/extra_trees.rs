@@ -21,7 +21,7 @@
 //! # References
 //! Geurts, Ernst and Wehenkel 2006, Extremely randomized trees. Wright and König 2019, Splitting on categorical predictors in random forests.
 
-use crate::forest::{self, ForestModel, ForestRules};
+use crate::forest::{self, ForestModel, ForestRules, OutOfBag};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamError, ParamMap, Params,
     TaskKind, TrainingData,
@@ -87,6 +87,30 @@ impl ExtraTrees {
         params.check()?;
         Ok(Self(params))
     }
+
+    /// Fits as [`Learner::fit`] does, and predicts each training row by the trees that were not grown on it.
+    pub fn fit_out_of_bag(
+        &self,
+        ctx: &FitContext<'_>,
+        data: &TrainingData<'_>,
+    ) -> Result<(Fitted, OutOfBag), FitError> {
+        forest::fit_out_of_bag(&self.rules(), ctx, data)
+    }
+
+    fn rules(&self) -> ForestRules {
+        ForestRules {
+            learner: ID,
+            n_trees: self.0.n_trees,
+            max_depth: self.0.max_depth,
+            min_rows: self.0.min_rows_per_leaf,
+            column_fraction: self.0.column_fraction,
+            row_fraction: self.0.row_fraction,
+            is_bootstrap: self.0.bootstrap,
+            has_random_thresholds: true,
+            max_bins: self.0.max_bins,
+            parent_rows: self.0.parent_rows,
+        }
+    }
 }
 
 impl Learner for ExtraTrees {
@@ -99,18 +123,6 @@ impl Learner for ExtraTrees {
     }
 
     fn fit(&self, ctx: &FitContext<'_>, data: &TrainingData<'_>) -> Result<Fitted, FitError> {
-        let rules = ForestRules {
-            learner: ID,
-            n_trees: self.0.n_trees,
-            max_depth: self.0.max_depth,
-            min_rows: self.0.min_rows_per_leaf,
-            column_fraction: self.0.column_fraction,
-            row_fraction: self.0.row_fraction,
-            is_bootstrap: self.0.bootstrap,
-            has_random_thresholds: true,
-            max_bins: self.0.max_bins,
-            parent_rows: self.0.parent_rows,
-        };
-        forest::fit(&rules, ctx, data)
+        forest::fit(&self.rules(), ctx, data)
     }
 }

@@ -40,6 +40,7 @@ mod split;
 mod tree;
 
 pub use extra_trees::{EXTRA_TREES, ExtraTrees, ExtraTreesParams};
+pub use forest::OutOfBag;
 pub use gradient_boosting::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
 pub use grow::Growth;
 pub use objective::Objective;

@@ -162,7 +162,7 @@ impl ForestGrower<'_> {
     }
 
     /// The weight of each row: its own times how often it was drawn.
-    fn drawn_weights(&self, seed: Seed) -> Vec<f64> {
+    pub(super) fn drawn_weights(&self, seed: Seed) -> Vec<f64> {
         let n = self.matrix.n_rows;
         let mut rng = seed.rng();
         let fraction = self.rules.row_fraction;

@@ -6,14 +6,16 @@
 mod grow;
 mod model;
 mod order;
+mod out_of_bag;
 mod scan;
 
 pub(crate) use model::ForestModel;
+pub use out_of_bag::OutOfBag;
 
 use crate::binning::BinnedMatrix;
 use crate::ensemble::Ensemble;
 use crate::tree::Tree;
-use automl_core::{FitContext, FitError, Fitted, Task, TrainingData};
+use automl_core::{DatasetView, FitContext, FitError, Fitted, Seed, Task, TrainingData};
 use grow::ForestGrower;
 use model::Shares;
 
@@ -64,24 +66,30 @@ pub(crate) fn fit(
     ctx: &FitContext<'_>,
     data: &TrainingData<'_>,
 ) -> Result<Fitted, FitError> {
+    let (fitted, ()) = fit_and_look(rules, ctx, data, |_, _, _| ())?;
+    Ok(fitted)
+}
+
+/// Fits a forest; each tree also predicts the rows that it was not grown on.
+pub(crate) fn fit_out_of_bag(
+    rules: &ForestRules,
+    ctx: &FitContext<'_>,
+    data: &TrainingData<'_>,
+) -> Result<(Fitted, OutOfBag), FitError> {
+    fit_and_look(rules, ctx, data, |grower, trees, shares| {
+        out_of_bag::predict(grower, trees, shares, ctx)
+    })
+}
+
+/// Fits a forest and has a look at its trees before they are put into the model.
+fn fit_and_look<T>(
+    rules: &ForestRules,
+    ctx: &FitContext<'_>,
+    data: &TrainingData<'_>,
+    look: impl FnOnce(&ForestGrower<'_>, &[Tree], Shares) -> T,
+) -> Result<(Fitted, T), FitError> {
     let train = &data.train;
-    let (targets, shares) = match train.task() {
-        Task::Regression => (Targets::Numbers(train.target_numbers()), Shares::Mean),
-        Task::Binary { .. } => (
-            Targets::Numbers(train.target_numbers()),
-            Shares::SecondClass,
-        ),
-        Task::Multiclass { classes } => {
-            let (codes, n_classes) = (train.class_codes(), classes.len());
-            (Targets::Classes { codes, n_classes }, Shares::Classes)
-        }
-        task => {
-            return Err(FitError::Task {
-                learner: rules.learner,
-                task: task.kind().name(),
-            });
-        }
-    };
+    let (targets, shares) = targets(rules, train)?;
     let shared = BinnedMatrix::of(train.data(), rules.learner, rules.max_bins, &ctx.threads)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let weights = train.weights();
@@ -100,8 +108,9 @@ pub(crate) fn fit(
         n_looks: n_looks(rules, shared.features.len(), shares),
     };
     let (trees, is_partial) = grow_all(&grower, ctx)?;
+    let seen = look(&grower, &trees, shares);
     let ensemble = Ensemble::new(train.data().table(), &shared, &trees, targets.width());
-    Ok(Fitted {
+    let fitted = Fitted {
         model: Box::new(ForestModel {
             learner: rules.learner,
             shares,
@@ -109,7 +118,30 @@ pub(crate) fn fit(
         }),
         learned: std::collections::BTreeMap::new(),
         is_partial,
-    })
+    };
+    Ok((fitted, seen))
+}
+
+/// What the leaves learn, and what they hold then.
+fn targets(rules: &ForestRules, train: &DatasetView<'_>) -> Result<(Targets, Shares), FitError> {
+    let numbers = || Targets::Numbers(train.target_numbers());
+    match train.task() {
+        Task::Regression => Ok((numbers(), Shares::Mean)),
+        Task::Binary { .. } => Ok((numbers(), Shares::SecondClass)),
+        Task::Multiclass { classes } => {
+            let (codes, n_classes) = (train.class_codes(), classes.len());
+            Ok((Targets::Classes { codes, n_classes }, Shares::Classes))
+        }
+        task => Err(FitError::Task {
+            learner: rules.learner,
+            task: task.kind().name(),
+        }),
+    }
+}
+
+/// The seed of a tree.
+fn tree_seed(ctx: &FitContext<'_>, tree: usize) -> Seed {
+    ctx.seed.named("tree").indexed(tree as u64)
 }
 
 /// All trees, or those grown when the budget was over.
@@ -122,7 +154,7 @@ fn grow_all(
     while trees.len() < n_trees {
         let first = trees.len();
         let batch = ctx.threads.map(BATCH_TREES.min(n_trees - first), |index| {
-            let seed = ctx.seed.named("tree").indexed((first + index) as u64);
+            let seed = tree_seed(ctx, first + index);
             (!ctx.budget.is_over()).then(|| grower.grow(seed))
         });
         // Only trees without a gap before them are kept: the model is the one of so many trees.

@@ -27,6 +27,21 @@ impl Shares {
         }
     }
 
+    /// Predictions from means over trees, `width` a row.
+    pub(super) fn predictions(self, means: Vec<f64>, width: usize) -> Predictions {
+        match self {
+            Self::Mean => Predictions::Numbers(means),
+            Self::SecondClass => Predictions::Probabilities {
+                n_classes: 2,
+                values: means.into_iter().flat_map(|p| [1.0 - p, p]).collect(),
+            },
+            Self::Classes => Predictions::Probabilities {
+                n_classes: width,
+                values: means,
+            },
+        }
+    }
+
     fn from_name(name: &str) -> Option<Self> {
         [Self::Mean, Self::SecondClass, Self::Classes]
             .into_iter()
@@ -89,17 +104,7 @@ impl ForestModel {
         for sum in &mut sums {
             *sum /= n_trees;
         }
-        match self.shares {
-            Shares::Mean => Predictions::Numbers(sums),
-            Shares::SecondClass => Predictions::Probabilities {
-                n_classes: 2,
-                values: sums.into_iter().flat_map(|p| [1.0 - p, p]).collect(),
-            },
-            Shares::Classes => Predictions::Probabilities {
-                n_classes: self.ensemble.width(),
-                values: sums,
-            },
-        }
+        self.shares.predictions(sums, self.ensemble.width())
     }
 }
 

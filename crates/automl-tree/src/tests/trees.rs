@@ -1,7 +1,10 @@
 //! What a model says of its trees: covers, leaves, importances, and predictions round by round.
 
-use super::{classification, fit, fit_rows, predict, regression, wave};
-use crate::{EXTRA_TREES, GRADIENT_BOOSTING, RANDOM_FOREST};
+use super::{classification, fit, fit_rows, params, predict, regression, wave};
+use crate::{
+    EXTRA_TREES, ExtraTrees, ExtraTreesParams, GRADIENT_BOOSTING, RANDOM_FOREST, RandomForest,
+    RandomForestParams,
+};
 use automl_core::*;
 
 /// A number with holes, a category and noise; classes or numbers that follow the first two.
@@ -193,4 +196,80 @@ fn a_stage_is_the_model_of_so_many_rounds() {
             }
         }
     }
+}
+
+fn surroundings(warnings: &Warnings, threads: usize) -> FitContext<'_> {
+    FitContext {
+        seed: Seed(7),
+        threads: Threads::new(threads).unwrap(),
+        budget: Budget::unlimited(),
+        warnings,
+    }
+}
+
+fn random_forest(map: &str) -> RandomForest {
+    RandomForest::new(RandomForestParams::from_map(&params(map)).unwrap()).unwrap()
+}
+
+#[test]
+fn out_of_bag_predictions_come_with_the_same_forest_at_any_thread_count() {
+    for n_classes in [0, 2, 3] {
+        let data = mixed(500, n_classes);
+        let rows: Vec<u32> = (50..450).collect();
+        let warnings = Warnings::default();
+        let learner = random_forest("{\"n_trees\":30}");
+        let fit = |threads| {
+            let ctx = surroundings(&warnings, threads);
+            learner
+                .fit_out_of_bag(&ctx, &data.view(&rows).into())
+                .unwrap()
+        };
+        let (fitted, seen) = fit(1);
+        let ctx = surroundings(&warnings, 1);
+        let plain = learner.fit(&ctx, &data.view(&rows).into()).unwrap();
+        assert_eq!(fitted.model.artifact(), plain.model.artifact());
+        assert_eq!(fit(3).1, seen);
+        // A draw leaves out a third of the rows, so thirty leave out each row at least once.
+        assert_eq!(seen.rows, (0..400).collect::<Vec<u32>>());
+        assert_eq!(seen.predictions.n_rows(), 400);
+        for row in seen.predictions.values().chunks(n_classes.max(1)) {
+            assert!(n_classes == 0 || (row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn out_of_bag_predictions_have_not_seen_the_target() {
+    // Targets that nothing foretells: a tree that was grown on a row knows it, one that was not does not.
+    let n = 200_usize;
+    let x = (0..n).map(|i| i as f64).collect();
+    let y: Vec<f64> = (0..n).map(|i| (i * i * 7919 % 10_007) as f64).collect();
+    let mean = y.iter().sum::<f64>() / n as f64;
+    let data = regression(vec![("x", Column::Number(x))], y.clone());
+    let warnings = Warnings::default();
+    let ctx = surroundings(&warnings, 2);
+    let rows = data.all_rows();
+    let learner = random_forest("{\"n_trees\":100,\"min_rows_per_leaf\":1}");
+    let (fitted, seen) = learner
+        .fit_out_of_bag(&ctx, &data.view(&rows).into())
+        .unwrap();
+    assert_eq!(seen.rows, rows);
+    let loss =
+        |predicted: &[f64]| -> f64 { y.iter().zip(predicted).map(|(y, p)| (y - p).powi(2)).sum() };
+    let variance = loss(&vec![mean; n]);
+    assert!(loss(&predict(&fitted, &data)) < 0.5 * variance);
+    assert!(loss(seen.predictions.values()) > variance);
+}
+
+#[test]
+fn trees_grown_on_all_rows_leave_none_out() {
+    let data = mixed(100, 0);
+    let warnings = Warnings::default();
+    let ctx = surroundings(&warnings, 1);
+    let learner = ExtraTrees::new(ExtraTreesParams::from_map(&params(SMALL)).unwrap()).unwrap();
+    let rows = data.all_rows();
+    let (_, seen) = learner
+        .fit_out_of_bag(&ctx, &data.view(&rows).into())
+        .unwrap();
+    assert!(seen.rows.is_empty() && seen.predictions.n_rows() == 0);
 }
