@@ -17,8 +17,14 @@
 //! let fitted = (GRADIENT_BOOSTING.build)(&ParamMap::new())?.fit(&ctx, &data.view(&rows).into())?;
 //! let predicted = fitted.model.predict(&data.table().view())?;
 //! assert!((predicted.values()[0] - 1.0).abs() < 1e-3 && (predicted.values()[199] - 3.0).abs() < 1e-3);
+//! // What the column did to the first prediction, and what is expected of any row: together they are the prediction.
+//! let explanation = fitted.model.explain(&data.table().view(), &ctx.threads)?;
+//! assert!((explanation.row(0, 0)[0] + 1.0).abs() < 1e-3 && (explanation.row(0, 0)[1] - 2.0).abs() < 1e-3);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Models explain their predictions exactly ([`automl_core::Model::explain`]) and show their trees
+//! ([`automl_core::TreeModel`]); forests predict their own rows out of bag ([`RandomForest::fit_out_of_bag`]).
 //!
 //! What this crate must not know: files, other learners, how models are searched, stored or served.
 
