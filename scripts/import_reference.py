@@ -50,9 +50,11 @@ def main():
     y = targets(rng, train)
     cases = []
 
-    def case(file, rows, predicted):
+    def case(file, rows, predicted, contributions):
         rows = [[None if pd.isna(v) else v for v in row] for row in rows.astype(object).to_numpy().tolist()]
-        cases.append({"file": file, "rows": rows, "predictions": np.asarray(predicted, dtype=float).reshape(len(rows), -1).tolist()})
+        lines = lambda values: [np.ravel(line).astype(float).tolist() for line in values]
+        # Attributions of the first rows, an output after the other, the expected score last in each.
+        cases.append({"file": file, "rows": rows, "predictions": lines(predicted), "contributions": lines(contributions[:5])})
 
     common = {"verbose": -1, "num_leaves": 7, "min_data_in_leaf": 5, "min_data_per_group": 5, "cat_smooth": 1, "seed": 1,
               "deterministic": True, "num_threads": 1}
@@ -72,7 +74,8 @@ def main():
         booster = lightgbm.train({**common, **params}, data, 6)
         file = f"lightgbm_{name}.txt"
         booster.save_model(OUT / file)
-        case(file, test, booster.predict(test.rename(columns={"b b": "b_b"})))
+        rows = test.rename(columns={"b b": "b_b"})
+        case(file, test, booster.predict(rows), booster.predict(rows, pred_contrib=True))
     trained = dict(max_depth=3, eta=0.3, tree_method="hist", max_cat_to_onehot=1, seed=1, nthread=1)
     xgboost_cases = [
         ("regression.json", {"objective": "reg:squarederror"}, y["regression"], None),
@@ -87,7 +90,8 @@ def main():
         data = xgboost.DMatrix(frame, target, enable_categorical=True)
         booster = xgboost.train({**trained, **params}, data, 6)
         booster.save_model(OUT / f"xgboost_{file}")
-        case(f"xgboost_{file}", rows, booster.predict(xgboost.DMatrix(rows, enable_categorical=True)))
+        data = xgboost.DMatrix(rows, enable_categorical=True)
+        case(f"xgboost_{file}", rows, booster.predict(data), booster.predict(data, pred_contribs=True))
     (OUT / "cases.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 
 

@@ -131,6 +131,43 @@ fn predictions_are_those_of_the_program_that_trained_the_model() {
     }
 }
 
+/// LightGBM weighs paths by rows, XGBoost by Hessians; both are kept in the import. A constant has nothing to say.
+#[test]
+fn attributions_are_those_of_the_program_that_trained_the_model() {
+    let threads = automl_core::Threads::one();
+    for case in cases() {
+        let name = case["file"].as_str().unwrap();
+        if name.contains("constant") {
+            continue;
+        }
+        let imported = import(file(name)).unwrap();
+        let contributions = case["contributions"].as_array().unwrap();
+        let rows = &case["rows"].as_array().unwrap()[..contributions.len()];
+        // Ours are log-odds, which LightGBM reaches from its scores by `sigmoid`.
+        let scale = if name == "lightgbm_binary.txt" {
+            0.7
+        } else {
+            1.0
+        };
+        let table = table(&imported.features, rows);
+        let explained = imported.model.explain(&table.view(), &threads).unwrap();
+        for (row, expected) in contributions.iter().enumerate() {
+            let expected = expected
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_f64().unwrap() * scale);
+            let got = (0..explained.n_outputs).flat_map(|output| explained.row(row, output));
+            for (got, expected) in got.zip(expected) {
+                assert!(
+                    (got - expected).abs() < 2e-5,
+                    "{name}, row {row}: {got} instead of {expected}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn every_file_has_a_case_and_says_what_it_is() {
     let cases = cases();
