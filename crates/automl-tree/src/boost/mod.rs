@@ -1,67 +1,25 @@
 //! The rounds of boosting: gradients, a tree for each output, new scores, a look at the validation rows.
 
+mod loss;
+mod patience;
+mod rows;
+mod rules;
+mod sampling;
+
 use crate::binning::BinnedMatrix;
 use crate::boosted_model::BoostedModel;
 use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
 use crate::gradients::Gradients;
-use crate::grow::{Grower, Grown, TreeShape, TreeTask, sample};
-use crate::objective::{Loss, Objective, weighted_quantile};
-use crate::split::SplitRules;
+use crate::grow::{Grower, Grown, TreeTask, sample};
+use crate::objective::{Loss, weighted_quantile};
 use crate::tree::Tree;
-use automl_core::{
-    DatasetView, FitContext, FitError, Fitted, ParamError, ParamMap, ParamValue, Params, Task,
-    TrainingData,
-};
-use rand::Rng;
-
-/// Rows with what is known of them; scores hold one column of rows an output.
-struct Rows {
-    targets: Vec<f64>,
-    weights: Option<Vec<f64>>,
-    scores: Vec<f64>,
-}
-
-impl Rows {
-    fn new(view: &DatasetView<'_>) -> Self {
-        Self {
-            targets: view.target_numbers(),
-            weights: view.weights(),
-            scores: Vec::new(),
-        }
-    }
-
-    fn start(&mut self, base: &[f64]) {
-        let n = self.targets.len();
-        self.scores = base
-            .iter()
-            .flat_map(|&s| std::iter::repeat_n(s, n))
-            .collect();
-    }
-
-    /// The scores of one output.
-    fn output(&mut self, output: usize) -> &mut [f64] {
-        let n = self.targets.len();
-        &mut self.scores[output * n..][..n]
-    }
-}
-
-/// Watches a falling loss.
-struct Patience {
-    best: f64,
-    best_round: usize,
-    rounds: usize,
-}
-
-impl Patience {
-    /// Takes the loss after `round` rounds; says whether to stop.
-    fn is_over(&mut self, loss: f64, round: usize) -> bool {
-        if loss < self.best {
-            (self.best, self.best_round) = (loss, round);
-        }
-        self.rounds > 0 && round - self.best_round >= self.rounds
-    }
-}
+use automl_core::{DatasetView, FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData};
+use loss::{learns, loss_of};
+use patience::Patience;
+use rows::Rows;
+use rules::{rules, shape};
+use sampling::sampled_rows;
 
 pub(crate) fn fit(
     params: &GradientBoostingParams,
@@ -80,11 +38,7 @@ pub(crate) fn fit(
         (view, rows)
     });
     // A weight of zero on every validation row says nothing about when to stop.
-    valid = valid.filter(|(_, rows)| {
-        rows.weights
-            .as_ref()
-            .is_none_or(|w| w.iter().any(|&w| w > 0.0))
-    });
+    valid = valid.filter(|(_, rows)| rows.have_weight());
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let mut rounds = Rounds {
         params,
@@ -200,7 +154,11 @@ impl Rounds<'_> {
         mut valid: Option<&mut (DatasetView<'_>, Rows)>,
     ) -> Option<bool> {
         let seed = self.ctx.seed.named("tree").indexed(round as u64);
-        let sampled = self.sampled_rows(round);
+        let sampled = sampled_rows(
+            self.params,
+            self.matrix.n_rows,
+            self.ctx.seed.named("rows").indexed(round as u64),
+        );
         let n_features = self.matrix.features.len();
         let all: Vec<u32> = (0..n_features as u32).collect();
         let count = (n_features as f64 * self.params.column_fraction).ceil() as usize;
@@ -246,19 +204,6 @@ impl Rounds<'_> {
             self.trees.push(grown.tree);
         }
         Some(has_split)
-    }
-
-    /// The rows of a round, rising; `None` for all.
-    fn sampled_rows(&self, round: usize) -> Option<Vec<u32>> {
-        let fraction = self.params.row_fraction;
-        if fraction >= 1.0 {
-            return None;
-        }
-        let mut rng = self.ctx.seed.named("rows").indexed(round as u64).rng();
-        let limit = (fraction * f64::from(u32::MAX)) as u32;
-        let n_rows = self.matrix.n_rows as u32;
-        let rows: Vec<u32> = (0..n_rows).filter(|_| rng.next_u32() <= limit).collect();
-        (!rows.is_empty()).then_some(rows)
     }
 
     /// Leaf values: refitted where the loss asks for a quantile, then shrunk. Covers: by weight where rows have one.
@@ -317,107 +262,4 @@ fn stump() -> Tree {
         covers: vec![0.0],
         width: 1,
     }
-}
-
-/// Whether each output has both rows of its class and others; for regression, whether targets differ.
-fn learns(loss: Loss, rows: &Rows) -> Vec<bool> {
-    let counts = |row: usize| {
-        rows.weights
-            .as_ref()
-            .is_none_or(|weights| weights[row] > 0.0)
-    };
-    let targets = || {
-        (0..rows.targets.len())
-            .filter(|&row| counts(row))
-            .map(|row| rows.targets[row])
-    };
-    let first = targets().next();
-    let differs = first.is_some_and(|first| targets().any(|target| target != first));
-    match loss {
-        Loss::Softmax { n_classes } => (0..n_classes)
-            .map(|class| differs && targets().any(|target| target == class as f64))
-            .collect(),
-        _ => vec![differs],
-    }
-}
-
-fn rules(params: &GradientBoostingParams) -> SplitRules {
-    SplitRules {
-        l1: params.l1,
-        l2: params.l2,
-        min_gain: params.min_gain,
-        min_rows: params.min_rows_per_leaf,
-        min_hessian: params.min_hessian,
-        cat_smooth: params.cat_smooth,
-        cat_l2: params.cat_l2,
-        max_cat_bins: params.max_cat_set,
-        min_rows_per_category: params.min_rows_per_category,
-        max_onehot_levels: params.max_onehot_levels,
-        random_threshold: params.extra_random,
-    }
-}
-
-fn shape(params: &GradientBoostingParams) -> TreeShape {
-    TreeShape {
-        growth: params.growth,
-        max_leaves: params.max_leaves,
-        max_depth: params.max_depth,
-        node_fraction: params.column_fraction_by_node,
-    }
-}
-
-/// The loss of the task, with targets checked against its domain.
-fn loss_of(params: &GradientBoostingParams, task: &Task, rows: &Rows) -> Result<Loss, FitError> {
-    match task {
-        Task::Binary { .. } => return Ok(Loss::Logistic),
-        Task::Multiclass { classes } => {
-            return Ok(Loss::Softmax {
-                n_classes: classes.len(),
-            });
-        }
-        Task::Regression => {}
-        _ => {
-            return Err(FitError::Task {
-                learner: ID,
-                task: task.kind().name(),
-            });
-        }
-    }
-    let least = rows.targets.iter().copied().fold(f64::INFINITY, f64::min);
-    let (is_in_domain, reason) = match params.objective {
-        Objective::Poisson | Objective::Tweedie => (least >= 0.0, "needs targets of at least 0"),
-        Objective::Gamma => (least > 0.0, "needs targets above 0"),
-        _ => (true, ""),
-    };
-    if !is_in_domain {
-        return Err(FitError::Param(ParamError::Conflict {
-            name: "objective".into(),
-            value: params.get("objective").expect("it is a parameter"),
-            reason: reason.into(),
-        }));
-    }
-    Ok(match params.objective {
-        Objective::Squared => Loss::Squared,
-        Objective::Absolute => Loss::Absolute,
-        Objective::Huber => Loss::Huber {
-            delta: huber_delta(params.alpha, rows),
-        },
-        Objective::Quantile => Loss::Quantile {
-            alpha: params.alpha,
-        },
-        Objective::Poisson => Loss::Poisson,
-        Objective::Gamma => Loss::Gamma,
-        Objective::Tweedie => Loss::Tweedie {
-            power: params.tweedie_power,
-        },
-    })
-}
-
-/// The `alpha` quantile of the distances from the median, so that the loss scales with the target.
-fn huber_delta(alpha: f64, rows: &Rows) -> f64 {
-    let weights = rows.weights.as_deref();
-    let median = weighted_quantile(rows.targets.iter().copied(), weights, 0.5);
-    let distances = rows.targets.iter().map(|target| (target - median).abs());
-    let delta = weighted_quantile(distances, weights, alpha);
-    if delta > 0.0 { delta } else { 1.0 }
 }

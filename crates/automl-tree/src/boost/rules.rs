@@ -1,0 +1,30 @@
+//! The parameters of trees, as their grower reads them.
+
+use crate::gradient_boosting::GradientBoostingParams;
+use crate::grow::TreeShape;
+use crate::split::SplitRules;
+
+pub(super) fn rules(params: &GradientBoostingParams) -> SplitRules {
+    SplitRules {
+        l1: params.l1,
+        l2: params.l2,
+        min_gain: params.min_gain,
+        min_rows: params.min_rows_per_leaf,
+        min_hessian: params.min_hessian,
+        cat_smooth: params.cat_smooth,
+        cat_l2: params.cat_l2,
+        max_cat_bins: params.max_cat_set,
+        min_rows_per_category: params.min_rows_per_category,
+        max_onehot_levels: params.max_onehot_levels,
+        random_threshold: params.extra_random,
+    }
+}
+
+pub(super) fn shape(params: &GradientBoostingParams) -> TreeShape {
+    TreeShape {
+        growth: params.growth,
+        max_leaves: params.max_leaves,
+        max_depth: params.max_depth,
+        node_fraction: params.column_fraction_by_node,
+    }
+}

@@ -1,0 +1,39 @@
+//! Rows put left and right; features drawn.
+
+use automl_core::Seed;
+
+/// Stable partition without branches: every row is written to both sides, and only one side moves on.
+pub(crate) fn partition(
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    bytes: &[u8],
+    lanes: usize,
+    lane: usize,
+    table: &[u8; 256],
+) -> usize {
+    let scratch = &mut scratch[..rows.len()];
+    let (mut n_left, mut n_right) = (0, 0);
+    for index in 0..rows.len() {
+        let row = rows[index];
+        let goes_left = usize::from(table[bytes[row as usize * lanes + lane] as usize]);
+        rows[n_left] = row;
+        scratch[n_right] = row;
+        n_left += goes_left;
+        n_right += 1 - goes_left;
+    }
+    rows[n_left..].copy_from_slice(&scratch[..n_right]);
+    n_left
+}
+
+/// `count` of `all` in their order, drawn without replacement by ranking hashes of the seed.
+pub(crate) fn sample(all: &[u32], count: usize, seed: Seed) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = all
+        .iter()
+        .map(|&item| (seed.indexed(u64::from(item)).0, item))
+        .collect();
+    keyed.sort_unstable();
+    keyed.truncate(count);
+    let mut chosen: Vec<u32> = keyed.into_iter().map(|(_, item)| item).collect();
+    chosen.sort_unstable();
+    chosen
+}
