@@ -1,7 +1,7 @@
 //! `#[derive(Params)]`: a plain struct of hyper-parameters becomes data.
 //!
 //! On a struct it implements `automl_core::Params` and `Default`; fields are `f64`, an unsigned or signed integer,
-//! `bool`, or an enum that derives `Params` too. Each field has a doc comment and
+//! `bool`, `String`, or an enum that derives `Params` too. Each field has a doc comment and
 //! `#[param(default = …, range = low..=high, log, search, search = low..=high, alias = "…")]`:
 //! `range` is what is valid, `search` what is worth trying (the same if no range of its own is given).
 //! On an enum without fields it implements `automl_core::params::ParamChoice` with `snake_case` names.

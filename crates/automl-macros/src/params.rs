@@ -12,6 +12,7 @@ enum Shape {
     Float,
     Int,
     Bool,
+    Text,
     Choice,
 }
 
@@ -78,6 +79,7 @@ fn shape(ty: &Type) -> Shape {
         "f64" => Shape::Float,
         "usize" | "u32" | "u64" | "i64" => Shape::Int,
         "bool" => Shape::Bool,
+        "String" => Shape::Text,
         _ => Shape::Choice,
     }
 }
@@ -123,6 +125,9 @@ fn spec(field: &Field, name: &str, shape: &Shape, attributes: &Attributes) -> Re
     let range = domain(shape, ty, attributes.range.as_ref(), attributes.log, field)?;
     let search = match (attributes.search, &attributes.search_range) {
         (false, _) => quote!(None),
+        (true, _) if matches!(shape, Shape::Text) => {
+            return Err(Error::new_spanned(field, "a text cannot be searched"));
+        }
         (true, None) => quote!(Some(#range)),
         (true, Some(range)) => {
             let domain = domain(shape, ty, Some(range), attributes.log, field)?;
@@ -168,6 +173,7 @@ fn domain(
             quote!(#path::Int { low: #low, high: #high, log: #log })
         }
         Shape::Bool => quote!(#path::Bool),
+        Shape::Text => quote!(#path::Text),
         Shape::Choice => quote!(#path::Choice(<#ty as ::automl_core::params::ParamChoice>::NAMES)),
     })
 }
@@ -197,6 +203,7 @@ fn to_value(shape: &Shape, value: &TokenStream) -> TokenStream {
         Shape::Float => quote!(#path::Float(*#value)),
         Shape::Int => quote!(#path::Int(*#value as i64)),
         Shape::Bool => quote!(#path::Bool(*#value)),
+        Shape::Text => quote!(#path::Text(#value.clone().into())),
         Shape::Choice => {
             quote!(#path::Text(::automl_core::params::ParamChoice::choice_name(#value).into()))
         }
@@ -210,6 +217,7 @@ fn from_value(shape: &Shape, ty: &Type) -> (TokenStream, TokenStream) {
         Shape::Float => (quote!(#path::Float(inner)), quote!(inner)),
         Shape::Int => (quote!(#path::Int(inner)), quote!(inner as #ty)),
         Shape::Bool => (quote!(#path::Bool(inner)), quote!(inner)),
+        Shape::Text => (quote!(#path::Text(inner)), quote!(inner.into_owned())),
         Shape::Choice => (
             quote!(#path::Text(inner)),
             quote!(<#ty as ::automl_core::params::ParamChoice>::from_choice_name(&inner).expect("names were checked")),

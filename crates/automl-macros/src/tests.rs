@@ -58,6 +58,12 @@ fn a_range_has_two_ends() {
 }
 
 #[test]
+fn a_text_is_not_searched() {
+    let field = "#[doc = \"Names.\"] #[param(default = String::new(), search)] names: String";
+    assert_eq!(error_of_field(field), "a text cannot be searched");
+}
+
+#[test]
 fn an_unknown_attribute_is_answered_with_those_there_are() {
     let field = "#[doc = \"Rate.\"] #[param(default = 0.1, rnage = 0.0..=1.0)] rate: f64";
     assert_eq!(

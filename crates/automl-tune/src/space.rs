@@ -173,6 +173,7 @@ fn fault(domain: &Domain) -> Option<&'static str> {
         }
         Domain::Int { low, log: true, .. } if low <= 0 => Some("has a log scale that reaches zero"),
         Domain::Choice([]) => Some("has no choice"),
+        Domain::Text => Some("has no list of values"),
         _ => None,
     }
 }
@@ -192,6 +193,7 @@ fn n_values(domain: &Domain) -> Option<u64> {
         Domain::Int { low, high, .. } => high.abs_diff(low).checked_add(1),
         Domain::Bool => Some(2),
         Domain::Choice(names) => Some(names.len() as u64),
+        Domain::Text => None,
     }
 }
 
@@ -218,7 +220,7 @@ fn ends(domain: &Domain) -> (f64, f64, bool) {
             high,
             log: false,
         } => (low as f64 - 0.5, high as f64 + 0.5, false),
-        Domain::Bool | Domain::Choice(_) => (0.0, 1.0, false),
+        Domain::Bool | Domain::Choice(_) | Domain::Text => (0.0, 1.0, false),
     }
 }
 
@@ -253,6 +255,7 @@ fn value_at(domain: &Domain, at: f64) -> ParamValue {
         Domain::Float { low, high, .. } => ParamValue::Float(number.clamp(low, high)),
         Domain::Int { low, high, .. } => ParamValue::Int((number.round() as i64).clamp(low, high)),
         Domain::Bool => ParamValue::Bool(at >= 0.5),
+        Domain::Text => ParamValue::Text(Cow::Borrowed("")),
         Domain::Choice(names) => {
             ParamValue::Text(Cow::Borrowed(names[(at as usize).min(names.len() - 1)]))
         }

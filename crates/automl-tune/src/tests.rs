@@ -311,6 +311,10 @@ fn bad_dimensions_are_refused() {
         "dimension 'x' has a log scale that reaches zero"
     );
     assert_eq!(error.code(), "space-domain-invalid");
+    assert_eq!(
+        bad(Domain::Text).to_string(),
+        "dimension 'x' has no list of values"
+    );
     assert!(matches!(
         bad(Domain::Choice(&[])),
         SpaceError::Domain { .. }

@@ -71,6 +71,8 @@ pub enum Domain {
     Bool,
     /// One of these names.
     Choice(&'static [&'static str]),
+    /// Any text; the learner reads it. Never searched.
+    Text,
 }
 
 impl Domain {
@@ -93,6 +95,7 @@ impl Domain {
                     .map(|name| ParamValue::Text(Cow::Borrowed(name))),
                 _ => None,
             },
+            Self::Text => matches!(value, ParamValue::Text(_)).then(|| value.clone()),
         }
     }
 }
@@ -103,6 +106,7 @@ impl fmt::Display for Domain {
             Self::Float { low, high, .. } => write!(f, "{low} to {high}"),
             Self::Int { low, high, .. } => write!(f, "{low} to {high} (whole numbers)"),
             Self::Bool => f.write_str("true or false"),
+            Self::Text => f.write_str("texts"),
             Self::Choice(names) => f.write_str(&crate::error::or_list(
                 &names
                     .iter()

@@ -29,6 +29,9 @@ struct Boosting {
     /// Order in which leaves split.
     #[param(default = Growth::LeafWise, search)]
     growth: Growth,
+    /// Columns to leave out.
+    #[param(default = String::new(), alias = "ignored_columns")]
+    left_out: String,
 }
 
 fn map(name: &str, value: ParamValue) -> ParamMap {
@@ -60,7 +63,8 @@ fn each_field_is_a_spec_in_order() {
             "n_trees",
             "min_change",
             "bootstrap",
-            "growth"
+            "growth",
+            "left_out"
         ]
     );
     let rate = &Boosting::SPECS[0];
@@ -78,12 +82,13 @@ fn each_field_is_a_spec_in_order() {
 
 #[test]
 fn search_without_a_range_is_the_whole_domain_and_without_a_word_none() {
-    let [_, n_trees, min_change, bootstrap, growth] = Boosting::SPECS else {
-        panic!("five fields");
+    let [_, n_trees, min_change, bootstrap, growth, left_out] = Boosting::SPECS else {
+        panic!("six fields");
     };
     assert_eq!(n_trees.search, Some(n_trees.domain));
     assert_eq!(min_change.search, None);
     assert_eq!(bootstrap.search, Some(Domain::Bool));
+    assert_eq!((left_out.domain, left_out.search), (Domain::Text, None));
     assert_eq!(
         growth.search,
         Some(Domain::Choice(&["leaf_wise", "depth_wise"]))
@@ -98,6 +103,9 @@ fn values_are_set_by_name_or_alias() {
     }
     let params = Boosting::from_map(&map("growth", ParamValue::Text("depth_wise".into()))).unwrap();
     assert_eq!(params.growth, Growth::DepthWise);
+    let text = ParamValue::Text("age,price".into());
+    let params = Boosting::from_map(&map("ignored_columns", text)).unwrap();
+    assert_eq!(params.left_out, "age,price");
 }
 
 #[test]
@@ -144,6 +152,10 @@ fn a_value_outside_its_domain_is_refused_in_words() {
         "growth = wide is outside leaf_wise or depth_wise"
     );
     assert_eq!(
+        said("left_out", ParamValue::Int(1)),
+        "left_out = 1 is outside texts"
+    );
+    assert_eq!(
         error("eta", ParamValue::Float(f64::NAN)).code(),
         "param-domain"
     );
@@ -165,7 +177,7 @@ fn values_come_back_as_a_map() {
         .unwrap();
     params.set("eta", &ParamValue::Float(0.3)).unwrap();
     let written = params.to_map();
-    assert_eq!(written.len(), 5);
+    assert_eq!(written.len(), 6);
     assert_eq!(Boosting::from_map(&written), Ok(params));
 }
 
@@ -182,7 +194,7 @@ fn values_are_plain_json() {
     let written = serde_json::to_string(&Boosting::default().to_map()).unwrap();
     assert_eq!(
         written,
-        r#"{"bootstrap":false,"growth":"leaf_wise","learning_rate":0.1,"min_change":-0.5,"n_trees":100}"#
+        r#"{"bootstrap":false,"growth":"leaf_wise","learning_rate":0.1,"left_out":"","min_change":-0.5,"n_trees":100}"#
     );
     let read: ParamMap = serde_json::from_str(&written).unwrap();
     assert_eq!(Boosting::from_map(&read), Ok(Boosting::default()));

@@ -94,7 +94,7 @@ fn check_bounds(name: &str, domain: &Domain, is_searched: bool) -> Result<(), St
         Domain::Float { low, high, log } => (low, high, log),
         Domain::Int { low, high, log } => (low as f64, high as f64, log),
         Domain::Choice([]) => return Err(format!("{name} has no choice")),
-        Domain::Bool | Domain::Choice(_) => return Ok(()),
+        Domain::Bool | Domain::Choice(_) | Domain::Text => return Ok(()),
     };
     // What is valid may include zero though what is searched is on a log scale.
     let log_scale_fits = !log || low > 0.0 || (low == 0.0 && !is_searched);
@@ -110,6 +110,7 @@ fn ends(domain: &Domain) -> Vec<ParamValue> {
         Domain::Float { low, high, .. } => vec![ParamValue::Float(low), ParamValue::Float(high)],
         Domain::Int { low, high, .. } => vec![ParamValue::Int(low), ParamValue::Int(high)],
         Domain::Bool => vec![ParamValue::Bool(false), ParamValue::Bool(true)],
+        Domain::Text => vec![ParamValue::Text("".into())],
         Domain::Choice(names) => names
             .iter()
             .map(|&name| ParamValue::Text(name.into()))
@@ -136,6 +137,7 @@ fn outside(domain: &Domain) -> Vec<ParamValue> {
             .collect(),
         Domain::Bool => vec![ParamValue::Int(2), text],
         Domain::Choice(_) => vec![ParamValue::Bool(true), text],
+        Domain::Text => vec![ParamValue::Bool(true), ParamValue::Int(2)],
     }
 }
 
