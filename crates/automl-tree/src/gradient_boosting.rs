@@ -23,7 +23,7 @@
 //! # References
 //! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost).
 
-use crate::boost;
+use crate::boost::{self, constraints};
 use crate::boosted_model::BoostedModel;
 use crate::grow::Growth;
 use crate::objective::Objective;
@@ -89,6 +89,16 @@ pub struct GradientBoostingParams {
     /// Share of the tree's features that each node looks at.
     #[param(default = 1.0, range = 0.01..=1.0, alias = "feature_fraction_bynode", alias = "colsample_bynode", alias = "rsm")]
     pub column_fraction_by_node: f64,
+    /// Share of the tree's features that each level looks at.
+    #[param(default = 1.0, range = 0.01..=1.0, alias = "colsample_bylevel")]
+    pub column_fraction_by_level: f64,
+    /// Columns of numbers with which predictions may only rise (1) or fall (-1), as `age:1,price:-1`. A name with a comma,
+    /// a colon or a semicolon stands in double quotes.
+    #[param(default = String::new(), alias = "monotonic_cst")]
+    pub monotone_constraints: String,
+    /// Groups of columns that may meet on a path of a tree, as `age,income;price,size`; a column in no group meets none.
+    #[param(default = String::new(), alias = "interaction_cst")]
+    pub interaction_constraints: String,
     /// Bins of a feature, beside the one for missing values.
     #[param(default = 255, range = 2..=255, alias = "max_bin", alias = "border_count")]
     pub max_bins: usize,
@@ -146,6 +156,8 @@ impl GradientBoosting {
     /// The learner with these parameters, each in its range.
     pub fn new(params: GradientBoostingParams) -> Result<Self, ParamError> {
         params.check()?;
+        constraints::directions(&params.monotone_constraints)?;
+        constraints::groups(&params.interaction_constraints)?;
         Ok(Self(params))
     }
 }

@@ -76,6 +76,16 @@ pub enum ParamError {
         /// What it may be, in words.
         domain: String,
     },
+    /// The value names a column that is not there.
+    #[error("{name} names '{column}', which is not a column")]
+    UnknownColumn {
+        /// The parameter.
+        name: String,
+        /// The name given.
+        column: String,
+        /// Columns with a similar name.
+        near: Vec<String>,
+    },
     /// Two parameters do not go together.
     #[error("{name} = {value} {reason}")]
     Conflict {
@@ -93,13 +103,14 @@ impl Coded for ParamError {
         match self {
             Self::Unknown { .. } => "param-unknown",
             Self::Domain { .. } => "param-domain",
+            Self::UnknownColumn { .. } => "param-column-unknown",
             Self::Conflict { .. } => "param-conflict",
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown { near, .. } if !near.is_empty() => {
+            Self::Unknown { near, .. } | Self::UnknownColumn { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", or_list(near)))
             }
             _ => None,

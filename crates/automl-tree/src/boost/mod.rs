@@ -1,5 +1,6 @@
 //! The rounds of boosting: gradients, a tree for each output, new scores, a look at the validation rows.
 
+pub(crate) mod constraints;
 mod loss;
 mod patience;
 mod rows;
@@ -15,6 +16,7 @@ use crate::grow::{Grower, Grown, TreeTask, sample};
 use crate::objective::{Loss, weighted_quantile};
 use crate::tree::Tree;
 use automl_core::{DatasetView, FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData};
+use constraints::limits;
 use loss::{learns, loss_of};
 use patience::Patience;
 use rows::Rows;
@@ -32,6 +34,7 @@ pub(crate) fn fit(
     let shared = BinnedMatrix::of(train.data(), ID, params.max_bins, &ctx.threads)?;
     let base = loss.base(&rows.targets, rows.weights.as_deref());
     rows.start(&base);
+    let limits = limits(params, loss, train.data().table(), &shared)?;
     let mut valid = data.valid.filter(|view| view.n_rows() > 0).map(|view| {
         let mut rows = Rows::new(&view);
         rows.start(&base);
@@ -40,6 +43,7 @@ pub(crate) fn fit(
     // A weight of zero on every validation row says nothing about when to stop.
     valid = valid.filter(|(_, rows)| rows.have_weight());
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
+    let grower = Grower::new(&matrix, rules(params), shape(params), ctx.threads.clone());
     let mut rounds = Rounds {
         params,
         ctx,
@@ -47,7 +51,7 @@ pub(crate) fn fit(
         matrix: &matrix,
         shared: &shared,
         gradients: Gradients::new(loss, matrix.n_rows),
-        grower: Grower::new(&matrix, rules(params), shape(params), ctx.threads.clone()),
+        grower: grower.within(limits),
         learns: learns(loss, &rows),
         trees: Vec::new(),
     };

@@ -1,7 +1,7 @@
 //! The parameters of trees, as their grower reads them.
 
 use crate::gradient_boosting::GradientBoostingParams;
-use crate::grow::TreeShape;
+use crate::grow::{Shares, TreeShape};
 use crate::split::SplitRules;
 
 pub(super) fn rules(params: &GradientBoostingParams) -> SplitRules {
@@ -25,6 +25,9 @@ pub(super) fn shape(params: &GradientBoostingParams) -> TreeShape {
         growth: params.growth,
         max_leaves: params.max_leaves,
         max_depth: params.max_depth,
-        node_fraction: params.column_fraction_by_node,
+        shares: Shares {
+            level: params.column_fraction_by_level,
+            node: params.column_fraction_by_node,
+        },
     }
 }

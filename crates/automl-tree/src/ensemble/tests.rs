@@ -1,7 +1,7 @@
 //! Scores of raw values are exactly those of the walk over bins that training makes.
 
 use super::*;
-use crate::grow::{Grower, Growth, TreeShape, TreeTask};
+use crate::grow::{Grower, Growth, Shares, TreeShape, TreeTask};
 use crate::split::SplitRules;
 use crate::tests::regression;
 use automl_core::{Column, Levels, MISSING_CODE, Seed, Threads, UNSEEN_CODE};
@@ -52,7 +52,10 @@ fn raw_scores_are_those_of_the_binned_walk() {
             growth,
             max_leaves: 40,
             max_depth: 0,
-            node_fraction: 0.7,
+            shares: Shares {
+                level: 0.9,
+                node: 0.7,
+            },
         };
         let mut grower = Grower::new(&matrix, rules(is_random), shape, threads.clone());
         let trees: Vec<Tree> = (0..20_u32)

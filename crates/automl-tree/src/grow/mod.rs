@@ -1,14 +1,17 @@
 //! Growth of one tree: split the most promising leaf, histogram the smaller child, subtract for the larger one.
 
 mod draw;
+mod limits;
 
 pub(crate) use draw::{partition, sample};
+pub(crate) use limits::{Limits, Shares};
 
 use crate::binning::BinnedMatrix;
 use crate::histogram::{Cell, GradHess, fill, subtract};
-use crate::split::{Split, SplitRules, Sums, best_of_feature};
+use crate::split::{Bounds, FeatureView, Split, SplitRules, Sums, best_of_feature};
 use crate::tree::{Tree, TreeNode};
 use automl_core::{Params, Seed, Threads};
+use limits::Allowed;
 
 /// Histograms kept at once take at most so many bytes; beyond it a leaf's is built again when it splits.
 const POOL_BYTES: usize = 256 << 20;
@@ -31,8 +34,7 @@ pub(crate) struct TreeShape {
     pub(crate) max_leaves: usize,
     /// Zero means no limit.
     pub(crate) max_depth: usize,
-    /// Share of the tree's features that each node looks at.
-    pub(crate) node_fraction: f64,
+    pub(crate) shares: Shares,
 }
 
 /// What differs from tree to tree.
@@ -57,6 +59,7 @@ pub(crate) struct Grower<'a> {
     matrix: &'a BinnedMatrix,
     rules: SplitRules,
     shape: TreeShape,
+    limits: Limits,
     threads: Threads,
     rows: Vec<u32>,
     scratch: Vec<u32>,
@@ -71,6 +74,7 @@ struct Leaf {
     depth: usize,
     sums: Sums,
     extra_l2: f64,
+    allowed: Allowed,
     histogram: Option<Vec<Cell>>,
     split: Option<Split>,
 }
@@ -86,6 +90,7 @@ impl<'a> Grower<'a> {
             matrix,
             rules,
             shape,
+            limits: Limits::default(),
             threads,
             rows: Vec::new(),
             scratch: vec![0; matrix.n_rows],
@@ -93,6 +98,11 @@ impl<'a> Grower<'a> {
             pool: Vec::new(),
             n_buffers: 0,
         }
+    }
+
+    /// The same grower, which keeps to these limits.
+    pub(crate) fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The rows of the last tree, leaf by leaf; rising within a leaf.
@@ -127,8 +137,11 @@ impl<'a> Grower<'a> {
         let mut leaf_rows = Vec::with_capacity(leaves.len());
         for (index, leaf) in leaves.into_iter().enumerate() {
             tree.nodes[leaf.node] = TreeNode::Leaf(index as u32);
-            let sums = [leaf.sums.gradient, leaf.sums.hessian];
-            tree.values.push(self.rules.leaf_value(sums, leaf.extra_l2));
+            let Sums { bounds, .. } = leaf.sums;
+            let value = self
+                .rules
+                .leaf_value(bounds, leaf.sums.pair(), leaf.extra_l2);
+            tree.values.push(value);
             tree.covers.push(leaf.range.len() as f64);
             leaf_rows.push(leaf.range);
             self.pool.extend(leaf.histogram);
@@ -159,8 +172,10 @@ impl<'a> Grower<'a> {
                 gradient: total[0],
                 hessian: total[1],
                 n_rows: self.rows.len(),
+                bounds: Bounds::default(),
             },
             extra_l2: 0.0,
+            allowed: self.limits.at_root(),
             histogram: None,
             split: None,
         };
@@ -214,6 +229,8 @@ impl<'a> Grower<'a> {
             .expect("only leaves with a split are chosen");
         let inherited = parent.histogram.take();
         let (range, depth, node) = (parent.range.clone(), parent.depth + 1, parent.node);
+        let allowed = self.limits.below(&parent.allowed, split.feature);
+        let bounds = parent.sums.bounds;
         let n_left = self.partition(&split, range.clone());
         if n_left == 0 || n_left == range.len() {
             // The estimated counts allowed a split that holds no row on one side.
@@ -229,21 +246,24 @@ impl<'a> Grower<'a> {
             gain: split.gain,
         };
         tree.nodes.extend([TreeNode::Leaf(0); 2]);
-        let child = |node: usize, range: std::ops::Range<usize>, sums: Cell| Leaf {
+        let bounds = self.bounds_below(&split, bounds);
+        let child = |node: usize, range: std::ops::Range<usize>, sums: Cell, bounds| Leaf {
             node,
             depth,
             sums: Sums {
                 gradient: sums[0],
                 hessian: sums[1],
                 n_rows: range.len(),
+                bounds,
             },
             range,
             extra_l2: split.extra_l2,
+            allowed: allowed.clone(),
             histogram: None,
             split: None,
         };
-        let mut left = child(first, range.start..middle, split.left);
-        let mut right = child(first + 1, middle..range.end, split.right);
+        let mut left = child(first, range.start..middle, split.left, bounds[0]);
+        let mut right = child(first + 1, middle..range.end, split.right, bounds[1]);
         if is_last {
             self.pool.extend(inherited);
         } else {
@@ -251,6 +271,12 @@ impl<'a> Grower<'a> {
         }
         leaves[index] = left;
         leaves.push(right);
+    }
+
+    fn bounds_below(&self, split: &Split, bounds: Bounds) -> [Bounds; 2] {
+        let direction = self.limits.direction(split.feature as usize);
+        let value = |sums: Cell| self.rules.leaf_value(bounds, sums, split.extra_l2);
+        bounds.divided(direction, value(split.left), value(split.right))
     }
 
     fn find_splits(
@@ -334,20 +360,20 @@ impl<'a> Grower<'a> {
 
     fn best_split(&self, task: &TreeTask<'_>, leaf: &Leaf, histogram: &[Cell]) -> Option<Split> {
         let seed = task.seed.indexed(leaf.node as u64);
-        let sampled;
-        let features = if self.shape.node_fraction < 1.0 {
-            let count = (task.features.len() as f64 * self.shape.node_fraction).ceil() as usize;
-            sampled = sample(task.features, count.max(1), seed);
-            &sampled
-        } else {
-            task.features
-        };
+        let level = task.seed.named("level").indexed(leaf.depth as u64);
+        let (limits, shares) = (&self.limits, self.shape.shares);
+        let features = limits.features_of(task.features, shares, &leaf.allowed, [level, seed]);
         let of_feature = |position: usize| {
             let index = features[position] as usize;
             let feature = &self.matrix.features[index];
-            let cells = &histogram[feature.hist_start..][..feature.n_bins];
-            let draw = seed.indexed(index as u64).0 as u32;
-            best_of_feature(&self.rules, index, feature, &leaf.sums, cells, draw)
+            let view = FeatureView {
+                index,
+                feature,
+                cells: &histogram[feature.hist_start..][..feature.n_bins],
+                draw: seed.indexed(index as u64).0 as u32,
+                direction: limits.direction(index),
+            };
+            best_of_feature(&self.rules, &leaf.sums, &view)
         };
         let found = if features.len() >= PARALLEL_FEATURES {
             self.threads.map(features.len(), of_feature)

@@ -1,6 +1,8 @@
 //! Partition and drawing.
 
 use super::*;
+use automl_core::{Column, Dataset, Table, Target, Task};
+use proptest::prelude::*;
 
 #[test]
 fn partition_keeps_the_order_on_both_sides() {
@@ -22,4 +24,137 @@ fn a_sample_is_rising_without_repeats() {
             && drawn.iter().all(|item| all.contains(item))
     );
     assert_ne!(drawn, sample(&all, 12, Seed(4)));
+}
+
+/// Features drawn at random, and a target that mixes them all.
+fn mixed(n_features: usize, seed: Seed) -> (BinnedMatrix, Vec<GradHess>) {
+    let n = 400;
+    let number = |feature: usize, row: usize| {
+        let drawn = seed.indexed(feature as u64).indexed(row as u64).0;
+        if drawn.is_multiple_of(11) {
+            f64::NAN
+        } else {
+            (drawn % 30) as f64
+        }
+    };
+    let columns = (0..n_features)
+        .map(|feature| {
+            let values = (0..n).map(|row| number(feature, row)).collect();
+            (format!("x{feature}"), Column::Number(values))
+        })
+        .collect();
+    let pairs = (0..n).map(|row| {
+        let product: f64 = (0..n_features)
+            .map(|feature| (number(feature, row).max(0.0) - 14.0) / 10.0)
+            .product();
+        let sum: f64 = (0..n_features)
+            .map(|feature| number(feature, row).max(0.0))
+            .sum();
+        [(product + sum / 100.0 - 1.0) as f32, 1.0]
+    });
+    let (table, target) = (
+        Table::new(columns).unwrap(),
+        Target::Numbers(vec![0.0; n].into()),
+    );
+    let data = Dataset::new(table, Task::Regression, target).unwrap();
+    let matrix = BinnedMatrix::of(&data, "test", 255, &Threads::one()).unwrap();
+    let matrix = matrix.of_rows(&(0..n as u32).rev().collect::<Vec<_>>(), &Threads::one());
+    (
+        std::sync::Arc::into_inner(matrix).unwrap(),
+        pairs.rev().collect(),
+    )
+}
+
+fn rules() -> SplitRules {
+    SplitRules {
+        l1: 0.0,
+        l2: 0.1,
+        min_gain: 0.0,
+        min_rows: 2,
+        min_hessian: 0.0,
+        cat_smooth: 1.0,
+        cat_l2: 1.0,
+        max_cat_bins: 32,
+        min_rows_per_category: 5,
+        max_onehot_levels: 4,
+        random_threshold: false,
+    }
+}
+
+fn shape(growth: Growth) -> TreeShape {
+    TreeShape {
+        growth,
+        max_leaves: 40,
+        max_depth: 6,
+        shares: Shares {
+            level: 1.0,
+            node: 1.0,
+        },
+    }
+}
+
+/// The features on each path from the root to a leaf.
+fn paths(tree: &Tree, node: usize, above: &[u32]) -> Vec<Vec<u32>> {
+    match &tree.nodes[node] {
+        TreeNode::Leaf(_) => vec![above.to_vec()],
+        TreeNode::Inner { feature, left, .. } => {
+            let path = [above, &[*feature]].concat();
+            let left = *left as usize;
+            [paths(tree, left, &path), paths(tree, left + 1, &path)].concat()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn features_meet_on_a_path_only_within_a_group(seed in any::<u64>(), splits in prop::collection::vec(0_u32..3, 6), growth in 0..GROWTHS.len()) {
+        let (matrix, pairs) = mixed(6, Seed(seed));
+        // Three groups that share feature 0.
+        let groups: Vec<Vec<u32>> = (0..3)
+            .map(|group| (0..6).filter(|&feature| feature == 0 || splits[feature as usize] == group).collect())
+            .collect();
+        let limits = Limits { groups: groups.clone(), ..Limits::default() };
+        let mut grower = Grower::new(&matrix, rules(), shape(GROWTHS[growth]), Threads::one()).within(limits);
+        let features: Vec<u32> = (0..6).collect();
+        let grown = grower.grow(&TreeTask { rows: None, pairs: &pairs, features: &features, seed: Seed(0) });
+        let paths = paths(&grown.tree, 0, &[]);
+        prop_assert!(paths.len() > 4);
+        for path in paths {
+            prop_assert!(groups.iter().any(|group| path.iter().all(|feature| group.contains(feature))));
+        }
+    }
+}
+
+const GROWTHS: [Growth; 2] = [Growth::LeafWise, Growth::DepthWise];
+
+#[test]
+fn a_level_draws_its_features_once() {
+    let (matrix, pairs) = mixed(8, Seed(3));
+    let mut shape = shape(Growth::DepthWise);
+    shape.shares.level = 0.2;
+    let mut grower = Grower::new(&matrix, rules(), shape, Threads::one());
+    let features: Vec<u32> = (0..8).collect();
+    let task = |seed| TreeTask {
+        rows: None,
+        pairs: &pairs,
+        features: &features,
+        seed: Seed(seed),
+    };
+    let mut used = std::collections::BTreeSet::new();
+    for seed in 0..10 {
+        let tree = grower.grow(&task(seed)).tree;
+        let paths = paths(&tree, 0, &[]);
+        for depth in 0..6 {
+            // Two of eight features a level.
+            let here: std::collections::BTreeSet<u32> = paths
+                .iter()
+                .filter_map(|path| path.get(depth))
+                .copied()
+                .collect();
+            assert!(here.len() <= 2, "{here:?}");
+            used.extend(here);
+        }
+    }
+    assert!(used.len() > 5, "{used:?}");
 }

@@ -49,7 +49,8 @@ fn one_against_rest(
         if left[1] < hessian_min || right[1] < hessian_min {
             continue;
         }
-        let score = rules.score(left, 0.0) + rules.score(right, 0.0);
+        let score = rules.score_within(sums.bounds, left, 0.0)
+            + rules.score_within(sums.bounds, right, 0.0);
         if best.as_ref().is_none_or(|known| score > known.0) {
             best = Some((score, vec![bin], left, 0.0));
         }
@@ -121,7 +122,8 @@ fn cut_score(rules: &SplitRules, sums: &Sums, left: Cell, group_rows: &mut f64) 
         return None;
     }
     *group_rows = 0.0;
-    Some(rules.score(left, rules.cat_l2) + rules.score(right, rules.cat_l2))
+    let of_side = |side: Cell| rules.score_within(sums.bounds, side, rules.cat_l2);
+    Some(of_side(left) + of_side(right))
 }
 
 /// `bins` as a set, joined by every bin without rows if the default side is left.

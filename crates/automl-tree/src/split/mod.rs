@@ -4,8 +4,11 @@
 //! `T(G)² / (H + λ)` and a split gains the scores of its children less that of the leaf (Chen and Guestrin, 2016).
 //! Rows are counted by their share of the Hessian, as LightGBM does: exact where every row has the same Hessian.
 
+mod bounds;
 mod category;
 mod number;
+
+pub(crate) use bounds::Bounds;
 
 use crate::binning::Feature;
 use crate::histogram::Cell;
@@ -28,15 +31,21 @@ pub(crate) struct SplitRules {
     pub(crate) random_threshold: bool,
 }
 
-/// Sums over a leaf's rows.
+/// Sums over a leaf's rows, and the values it may take.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Sums {
     pub(crate) gradient: f64,
     pub(crate) hessian: f64,
     pub(crate) n_rows: usize,
+    pub(crate) bounds: Bounds,
 }
 
 impl Sums {
+    /// The sums of gradients and Hessians.
+    pub(crate) fn pair(&self) -> Cell {
+        [self.gradient, self.hessian]
+    }
+
     /// Rows for each unit of the Hessian.
     fn rows_per_hessian(&self) -> f64 {
         self.n_rows as f64 / self.hessian.max(f64::MIN_POSITIVE)
@@ -79,8 +88,8 @@ impl SplitRules {
         shrunk * shrunk / (sums[1] + self.l2 + extra_l2).max(f64::MIN_POSITIVE)
     }
 
-    /// The value of a leaf: `−T(G) / (H + l2 + extra)`.
-    pub(crate) fn leaf_value(&self, sums: Cell, extra_l2: f64) -> f64 {
+    /// `−T(G) / (H + l2 + extra)`: the value of a leaf without bounds.
+    fn free_value(&self, sums: Cell, extra_l2: f64) -> f64 {
         let denominator = sums[1] + self.l2 + extra_l2;
         if denominator > 0.0 {
             -self.shrunk(sums[0]) / denominator
@@ -90,26 +99,35 @@ impl SplitRules {
     }
 }
 
-/// The best split of one feature, if any gains more than `min_gain`. `cells` are the feature's bins in the leaf;
-/// `draw` is a random number for random thresholds.
+/// A feature as a leaf sees it.
+pub(crate) struct FeatureView<'a> {
+    pub(crate) index: usize,
+    pub(crate) feature: &'a Feature,
+    /// Its bins in the leaf.
+    pub(crate) cells: &'a [Cell],
+    /// A random number for random thresholds.
+    pub(crate) draw: u32,
+    /// 1 if predictions may only rise with it, −1 if they may only fall, 0 if they are free.
+    pub(crate) direction: i8,
+}
+
+/// The best split of one feature, if any gains more than `min_gain`.
 pub(crate) fn best_of_feature(
     rules: &SplitRules,
-    index: usize,
-    feature: &Feature,
     sums: &Sums,
-    cells: &[Cell],
-    draw: u32,
+    view: &FeatureView<'_>,
 ) -> Option<Split> {
-    let found = if feature.is_category() {
+    let (cells, draw) = (view.cells, view.draw);
+    let found = if view.feature.is_category() {
         category::best(rules, sums, cells, draw)
     } else {
-        number::best(rules, sums, cells, draw)
+        number::best(rules, sums, cells, draw, view.direction)
     }?;
-    let gain = found.score - rules.score([sums.gradient, sums.hessian], 0.0);
+    let gain = found.score - rules.score_within(sums.bounds, sums.pair(), 0.0);
     let is_worth = gain > rules.min_gain && gain.is_finite() && gain > 0.0;
     is_worth.then(|| Split {
         gain,
-        feature: index as u32,
+        feature: view.index as u32,
         rule: found.rule,
         left: found.left,
         right: [sums.gradient - found.left[0], sums.hessian - found.left[1]],

@@ -5,7 +5,13 @@ use crate::histogram::Cell;
 use crate::tree::Rule;
 
 /// The best threshold. Cost: one pass for prefix sums, one for the scores (one division a bin), twice with missing.
-pub(super) fn best(rules: &SplitRules, sums: &Sums, cells: &[Cell], draw: u32) -> Option<Found> {
+pub(super) fn best(
+    rules: &SplitRules,
+    sums: &Sums,
+    cells: &[Cell],
+    draw: u32,
+    direction: i8,
+) -> Option<Found> {
     let n_values = cells.len() - 1;
     let missing = cells[0];
     let has_missing = missing[1] * sums.rows_per_hessian() >= 0.5;
@@ -22,10 +28,19 @@ pub(super) fn best(rules: &SplitRules, sums: &Sums, cells: &[Cell], draw: u32) -
         *sum = running;
     }
     let prefix = &prefix[..n_thresholds];
-    let (mut score, mut place) = best_threshold(rules, sums, prefix, [0.0; 2], only);
+    let best_with = |offset: Cell| {
+        let mut scores = [f64::NEG_INFINITY; 256];
+        if direction == 0 && sums.bounds.is_free() {
+            write_free_scores(rules, sums, prefix, offset, &mut scores);
+        } else {
+            write_bounded_scores(rules, sums, prefix, offset, direction, &mut scores);
+        }
+        best_threshold(&scores[..prefix.len()], only)
+    };
+    let (mut score, mut place) = best_with([0.0; 2]);
     let mut missing_left = false;
     if has_missing {
-        let (other, other_place) = best_threshold(rules, sums, prefix, missing, only);
+        let (other, other_place) = best_with(missing);
         if other > score {
             (score, place, missing_left) = (other, other_place, true);
         }
@@ -50,39 +65,54 @@ pub(super) fn best(rules: &SplitRules, sums: &Sums, cells: &[Cell], draw: u32) -
 }
 
 /// The best score and its threshold, the first among equals; minus infinity if none is allowed.
-fn best_threshold(
-    rules: &SplitRules,
-    sums: &Sums,
-    prefix: &[Cell],
-    offset: Cell,
-    only: Option<usize>,
-) -> (f64, usize) {
-    let mut scores = [f64::NEG_INFINITY; 256];
-    let hessian_min = sums.hessian_min(rules);
-    if rules.l1 == 0.0 {
-        write_scores(rules, sums, prefix, offset, hessian_min, &mut scores, |g| g);
-    } else {
-        let shrink = |gradient| rules.shrunk(gradient);
-        write_scores(
-            rules,
-            sums,
-            prefix,
-            offset,
-            hessian_min,
-            &mut scores,
-            shrink,
-        );
-    }
+fn best_threshold(scores: &[f64], only: Option<usize>) -> (f64, usize) {
     if let Some(place) = only {
         return (scores[place], place);
     }
     let (mut best, mut place) = (f64::NEG_INFINITY, 0);
-    for (index, &score) in scores[..prefix.len()].iter().enumerate() {
+    for (index, &score) in scores.iter().enumerate() {
         if score > best {
             (best, place) = (score, index);
         }
     }
     (best, place)
+}
+
+/// The scores of all thresholds where any value is allowed; minus infinity where a limit forbids the threshold.
+fn write_free_scores(
+    rules: &SplitRules,
+    sums: &Sums,
+    prefix: &[Cell],
+    offset: Cell,
+    scores: &mut [f64; 256],
+) {
+    let hessian_min = sums.hessian_min(rules);
+    if rules.l1 == 0.0 {
+        write_scores(rules, sums, prefix, offset, hessian_min, scores, |g| g);
+    } else {
+        let shrink = |gradient| rules.shrunk(gradient);
+        write_scores(rules, sums, prefix, offset, hessian_min, scores, shrink);
+    }
+}
+
+/// The same for a leaf whose values are bounded or must follow a direction.
+fn write_bounded_scores(
+    rules: &SplitRules,
+    sums: &Sums,
+    prefix: &[Cell],
+    offset: Cell,
+    direction: i8,
+    scores: &mut [f64; 256],
+) {
+    let hessian_min = sums.hessian_min(rules);
+    for (score, sum) in scores.iter_mut().zip(prefix) {
+        let left = [sum[0] + offset[0], sum[1] + offset[1]];
+        let right = [sums.gradient - left[0], sums.hessian - left[1]];
+        if left[1] >= hessian_min && right[1] >= hessian_min {
+            let found = rules.score_of_pair(sums.bounds, direction, [left, right]);
+            *score = found.unwrap_or(f64::NEG_INFINITY);
+        }
+    }
 }
 
 #[expect(

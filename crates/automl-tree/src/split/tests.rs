@@ -25,6 +25,7 @@ fn sums(cells: &[Cell]) -> Sums {
         gradient: total(0),
         hessian: total(1),
         n_rows: total(1) as usize,
+        bounds: Bounds::default(),
     }
 }
 
@@ -38,7 +39,7 @@ fn the_threshold_and_the_side_of_missing_are_the_best_of_all() {
         [3.0, 2.0],
     ];
     let (rules, sums) = (rules(), sums(&cells));
-    let found = number::best(&rules, &sums, &cells, 0).unwrap();
+    let found = number::best(&rules, &sums, &cells, 0, 0).unwrap();
     let mut best = f64::NEG_INFINITY;
     for missing_left in [false, true] {
         for last in 1..5 {
@@ -67,14 +68,14 @@ fn the_threshold_and_the_side_of_missing_are_the_best_of_all() {
 #[test]
 fn l1_and_the_limits_on_leaves_are_kept() {
     let cells = [[0.0, 0.0], [9.0, 1.0], [-1.0, 10.0], [-2.0, 10.0]];
-    let free = number::best(&rules(), &sums(&cells), &cells, 0).unwrap();
+    let free = number::best(&rules(), &sums(&cells), &cells, 0, 0).unwrap();
     assert_eq!(free.left, [9.0, 1.0]);
     let strict = SplitRules {
         min_rows: 2,
         ..rules()
     };
     assert_eq!(
-        number::best(&strict, &sums(&cells), &cells, 0)
+        number::best(&strict, &sums(&cells), &cells, 0, 0)
             .unwrap()
             .left[1],
         11.0
