@@ -4,6 +4,7 @@
 //! `bool`, `String`, or an enum that derives `Params` too. Each field has a doc comment and
 //! `#[param(default = …, range = low..=high, log, search, search = low..=high, alias = "…")]`:
 //! `range` is what is valid, `search` what is worth trying (the same if no range of its own is given).
+//! Of a choice, `search = ["…", "…"]` names those worth trying.
 //! On an enum without fields it implements `automl_core::params::ParamChoice` with `snake_case` names.
 
 mod choice;

@@ -174,6 +174,7 @@ fn domain(
         }
         Shape::Bool => quote!(#path::Bool),
         Shape::Text => quote!(#path::Text),
+        Shape::Choice if range.is_some() => quote!(#path::Choice(&#range)),
         Shape::Choice => quote!(#path::Choice(<#ty as ::automl_core::params::ParamChoice>::NAMES)),
     })
 }

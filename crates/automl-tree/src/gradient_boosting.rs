@@ -23,17 +23,20 @@
 //! # References
 //! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost).
 
-use crate::boost::{self, constraints};
+use crate::boost::{self, RowSampling, constraints};
 use crate::boosted_model::BoostedModel;
 use crate::grow::Growth;
 use crate::objective::Objective;
 use automl_core::{
-    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamError, ParamMap, Params,
-    TaskKind, TrainingData,
+    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamError, ParamMap,
+    ParamValue, Params, TaskKind, TrainingData,
 };
 
 /// The stable name.
 pub(crate) const ID: &str = "gradient_boosting";
+
+/// Levels of a symmetric tree at most.
+const MAX_SYMMETRIC_DEPTH: usize = 16;
 
 /// Hyper-parameters of gradient boosting.
 #[derive(Params, Debug, Clone, PartialEq)]
@@ -57,12 +60,12 @@ pub struct GradientBoostingParams {
     #[param(default = 1.5, range = 1.001..=1.999, alias = "tweedie_variance_power", alias = "variance_power")]
     pub tweedie_power: f64,
     /// The order in which leaves split.
-    #[param(default = Growth::LeafWise, search, alias = "grow_policy")]
+    #[param(default = Growth::LeafWise, search = ["leaf_wise", "depth_wise"], alias = "grow_policy")]
     pub growth: Growth,
     /// Leaves of a tree at most.
     #[param(default = 31, range = 2..=16_384, log, search = 4..=256, alias = "num_leaves", alias = "max_leaf_nodes", alias = "max_leaf")]
     pub max_leaves: usize,
-    /// Depth of a tree at most; 0 is no limit.
+    /// Depth of a tree at most; 0 is no limit, and 6 for symmetric growth, which takes up to 16.
     #[param(default = 0, range = 0..=64, alias = "depth")]
     pub max_depth: usize,
     /// Rows that a leaf must have.
@@ -80,9 +83,21 @@ pub struct GradientBoostingParams {
     /// Gain that a split must exceed.
     #[param(default = 0.0, range = 0.0..=1e9, alias = "min_gain_to_split", alias = "min_split_gain", alias = "gamma", alias = "min_split_loss")]
     pub min_gain: f64,
-    /// Share of the rows that each tree learns from.
+    /// Share of the rows that each tree learns from; one-side sampling has shares of its own.
     #[param(default = 1.0, range = 0.01..=1.0, search = 0.5..=1.0, alias = "subsample", alias = "bagging_fraction")]
     pub row_fraction: f64,
+    /// How the rows of a tree are drawn.
+    #[param(default = RowSampling::Uniform, alias = "data_sample_strategy", alias = "bootstrap_type", alias = "sampling_method")]
+    pub row_sampling: RowSampling,
+    /// Share of the rows, those of greatest gradient, that gradient-based one-side sampling keeps.
+    #[param(default = 0.2, range = 0.0..=1.0, alias = "top_rate")]
+    pub goss_top_share: f64,
+    /// Share of the rows that gradient-based one-side sampling draws from the others.
+    #[param(default = 0.1, range = 0.001..=1.0, alias = "other_rate")]
+    pub goss_other_share: f64,
+    /// How far minimal-variance sampling draws rows alike, in squares of the mean gradient; 0 draws by gradient alone.
+    #[param(default = 1.0, range = 0.0..=1e6)]
+    pub mvs_regularization: f64,
     /// Share of the features that each tree may use.
     #[param(default = 1.0, range = 0.01..=1.0, search = 0.3..=1.0, alias = "feature_fraction", alias = "colsample_bytree")]
     pub column_fraction: f64,
@@ -156,6 +171,13 @@ impl GradientBoosting {
     /// The learner with these parameters, each in its range.
     pub fn new(params: GradientBoostingParams) -> Result<Self, ParamError> {
         params.check()?;
+        if params.growth == Growth::Symmetric && params.max_depth > MAX_SYMMETRIC_DEPTH {
+            return Err(ParamError::Conflict {
+                name: "max_depth".into(),
+                value: ParamValue::Int(params.max_depth as i64),
+                reason: "is too deep for symmetric growth, which doubles its leaves at each of up to 16 levels".into(),
+            });
+        }
         constraints::directions(&params.monotone_constraints)?;
         constraints::groups(&params.interaction_constraints)?;
         Ok(Self(params))

@@ -13,6 +13,8 @@ pub(crate) struct Gradients {
     pairs: Vec<GradHess>,
     /// Of multiclass tasks: one column of rows a class.
     probabilities: Vec<f32>,
+    /// The output whose pairs stand there, if they are of this round and as filled.
+    filled: Option<usize>,
 }
 
 impl Gradients {
@@ -21,6 +23,7 @@ impl Gradients {
             loss,
             pairs: vec![[0.0; 2]; n_rows],
             probabilities: Vec::new(),
+            filled: None,
         }
     }
 
@@ -29,8 +32,17 @@ impl Gradients {
         &self.pairs
     }
 
+    /// Multiplies the pairs of these rows by factors.
+    pub(crate) fn weigh(&mut self, rows: &[u32], factors: &[f32]) {
+        self.filled = None;
+        for (&row, &factor) in rows.iter().zip(factors) {
+            self.pairs[row as usize] = self.pairs[row as usize].map(|value| value * factor);
+        }
+    }
+
     /// Computes the class probabilities that all trees of a round share.
     pub(crate) fn start_round(&mut self, scores: &[f64], n_rows: usize) {
+        self.filled = None;
         let Loss::Softmax { n_classes } = self.loss else {
             return;
         };
@@ -56,6 +68,9 @@ impl Gradients {
         weights: Option<&[f64]>,
         threads: &Threads,
     ) {
+        if self.filled.replace(output) == Some(output) {
+            return;
+        }
         let n = targets.len();
         let scores = &scores[output * n..][..n];
         match self.loss {

@@ -7,6 +7,8 @@ mod rows;
 mod rules;
 mod sampling;
 
+pub use sampling::RowSampling;
+
 use crate::binning::BinnedMatrix;
 use crate::boosted_model::BoostedModel;
 use crate::ensemble::Ensemble;
@@ -21,7 +23,7 @@ use loss::{learns, loss_of};
 use patience::Patience;
 use rows::Rows;
 use rules::{rules, shape};
-use sampling::sampled_rows;
+use sampling::Sample;
 
 pub(crate) fn fit(
     params: &GradientBoostingParams,
@@ -158,15 +160,12 @@ impl Rounds<'_> {
         mut valid: Option<&mut (DatasetView<'_>, Rows)>,
     ) -> Option<bool> {
         let seed = self.ctx.seed.named("tree").indexed(round as u64);
-        let sampled = sampled_rows(
-            self.params,
-            self.matrix.n_rows,
-            self.ctx.seed.named("rows").indexed(round as u64),
-        );
         let n_features = self.matrix.features.len();
         let all: Vec<u32> = (0..n_features as u32).collect();
         let count = (n_features as f64 * self.params.column_fraction).ceil() as usize;
         self.gradients.start_round(&rows.scores, rows.targets.len());
+        let sample_of_rows = self.draw_rows(round, rows);
+        let sampled = sample_of_rows.as_ref();
         let mut has_split = false;
         for output in 0..self.loss.n_outputs() {
             if output > 0 && self.ctx.budget.is_over() {
@@ -182,24 +181,20 @@ impl Rounds<'_> {
             } else {
                 all.clone()
             };
-            let weights = rows.weights.as_deref();
-            self.gradients.fill(
-                output,
-                &rows.scores,
-                &rows.targets,
-                weights,
-                &self.ctx.threads,
-            );
+            self.fill(output, rows);
+            if let Some(Sample { rows, factors }) = sampled {
+                self.gradients.weigh(rows, factors);
+            }
             let task = TreeTask {
-                rows: sampled.as_deref(),
+                rows: sampled.map(|sample| sample.rows.as_slice()),
                 pairs: self.gradients.pairs(),
                 features: &features,
                 seed: seed.named("nodes"),
             };
             let mut grown = self.grower.grow(&task);
             has_split |= grown.tree.n_leaves() > 1;
-            self.set_leaves(&mut grown, output, rows);
-            self.add(&grown, output, rows, sampled.as_deref());
+            self.set_leaves(&mut grown, output, rows, sampled);
+            self.add(&grown, output, rows, sampled);
             if let Some((view, valid)) = valid.as_deref_mut() {
                 for (score, &row) in valid.output(output).iter_mut().zip(view.rows()) {
                     *score += grown.tree.values[grown.tree.leaf(self.shared, row as usize)];
@@ -210,8 +205,52 @@ impl Rounds<'_> {
         Some(has_split)
     }
 
+    /// The rows of a round, rising; `None` for all.
+    fn draw_rows(&mut self, round: usize, rows: &Rows) -> Option<Sample> {
+        let (params, n_rows) = (self.params, self.matrix.n_rows);
+        let seed = self.ctx.seed.named("rows").indexed(round as u64);
+        if params.row_sampling == RowSampling::Uniform {
+            return sampling::uniform(params.row_fraction, n_rows, seed);
+        }
+        if !sampling::looks_at_gradients(params, round) {
+            return None;
+        }
+        let is_goss = params.row_sampling == RowSampling::Goss;
+        let mut sizes = vec![0.0; n_rows];
+        for output in 0..self.loss.n_outputs() {
+            if !self.learns[output] {
+                continue;
+            }
+            self.fill(output, rows);
+            for (size, pair) in sizes.iter_mut().zip(self.gradients.pairs()) {
+                let [gradient, hessian] = pair.map(f64::from);
+                *size += if is_goss {
+                    (gradient * hessian).abs()
+                } else {
+                    gradient * gradient
+                };
+            }
+        }
+        if is_goss {
+            let shares = [params.goss_top_share, params.goss_other_share];
+            return sampling::goss(&sizes, shares, seed);
+        }
+        for size in &mut sizes {
+            *size = size.sqrt();
+        }
+        sampling::mvs(&sizes, params.row_fraction, params.mvs_regularization, seed)
+    }
+
+    /// Fills the gradients of one output.
+    fn fill(&mut self, output: usize, rows: &Rows) {
+        let weights = rows.weights.as_deref();
+        let threads = &self.ctx.threads;
+        self.gradients
+            .fill(output, &rows.scores, &rows.targets, weights, threads);
+    }
+
     /// Leaf values: refitted where the loss asks for a quantile, then shrunk. Covers: by weight where rows have one.
-    fn set_leaves(&self, grown: &mut Grown, output: usize, rows: &Rows) {
+    fn set_leaves(&self, grown: &mut Grown, output: usize, rows: &Rows, sampled: Option<&Sample>) {
         if let Some(alpha) = self.loss.leaf_quantile() {
             let order = self.grower.rows();
             let n = rows.targets.len();
@@ -221,10 +260,7 @@ impl Rounds<'_> {
                 let residuals = leaf
                     .iter()
                     .map(|&row| rows.targets[row as usize] - scores[row as usize]);
-                let weights: Option<Vec<f64>> = rows
-                    .weights
-                    .as_ref()
-                    .map(|weights| leaf.iter().map(|&row| weights[row as usize]).collect());
+                let weights = weights_of(leaf, rows, sampled);
                 *value = weighted_quantile(residuals, weights.as_deref(), alpha);
             }
         }
@@ -240,7 +276,7 @@ impl Rounds<'_> {
     }
 
     /// New scores: by leaf for the rows that the tree learned from, by a walk for the others.
-    fn add(&self, grown: &Grown, output: usize, rows: &mut Rows, sampled: Option<&[u32]>) {
+    fn add(&self, grown: &Grown, output: usize, rows: &mut Rows, sampled: Option<&Sample>) {
         let scores = rows.output(output);
         let order = self.grower.rows();
         for (value, range) in grown.tree.values.iter().zip(&grown.leaf_rows) {
@@ -249,7 +285,7 @@ impl Rounds<'_> {
             }
         }
         if let Some(sampled) = sampled {
-            let mut sampled = sampled.iter().copied().peekable();
+            let mut sampled = sampled.rows.iter().copied().peekable();
             for (row, score) in scores.iter_mut().enumerate() {
                 if sampled.next_if_eq(&(row as u32)).is_none() {
                     *score += grown.tree.values[grown.tree.leaf(self.matrix, row)];
@@ -257,6 +293,19 @@ impl Rounds<'_> {
             }
         }
     }
+}
+
+/// What each row of a leaf counts; `None` if all count alike.
+fn weights_of(leaf: &[u32], rows: &Rows, sampled: Option<&Sample>) -> Option<Vec<f64>> {
+    let sampled = sampled.filter(|sample| !sample.factors.is_empty());
+    if rows.weights.is_none() && sampled.is_none() {
+        return None;
+    }
+    let of_row = |&row: &u32| {
+        let weight = rows.weights.as_ref().map_or(1.0, |w| w[row as usize]);
+        weight * sampled.map_or(1.0, |sample| sample.factor(row))
+    };
+    Some(leaf.iter().map(of_row).collect())
 }
 
 fn stump() -> Tree {

@@ -2,6 +2,7 @@
 
 mod draw;
 mod limits;
+mod symmetric;
 
 pub(crate) use draw::{partition, sample};
 pub(crate) use limits::{Limits, Shares};
@@ -25,6 +26,8 @@ pub enum Growth {
     LeafWise,
     /// Level by level, within a level the leaf that gains most.
     DepthWise,
+    /// All leaves of a level by one split, as `CatBoost`'s `SymmetricTree`; `max_leaves` says nothing here.
+    Symmetric,
 }
 
 /// Limits on a tree's shape.
@@ -116,13 +119,22 @@ impl<'a> Grower<'a> {
         for &feature in task.features {
             active[self.matrix.features[feature as usize].group] = true;
         }
+        if self.shape.growth == Growth::Symmetric {
+            return self.grow_symmetric(task, &active);
+        }
         let mut tree = Tree {
             nodes: vec![TreeNode::Leaf(0)],
             values: Vec::new(),
             covers: Vec::new(),
             width: 1,
         };
-        let mut leaves = vec![self.root(task, &active)];
+        let mut root = self.root(task);
+        if self.may_split(&root) {
+            let histogram = self.histogram(task, &active, root.range.clone());
+            root.split = self.best_split(task, &root, &histogram);
+            self.keep(&mut root, histogram);
+        }
+        let mut leaves = vec![root];
         while leaves.len() < self.shape.max_leaves {
             let Some(index) = self.next_leaf(&leaves) else {
                 break;
@@ -149,7 +161,7 @@ impl<'a> Grower<'a> {
         Grown { tree, leaf_rows }
     }
 
-    fn root(&mut self, task: &TreeTask<'_>, active: &[bool]) -> Leaf {
+    fn root(&mut self, task: &TreeTask<'_>) -> Leaf {
         self.rows.clear();
         match task.rows {
             Some(rows) => self.rows.extend_from_slice(rows),
@@ -164,7 +176,7 @@ impl<'a> Grower<'a> {
             Some(rows) => rows.iter().for_each(|&row| add(&task.pairs[row as usize])),
             None => task.pairs.iter().for_each(&mut add),
         }
-        let mut leaf = Leaf {
+        Leaf {
             node: 0,
             range: 0..self.rows.len(),
             depth: 0,
@@ -178,13 +190,7 @@ impl<'a> Grower<'a> {
             allowed: self.limits.at_root(),
             histogram: None,
             split: None,
-        };
-        if self.may_split(&leaf) {
-            let histogram = self.histogram(task, active, leaf.range.clone());
-            leaf.split = self.best_split(task, &leaf, &histogram);
-            self.keep(&mut leaf, histogram);
         }
-        leaf
     }
 
     fn may_split(&self, leaf: &Leaf) -> bool {
@@ -200,7 +206,7 @@ impl<'a> Grower<'a> {
             let Some(split) = &leaf.split else { continue };
             let depth = match self.shape.growth {
                 Growth::LeafWise => 0,
-                Growth::DepthWise => leaf.depth,
+                Growth::DepthWise | Growth::Symmetric => leaf.depth,
             };
             let is_better = best.is_none_or(|(_, best_depth, gain)| {
                 depth < best_depth || (depth == best_depth && split.gain > gain)
@@ -228,28 +234,41 @@ impl<'a> Grower<'a> {
             .take()
             .expect("only leaves with a split are chosen");
         let inherited = parent.histogram.take();
-        let (range, depth, node) = (parent.range.clone(), parent.depth + 1, parent.node);
-        let allowed = self.limits.below(&parent.allowed, split.feature);
-        let bounds = parent.sums.bounds;
-        let n_left = self.partition(&split, range.clone());
-        if n_left == 0 || n_left == range.len() {
+        let Some([mut left, mut right]) = self.divide(tree, &leaves[index], &split) else {
             // The estimated counts allowed a split that holds no row on one side.
             self.pool.extend(inherited);
             return;
+        };
+        if is_last {
+            self.pool.extend(inherited);
+        } else {
+            self.find_splits(task, active, [&mut left, &mut right], inherited);
+        }
+        leaves[index] = left;
+        leaves.push(right);
+    }
+
+    /// The children of a leaf, its rows parted among them; `None` if one side has no row.
+    fn divide(&mut self, tree: &mut Tree, parent: &Leaf, split: &Split) -> Option<[Leaf; 2]> {
+        let range = parent.range.clone();
+        let n_left = self.partition(split, range.clone());
+        if n_left == 0 || n_left == range.len() {
+            return None;
         }
         let middle = range.start + n_left;
         let first = tree.nodes.len();
-        tree.nodes[node] = TreeNode::Inner {
+        tree.nodes[parent.node] = TreeNode::Inner {
             feature: split.feature,
             rule: split.rule,
             left: first as u32,
             gain: split.gain,
         };
         tree.nodes.extend([TreeNode::Leaf(0); 2]);
-        let bounds = self.bounds_below(&split, bounds);
+        let bounds = self.bounds_below(split, parent.sums.bounds);
+        let allowed = self.limits.below(&parent.allowed, split.feature);
         let child = |node: usize, range: std::ops::Range<usize>, sums: Cell, bounds| Leaf {
             node,
-            depth,
+            depth: parent.depth + 1,
             sums: Sums {
                 gradient: sums[0],
                 hessian: sums[1],
@@ -262,15 +281,10 @@ impl<'a> Grower<'a> {
             histogram: None,
             split: None,
         };
-        let mut left = child(first, range.start..middle, split.left, bounds[0]);
-        let mut right = child(first + 1, middle..range.end, split.right, bounds[1]);
-        if is_last {
-            self.pool.extend(inherited);
-        } else {
-            self.find_splits(task, active, [&mut left, &mut right], inherited);
-        }
-        leaves[index] = left;
-        leaves.push(right);
+        Some([
+            child(first, range.start..middle, split.left, bounds[0]),
+            child(first + 1, middle..range.end, split.right, bounds[1]),
+        ])
     }
 
     fn bounds_below(&self, split: &Split, bounds: Bounds) -> [Bounds; 2] {
@@ -319,12 +333,16 @@ impl<'a> Grower<'a> {
 
     /// Leaves the histogram with a leaf that will split, or takes it back.
     fn keep(&mut self, leaf: &mut Leaf, histogram: Vec<Cell>) {
-        let held = self.n_buffers * self.matrix.n_cells * size_of::<Cell>();
-        if leaf.split.is_some() && held <= POOL_BYTES {
+        if leaf.split.is_some() && self.has_room() {
             leaf.histogram = Some(histogram);
         } else {
             self.pool.push(histogram);
         }
+    }
+
+    /// Whether histograms may be kept.
+    fn has_room(&self) -> bool {
+        self.n_buffers * self.matrix.n_cells * size_of::<Cell>() <= POOL_BYTES
     }
 
     fn histogram(

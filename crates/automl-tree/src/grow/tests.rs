@@ -1,6 +1,7 @@
 //! Partition and drawing.
 
 use super::*;
+use crate::tree::Rule;
 use automl_core::{Column, Dataset, Table, Target, Task};
 use proptest::prelude::*;
 
@@ -126,7 +127,7 @@ proptest! {
     }
 }
 
-const GROWTHS: [Growth; 2] = [Growth::LeafWise, Growth::DepthWise];
+const GROWTHS: [Growth; 3] = [Growth::LeafWise, Growth::DepthWise, Growth::Symmetric];
 
 #[test]
 fn a_level_draws_its_features_once() {
@@ -157,4 +158,104 @@ fn a_level_draws_its_features_once() {
         }
     }
     assert!(used.len() > 5, "{used:?}");
+}
+
+/// Leaves as lists of rows, split level by level by trying every threshold and side of missing values.
+struct Brute<'a> {
+    matrix: &'a BinnedMatrix,
+    pairs: &'a [GradHess],
+    rules: SplitRules,
+    leaves: Vec<Vec<usize>>,
+}
+
+impl Brute<'_> {
+    fn sums(&self, rows: &[usize]) -> Cell {
+        rows.iter().fold([0.0; 2], |sum, &row| {
+            let [gradient, hessian] = self.pairs[row].map(f64::from);
+            [sum[0] + gradient, sum[1] + hessian]
+        })
+    }
+
+    fn score(&self, rows: &[usize]) -> f64 {
+        let [gradient, hessian] = self.sums(rows);
+        gradient * gradient / (hessian + self.rules.l2)
+    }
+
+    /// The leaf split by a rule, if both sides are big enough.
+    fn halves(&self, rows: &[usize], feature: usize, rule: &Rule) -> Option<[Vec<usize>; 2]> {
+        let (left, right): (Vec<usize>, Vec<usize>) = rows
+            .iter()
+            .partition(|&&row| rule.goes_left(self.matrix.bin(feature, row)));
+        (left.len().min(right.len()) >= self.rules.min_rows).then_some([left, right])
+    }
+
+    fn gain(&self, feature: usize, rule: &Rule) -> f64 {
+        let of_leaf = |leaf: &Vec<usize>| {
+            self.halves(leaf, feature, rule)
+                .map_or(0.0, |[left, right]| {
+                    self.score(&left) + self.score(&right) - self.score(leaf)
+                })
+        };
+        self.leaves.iter().map(of_leaf).sum()
+    }
+
+    fn split_level(&mut self) {
+        let mut best: Option<(f64, usize, Rule)> = None;
+        for feature in 0..self.matrix.features.len() {
+            for bin in 1..self.matrix.features[feature].n_bins as u8 {
+                for missing_left in [false, true] {
+                    let rule = Rule::UpTo { bin, missing_left };
+                    let gain = self.gain(feature, &rule);
+                    if gain > best.as_ref().map_or(1e-9, |best| best.0) {
+                        best = Some((gain, feature, rule));
+                    }
+                }
+            }
+        }
+        let Some((_, feature, rule)) = best else {
+            return;
+        };
+        let halves = |leaf: &Vec<usize>| match self.halves(leaf, feature, &rule) {
+            Some(halves) => halves.to_vec(),
+            None => vec![leaf.clone()],
+        };
+        self.leaves = self.leaves.iter().flat_map(halves).collect();
+    }
+}
+
+#[test]
+fn a_symmetric_level_takes_the_split_that_all_leaves_gain_most_by() {
+    for seed in 0..12 {
+        let (matrix, pairs) = mixed(1 + seed as usize % 3, Seed(seed));
+        let rules = SplitRules {
+            min_rows: 1 + 10 * (seed as usize % 4),
+            ..rules()
+        };
+        let mut brute = Brute {
+            matrix: &matrix,
+            pairs: &pairs,
+            rules: rules.clone(),
+            leaves: vec![(0..matrix.n_rows).collect()],
+        };
+        (0..4).for_each(|_| brute.split_level());
+        let mut shape = shape(Growth::Symmetric);
+        shape.max_depth = 4;
+        let mut grower = Grower::new(&matrix, rules, shape, Threads::one());
+        let features: Vec<u32> = (0..matrix.features.len() as u32).collect();
+        let task = TreeTask {
+            rows: None,
+            pairs: &pairs,
+            features: &features,
+            seed: Seed(0),
+        };
+        let tree = grower.grow(&task).tree;
+        assert_eq!(tree.n_leaves(), brute.leaves.len());
+        for leaf in &brute.leaves {
+            let [gradient, hessian] = brute.sums(leaf);
+            let value = -gradient / (hessian + brute.rules.l2);
+            for &row in leaf {
+                assert!((tree.values[tree.leaf(&matrix, row)] - value).abs() < 1e-9);
+            }
+        }
+    }
 }

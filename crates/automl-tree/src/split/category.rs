@@ -127,7 +127,7 @@ fn cut_score(rules: &SplitRules, sums: &Sums, left: Cell, group_rows: &mut f64) 
 }
 
 /// `bins` as a set, joined by every bin without rows if the default side is left.
-fn with_absent(sums: &Sums, cells: &[Cell], bins: &[u8], left: Cell) -> BinSet {
+pub(super) fn with_absent(sums: &Sums, cells: &[Cell], bins: &[u8], left: Cell) -> BinSet {
     let has_rows = |bin: usize| {
         cells
             .get(bin)

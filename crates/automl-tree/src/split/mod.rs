@@ -6,9 +6,11 @@
 
 mod bounds;
 mod category;
+mod level;
 mod number;
 
 pub(crate) use bounds::Bounds;
+pub(crate) use level::{Account, LeafGain, LevelSplit, left_sums};
 
 use crate::binning::Feature;
 use crate::histogram::Cell;

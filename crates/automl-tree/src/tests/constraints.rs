@@ -84,7 +84,8 @@ fn follows(model: &dyn Model, columns: &[(&str, Column)], place: usize, sign: f6
     true
 }
 
-const MAPS: [&str; 5] = [
+const MAPS: [&str; 6] = [
+    r#""growth":"symmetric""#,
     r#""growth":"leaf_wise""#,
     r#""growth":"depth_wise","l1":0.5"#,
     r#""extra_random":true,"row_fraction":0.6"#,
