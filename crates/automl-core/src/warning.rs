@@ -47,6 +47,8 @@ pub enum WarningKind {
     BudgetReached,
     /// A numeric method stopped before it converged.
     NotConverged,
+    /// A parameter has no effect beside another.
+    ParameterIgnored,
 }
 
 /// One finding.

@@ -11,6 +11,7 @@
 //! # Parameters
 //! [`GradientBoostingParams`]. `n_trees` rounds are made; with validation rows the fit stops when their loss has not
 //! improved for `early_stopping_rounds` rounds, and the model is cut to its best round, told as `learned["n_trees"]`.
+//! DART never stops early: its trees change after their round.
 //!
 //! # Cost
 //! Binning once a dataset; then rows × features × (1 + about the depth / 3) additions a tree.
@@ -23,7 +24,7 @@
 //! # References
 //! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost).
 
-use crate::boost::{self, RowSampling, constraints};
+use crate::boost::{self, Boosting, RowSampling, constraints};
 use crate::boosted_model::BoostedModel;
 use crate::grow::Growth;
 use crate::objective::Objective;
@@ -47,6 +48,18 @@ pub struct GradientBoostingParams {
     /// Rounds without a better loss on the validation rows after which the fit stops; 0 never stops early.
     #[param(default = 50, range = 0..=100_000, alias = "early_stopping_round", alias = "od_wait", alias = "n_iter_no_change")]
     pub early_stopping_rounds: usize,
+    /// What becomes of earlier trees in a round.
+    #[param(default = Boosting::Gbdt, alias = "boosting_type", alias = "booster", alias = "boost")]
+    pub boosting: Boosting,
+    /// Share of the earlier rounds that DART drops.
+    #[param(default = 0.1, range = 0.0..=1.0, alias = "rate_drop")]
+    pub drop_rate: f64,
+    /// Rounds that DART drops at once at most; 0 is no limit.
+    #[param(default = 50, range = 0..=100_000)]
+    pub max_drop: usize,
+    /// Probability that a round of DART drops none.
+    #[param(default = 0.5, range = 0.0..=1.0)]
+    pub skip_drop: f64,
     /// Shrinkage of each tree.
     #[param(default = 0.1, range = 1e-5..=1.0, log, search = 0.01..=0.3, alias = "eta", alias = "shrinkage_rate")]
     pub learning_rate: f64,

@@ -45,7 +45,7 @@ pub mod random_forest;
 mod split;
 mod tree;
 
-pub use boost::RowSampling;
+pub use boost::{Boosting, RowSampling};
 pub use extra_trees::{EXTRA_TREES, ExtraTrees, ExtraTreesParams};
 pub use forest::OutOfBag;
 pub use gradient_boosting::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};

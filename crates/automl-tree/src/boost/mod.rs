@@ -1,12 +1,14 @@
 //! The rounds of boosting: gradients, a tree for each output, new scores, a look at the validation rows.
 
 pub(crate) mod constraints;
+mod dart;
 mod loss;
 mod patience;
 mod rows;
 mod rules;
 mod sampling;
 
+pub use dart::Boosting;
 pub use sampling::RowSampling;
 
 use crate::binning::BinnedMatrix;
@@ -17,8 +19,12 @@ use crate::gradients::Gradients;
 use crate::grow::{Grower, Grown, TreeTask, sample};
 use crate::objective::{Loss, weighted_quantile};
 use crate::tree::Tree;
-use automl_core::{DatasetView, FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData};
+use automl_core::{
+    DatasetView, FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData, Warning,
+    WarningKind,
+};
 use constraints::limits;
+use dart::{Dart, add_trees};
 use loss::{learns, loss_of};
 use patience::Patience;
 use rows::Rows;
@@ -44,6 +50,15 @@ pub(crate) fn fit(
     });
     // A weight of zero on every validation row says nothing about when to stop.
     valid = valid.filter(|(_, rows)| rows.have_weight());
+    let is_dart = params.boosting == Boosting::Dart;
+    if is_dart && valid.take().is_some() && params.early_stopping_rounds > 0 {
+        let message = "early_stopping_rounds has no effect on DART, whose earlier trees change: all rounds are made";
+        ctx.warnings.push(Warning::new(
+            WarningKind::ParameterIgnored,
+            [""; 0],
+            message,
+        ));
+    }
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let grower = Grower::new(&matrix, rules(params), shape(params), ctx.threads.clone());
     let mut rounds = Rounds {
@@ -55,6 +70,8 @@ pub(crate) fn fit(
         gradients: Gradients::new(loss, matrix.n_rows),
         grower: grower.within(limits),
         learns: learns(loss, &rows),
+        dart: is_dart.then(Dart::default),
+        learning_rate: params.learning_rate,
         trees: Vec::new(),
     };
     let outcome = rounds.run(&mut rows, valid.as_mut())?;
@@ -93,6 +110,10 @@ struct Rounds<'a> {
     grower: Grower<'a>,
     /// The outputs that have something to learn.
     learns: Vec<bool>,
+    /// What DART keeps of the rounds, if it is asked for.
+    dart: Option<Dart>,
+    /// The shrinkage of this round's trees.
+    learning_rate: f64,
     trees: Vec<Tree>,
 }
 
@@ -117,6 +138,7 @@ impl Rounds<'_> {
                 is_partial = true;
                 break;
             }
+            let dropped = self.drop_rounds(round, rows);
             let Some(has_split) = self.round(round, rows, valid.as_deref_mut()) else {
                 is_partial = true;
                 self.trees.truncate(round * n_outputs);
@@ -126,6 +148,7 @@ impl Rounds<'_> {
                 self.trees.truncate(round * n_outputs);
                 break;
             }
+            self.bring_back(&dropped, rows);
             round += 1;
             if let (Some(patience), Some((_, valid))) = (&mut patience, valid.as_deref()) {
                 let loss = self
@@ -150,6 +173,38 @@ impl Rounds<'_> {
             best_round,
             is_partial,
         })
+    }
+
+    /// Takes the trees of some earlier rounds out of the scores; none without DART.
+    fn drop_rounds(&mut self, round: usize, rows: &mut Rows) -> Vec<usize> {
+        let Some(dart) = &self.dart else {
+            return Vec::new();
+        };
+        let seed = self.ctx.seed.named("drop").indexed(round as u64);
+        let dropped = dart.choose(self.params, seed);
+        let n_outputs = self.loss.n_outputs();
+        for &round in &dropped {
+            let trees = &self.trees[round * n_outputs..][..n_outputs];
+            add_trees(trees, -1.0, rows, self.matrix, &self.ctx.threads);
+        }
+        self.learning_rate = self.params.learning_rate / (dropped.len() + 1) as f64;
+        dropped
+    }
+
+    /// Puts dropped rounds back, shrunk to make room for the new one.
+    fn bring_back(&mut self, dropped: &[usize], rows: &mut Rows) {
+        let Some(dart) = &mut self.dart else {
+            return;
+        };
+        let factor = dart.take_in(dropped, self.params.learning_rate);
+        let n_outputs = self.loss.n_outputs();
+        for &round in dropped {
+            let trees = &mut self.trees[round * n_outputs..][..n_outputs];
+            for value in trees.iter_mut().flat_map(|tree| &mut tree.values) {
+                *value *= factor;
+            }
+            add_trees(trees, 1.0, rows, self.matrix, &self.ctx.threads);
+        }
     }
 
     /// One tree an output. Says whether any of them has a split; `None` if the budget ended between two trees.
@@ -265,7 +320,7 @@ impl Rounds<'_> {
             }
         }
         for value in &mut grown.tree.values {
-            *value *= self.params.learning_rate;
+            *value *= self.learning_rate;
         }
         if let Some(weights) = &rows.weights {
             for (cover, range) in grown.tree.covers.iter_mut().zip(&grown.leaf_rows) {

@@ -144,7 +144,7 @@ fn threshold(keys: &mut [f64], goal: f64) -> f64 {
 }
 
 /// From 0 to 1, without 1.
-fn unit(rng: &mut impl Rng) -> f64 {
+pub(super) fn unit(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 

@@ -2,6 +2,7 @@
 
 mod constraints;
 mod explain;
+mod modes;
 mod reference;
 pub(crate) mod trees;
 
@@ -363,75 +364,6 @@ fn targets_outside_an_objective_are_refused() {
         error.to_string(),
         "objective = poisson needs targets of at least 0"
     );
-}
-
-#[test]
-fn symmetric_trees_learn_numbers_and_categories_of_few_and_many_levels() {
-    let (x, y) = wave(2000);
-    for n_levels in [3, 20] {
-        let codes: Vec<u32> = (0..2000).map(|i| (i * 7) % n_levels).collect();
-        let y: Vec<f64> = y
-            .iter()
-            .zip(&codes)
-            .map(|(y, &code)| y + f64::from(code * 13 % n_levels) / 10.0)
-            .collect();
-        let levels = Levels::new((0..n_levels).map(|level| level.to_string()));
-        let columns = vec![
-            ("c", Column::category(codes, levels)),
-            ("x", Column::Number(x.clone())),
-        ];
-        let data = regression(columns, y.clone());
-        let map = r#"{"growth":"symmetric","n_trees":200,"min_rows_per_category":10}"#;
-        let one = fit(map, &data);
-        assert!(rmse(&predict(&one, &data), &y) < 0.1);
-        let two = fit_rows(&GRADIENT_BOOSTING, map, &data, &data.all_rows(), None, 2).unwrap();
-        assert_eq!(one.model.artifact(), two.model.artifact());
-    }
-    let map = params(r#"{"growth":"symmetric","max_depth":17}"#);
-    assert_eq!(
-        (GRADIENT_BOOSTING.build)(&map).err().unwrap().code(),
-        "param-conflict"
-    );
-}
-
-#[test]
-fn rows_drawn_by_gradient_learn_the_same_at_any_number_of_threads() {
-    let (x, y) = wave(3000);
-    let columns = || vec![("x", Column::Number(x.clone()))];
-    let weights: Vec<f64> = (0..3000).map(|row| f64::from(1 + row % 4)).collect();
-    let numbers = regression(columns(), y.clone())
-        .with_weight(weights)
-        .unwrap();
-    let codes = y.iter().map(|y| y.max(0.0) as u32).collect();
-    let classes = classification(columns(), codes, 3);
-    for map in [
-        r#"{"row_sampling":"goss","n_trees":60}"#,
-        r#"{"row_sampling":"mvs","subsample":0.3,"n_trees":60}"#,
-        r#"{"row_sampling":"mvs","subsample":0.3,"n_trees":60,"growth":"symmetric"}"#,
-        r#"{"row_sampling":"mvs","subsample":0.5,"n_trees":60,"objective":"absolute"}"#,
-    ] {
-        for data in [&numbers, &classes] {
-            let [one, two] = [1, 2].map(|threads| {
-                fit_rows(
-                    &GRADIENT_BOOSTING,
-                    map,
-                    data,
-                    &data.all_rows(),
-                    None,
-                    threads,
-                )
-                .unwrap()
-            });
-            assert_eq!(one.model.artifact(), two.model.artifact(), "{map}");
-            assert_ne!(
-                one.model.artifact(),
-                fit(r#"{"n_trees":60}"#, data).model.artifact()
-            );
-            if *data.task() == Task::Regression {
-                assert!(rmse(&predict(&one, data), &y) < 0.05, "{map}");
-            }
-        }
-    }
 }
 
 #[test]

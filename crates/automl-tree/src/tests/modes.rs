@@ -1,0 +1,154 @@
+//! Ways of growing, drawing and boosting beside the usual ones.
+
+use super::{classification, fit, fit_rows, params, predict, regression, rmse, wave};
+use crate::GRADIENT_BOOSTING;
+use automl_core::{
+    Budget, Coded, Column, FitContext, Levels, Seed, Task, Threads, TrainingData, Warnings,
+};
+
+#[test]
+fn symmetric_trees_learn_numbers_and_categories_of_few_and_many_levels() {
+    let (x, y) = wave(2000);
+    for n_levels in [3, 20] {
+        let codes: Vec<u32> = (0..2000).map(|i| (i * 7) % n_levels).collect();
+        let y: Vec<f64> = y
+            .iter()
+            .zip(&codes)
+            .map(|(y, &code)| y + f64::from(code * 13 % n_levels) / 10.0)
+            .collect();
+        let levels = Levels::new((0..n_levels).map(|level| level.to_string()));
+        let columns = vec![
+            ("c", Column::category(codes, levels)),
+            ("x", Column::Number(x.clone())),
+        ];
+        let data = regression(columns, y.clone());
+        let map = r#"{"growth":"symmetric","n_trees":200,"min_rows_per_category":10}"#;
+        let one = fit(map, &data);
+        assert!(rmse(&predict(&one, &data), &y) < 0.1);
+        let two = fit_rows(&GRADIENT_BOOSTING, map, &data, &data.all_rows(), None, 2).unwrap();
+        assert_eq!(one.model.artifact(), two.model.artifact());
+    }
+    let map = params(r#"{"growth":"symmetric","max_depth":17}"#);
+    assert_eq!(
+        (GRADIENT_BOOSTING.build)(&map).err().unwrap().code(),
+        "param-conflict"
+    );
+}
+
+#[test]
+fn rows_drawn_by_gradient_learn_the_same_at_any_number_of_threads() {
+    let (x, y) = wave(3000);
+    let columns = || vec![("x", Column::Number(x.clone()))];
+    let weights: Vec<f64> = (0..3000).map(|row| f64::from(1 + row % 4)).collect();
+    let numbers = regression(columns(), y.clone())
+        .with_weight(weights)
+        .unwrap();
+    let codes = y.iter().map(|y| y.max(0.0) as u32).collect();
+    let classes = classification(columns(), codes, 3);
+    for map in [
+        r#"{"row_sampling":"goss","n_trees":60}"#,
+        r#"{"row_sampling":"mvs","subsample":0.3,"n_trees":60}"#,
+        r#"{"row_sampling":"mvs","subsample":0.3,"n_trees":60,"growth":"symmetric"}"#,
+        r#"{"row_sampling":"mvs","subsample":0.5,"n_trees":60,"objective":"absolute"}"#,
+    ] {
+        for data in [&numbers, &classes] {
+            let [one, two] = [1, 2].map(|threads| {
+                fit_rows(
+                    &GRADIENT_BOOSTING,
+                    map,
+                    data,
+                    &data.all_rows(),
+                    None,
+                    threads,
+                )
+                .unwrap()
+            });
+            assert_eq!(one.model.artifact(), two.model.artifact(), "{map}");
+            assert_ne!(
+                one.model.artifact(),
+                fit(r#"{"n_trees":60}"#, data).model.artifact()
+            );
+            if *data.task() == Task::Regression {
+                assert!(rmse(&predict(&one, data), &y) < 0.05, "{map}");
+            }
+        }
+    }
+}
+
+/// `wave` as a regression.
+fn numbers(n: usize) -> automl_core::Dataset {
+    let (x, y) = wave(n);
+    regression(vec![("x", Column::Number(x))], y)
+}
+
+#[test]
+fn dropping_no_tree_is_plain_boosting_and_dropping_all_steps_like_one() {
+    let data = numbers(500);
+    let plain = fit(r#"{"n_trees":20}"#, &data);
+    let none = fit(r#"{"n_trees":20,"boosting":"dart","skip_drop":1.0}"#, &data);
+    assert_eq!(plain.model.artifact(), none.model.artifact());
+    let one = predict(&fit(r#"{"n_trees":1}"#, &data), &data);
+    let all = r#"{"n_trees":20,"boosting":"dart","skip_drop":0.0,"drop_rate":1.0,"max_drop":0}"#;
+    let all = predict(&fit(all, &data), &data);
+    assert!(
+        one.iter()
+            .zip(&all)
+            .all(|(one, all)| (one - all).abs() < 1e-6)
+    );
+}
+
+#[test]
+fn dropping_some_trees_learns_the_same_at_any_number_of_threads() {
+    let (x, y) = wave(20_000);
+    let codes = y.iter().map(|y| y.max(0.0) as u32).collect();
+    let classes = classification(vec![("x", Column::Number(x))], codes, 3);
+    let map =
+        r#"{"n_trees":30,"boosting":"dart","rate_drop":0.1,"skip_drop":0.3,"learning_rate":0.5}"#;
+    for data in [numbers(20_000), classes] {
+        let [one, two] = [1, 2].map(|threads| {
+            fit_rows(
+                &GRADIENT_BOOSTING,
+                map,
+                &data,
+                &data.all_rows(),
+                None,
+                threads,
+            )
+            .unwrap()
+        });
+        assert_eq!(one.model.artifact(), two.model.artifact());
+        if *data.task() == Task::Regression {
+            let error = rmse(&predict(&one, &data), &y);
+            assert!(error < 0.05, "{error}");
+        }
+    }
+}
+
+#[test]
+fn dropping_trees_makes_all_rounds_and_says_so() {
+    let data = numbers(300);
+    let (train, valid): (Vec<u32>, Vec<u32>) = (0..300).partition(|row| row % 3 != 0);
+    let warnings = Warnings::default();
+    let ctx = FitContext {
+        seed: Seed(7),
+        threads: Threads::one(),
+        budget: Budget::unlimited(),
+        warnings: &warnings,
+    };
+    let training = TrainingData {
+        train: data.view(&train),
+        valid: Some(data.view(&valid)),
+    };
+    let map = params(r#"{"n_trees":40,"boosting":"dart","early_stopping_rounds":1}"#);
+    let fitted = (GRADIENT_BOOSTING.build)(&map)
+        .unwrap()
+        .fit(&ctx, &training)
+        .unwrap();
+    assert_eq!(fitted.model.artifact().meta["n_trees"], 40);
+    assert!(fitted.learned.is_empty());
+    assert!(
+        warnings.list()[0]
+            .message
+            .starts_with("early_stopping_rounds")
+    );
+}
