@@ -17,6 +17,8 @@ pub enum Scale {
     LogOdds,
     /// A score for each class, whose softmax is the probabilities.
     Softmax,
+    /// The log-odds of each class against the others; the probabilities are scaled to sum to 1.
+    OneVsRest,
 }
 
 /// What each column did to each prediction: Shapley values.

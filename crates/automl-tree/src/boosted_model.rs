@@ -2,7 +2,7 @@
 
 use crate::ensemble::{Detail, Ensemble};
 use crate::gradient_boosting::ID;
-use crate::objective::{Link, logistic, softmax};
+use crate::objective::{Link, logistic, one_vs_rest, softmax};
 use automl_core::{
     Artifact, ArtifactError, ExplainError, Explanation, Importance, ImportanceKind, Interactions,
     Model, PredictError, Predictions, Scale, TableView, Threads, TreeModel,
@@ -51,6 +51,7 @@ impl BoostedModel {
             Link::Log => Scale::Log,
             Link::Logit => Scale::LogOdds,
             Link::Softmax => Scale::Softmax,
+            Link::OneVsRest => Scale::OneVsRest,
         }
     }
 
@@ -72,9 +73,13 @@ impl BoostedModel {
                     .flat_map(|p| [1.0 - p, p])
                     .collect(),
             },
-            Link::Softmax => {
+            Link::Softmax | Link::OneVsRest => {
                 let n_classes = self.base.len();
-                scores.chunks_exact_mut(n_classes).for_each(softmax);
+                let link = match self.link {
+                    Link::Softmax => softmax,
+                    _ => one_vs_rest,
+                };
+                scores.chunks_exact_mut(n_classes).for_each(link);
                 Predictions::Probabilities {
                     n_classes,
                     values: scores,
@@ -93,7 +98,7 @@ impl BoostedModel {
         let name: String = artifact.meta("link")?;
         let link = Link::from_name(&name).ok_or_else(|| artifact.invalid("link", "unknown"))?;
         let has_outputs = match link {
-            Link::Softmax => base.len() >= 3,
+            Link::Softmax | Link::OneVsRest => base.len() >= 3,
             _ => base.len() == 1,
         };
         if !has_outputs || base.iter().any(|score| !score.is_finite()) {

@@ -27,7 +27,7 @@
 use crate::boost::{self, Boosting, RowSampling, constraints};
 use crate::boosted_model::BoostedModel;
 use crate::grow::Growth;
-use crate::objective::Objective;
+use crate::objective::{MulticlassLoss, Objective};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamError, ParamMap,
     ParamValue, Params, TaskKind, TrainingData,
@@ -66,6 +66,9 @@ pub struct GradientBoostingParams {
     /// What a regression minimises.
     #[param(default = Objective::Squared)]
     pub objective: Objective,
+    /// What a task of more than two classes minimises.
+    #[param(default = MulticlassLoss::Softmax)]
+    pub multiclass: MulticlassLoss,
     /// The quantile of the quantile objective, and the share of residuals that Huber takes as small.
     #[param(default = 0.9, range = 0.001..=0.999)]
     pub alpha: f64,

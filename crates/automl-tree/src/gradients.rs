@@ -84,6 +84,13 @@ impl Gradients {
                 };
                 write(&mut self.pairs, weights, threads, of_row);
             }
+            Loss::OneVsRest { .. } => {
+                let of_row = |row: usize| {
+                    let y = f64::from(u8::from(targets[row] == output as f64));
+                    Loss::Logistic.derivatives(y, scores[row])
+                };
+                write(&mut self.pairs, weights, threads, of_row);
+            }
             Loss::Squared => {
                 let of_row = |row: usize| [scores[row] - targets[row], 1.0];
                 write(&mut self.pairs, weights, threads, of_row);

@@ -50,7 +50,7 @@ pub use extra_trees::{EXTRA_TREES, ExtraTrees, ExtraTreesParams};
 pub use forest::OutOfBag;
 pub use gradient_boosting::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
 pub use grow::Growth;
-pub use objective::Objective;
+pub use objective::{MulticlassLoss, Objective};
 pub use random_forest::{RANDOM_FOREST, RandomForest, RandomForestParams};
 
 #[cfg(test)]

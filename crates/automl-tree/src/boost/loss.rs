@@ -2,7 +2,7 @@
 
 use super::rows::Rows;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
-use crate::objective::{Loss, Objective, weighted_quantile};
+use crate::objective::{Loss, MulticlassLoss, Objective, weighted_quantile};
 use automl_core::{FitError, ParamError, Params, Task};
 
 /// The loss of the task, with targets checked against its domain.
@@ -14,8 +14,10 @@ pub(super) fn loss_of(
     match task {
         Task::Binary { .. } => return Ok(Loss::Logistic),
         Task::Multiclass { classes } => {
-            return Ok(Loss::Softmax {
-                n_classes: classes.len(),
+            let n_classes = classes.len();
+            return Ok(match params.multiclass {
+                MulticlassLoss::Softmax => Loss::Softmax { n_classes },
+                MulticlassLoss::OneVsRest => Loss::OneVsRest { n_classes },
             });
         }
         Task::Regression => {}
@@ -80,7 +82,7 @@ pub(super) fn learns(loss: Loss, rows: &Rows) -> Vec<bool> {
     let first = targets().next();
     let differs = first.is_some_and(|first| targets().any(|target| target != first));
     match loss {
-        Loss::Softmax { n_classes } => (0..n_classes)
+        Loss::Softmax { n_classes } | Loss::OneVsRest { n_classes } => (0..n_classes)
             .map(|class| differs && targets().any(|target| target == class as f64))
             .collect(),
         _ => vec![differs],

@@ -38,6 +38,10 @@ pub(crate) fn fit(
 ) -> Result<Fitted, FitError> {
     let train = &data.train;
     let mut rows = Rows::new(train);
+    if !rows.have_weight() {
+        // A dataset has weight somewhere; a part of it may have none.
+        return Err(numeric("no row to learn from has a weight above zero"));
+    }
     let loss = loss_of(params, train.task(), &rows)?;
     let shared = BinnedMatrix::of(train.data(), ID, params.max_bins, &ctx.threads)?;
     let base = loss.base(&rows.targets, rows.weights.as_deref());
@@ -98,6 +102,19 @@ struct Outcome {
     is_partial: bool,
 }
 
+/// How a round of boosting ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RoundEnd {
+    /// Some tree has a split.
+    Grown,
+    /// No tree has.
+    Barren,
+    /// The budget ended between two trees.
+    OutOfTime,
+    /// Sums of gradients are no longer finite.
+    Overflow,
+}
+
 struct Rounds<'a> {
     params: &'a GradientBoostingParams,
     ctx: &'a FitContext<'a>,
@@ -139,12 +156,14 @@ impl Rounds<'_> {
                 break;
             }
             let dropped = self.drop_rounds(round, rows);
-            let Some(has_split) = self.round(round, rows, valid.as_deref_mut()) else {
-                is_partial = true;
-                self.trees.truncate(round * n_outputs);
-                break;
-            };
-            if !has_split {
+            let end = self.round(round, rows, valid.as_deref_mut());
+            if end == RoundEnd::Overflow && round == 0 {
+                return Err(numeric(
+                    "gradients overflow single precision; scale target or weights",
+                ));
+            }
+            if end != RoundEnd::Grown {
+                is_partial = end == RoundEnd::OutOfTime;
                 self.trees.truncate(round * n_outputs);
                 break;
             }
@@ -207,13 +226,13 @@ impl Rounds<'_> {
         }
     }
 
-    /// One tree an output. Says whether any of them has a split; `None` if the budget ended between two trees.
+    /// One tree an output.
     fn round(
         &mut self,
         round: usize,
         rows: &mut Rows,
         mut valid: Option<&mut (DatasetView<'_>, Rows)>,
-    ) -> Option<bool> {
+    ) -> RoundEnd {
         let seed = self.ctx.seed.named("tree").indexed(round as u64);
         let n_features = self.matrix.features.len();
         let all: Vec<u32> = (0..n_features as u32).collect();
@@ -224,7 +243,7 @@ impl Rounds<'_> {
         let mut has_split = false;
         for output in 0..self.loss.n_outputs() {
             if output > 0 && self.ctx.budget.is_over() {
-                return None;
+                return RoundEnd::OutOfTime;
             }
             if !self.learns[output] {
                 self.trees.push(stump());
@@ -247,6 +266,9 @@ impl Rounds<'_> {
                 seed: seed.named("nodes"),
             };
             let mut grown = self.grower.grow(&task);
+            if grown.tree.values.iter().any(|value| !value.is_finite()) {
+                return RoundEnd::Overflow;
+            }
             has_split |= grown.tree.n_leaves() > 1;
             self.set_leaves(&mut grown, output, rows, sampled);
             self.add(&grown, output, rows, sampled);
@@ -257,7 +279,11 @@ impl Rounds<'_> {
             }
             self.trees.push(grown.tree);
         }
-        Some(has_split)
+        if has_split {
+            RoundEnd::Grown
+        } else {
+            RoundEnd::Barren
+        }
     }
 
     /// The rows of a round, rising; `None` for all.
@@ -361,6 +387,13 @@ fn weights_of(leaf: &[u32], rows: &Rows, sampled: Option<&Sample>) -> Option<Vec
         weight * sampled.map_or(1.0, |sample| sample.factor(row))
     };
     Some(leaf.iter().map(of_row).collect())
+}
+
+fn numeric(reason: &str) -> FitError {
+    FitError::Numeric {
+        learner: ID,
+        reason: reason.to_owned(),
+    }
 }
 
 fn stump() -> Tree {

@@ -179,7 +179,7 @@ fn base(at: &At<'_>, link: Link, n_outputs: usize) -> Result<Vec<f64>, ImportErr
     let score = |score: f32| match link {
         Link::Logit => f64::from(score).ln() - (-f64::from(score)).ln_1p(),
         Link::Log => f64::from(score).ln(),
-        Link::Identity | Link::Softmax => f64::from(score),
+        Link::Identity | Link::Softmax | Link::OneVsRest => f64::from(score),
     };
     let scores: Vec<f64> = scores.into_iter().map(score).collect();
     let base = match scores.as_slice() {

@@ -28,6 +28,15 @@ pub enum Objective {
     Tweedie,
 }
 
+/// What a task of more than two classes minimises.
+#[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MulticlassLoss {
+    /// The log loss of probabilities that compete.
+    Softmax,
+    /// The log losses of each class against the others, added up; probabilities are those of each, brought to one.
+    OneVsRest,
+}
+
 /// A loss with its constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Loss {
@@ -40,6 +49,7 @@ pub(crate) enum Loss {
     Tweedie { power: f64 },
     Logistic,
     Softmax { n_classes: usize },
+    OneVsRest { n_classes: usize },
 }
 
 /// How a raw score becomes a prediction.
@@ -49,6 +59,7 @@ pub(crate) enum Link {
     Log,
     Logit,
     Softmax,
+    OneVsRest,
 }
 
 /// What the Poisson Hessian is raised by, as the exponent's offset: bounds a leaf's step.
@@ -58,7 +69,7 @@ impl Loss {
     /// Raw scores a row.
     pub(crate) fn n_outputs(self) -> usize {
         match self {
-            Self::Softmax { n_classes } => n_classes,
+            Self::Softmax { n_classes } | Self::OneVsRest { n_classes } => n_classes,
             _ => 1,
         }
     }
@@ -68,6 +79,7 @@ impl Loss {
             Self::Poisson | Self::Gamma | Self::Tweedie { .. } => Link::Log,
             Self::Logistic => Link::Logit,
             Self::Softmax { .. } => Link::Softmax,
+            Self::OneVsRest { .. } => Link::OneVsRest,
             _ => Link::Identity,
         }
     }
@@ -100,7 +112,7 @@ impl Loss {
                 let (low, high) = (y * (a * s).exp(), (b * s).exp());
                 [high - low, b * high - a * low]
             }
-            Self::Logistic | Self::Softmax { .. } => {
+            Self::Logistic | Self::Softmax { .. } | Self::OneVsRest { .. } => {
                 let p = logistic(s);
                 [p - y, p * (1.0 - p)]
             }
@@ -129,7 +141,7 @@ impl Loss {
                 let (a, b) = (1.0 - power, 2.0 - power);
                 (b * s).exp() / b - y * (a * s).exp() / a
             }
-            Self::Logistic | Self::Softmax { .. } => softplus(s) - y * s,
+            Self::Logistic | Self::Softmax { .. } | Self::OneVsRest { .. } => softplus(s) - y * s,
         }
     }
 
@@ -152,19 +164,21 @@ impl Loss {
                 vec![weighted_quantile(targets.iter().copied(), weights, alpha)]
             }
             Self::Poisson | Self::Gamma | Self::Tweedie { .. } => vec![mean().max(1e-12).ln()],
-            Self::Logistic => {
-                let p = mean().clamp(ABSENT_SHARE, 1.0 - ABSENT_SHARE);
-                vec![(p / (1.0 - p)).ln()]
-            }
-            Self::Softmax { n_classes } => {
-                let mut shares = vec![0.0; n_classes];
+            Self::Logistic => vec![log_odds(mean())],
+            Self::Softmax { n_classes } | Self::OneVsRest { n_classes } => {
+                let mut shares: Vec<f64> = vec![0.0; n_classes];
                 for (row, &class) in targets.iter().enumerate() {
                     shares[class as usize] += weight(row) / total;
                 }
-                shares
-                    .into_iter()
-                    .map(|p: f64| p.max(ABSENT_SHARE).ln())
-                    .collect()
+                let competes = matches!(self, Self::Softmax { .. });
+                let start = |p: f64| {
+                    if competes {
+                        p.max(ABSENT_SHARE).ln()
+                    } else {
+                        log_odds(p)
+                    }
+                };
+                shares.into_iter().map(start).collect()
             }
         }
     }
@@ -184,6 +198,12 @@ impl Loss {
                     .sum();
                 sum.ln() + max - of_class(targets[row] as usize)
             }
+            Self::OneVsRest { n_classes } => (0..n_classes)
+                .map(|class| {
+                    let y = f64::from(u8::from(targets[row] == class as f64));
+                    self.value(y, scores[class * n + row])
+                })
+                .sum(),
             _ => self.value(targets[row], scores[row]),
         };
         let (sum, total) = (0..n).fold((0.0, 0.0), |(sum, total), row| {
@@ -203,14 +223,27 @@ impl Link {
             Self::Log => "log",
             Self::Logit => "logit",
             Self::Softmax => "softmax",
+            Self::OneVsRest => "one_vs_rest",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Identity, Self::Log, Self::Logit, Self::Softmax]
-            .into_iter()
-            .find(|link| link.name() == name)
+        [
+            Self::Identity,
+            Self::Log,
+            Self::Logit,
+            Self::Softmax,
+            Self::OneVsRest,
+        ]
+        .into_iter()
+        .find(|link| link.name() == name)
     }
+}
+
+/// The log of the odds of a share, kept finite.
+fn log_odds(share: f64) -> f64 {
+    let p = share.clamp(ABSENT_SHARE, 1.0 - ABSENT_SHARE);
+    (p / (1.0 - p)).ln()
 }
 
 fn sign(x: f64) -> f64 {
@@ -232,6 +265,23 @@ pub(crate) fn logistic(s: f64) -> f64 {
 /// `ln(1 + exp(s))` without overflow.
 fn softplus(s: f64) -> f64 {
     s.max(0.0) + (-s.abs()).exp().ln_1p()
+}
+
+/// Turns the raw scores of one row into the probabilities of each class against the others, brought to a sum of one.
+pub(crate) fn one_vs_rest(scores: &mut [f64]) {
+    let greatest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if greatest < -30.0 {
+        // Far out the logistic function is the exponential one, which softmax keeps from vanishing.
+        softmax(scores);
+        return;
+    }
+    for score in &mut *scores {
+        *score = logistic(*score);
+    }
+    let sum: f64 = scores.iter().sum();
+    for score in scores {
+        *score /= sum;
+    }
 }
 
 /// Turns the raw scores of one row into probabilities in place.

@@ -3,7 +3,7 @@
 use super::{classification, fit, fit_rows, params, predict, regression, rmse, wave};
 use crate::GRADIENT_BOOSTING;
 use automl_core::{
-    Budget, Coded, Column, FitContext, Levels, Seed, Task, Threads, TrainingData, Warnings,
+    Budget, Coded, Column, Dataset, FitContext, Levels, Seed, Task, Threads, TrainingData, Warnings,
 };
 
 #[test]
@@ -76,7 +76,7 @@ fn rows_drawn_by_gradient_learn_the_same_at_any_number_of_threads() {
 }
 
 /// `wave` as a regression.
-fn numbers(n: usize) -> automl_core::Dataset {
+fn numbers(n: usize) -> Dataset {
     let (x, y) = wave(n);
     regression(vec![("x", Column::Number(x))], y)
 }
@@ -151,4 +151,58 @@ fn dropping_trees_makes_all_rounds_and_says_so() {
             .message
             .starts_with("early_stopping_rounds")
     );
+}
+
+#[test]
+fn one_against_the_rest_is_a_binary_boosting_for_each_class() {
+    let (x, _) = wave(900);
+    let codes: Vec<u32> = x.iter().map(|x| (x * 3.0) as u32).collect();
+    let columns = || vec![("x", Column::Number(x.clone()))];
+    let data = classification(columns(), codes.clone(), 3);
+    let map = r#"{"n_trees":12,"multiclass":"one_vs_rest"}"#;
+    let fitted = fit(map, &data);
+    let ours = predict(&fitted, &data);
+    let of_class: Vec<Vec<f64>> = (0..3)
+        .map(|class| {
+            let binary = codes.iter().map(|&code| u32::from(code == class)).collect();
+            let data = classification(columns(), binary, 2);
+            let predicted = predict(&fit(r#"{"n_trees":12}"#, &data), &data);
+            predicted.chunks(2).map(|p| p[1]).collect()
+        })
+        .collect();
+    for (row, ours) in ours.chunks(3).enumerate() {
+        let sum: f64 = of_class.iter().map(|p| p[row]).sum();
+        for class in 0..3 {
+            assert!((ours[class] - of_class[class][row] / sum).abs() < 1e-12);
+        }
+    }
+    let loaded = (GRADIENT_BOOSTING.load)(&fitted.model.artifact()).unwrap();
+    assert_eq!(loaded.predict(&data.table().view()).unwrap().values(), ours);
+    let (train, valid): (Vec<u32>, Vec<u32>) = (0..900).partition(|row| row % 3 != 0);
+    let map = r#"{"n_trees":300,"multiclass":"one_vs_rest","early_stopping_rounds":5}"#;
+    let stopped = fit_rows(&GRADIENT_BOOSTING, map, &data, &train, Some(&valid), 1).unwrap();
+    assert!(stopped.learned.contains_key("n_trees"));
+}
+
+#[test]
+fn rows_without_weight_are_refused_and_targets_beyond_single_precision_too() {
+    let (x, y) = wave(60);
+    let columns = || vec![("x", Column::Number(x.clone()))];
+    let weights: Vec<f64> = (0..60).map(|row| f64::from(u8::from(row >= 30))).collect();
+    let data = regression(columns(), y.clone())
+        .with_weight(weights)
+        .unwrap();
+    let light: Vec<u32> = (0..30).collect();
+    let error = |data: &Dataset, rows: &[u32]| {
+        fit_rows(&GRADIENT_BOOSTING, "{}", data, rows, None, 1)
+            .err()
+            .unwrap()
+    };
+    assert_eq!(error(&data, &light).code(), "fit-numeric");
+    let huge = regression(columns(), y.iter().map(|y| y * 1e60).collect());
+    assert_eq!(error(&huge, &huge.all_rows()).code(), "fit-numeric");
+    let heavy = regression(columns(), y)
+        .with_weight(vec![1e300; 60])
+        .unwrap();
+    assert_eq!(error(&heavy, &heavy.all_rows()).code(), "fit-numeric");
 }
