@@ -16,12 +16,11 @@ use crate::boosted_model::BoostedModel;
 use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
 use crate::gradients::Gradients;
-use crate::grow::{Grower, Grown, TreeTask, sample};
+use crate::grow::{Grower, Grown, TreeTask, for_each_leaf, sample};
 use crate::objective::{Loss, weighted_quantile};
 use crate::tree::Tree;
 use automl_core::{
-    DatasetView, FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData, Warning,
-    WarningKind,
+    FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData, Warning, WarningKind,
 };
 use constraints::limits;
 use dart::{Dart, add_trees};
@@ -30,6 +29,7 @@ use patience::Patience;
 use rows::Rows;
 use rules::{rules, shape};
 use sampling::Sample;
+use std::sync::Arc;
 
 pub(crate) fn fit(
     params: &GradientBoostingParams,
@@ -63,6 +63,12 @@ pub(crate) fn fit(
             message,
         ));
     }
+    let mut watched = valid.map(|(view, rows)| Watched {
+        rows,
+        matrix: shared.of_rows(view.rows(), &ctx.threads),
+        order: (0..view.n_rows() as u32).collect(),
+        scratch: vec![0; view.n_rows()],
+    });
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let grower = Grower::new(&matrix, rules(params), shape(params), ctx.threads.clone());
     let mut rounds = Rounds {
@@ -70,7 +76,6 @@ pub(crate) fn fit(
         ctx,
         loss,
         matrix: &matrix,
-        shared: &shared,
         gradients: Gradients::new(loss, matrix.n_rows),
         grower: grower.within(limits),
         learns: learns(loss, &rows),
@@ -78,7 +83,7 @@ pub(crate) fn fit(
         learning_rate: params.learning_rate,
         trees: Vec::new(),
     };
-    let outcome = rounds.run(&mut rows, valid.as_mut())?;
+    let outcome = rounds.run(&mut rows, watched.as_mut())?;
     let trees = rounds.trees;
     let mut learned = ParamMap::new();
     if let Some(n_rounds) = outcome.best_round {
@@ -121,8 +126,6 @@ struct Rounds<'a> {
     loss: Loss,
     /// Training rows only.
     matrix: &'a BinnedMatrix,
-    /// All rows of the dataset.
-    shared: &'a BinnedMatrix,
     gradients: Gradients,
     grower: Grower<'a>,
     /// The outputs that have something to learn.
@@ -138,13 +141,11 @@ impl Rounds<'_> {
     fn run(
         &mut self,
         rows: &mut Rows,
-        mut valid: Option<&mut (DatasetView<'_>, Rows)>,
+        mut valid: Option<&mut Watched>,
     ) -> Result<Outcome, FitError> {
         let n_outputs = self.loss.n_outputs();
-        let mut patience = valid.as_ref().map(|(_, valid)| Patience {
-            best: self
-                .loss
-                .mean(&valid.scores, &valid.targets, valid.weights.as_deref()),
+        let mut patience = valid.as_ref().map(|valid| Patience {
+            best: valid.loss(self.loss),
             best_round: 0,
             rounds: self.params.early_stopping_rounds,
         });
@@ -169,13 +170,10 @@ impl Rounds<'_> {
             }
             self.bring_back(&dropped, rows);
             round += 1;
-            if let (Some(patience), Some((_, valid))) = (&mut patience, valid.as_deref()) {
-                let loss = self
-                    .loss
-                    .mean(&valid.scores, &valid.targets, valid.weights.as_deref());
-                if patience.is_over(loss, round) {
-                    break;
-                }
+            if let (Some(patience), Some(valid)) = (&mut patience, valid.as_deref())
+                && patience.is_over(valid.loss(self.loss), round)
+            {
+                break;
             }
         }
         if is_partial && round == 0 {
@@ -231,7 +229,7 @@ impl Rounds<'_> {
         &mut self,
         round: usize,
         rows: &mut Rows,
-        mut valid: Option<&mut (DatasetView<'_>, Rows)>,
+        mut valid: Option<&mut Watched>,
     ) -> RoundEnd {
         let seed = self.ctx.seed.named("tree").indexed(round as u64);
         let n_features = self.matrix.features.len();
@@ -272,10 +270,8 @@ impl Rounds<'_> {
             has_split |= grown.tree.n_leaves() > 1;
             self.set_leaves(&mut grown, output, rows, sampled);
             self.add(&grown, output, rows, sampled);
-            if let Some((view, valid)) = valid.as_deref_mut() {
-                for (score, &row) in valid.output(output).iter_mut().zip(view.rows()) {
-                    *score += grown.tree.values[grown.tree.leaf(self.shared, row as usize)];
-                }
+            if let Some(valid) = valid.as_deref_mut() {
+                valid.add(&grown.tree, output);
             }
             self.trees.push(grown.tree);
         }
@@ -366,13 +362,60 @@ impl Rounds<'_> {
             }
         }
         if let Some(sampled) = sampled {
-            let mut sampled = sampled.rows.iter().copied().peekable();
-            for (row, score) in scores.iter_mut().enumerate() {
-                if sampled.next_if_eq(&(row as u32)).is_none() {
-                    *score += grown.tree.values[grown.tree.leaf(self.matrix, row)];
-                }
-            }
+            let mut drawn = sampled.rows.iter().copied().peekable();
+            let all = 0..scores.len() as u32;
+            let mut others: Vec<u32> = all
+                .filter(|&row| drawn.next_if_eq(&row).is_none())
+                .collect();
+            let mut scratch = vec![0; others.len()];
+            add_leaves(&grown.tree, self.matrix, &mut others, &mut scratch, scores);
         }
+    }
+}
+
+/// Adds to the scores of rows, which are reordered, the value of their leaf.
+fn add_leaves(
+    tree: &Tree,
+    matrix: &BinnedMatrix,
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    scores: &mut [f64],
+) {
+    for_each_leaf(tree, matrix, rows, scratch, |leaf, rows| {
+        for &row in rows {
+            scores[row as usize] += tree.values[leaf];
+        }
+    });
+}
+
+/// Validation rows, with bins of their own.
+struct Watched {
+    rows: Rows,
+    matrix: Arc<BinnedMatrix>,
+    order: Vec<u32>,
+    scratch: Vec<u32>,
+}
+
+impl Watched {
+    /// Adds what a tree says.
+    fn add(&mut self, tree: &Tree, output: usize) {
+        let scores = self.rows.output(output);
+        add_leaves(
+            tree,
+            &self.matrix,
+            &mut self.order,
+            &mut self.scratch,
+            scores,
+        );
+    }
+
+    fn loss(&self, loss: Loss) -> f64 {
+        let Rows {
+            targets,
+            weights,
+            scores,
+        } = &self.rows;
+        loss.mean(scores, targets, weights.as_deref())
     }
 }
 

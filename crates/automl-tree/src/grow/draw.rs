@@ -1,5 +1,7 @@
 //! Rows put left and right; features drawn.
 
+use crate::binning::BinnedMatrix;
+use crate::tree::{Tree, TreeNode};
 use automl_core::Seed;
 
 /// Stable partition without branches: every row is written to both sides, and only one side moves on.
@@ -23,6 +25,37 @@ pub(crate) fn partition(
     }
     rows[n_left..].copy_from_slice(&scratch[..n_right]);
     n_left
+}
+
+/// Calls `f(leaf, rows)` for every leaf with its share of `rows`, which are reordered. Cost: a partition a level, several
+/// times faster than a walk for each row.
+pub(crate) fn for_each_leaf(
+    tree: &Tree,
+    matrix: &BinnedMatrix,
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    mut f: impl FnMut(usize, &[u32]),
+) {
+    let mut open = vec![(0, 0..rows.len())];
+    while let Some((node, range)) = open.pop() {
+        let rows = &mut rows[range.clone()];
+        match &tree.nodes[node] {
+            TreeNode::Leaf(leaf) => f(*leaf as usize, rows),
+            TreeNode::Inner {
+                feature,
+                rule,
+                left,
+                ..
+            } if !rows.is_empty() => {
+                let (bytes, lanes, lane) = matrix.strided(*feature as usize);
+                let n_left = partition(rows, scratch, bytes, lanes, lane, &rule.table());
+                let middle = range.start + n_left;
+                let left = *left as usize;
+                open.extend([(left + 1, middle..range.end), (left, range.start..middle)]);
+            }
+            TreeNode::Inner { .. } => {}
+        }
+    }
 }
 
 /// `count` of `all` in their order, drawn without replacement by ranking hashes of the seed.

@@ -4,7 +4,7 @@ mod draw;
 mod limits;
 mod symmetric;
 
-pub(crate) use draw::{partition, sample};
+pub(crate) use draw::{for_each_leaf, partition, sample};
 pub(crate) use limits::{Limits, Shares};
 
 use crate::binning::BinnedMatrix;

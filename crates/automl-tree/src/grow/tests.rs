@@ -16,6 +16,35 @@ fn partition_keeps_the_order_on_both_sides() {
 }
 
 #[test]
+fn rows_parted_down_a_tree_are_those_of_a_walk() {
+    let (matrix, pairs) = mixed(4, Seed(8));
+    let mut grower = Grower::new(&matrix, rules(), shape(Growth::LeafWise), Threads::one());
+    let task = TreeTask {
+        rows: None,
+        pairs: &pairs,
+        features: &[0, 1, 2, 3],
+        seed: Seed(0),
+    };
+    let tree = grower.grow(&task).tree;
+    let mut rows: Vec<u32> = (0..400).filter(|row| row % 3 != 0).collect();
+    let mut n_seen = 0;
+    for_each_leaf(
+        &tree,
+        &matrix,
+        &mut rows.clone(),
+        &mut rows,
+        |leaf, rows| {
+            n_seen += rows.len();
+            assert!(
+                rows.iter()
+                    .all(|&row| tree.leaf(&matrix, row as usize) == leaf)
+            );
+        },
+    );
+    assert_eq!(n_seen, rows.len());
+}
+
+#[test]
 fn a_sample_is_rising_without_repeats() {
     let all: Vec<u32> = (10..40).collect();
     let drawn = sample(&all, 12, Seed(3));
