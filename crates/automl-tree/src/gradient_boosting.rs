@@ -2,7 +2,8 @@
 //!
 //! # What it fits
 //! A sum of small trees, each fitted to the gradient and Hessian of the loss at the sum so far. Takes numbers with
-//! missing values and categories as they are. One tree a round, or one for each class of a multiclass task.
+//! missing values and categories as they are. One tree a round, or one for each class of a multiclass task. Predictions
+//! can be kept monotone in columns, and interactions within groups of columns.
 //!
 //! # Formula
 //! Round `m` adds `η · f_m(x)`; the leaves of `f_m` hold `−T(G) / (H + l2)` and its splits maximise the gain of the
@@ -19,10 +20,12 @@
 //!
 //! # When it fails
 //! A column that is neither number nor category, no column at all, targets outside the objective's domain. A constant
-//! target, one class, or features that say nothing give the trivial model: the best constant, no trees.
+//! target, one class, or features that say nothing give the trivial model: the best constant, no trees. Constraints that
+//! name no column or cannot be promised, rows that weigh nothing, and gradients beyond single precision are refused.
 //!
 //! # References
-//! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost).
+//! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost);
+//! Vinayak and Gilad-Bachrach 2015 (DART); Ibragimov and Gusev 2019 (minimal-variance sampling).
 
 use crate::boost::{self, Boosting, RowSampling, constraints};
 use crate::boosted_model::BoostedModel;

@@ -206,3 +206,16 @@ fn rows_without_weight_are_refused_and_targets_beyond_single_precision_too() {
         .unwrap();
     assert_eq!(error(&heavy, &heavy.all_rows()).code(), "fit-numeric");
 }
+
+#[test]
+fn every_mode_keeps_the_contract_of_a_learner() {
+    for map in [
+        r#"{"n_trees":30,"growth":"symmetric","max_depth":4}"#,
+        r#"{"n_trees":30,"boosting":"dart"}"#,
+        r#"{"n_trees":30,"row_sampling":"goss","learning_rate":0.3}"#,
+        r#"{"n_trees":30,"row_sampling":"mvs","row_fraction":0.7}"#,
+        r#"{"n_trees":30,"multiclass":"one_vs_rest","column_fraction_by_level":0.8}"#,
+    ] {
+        automl_testkit::check_learner_with(&GRADIENT_BOOSTING, &params(map));
+    }
+}

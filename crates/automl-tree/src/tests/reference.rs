@@ -130,6 +130,11 @@ fn peers_names_of_parameters_are_known() {
         "colsample_bytree",
         "iterations",
         "max_bin",
+        "colsample_bylevel",
+        "boosting_type",
+        "rate_drop",
+        "top_rate",
+        "data_sample_strategy",
     ] {
         let knows = |spec: &automl_core::ParamSpec| spec.aliases.contains(&name);
         assert!(
