@@ -93,6 +93,10 @@ pub struct GradientBoostingParams {
     /// Sum of Hessians that a leaf must have.
     #[param(default = 1e-3, range = 0.0..=1e6, alias = "min_sum_hessian_in_leaf", alias = "min_child_weight")]
     pub min_hessian: f64,
+    /// Greatest size of a leaf's value, before shrinkage, where scores are logarithms: classes, Poisson, gamma, Tweedie; 0 is
+    /// no limit. A rare class, whose Hessians are tiny, would run away without it.
+    #[param(default = 10.0, range = 0.0..=1e6, alias = "max_delta_step")]
+    pub max_step: f64,
     /// Shrinks leaf values towards zero by a constant.
     #[param(default = 0.0, range = 0.0..=1e6, alias = "lambda_l1", alias = "reg_alpha")]
     pub l1: f64,

@@ -70,7 +70,12 @@ pub(crate) fn fit(
         scratch: vec![0; view.n_rows()],
     });
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
-    let grower = Grower::new(&matrix, rules(params), shape(params), ctx.threads.clone());
+    let grower = Grower::new(
+        &matrix,
+        rules(params, loss),
+        shape(params),
+        ctx.threads.clone(),
+    );
     let mut rounds = Rounds {
         params,
         ctx,

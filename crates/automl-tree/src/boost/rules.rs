@@ -2,15 +2,22 @@
 
 use crate::gradient_boosting::GradientBoostingParams;
 use crate::grow::{Shares, TreeShape};
+use crate::objective::{Link, Loss};
 use crate::split::SplitRules;
 
-pub(super) fn rules(params: &GradientBoostingParams) -> SplitRules {
+pub(super) fn rules(params: &GradientBoostingParams, loss: Loss) -> SplitRules {
+    let has_logarithms = loss.link() != Link::Identity;
     SplitRules {
         l1: params.l1,
         l2: params.l2,
         min_gain: params.min_gain,
         min_rows: params.min_rows_per_leaf,
         min_hessian: params.min_hessian,
+        max_step: if has_logarithms && params.max_step > 0.0 {
+            params.max_step
+        } else {
+            f64::INFINITY
+        },
         cat_smooth: params.cat_smooth,
         cat_l2: params.cat_l2,
         max_cat_bins: params.max_cat_set,

@@ -153,7 +153,8 @@ impl<'a> Grower<'a> {
             let value = self
                 .rules
                 .leaf_value(bounds, leaf.sums.pair(), leaf.extra_l2);
-            tree.values.push(value);
+            let most = self.rules.max_step;
+            tree.values.push(value.max(-most).min(most));
             tree.covers.push(leaf.range.len() as f64);
             leaf_rows.push(leaf.range);
             self.pool.extend(leaf.histogram);

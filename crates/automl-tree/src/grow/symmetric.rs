@@ -20,6 +20,7 @@ impl Grower<'_> {
         let mut tree = Tree {
             nodes: vec![TreeNode::Leaf(0)],
             values: Vec::new(),
+            covers: Vec::new(),
             width: 1,
         };
         let mut root = self.root(task);

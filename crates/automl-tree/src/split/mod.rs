@@ -24,6 +24,8 @@ pub(crate) struct SplitRules {
     pub(crate) min_gain: f64,
     pub(crate) min_rows: usize,
     pub(crate) min_hessian: f64,
+    /// The greatest size of a leaf's value; infinite for none.
+    pub(crate) max_step: f64,
     pub(crate) cat_smooth: f64,
     pub(crate) cat_l2: f64,
     pub(crate) max_cat_bins: usize,

@@ -10,6 +10,7 @@ fn rules() -> SplitRules {
         min_gain: 0.0,
         min_rows: 1,
         min_hessian: 0.0,
+        max_step: f64::INFINITY,
         cat_smooth: 1.0,
         cat_l2: 0.0,
         max_cat_bins: 255,

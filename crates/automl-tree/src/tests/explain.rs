@@ -24,12 +24,15 @@ fn they_sum_to_the_score_and_pairs_sum_to_them() {
             let of_output = |output| explanation.row(row, output).iter().sum::<f64>();
             let scores: Vec<f64> = (0..n_outputs).map(of_output).collect();
             let total: f64 = scores.iter().map(|score| score.exp()).sum();
+            let odds = |score: &f64| 1.0 / (1.0 + (-score).exp());
+            let total_odds: f64 = scores.iter().map(odds).sum();
             let predicted = &predicted.values()[row * width..][..width];
             for (output, score) in scores.iter().enumerate() {
                 let said = match explanation.scale {
                     Scale::Prediction => *score,
                     Scale::Log => score.exp(),
-                    Scale::LogOdds => 1.0 / (1.0 + (-score).exp()),
+                    Scale::LogOdds => odds(score),
+                    Scale::OneVsRest => odds(score) / total_odds,
                     Scale::Softmax => score.exp() / total,
                 };
                 let is_second = width == 2;

@@ -3,7 +3,8 @@
 use super::{classification, fit, fit_rows, params, predict, regression, rmse, wave};
 use crate::GRADIENT_BOOSTING;
 use automl_core::{
-    Budget, Coded, Column, Dataset, FitContext, Levels, Seed, Task, Threads, TrainingData, Warnings,
+    Budget, Coded, Column, Dataset, FitContext, Levels, ParamMap, ParamValue, Seed, Table, Target,
+    Task, Threads, TrainingData, Warnings,
 };
 
 #[test]
@@ -218,4 +219,44 @@ fn every_mode_keeps_the_contract_of_a_learner() {
     ] {
         automl_testkit::check_learner_with(&GRADIENT_BOOSTING, &params(map));
     }
+}
+
+/// Two rows of a class among thousands have Hessians near zero, and a Newton step without a limit runs away.
+#[test]
+fn a_rare_class_does_not_run_away() {
+    let n = 6000_u32;
+    let x: Vec<f64> = (0..n).map(|row| f64::from(row * 7919 % 6007)).collect();
+    let codes: Vec<u32> = (0..n as usize)
+        .map(|row| match row {
+            17 | 4001 => 2,
+            _ => u32::from(x[row] > 3000.0),
+        })
+        .collect();
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let classes = ["a", "b", "rare"].map(str::to_owned).to_vec();
+    let task = Task::Multiclass { classes };
+    let data = Dataset::new(table, task, Target::Classes(codes.clone().into())).unwrap();
+    let loss = |max_step: f64| {
+        let params = ParamMap::from([
+            ("n_trees".to_owned(), ParamValue::Int(1)),
+            ("max_step".to_owned(), ParamValue::Float(max_step)),
+        ]);
+        let warnings = Warnings::default();
+        let ctx = FitContext {
+            seed: Seed(1),
+            threads: Threads::one(),
+            budget: Budget::unlimited(),
+            warnings: &warnings,
+        };
+        let rows = data.all_rows();
+        let learner = (GRADIENT_BOOSTING.build)(&params).unwrap();
+        let fitted = learner.fit(&ctx, &data.view(&rows).into()).unwrap();
+        let predicted = fitted.model.predict(&data.table().view()).unwrap();
+        let of_row = |(row, &code): (usize, &u32)| {
+            -predicted.values()[row * 3 + code as usize].max(1e-15).ln()
+        };
+        codes.iter().enumerate().map(of_row).sum::<f64>() / n as f64
+    };
+    let (bounded, free) = (loss(10.0), loss(0.0));
+    assert!(bounded < free, "{bounded} with a limit, {free} without");
 }
