@@ -1,160 +1,286 @@
-//! Trains boosting on a CSV of numbers and prints CPU times (of the first thread) and the loss on a second file, to race other engines.
+//! Measures boosting on a folder of raw numbers, to race other engines: one JSON object on standard output.
 //!
-//! `race TRAIN.csv TEST.csv TASK THREADS [name=value …]`: no header, the target last, `nan` for missing, a leading `c` in
-//! the first line's cell marks a category column (`c3` is level 3). TASK is `regression`, `binary` or `multiclass`.
+//! `race FOLDER VERB THREADS [name=value …]`, where `name=value` are the learner's parameters. The folder holds
+//! `meta.json` (`task`: `regression`, `binary` or `multiclass`; `n_classes`; `n_levels`: for each column 0 for numbers or the
+//! number of its categories), and for `train` and `test` each a row-major `NAME.x.f32` and a `NAME.y.f32`, little-endian,
+//! NaN for missing. `benches/trees/run.py` writes such folders and reads the answer.
+//!
+//! - `fit`: binning and fit, then the loss on the test rows
+//! - `score`: a fit, then all training rows are scored with it
+//! - `row`: a fit, then test rows are scored one at a time
+//! - `folds`: five folds by every configuration of `configs.json`, with one set of bins; two fits at a time are worth more
+//!   than two threads in one, so each worker has a fold
 
 use automl_core::{
-    Budget, Column, Dataset, FitContext, Levels, ParamMap, ParamValue, Seed, Table, Target, Task,
-    Threads, Warnings,
+    Budget, Clock, Column, Dataset, FitContext, Levels, Model, ParamMap, ParamValue, Predictions,
+    Seed, Table, Target, Task, Threads, Warnings,
 };
+use automl_tree::GRADIENT_BOOSTING;
+use serde_json::{Value, json};
 use std::error::Error;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::path::Path;
 
-struct File {
-    columns: Vec<(bool, Vec<f64>)>,
-    target: Vec<f64>,
-}
+type Failure = Box<dyn Error + Send + Sync>;
 
-fn read(path: &str) -> Result<File, Box<dyn Error>> {
-    let text = std::fs::read_to_string(path)?;
-    let mut columns: Vec<(bool, Vec<f64>)> = Vec::new();
-    for line in text.lines() {
-        for (place, cell) in line.split(',').enumerate() {
-            let number = cell.trim_start_matches('c').parse()?;
-            if place == columns.len() {
-                columns.push((cell.starts_with('c'), Vec::new()));
-            }
-            columns[place].1.push(number);
-        }
-    }
-    let (_, target) = columns.pop().ok_or("an empty file")?;
-    Ok(File { columns, target })
-}
-
-fn dataset(file: File, task: &Task, n_levels: &[usize]) -> Result<Dataset, Box<dyn Error>> {
-    let columns = file
-        .columns
-        .into_iter()
-        .enumerate()
-        .map(|(place, (is_category, values))| {
-            let column = if is_category {
-                let codes = values.iter().map(|&value| value as u32).collect();
-                Column::category(
-                    codes,
-                    Levels::new((0..n_levels[place]).map(|level| level.to_string())),
-                )
-            } else {
-                Column::Number(values)
-            };
-            (format!("x{place}"), column)
-        });
-    let target = if *task == Task::Regression {
-        Target::Numbers(file.target.into())
-    } else {
-        Target::Classes(file.target.iter().map(|&code| code as u32).collect())
-    };
-    Ok(Dataset::new(
-        Table::new(columns.collect())?,
-        task.clone(),
-        target,
-    )?)
-}
-
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().collect();
-    let [_, train, test, task, threads, rest @ ..] = args.as_slice() else {
-        return Err("race TRAIN TEST TASK THREADS [name=value ...]".into());
+    let [_, folder, verb, threads, rest @ ..] = args.as_slice() else {
+        return Err("race FOLDER VERB THREADS [name=value ...]".into());
     };
-    let (train, test) = (read(train)?, read(test)?);
-    let n_classes = train
-        .target
-        .iter()
-        .fold(0.0_f64, |max, &code| max.max(code)) as usize
-        + 1;
-    let classes = || (0..n_classes).map(|class| class.to_string()).collect();
-    let task = match task.as_str() {
-        "regression" => Task::Regression,
-        "binary" => Task::Binary { classes: classes() },
-        _ => Task::Multiclass { classes: classes() },
-    };
-    let n_levels: Vec<usize> = (0..train.columns.len())
-        .map(|place| {
-            let both = train.columns[place].1.iter().chain(&test.columns[place].1);
-            both.fold(0.0_f64, |max, &code| max.max(code)) as usize + 1
-        })
-        .collect();
-    let (train, test) = (
-        dataset(train, &task, &n_levels)?,
-        dataset(test, &task, &n_levels)?,
-    );
-    let (mut map, mut spec) = (ParamMap::new(), &automl_tree::GRADIENT_BOOSTING);
+    let folder = Path::new(folder);
+    let meta: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("meta.json"))?)?;
+    let train = dataset(folder, "train", &meta)?;
+    let test = dataset(folder, "test", &meta)?;
+    let mut params = ParamMap::new();
     for pair in rest {
         let (name, value) = pair.split_once('=').ok_or("name=value")?;
-        if name == "learner" {
-            spec = [
-                &automl_tree::GRADIENT_BOOSTING,
-                &automl_tree::RANDOM_FOREST,
-                &automl_tree::EXTRA_TREES,
-            ]
-            .into_iter()
-            .find(|spec| spec.id == value)
-            .ok_or("no such learner")?;
-            continue;
-        }
-        map.insert(
-            name.into(),
-            serde_json::from_str(value).unwrap_or(ParamValue::Text(value.to_owned().into())),
-        );
+        params.insert(name.into(), param(value));
     }
-    let warnings = Warnings::default();
-    let ctx = FitContext {
-        seed: Seed(1),
+    let race = Race {
+        train,
+        test,
+        params,
         threads: Threads::new(threads.parse()?)?,
-        budget: Budget::unlimited(),
-        warnings: &warnings,
     };
-    let rows = train.all_rows();
-    let learner = (spec.build)(&map)?;
-    let mut out = std::io::stdout();
-    for name in ["fit with binning", "fit again"] {
-        let start = cpu_seconds()?;
-        let fitted = learner.fit(&ctx, &train.view(&rows).into())?;
-        let fit_s = cpu_seconds()? - start;
-        let start = cpu_seconds()?;
-        let predicted = fitted.model.predict(&test.table().view())?;
-        let predict_ms = (cpu_seconds()? - start) * 1e3;
-        writeln!(
-            out,
-            "{name}: {fit_s:.3} s, predict {} rows: {predict_ms:.1} ms, test loss {:.5}",
-            test.n_rows(),
-            loss(predicted.values(), predicted.width(), test.target())
-        )?;
-    }
+    // The peak of memory starts here.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let loaded_mib = status_mib("VmRSS:")?;
+    let mut answer = match verb.as_str() {
+        "fit" => race.fit()?,
+        "score" => race.score()?,
+        "row" => race.row()?,
+        "folds" => race.folds(folder)?,
+        _ => return Err("fit, score, row or folds".into()),
+    };
+    answer["peak_mib"] = (status_mib("VmHWM:")? - loaded_mib).into();
+    writeln!(std::io::stdout(), "{answer}")?;
     Ok(())
 }
 
-/// Seconds that the first thread has run, so that a busy machine does not count.
-fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/self/schedstat")?;
-    let nanos: f64 = text.split(' ').next().ok_or("no time")?.parse()?;
+struct Race {
+    train: Dataset,
+    test: Dataset,
+    params: ParamMap,
+    threads: Threads,
+}
+
+impl Race {
+    fn model(
+        &self,
+        params: &ParamMap,
+        rows: &[u32],
+        threads: &Threads,
+    ) -> Result<Box<dyn Model>, Failure> {
+        let warnings = Warnings::default();
+        let ctx = FitContext {
+            seed: Seed(1),
+            threads: threads.clone(),
+            budget: Budget::unlimited(),
+            warnings: &warnings,
+        };
+        let learner = (GRADIENT_BOOSTING.build)(params)?;
+        Ok(learner.fit(&ctx, &self.train.view(rows).into())?.model)
+    }
+
+    /// Starts the threads, so that no verb's time holds it.
+    fn warm_up(&self) {
+        self.threads.map(1 << 12, |index| index);
+    }
+
+    fn fit(&self) -> Result<Value, Failure> {
+        self.warm_up();
+        let rows = self.train.all_rows();
+        let watch = Watch::start()?;
+        let model = self.model(&self.params, &rows, &self.threads)?;
+        let (seconds, cpu_seconds) = watch.read()?;
+        let predicted = model.predict(&self.test.table().view())?;
+        let rows = self.test.all_rows();
+        Ok(json!({
+            "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
+            "loss": loss(&predicted, self.test.target(), &rows),
+        }))
+    }
+
+    fn score(&self) -> Result<Value, Failure> {
+        let rows: Vec<u32> = (0..self.train.n_rows().min(FIT_ROWS) as u32).collect();
+        let model = self.model(&self.params, &rows, &self.threads)?;
+        self.warm_up();
+        let rows = self.train.all_rows();
+        let chunks: Vec<&[u32]> = rows.chunks(CHUNK_ROWS).collect();
+        let watch = Watch::start()?;
+        let parts = self.threads.map(chunks.len(), |index| {
+            model.predict(&self.train.table().rows(chunks[index]))
+        });
+        let (seconds, cpu_seconds) = watch.read()?;
+        let mut sum = 0.0;
+        for (part, chunk) in parts.into_iter().zip(chunks) {
+            sum += loss(&part?, self.train.target(), chunk) * chunk.len() as f64;
+        }
+        Ok(json!({
+            "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
+            "loss": sum / rows.len() as f64,
+        }))
+    }
+
+    fn row(&self) -> Result<Value, Failure> {
+        let rows: Vec<u32> = (0..self.train.n_rows().min(FIT_ROWS) as u32).collect();
+        let model = self.model(&self.params, &rows, &self.threads)?;
+        let mut micros = Vec::with_capacity(SINGLE_ROWS);
+        let n_test = self.test.n_rows();
+        for draw in 0..SINGLE_ROWS {
+            let row = [(draw % n_test) as u32];
+            let one = self.test.table().rows(&row);
+            let clock = Clock::start();
+            std::hint::black_box(model.predict(&one)?);
+            micros.push(clock.seconds() * 1e6);
+        }
+        micros.sort_unstable_by(f64::total_cmp);
+        Ok(
+            json!({ "seconds": micros[SINGLE_ROWS / 2] * 1e-6, "p99_seconds": micros[SINGLE_ROWS / 100 * 99] * 1e-6 }),
+        )
+    }
+
+    fn folds(&self, folder: &Path) -> Result<Value, Failure> {
+        let text = std::fs::read_to_string(folder.join("configs.json"))?;
+        let configs: Vec<serde_json::Map<String, Value>> = serde_json::from_str(&text)?;
+        self.warm_up();
+        let n = self.train.n_rows() as u32;
+        let watch = Watch::start()?;
+        let losses = self.threads.map(N_FOLDS as usize, |fold| {
+            let fold = fold as u32;
+            let is_valid = |row: &u32| row % N_FOLDS == fold;
+            let train: Vec<u32> = (0..n).filter(|row| !is_valid(row)).collect();
+            let valid: Vec<u32> = (0..n).filter(is_valid).collect();
+            let mut sum = 0.0;
+            for config in &configs {
+                let mut params = self.params.clone();
+                for (name, value) in config {
+                    params.insert(name.clone(), param(&value.to_string()));
+                }
+                let model = self.model(&params, &train, &Threads::one())?;
+                let predicted = model.predict(&self.train.table().rows(&valid))?;
+                sum += loss(&predicted, self.train.target(), &valid);
+            }
+            Ok::<_, Failure>(sum)
+        });
+        let (seconds, cpu_seconds) = watch.read()?;
+        let sum: f64 = losses.into_iter().sum::<Result<_, _>>()?;
+        let n_fits = f64::from(N_FOLDS) * configs.len() as f64;
+        Ok(json!({ "seconds": seconds, "cpu_seconds": cpu_seconds, "loss": sum / n_fits }))
+    }
+}
+
+/// Rows that a model to score with is fitted on.
+const FIT_ROWS: usize = 100_000;
+/// Rows that a thread scores at once, as the product cuts them.
+const CHUNK_ROWS: usize = 1024;
+/// Rows scored one at a time.
+const SINGLE_ROWS: usize = 20_000;
+const N_FOLDS: u32 = 5;
+
+fn param(text: &str) -> ParamValue {
+    serde_json::from_str(text).unwrap_or_else(|_| ParamValue::Text(text.to_owned().into()))
+}
+
+fn dataset(folder: &Path, name: &str, meta: &Value) -> Result<Dataset, Failure> {
+    let n_levels: Vec<usize> = serde_json::from_value(meta["n_levels"].clone())?;
+    let y: Vec<f32> = numbers(&folder.join(format!("{name}.y.f32")))?;
+    let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(y.len()); n_levels.len()];
+    let mut reader = BufReader::new(File::open(folder.join(format!("{name}.x.f32")))?);
+    let mut row = vec![0_u8; n_levels.len() * 4];
+    for _ in 0..y.len() {
+        reader.read_exact(&mut row)?;
+        for (column, bytes) in columns.iter_mut().zip(row.as_chunks::<4>().0) {
+            column.push(f64::from(f32::from_le_bytes(*bytes)));
+        }
+    }
+    let columns = columns.into_iter().zip(n_levels).enumerate();
+    let columns = columns.map(|(place, (values, n_levels))| {
+        let column = if n_levels > 0 {
+            let codes = values.iter().map(|&code| code as u32).collect();
+            Column::category(
+                codes,
+                Levels::new((0..n_levels).map(|level| level.to_string())),
+            )
+        } else {
+            Column::Number(values)
+        };
+        (format!("x{place}"), column)
+    });
+    let n_classes = meta["n_classes"].as_u64().unwrap_or(0);
+    let classes = (0..n_classes).map(|class| class.to_string()).collect();
+    let task = match meta["task"].as_str() {
+        Some("regression") => Task::Regression,
+        Some("binary") => Task::Binary { classes },
+        _ => Task::Multiclass { classes },
+    };
+    let target = if task == Task::Regression {
+        Target::Numbers(y.iter().map(|&y| f64::from(y)).collect())
+    } else {
+        Target::Classes(y.iter().map(|&code| code as u32).collect())
+    };
+    Ok(Dataset::new(Table::new(columns.collect())?, task, target)?)
+}
+
+fn numbers(path: &Path) -> Result<Vec<f32>, Failure> {
+    let bytes = std::fs::read(path)?;
+    Ok(bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|&b| f32::from_le_bytes(b))
+        .collect())
+}
+
+/// Wall time, and the CPU time of all threads, which a busy machine does not stretch.
+struct Watch(Clock, f64);
+
+impl Watch {
+    fn start() -> Result<Self, Failure> {
+        let cpu = cpu_seconds()?;
+        Ok(Self(Clock::start(), cpu))
+    }
+
+    fn read(&self) -> Result<(f64, f64), Failure> {
+        Ok((self.0.seconds(), cpu_seconds()? - self.1))
+    }
+}
+
+/// A size of the process's memory.
+fn status_mib(field: &str) -> Result<f64, Failure> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find(|line| line.starts_with(field));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(number.ok_or("no such size")?.parse::<f64>()? / 1024.0)
+}
+
+fn cpu_seconds() -> Result<f64, Failure> {
+    let mut nanos = 0.0;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        nanos += text.split(' ').next().ok_or("no time")?.parse::<f64>()?;
+    }
     Ok(nanos * 1e-9)
 }
 
-/// Root mean squared error, or log loss.
-fn loss(values: &[f64], width: usize, target: &Target) -> f64 {
+/// Root mean squared error, or log loss. `rows` are the rows of the target that were predicted.
+fn loss(predicted: &Predictions, target: &Target, rows: &[u32]) -> f64 {
+    let (values, width) = (predicted.values(), predicted.width());
+    let n = rows.len() as f64;
     match target {
         Target::Numbers(target) => {
-            let sum: f64 = values
-                .iter()
-                .zip(target.iter())
-                .map(|(a, b)| (a - b) * (a - b))
-                .sum();
-            (sum / target.len() as f64).sqrt()
+            let error = |(value, &row): (&f64, &u32)| (value - target[row as usize]).powi(2);
+            (values.iter().zip(rows).map(error).sum::<f64>() / n).sqrt()
         }
         Target::Classes(codes) => {
-            let of_row =
-                |(row, &code): (usize, &u32)| -values[row * width + code as usize].max(1e-15).ln();
-            codes.iter().enumerate().map(of_row).sum::<f64>() / codes.len() as f64
+            let of_row = |(values, &row): (&[f64], &u32)| {
+                -values[codes[row as usize] as usize].max(1e-15).ln()
+            };
+            values.chunks(width).zip(rows).map(of_row).sum::<f64>() / n
         }
     }
 }
