@@ -29,6 +29,12 @@ def tables(args):
     subprocess.run(command, check=True, env=env, stderr=subprocess.DEVNULL)
 
 
+def version():
+    done = subprocess.run([str(BIN), "--version"], capture_output=True, check=True, text=True)
+    head = subprocess.run(["git", "-C", str(ROOT), "log", "-1", "--format=%h", "--", ":(glob)crates/*/src/**", "Cargo.lock"], capture_output=True, text=True)
+    return f"{done.stdout.strip()}, code of commit {head.stdout.strip() or 'unknown'}"
+
+
 def timed(command):
     """Wall seconds and peak resident MiB of one command."""
     start = time.time()
@@ -130,6 +136,7 @@ def report(args):
              f"Machine: {os.cpu_count()} cores, {platform.machine()}. One fixed 80/20 split a table, {args.seconds} s to fit, 2 threads; "
              "AUC: higher is better, log loss and RMSE: lower is better. The best of a row is bold. `lightgbm` is one "
              "model with 300 trees; times of `automl` include start, reading and writing.", "",
+             f"Measured on {time.strftime('%Y-%m-%d')} with {version()}.", "",
              "How to read it: the peers' rows were measured earlier with the same harness and splits, not in the same run. While "
              "`automl` was developed, scores on these very test splits were looked at, and some defaults (the recipes of linear "
              "models, the fixed configurations tried first, the smoothing of forests) were chosen with them in view; the peers had no "
