@@ -67,7 +67,7 @@ pub(crate) fn select(
         return Err(found.no_model(run));
     }
     let (n_candidates, n_steps) = match options.quality {
-        Quality::Fast => (8, 6),
+        Quality::Fast => (8, 3),
         Quality::Balanced => (25, 25),
         Quality::Best => (40, 50),
     };
