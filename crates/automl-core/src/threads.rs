@@ -42,6 +42,14 @@ impl Threads {
         self.0.as_ref().map_or(1, |pool| pool.current_num_threads())
     }
 
+    /// Runs `f` on a thread of the pool: what it shares out then starts without waking the pool up each time.
+    pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(pool) => pool.install(f),
+            None => f(),
+        }
+    }
+
     /// `[f(0), f(1), …, f(n - 1)]`, in that order whatever runs first.
     pub fn map<T: Send>(&self, n: usize, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
         match &self.0 {

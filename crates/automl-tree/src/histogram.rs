@@ -13,55 +13,111 @@ pub(crate) type Cell = [f64; 2];
 pub(crate) type GradHess = [f32; 2];
 
 /// Work below this many additions is not worth a second thread.
-const PARALLEL_ADDITIONS: usize = 60_000;
+const PARALLEL_ADDITIONS: usize = 150_000;
 
 /// Rows whose bins are fetched before they are added.
 const BLOCK_ROWS: usize = 128;
 
+/// Rows from which a leaf is cut into two chunks, each summed on its own; more rows make more chunks.
+const CHUNK_ROWS: usize = 12_288;
+/// Chunks of a leaf at most.
+const MAX_CHUNKS: usize = 8;
+
 /// Fills `hist` from the rows of a leaf. `rows` are row numbers of the matrix, `None` for all in order; `ordered[i]`
-/// belongs to the `i`-th of them. Only groups with `active` true are filled.
+/// belongs to the `i`-th of them. Only groups with `active` true are filled. `spare` is a buffer to work in.
+///
+/// Many rows are cut into chunks, by their number alone, and the sums of the chunks are added in their order.
 pub(crate) fn fill(
     matrix: &BinnedMatrix,
-    rows: Option<&[u32]>,
-    ordered: &[GradHess],
+    (rows, ordered): (Option<&[u32]>, &[GradHess]),
     active: &[bool],
     hist: &mut [Cell],
+    spare: &mut Vec<Cell>,
     threads: &Threads,
 ) {
-    let mut parts: Vec<(&Group, &mut [Cell])> = Vec::with_capacity(matrix.groups.len());
-    let mut rest = hist;
-    for (index, group) in matrix.groups.iter().enumerate() {
-        let (part, tail) = rest.split_at_mut(group.lanes * group.stride);
-        rest = tail;
-        if active[index] {
-            parts.push((group, part));
-        }
+    let n_rows = ordered.len();
+    let n_chunks = (n_rows / CHUNK_ROWS).clamp(1, MAX_CHUNKS);
+    let chunk = |index: usize| index * n_rows / n_chunks..(index + 1) * n_rows / n_chunks;
+    spare.resize(
+        (MAX_CHUNKS - 1).min(n_chunks - 1) * matrix.n_cells,
+        [0.0; 2],
+    );
+    let mut parts = Vec::with_capacity(matrix.groups.len() * n_chunks);
+    let buffers = std::iter::once(&mut *hist).chain(spare.chunks_mut(matrix.n_cells.max(1)));
+    for (index, buffer) in buffers.take(n_chunks).enumerate() {
+        let groups = of_groups(matrix, active, buffer);
+        parts.extend(groups.map(|(group, cells)| (group, cells, chunk(index))));
     }
     let one = Threads::one();
-    let is_big = ordered.len() * matrix.features.len() >= PARALLEL_ADDITIONS;
+    let is_big = n_rows * matrix.features.len() >= PARALLEL_ADDITIONS;
     let threads = if is_big { threads } else { &one };
     threads.for_each_chunk(&mut parts, 1, |_, part| {
-        for (group, cells) in part {
-            fill_group(group, rows, ordered, cells);
+        for (group, cells, chunk) in part {
+            let rows = rows.map(|rows| &rows[chunk.clone()]);
+            fill_group(group, rows, chunk.start, &ordered[chunk.clone()], cells);
         }
     });
+    if n_chunks > 1 {
+        let mut sums: Vec<_> = of_groups(matrix, active, hist).collect();
+        let spare = &*spare;
+        threads.for_each_chunk(&mut sums, 1, |_, part| {
+            for (group, cells) in part {
+                for chunk in spare.chunks(matrix.n_cells) {
+                    add_all(cells, &chunk[group.hist_start..][..cells.len()]);
+                }
+            }
+        });
+    }
 }
 
-fn fill_group(group: &Group, rows: Option<&[u32]>, ordered: &[GradHess], cells: &mut [Cell]) {
+/// The active groups, each with its cells of a histogram.
+fn of_groups<'a>(
+    matrix: &'a BinnedMatrix,
+    active: &'a [bool],
+    hist: &'a mut [Cell],
+) -> impl Iterator<Item = (&'a Group, &'a mut [Cell])> {
+    let mut rest = hist;
+    let groups = matrix.groups.iter().zip(active);
+    groups.filter_map(move |(group, &is_active)| {
+        let (cells, tail) = std::mem::take(&mut rest).split_at_mut(group.lanes * group.stride);
+        rest = tail;
+        is_active.then_some((group, cells))
+    })
+}
+
+fn add_all(sums: &mut [Cell], parts: &[Cell]) {
+    for (sum, part) in sums.iter_mut().zip(parts) {
+        sum[0] += part[0];
+        sum[1] += part[1];
+    }
+}
+
+/// Fills a group's cells from rows, or from all rows from `first` on.
+fn fill_group(
+    group: &Group,
+    rows: Option<&[u32]>,
+    first: usize,
+    ordered: &[GradHess],
+    cells: &mut [Cell],
+) {
     cells.fill([0.0; 2]);
+    let bytes = match rows {
+        None => &group.bytes[first * group.lanes..],
+        Some(_) => &group.bytes,
+    };
     match (group.lanes, group.stride) {
-        (8, 256) => accumulate::<8, 256>(&group.bytes, rows, ordered, cells),
-        (8, 64) => accumulate::<8, 64>(&group.bytes, rows, ordered, cells),
-        (8, _) => accumulate::<8, 16>(&group.bytes, rows, ordered, cells),
-        (4, 256) => accumulate::<4, 256>(&group.bytes, rows, ordered, cells),
-        (4, 64) => accumulate::<4, 64>(&group.bytes, rows, ordered, cells),
-        (4, _) => accumulate::<4, 16>(&group.bytes, rows, ordered, cells),
-        (2, 256) => accumulate::<2, 256>(&group.bytes, rows, ordered, cells),
-        (2, 64) => accumulate::<2, 64>(&group.bytes, rows, ordered, cells),
-        (2, _) => accumulate::<2, 16>(&group.bytes, rows, ordered, cells),
-        (_, 256) => accumulate::<1, 256>(&group.bytes, rows, ordered, cells),
-        (_, 64) => accumulate::<1, 64>(&group.bytes, rows, ordered, cells),
-        _ => accumulate::<1, 16>(&group.bytes, rows, ordered, cells),
+        (8, 256) => accumulate::<8, 256>(bytes, rows, ordered, cells),
+        (8, 64) => accumulate::<8, 64>(bytes, rows, ordered, cells),
+        (8, _) => accumulate::<8, 16>(bytes, rows, ordered, cells),
+        (4, 256) => accumulate::<4, 256>(bytes, rows, ordered, cells),
+        (4, 64) => accumulate::<4, 64>(bytes, rows, ordered, cells),
+        (4, _) => accumulate::<4, 16>(bytes, rows, ordered, cells),
+        (2, 256) => accumulate::<2, 256>(bytes, rows, ordered, cells),
+        (2, 64) => accumulate::<2, 64>(bytes, rows, ordered, cells),
+        (2, _) => accumulate::<2, 16>(bytes, rows, ordered, cells),
+        (_, 256) => accumulate::<1, 256>(bytes, rows, ordered, cells),
+        (_, 64) => accumulate::<1, 64>(bytes, rows, ordered, cells),
+        _ => accumulate::<1, 16>(bytes, rows, ordered, cells),
     }
 }
 

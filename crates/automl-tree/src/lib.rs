@@ -42,6 +42,7 @@ pub mod import;
 mod inputs;
 mod objective;
 pub mod random_forest;
+mod simd;
 mod split;
 mod tree;
 

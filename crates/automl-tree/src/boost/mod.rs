@@ -88,7 +88,9 @@ pub(crate) fn fit(
         learning_rate: params.learning_rate,
         trees: Vec::new(),
     };
-    let outcome = rounds.run(&mut rows, watched.as_mut())?;
+    let outcome = ctx
+        .threads
+        .run(|| rounds.run(&mut rows, watched.as_mut()))?;
     let trees = rounds.trees;
     let mut learned = ParamMap::new();
     if let Some(n_rounds) = outcome.best_round {
@@ -105,6 +107,9 @@ pub(crate) fn fit(
         is_partial: outcome.is_partial,
     })
 }
+
+/// Scores that a thread adds to at once.
+const CHUNK_ROWS: usize = 65_536;
 
 struct Outcome {
     /// The best number of rounds, if validation rows were watched.
@@ -361,11 +366,21 @@ impl Rounds<'_> {
     fn add(&self, grown: &Grown, output: usize, rows: &mut Rows, sampled: Option<&Sample>) {
         let scores = rows.output(output);
         let order = self.grower.rows();
-        for (value, range) in grown.tree.values.iter().zip(&grown.leaf_rows) {
-            for &row in &order[range.clone()] {
-                scores[row as usize] += value;
+        let threads = &self.ctx.threads;
+        // Each leaf's rows rise, so those of a stretch of scores stand together.
+        threads.for_each_chunk(scores, CHUNK_ROWS, |chunk, scores| {
+            let start = chunk * CHUNK_ROWS;
+            let end = start + scores.len();
+            for (value, range) in grown.tree.values.iter().zip(&grown.leaf_rows) {
+                let leaf = &order[range.clone()];
+                let from = leaf.partition_point(|&row| (row as usize) < start);
+                let leaf = &leaf[from..];
+                let to = leaf.partition_point(|&row| (row as usize) < end);
+                for &row in &leaf[..to] {
+                    scores[row as usize - start] += value;
+                }
             }
-        }
+        });
         if let Some(sampled) = sampled {
             let mut drawn = sampled.rows.iter().copied().peekable();
             let all = 0..scores.len() as u32;

@@ -2,7 +2,7 @@
 
 use crate::binning::BinnedMatrix;
 use crate::tree::{Tree, TreeNode};
-use automl_core::Seed;
+use automl_core::{Seed, Threads};
 
 /// Stable partition without branches: every row is written to both sides, and only one side moves on.
 pub(crate) fn partition(
@@ -24,6 +24,48 @@ pub(crate) fn partition(
         n_right += 1 - goes_left;
     }
     rows[n_left..].copy_from_slice(&scratch[..n_right]);
+    n_left
+}
+
+/// Rows from which a partition is worth a second thread, and how many a thread takes at once.
+const PARALLEL_ROWS: usize = 32_768;
+const PARTITION_ROWS: usize = 16_384;
+
+/// The same as [`partition`] by all threads: chunks are parted by themselves and then moved together.
+pub(crate) fn partition_shared(
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    (bytes, lanes, lane): (&[u8], usize, usize),
+    table: &[u8; 256],
+    threads: &Threads,
+) -> usize {
+    let scratch = &mut scratch[..rows.len()];
+    if rows.len() < PARALLEL_ROWS || threads.count() == 1 {
+        return partition(rows, scratch, bytes, lanes, lane, table);
+    }
+    let chunks = rows.chunks_mut(PARTITION_ROWS);
+    let scratches = scratch.chunks_mut(PARTITION_ROWS);
+    let mut parts: Vec<_> = chunks.zip(scratches).map(|pair| (pair, 0)).collect();
+    threads.for_each_chunk(&mut parts, 1, |_, part| {
+        for ((rows, scratch), n_left) in part {
+            *n_left = partition(rows, scratch, bytes, lanes, lane, table);
+            scratch[*n_left..].copy_from_slice(&rows[*n_left..]);
+        }
+    });
+    let counts: Vec<usize> = parts.into_iter().map(|(_, n_left)| n_left).collect();
+    let mut n_left = 0;
+    for (chunk, count) in counts.iter().enumerate() {
+        let start = chunk * PARTITION_ROWS;
+        rows.copy_within(start..start + count, n_left);
+        n_left += count;
+    }
+    let mut end = n_left;
+    for (chunk, count) in counts.iter().enumerate() {
+        let start = chunk * PARTITION_ROWS;
+        let right = &scratch[start + count..(start + PARTITION_ROWS).min(rows.len())];
+        rows[end..end + right.len()].copy_from_slice(right);
+        end += right.len();
+    }
     n_left
 }
 

@@ -4,20 +4,24 @@ mod draw;
 mod limits;
 mod symmetric;
 
-pub(crate) use draw::{for_each_leaf, partition, sample};
+pub(crate) use draw::{for_each_leaf, partition_shared, sample};
 pub(crate) use limits::{Limits, Shares};
 
 use crate::binning::BinnedMatrix;
 use crate::histogram::{Cell, GradHess, fill, subtract};
-use crate::split::{Bounds, FeatureView, Split, SplitRules, Sums, best_of_feature};
+use crate::split::{Bounds, Candidates, FeatureView, Split, SplitRules, Sums, best_of_feature};
 use crate::tree::{Tree, TreeNode};
 use automl_core::{Params, Seed, Threads};
 use limits::Allowed;
 
 /// Histograms kept at once take at most so many bytes; beyond it a leaf's is built again when it splits.
 const POOL_BYTES: usize = 256 << 20;
+/// Rows whose gradients are gathered or added up at once; sums do not depend on the number of threads.
+const CHUNK_ROWS: usize = 16_384;
 /// Features from which the search for a split is worth a second thread.
-const PARALLEL_FEATURES: usize = 96;
+const PARALLEL_FEATURES: usize = 64;
+/// Features that a thread searches at once.
+const SCAN_FEATURES: usize = 16;
 
 /// The order in which leaves split.
 #[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,7 @@ pub(crate) struct Grower<'a> {
     rows: Vec<u32>,
     scratch: Vec<u32>,
     ordered: Vec<GradHess>,
+    spare: Vec<Cell>,
     pool: Vec<Vec<Cell>>,
     n_buffers: usize,
 }
@@ -97,7 +102,8 @@ impl<'a> Grower<'a> {
             threads,
             rows: Vec::new(),
             scratch: vec![0; matrix.n_rows],
-            ordered: Vec::new(),
+            ordered: vec![[0.0; 2]; matrix.n_rows],
+            spare: Vec::new(),
             pool: Vec::new(),
             n_buffers: 0,
         }
@@ -168,15 +174,18 @@ impl<'a> Grower<'a> {
             Some(rows) => self.rows.extend_from_slice(rows),
             None => self.rows.extend(0..self.matrix.n_rows as u32),
         }
-        let mut total = [0.0_f64; 2];
-        let mut add = |pair: &GradHess| {
-            total[0] += f64::from(pair[0]);
-            total[1] += f64::from(pair[1]);
-        };
-        match task.rows {
-            Some(rows) => rows.iter().for_each(|&row| add(&task.pairs[row as usize])),
-            None => task.pairs.iter().for_each(&mut add),
-        }
+        let rows = &self.rows;
+        let sums = self.threads.map(rows.len().div_ceil(CHUNK_ROWS), |chunk| {
+            let start = chunk * CHUNK_ROWS;
+            let rows = &rows[start..rows.len().min(start + CHUNK_ROWS)];
+            match task.rows {
+                Some(_) => sum(rows.iter().map(|&row| task.pairs[row as usize])),
+                None => sum(task.pairs[start..][..rows.len()].iter().copied()),
+            }
+        });
+        let total = sums.into_iter().fold([0.0; 2], |total: Cell, part| {
+            [total[0] + part[0], total[1] + part[1]]
+        });
         Leaf {
             node: 0,
             range: 0..self.rows.len(),
@@ -361,19 +370,19 @@ impl<'a> Grower<'a> {
             (None, task.pairs)
         } else {
             let rows = &self.rows[range];
-            self.ordered.clear();
-            let pairs = rows.iter().map(|&row| task.pairs[row as usize]);
-            self.ordered.extend(pairs);
-            (Some(rows), self.ordered.as_slice())
+            let ordered = &mut self.ordered[..rows.len()];
+            self.threads
+                .for_each_chunk(ordered, CHUNK_ROWS, |chunk, ordered| {
+                    let rows = &rows[chunk * CHUNK_ROWS..];
+                    for (pair, &row) in ordered.iter_mut().zip(rows) {
+                        *pair = task.pairs[row as usize];
+                    }
+                });
+            (Some(rows), &*ordered)
         };
-        fill(
-            self.matrix,
-            rows,
-            ordered,
-            active,
-            &mut histogram,
-            &self.threads,
-        );
+        let input = (rows, ordered);
+        let (spare, threads) = (&mut self.spare, &self.threads);
+        fill(self.matrix, input, active, &mut histogram, spare, threads);
         histogram
     }
 
@@ -382,43 +391,55 @@ impl<'a> Grower<'a> {
         let level = task.seed.named("level").indexed(leaf.depth as u64);
         let (limits, shares) = (&self.limits, self.shape.shares);
         let features = limits.features_of(task.features, shares, &leaf.allowed, [level, seed]);
-        let of_feature = |position: usize| {
-            let index = features[position] as usize;
-            let feature = &self.matrix.features[index];
-            let view = FeatureView {
-                index,
-                feature,
-                cells: &histogram[feature.hist_start..][..feature.n_bins],
-                draw: seed.indexed(index as u64).0 as u32,
-                direction: limits.direction(index),
+        let of_features = |features: &[u32]| {
+            let mut candidates = Candidates::new();
+            let of_feature = |&index: &u32| {
+                let index = index as usize;
+                let feature = &self.matrix.features[index];
+                let view = FeatureView {
+                    index,
+                    feature,
+                    cells: &histogram[feature.hist_start..][..feature.n_bins],
+                    draw: seed.indexed(index as u64).0 as u32,
+                    direction: limits.direction(index),
+                };
+                best_of_feature(&self.rules, &leaf.sums, &view, &mut candidates)
             };
-            best_of_feature(&self.rules, &leaf.sums, &view)
+            features.iter().filter_map(of_feature).reduce(better)
         };
-        let found = if features.len() >= PARALLEL_FEATURES {
-            self.threads.map(features.len(), of_feature)
-        } else {
-            (0..features.len()).map(of_feature).collect()
-        };
-        found.into_iter().flatten().reduce(
-            |best, split| {
-                if split.gain > best.gain { split } else { best }
-            },
-        )
+        if features.len() < PARALLEL_FEATURES {
+            return of_features(&features);
+        }
+        let chunks: Vec<&[u32]> = features.chunks(SCAN_FEATURES).collect();
+        let found = self
+            .threads
+            .map(chunks.len(), |chunk| of_features(chunks[chunk]));
+        found.into_iter().flatten().reduce(better)
     }
 
     /// Puts the rows that go left first, keeping the order on both sides; gives their number.
     fn partition(&mut self, split: &Split, range: std::ops::Range<usize>) -> usize {
         let (bytes, lanes, lane) = self.matrix.strided(split.feature as usize);
         let table = split.rule.table();
-        partition(
+        partition_shared(
             &mut self.rows[range],
             &mut self.scratch,
-            bytes,
-            lanes,
-            lane,
+            (bytes, lanes, lane),
             &table,
+            &self.threads,
         )
     }
+}
+
+/// The one that gains more, the first among equals.
+fn better(best: Split, split: Split) -> Split {
+    if split.gain > best.gain { split } else { best }
+}
+
+fn sum(pairs: impl Iterator<Item = GradHess>) -> Cell {
+    pairs.fold([0.0; 2], |sum: Cell, pair| {
+        [sum[0] + f64::from(pair[0]), sum[1] + f64::from(pair[1])]
+    })
 }
 
 #[cfg(test)]

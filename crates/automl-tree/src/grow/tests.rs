@@ -1,5 +1,6 @@
 //! Partition and drawing.
 
+use super::draw::partition;
 use super::*;
 use crate::tree::Rule;
 use automl_core::{Column, Dataset, Table, Target, Task};
@@ -13,6 +14,23 @@ fn partition_keeps_the_order_on_both_sides() {
     table[1] = 1;
     let n_left = partition(&mut rows, &mut [0; 6], &bytes, 1, 0, &table);
     assert_eq!((n_left, rows), (3, [5, 1, 3, 4, 0, 2]));
+}
+
+#[test]
+fn many_rows_are_parted_alike_by_any_number_of_threads() {
+    let n_rows = 100_003_u32;
+    let bytes: Vec<u8> = (0..2 * n_rows)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let table: [u8; 256] = std::array::from_fn(|bin| u8::from(bin % 3 == 0));
+    let all: Vec<u32> = (0..n_rows).filter(|row| row % 7 != 0).collect();
+    let (mut alone, mut shared) = (all.clone(), all.clone());
+    let mut scratch = vec![0; all.len()];
+    let n_alone = partition(&mut alone, &mut scratch, &bytes, 2, 1, &table);
+    let threads = Threads::new(3).unwrap();
+    let input = (bytes.as_slice(), 2, 1);
+    let n_shared = partition_shared(&mut shared, &mut scratch, input, &table, &threads);
+    assert_eq!((n_alone, alone), (n_shared, shared));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod number;
 
 pub(crate) use bounds::Bounds;
 pub(crate) use level::{Account, LeafGain, LevelSplit, left_sums};
+pub(crate) use number::Candidates;
 
 use crate::binning::Feature;
 use crate::histogram::Cell;
@@ -115,17 +116,18 @@ pub(crate) struct FeatureView<'a> {
     pub(crate) direction: i8,
 }
 
-/// The best split of one feature, if any gains more than `min_gain`.
+/// The best split of one feature, if any gains more than `min_gain`. `candidates` is a buffer to work in.
 pub(crate) fn best_of_feature(
     rules: &SplitRules,
     sums: &Sums,
     view: &FeatureView<'_>,
+    candidates: &mut Candidates,
 ) -> Option<Split> {
     let (cells, draw) = (view.cells, view.draw);
     let found = if view.feature.is_category() {
         category::best(rules, sums, cells, draw)
     } else {
-        number::best(rules, sums, cells, draw, view.direction)
+        number::best(rules, sums, cells, draw, view.direction, candidates)
     }?;
     let gain = found.score - rules.score_within(sums.bounds, sums.pair(), 0.0);
     let is_worth = gain > rules.min_gain && gain.is_finite() && gain > 0.0;

@@ -3,15 +3,61 @@
 use super::{Found, SplitRules, Sums};
 use crate::histogram::Cell;
 use crate::tree::Rule;
+use pulp::{Arch, Simd, WithSimd};
 
-/// The best threshold. Cost: one pass for prefix sums, one for the scores (one division a bin), twice with missing.
+/// A feature of numbers in a leaf.
+struct Scan<'a> {
+    rules: &'a SplitRules,
+    sums: &'a Sums,
+    cells: &'a [Cell],
+    draw: u32,
+    direction: i8,
+    candidates: &'a mut Candidates,
+}
+
+/// What candidates are judged by: the rules, the leaf, the direction.
+type Judge<'a> = (&'a SplitRules, &'a Sums, i8);
+
+/// The best threshold, if any is allowed.
 pub(super) fn best(
     rules: &SplitRules,
     sums: &Sums,
     cells: &[Cell],
     draw: u32,
     direction: i8,
+    candidates: &mut Candidates,
 ) -> Option<Found> {
+    Arch::new().dispatch(Scan {
+        rules,
+        sums,
+        cells,
+        draw,
+        direction,
+        candidates,
+    })
+}
+
+impl WithSimd for Scan<'_> {
+    type Output = Option<Found>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Option<Found> {
+        best_threshold(simd, self)
+    }
+}
+
+/// The best threshold. Cost: one pass over the bins for prefix sums, then a division for each threshold that has rows at
+/// it and leaves enough on both sides; twice with missing values.
+#[inline(always)]
+fn best_threshold<S: Simd>(simd: S, scan: Scan<'_>) -> Option<Found> {
+    let Scan {
+        rules,
+        sums,
+        cells,
+        candidates,
+        ..
+    } = scan;
+    let judge = (rules, sums, scan.direction);
     let n_values = cells.len() - 1;
     let missing = cells[0];
     let has_missing = missing[1] * sums.rows_per_hessian() >= 0.5;
@@ -20,27 +66,19 @@ pub(super) fn best(
     if n_thresholds == 0 {
         return None;
     }
-    let only = rules.random_threshold.then(|| draw as usize % n_thresholds);
-    let mut prefix = [[0.0; 2]; 256];
-    let mut running = [0.0; 2];
-    for (sum, cell) in prefix.iter_mut().zip(&cells[1..]) {
-        running = [running[0] + cell[0], running[1] + cell[1]];
-        *sum = running;
+    if rules.random_threshold {
+        candidates.take_one(cells, scan.draw as usize % n_thresholds);
+    } else {
+        let offset = if has_missing { missing[1] } else { 0.0 };
+        let hessian_min = sums.hessian_min(rules);
+        let range = [hessian_min - offset, sums.hessian - hessian_min];
+        candidates.take_all(&cells[1..=n_thresholds], range);
     }
-    let prefix = &prefix[..n_thresholds];
-    let best_with = |offset: Cell| {
-        let mut scores = [f64::NEG_INFINITY; 256];
-        if direction == 0 && sums.bounds.is_free() {
-            write_free_scores(rules, sums, prefix, offset, &mut scores);
-        } else {
-            write_bounded_scores(rules, sums, prefix, offset, direction, &mut scores);
-        }
-        best_threshold(&scores[..prefix.len()], only)
-    };
-    let (mut score, mut place) = best_with([0.0; 2]);
+    candidates.pad();
+    let (mut score, mut place) = best_with(simd, judge, candidates, [0.0; 2]);
     let mut missing_left = false;
     if has_missing {
-        let (other, other_place) = best_with(missing);
+        let (other, other_place) = best_with(simd, judge, candidates, missing);
         if other > score {
             (score, place, missing_left) = (other, other_place, true);
         }
@@ -49,14 +87,17 @@ pub(super) fn best(
         return None;
     }
     let offset = if missing_left { missing } else { [0.0; 2] };
-    let left = [prefix[place][0] + offset[0], prefix[place][1] + offset[1]];
+    let left = [
+        candidates.gradients[place] + offset[0],
+        candidates.hessians[place] + offset[1],
+    ];
     if !has_missing {
         missing_left = left[1] >= sums.hessian * 0.5;
     }
     Some(Found {
         score,
         rule: Rule::UpTo {
-            bin: place as u8 + 1,
+            bin: candidates.bins[place],
             missing_left,
         },
         left,
@@ -64,84 +105,176 @@ pub(super) fn best(
     })
 }
 
-/// The best score and its threshold, the first among equals; minus infinity if none is allowed.
-fn best_threshold(scores: &[f64], only: Option<usize>) -> (f64, usize) {
-    if let Some(place) = only {
-        return (scores[place], place);
-    }
-    let (mut best, mut place) = (f64::NEG_INFINITY, 0);
-    for (index, &score) in scores.iter().enumerate() {
-        if score > best {
-            (best, place) = (score, index);
-        }
-    }
-    (best, place)
+#[inline(always)]
+fn sum(a: Cell, b: Cell) -> Cell {
+    [a[0] + b[0], a[1] + b[1]]
 }
 
-/// The scores of all thresholds where any value is allowed; minus infinity where a limit forbids the threshold.
-fn write_free_scores(
-    rules: &SplitRules,
-    sums: &Sums,
-    prefix: &[Cell],
-    offset: Cell,
-    scores: &mut [f64; 256],
-) {
-    let hessian_min = sums.hessian_min(rules);
-    if rules.l1 == 0.0 {
-        write_scores(rules, sums, prefix, offset, hessian_min, scores, |g| g);
-    } else {
-        let shrink = |gradient| rules.shrunk(gradient);
-        write_scores(rules, sums, prefix, offset, hessian_min, scores, shrink);
+/// Lanes of the widest vectors.
+const LANES_MAX: usize = 8;
+
+/// Thresholds worth a look, rising: the last bin that goes left, and the sums of the bins up to it.
+pub(crate) struct Candidates {
+    len: usize,
+    bins: [u8; 256],
+    gradients: [f64; 256],
+    hessians: [f64; 256],
+}
+
+impl Candidates {
+    pub(crate) fn new() -> Self {
+        Self {
+            len: 0,
+            bins: [0; 256],
+            gradients: [0.0; 256],
+            hessians: [0.0; 256],
+        }
     }
+
+    /// The thresholds after bins that hold something, where the Hessian up to them lies within the range: an empty bin
+    /// would only repeat the one before. Sums are taken four bins at a time, so that few additions wait for each other.
+    #[inline(always)]
+    fn take_all(&mut self, cells: &[Cell], [least, most]: [f64; 2]) {
+        self.len = 0;
+        let (blocks, rest) = cells.as_chunks::<4>();
+        let mut before = [0.0; 2];
+        let mut bin = 0;
+        for [a, b, c, d] in blocks {
+            let ab = sum(*a, *b);
+            let sums = [*a, ab, sum(ab, *c), sum(ab, sum(*c, *d))];
+            for (cell, sums) in [a, b, c, d].into_iter().zip(sums) {
+                bin += 1;
+                self.take(bin, cell, sum(before, sums), [least, most]);
+            }
+            before = sum(before, sums[3]);
+            if before[1] > most {
+                return;
+            }
+        }
+        for cell in rest {
+            bin += 1;
+            before = sum(before, *cell);
+            self.take(bin, cell, before, [least, most]);
+        }
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "a branch here would be mispredicted"
+    )]
+    fn take(&mut self, bin: u8, cell: &Cell, sums: Cell, [least, most]: [f64; 2]) {
+        let place = self.len & 255;
+        self.bins[place] = bin;
+        [self.gradients[place], self.hessians[place]] = sums;
+        let has_rows = (cell[0] != 0.0) | (cell[1] != 0.0);
+        self.len += usize::from(has_rows & (sums[1] >= least) & (sums[1] <= most));
+    }
+
+    /// Fills the last lanes with what is never allowed.
+    fn pad(&mut self) {
+        let end = self.len.next_multiple_of(LANES_MAX);
+        self.hessians[self.len..end].fill(f64::NAN);
+    }
+
+    /// One threshold alone.
+    fn take_one(&mut self, cells: &[Cell], threshold: usize) {
+        let left = cells[1..=threshold + 1].iter().copied();
+        self.bins[0] = threshold as u8 + 1;
+        [self.gradients[0], self.hessians[0]] = left.fold([0.0; 2], sum);
+        self.len = 1;
+    }
+
+    fn sums(&self) -> impl Iterator<Item = (&f64, &f64)> {
+        self.gradients[..self.len]
+            .iter()
+            .zip(&self.hessians[..self.len])
+    }
+}
+
+/// The best score and its place, the first among equals, with these sums on the left beside the candidate's; minus infinity
+/// if no candidate is allowed.
+#[inline(always)]
+fn best_with<S: Simd>(
+    simd: S,
+    judge: Judge<'_>,
+    candidates: &Candidates,
+    offset: Cell,
+) -> (f64, usize) {
+    if judge.2 == 0 && judge.1.bounds.is_free() {
+        best_free(simd, judge, candidates, offset)
+    } else {
+        best_bounded(judge, candidates, offset)
+    }
+}
+
+/// `T(G)² / (H + l2)` of both sides over one denominator: one division instead of two. Each lane keeps its best.
+#[inline(always)]
+fn best_free<S: Simd>(
+    simd: S,
+    judge: Judge<'_>,
+    candidates: &Candidates,
+    offset: Cell,
+) -> (f64, usize) {
+    let (rules, sums, _) = judge;
+    let splat = |number: f64| simd.splat_f64s(number);
+    let square = |g: S::f64s| {
+        let shrunk = simd.sub_f64s(simd.abs_f64s(g), splat(rules.l1));
+        let shrunk = simd.max_f64s(shrunk, splat(0.0));
+        simd.mul_f64s(shrunk, shrunk)
+    };
+    let [offset_g, offset_h] = offset.map(splat);
+    let (total_g, total_h) = (splat(sums.gradient), splat(sums.hessian));
+    let (l2, hessian_min) = (splat(rules.l2), splat(sums.hessian_min(rules)));
+    let (gradients, _) = S::as_simd_f64s(&candidates.gradients);
+    let (hessians, _) = S::as_simd_f64s(&candidates.hessians);
+    let n_vectors = candidates.len.div_ceil(S::F64_LANES);
+    let (mut scores, mut vectors) = (splat(f64::NEG_INFINITY), splat(0.0));
+    let pairs = gradients.iter().zip(hessians).take(n_vectors);
+    for (vector, (&g, &h)) in pairs.enumerate() {
+        let (gl, hl) = (simd.add_f64s(g, offset_g), simd.add_f64s(h, offset_h));
+        let (gr, hr) = (simd.sub_f64s(total_g, gl), simd.sub_f64s(total_h, hl));
+        let (dl, dr) = (simd.add_f64s(hl, l2), simd.add_f64s(hr, l2));
+        let top = simd.add_f64s(simd.mul_f64s(square(gl), dr), simd.mul_f64s(square(gr), dl));
+        let score = simd.div_f64s(top, simd.mul_f64s(dl, dr));
+        let is_allowed = simd.and_m64s(
+            simd.greater_than_or_equal_f64s(hl, hessian_min),
+            simd.greater_than_or_equal_f64s(hr, hessian_min),
+        );
+        let is_better = simd.and_m64s(is_allowed, simd.greater_than_f64s(score, scores));
+        scores = simd.select_f64s(is_better, score, scores);
+        vectors = simd.select_f64s(is_better, splat(vector as f64), vectors);
+    }
+    let (mut score_of, mut vector_of) = ([f64::NEG_INFINITY; 16], [0.0; 16]);
+    S::as_mut_simd_f64s(&mut score_of).0[0] = scores;
+    S::as_mut_simd_f64s(&mut vector_of).0[0] = vectors;
+    let mut best = (f64::NEG_INFINITY, usize::MAX);
+    for lane in 0..S::F64_LANES {
+        let place = vector_of[lane] as usize * S::F64_LANES + lane;
+        if score_of[lane] > best.0 || (score_of[lane] == best.0 && place < best.1) {
+            best = (score_of[lane], place);
+        }
+    }
+    best
 }
 
 /// The same for a leaf whose values are bounded or must follow a direction.
-fn write_bounded_scores(
-    rules: &SplitRules,
-    sums: &Sums,
-    prefix: &[Cell],
-    offset: Cell,
-    direction: i8,
-    scores: &mut [f64; 256],
-) {
+fn best_bounded(judge: Judge<'_>, candidates: &Candidates, offset: Cell) -> (f64, usize) {
+    let (rules, sums, direction) = judge;
     let hessian_min = sums.hessian_min(rules);
-    for (score, sum) in scores.iter_mut().zip(prefix) {
-        let left = [sum[0] + offset[0], sum[1] + offset[1]];
+    let mut best = (f64::NEG_INFINITY, 0);
+    for (place, (gradient, hessian)) in candidates.sums().enumerate() {
+        let left = [gradient + offset[0], hessian + offset[1]];
         let right = [sums.gradient - left[0], sums.hessian - left[1]];
-        if left[1] >= hessian_min && right[1] >= hessian_min {
-            let found = rules.score_of_pair(sums.bounds, direction, [left, right]);
-            *score = found.unwrap_or(f64::NEG_INFINITY);
+        let is_allowed = left[1] >= hessian_min && right[1] >= hessian_min;
+        let score = is_allowed
+            .then(|| rules.score_of_pair(sums.bounds, direction, [left, right]))
+            .flatten();
+        if let Some(score) = score
+            && score > best.0
+        {
+            best = (score, place);
         }
     }
-}
-
-#[expect(
-    clippy::inline_always,
-    reason = "the closure must vanish from the loop"
-)]
-#[inline(always)]
-fn write_scores(
-    rules: &SplitRules,
-    sums: &Sums,
-    prefix: &[Cell],
-    offset: Cell,
-    hessian_min: f64,
-    scores: &mut [f64; 256],
-    shrink: impl Fn(f64) -> f64,
-) {
-    let l2 = rules.l2;
-    for (score, sum) in scores.iter_mut().zip(prefix) {
-        let (gl, hl) = (sum[0] + offset[0], sum[1] + offset[1]);
-        let (gr, hr) = (sums.gradient - gl, sums.hessian - hl);
-        let (tl, tr) = (shrink(gl), shrink(gr));
-        let (dl, dr) = (hl + l2, hr + l2);
-        // Both quotients over one denominator: one division instead of two.
-        let value = (tl * tl * dr + tr * tr * dl) / (dl * dr);
-        #[expect(
-            clippy::needless_bitwise_bool,
-            reason = "a branch would keep the loop scalar"
-        )]
-        let is_allowed = (hl >= hessian_min) & (hr >= hessian_min);
-        *score = if is_allowed { value } else { f64::NEG_INFINITY };
-    }
+    best
 }

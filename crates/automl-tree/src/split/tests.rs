@@ -30,6 +30,62 @@ fn sums(cells: &[Cell]) -> Sums {
     }
 }
 
+fn threshold(rules: &SplitRules, sums: &Sums, cells: &[Cell]) -> Option<Found> {
+    number::best(rules, sums, cells, 0, 0, &mut Candidates::new())
+}
+
+/// Trying every threshold with missing values on either side: the best score, and the least bin that has it.
+fn by_trying_all(rules: &SplitRules, sums: &Sums, cells: &[Cell]) -> Option<(f64, u8)> {
+    let hessian_min = sums.hessian_min(rules);
+    let mut best: Option<(f64, u8)> = None;
+    for offset in [[0.0; 2], cells[0]] {
+        let mut left = offset;
+        for (bin, cell) in cells.iter().enumerate().skip(1) {
+            left = [left[0] + cell[0], left[1] + cell[1]];
+            let right = [sums.gradient - left[0], sums.hessian - left[1]];
+            let score = rules.score(left, 0.0) + rules.score(right, 0.0);
+            let is_allowed = left[1] >= hessian_min && right[1] >= hessian_min;
+            if is_allowed && best.is_none_or(|known| score > known.0) {
+                best = Some((score, bin as u8));
+            }
+        }
+    }
+    best
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+    #[test]
+    fn no_threshold_is_better_than_the_one_found(
+        // Whole numbers, so that sums are exact in any order; many bins are empty.
+        bins in proptest::collection::vec((-40_i32..40, 0_i32..9), 2..=256),
+        min_rows in 1_usize..30,
+        l1 in 0_u8..4,
+        has_missing: bool,
+    ) {
+        let mut cells: Vec<Cell> = bins
+            .iter()
+            .map(|&(g, h)| [if h > 3 { f64::from(g) } else { 0.0 }, f64::from((h - 3).max(0))])
+            .collect();
+        if !has_missing {
+            cells[0] = [0.0; 2];
+        }
+        let rules = SplitRules { min_rows, l1: f64::from(l1), ..rules() };
+        let sums = sums(&cells);
+        let found = threshold(&rules, &sums, &cells);
+        match by_trying_all(&rules, &sums, &cells) {
+            None => assert!(found.is_none()),
+            Some((score, bin)) => {
+                let found = found.expect("a threshold is allowed");
+                assert!((found.score - score).abs() <= 1e-9 * score.max(1.0));
+                let Rule::UpTo { bin: last, .. } = found.rule else { panic!("a threshold") };
+                // Scores that are equal but for rounding may stand anywhere.
+                assert!(last == bin || (found.score - score).abs() <= 1e-12 * score.max(1.0));
+            }
+        }
+    }
+}
+
 #[test]
 fn the_threshold_and_the_side_of_missing_are_the_best_of_all() {
     let cells = [
@@ -40,7 +96,7 @@ fn the_threshold_and_the_side_of_missing_are_the_best_of_all() {
         [3.0, 2.0],
     ];
     let (rules, sums) = (rules(), sums(&cells));
-    let found = number::best(&rules, &sums, &cells, 0, 0).unwrap();
+    let found = threshold(&rules, &sums, &cells).unwrap();
     let mut best = f64::NEG_INFINITY;
     for missing_left in [false, true] {
         for last in 1..5 {
@@ -69,16 +125,14 @@ fn the_threshold_and_the_side_of_missing_are_the_best_of_all() {
 #[test]
 fn l1_and_the_limits_on_leaves_are_kept() {
     let cells = [[0.0, 0.0], [9.0, 1.0], [-1.0, 10.0], [-2.0, 10.0]];
-    let free = number::best(&rules(), &sums(&cells), &cells, 0, 0).unwrap();
+    let free = threshold(&rules(), &sums(&cells), &cells).unwrap();
     assert_eq!(free.left, [9.0, 1.0]);
     let strict = SplitRules {
         min_rows: 2,
         ..rules()
     };
     assert_eq!(
-        number::best(&strict, &sums(&cells), &cells, 0, 0)
-            .unwrap()
-            .left[1],
+        threshold(&strict, &sums(&cells), &cells).unwrap().left[1],
         11.0
     );
     let shrunk = SplitRules { l1: 2.0, ..rules() };
