@@ -113,39 +113,77 @@ fn between(low: f64, high: f64) -> f64 {
 }
 
 /// Writes the bin of each value: 0 if missing, else 1 + the index of the first edge `>= value`.
-/// Cost: eight compares a value, without branches.
+/// Cost: a multiplication, a look into a table and about one compare a value; up to eight compares where edges stand close.
 pub(crate) fn bin_numbers(values: &[f64], edges: &[f64]) -> Vec<u8> {
     assert!(edges.len() <= 255, "at most 255 bins");
-    let mut padded = [f64::INFINITY; 256];
-    padded[..edges.len()].copy_from_slice(edges);
-    let mut out = Vec::with_capacity(values.len());
-    let (blocks, rest) = values.as_chunks::<16>();
-    for block in blocks {
-        out.extend(bin_block(block, &padded));
-    }
-    out.extend(rest.iter().flat_map(|&value| bin_block(&[value], &padded)));
-    out
+    let guide = Guide::new(edges);
+    values.iter().map(|&value| guide.bin(value)).collect()
 }
 
-#[inline]
-fn bin_block<const N: usize>(values: &[f64; N], edges: &[f64; 256]) -> [u8; N] {
-    let mut places = [0_usize; N];
-    for step in [128, 64, 32, 16, 8, 4, 2, 1] {
-        for (place, &value) in places.iter_mut().zip(values) {
-            *place += if edges[(*place + step - 1) & 255] < value {
-                step
-            } else {
-                0
-            };
-        }
-    }
-    let mut bins = [0; N];
-    for (lane, bin) in bins.iter_mut().enumerate() {
-        *bin = if values[lane].is_nan() {
-            0
-        } else {
-            (places[lane] as u8).saturating_add(1)
+/// Stretches that the middle of the edges is cut into.
+const STRETCHES: usize = 1024;
+/// Edges of a stretch that are looked at one after the other.
+const WALKED: u8 = 4;
+
+/// Where to look for a value among the edges.
+///
+/// The stretch of a number, `⌊(x − low) · scale⌋` held to the table, never falls as `x` rises, however it rounds. So edges
+/// of lower stretches are below `x`, and edges of higher ones are not.
+struct Guide {
+    edges: [f64; 256],
+    low: f64,
+    scale: f64,
+    /// For each stretch the edges of lower ones, and those up to it.
+    ranges: [[u8; 2]; STRETCHES],
+}
+
+impl Guide {
+    fn new(edges: &[f64]) -> Self {
+        let mut padded = [f64::INFINITY; 256];
+        padded[..edges.len()].copy_from_slice(edges);
+        // The tails may reach far out: they share the first and the last stretch.
+        let margin = edges.len() / 32;
+        let low = padded[margin];
+        let high = padded[edges.len().saturating_sub(2 + margin)];
+        let scale = STRETCHES as f64 / (high - low);
+        let mut guide = Self {
+            edges: padded,
+            low,
+            scale: if scale.is_finite() { scale } else { 0.0 },
+            ranges: [[0; 2]; STRETCHES],
         };
+        let mut counts = [0_usize; STRETCHES];
+        for &edge in edges {
+            counts[guide.stretch(edge)] += 1;
+        }
+        let mut before = 0;
+        for (range, count) in guide.ranges.iter_mut().zip(counts) {
+            *range = [before as u8, (before + count) as u8];
+            before += count;
+        }
+        guide
     }
-    bins
+
+    /// Conversion to a whole number holds it to 0 and above and takes what is no number as 0.
+    #[inline]
+    fn stretch(&self, value: f64) -> usize {
+        (((value - self.low) * self.scale) as usize).min(STRETCHES - 1)
+    }
+
+    #[inline]
+    fn bin(&self, value: f64) -> u8 {
+        if value.is_nan() {
+            return 0;
+        }
+        let [mut place, end] = self.ranges[self.stretch(value)];
+        if end - place > WALKED {
+            let edges = &self.edges[usize::from(place)..usize::from(end)];
+            place += edges.partition_point(|&edge| edge < value) as u8;
+        } else {
+            while place < end && self.edges[usize::from(place)] < value {
+                place += 1;
+            }
+        }
+        place.saturating_add(1)
+    }
 }

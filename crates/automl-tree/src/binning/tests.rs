@@ -39,6 +39,45 @@ fn a_frequent_value_has_a_bin_of_its_own() {
 }
 
 #[test]
+fn every_value_is_in_the_first_bin_whose_edge_it_does_not_pass() {
+    let grid: Vec<f64> = (0..200).map(f64::from).collect();
+    let close: Vec<f64> = (0..255).map(|i| 1e6 + f64::from(i) * 1e-9).collect();
+    let far: Vec<f64> = (0..255).map(|i| (f64::from(i) - 127.0).powi(9)).collect();
+    let wild = vec![
+        -f64::MAX,
+        -1e-300,
+        0.0,
+        5e-324,
+        1.0,
+        f64::MAX,
+        f64::INFINITY,
+    ];
+    for edges in [
+        grid,
+        close,
+        far,
+        wild,
+        vec![0.5, f64::INFINITY],
+        vec![f64::INFINITY],
+    ] {
+        let near = edges
+            .iter()
+            .flat_map(|&edge| [edge, edge.next_up(), edge.next_down()]);
+        let values: Vec<f64> = near
+            .chain([0.0, -0.0, 1e300, -1e300, f64::NEG_INFINITY])
+            .collect();
+        for (bin, &value) in bin_numbers(&values, &edges).iter().zip(&values) {
+            let below = edges.iter().filter(|&&edge| edge < value).count();
+            assert_eq!(
+                usize::from(*bin),
+                (below + 1).min(255),
+                "{value} in {edges:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn infinite_values_stand_at_the_ends() {
     let edges = [0.5, f64::INFINITY];
     assert_eq!(
