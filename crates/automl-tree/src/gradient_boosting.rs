@@ -140,6 +140,15 @@ pub struct GradientBoostingParams {
     /// Bins of a feature, beside the one for missing values.
     #[param(default = 255, range = 2..=255, alias = "max_bin", alias = "border_count")]
     pub max_bins: usize,
+    /// Whether sparse columns that are never unusual in the same row, as those of a one-hot coding, are kept as one. It
+    /// changes the cost, and the model only by rounding.
+    #[param(
+        default = true,
+        alias = "enable_bundle",
+        alias = "is_enable_bundle",
+        alias = "bundle"
+    )]
+    pub bundle_exclusive: bool,
     /// Rows that a category's mean gradient is smoothed by, and that it must have to be sorted by it.
     #[param(default = 10.0, range = 0.0..=1e6, log, search = 1.0..=100.0)]
     pub cat_smooth: f64,

@@ -2,11 +2,14 @@
 //!
 //! Built once for a dataset, over all its rows, and shared by every trial, fold and class. Features of a like number of
 //! bins stand together in groups of up to eight, row-major inside a group: a histogram pass then reads eight bins with
-//! one load, and a row drawn at random costs one cache line for eight features instead of eight.
+//! one load, and a row drawn at random costs one cache line for eight features instead of eight. Sparse features that
+//! exclude each other share one of the eight bytes.
 
+mod bundle;
 mod edges;
 
 use automl_core::{Column, Dataset, FitError, Threads};
+use bundle::{Bundle, Share, bundles};
 use edges::{bin_numbers, number_edges};
 use std::sync::Arc;
 
@@ -32,25 +35,47 @@ pub(crate) struct Feature {
     pub(crate) group: usize,
     /// Its lane in the group.
     pub(crate) lane: usize,
-    /// Where its cells start in a histogram buffer.
+    /// Where the cells of its lane start in a histogram buffer.
     pub(crate) hist_start: usize,
+    /// What it has of the lane, if others share it.
+    pub(crate) share: Option<Share>,
 }
 
 impl Feature {
+    /// A feature that has no lane yet.
+    fn unplaced(column: BinnedColumn) -> Self {
+        Self {
+            column: column.column,
+            bins: column.bins,
+            n_bins: column.n_bins,
+            group: 0,
+            lane: 0,
+            hist_start: 0,
+            share: None,
+        }
+    }
+
     pub(crate) fn is_category(&self) -> bool {
         matches!(self.bins, Bins::Category { .. })
     }
 }
 
-/// Up to eight features, `lanes` bytes a row.
+/// How a table becomes bins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BinningRules {
+    /// Bins of a feature, beside the one for missing values.
+    pub(crate) max_bins: usize,
+    /// Whether sparse features that exclude each other share lanes.
+    pub(crate) has_bundles: bool,
+}
+
+/// Up to eight lanes, one byte a row each.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// 1, 2, 4 or 8.
     pub(crate) lanes: usize,
     /// Histogram cells of one lane: 16, 64 or 256.
     pub(crate) stride: usize,
-    /// The first of its features; the others follow.
-    pub(crate) first_feature: usize,
     /// Where its cells start in a histogram buffer.
     pub(crate) hist_start: usize,
     /// `n_rows × lanes` bins.
@@ -74,12 +99,20 @@ struct BinnedColumn {
     codes: Vec<u8>,
 }
 
+/// One byte a row: the bins of a feature, or the codes of several that share it.
+struct Lane {
+    codes: Vec<u8>,
+    n_codes: usize,
+    /// Features by number.
+    features: Vec<(usize, Option<Share>)>,
+}
+
 impl BinnedMatrix {
     /// The dataset's bins, built on first use. Fails on a column that is neither number nor category, and without any.
     pub(crate) fn of(
         data: &Dataset,
         learner: &'static str,
-        max_bins: usize,
+        rules: BinningRules,
         threads: &Threads,
     ) -> Result<Arc<Self>, FitError> {
         for (name, column) in data.table().iter() {
@@ -94,38 +127,46 @@ impl BinnedMatrix {
         if data.table().n_columns() == 0 {
             return Err(FitError::NoFeatures { learner });
         }
-        let key = format!("max_bins={max_bins}");
+        let key = format!("{rules:?}");
         Ok(data
             .derived()
-            .get_or_build(&key, || Self::build(data, max_bins, threads)))
+            .get_or_build(&key, || Self::build(data, rules, threads)))
     }
 
     /// Cost: a sort of up to 200,000 values a column, eight compares a value, one byte a value of memory.
-    fn build(data: &Dataset, max_bins: usize, threads: &Threads) -> Self {
+    fn build(data: &Dataset, rules: BinningRules, threads: &Threads) -> Self {
         let table = data.table();
         let columns = threads.map(table.n_columns(), |position| {
-            bin_column(position, table.column_at(position), max_bins)
+            bin_column(position, table.column_at(position), rules.max_bins)
         });
-        let usable: Vec<_> = columns
-            .into_iter()
-            .flatten()
-            .filter(|column| column.n_bins > 1 && !is_constant(&column.codes))
-            .collect();
-        Self::grouped(usable, table.n_rows())
+        let columns = columns.into_iter().flatten().collect();
+        Self::grouped(columns, table.n_rows(), rules.has_bundles, threads)
     }
 
-    fn grouped(columns: Vec<BinnedColumn>, n_rows: usize) -> Self {
-        let (mut features, mut groups, mut n_cells) = (Vec::new(), Vec::new(), 0);
-        let mut by_stride: [Vec<BinnedColumn>; 3] = Default::default();
-        for column in columns {
-            let class = match column.n_bins {
-                ..=16 => 0,
-                17..=64 => 1,
-                _ => 2,
-            };
-            by_stride[class].push(column);
+    /// The columns that are not constant, each a feature. Features stand in the order of their columns among those of a
+    /// like number of bins, whatever lanes they share.
+    fn grouped(
+        mut columns: Vec<BinnedColumn>,
+        n_rows: usize,
+        has_bundles: bool,
+        threads: &Threads,
+    ) -> Self {
+        columns.retain(|column| column.n_bins > 1 && !is_constant(&column.codes));
+        columns.sort_by_key(|column| stride_of(column.n_bins));
+        let bundles = if has_bundles {
+            bundles(&columns, n_rows, threads)
+        } else {
+            Vec::new()
+        };
+        let lanes = lanes_of(&mut columns, &bundles, n_rows);
+        let mut features: Vec<Feature> = columns.into_iter().map(Feature::unplaced).collect();
+        let (mut groups, mut n_cells) = (Vec::new(), 0);
+        let mut by_stride: [Vec<Lane>; 3] = Default::default();
+        for lane in lanes {
+            let class = STRIDES.iter().position(|&s| s == stride_of(lane.n_codes));
+            by_stride[class.expect("a lane has one of the strides")].push(lane);
         }
-        for (mut rest, stride) in by_stride.into_iter().zip([16, 64, 256]) {
+        for (mut rest, stride) in by_stride.into_iter().zip(STRIDES) {
             while !rest.is_empty() {
                 let lanes = match rest.len() {
                     1 => 1,
@@ -137,19 +178,16 @@ impl BinnedMatrix {
                 let group = Group {
                     lanes,
                     stride,
-                    first_feature: features.len(),
                     hist_start: n_cells,
                     bytes: interleaved(&members, n_rows),
                 };
                 for (lane, member) in members.into_iter().enumerate() {
-                    features.push(Feature {
-                        column: member.column,
-                        bins: member.bins,
-                        n_bins: member.n_bins,
-                        group: groups.len(),
-                        lane,
-                        hist_start: n_cells + lane * stride,
-                    });
+                    for (feature, share) in member.features {
+                        let feature = &mut features[feature];
+                        (feature.group, feature.lane) = (groups.len(), lane);
+                        feature.hist_start = n_cells + lane * stride;
+                        feature.share = share;
+                    }
                 }
                 n_cells += lanes * stride;
                 groups.push(group);
@@ -200,10 +238,11 @@ impl BinnedMatrix {
     pub(crate) fn bin(&self, feature: usize, row: usize) -> u8 {
         let place = &self.features[feature];
         let group = &self.groups[place.group];
-        group.bytes[row * group.lanes + place.lane]
+        place.bin_of_code(group.bytes[row * group.lanes + place.lane])
     }
 
-    /// The bytes of a feature's group, and how to step through them: `bytes[row * lanes + lane]`.
+    /// The bytes of a feature's group, and how to step through them: `bytes[row * lanes + lane]` is the row's code in the
+    /// feature's lane, which is its bin unless the lane is shared.
     #[inline]
     pub(crate) fn strided(&self, feature: usize) -> (&[u8], usize, usize) {
         let place = &self.features[feature];
@@ -218,7 +257,6 @@ impl Group {
             bytes: Vec::new(),
             lanes: self.lanes,
             stride: self.stride,
-            first_feature: self.first_feature,
             hist_start: self.hist_start,
         }
     }
@@ -229,7 +267,44 @@ fn gather_lanes<const L: usize>(bytes: &[u8], rows: &[u32]) -> Vec<u8> {
     rows.iter().flat_map(|&row| all[row as usize]).collect()
 }
 
-fn interleaved(members: &[BinnedColumn], n_rows: usize) -> Vec<u8> {
+/// Histogram cells of a lane.
+const STRIDES: [usize; 3] = [16, 64, 256];
+
+/// The cells that a lane of so many codes has.
+fn stride_of(n_codes: usize) -> usize {
+    match n_codes {
+        ..=16 => 16,
+        17..=64 => 64,
+        _ => 256,
+    }
+}
+
+/// A lane for each bundle, after one for each column that is in none; the columns' codes are taken.
+fn lanes_of(columns: &mut [BinnedColumn], bundles: &[Bundle], n_rows: usize) -> Vec<Lane> {
+    let mut shares: Vec<Option<Share>> = columns.iter().map(|_| None).collect();
+    let of_bundle = |bundle: &Bundle| {
+        let members = bundle.members().map(|(place, share)| {
+            shares[place] = Some(share.clone());
+            (place, Some(share.clone()))
+        });
+        Lane {
+            features: members.collect(),
+            n_codes: bundle.n_codes(),
+            codes: bundle.codes(columns, n_rows),
+        }
+    };
+    let shared: Vec<Lane> = bundles.iter().map(of_bundle).collect();
+    let single = |(place, column): (usize, &mut BinnedColumn)| Lane {
+        codes: std::mem::take(&mut column.codes),
+        n_codes: column.n_bins,
+        features: vec![(place, None)],
+    };
+    let alone = columns.iter_mut().enumerate();
+    let alone = alone.filter(|(place, _)| shares[*place].is_none());
+    alone.map(single).chain(shared).collect()
+}
+
+fn interleaved(members: &[Lane], n_rows: usize) -> Vec<u8> {
     let lanes = members.len();
     let mut bytes = vec![0; n_rows * lanes];
     for (lane, member) in members.iter().enumerate() {

@@ -11,7 +11,7 @@ mod sampling;
 pub use dart::Boosting;
 pub use sampling::RowSampling;
 
-use crate::binning::BinnedMatrix;
+use crate::binning::{BinnedMatrix, BinningRules};
 use crate::boosted_model::BoostedModel;
 use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
@@ -43,7 +43,11 @@ pub(crate) fn fit(
         return Err(numeric("no row to learn from has a weight above zero"));
     }
     let loss = loss_of(params, train.task(), &rows)?;
-    let shared = BinnedMatrix::of(train.data(), ID, params.max_bins, &ctx.threads)?;
+    let binning = BinningRules {
+        max_bins: params.max_bins,
+        has_bundles: params.bundle_exclusive,
+    };
+    let shared = BinnedMatrix::of(train.data(), ID, binning, &ctx.threads)?;
     let base = loss.base(&rows.targets, rows.weights.as_deref());
     rows.start(&base);
     let limits = limits(params, loss, train.data().table(), &shared)?;

@@ -1,10 +1,16 @@
 //! Scores of raw values are exactly those of the walk over bins that training makes.
 
 use super::*;
+use crate::binning::BinningRules;
 use crate::grow::{Grower, Growth, Shares, TreeShape, TreeTask};
 use crate::split::SplitRules;
 use crate::tests::regression;
 use automl_core::{Column, Levels, MISSING_CODE, Seed, Threads, UNSEEN_CODE};
+
+const RULES: BinningRules = BinningRules {
+    max_bins: 255,
+    has_bundles: true,
+};
 
 fn rules(random_threshold: bool) -> SplitRules {
     SplitRules {
@@ -47,7 +53,7 @@ fn raw_scores_are_those_of_the_binned_walk() {
     ];
     let data = regression(columns, number(13).collect());
     let threads = Threads::one();
-    let matrix = BinnedMatrix::of(&data, "test", 255, &threads).unwrap();
+    let matrix = BinnedMatrix::of(&data, "test", RULES, &threads).unwrap();
     for (is_random, growth) in [(false, Growth::LeafWise), (true, Growth::DepthWise)] {
         let shape = TreeShape {
             growth,

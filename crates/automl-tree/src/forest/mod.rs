@@ -9,14 +9,14 @@ mod order;
 mod out_of_bag;
 mod scan;
 
+pub(crate) use grow::ForestGrower;
 pub(crate) use model::ForestModel;
 pub use out_of_bag::OutOfBag;
 
-use crate::binning::BinnedMatrix;
+use crate::binning::{BinnedMatrix, BinningRules};
 use crate::ensemble::Ensemble;
 use crate::tree::Tree;
 use automl_core::{DatasetView, FitContext, FitError, Fitted, Seed, Task, TrainingData};
-use grow::ForestGrower;
 use model::Shares;
 
 /// Trees between two looks at the budget, for each thread and for all.
@@ -90,7 +90,11 @@ fn fit_and_look<T>(
 ) -> Result<(Fitted, T), FitError> {
     let train = &data.train;
     let (targets, shares) = targets(rules, train)?;
-    let shared = BinnedMatrix::of(train.data(), rules.learner, rules.max_bins, &ctx.threads)?;
+    let binning = BinningRules {
+        max_bins: rules.max_bins,
+        has_bundles: true,
+    };
+    let shared = BinnedMatrix::of(train.data(), rules.learner, binning, &ctx.threads)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let weights = train.weights();
     let smoothed = ForestRules {

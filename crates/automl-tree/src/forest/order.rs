@@ -52,9 +52,11 @@ pub(super) fn ranks(
 /// `width` sums of targets, then the weight, of each of 256 bins.
 fn level_sums(matrix: &BinnedMatrix, items: &[Item], width: usize, feature: usize) -> Vec<f64> {
     let (bytes, lanes, lane) = matrix.strided(feature);
+    let place = &matrix.features[feature];
     let mut cells = vec![0.0; 256 * (width + 1)];
     for item in items {
-        let start = bytes[item.row as usize * lanes + lane] as usize * (width + 1);
+        let bin = place.bin_of_code(bytes[item.row as usize * lanes + lane]);
+        let start = bin as usize * (width + 1);
         cells[start + item.class as usize] += item.sum;
         cells[start + width] += item.weight;
     }

@@ -160,12 +160,13 @@ impl<'a> Scanner<'a> {
         found: &Found,
     ) -> usize {
         let (bytes, lanes, lane) = self.matrix.strided(found.feature as usize);
+        let place = &self.matrix.features[found.feature as usize];
         let ranks = self.levels[found.feature as usize]
             .as_ref()
             .map(|levels| &levels.ranks);
         let code = |item: &Item| {
-            let byte = bytes[item.row as usize * lanes + lane];
-            ranks.map_or(byte, |ranks| ranks[byte as usize])
+            let bin = place.bin_of_code(bytes[item.row as usize * lanes + lane]);
+            ranks.map_or(bin, |ranks| ranks[bin as usize])
         };
         match found.rule {
             Rule::UpTo { bin, missing_left } => {
@@ -202,17 +203,19 @@ impl<'a> Scanner<'a> {
     /// Copies the bins (ranks of categories) of the rows; `None` if they are all the same.
     fn copy_bins(&mut self, items: &[Item], feature: usize) -> Option<Span> {
         let (bytes, lanes, lane) = self.matrix.strided(feature);
+        let place = &self.matrix.features[feature];
         let bins = &mut self.bins[..items.len()];
-        match &self.levels[feature] {
-            None => {
-                for (bin, item) in bins.iter_mut().zip(items) {
-                    *bin = bytes[item.row as usize * lanes + lane];
-                }
+        for (bin, item) in bins.iter_mut().zip(items) {
+            *bin = bytes[item.row as usize * lanes + lane];
+        }
+        if place.share.is_some() {
+            for bin in bins.iter_mut() {
+                *bin = place.bin_of_code(*bin);
             }
-            Some(Levels { ranks, .. }) => {
-                for (bin, item) in bins.iter_mut().zip(items) {
-                    *bin = ranks[bytes[item.row as usize * lanes + lane] as usize];
-                }
+        }
+        if let Some(Levels { ranks, .. }) = &self.levels[feature] {
+            for bin in bins.iter_mut() {
+                *bin = ranks[*bin as usize];
             }
         }
         // The missing bin wraps around to the greatest.

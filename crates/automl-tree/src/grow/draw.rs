@@ -90,7 +90,8 @@ pub(crate) fn for_each_leaf(
                 ..
             } if !rows.is_empty() => {
                 let (bytes, lanes, lane) = matrix.strided(*feature as usize);
-                let n_left = partition(rows, scratch, bytes, lanes, lane, &rule.table());
+                let table = matrix.features[*feature as usize].by_code(rule.table());
+                let n_left = partition(rows, scratch, bytes, lanes, lane, &table);
                 let middle = range.start + n_left;
                 let left = *left as usize;
                 open.extend([(left + 1, middle..range.end), (left, range.start..middle)]);

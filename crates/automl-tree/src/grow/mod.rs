@@ -392,14 +392,14 @@ impl<'a> Grower<'a> {
         let (limits, shares) = (&self.limits, self.shape.shares);
         let features = limits.features_of(task.features, shares, &leaf.allowed, [level, seed]);
         let of_features = |features: &[u32]| {
-            let mut candidates = Candidates::new();
+            let (mut candidates, mut scratch) = (Candidates::new(), Vec::new());
             let of_feature = |&index: &u32| {
                 let index = index as usize;
                 let feature = &self.matrix.features[index];
                 let view = FeatureView {
                     index,
                     feature,
-                    cells: &histogram[feature.hist_start..][..feature.n_bins],
+                    cells: feature.cells_of(histogram, leaf.sums.pair(), &mut scratch),
                     draw: seed.indexed(index as u64).0 as u32,
                     direction: limits.direction(index),
                 };
@@ -420,7 +420,8 @@ impl<'a> Grower<'a> {
     /// Puts the rows that go left first, keeping the order on both sides; gives their number.
     fn partition(&mut self, split: &Split, range: std::ops::Range<usize>) -> usize {
         let (bytes, lanes, lane) = self.matrix.strided(split.feature as usize);
-        let table = split.rule.table();
+        let feature = &self.matrix.features[split.feature as usize];
+        let table = feature.by_code(split.rule.table());
         partition_shared(
             &mut self.rows[range],
             &mut self.scratch,

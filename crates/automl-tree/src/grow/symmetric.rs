@@ -53,7 +53,8 @@ impl Grower<'_> {
     fn accounts(&self, task: &TreeTask<'_>, root: &Leaf, histogram: &[Cell]) -> Vec<Account> {
         let account = |&index: &u32| {
             let feature = &self.matrix.features[index as usize];
-            let cells = &histogram[feature.hist_start..][..feature.n_bins];
+            let mut scratch = Vec::new();
+            let cells = feature.cells_of(histogram, root.sums.pair(), &mut scratch);
             let direction = self.limits.direction(index as usize);
             Account::new(&self.rules, index, feature, direction, (root.sums, cells))
         };
@@ -111,9 +112,10 @@ impl Grower<'_> {
             &one
         };
         threads.for_each_chunk(accounts, 16, |_, accounts| {
+            let mut scratch = Vec::new();
             for account in accounts {
                 let feature = &self.matrix.features[account.feature as usize];
-                let cells = &histogram[feature.hist_start..][..feature.n_bins];
+                let cells = feature.cells_of(histogram, leaf.sums.pair(), &mut scratch);
                 account.add(&self.rules, &leaf.sums, cells);
             }
         });
@@ -181,7 +183,8 @@ impl Grower<'_> {
         }
         let histogram = self.histogram_of(task, active, leaf);
         let feature = &self.matrix.features[split.feature as usize];
-        let cells = &histogram[feature.hist_start..][..feature.n_bins];
+        let mut scratch = Vec::new();
+        let cells = feature.cells_of(&histogram, leaf.sums.pair(), &mut scratch);
         let left = left_sums(&split.rule, cells);
         self.keep_level(leaf, histogram);
         let direction = self.limits.direction(split.feature as usize);

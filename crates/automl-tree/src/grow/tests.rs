@@ -2,6 +2,7 @@
 
 use super::draw::partition;
 use super::*;
+use crate::binning::BinningRules;
 use crate::tree::Rule;
 use automl_core::{Column, Dataset, Table, Target, Task};
 use proptest::prelude::*;
@@ -105,7 +106,11 @@ fn mixed(n_features: usize, seed: Seed) -> (BinnedMatrix, Vec<GradHess>) {
         Target::Numbers(vec![0.0; n].into()),
     );
     let data = Dataset::new(table, Task::Regression, target).unwrap();
-    let matrix = BinnedMatrix::of(&data, "test", 255, &Threads::one()).unwrap();
+    let rules = BinningRules {
+        max_bins: 255,
+        has_bundles: true,
+    };
+    let matrix = BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap();
     let matrix = matrix.of_rows(&(0..n as u32).rev().collect::<Vec<_>>(), &Threads::one());
     (
         std::sync::Arc::into_inner(matrix).unwrap(),

@@ -1,5 +1,6 @@
 //! What every boosting must do, on small made tables.
 
+mod bundles;
 mod constraints;
 mod explain;
 mod modes;
