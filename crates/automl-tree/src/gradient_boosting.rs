@@ -25,9 +25,10 @@
 //!
 //! # References
 //! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost);
-//! Vinayak and Gilad-Bachrach 2015 (DART); Ibragimov and Gusev 2019 (minimal-variance sampling).
+//! Vinayak and Gilad-Bachrach 2015 (DART); Ibragimov and Gusev 2019 (minimal-variance sampling); Micci-Barreca 2001 (mean
+//! targets of levels).
 
-use crate::boost::{self, Boosting, RowSampling, constraints};
+use crate::boost::{self, Boosting, CatEncoding, RowSampling, constraints};
 use crate::boosted_model::BoostedModel;
 use crate::grow::Growth;
 use crate::objective::{MulticlassLoss, Objective};
@@ -164,6 +165,16 @@ pub struct GradientBoostingParams {
     /// Up to so many levels, one category is split from the others.
     #[param(default = 4, range = 1..=255, alias = "max_cat_to_onehot", alias = "one_hot_max_size")]
     pub max_onehot_levels: usize,
+    /// How trees see categories. Ordered target statistics are for columns of very many levels, such as identifiers, of which
+    /// only 255 are told apart otherwise.
+    #[param(default = CatEncoding::Sorted)]
+    pub cat_encoding: CatEncoding,
+    /// With `ordered_target`, the levels that a category may have to be sorted instead.
+    #[param(default = 255, range = 0..=1_000_000)]
+    pub max_sorted_levels: usize,
+    /// Rows that the mean target of all counts for in the mean target of a level.
+    #[param(default = 1.0, range = 1e-3..=1e6, log)]
+    pub target_prior_rows: f64,
     /// Whether each node tries one random threshold a feature instead of all.
     #[param(default = false, alias = "extra_trees")]
     pub extra_random: bool,

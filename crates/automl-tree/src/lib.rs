@@ -40,13 +40,14 @@ mod grow;
 mod histogram;
 pub mod import;
 mod inputs;
+mod level_means;
 mod objective;
 pub mod random_forest;
 mod simd;
 mod split;
 mod tree;
 
-pub use boost::{Boosting, RowSampling};
+pub use boost::{Boosting, CatEncoding, RowSampling};
 pub use extra_trees::{EXTRA_TREES, ExtraTrees, ExtraTreesParams};
 pub use forest::OutOfBag;
 pub use gradient_boosting::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};

@@ -8,9 +8,11 @@
 mod bundle;
 mod edges;
 
+pub(crate) use edges::{bin_numbers, number_edges};
+
+use crate::level_means::LevelMeans;
 use automl_core::{Column, Dataset, FitError, Threads};
 use bundle::{Bundle, Share, bundles};
-use edges::{bin_numbers, number_edges};
 use std::sync::Arc;
 
 /// How a column's values become bins 1, 2, …; bin 0 is for missing values and unseen categories.
@@ -20,6 +22,13 @@ pub(crate) enum Bins {
     Number { edges: Vec<f64> },
     /// The bin of each category code; rare levels may share one.
     Category { bin_of_code: Vec<u8> },
+    /// A category as the mean target of its level, which is a number with such edges.
+    Means {
+        edges: Vec<f64>,
+        means: Arc<LevelMeans>,
+        /// Which of the means.
+        output: usize,
+    },
 }
 
 /// One usable (not constant) column.
@@ -67,6 +76,8 @@ pub(crate) struct BinningRules {
     pub(crate) max_bins: usize,
     /// Whether sparse features that exclude each other share lanes.
     pub(crate) has_bundles: bool,
+    /// Categories of more levels are left out.
+    pub(crate) levels_max: usize,
 }
 
 /// Up to eight lanes, one byte a row each.
@@ -83,7 +94,7 @@ pub(crate) struct Group {
 }
 
 /// A table's bins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct BinnedMatrix {
     pub(crate) features: Arc<[Feature]>,
     pub(crate) groups: Vec<Group>,
@@ -92,11 +103,25 @@ pub(crate) struct BinnedMatrix {
     pub(crate) n_cells: usize,
 }
 
-struct BinnedColumn {
-    column: usize,
-    bins: Bins,
-    n_bins: usize,
-    codes: Vec<u8>,
+/// A column of a table, or what is made of it, as bins.
+#[derive(Debug)]
+pub(crate) struct BinnedColumn {
+    /// Its position in the table.
+    pub(crate) column: usize,
+    pub(crate) bins: Bins,
+    /// Number of bins with the missing bin.
+    pub(crate) n_bins: usize,
+    /// The bin of each row.
+    pub(crate) codes: Vec<u8>,
+}
+
+impl BinnedColumn {
+    /// Whether all rows are in one bin.
+    pub(crate) fn is_constant(&self) -> bool {
+        let mut codes = self.codes.iter();
+        let first = codes.next();
+        codes.all(|code| Some(code) == first)
+    }
 }
 
 /// One byte a row: the bins of a feature, or the codes of several that share it.
@@ -137,7 +162,7 @@ impl BinnedMatrix {
     fn build(data: &Dataset, rules: BinningRules, threads: &Threads) -> Self {
         let table = data.table();
         let columns = threads.map(table.n_columns(), |position| {
-            bin_column(position, table.column_at(position), rules.max_bins)
+            bin_column(position, table.column_at(position), rules)
         });
         let columns = columns.into_iter().flatten().collect();
         Self::grouped(columns, table.n_rows(), rules.has_bundles, threads)
@@ -151,7 +176,7 @@ impl BinnedMatrix {
         has_bundles: bool,
         threads: &Threads,
     ) -> Self {
-        columns.retain(|column| column.n_bins > 1 && !is_constant(&column.codes));
+        columns.retain(|column| column.n_bins > 1 && !column.is_constant());
         columns.sort_by_key(|column| stride_of(column.n_bins));
         let bundles = if has_bundles {
             bundles(&columns, n_rows, threads)
@@ -159,8 +184,35 @@ impl BinnedMatrix {
             Vec::new()
         };
         let lanes = lanes_of(&mut columns, &bundles, n_rows);
-        let mut features: Vec<Feature> = columns.into_iter().map(Feature::unplaced).collect();
-        let (mut groups, mut n_cells) = (Vec::new(), 0);
+        let empty = Self {
+            features: [].into(),
+            groups: Vec::new(),
+            n_rows,
+            n_cells: 0,
+        };
+        empty.extended(columns, lanes)
+    }
+
+    /// The same rows with more features, which stand behind the others whatever their number of bins.
+    pub(crate) fn with(self: &Arc<Self>, mut columns: Vec<BinnedColumn>) -> Arc<Self> {
+        if columns.is_empty() {
+            return self.clone();
+        }
+        let lanes = lanes_of(&mut columns, &[], self.n_rows);
+        Arc::new(Self::clone(self).extended(columns, lanes))
+    }
+
+    /// With a feature for each column, in these lanes.
+    fn extended(self, columns: Vec<BinnedColumn>, lanes: Vec<Lane>) -> Self {
+        let Self {
+            features,
+            mut groups,
+            n_rows,
+            mut n_cells,
+        } = self;
+        let first = features.len();
+        let mut features = features.to_vec();
+        features.extend(columns.into_iter().map(Feature::unplaced));
         let mut by_stride: [Vec<Lane>; 3] = Default::default();
         for lane in lanes {
             let class = STRIDES.iter().position(|&s| s == stride_of(lane.n_codes));
@@ -183,7 +235,7 @@ impl BinnedMatrix {
                 };
                 for (lane, member) in members.into_iter().enumerate() {
                     for (feature, share) in member.features {
-                        let feature = &mut features[feature];
+                        let feature = &mut features[first + feature];
                         (feature.group, feature.lane) = (groups.len(), lane);
                         feature.hist_start = n_cells + lane * stride;
                         feature.share = share;
@@ -315,13 +367,8 @@ fn interleaved(members: &[Lane], n_rows: usize) -> Vec<u8> {
     bytes
 }
 
-fn is_constant(codes: &[u8]) -> bool {
-    codes
-        .first()
-        .is_none_or(|first| codes.iter().all(|code| code == first))
-}
-
-fn bin_column(position: usize, column: &Column, max_bins: usize) -> Option<BinnedColumn> {
+fn bin_column(position: usize, column: &Column, rules: BinningRules) -> Option<BinnedColumn> {
+    let max_bins = rules.max_bins;
     let (bins, codes, n_bins) = match column {
         Column::Number(values) => {
             let edges = number_edges(values, max_bins);
@@ -329,7 +376,7 @@ fn bin_column(position: usize, column: &Column, max_bins: usize) -> Option<Binne
             let n_bins = edges.len() + 1;
             (Bins::Number { edges }, codes, n_bins)
         }
-        Column::Category { codes, levels } => {
+        Column::Category { codes, levels } if levels.len() <= rules.levels_max => {
             let (bin_of_code, n_bins) = level_bins(codes, levels.len(), max_bins);
             let bins = codes
                 .iter()

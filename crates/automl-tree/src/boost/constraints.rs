@@ -58,8 +58,9 @@ pub(super) fn limits(
 ) -> Result<Limits, ParamError> {
     let features_of = |parameter: &str, name: &str| {
         let column = position(table, parameter, name)?;
-        let mut features = matrix.features.iter();
-        Ok(features.position(|feature| feature.column == column))
+        let features = matrix.features.iter().zip(0_u32..);
+        let of_column = features.filter(|(feature, _)| feature.column == column);
+        Ok(of_column.map(|(_, index)| index).collect::<Vec<_>>())
     };
     let mut limits = Limits::default();
     let directions = directions(&params.monotone_constraints)?;
@@ -68,14 +69,14 @@ pub(super) fn limits(
         can_be_monotone(params, loss)?;
     }
     for (name, direction) in directions {
-        let feature = features_of(MONOTONE, &name)?;
+        let features = features_of(MONOTONE, &name)?;
         if direction != 0 && matches!(table.column(&name), Some(Column::Category { .. })) {
             let reason = format!("asks for an order of the categories of '{name}'");
             return Err(conflict(params, MONOTONE, reason));
         }
         // A constant column is no feature, and nothing can depend on it.
-        if let Some(feature) = feature {
-            limits.directions[feature] = direction;
+        for feature in features {
+            limits.directions[feature as usize] = direction;
         }
     }
     let groups = groups(&params.interaction_constraints)?;
@@ -86,9 +87,9 @@ pub(super) fn limits(
     for names in groups {
         let mut group = Vec::with_capacity(names.len());
         for name in names {
-            if let Some(feature) = features_of(INTERACTION, &name)? {
-                is_grouped[feature] = true;
-                group.push(feature as u32);
+            for feature in features_of(INTERACTION, &name)? {
+                is_grouped[feature as usize] = true;
+                group.push(feature);
             }
         }
         group.sort_unstable();

@@ -2,6 +2,7 @@
 
 pub(crate) mod constraints;
 mod dart;
+mod encoding;
 mod loss;
 mod patience;
 mod rows;
@@ -9,6 +10,7 @@ mod rules;
 mod sampling;
 
 pub use dart::Boosting;
+pub use encoding::CatEncoding;
 pub use sampling::RowSampling;
 
 use crate::binning::{BinnedMatrix, BinningRules};
@@ -46,11 +48,12 @@ pub(crate) fn fit(
     let binning = BinningRules {
         max_bins: params.max_bins,
         has_bundles: params.bundle_exclusive,
+        levels_max: encoding::levels_max(params),
     };
     let shared = BinnedMatrix::of(train.data(), ID, binning, &ctx.threads)?;
     let base = loss.base(&rows.targets, rows.weights.as_deref());
     rows.start(&base);
-    let limits = limits(params, loss, train.data().table(), &shared)?;
+    let encoded = encoding::learned(params, ctx, train, &rows, loss.n_outputs());
     let mut valid = data.valid.filter(|view| view.n_rows() > 0).map(|view| {
         let mut rows = Rows::new(&view);
         rows.start(&base);
@@ -69,11 +72,14 @@ pub(crate) fn fit(
     }
     let mut watched = valid.map(|(view, rows)| Watched {
         rows,
-        matrix: shared.of_rows(view.rows(), &ctx.threads),
+        matrix: shared
+            .of_rows(view.rows(), &ctx.threads)
+            .with(encoding::applied(&encoded, &view, &ctx.threads)),
         order: (0..view.n_rows() as u32).collect(),
         scratch: vec![0; view.n_rows()],
     });
-    let matrix = shared.of_rows(train.rows(), &ctx.threads);
+    let matrix = shared.of_rows(train.rows(), &ctx.threads).with(encoded);
+    let limits = limits(params, loss, train.data().table(), &matrix)?;
     let grower = Grower::new(
         &matrix,
         rules(params, loss),
@@ -100,7 +106,7 @@ pub(crate) fn fit(
     if let Some(n_rounds) = outcome.best_round {
         learned.insert("n_trees".into(), ParamValue::Int(n_rounds.max(1) as i64));
     }
-    let ensemble = Ensemble::new(train.data().table(), &shared, &trees, 1);
+    let ensemble = Ensemble::new(train.data().table(), &matrix, &trees, 1);
     Ok(Fitted {
         model: Box::new(BoostedModel {
             base,

@@ -10,6 +10,9 @@ impl Ensemble {
         self.inputs.write(artifact);
         artifact.meta["leaf_width"] = self.width.into();
         artifact.push_u32("slots", self.slots.clone());
+        if self.slot_outputs.iter().any(|&output| output != 0) {
+            artifact.push_u32("slot_outputs", self.slot_outputs.clone());
+        }
         artifact.push_u32("tree_starts", self.roots.clone());
         artifact.push_f64("node_threshold", self.thresholds());
         let slots = self.nodes.iter().map(|node| node.slot & !WIDE);
@@ -45,9 +48,15 @@ impl Ensemble {
         if !rest.is_empty() {
             return Err(artifact.invalid("category_sets", "not four words a set"));
         }
+        let slots = artifact.u32s("slots")?.to_vec();
         let mut ensemble = Self {
             inputs,
-            slots: artifact.u32s("slots")?.to_vec(),
+            slot_outputs: if artifact.arrays.contains_key("slot_outputs") {
+                artifact.u32s("slot_outputs")?.to_vec()
+            } else {
+                vec![0; slots.len()]
+            },
+            slots,
             nodes,
             roots: artifact.u32s("tree_starts")?.to_vec(),
             sets: sets.iter().map(|set| set.map(|word| word as u64)).collect(),
@@ -96,11 +105,7 @@ impl Ensemble {
 
     fn check(&self, artifact: &Artifact) -> Result<(), ArtifactError> {
         let n_inputs = self.inputs.0.len();
-        let slots_are_inputs = self.slots.iter().all(|&slot| (slot as usize) < n_inputs)
-            && self.slots.is_sorted_by(|a, b| a < b);
-        if !slots_are_inputs {
-            return Err(artifact.invalid("slots", "not rising column numbers"));
-        }
+        self.check_slots(artifact)?;
         if self.width == 0 || !self.values.len().is_multiple_of(self.width) {
             return Err(artifact.invalid("leaf_values", "not one vector a leaf"));
         }
@@ -128,6 +133,22 @@ impl Ensemble {
             return Err(artifact.invalid("tree_starts", "not rising node numbers"));
         }
         self.check_nodes(artifact)
+    }
+
+    /// Slots read inputs that are there, none twice.
+    fn check_slots(&self, artifact: &Artifact) -> Result<(), ArtifactError> {
+        if self.slot_outputs.len() != self.slots.len() {
+            return Err(artifact.invalid("slot_outputs", "not one for each slot"));
+        }
+        let reads = self.slots.iter().zip(&self.slot_outputs);
+        let is_there = |(&input, &output): (&u32, &u32)| {
+            let input = self.inputs.0.get(input as usize);
+            input.is_some_and(|input| (output as usize) < input.n_outputs())
+        };
+        if !reads.clone().all(is_there) || !reads.is_sorted_by(|a, b| a < b) {
+            return Err(artifact.invalid("slots", "not rising column numbers"));
+        }
+        Ok(())
     }
 
     /// Children stand above their parent and below the end of its tree; sets, slots and leaves exist.

@@ -6,10 +6,10 @@ mod score;
 
 pub(crate) use explain::Detail;
 
-use crate::binning::{BinnedMatrix, Bins};
-use crate::inputs::Inputs;
+use crate::binning::{BinnedMatrix, Bins, Feature};
+use crate::inputs::{BoundColumn, Inputs};
 use crate::tree::{BinSet, Rule, Tree, TreeNode};
-use automl_core::{Importance, ImportanceKind, Table};
+use automl_core::{Importance, ImportanceKind, PredictError, Table};
 
 pub(crate) const LEAF: u32 = 1 << 31;
 pub(crate) const CATEGORY: u32 = 1 << 30;
@@ -42,6 +42,8 @@ pub(crate) struct Ensemble {
     pub(crate) inputs: Inputs,
     /// The input that each slot reads: only inputs that some node asks for.
     slots: Vec<u32>,
+    /// Which number of the input each slot reads: of a category that is read as its means, that of an output; else 0.
+    slot_outputs: Vec<u32>,
     nodes: Vec<Node>,
     /// First node of each tree.
     roots: Vec<u32>,
@@ -63,9 +65,11 @@ pub(crate) struct Ensemble {
 
 impl Ensemble {
     pub(crate) fn new(table: &Table, matrix: &BinnedMatrix, trees: &[Tree], width: usize) -> Self {
+        let (slots, slot_outputs) = used_slots(matrix, trees).into_iter().unzip();
         let mut ensemble = Self {
             inputs: Inputs::new(table, matrix),
-            slots: used_inputs(matrix, trees),
+            slots,
+            slot_outputs,
             nodes: Vec::new(),
             roots: Vec::new(),
             sets: Vec::new(),
@@ -102,8 +106,7 @@ impl Ensemble {
                     let feature = &matrix.features[*feature as usize];
                     self.gains[feature.column] += gain;
                     let (test, flags) = self.test(&feature.bins, feature.n_bins, rule);
-                    let slot = self.slots.binary_search(&(feature.column as u32));
-                    let slot = slot.expect("every input of a node has a slot") as u32;
+                    let slot = self.slot_of(slot_key(feature));
                     Node {
                         test,
                         slot: slot | flags,
@@ -117,7 +120,10 @@ impl Ensemble {
 
     fn test(&mut self, bins: &Bins, n_bins: usize, rule: &Rule) -> (u64, u32) {
         match (bins, rule) {
-            (Bins::Number { edges }, Rule::UpTo { bin, missing_left }) => {
+            (
+                Bins::Number { edges } | Bins::Means { edges, .. },
+                Rule::UpTo { bin, missing_left },
+            ) => {
                 let flags = if *missing_left { MISSING_LEFT } else { 0 };
                 let threshold = match *bin {
                     0 => f64::NEG_INFINITY,
@@ -134,6 +140,22 @@ impl Ensemble {
                 set_test(&set, self.sets.len() - 1, n_bins)
             }
         }
+    }
+
+    /// The slot that reads a number of an input.
+    fn slot_of(&self, (input, output): (u32, u32)) -> u32 {
+        let first = self.slots.partition_point(|&slot| slot < input);
+        let mut of_input = self.slot_outputs[first..].iter();
+        let place = of_input.position(|&known| known == output);
+        (first + place.expect("every input of a node has a slot")) as u32
+    }
+
+    /// The table's columns, one for each slot.
+    pub(crate) fn bind<'a>(
+        &'a self,
+        table: &'a Table,
+    ) -> Result<Vec<BoundColumn<'a>>, PredictError> {
+        self.inputs.bind(table, &self.slots, &self.slot_outputs)
     }
 
     /// Numbers a leaf holds.
@@ -216,14 +238,21 @@ fn set_test(set: &BinSet, number: usize, n_bins: usize) -> (u64, u32) {
     }
 }
 
-fn used_inputs(matrix: &BinnedMatrix, trees: &[Tree]) -> Vec<u32> {
-    let mut used: Vec<u32> = trees
+/// What a slot reads for a feature: the input, and which of its numbers.
+fn slot_key(feature: &Feature) -> (u32, u32) {
+    let output = match feature.bins {
+        Bins::Means { output, .. } => output,
+        _ => 0,
+    };
+    (feature.column as u32, output as u32)
+}
+
+fn used_slots(matrix: &BinnedMatrix, trees: &[Tree]) -> Vec<(u32, u32)> {
+    let mut used: Vec<(u32, u32)> = trees
         .iter()
         .flat_map(|tree| &tree.nodes)
         .filter_map(|node| match node {
-            TreeNode::Inner { feature, .. } => {
-                Some(matrix.features[*feature as usize].column as u32)
-            }
+            TreeNode::Inner { feature, .. } => Some(slot_key(&matrix.features[*feature as usize])),
             TreeNode::Leaf(_) => None,
         })
         .collect();

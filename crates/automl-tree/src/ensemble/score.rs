@@ -107,7 +107,7 @@ impl Ensemble {
         rows: &TableView<'_>,
         mut visit: impl FnMut(Block<'_>),
     ) -> Result<(), PredictError> {
-        let columns = self.inputs.bind(rows.table(), &self.slots)?;
+        let columns = self.bind(rows.table())?;
         let n_slots = columns.len().max(1);
         let block_rows = (BLOCK_CELLS / n_slots).clamp(DEEP_LANES, 256) / DEEP_LANES * DEEP_LANES;
         let mut cells = vec![0; block_rows * n_slots];

@@ -10,6 +10,7 @@ use automl_core::{Column, Levels, MISSING_CODE, Seed, Threads, UNSEEN_CODE};
 const RULES: BinningRules = BinningRules {
     max_bins: 255,
     has_bundles: true,
+    levels_max: usize::MAX,
 };
 
 fn rules(random_threshold: bool) -> SplitRules {

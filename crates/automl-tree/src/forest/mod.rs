@@ -93,6 +93,7 @@ fn fit_and_look<T>(
     let binning = BinningRules {
         max_bins: rules.max_bins,
         has_bundles: true,
+        levels_max: usize::MAX,
     };
     let shared = BinnedMatrix::of(train.data(), rules.learner, binning, &ctx.threads)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads);

@@ -109,6 +109,7 @@ fn mixed(n_features: usize, seed: Seed) -> (BinnedMatrix, Vec<GradHess>) {
     let rules = BinningRules {
         max_bins: 255,
         has_bundles: true,
+        levels_max: usize::MAX,
     };
     let matrix = BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap();
     let matrix = matrix.of_rows(&(0..n as u32).rev().collect::<Vec<_>>(), &Threads::one());

@@ -142,6 +142,7 @@ fn trees_of_a_forest_are_the_same_bits() {
         let rules = BinningRules {
             max_bins: 255,
             has_bundles,
+            levels_max: usize::MAX,
         };
         BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap()
     });

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod constraints;
+mod encoding;
 mod explain;
 mod modes;
 mod reference;

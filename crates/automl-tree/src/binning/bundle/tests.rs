@@ -15,6 +15,7 @@ fn binned(columns: Vec<Column>, has_bundles: bool) -> Arc<BinnedMatrix> {
     let rules = BinningRules {
         max_bins: 255,
         has_bundles,
+        levels_max: usize::MAX,
     };
     BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap()
 }

@@ -76,7 +76,7 @@ impl Ensemble {
         detail: Detail,
         threads: &Threads,
     ) -> Result<Vec<f64>, ExplainError> {
-        let columns = self.inputs.bind(rows.table(), &self.slots)?;
+        let columns = self.bind(rows.table())?;
         let covers = self.node_covers().ok_or(ExplainError::NoCover)?;
         let n_values = n_outputs * detail.width(self.n_columns());
         let mut out = vec![0.0; rows.n_rows() * n_values];

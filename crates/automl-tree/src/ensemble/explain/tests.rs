@@ -119,7 +119,7 @@ fn check(artifact: &Artifact, data: &Dataset, n_outputs: usize, rows: &[u32]) {
     let ensemble = Ensemble::read(artifact).unwrap();
     let view = data.table().rows(rows);
     let m = data.table().n_columns();
-    let columns = ensemble.inputs.bind(data.table(), &ensemble.slots).unwrap();
+    let columns = ensemble.bind(data.table()).unwrap();
     let cells = cells(&view, 0, rows.len(), &columns);
     let threads = Threads::one();
     let of = |detail| {
@@ -168,6 +168,16 @@ fn check(artifact: &Artifact, data: &Dataset, n_outputs: usize, rows: &[u32]) {
             }
         }
     }
+}
+
+/// A column whose levels have a mean for each class is one player of the game, whatever numbers of it a path asks for.
+#[test]
+fn a_column_of_several_means_is_one_column() {
+    let map = r#"{"n_trees":10,"cat_encoding":"ordered_target","max_sorted_levels":10}"#;
+    let data = data(600, 4, 3);
+    let artifact = artifact(&GRADIENT_BOOSTING, map, &data);
+    assert!(artifact.u32s("slots").unwrap().len() > 4);
+    check(&artifact, &data, 3, &[0, 1, 17, 33, 128, 299]);
 }
 
 #[test]
