@@ -175,6 +175,10 @@ pub struct GradientBoostingParams {
     /// Rows that the mean target of all counts for in the mean target of a level.
     #[param(default = 1.0, range = 1e-3..=1e6, log)]
     pub target_prior_rows: f64,
+    /// Whether gradients are rounded at random to a few thousand levels or more, and added up as whole numbers: somewhat
+    /// faster and with half the memory for histograms, at next to the same quality.
+    #[param(default = false, alias = "use_quantized_grad")]
+    pub quantized_gradients: bool,
     /// Whether each node tries one random threshold a feature instead of all.
     #[param(default = false, alias = "extra_trees")]
     pub extra_random: bool,

@@ -47,15 +47,33 @@ impl Feature {
         sums: Cell,
         scratch: &'a mut Vec<Cell>,
     ) -> &'a [Cell] {
-        let Some(share) = &self.share else {
+        if self.share.is_none() {
             return &histogram[self.hist_start..][..self.n_bins];
-        };
+        }
+        self.cells_by(sums, scratch, |place| histogram[place])
+    }
+
+    /// The same from a histogram of any kind: `cell` gives the sums at a place in it.
+    pub(crate) fn cells_by<'a>(
+        &self,
+        sums: Cell,
+        scratch: &'a mut Vec<Cell>,
+        cell: impl Fn(usize) -> Cell,
+    ) -> &'a [Cell] {
         scratch.clear();
+        let Some(share) = &self.share else {
+            scratch.extend((self.hist_start..self.hist_start + self.n_bins).map(cell));
+            return scratch;
+        };
         scratch.resize(self.n_bins, [0.0; 2]);
-        let lane = &histogram[self.hist_start..];
         let mut rest = sums;
-        for (&bin, cell) in share.bins.iter().zip(&lane[share.first_code as usize..]) {
-            scratch[bin as usize] = *cell;
+        for (&bin, place) in share
+            .bins
+            .iter()
+            .zip(self.hist_start + share.first_code as usize..)
+        {
+            let cell = cell(place);
+            scratch[bin as usize] = cell;
             rest = [rest[0] - cell[0], rest[1] - cell[1]];
         }
         scratch[share.usual_bin as usize] = rest;

@@ -19,10 +19,12 @@ use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
 use crate::gradients::Gradients;
 use crate::grow::{Grower, Grown, TreeTask, for_each_leaf, sample};
+use crate::histogram::MAX_PACKED_ROWS;
 use crate::objective::{Loss, weighted_quantile};
 use crate::tree::Tree;
 use automl_core::{
-    FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData, Warning, WarningKind,
+    FitContext, FitError, Fitted, ParamError, ParamMap, ParamValue, TrainingData, Warning,
+    WarningKind,
 };
 use constraints::limits;
 use dart::{Dart, add_trees};
@@ -43,6 +45,13 @@ pub(crate) fn fit(
     if !rows.have_weight() {
         // A dataset has weight somewhere; a part of it may have none.
         return Err(numeric("no row to learn from has a weight above zero"));
+    }
+    if params.quantized_gradients && rows.targets.len() > MAX_PACKED_ROWS {
+        return Err(FitError::Param(ParamError::Conflict {
+            name: "quantized_gradients".into(),
+            value: ParamValue::Bool(true),
+            reason: format!("takes at most {MAX_PACKED_ROWS} rows"),
+        }));
     }
     let loss = loss_of(params, train.task(), &rows)?;
     let binning = BinningRules {

@@ -36,5 +36,6 @@ pub(super) fn shape(params: &GradientBoostingParams) -> TreeShape {
             level: params.column_fraction_by_level,
             node: params.column_fraction_by_node,
         },
+        is_quantized: params.quantized_gradients,
     }
 }

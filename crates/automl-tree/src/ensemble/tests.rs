@@ -64,6 +64,7 @@ fn raw_scores_are_those_of_the_binned_walk() {
                 level: 0.9,
                 node: 0.7,
             },
+            is_quantized: false,
         };
         let mut grower = Grower::new(&matrix, rules(is_random), shape, threads.clone());
         let trees: Vec<Tree> = (0..20_u32)

@@ -8,16 +8,12 @@ pub(crate) use draw::{for_each_leaf, partition_shared, sample};
 pub(crate) use limits::{Limits, Shares};
 
 use crate::binning::BinnedMatrix;
-use crate::histogram::{Cell, GradHess, fill, subtract};
+use crate::histogram::{Cell, GradHess, Histogram, Histograms};
 use crate::split::{Bounds, Candidates, FeatureView, Split, SplitRules, Sums, best_of_feature};
 use crate::tree::{Tree, TreeNode};
 use automl_core::{Params, Seed, Threads};
 use limits::Allowed;
 
-/// Histograms kept at once take at most so many bytes; beyond it a leaf's is built again when it splits.
-const POOL_BYTES: usize = 256 << 20;
-/// Rows whose gradients are gathered or added up at once; sums do not depend on the number of threads.
-const CHUNK_ROWS: usize = 16_384;
 /// Features from which the search for a split is worth a second thread.
 const PARALLEL_FEATURES: usize = 64;
 /// Features that a thread searches at once.
@@ -42,6 +38,8 @@ pub(crate) struct TreeShape {
     /// Zero means no limit.
     pub(crate) max_depth: usize,
     pub(crate) shares: Shares,
+    /// Whether gradients are added up as whole numbers.
+    pub(crate) is_quantized: bool,
 }
 
 /// What differs from tree to tree.
@@ -70,10 +68,7 @@ pub(crate) struct Grower<'a> {
     threads: Threads,
     rows: Vec<u32>,
     scratch: Vec<u32>,
-    ordered: Vec<GradHess>,
-    spare: Vec<Cell>,
-    pool: Vec<Vec<Cell>>,
-    n_buffers: usize,
+    histograms: Histograms<'a>,
 }
 
 struct Leaf {
@@ -83,7 +78,7 @@ struct Leaf {
     sums: Sums,
     extra_l2: f64,
     allowed: Allowed,
-    histogram: Option<Vec<Cell>>,
+    histogram: Option<Histogram>,
     split: Option<Split>,
 }
 
@@ -94,18 +89,16 @@ impl<'a> Grower<'a> {
         shape: TreeShape,
         threads: Threads,
     ) -> Self {
+        let is_quantized = shape.is_quantized;
         Self {
             matrix,
             rules,
             shape,
             limits: Limits::default(),
+            histograms: Histograms::new(matrix, threads.clone(), is_quantized),
             threads,
             rows: Vec::new(),
             scratch: vec![0; matrix.n_rows],
-            ordered: vec![[0.0; 2]; matrix.n_rows],
-            spare: Vec::new(),
-            pool: Vec::new(),
-            n_buffers: 0,
         }
     }
 
@@ -121,12 +114,8 @@ impl<'a> Grower<'a> {
 
     /// Grows a tree; leaf values are not yet shrunk by the learning rate.
     pub(crate) fn grow(&mut self, task: &TreeTask<'_>) -> Grown {
-        let mut active = vec![false; self.matrix.groups.len()];
-        for &feature in task.features {
-            active[self.matrix.features[feature as usize].group] = true;
-        }
         if self.shape.growth == Growth::Symmetric {
-            return self.grow_symmetric(task, &active);
+            return self.grow_symmetric(task);
         }
         let mut tree = Tree {
             nodes: vec![TreeNode::Leaf(0)],
@@ -136,7 +125,7 @@ impl<'a> Grower<'a> {
         };
         let mut root = self.root(task);
         if self.may_split(&root) {
-            let histogram = self.histogram(task, &active, root.range.clone());
+            let histogram = self.histogram(task, root.range.clone());
             root.split = self.best_split(task, &root, &histogram);
             self.keep(&mut root, histogram);
         }
@@ -146,7 +135,7 @@ impl<'a> Grower<'a> {
                 break;
             };
             let is_last = leaves.len() + 1 == self.shape.max_leaves;
-            self.split(task, &active, &mut tree, &mut leaves, index, is_last);
+            self.split(task, &mut tree, &mut leaves, index, is_last);
         }
         self.finish(tree, leaves)
     }
@@ -163,7 +152,7 @@ impl<'a> Grower<'a> {
             tree.values.push(value.max(-most).min(most));
             tree.covers.push(leaf.range.len() as f64);
             leaf_rows.push(leaf.range);
-            self.pool.extend(leaf.histogram);
+            self.histograms.free(leaf.histogram);
         }
         Grown { tree, leaf_rows }
     }
@@ -174,18 +163,9 @@ impl<'a> Grower<'a> {
             Some(rows) => self.rows.extend_from_slice(rows),
             None => self.rows.extend(0..self.matrix.n_rows as u32),
         }
-        let rows = &self.rows;
-        let sums = self.threads.map(rows.len().div_ceil(CHUNK_ROWS), |chunk| {
-            let start = chunk * CHUNK_ROWS;
-            let rows = &rows[start..rows.len().min(start + CHUNK_ROWS)];
-            match task.rows {
-                Some(_) => sum(rows.iter().map(|&row| task.pairs[row as usize])),
-                None => sum(task.pairs[start..][..rows.len()].iter().copied()),
-            }
-        });
-        let total = sums.into_iter().fold([0.0; 2], |total: Cell, part| {
-            [total[0] + part[0], total[1] + part[1]]
-        });
+        let total = self
+            .histograms
+            .start(task.rows, task.pairs, task.features, task.seed);
         Leaf {
             node: 0,
             range: 0..self.rows.len(),
@@ -232,7 +212,6 @@ impl<'a> Grower<'a> {
     fn split(
         &mut self,
         task: &TreeTask<'_>,
-        active: &[bool],
         tree: &mut Tree,
         leaves: &mut Vec<Leaf>,
         index: usize,
@@ -246,13 +225,13 @@ impl<'a> Grower<'a> {
         let inherited = parent.histogram.take();
         let Some([mut left, mut right]) = self.divide(tree, &leaves[index], &split) else {
             // The estimated counts allowed a split that holds no row on one side.
-            self.pool.extend(inherited);
+            self.histograms.free(inherited);
             return;
         };
         if is_last {
-            self.pool.extend(inherited);
+            self.histograms.free(inherited);
         } else {
-            self.find_splits(task, active, [&mut left, &mut right], inherited);
+            self.find_splits(task, [&mut left, &mut right], inherited);
         }
         leaves[index] = left;
         leaves.push(right);
@@ -306,9 +285,8 @@ impl<'a> Grower<'a> {
     fn find_splits(
         &mut self,
         task: &TreeTask<'_>,
-        active: &[bool],
         children: [&mut Leaf; 2],
-        inherited: Option<Vec<Cell>>,
+        inherited: Option<Histogram>,
     ) {
         let [left, right] = children;
         let (small, large) = if left.range.len() <= right.range.len() {
@@ -318,22 +296,22 @@ impl<'a> Grower<'a> {
         };
         let (small_may, large_may) = (self.may_split(small), self.may_split(large));
         if !small_may && !large_may {
-            self.pool.extend(inherited);
+            self.histograms.free(inherited);
             return;
         }
-        let small_histogram = self.histogram(task, active, small.range.clone());
+        let small_histogram = self.histogram(task, small.range.clone());
         if large_may {
             let histogram = match inherited {
                 Some(mut parent) => {
-                    subtract(&mut parent, &small_histogram);
+                    parent.subtract(&small_histogram);
                     parent
                 }
-                None => self.histogram(task, active, large.range.clone()),
+                None => self.histogram(task, large.range.clone()),
             };
             large.split = self.best_split(task, large, &histogram);
             self.keep(large, histogram);
         } else {
-            self.pool.extend(inherited);
+            self.histograms.free(inherited);
         }
         if small_may {
             small.split = self.best_split(task, small, &small_histogram);
@@ -342,51 +320,21 @@ impl<'a> Grower<'a> {
     }
 
     /// Leaves the histogram with a leaf that will split, or takes it back.
-    fn keep(&mut self, leaf: &mut Leaf, histogram: Vec<Cell>) {
-        if leaf.split.is_some() && self.has_room() {
+    fn keep(&mut self, leaf: &mut Leaf, histogram: Histogram) {
+        if leaf.split.is_some() && self.histograms.has_room() {
             leaf.histogram = Some(histogram);
         } else {
-            self.pool.push(histogram);
+            self.histograms.free(Some(histogram));
         }
     }
 
-    /// Whether histograms may be kept.
-    fn has_room(&self) -> bool {
-        self.n_buffers * self.matrix.n_cells * size_of::<Cell>() <= POOL_BYTES
-    }
-
-    fn histogram(
-        &mut self,
-        task: &TreeTask<'_>,
-        active: &[bool],
-        range: std::ops::Range<usize>,
-    ) -> Vec<Cell> {
-        let mut histogram = self.pool.pop().unwrap_or_else(|| {
-            self.n_buffers += 1;
-            vec![[0.0; 2]; self.matrix.n_cells]
-        });
+    fn histogram(&mut self, task: &TreeTask<'_>, range: std::ops::Range<usize>) -> Histogram {
         let is_whole = range.len() == self.matrix.n_rows;
-        let (rows, ordered) = if is_whole {
-            (None, task.pairs)
-        } else {
-            let rows = &self.rows[range];
-            let ordered = &mut self.ordered[..rows.len()];
-            self.threads
-                .for_each_chunk(ordered, CHUNK_ROWS, |chunk, ordered| {
-                    let rows = &rows[chunk * CHUNK_ROWS..];
-                    for (pair, &row) in ordered.iter_mut().zip(rows) {
-                        *pair = task.pairs[row as usize];
-                    }
-                });
-            (Some(rows), &*ordered)
-        };
-        let input = (rows, ordered);
-        let (spare, threads) = (&mut self.spare, &self.threads);
-        fill(self.matrix, input, active, &mut histogram, spare, threads);
-        histogram
+        let rows = (!is_whole).then(|| &self.rows[range]);
+        self.histograms.build(rows, task.pairs)
     }
 
-    fn best_split(&self, task: &TreeTask<'_>, leaf: &Leaf, histogram: &[Cell]) -> Option<Split> {
+    fn best_split(&self, task: &TreeTask<'_>, leaf: &Leaf, histogram: &Histogram) -> Option<Split> {
         let seed = task.seed.indexed(leaf.node as u64);
         let level = task.seed.named("level").indexed(leaf.depth as u64);
         let (limits, shares) = (&self.limits, self.shape.shares);
@@ -399,7 +347,12 @@ impl<'a> Grower<'a> {
                 let view = FeatureView {
                     index,
                     feature,
-                    cells: feature.cells_of(histogram, leaf.sums.pair(), &mut scratch),
+                    cells: self.histograms.cells(
+                        feature,
+                        histogram,
+                        leaf.sums.pair(),
+                        &mut scratch,
+                    ),
                     draw: seed.indexed(index as u64).0 as u32,
                     direction: limits.direction(index),
                 };
@@ -435,12 +388,6 @@ impl<'a> Grower<'a> {
 /// The one that gains more, the first among equals.
 fn better(best: Split, split: Split) -> Split {
     if split.gain > best.gain { split } else { best }
-}
-
-fn sum(pairs: impl Iterator<Item = GradHess>) -> Cell {
-    pairs.fold([0.0; 2], |sum: Cell, pair| {
-        [sum[0] + f64::from(pair[0]), sum[1] + f64::from(pair[1])]
-    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use super::limits::Allowed;
 use super::{Grower, Grown, Leaf, PARALLEL_FEATURES, TreeTask};
-use crate::histogram::{Cell, subtract};
+use crate::histogram::Histogram;
 use crate::split::{Account, LeafGain, LevelSplit, Split, left_sums};
 use crate::tree::{Tree, TreeNode};
 use automl_core::Threads;
@@ -16,7 +16,7 @@ use automl_core::Threads;
 const DEFAULT_DEPTH: usize = 6;
 
 impl Grower<'_> {
-    pub(super) fn grow_symmetric(&mut self, task: &TreeTask<'_>, active: &[bool]) -> Grown {
+    pub(super) fn grow_symmetric(&mut self, task: &TreeTask<'_>) -> Grown {
         let mut tree = Tree {
             nodes: vec![TreeNode::Leaf(0)],
             values: Vec::new(),
@@ -31,18 +31,18 @@ impl Grower<'_> {
         if !self.may_split(&root) {
             return self.finish(tree, vec![root]);
         }
-        let histogram = self.histogram(task, active, root.range.clone());
+        let histogram = self.histogram(task, root.range.clone());
         let mut accounts = self.accounts(task, &root, &histogram);
         root.histogram = Some(histogram);
         let mut leaves = vec![root];
         let mut allowed = self.limits.at_root();
         for depth in 0..depth_max {
-            let chosen = self.level_split(task, active, &mut leaves, &mut accounts, &allowed);
+            let chosen = self.level_split(task, &mut leaves, &mut accounts, &allowed);
             let Some(split) = chosen else { break };
             allowed = self.limits.below(&allowed, split.feature);
             let is_last = depth + 1 == depth_max;
             let n_before = tree.nodes.len();
-            leaves = self.divide_level(task, active, &mut tree, leaves, &split, is_last);
+            leaves = self.divide_level(task, &mut tree, leaves, &split, is_last);
             if tree.nodes.len() == n_before {
                 break;
             }
@@ -50,11 +50,13 @@ impl Grower<'_> {
         self.finish(tree, leaves)
     }
 
-    fn accounts(&self, task: &TreeTask<'_>, root: &Leaf, histogram: &[Cell]) -> Vec<Account> {
+    fn accounts(&self, task: &TreeTask<'_>, root: &Leaf, histogram: &Histogram) -> Vec<Account> {
         let account = |&index: &u32| {
             let feature = &self.matrix.features[index as usize];
             let mut scratch = Vec::new();
-            let cells = feature.cells_of(histogram, root.sums.pair(), &mut scratch);
+            let cells = self
+                .histograms
+                .cells(feature, histogram, root.sums.pair(), &mut scratch);
             let direction = self.limits.direction(index as usize);
             Account::new(&self.rules, index, feature, direction, (root.sums, cells))
         };
@@ -65,7 +67,6 @@ impl Grower<'_> {
     fn level_split(
         &mut self,
         task: &TreeTask<'_>,
-        active: &[bool],
         leaves: &mut [Leaf],
         accounts: &mut [Account],
         allowed: &Allowed,
@@ -88,7 +89,7 @@ impl Grower<'_> {
             if !self.may_split(leaf) {
                 continue;
             }
-            let histogram = self.histogram_of(task, active, leaf);
+            let histogram = self.histogram_of(task, leaf);
             self.add_leaf(&mut open, leaf, &histogram);
             self.keep_level(leaf, histogram);
         }
@@ -104,7 +105,7 @@ impl Grower<'_> {
         )
     }
 
-    fn add_leaf(&self, accounts: &mut [&mut Account], leaf: &Leaf, histogram: &[Cell]) {
+    fn add_leaf(&self, accounts: &mut [&mut Account], leaf: &Leaf, histogram: &Histogram) {
         let one = Threads::one();
         let threads = if accounts.len() >= PARALLEL_FEATURES {
             &self.threads
@@ -115,25 +116,27 @@ impl Grower<'_> {
             let mut scratch = Vec::new();
             for account in accounts {
                 let feature = &self.matrix.features[account.feature as usize];
-                let cells = feature.cells_of(histogram, leaf.sums.pair(), &mut scratch);
+                let cells =
+                    self.histograms
+                        .cells(feature, histogram, leaf.sums.pair(), &mut scratch);
                 account.add(&self.rules, &leaf.sums, cells);
             }
         });
     }
 
     /// The leaf's histogram: the one it kept, or a new one.
-    fn histogram_of(&mut self, task: &TreeTask<'_>, active: &[bool], leaf: &mut Leaf) -> Vec<Cell> {
+    fn histogram_of(&mut self, task: &TreeTask<'_>, leaf: &mut Leaf) -> Histogram {
         match leaf.histogram.take() {
             Some(histogram) => histogram,
-            None => self.histogram(task, active, leaf.range.clone()),
+            None => self.histogram(task, leaf.range.clone()),
         }
     }
 
-    fn keep_level(&mut self, leaf: &mut Leaf, histogram: Vec<Cell>) {
-        if self.has_room() {
+    fn keep_level(&mut self, leaf: &mut Leaf, histogram: Histogram) {
+        if self.histograms.has_room() {
             leaf.histogram = Some(histogram);
         } else {
-            self.pool.push(histogram);
+            self.histograms.free(Some(histogram));
         }
     }
 
@@ -141,7 +144,6 @@ impl Grower<'_> {
     fn divide_level(
         &mut self,
         task: &TreeTask<'_>,
-        active: &[bool],
         tree: &mut Tree,
         leaves: Vec<Leaf>,
         split: &LevelSplit,
@@ -149,7 +151,7 @@ impl Grower<'_> {
     ) -> Vec<Leaf> {
         let mut next = Vec::with_capacity(2 * leaves.len());
         for mut leaf in leaves {
-            let Some(of_leaf) = self.split_of_leaf(task, active, &mut leaf, split) else {
+            let Some(of_leaf) = self.split_of_leaf(task, &mut leaf, split) else {
                 leaf.depth += 1;
                 next.push(leaf);
                 continue;
@@ -161,9 +163,9 @@ impl Grower<'_> {
             };
             let inherited = leaf.histogram.take();
             if is_last {
-                self.pool.extend(inherited);
+                self.histograms.free(inherited);
             } else {
-                self.share_histogram(task, active, [&mut left, &mut right], inherited);
+                self.share_histogram(task, [&mut left, &mut right], inherited);
             }
             next.extend([left, right]);
         }
@@ -174,17 +176,18 @@ impl Grower<'_> {
     fn split_of_leaf(
         &mut self,
         task: &TreeTask<'_>,
-        active: &[bool],
         leaf: &mut Leaf,
         split: &LevelSplit,
     ) -> Option<Split> {
         if !self.may_split(leaf) {
             return None;
         }
-        let histogram = self.histogram_of(task, active, leaf);
+        let histogram = self.histogram_of(task, leaf);
         let feature = &self.matrix.features[split.feature as usize];
         let mut scratch = Vec::new();
-        let cells = feature.cells_of(&histogram, leaf.sums.pair(), &mut scratch);
+        let cells = self
+            .histograms
+            .cells(feature, &histogram, leaf.sums.pair(), &mut scratch);
         let left = left_sums(&split.rule, cells);
         self.keep_level(leaf, histogram);
         let direction = self.limits.direction(split.feature as usize);
@@ -204,9 +207,8 @@ impl Grower<'_> {
     fn share_histogram(
         &mut self,
         task: &TreeTask<'_>,
-        active: &[bool],
         [left, right]: [&mut Leaf; 2],
-        inherited: Option<Vec<Cell>>,
+        inherited: Option<Histogram>,
     ) {
         let (small, large) = if left.range.len() <= right.range.len() {
             (left, right)
@@ -214,19 +216,19 @@ impl Grower<'_> {
             (right, left)
         };
         if !self.may_split(large) {
-            self.pool.extend(inherited);
+            self.histograms.free(inherited);
             return;
         }
         let Some(mut parent) = inherited else {
             return;
         };
-        let of_small = self.histogram(task, active, small.range.clone());
-        subtract(&mut parent, &of_small);
+        let of_small = self.histogram(task, small.range.clone());
+        parent.subtract(&of_small);
         self.keep_level(large, parent);
         if self.may_split(small) {
             self.keep_level(small, of_small);
         } else {
-            self.pool.push(of_small);
+            self.histograms.free(Some(of_small));
         }
     }
 }

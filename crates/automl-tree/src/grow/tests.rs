@@ -145,6 +145,7 @@ fn shape(growth: Growth) -> TreeShape {
             level: 1.0,
             node: 1.0,
         },
+        is_quantized: false,
     }
 }
 

@@ -76,6 +76,38 @@ fn rows_drawn_by_gradient_learn_the_same_at_any_number_of_threads() {
     }
 }
 
+#[test]
+fn quantised_gradients_learn_nearly_the_same_with_weights_and_drawn_rows_too() {
+    let (x, y) = wave(3000);
+    let weights: Vec<f64> = (0..3000).map(|row| f64::from(1 + row % 4)).collect();
+    let columns = || vec![("x", Column::Number(x.clone()))];
+    let numbers = regression(columns(), y.clone())
+        .with_weight(weights)
+        .unwrap();
+    let codes: Vec<u32> = y.iter().map(|y| y.max(0.0) as u32).collect();
+    let classes = classification(columns(), codes, 3);
+    for map in [
+        r#"{"n_trees":60"#,
+        r#"{"n_trees":60,"subsample":0.5"#,
+        r#"{"n_trees":60,"row_sampling":"goss","growth":"symmetric""#,
+    ] {
+        let packed = format!(r#"{map},"use_quantized_grad":true}}"#);
+        for data in [&numbers, &classes] {
+            let rows = data.all_rows();
+            let [one, two] = [1, 2].map(|threads| {
+                fit_rows(&GRADIENT_BOOSTING, &packed, data, &rows, None, threads).unwrap()
+            });
+            assert_eq!(one.model.artifact(), two.model.artifact(), "{map}");
+            let plain = fit(&format!("{map}}}"), data);
+            assert_ne!(one.model.artifact(), plain.model.artifact());
+            if *data.task() == Task::Regression {
+                let [plain, packed] = [&plain, &one].map(|fit| rmse(&predict(fit, data), &y));
+                assert!(packed < 1.1 * plain + 1e-3, "{map}: {packed} for {plain}");
+            }
+        }
+    }
+}
+
 /// `wave` as a regression.
 fn numbers(n: usize) -> Dataset {
     let (x, y) = wave(n);

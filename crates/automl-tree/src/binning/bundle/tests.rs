@@ -1,8 +1,8 @@
 //! A matrix with shared lanes says the same of every row as one without.
 
 use crate::binning::{BinnedMatrix, BinningRules};
-use crate::histogram::{Cell, fill};
-use automl_core::{Column, Dataset, Levels, MISSING_CODE, Table, Target, Task, Threads};
+use crate::histogram::Histograms;
+use automl_core::{Column, Dataset, Levels, MISSING_CODE, Seed, Table, Target, Task, Threads};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -98,25 +98,22 @@ proptest! {
         prop_assert!(bytes_a_row(&bundled) < bytes_a_row(&plain));
         prop_assert_eq!(bundled.features.len(), plain.features.len());
         let leaf: Vec<u32> = (0..rows.len() as u32).filter(|row| row % 3 != 1).collect();
-        let pairs: Vec<[f32; 2]> = leaf.iter().map(|&row| [gradients[row as usize], 1.0]).collect();
-        let sums = pairs.iter().fold([0.0; 2], |sum: Cell, pair| {
-            [sum[0] + f64::from(pair[0]), sum[1] + f64::from(pair[1])]
-        });
-        let histogram = |matrix: &BinnedMatrix| {
-            let mut cells = vec![[0.0; 2]; matrix.n_cells];
-            let active = vec![true; matrix.groups.len()];
-            fill(matrix, Some(&leaf), &pairs, &active, &mut cells, &Threads::one());
-            cells
-        };
-        let (of_plain, of_bundled) = (histogram(&plain), histogram(&bundled));
+        let all: Vec<u32> = (0..plain.features.len() as u32).collect();
+        let pairs: Vec<[f32; 2]> = gradients.iter().map(|&gradient| [gradient, 1.0]).collect();
+        let mut plain_histograms = Histograms::new(&plain, Threads::one(), false);
+        let mut bundled_histograms = Histograms::new(&bundled, Threads::one(), false);
+        let sums = plain_histograms.start(Some(&leaf), &pairs, &all, Seed(0));
+        bundled_histograms.start(Some(&leaf), &pairs, &all, Seed(0));
+        let of_plain = plain_histograms.build(Some(&leaf), &pairs);
+        let of_bundled = bundled_histograms.build(Some(&leaf), &pairs);
         for (place, (a, b)) in plain.features.iter().zip(bundled.features.iter()).enumerate() {
             prop_assert_eq!((a.column, &a.bins, a.n_bins), (b.column, &b.bins, b.n_bins));
             for row in 0..rows.len() {
                 prop_assert_eq!(plain.bin(place, row), bundled.bin(place, row));
             }
             let (mut first, mut second) = (Vec::new(), Vec::new());
-            let cells = a.cells_of(&of_plain, sums, &mut first);
-            let others = b.cells_of(&of_bundled, sums, &mut second);
+            let cells = plain_histograms.cells(a, &of_plain, sums, &mut first);
+            let others = bundled_histograms.cells(b, &of_bundled, sums, &mut second);
             prop_assert_eq!(cells.len(), others.len());
             for (cell, other) in cells.iter().zip(others) {
                 prop_assert!((cell[0] - other[0]).abs() < 1e-9 && (cell[1] - other[1]).abs() < 1e-9);

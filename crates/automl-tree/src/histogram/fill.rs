@@ -1,16 +1,12 @@
-//! Gradient histograms: for every bin of every feature the sums of gradients and Hessians of a leaf's rows.
+//! The pass over a leaf's rows.
 //!
-//! Cost of one pass: rows × features additions of one 128-bit pair. The bytes read are features + 8 a row; the cells of
-//! one group (at most 8 × 256 × 16 = 32 KiB) stay in the first-level cache. Groups are filled independently, each in row
+//! Cost: rows × features additions of one cell. The bytes read are features + 8 a row; the cells of one group (at most
+//! 8 × 256 × 16 = 32 KiB) stay in the first-level cache. Groups and chunks of rows are filled independently, each in row
 //! order, so the bits are the same at any number of threads.
 
+use super::Addend;
 use crate::binning::{BinnedMatrix, Group};
 use automl_core::Threads;
-
-/// Sums of gradients and of Hessians.
-pub(crate) type Cell = [f64; 2];
-/// The gradient and the Hessian of a row.
-pub(crate) type GradHess = [f32; 2];
 
 /// Work below this many additions is not worth a second thread.
 const PARALLEL_ADDITIONS: usize = 150_000;
@@ -27,12 +23,12 @@ const MAX_CHUNKS: usize = 8;
 /// belongs to the `i`-th of them. Only groups with `active` true are filled. `spare` is a buffer to work in.
 ///
 /// Many rows are cut into chunks, by their number alone, and the sums of the chunks are added in their order.
-pub(crate) fn fill(
+pub(super) fn fill<A: Addend>(
     matrix: &BinnedMatrix,
-    (rows, ordered): (Option<&[u32]>, &[GradHess]),
+    (rows, ordered): (Option<&[u32]>, &[A]),
     active: &[bool],
-    hist: &mut [Cell],
-    spare: &mut Vec<Cell>,
+    hist: &mut [A::Cell],
+    spare: &mut Vec<A::Cell>,
     threads: &Threads,
 ) {
     let n_rows = ordered.len();
@@ -40,7 +36,7 @@ pub(crate) fn fill(
     let chunk = |index: usize| index * n_rows / n_chunks..(index + 1) * n_rows / n_chunks;
     spare.resize(
         (MAX_CHUNKS - 1).min(n_chunks - 1) * matrix.n_cells,
-        [0.0; 2],
+        A::Cell::default(),
     );
     let mut parts = Vec::with_capacity(matrix.groups.len() * n_chunks);
     let buffers = std::iter::once(&mut *hist).chain(spare.chunks_mut(matrix.n_cells.max(1)));
@@ -63,7 +59,7 @@ pub(crate) fn fill(
         threads.for_each_chunk(&mut sums, 1, |_, part| {
             for (group, cells) in part {
                 for chunk in spare.chunks(matrix.n_cells) {
-                    add_all(cells, &chunk[group.hist_start..][..cells.len()]);
+                    add_all::<A>(cells, &chunk[group.hist_start..][..cells.len()]);
                 }
             }
         });
@@ -71,11 +67,11 @@ pub(crate) fn fill(
 }
 
 /// The active groups, each with its cells of a histogram.
-fn of_groups<'a>(
+fn of_groups<'a, C>(
     matrix: &'a BinnedMatrix,
     active: &'a [bool],
-    hist: &'a mut [Cell],
-) -> impl Iterator<Item = (&'a Group, &'a mut [Cell])> {
+    hist: &'a mut [C],
+) -> impl Iterator<Item = (&'a Group, &'a mut [C])> {
     let mut rest = hist;
     let groups = matrix.groups.iter().zip(active);
     groups.filter_map(move |(group, &is_active)| {
@@ -85,57 +81,56 @@ fn of_groups<'a>(
     })
 }
 
-fn add_all(sums: &mut [Cell], parts: &[Cell]) {
+fn add_all<A: Addend>(sums: &mut [A::Cell], parts: &[A::Cell]) {
     for (sum, part) in sums.iter_mut().zip(parts) {
-        sum[0] += part[0];
-        sum[1] += part[1];
+        A::add_cell(sum, part);
     }
 }
 
 /// Fills a group's cells from rows, or from all rows from `first` on.
-fn fill_group(
+fn fill_group<A: Addend>(
     group: &Group,
     rows: Option<&[u32]>,
     first: usize,
-    ordered: &[GradHess],
-    cells: &mut [Cell],
+    ordered: &[A],
+    cells: &mut [A::Cell],
 ) {
-    cells.fill([0.0; 2]);
+    cells.fill(A::Cell::default());
     let bytes = match rows {
         None => &group.bytes[first * group.lanes..],
         Some(_) => &group.bytes,
     };
     match (group.lanes, group.stride) {
-        (8, 256) => accumulate::<8, 256>(bytes, rows, ordered, cells),
-        (8, 64) => accumulate::<8, 64>(bytes, rows, ordered, cells),
-        (8, _) => accumulate::<8, 16>(bytes, rows, ordered, cells),
-        (4, 256) => accumulate::<4, 256>(bytes, rows, ordered, cells),
-        (4, 64) => accumulate::<4, 64>(bytes, rows, ordered, cells),
-        (4, _) => accumulate::<4, 16>(bytes, rows, ordered, cells),
-        (2, 256) => accumulate::<2, 256>(bytes, rows, ordered, cells),
-        (2, 64) => accumulate::<2, 64>(bytes, rows, ordered, cells),
-        (2, _) => accumulate::<2, 16>(bytes, rows, ordered, cells),
-        (_, 256) => accumulate::<1, 256>(bytes, rows, ordered, cells),
-        (_, 64) => accumulate::<1, 64>(bytes, rows, ordered, cells),
-        _ => accumulate::<1, 16>(bytes, rows, ordered, cells),
+        (8, 256) => accumulate::<A, 8, 256>(bytes, rows, ordered, cells),
+        (8, 64) => accumulate::<A, 8, 64>(bytes, rows, ordered, cells),
+        (8, _) => accumulate::<A, 8, 16>(bytes, rows, ordered, cells),
+        (4, 256) => accumulate::<A, 4, 256>(bytes, rows, ordered, cells),
+        (4, 64) => accumulate::<A, 4, 64>(bytes, rows, ordered, cells),
+        (4, _) => accumulate::<A, 4, 16>(bytes, rows, ordered, cells),
+        (2, 256) => accumulate::<A, 2, 256>(bytes, rows, ordered, cells),
+        (2, 64) => accumulate::<A, 2, 64>(bytes, rows, ordered, cells),
+        (2, _) => accumulate::<A, 2, 16>(bytes, rows, ordered, cells),
+        (_, 256) => accumulate::<A, 1, 256>(bytes, rows, ordered, cells),
+        (_, 64) => accumulate::<A, 1, 64>(bytes, rows, ordered, cells),
+        _ => accumulate::<A, 1, 16>(bytes, rows, ordered, cells),
     }
 }
 
-fn accumulate<const L: usize, const S: usize>(
+fn accumulate<A: Addend, const L: usize, const S: usize>(
     bytes: &[u8],
     rows: Option<&[u32]>,
-    ordered: &[GradHess],
-    cells: &mut [Cell],
+    ordered: &[A],
+    cells: &mut [A::Cell],
 ) {
     let (bins, _) = bytes.as_chunks::<L>();
     let (lanes, _) = cells.as_chunks_mut::<S>();
-    let lanes: &mut [[Cell; S]; L] = lanes
+    let lanes: &mut [[A::Cell; S]; L] = lanes
         .first_chunk_mut()
         .expect("a group has S cells in each of its L lanes");
     match rows {
         None => {
             for (codes, pair) in bins.iter().zip(ordered) {
-                add(lanes, codes, pair);
+                add::<A, L, S>(lanes, codes, *pair);
             }
         }
         Some(rows) => {
@@ -146,7 +141,7 @@ fn accumulate<const L: usize, const S: usize>(
                     *codes = bins[row as usize];
                 }
                 for (codes, pair) in fetched.iter().zip(pairs) {
-                    add(lanes, codes, pair);
+                    add::<A, L, S>(lanes, codes, *pair);
                 }
             }
         }
@@ -158,24 +153,14 @@ fn accumulate<const L: usize, const S: usize>(
     reason = "the innermost statement of all training"
 )]
 #[inline(always)]
-fn add<const L: usize, const S: usize>(
-    lanes: &mut [[Cell; S]; L],
+fn add<A: Addend, const L: usize, const S: usize>(
+    lanes: &mut [[A::Cell; S]; L],
     codes: &[u8; L],
-    pair: &GradHess,
+    pair: A,
 ) {
-    let (gradient, hessian) = (f64::from(pair[0]), f64::from(pair[1]));
+    let term = pair.term();
     for lane in 0..L {
         // The mask changes nothing (bins are below the stride) but proves the index in range.
-        let cell = &mut lanes[lane][codes[lane] as usize & (S - 1)];
-        cell[0] += gradient;
-        cell[1] += hessian;
-    }
-}
-
-/// `parent -= child`: the histogram of the sibling.
-pub(crate) fn subtract(parent: &mut [Cell], child: &[Cell]) {
-    for (cell, part) in parent.iter_mut().zip(child) {
-        cell[0] -= part[0];
-        cell[1] -= part[1];
+        A::add(&mut lanes[lane][codes[lane] as usize & (S - 1)], term);
     }
 }

@@ -1,0 +1,274 @@
+//! Gradient histograms: for every bin of every feature the sums of gradients and Hessians of a leaf's rows.
+//!
+//! Sums are of two kinds: pairs of double-precision numbers, or, with quantised gradients, two whole numbers in 64 bits
+//! (see [`packed`]). Both go through the same code.
+
+mod fill;
+mod packed;
+
+use crate::binning::{BinnedMatrix, Feature};
+use automl_core::{Seed, Threads};
+pub(crate) use packed::MAX_PACKED_ROWS;
+use packed::{PackedPair, Packing};
+
+/// Sums of gradients and of Hessians.
+pub(crate) type Cell = [f64; 2];
+/// The gradient and the Hessian of a row.
+pub(crate) type GradHess = [f32; 2];
+
+/// Histograms kept at once take at most so many bytes; beyond it a leaf's is built again when it splits.
+const POOL_BYTES: usize = 256 << 20;
+/// Rows whose gradients are gathered or added up at once; sums do not depend on the number of threads.
+const CHUNK_ROWS: usize = 16_384;
+
+/// What a row adds to the cells of its bins.
+pub(crate) trait Addend: Copy + Default + Send + Sync {
+    /// Sums of it.
+    type Cell: Copy + Default + Send + Sync;
+    /// What is added to each of a row's cells, made once a row.
+    type Term: Copy;
+
+    fn term(self) -> Self::Term;
+    fn add(cell: &mut Self::Cell, term: Self::Term);
+    fn add_cell(cell: &mut Self::Cell, other: &Self::Cell);
+    fn subtract_cell(cell: &mut Self::Cell, other: &Self::Cell);
+}
+
+impl Addend for GradHess {
+    type Cell = Cell;
+    type Term = Cell;
+
+    #[inline]
+    fn term(self) -> Cell {
+        self.map(f64::from)
+    }
+
+    #[inline]
+    fn add(cell: &mut Cell, term: Cell) {
+        Self::add_cell(cell, &term);
+    }
+
+    #[inline]
+    fn add_cell(cell: &mut Cell, other: &Cell) {
+        cell[0] += other[0];
+        cell[1] += other[1];
+    }
+
+    #[inline]
+    fn subtract_cell(cell: &mut Cell, other: &Cell) {
+        cell[0] -= other[0];
+        cell[1] -= other[1];
+    }
+}
+
+/// The histogram of a leaf.
+#[derive(Debug)]
+pub(crate) enum Histogram {
+    Plain(Vec<Cell>),
+    Packed(Vec<u64>),
+}
+
+impl Histogram {
+    /// Takes a child's rows out: what is left is the histogram of its sibling.
+    pub(crate) fn subtract(&mut self, child: &Self) {
+        match (self, child) {
+            (Self::Plain(parent), Self::Plain(child)) => subtract::<GradHess>(parent, child),
+            (Self::Packed(parent), Self::Packed(child)) => subtract::<PackedPair>(parent, child),
+            _ => unreachable!("histograms of one tree are of one kind"),
+        }
+    }
+}
+
+fn subtract<A: Addend>(parent: &mut [A::Cell], child: &[A::Cell]) {
+    for (cell, part) in parent.iter_mut().zip(child) {
+        A::subtract_cell(cell, part);
+    }
+}
+
+/// Builds histograms on one matrix, tree after tree; keeps its buffers.
+pub(crate) struct Histograms<'a> {
+    matrix: &'a BinnedMatrix,
+    threads: Threads,
+    active: Vec<bool>,
+    store: Store,
+    n_buffers: usize,
+}
+
+enum Store {
+    Plain(Buffers<GradHess>),
+    Packed(Buffers<PackedPair>, Packing),
+}
+
+/// Buffers: a leaf's rows in order, sums of chunks, and histograms that are free.
+struct Buffers<A: Addend> {
+    ordered: Vec<A>,
+    spare: Vec<A::Cell>,
+    pool: Vec<Vec<A::Cell>>,
+}
+
+impl<A: Addend> Buffers<A> {
+    fn new(n_rows: usize) -> Self {
+        Self {
+            ordered: vec![A::default(); n_rows],
+            spare: Vec::new(),
+            pool: Vec::new(),
+        }
+    }
+
+    /// The histogram of these rows, `None` for all; `pairs` are of all rows.
+    fn build(
+        &mut self,
+        matrix: &BinnedMatrix,
+        (rows, pairs): (Option<&[u32]>, &[A]),
+        active: &[bool],
+        threads: &Threads,
+        n_buffers: &mut usize,
+    ) -> Vec<A::Cell> {
+        let mut histogram = self.pool.pop().unwrap_or_else(|| {
+            *n_buffers += 1;
+            vec![A::Cell::default(); matrix.n_cells]
+        });
+        let ordered = match rows {
+            None => pairs,
+            Some(rows) => {
+                let ordered = &mut self.ordered[..rows.len()];
+                threads.for_each_chunk(ordered, CHUNK_ROWS, |chunk, ordered| {
+                    let rows = &rows[chunk * CHUNK_ROWS..];
+                    for (pair, &row) in ordered.iter_mut().zip(rows) {
+                        *pair = pairs[row as usize];
+                    }
+                });
+                ordered
+            }
+        };
+        let input = (rows, ordered);
+        fill::fill(
+            matrix,
+            input,
+            active,
+            &mut histogram,
+            &mut self.spare,
+            threads,
+        );
+        histogram
+    }
+}
+
+impl<'a> Histograms<'a> {
+    /// `is_packed` asks for quantised gradients, for at most [`MAX_PACKED_ROWS`] rows.
+    pub(crate) fn new(matrix: &'a BinnedMatrix, threads: Threads, is_packed: bool) -> Self {
+        let n_rows = matrix.n_rows;
+        let store = if is_packed {
+            Store::Packed(Buffers::new(n_rows), Packing::new(n_rows))
+        } else {
+            Store::Plain(Buffers::new(n_rows))
+        };
+        Self {
+            matrix,
+            threads,
+            active: vec![false; matrix.groups.len()],
+            store,
+            n_buffers: 0,
+        }
+    }
+
+    /// Begins a tree over these rows, `None` for all, that looks at these features. Gives the sums over its rows.
+    pub(crate) fn start(
+        &mut self,
+        rows: Option<&[u32]>,
+        pairs: &[GradHess],
+        features: &[u32],
+        seed: Seed,
+    ) -> Cell {
+        self.active.fill(false);
+        for &feature in features {
+            self.active[self.matrix.features[feature as usize].group] = true;
+        }
+        match &mut self.store {
+            Store::Plain(_) => total(rows, pairs, &self.threads),
+            Store::Packed(_, packing) => packing.pack(rows, pairs, seed, &self.threads),
+        }
+    }
+
+    /// The histogram of a leaf's rows, rising, `None` for all. Cells of features that the tree does not look at are
+    /// whatever they were.
+    pub(crate) fn build(&mut self, rows: Option<&[u32]>, pairs: &[GradHess]) -> Histogram {
+        let Self {
+            matrix,
+            threads,
+            active,
+            store,
+            n_buffers,
+        } = self;
+        match store {
+            Store::Plain(buffers) => {
+                Histogram::Plain(buffers.build(matrix, (rows, pairs), active, threads, n_buffers))
+            }
+            Store::Packed(buffers, packing) => Histogram::Packed(buffers.build(
+                matrix,
+                (rows, packing.pairs()),
+                active,
+                threads,
+                n_buffers,
+            )),
+        }
+    }
+
+    /// Takes a histogram back.
+    pub(crate) fn free(&mut self, histogram: Option<Histogram>) {
+        match (histogram, &mut self.store) {
+            (Some(Histogram::Plain(cells)), Store::Plain(buffers)) => buffers.pool.push(cells),
+            (Some(Histogram::Packed(cells)), Store::Packed(buffers, _)) => buffers.pool.push(cells),
+            _ => {}
+        }
+    }
+
+    /// Whether histograms may be kept.
+    pub(crate) fn has_room(&self) -> bool {
+        let cell = match self.store {
+            Store::Plain(_) => size_of::<Cell>(),
+            Store::Packed(..) => size_of::<u64>(),
+        };
+        self.n_buffers * self.matrix.n_cells * cell <= POOL_BYTES
+    }
+
+    /// The cells of a feature, one for each bin, in a histogram over rows with these sums. `scratch` may hold them.
+    pub(crate) fn cells<'h>(
+        &self,
+        feature: &Feature,
+        histogram: &'h Histogram,
+        sums: Cell,
+        scratch: &'h mut Vec<Cell>,
+    ) -> &'h [Cell] {
+        match (histogram, &self.store) {
+            (Histogram::Plain(cells), _) => feature.cells_of(cells, sums, scratch),
+            (Histogram::Packed(cells), Store::Packed(_, packing)) => {
+                feature.cells_by(sums, scratch, |place| packing.unpacked(cells[place]))
+            }
+            _ => unreachable!("histograms of one tree are of one kind"),
+        }
+    }
+}
+
+/// The sums of gradients and Hessians over rows, in chunks of fixed size.
+fn total(rows: Option<&[u32]>, pairs: &[GradHess], threads: &Threads) -> Cell {
+    let n_rows = rows.map_or(pairs.len(), <[u32]>::len);
+    let sums = threads.map(n_rows.div_ceil(CHUNK_ROWS), |chunk| {
+        let part = chunk * CHUNK_ROWS..n_rows.min((chunk + 1) * CHUNK_ROWS);
+        match rows {
+            Some(rows) => sum(rows[part].iter().map(|&row| pairs[row as usize].term())),
+            None => sum(pairs[part].iter().map(|pair| pair.term())),
+        }
+    });
+    sum(sums.into_iter())
+}
+
+fn sum(cells: impl Iterator<Item = Cell>) -> Cell {
+    cells.fold([0.0; 2], |mut sum, cell| {
+        GradHess::add_cell(&mut sum, &cell);
+        sum
+    })
+}
+
+#[cfg(test)]
+mod tests;
