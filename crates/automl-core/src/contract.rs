@@ -2,6 +2,7 @@
 
 use crate::error::Coded;
 use crate::explain::{ExplainError, Explanation, Interactions, TreeModel};
+use crate::metrics::MetricError;
 use crate::{
     Artifact, ArtifactError, Budget, DatasetView, ParamError, ParamMap, ParamSpec, Predictions,
     Seed, Table, TableView, TaskKind, Threads, Warnings,
@@ -222,6 +223,17 @@ pub enum FitError {
         /// What happened.
         reason: String,
     },
+    /// The model given to start from cannot be continued.
+    #[error("{learner} cannot continue this model: {reason}")]
+    Start {
+        /// The learner.
+        learner: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// The metric that is watched has no value for the validation rows.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
     /// Parameters that do not fit the data.
     #[error(transparent)]
     Param(#[from] ParamError),
@@ -239,8 +251,19 @@ impl Coded for FitError {
             Self::NoFeatures { .. } => "fit-no-features",
             Self::Memory { .. } => "fit-memory",
             Self::Numeric { .. } => "fit-numeric",
+            Self::Start { .. } => "fit-start",
+            Self::Metric(error) => error.code(),
             Self::Param(error) => error.code(),
             Self::Predict(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Metric(error) => error.hint(),
+            Self::Param(error) => error.hint(),
+            Self::Predict(error) => error.hint(),
+            _ => None,
         }
     }
 }
@@ -264,6 +287,14 @@ pub enum PredictError {
         /// Its kind then.
         expected: &'static str,
     },
+    /// A cell of the column that predictions start from holds no finite number.
+    #[error("column '{name}' has no finite number in row {row}")]
+    Offset {
+        /// The column.
+        name: String,
+        /// The row of the table, from 0.
+        row: usize,
+    },
     /// A part of the model gives another number of values a row than its task has.
     #[error("a part of the model gives {found} values a row where its task has {expected}")]
     Width {
@@ -280,6 +311,16 @@ impl Coded for PredictError {
             Self::Width { .. } => "predict-width",
             Self::ColumnMissing { .. } => "predict-column-missing",
             Self::ColumnKind { .. } => "predict-column-kind",
+            Self::Offset { .. } => "predict-offset",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Offset { .. } => Some(
+                "the model adds this column to its scores: give every row a number, 0 where nothing is to be added".into(),
+            ),
+            _ => None,
         }
     }
 }

@@ -86,6 +86,16 @@ pub enum ParamError {
         /// Columns with a similar name.
         near: Vec<String>,
     },
+    /// The value names a thing that is not known, such as a metric.
+    #[error("{name} = {value} is not known")]
+    UnknownName {
+        /// The parameter.
+        name: String,
+        /// The name given.
+        value: String,
+        /// Known names that are similar, or all if none is.
+        near: Vec<String>,
+    },
     /// Two parameters do not go together.
     #[error("{name} = {value} {reason}")]
     Conflict {
@@ -104,13 +114,18 @@ impl Coded for ParamError {
             Self::Unknown { .. } => "param-unknown",
             Self::Domain { .. } => "param-domain",
             Self::UnknownColumn { .. } => "param-column-unknown",
+            Self::UnknownName { .. } => "param-name-unknown",
             Self::Conflict { .. } => "param-conflict",
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown { near, .. } | Self::UnknownColumn { near, .. } if !near.is_empty() => {
+            Self::Unknown { near, .. }
+            | Self::UnknownColumn { near, .. }
+            | Self::UnknownName { near, .. }
+                if !near.is_empty() =>
+            {
                 Some(format!("did you mean {}?", or_list(near)))
             }
             _ => None,
