@@ -3,15 +3,19 @@
 //! # What it fits
 //! A sum of small trees, each fitted to the gradient and Hessian of the loss at the sum so far. Takes numbers with
 //! missing values and categories as they are. One tree a round, or one for each class of a multiclass task. Predictions
-//! can be kept monotone in columns, and interactions within groups of columns.
+//! can be kept monotone in columns, and interactions within groups of columns. A regression of grades within groups can
+//! learn their order (`LambdaRank`); an objective of your own can be minimised ([`GradientBoosting::with_objective`]); a
+//! model can be gone on from ([`GradientBoosting::fit_from`]).
 //!
 //! # Formula
 //! Round `m` adds `η · f_m(x)`; the leaves of `f_m` hold `−T(G) / (H + l2)` and its splits maximise the gain of the
-//! second-order loss (see the crate's `split` module). The start is the best constant.
+//! second-order loss (see the crate's `split` module). The start is the best constant, on top of the column that
+//! `offset_column` names.
 //!
 //! # Parameters
 //! [`GradientBoostingParams`]. `n_trees` rounds are made; with validation rows the fit stops when their loss has not
 //! improved for `early_stopping_rounds` rounds, and the model is cut to its best round, told as `learned["n_trees"]`.
+//! `eval_metric` watches a metric instead; ranking watches NDCG. What is watched is weighed as what is learned.
 //! DART never stops early: its trees change after their round.
 //!
 //! # Cost
@@ -21,21 +25,26 @@
 //! # When it fails
 //! A column that is neither number nor category, no column at all, targets outside the objective's domain. A constant
 //! target, one class, or features that say nothing give the trivial model: the best constant, no trees. Constraints that
-//! name no column or cannot be promised, rows that weigh nothing, and gradients beyond single precision are refused.
+//! name no column or cannot be promised, rows that weigh nothing, and gradients beyond single precision are refused; so
+//! are offsets without a number, grades that are not whole from 0 to 30, and metrics that have no value for the validation
+//! rows.
 //!
 //! # References
 //! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost);
 //! Vinayak and Gilad-Bachrach 2015 (DART); Ibragimov and Gusev 2019 (minimal-variance sampling); Micci-Barreca 2001 (mean
-//! targets of levels).
+//! targets of levels); Burges 2010 (`LambdaRank`); Shi et al. 2022 (quantised gradients).
 
-use crate::boost::{self, Boosting, CatEncoding, RowSampling, constraints};
+use crate::boost::{
+    self, Boosting, CatEncoding, ClassWeight, Request, RowSampling, constraints, continued, watched,
+};
 use crate::boosted_model::BoostedModel;
 use crate::grow::Growth;
-use crate::objective::{MulticlassLoss, Objective};
+use crate::objective::{CustomObjective, MulticlassLoss, Objective};
 use automl_core::{
-    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamError, ParamMap,
+    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, Model, ParamError, ParamMap,
     ParamValue, Params, TaskKind, TrainingData,
 };
+use std::sync::Arc;
 
 /// The stable name.
 pub(crate) const ID: &str = "gradient_boosting";
@@ -52,6 +61,12 @@ pub struct GradientBoostingParams {
     /// Rounds without a better loss on the validation rows after which the fit stops; 0 never stops early.
     #[param(default = 50, range = 0..=100_000, alias = "early_stopping_round", alias = "od_wait", alias = "n_iter_no_change")]
     pub early_stopping_rounds: usize,
+    /// How much lower a watched loss must be (or higher a metric) to count as better.
+    #[param(default = 0.0, range = 0.0..=1e9, alias = "min_delta")]
+    pub early_stopping_min_delta: f64,
+    /// The metric of validation rows that early stopping watches, by its name; empty is what is minimised.
+    #[param(default = String::new(), alias = "metric")]
+    pub eval_metric: String,
     /// What becomes of earlier trees in a round.
     #[param(default = Boosting::Gbdt, alias = "boosting_type", alias = "booster", alias = "boost")]
     pub boosting: Boosting,
@@ -79,6 +94,19 @@ pub struct GradientBoostingParams {
     /// Between 1 (Poisson) and 2 (gamma), for the Tweedie objective.
     #[param(default = 1.5, range = 1.001..=1.999, alias = "tweedie_variance_power", alias = "variance_power")]
     pub tweedie_power: f64,
+    /// Ranks of a query, from the top, that `lambda_rank` improves and watches.
+    #[param(default = 30, range = 1..=1_000_000, alias = "lambdarank_truncation_level")]
+    pub rank_truncation: usize,
+    /// The column of numbers that is added to the raw score of each row, in fitting and predicting, and is no feature:
+    /// the logarithm of an exposure beside a logarithmic link. Empty is none; for tasks of one output.
+    #[param(default = String::new(), alias = "init_score", alias = "base_margin", alias = "baseline")]
+    pub offset_column: String,
+    /// How classes are weighed against each other, beside the weights of rows, in learning and in what is watched.
+    #[param(default = ClassWeight::None, alias = "auto_class_weights")]
+    pub class_weight: ClassWeight,
+    /// What rows of the second of two classes weigh beside those of the first.
+    #[param(default = 1.0, range = 1e-9..=1e9)]
+    pub scale_pos_weight: f64,
     /// The order in which leaves split.
     #[param(default = Growth::LeafWise, search = ["leaf_wise", "depth_wise"], alias = "grow_policy")]
     pub growth: Growth,
@@ -212,10 +240,16 @@ pub static GRADIENT_BOOSTING: LearnerSpec = LearnerSpec {
 
 /// Gradient boosting with checked parameters.
 #[derive(Debug, Clone)]
-pub struct GradientBoosting(GradientBoostingParams);
+pub struct GradientBoosting {
+    params: GradientBoostingParams,
+    custom: Option<Arc<dyn CustomObjective>>,
+}
 
 impl GradientBoosting {
     /// The learner with these parameters, each in its range.
+    ///
+    /// # Errors
+    /// A value out of its range, constraints that cannot be read, a metric that is not known.
     pub fn new(params: GradientBoostingParams) -> Result<Self, ParamError> {
         params.check()?;
         if params.growth == Growth::Symmetric && params.max_depth > MAX_SYMMETRIC_DEPTH {
@@ -227,7 +261,73 @@ impl GradientBoosting {
         }
         constraints::directions(&params.monotone_constraints)?;
         constraints::groups(&params.interaction_constraints)?;
-        Ok(Self(params))
+        watched::check_name(&params)?;
+        let custom = None;
+        Ok(Self { params, custom })
+    }
+
+    /// The learner that minimises an objective of your own, for regression or two classes; `params.objective` must be at
+    /// its default. [`Learner::params`] says nothing of it, and models keep its link alone.
+    ///
+    /// # Errors
+    /// Those of [`GradientBoosting::new`], and another objective among the parameters. A link that is not for the task
+    /// and gradients that cannot be used are told by the fit.
+    pub fn with_objective(
+        params: GradientBoostingParams,
+        objective: Arc<dyn CustomObjective>,
+    ) -> Result<Self, ParamError> {
+        if params.objective != GradientBoostingParams::default().objective {
+            return Err(ParamError::Conflict {
+                name: "objective".into(),
+                value: params.get("objective").expect("it is a parameter"),
+                reason: "is given beside an objective of your own; leave one of them out".into(),
+            });
+        }
+        let custom = Some(objective);
+        Ok(Self {
+            custom,
+            ..Self::new(params)?
+        })
+    }
+
+    /// Goes on from a boosted model, ours or an imported one: `n_trees` more rounds for what its scores leave, in one
+    /// model with its trees. `learned["n_trees"]` counts the new rounds alone.
+    ///
+    /// The dataset has the columns that the model was fitted on, of the same kinds and with the same codes of levels, and
+    /// no other, in any order. A level that the model has not met is new to the new trees alone, as long as 255 bins
+    /// hold the bins of both; otherwise it is as missing to both. An `offset_column` must be the model's own; a model
+    /// without one can be given one.
+    ///
+    /// On the same data, parameters and seed, `n` rounds and then `m` give the trees of `n + m`.
+    ///
+    /// ```
+    /// # use automl_core::*;
+    /// # use automl_tree::{GradientBoosting, GradientBoostingParams};
+    /// # let x: Vec<f64> = (0..200).map(f64::from).collect();
+    /// # let y: Vec<f64> = x.iter().map(|x| (x / 20.0).sin()).collect();
+    /// # let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    /// # let data = Dataset::new(table, Task::Regression, Target::Numbers(y.into())).unwrap();
+    /// # let warnings = Warnings::default();
+    /// # let ctx = FitContext { seed: Seed(1), threads: Threads::one(), budget: Budget::unlimited(), warnings: &warnings };
+    /// # let rows = data.all_rows();
+    /// let learner = GradientBoosting::new(GradientBoostingParams { n_trees: 10, ..Default::default() })?;
+    /// let ten = learner.fit(&ctx, &data.view(&rows).into())?.model;
+    /// let twenty = learner.fit_from(&ctx, &data.view(&rows).into(), ten.as_ref())?.model;
+    /// assert_eq!(twenty.as_trees().unwrap().n_rounds(), 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FitError::Start`] if the model is no boosted one, has another link, number of classes or offset, or lacks a column
+    /// of the table; [`FitError::Predict`] if the table lacks one of its columns; a conflict with DART; and all that a fit
+    /// can say.
+    pub fn fit_from(
+        &self,
+        ctx: &FitContext<'_>,
+        data: &TrainingData<'_>,
+        start: &dyn Model,
+    ) -> Result<Fitted, FitError> {
+        continued::fit(&self.params, self.custom.as_ref(), ctx, data, start)
     }
 }
 
@@ -237,10 +337,15 @@ impl Learner for GradientBoosting {
     }
 
     fn params(&self) -> ParamMap {
-        self.0.to_map()
+        self.params.to_map()
     }
 
     fn fit(&self, ctx: &FitContext<'_>, data: &TrainingData<'_>) -> Result<Fitted, FitError> {
-        boost::fit(&self.0, ctx, data)
+        let request = Request {
+            params: &self.params,
+            custom: self.custom.as_ref(),
+            start: None,
+        };
+        boost::fit(&request, ctx, data)
     }
 }

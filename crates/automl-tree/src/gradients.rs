@@ -1,16 +1,18 @@
 //! Gradients and Hessians of all training rows, once a tree; softmax probabilities once a round.
 
 use crate::histogram::GradHess;
-use crate::objective::Loss;
-use automl_core::Threads;
+use crate::objective::{Goal, Loss};
+use automl_core::{FitError, Threads};
 
 /// Rows handled at once: results do not depend on it, only how work is shared.
 const CHUNK_ROWS: usize = 8192;
 
 /// The buffers of gradients.
 pub(crate) struct Gradients {
-    loss: Loss,
+    goal: Goal,
     pairs: Vec<GradHess>,
+    /// Of goals that look at all rows at once: the pairs of this round, without weights.
+    whole: Vec<[f64; 2]>,
     /// Of multiclass tasks: one column of rows a class.
     probabilities: Vec<f32>,
     /// The output whose pairs stand there, if they are of this round and as filled.
@@ -18,10 +20,11 @@ pub(crate) struct Gradients {
 }
 
 impl Gradients {
-    pub(crate) fn new(loss: Loss, n_rows: usize) -> Self {
+    pub(crate) fn new(goal: Goal, n_rows: usize) -> Self {
         Self {
-            loss,
+            goal,
             pairs: vec![[0.0; 2]; n_rows],
+            whole: Vec::new(),
             probabilities: Vec::new(),
             filled: None,
         }
@@ -40,12 +43,26 @@ impl Gradients {
         }
     }
 
-    /// Computes the class probabilities that all trees of a round share.
-    pub(crate) fn start_round(&mut self, scores: &[f64], n_rows: usize) {
+    /// Computes what all trees of a round share: class probabilities, and gradients that need all rows at once.
+    ///
+    /// # Errors
+    /// A user's own gradients that cannot be used.
+    pub(crate) fn start_round(
+        &mut self,
+        scores: &[f64],
+        targets: &[f64],
+        threads: &Threads,
+    ) -> Result<(), FitError> {
         self.filled = None;
-        let Loss::Softmax { n_classes } = self.loss else {
-            return;
-        };
+        self.goal
+            .fill_whole(targets, scores, threads, &mut self.whole)?;
+        if let Goal::Rows(Loss::Softmax { n_classes }) = self.goal {
+            self.fill_probabilities(n_classes, scores, targets.len());
+        }
+        Ok(())
+    }
+
+    fn fill_probabilities(&mut self, n_classes: usize, scores: &[f64], n_rows: usize) {
         self.probabilities.resize(n_classes * n_rows, 0.0);
         let mut row_scores = vec![0.0; n_classes];
         for row in 0..n_rows {
@@ -73,7 +90,12 @@ impl Gradients {
         }
         let n = targets.len();
         let scores = &scores[output * n..][..n];
-        match self.loss {
+        let Goal::Rows(loss) = self.goal else {
+            let whole = &self.whole;
+            write(&mut self.pairs, weights, threads, |row| whole[row]);
+            return;
+        };
+        match loss {
             Loss::Softmax { n_classes } => {
                 let probabilities = &self.probabilities[output * n..][..n];
                 let factor = n_classes as f64 / (n_classes as f64 - 1.0);

@@ -42,17 +42,18 @@ pub mod import;
 mod inputs;
 mod level_means;
 mod objective;
+mod offset;
 pub mod random_forest;
 mod simd;
 mod split;
 mod tree;
 
-pub use boost::{Boosting, CatEncoding, RowSampling};
+pub use boost::{Boosting, CatEncoding, ClassWeight, RowSampling};
 pub use extra_trees::{EXTRA_TREES, ExtraTrees, ExtraTreesParams};
 pub use forest::OutOfBag;
 pub use gradient_boosting::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
 pub use grow::Growth;
-pub use objective::{MulticlassLoss, Objective};
+pub use objective::{CustomObjective, MulticlassLoss, Objective, ScoreLink};
 pub use random_forest::{RANDOM_FOREST, RandomForest, RandomForestParams};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::binning::BinnedMatrix;
 use crate::gradient_boosting::GradientBoostingParams;
 use crate::grow::Limits;
-use crate::objective::Loss;
+use crate::objective::Goal;
 use automl_core::{Column, ParamError, ParamValue, Params, Table, nearest};
 
 const MONOTONE: &str = "monotone_constraints";
@@ -52,12 +52,16 @@ pub(crate) fn groups(text: &str) -> Result<Vec<Vec<String>>, ParamError> {
 /// The constraints on the features of a matrix. Fails on a name that is no column, and on a direction that cannot be kept.
 pub(super) fn limits(
     params: &GradientBoostingParams,
-    loss: Loss,
+    goal: &Goal,
     table: &Table,
     matrix: &BinnedMatrix,
 ) -> Result<Limits, ParamError> {
     let features_of = |parameter: &str, name: &str| {
         let column = position(table, parameter, name)?;
+        if name == params.offset_column {
+            let reason = format!("names '{name}', which is the offset and no feature");
+            return Err(conflict(params, parameter, reason));
+        }
         let features = matrix.features.iter().zip(0_u32..);
         let of_column = features.filter(|(feature, _)| feature.column == column);
         Ok(of_column.map(|(_, index)| index).collect::<Vec<_>>())
@@ -66,7 +70,7 @@ pub(super) fn limits(
     let directions = directions(&params.monotone_constraints)?;
     if !directions.is_empty() {
         limits.directions = vec![0; matrix.features.len()];
-        can_be_monotone(params, loss)?;
+        can_be_monotone(params, goal)?;
     }
     for (name, direction) in directions {
         let features = features_of(MONOTONE, &name)?;
@@ -103,10 +107,10 @@ pub(super) fn limits(
 }
 
 /// Whether predictions can be promised to follow a direction.
-fn can_be_monotone(params: &GradientBoostingParams, loss: Loss) -> Result<(), ParamError> {
-    let reason = if loss.n_outputs() > 1 {
+fn can_be_monotone(params: &GradientBoostingParams, goal: &Goal) -> Result<(), ParamError> {
+    let reason = if goal.n_outputs() > 1 {
         "needs one output: classes that are more than two share their probability"
-    } else if loss.leaf_quantile().is_some() {
+    } else if goal.leaf_quantile().is_some() {
         "needs leaves that follow the gradient, which those of this objective do not"
     } else {
         return Ok(());

@@ -1,108 +1,107 @@
 //! The rounds of boosting: gradients, a tree for each output, new scores, a look at the validation rows.
 
+mod class_weight;
 pub(crate) mod constraints;
+pub(crate) mod continued;
 mod dart;
 mod encoding;
 mod loss;
+mod offset;
 mod patience;
 mod rows;
 mod rules;
 mod sampling;
+mod setup;
+pub(crate) mod watched;
 
+pub use class_weight::ClassWeight;
 pub use dart::Boosting;
 pub use encoding::CatEncoding;
 pub use sampling::RowSampling;
 
-use crate::binning::{BinnedMatrix, BinningRules};
+use crate::binning::BinnedMatrix;
 use crate::boosted_model::BoostedModel;
 use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
 use crate::gradients::Gradients;
 use crate::grow::{Grower, Grown, TreeTask, for_each_leaf, sample};
-use crate::histogram::MAX_PACKED_ROWS;
-use crate::objective::{Loss, weighted_quantile};
+use crate::objective::{CustomObjective, Goal, weighted_quantile};
 use crate::tree::Tree;
-use automl_core::{
-    FitContext, FitError, Fitted, ParamError, ParamMap, ParamValue, TrainingData, Warning,
-    WarningKind,
-};
+use automl_core::{FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData};
 use constraints::limits;
+use continued::Start;
 use dart::{Dart, add_trees};
-use loss::{learns, loss_of};
+use loss::learns;
 use patience::Patience;
 use rows::Rows;
 use rules::{rules, shape};
 use sampling::Sample;
+use setup::Setup;
 use std::sync::Arc;
+use watched::Watched;
+
+/// What a fit is asked for, beside the data.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) params: &'a GradientBoostingParams,
+    /// A user's own objective, instead of that of the parameters.
+    pub(crate) custom: Option<&'a Arc<dyn CustomObjective>>,
+    /// The model to continue.
+    pub(crate) start: Option<&'a Start>,
+}
 
 pub(crate) fn fit(
-    params: &GradientBoostingParams,
+    request: &Request<'_>,
     ctx: &FitContext<'_>,
     data: &TrainingData<'_>,
 ) -> Result<Fitted, FitError> {
-    let train = &data.train;
-    let mut rows = Rows::new(train);
-    if !rows.have_weight() {
-        // A dataset has weight somewhere; a part of it may have none.
-        return Err(numeric("no row to learn from has a weight above zero"));
-    }
-    if params.quantized_gradients && rows.targets.len() > MAX_PACKED_ROWS {
-        return Err(FitError::Param(ParamError::Conflict {
-            name: "quantized_gradients".into(),
-            value: ParamValue::Bool(true),
-            reason: format!("takes at most {MAX_PACKED_ROWS} rows"),
-        }));
-    }
-    let loss = loss_of(params, train.task(), &rows)?;
-    let binning = BinningRules {
-        max_bins: params.max_bins,
-        has_bundles: params.bundle_exclusive,
-        levels_max: encoding::levels_max(params),
-    };
-    let shared = BinnedMatrix::of(train.data(), ID, binning, &ctx.threads)?;
-    let base = loss.base(&rows.targets, rows.weights.as_deref());
-    rows.start(&base);
-    let encoded = encoding::learned(params, ctx, train, &rows, loss.n_outputs());
-    let mut valid = data.valid.filter(|view| view.n_rows() > 0).map(|view| {
-        let mut rows = Rows::new(&view);
-        rows.start(&base);
-        (view, rows)
-    });
-    // A weight of zero on every validation row says nothing about when to stop.
-    valid = valid.filter(|(_, rows)| rows.have_weight());
-    let is_dart = params.boosting == Boosting::Dart;
-    if is_dart && valid.take().is_some() && params.early_stopping_rounds > 0 {
-        let message = "early_stopping_rounds has no effect on DART, whose earlier trees change: all rounds are made";
-        ctx.warnings.push(Warning::new(
-            WarningKind::ParameterIgnored,
-            [""; 0],
-            message,
-        ));
-    }
-    let mut watched = valid.map(|(view, rows)| Watched {
-        rows,
-        matrix: shared
-            .of_rows(view.rows(), &ctx.threads)
-            .with(encoding::applied(&encoded, &view, &ctx.threads)),
-        order: (0..view.n_rows() as u32).collect(),
-        scratch: vec![0; view.n_rows()],
-    });
-    let matrix = shared.of_rows(train.rows(), &ctx.threads).with(encoded);
-    let limits = limits(params, loss, train.data().table(), &matrix)?;
+    let boosted = boost(request, ctx, data)?;
+    Ok(Fitted {
+        model: Box::new(boosted.model),
+        learned: boosted.learned,
+        is_partial: boosted.is_partial,
+    })
+}
+
+/// What boosting gives; of a model that was continued, the new trees alone.
+struct Boosted {
+    model: BoostedModel,
+    learned: ParamMap,
+    is_partial: bool,
+}
+
+fn boost(
+    request: &Request<'_>,
+    ctx: &FitContext<'_>,
+    data: &TrainingData<'_>,
+) -> Result<Boosted, FitError> {
+    let (params, table) = (request.params, data.train.data().table());
+    let Setup {
+        goal,
+        base,
+        matrix,
+        mut rows,
+        mut watched,
+    } = setup::prepare(request, ctx, data)?;
+    let limits = limits(params, &goal, table, &matrix)?;
     let grower = Grower::new(
         &matrix,
-        rules(params, loss),
+        rules(params, goal.link()),
         shape(params),
         ctx.threads.clone(),
     );
+    let offset = offset::column(params, table)?;
+    let is_dart = params.boosting == Boosting::Dart;
     let mut rounds = Rounds {
         params,
         ctx,
-        loss,
+        goal: &goal,
         matrix: &matrix,
-        gradients: Gradients::new(loss, matrix.n_rows),
+        features: offset::features_beside(offset, table, &matrix),
+        first_round: request.start.map_or(0, |start| start.n_rounds),
+        gradients: Gradients::new(goal.clone(), matrix.n_rows),
         grower: grower.within(limits),
-        learns: learns(loss, &rows),
+        learns: learns(&goal, &rows),
         dart: is_dart.then(Dart::default),
         learning_rate: params.learning_rate,
         trees: Vec::new(),
@@ -115,13 +114,14 @@ pub(crate) fn fit(
     if let Some(n_rounds) = outcome.best_round {
         learned.insert("n_trees".into(), ParamValue::Int(n_rounds.max(1) as i64));
     }
-    let ensemble = Ensemble::new(train.data().table(), &matrix, &trees, 1);
-    Ok(Fitted {
-        model: Box::new(BoostedModel {
-            base,
-            link: loss.link(),
-            ensemble,
-        }),
+    let model = BoostedModel {
+        base,
+        link: goal.link(),
+        ensemble: Ensemble::new(table, &matrix, &trees, 1),
+        offset: offset.map(str::to_owned),
+    };
+    Ok(Boosted {
+        model,
         learned,
         is_partial: outcome.is_partial,
     })
@@ -152,9 +152,13 @@ enum RoundEnd {
 struct Rounds<'a> {
     params: &'a GradientBoostingParams,
     ctx: &'a FitContext<'a>,
-    loss: Loss,
+    goal: &'a Goal,
     /// Training rows only.
     matrix: &'a BinnedMatrix,
+    /// The features that trees may use, rising.
+    features: Vec<u32>,
+    /// Rounds that a model to continue has made: draws go on where its own ended.
+    first_round: usize,
     gradients: Gradients,
     grower: Grower<'a>,
     /// The outputs that have something to learn.
@@ -172,12 +176,16 @@ impl Rounds<'_> {
         rows: &mut Rows,
         mut valid: Option<&mut Watched>,
     ) -> Result<Outcome, FitError> {
-        let n_outputs = self.loss.n_outputs();
-        let mut patience = valid.as_ref().map(|valid| Patience {
-            best: valid.loss(self.loss),
-            best_round: 0,
-            rounds: self.params.early_stopping_rounds,
-        });
+        let n_outputs = self.goal.n_outputs();
+        let mut patience = match &valid {
+            None => None,
+            Some(valid) => Some(Patience {
+                best: valid.loss()?,
+                best_round: 0,
+                rounds: self.params.early_stopping_rounds,
+                min_delta: self.params.early_stopping_min_delta,
+            }),
+        };
         let mut is_partial = false;
         let mut round = 0;
         while round < self.params.n_trees && self.learns.contains(&true) {
@@ -186,7 +194,7 @@ impl Rounds<'_> {
                 break;
             }
             let dropped = self.drop_rounds(round, rows);
-            let end = self.round(round, rows, valid.as_deref_mut());
+            let end = self.round(round, rows, valid.as_deref_mut())?;
             if end == RoundEnd::Overflow && round == 0 {
                 return Err(numeric(
                     "gradients overflow single precision; scale target or weights",
@@ -200,7 +208,7 @@ impl Rounds<'_> {
             self.bring_back(&dropped, rows);
             round += 1;
             if let (Some(patience), Some(valid)) = (&mut patience, valid.as_deref())
-                && patience.is_over(valid.loss(self.loss), round)
+                && patience.is_over(valid.loss()?, round)
             {
                 break;
             }
@@ -228,7 +236,7 @@ impl Rounds<'_> {
         };
         let seed = self.ctx.seed.named("drop").indexed(round as u64);
         let dropped = dart.choose(self.params, seed);
-        let n_outputs = self.loss.n_outputs();
+        let n_outputs = self.goal.n_outputs();
         for &round in &dropped {
             let trees = &self.trees[round * n_outputs..][..n_outputs];
             add_trees(trees, -1.0, rows, self.matrix, &self.ctx.threads);
@@ -243,7 +251,7 @@ impl Rounds<'_> {
             return;
         };
         let factor = dart.take_in(dropped, self.params.learning_rate);
-        let n_outputs = self.loss.n_outputs();
+        let n_outputs = self.goal.n_outputs();
         for &round in dropped {
             let trees = &mut self.trees[round * n_outputs..][..n_outputs];
             for value in trees.iter_mut().flat_map(|tree| &mut tree.values) {
@@ -259,18 +267,19 @@ impl Rounds<'_> {
         round: usize,
         rows: &mut Rows,
         mut valid: Option<&mut Watched>,
-    ) -> RoundEnd {
+    ) -> Result<RoundEnd, FitError> {
+        let round = self.first_round + round;
         let seed = self.ctx.seed.named("tree").indexed(round as u64);
-        let n_features = self.matrix.features.len();
-        let all: Vec<u32> = (0..n_features as u32).collect();
+        let n_features = self.features.len();
         let count = (n_features as f64 * self.params.column_fraction).ceil() as usize;
-        self.gradients.start_round(&rows.scores, rows.targets.len());
+        self.gradients
+            .start_round(&rows.scores, &rows.targets, &self.ctx.threads)?;
         let sample_of_rows = self.draw_rows(round, rows);
         let sampled = sample_of_rows.as_ref();
         let mut has_split = false;
-        for output in 0..self.loss.n_outputs() {
+        for output in 0..self.goal.n_outputs() {
             if output > 0 && self.ctx.budget.is_over() {
-                return RoundEnd::OutOfTime;
+                return Ok(RoundEnd::OutOfTime);
             }
             if !self.learns[output] {
                 self.trees.push(stump());
@@ -278,9 +287,9 @@ impl Rounds<'_> {
             }
             let seed = seed.indexed(output as u64);
             let features = if count < n_features {
-                sample(&all, count.max(1), seed.named("columns"))
+                sample(&self.features, count.max(1), seed.named("columns"))
             } else {
-                all.clone()
+                self.features.clone()
             };
             self.fill(output, rows);
             if let Some(Sample { rows, factors }) = sampled {
@@ -294,7 +303,7 @@ impl Rounds<'_> {
             };
             let mut grown = self.grower.grow(&task);
             if grown.tree.values.iter().any(|value| !value.is_finite()) {
-                return RoundEnd::Overflow;
+                return Ok(RoundEnd::Overflow);
             }
             has_split |= grown.tree.n_leaves() > 1;
             self.set_leaves(&mut grown, output, rows, sampled);
@@ -304,11 +313,11 @@ impl Rounds<'_> {
             }
             self.trees.push(grown.tree);
         }
-        if has_split {
+        Ok(if has_split {
             RoundEnd::Grown
         } else {
             RoundEnd::Barren
-        }
+        })
     }
 
     /// The rows of a round, rising; `None` for all.
@@ -323,7 +332,7 @@ impl Rounds<'_> {
         }
         let is_goss = params.row_sampling == RowSampling::Goss;
         let mut sizes = vec![0.0; n_rows];
-        for output in 0..self.loss.n_outputs() {
+        for output in 0..self.goal.n_outputs() {
             if !self.learns[output] {
                 continue;
             }
@@ -357,7 +366,7 @@ impl Rounds<'_> {
 
     /// Leaf values: refitted where the loss asks for a quantile, then shrunk. Covers: by weight where rows have one.
     fn set_leaves(&self, grown: &mut Grown, output: usize, rows: &Rows, sampled: Option<&Sample>) {
-        if let Some(alpha) = self.loss.leaf_quantile() {
+        if let Some(alpha) = self.goal.leaf_quantile() {
             let order = self.grower.rows();
             let n = rows.targets.len();
             let scores = &rows.scores[output * n..][..n];
@@ -425,37 +434,6 @@ fn add_leaves(
             scores[row as usize] += tree.values[leaf];
         }
     });
-}
-
-/// Validation rows, with bins of their own.
-struct Watched {
-    rows: Rows,
-    matrix: Arc<BinnedMatrix>,
-    order: Vec<u32>,
-    scratch: Vec<u32>,
-}
-
-impl Watched {
-    /// Adds what a tree says.
-    fn add(&mut self, tree: &Tree, output: usize) {
-        let scores = self.rows.output(output);
-        add_leaves(
-            tree,
-            &self.matrix,
-            &mut self.order,
-            &mut self.scratch,
-            scores,
-        );
-    }
-
-    fn loss(&self, loss: Loss) -> f64 {
-        let Rows {
-            targets,
-            weights,
-            scores,
-        } = &self.rows;
-        loss.mean(scores, targets, weights.as_deref())
-    }
 }
 
 /// What each row of a leaf counts; `None` if all count alike.

@@ -2,11 +2,11 @@
 
 use crate::gradient_boosting::GradientBoostingParams;
 use crate::grow::{Shares, TreeShape};
-use crate::objective::{Link, Loss};
+use crate::objective::Link;
 use crate::split::SplitRules;
 
-pub(super) fn rules(params: &GradientBoostingParams, loss: Loss) -> SplitRules {
-    let has_logarithms = loss.link() != Link::Identity;
+pub(super) fn rules(params: &GradientBoostingParams, link: Link) -> SplitRules {
+    let has_logarithms = link != Link::Identity;
     SplitRules {
         l1: params.l1,
         l2: params.l2,

@@ -347,3 +347,83 @@ fn a_few_bytes_cannot_ask_for_endless_memory() {
     let deep = [b"{i\x01a".as_slice(), &b"[".repeat(100_000)].concat();
     assert!(matches!(import(&deep), Err(ImportError::Damaged { .. })));
 }
+
+/// A target for the rows of an imported model: numbers from 1 up, or classes in turn, that follow the first column.
+fn dataset(imported: &ImportedModel, rows: &[Value]) -> automl_core::Dataset {
+    use automl_core::{Dataset, Target, Task};
+    let table = table(&imported.features, rows);
+    let steps = (0..rows.len()).map(|row| table.column_at(0).as_number().unwrap()[row]);
+    let steps: Vec<u32> = steps
+        .map(|x| u32::from(x > 0.0) + u32::from(x > 0.7))
+        .collect();
+    let n_classes = imported.n_classes as u32;
+    let classes = (0..n_classes).map(|class| class.to_string()).collect();
+    let codes = || Target::Classes(steps.iter().map(|step| (step + 1) % n_classes).collect());
+    match n_classes {
+        0 => {
+            let numbers = steps.iter().map(|&step| 1.0 + f64::from(step)).collect();
+            Dataset::new(table, Task::Regression, Target::Numbers(numbers))
+        }
+        2 => Dataset::new(table, Task::Binary { classes }, codes()),
+        _ => Dataset::new(table, Task::Multiclass { classes }, codes()),
+    }
+    .unwrap()
+}
+
+#[test]
+fn boosting_goes_on_from_imported_models() {
+    use crate::{GradientBoosting, GradientBoostingParams, Objective};
+    use automl_core::{Budget, FitContext, Seed, Threads, Warnings, metrics::Metric};
+    for case in cases() {
+        let name = case["file"].as_str().unwrap();
+        let imported = import(file(name)).unwrap();
+        let data = dataset(&imported, case["rows"].as_array().unwrap());
+        let warnings = Warnings::default();
+        let ctx = FitContext {
+            seed: Seed(1),
+            threads: Threads::one(),
+            budget: Budget::unlimited(),
+            warnings: &warnings,
+        };
+        let is_log = name.contains("poisson");
+        let learner = GradientBoosting::new(GradientBoostingParams {
+            n_trees: 20,
+            min_rows_per_leaf: 3,
+            objective: if is_log {
+                Objective::Poisson
+            } else {
+                Objective::Squared
+            },
+            ..GradientBoostingParams::default()
+        });
+        let rows = data.all_rows();
+        let start = imported.model.as_ref();
+        let fitted = learner
+            .unwrap()
+            .fit_from(&ctx, &data.view(&rows).into(), start)
+            .unwrap();
+        let (trees, view) = (fitted.model.as_trees().unwrap(), data.table().view());
+        let n_rounds = start.as_trees().unwrap().n_rounds();
+        assert_eq!(trees.n_rounds(), n_rounds + 20, "{name}");
+        let stages = trees.staged(&view, &[n_rounds, n_rounds + 20]).unwrap();
+        let (before, after) = (&stages[0], &stages[1]);
+        assert_eq!(before, &start.predict(&view).unwrap(), "{name}");
+        assert_eq!(after, &fitted.model.predict(&view).unwrap(), "{name}");
+        let metric = if imported.n_classes == 0 {
+            Metric::Rmse
+        } else {
+            Metric::LogLoss
+        };
+        let loss = |stage| {
+            metric
+                .score(&data.view(&rows).target_numbers(), stage, None)
+                .unwrap()
+        };
+        assert!(
+            loss(after) < 0.5 * loss(before),
+            "{name}: {} from {}",
+            loss(after),
+            loss(before)
+        );
+    }
+}

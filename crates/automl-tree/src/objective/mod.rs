@@ -3,8 +3,15 @@
 //! A raw score `s` becomes a prediction by the inverse link: itself, `exp(s)`, the logistic function or softmax.
 //! Formulas follow LightGBM, so that parameters mean the same here and there.
 
+mod beside;
+mod custom;
+mod goal;
 mod quantile;
+pub(crate) mod ranking;
 
+pub(crate) use custom::checked_loss;
+pub use custom::{CustomObjective, ScoreLink};
+pub(crate) use goal::Goal;
 pub(crate) use quantile::weighted_quantile;
 
 use automl_core::Params;
@@ -26,6 +33,9 @@ pub enum Objective {
     Gamma,
     /// Tweedie deviance, for amounts with many zeros; targets at least 0.
     Tweedie,
+    /// The order of rows within the groups of the dataset, each a query, by `LambdaRank` (Burges, 2010); targets are whole
+    /// grades from 0 to 30, predictions are scores that only their order means something.
+    LambdaRank,
 }
 
 /// What a task of more than two classes minimises.

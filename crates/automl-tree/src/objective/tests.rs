@@ -79,3 +79,45 @@ fn quantiles_weigh_their_values() {
         9.0
     );
 }
+
+/// The best constant on top of offsets: by closed form, quantile or root, no constant near it is better.
+#[test]
+fn the_start_beside_offsets_is_the_best_constant() {
+    let (targets, weights) = ([0.2, 1.0, 0.4, 0.9, 0.7], [1.0, 2.0, 0.5, 1.0, 3.0]);
+    for offset in [[0.3, -1.2, 0.9, 2.0, -0.4], [40.0, 38.0, 41.0, 40.5, 39.0]] {
+        for loss in LOSSES {
+            if matches!(loss, Loss::Huber { .. }) {
+                continue; // It starts at the median.
+            }
+            let base = loss.base_beside(&targets, Some(&weights), &offset);
+            let mean_at = |s: f64| loss.mean(&offset.map(|o| s + o), &targets, Some(&weights));
+            let is_best =
+                mean_at(base) <= mean_at(base + 1e-3) && mean_at(base) <= mean_at(base - 1e-3);
+            assert!(is_best, "{loss:?} starts at {base}");
+        }
+    }
+}
+
+#[test]
+fn an_offset_that_is_the_same_for_all_moves_the_start_by_it() {
+    let targets = [0.2, 1.0, 0.4, 0.9, 0.7];
+    for loss in LOSSES {
+        let (plain, beside) = (
+            loss.base(&targets, None)[0],
+            loss.base_beside(&targets, None, &[1.5; 5]),
+        );
+        assert!((plain - beside - 1.5).abs() < 1e-12, "{loss:?}");
+    }
+    // One class only, and offsets that would overflow: still a finite start.
+    for (loss, targets) in [
+        (Loss::Logistic, [1.0; 2]),
+        (Loss::Logistic, [0.0; 2]),
+        (Loss::Poisson, [0.0; 2]),
+    ] {
+        assert!(loss.base_beside(&targets, None, &[3.0, -2.0]).is_finite());
+    }
+    assert!(
+        (Loss::Poisson.base_beside(&[2.0, 2.0], None, &[900.0, 900.0]) - 2f64.ln() + 900.0).abs()
+            < 1e-9
+    );
+}

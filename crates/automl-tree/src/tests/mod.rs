@@ -2,9 +2,14 @@
 
 mod bundles;
 mod constraints;
+mod continued;
+mod control;
+mod custom;
 mod encoding;
 mod explain;
 mod modes;
+mod offset;
+mod ranking;
 mod reference;
 pub(crate) mod trees;
 

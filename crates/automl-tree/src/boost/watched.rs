@@ -1,0 +1,174 @@
+//! Validation rows, and what is watched on them to stop in time.
+
+use super::Request;
+use super::add_leaves;
+use super::loss::ranking_of;
+use super::rows::Rows;
+use crate::binning::BinnedMatrix;
+use crate::boosted_model::predictions;
+use crate::gradient_boosting::GradientBoostingParams;
+use crate::objective::ranking::Ranking;
+use crate::objective::{CustomObjective, Goal, Link, Loss, checked_loss};
+use crate::tree::Tree;
+use automl_core::metrics::{Metric, MetricError};
+use automl_core::{DatasetView, FitError, ParamError, ParamValue, TaskKind, Threads, nearest};
+use std::sync::Arc;
+
+/// What ranking watches, which is no metric of rows.
+const NDCG: &str = "ndcg";
+
+/// Validation rows, with bins of their own.
+pub(super) struct Watched {
+    rows: Rows,
+    matrix: Arc<BinnedMatrix>,
+    order: Vec<u32>,
+    scratch: Vec<u32>,
+    yardstick: Yardstick,
+    threads: Threads,
+}
+
+/// How validation rows are judged.
+enum Yardstick {
+    Loss(Loss),
+    Ndcg(Ranking),
+    Custom(Arc<dyn CustomObjective>),
+    Metric { metric: Metric, link: Link },
+}
+
+impl Watched {
+    /// The rows of a view, which have their start.
+    pub(super) fn new(
+        request: &Request<'_>,
+        goal: &Goal,
+        view: &DatasetView<'_>,
+        rows: Rows,
+        matrix: Arc<BinnedMatrix>,
+        threads: &Threads,
+    ) -> Result<Self, FitError> {
+        let metric = asked(&request.params.eval_metric)?;
+        let yardstick = match (metric, goal) {
+            (Some(Asked::Metric(metric)), _) => Yardstick::Metric {
+                metric,
+                link: goal.link(),
+            },
+            (_, Goal::Rows(loss)) => Yardstick::Loss(*loss),
+            (_, Goal::Queries(_)) => Yardstick::Ndcg(ranking_of(request.params, view, &rows)?),
+            (_, Goal::Custom(custom)) => Yardstick::Custom(custom.clone()),
+        };
+        Ok(Self {
+            matrix,
+            order: (0..view.n_rows() as u32).collect(),
+            scratch: vec![0; view.n_rows()],
+            threads: threads.clone(),
+            rows,
+            yardstick,
+        })
+    }
+
+    /// Adds what a tree says.
+    pub(super) fn add(&mut self, tree: &Tree, output: usize) {
+        let scores = self.rows.output(output);
+        add_leaves(
+            tree,
+            &self.matrix,
+            &mut self.order,
+            &mut self.scratch,
+            scores,
+        );
+    }
+
+    /// How bad the scores are: lower is better.
+    ///
+    /// # Errors
+    /// A metric that has no value for these rows, a user's own loss that is not a number.
+    pub(super) fn loss(&self) -> Result<f64, FitError> {
+        let Rows {
+            targets,
+            weights,
+            scores,
+            ..
+        } = &self.rows;
+        let weights = weights.as_deref();
+        match &self.yardstick {
+            Yardstick::Loss(loss) => Ok(loss.mean(scores, targets, weights)),
+            Yardstick::Ndcg(ranking) => Ok(-ranking.ndcg(scores, &self.threads)),
+            Yardstick::Custom(custom) => checked_loss(custom.as_ref(), targets, scores, weights),
+            Yardstick::Metric { metric, link } => {
+                let n_rows = targets.len();
+                let n_outputs = scores.len() / n_rows;
+                let by_row = (0..scores.len())
+                    .map(|place| scores[place % n_outputs * n_rows + place / n_outputs]);
+                let predicted = predictions(*link, n_outputs, by_row.collect());
+                Ok(metric.loss(metric.score(targets, &predicted, weights)?))
+            }
+        }
+    }
+}
+
+/// What a user asks to watch.
+enum Asked {
+    Metric(Metric),
+    Ndcg,
+}
+
+/// The value of `eval_metric`; none if it is empty.
+fn asked(name: &str) -> Result<Option<Asked>, ParamError> {
+    match name.trim() {
+        "" => Ok(None),
+        NDCG => Ok(Some(Asked::Ndcg)),
+        name => match Metric::from_name(name) {
+            Ok(metric) => Ok(Some(Asked::Metric(metric))),
+            Err(error) => {
+                let all = || Metric::all().map(Metric::name);
+                let near = match error {
+                    MetricError::Unknown { near, .. } if !near.is_empty() => near,
+                    _ => nearest(name, all().chain([NDCG])),
+                };
+                Err(ParamError::UnknownName {
+                    name: "eval_metric".into(),
+                    value: name.into(),
+                    near: if near.is_empty() {
+                        all().map(str::to_owned).collect()
+                    } else {
+                        near
+                    },
+                })
+            }
+        },
+    }
+}
+
+/// Refuses a name that no metric has.
+pub(crate) fn check_name(params: &GradientBoostingParams) -> Result<(), ParamError> {
+    asked(&params.eval_metric).map(|_| ())
+}
+
+/// Refuses a metric that is not for the task, or not for what is minimised.
+pub(super) fn check_fit(
+    params: &GradientBoostingParams,
+    task: TaskKind,
+    goal: &Goal,
+) -> Result<(), ParamError> {
+    let reason = match (asked(&params.eval_metric)?, goal) {
+        (None, _) | (Some(Asked::Ndcg), Goal::Queries(_)) => return Ok(()),
+        (Some(Asked::Ndcg), _) => "is for objective = lambda_rank alone".to_owned(),
+        (Some(Asked::Metric(_)), Goal::Queries(_)) => format!(
+            "asks how near predictions are to targets, and those of lambda_rank are only an order; it watches {NDCG}"
+        ),
+        (Some(Asked::Metric(metric)), _) if metric.tasks().contains(&task) => return Ok(()),
+        (Some(Asked::Metric(_)), _) => {
+            let fitting = Metric::all().filter(|metric| metric.tasks().contains(&task));
+            let names: Vec<&str> = fitting.map(Metric::name).collect();
+            format!(
+                "is not for {} tasks; these are: {}",
+                task.name(),
+                names.join(", ")
+            )
+        }
+    };
+    Err(ParamError::Conflict {
+        name: "eval_metric".into(),
+        value: ParamValue::Text(params.eval_metric.clone().into()),
+        reason,
+    })
+}
