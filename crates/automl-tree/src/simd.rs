@@ -11,3 +11,42 @@ pub(crate) use pulp::NullaryFnOnce as Kernel;
 pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     pulp::Arch::new().dispatch(kernel)
 }
+
+/// `exp(x)` within two units in the last place, without branches, so that loops over it become vectors; 0 far below and
+/// the greatest power it can hold far above. With `n` the whole number nearest to `x / ln 2`, it is `2ⁿ · exp(x − n ln 2)`,
+/// the latter by its Taylor series.
+#[inline(always)]
+pub(crate) fn exp(x: f64) -> f64 {
+    const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    /// Adding it leaves the nearest whole number in the lowest bits.
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    const COEFFICIENTS: [f64; 14] = inverse_factorials();
+    let x = if x < -708.0 { -708.0 } else { x };
+    let x = if x > 709.0 { 709.0 } else { x };
+    let shifted = x * std::f64::consts::LOG2_E + SHIFT;
+    let n = shifted - SHIFT;
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    let mut sum = COEFFICIENTS[13];
+    let mut degree = 13;
+    while degree > 0 {
+        degree -= 1;
+        sum = sum * r + COEFFICIENTS[degree];
+    }
+    let power = shifted.to_bits().wrapping_add(1023) << 52;
+    sum * f64::from_bits(power)
+}
+
+/// `1 / 0!, 1 / 1!, …`
+const fn inverse_factorials() -> [f64; 14] {
+    let mut all = [1.0; 14];
+    let mut index = 1;
+    while index < 14 {
+        all[index] = all[index - 1] / index as f64;
+        index += 1;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;

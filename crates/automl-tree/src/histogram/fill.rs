@@ -4,6 +4,11 @@
 //! 8 × 256 × 16 = 32 KiB) stay in the first-level cache. Groups and chunks of rows are filled independently, each in row
 //! order, so the bits are the same at any number of threads.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what a kernel calls is compiled for its vectors only if it is inlined"
+)]
+
 use super::Addend;
 use crate::binning::{BinnedMatrix, Group};
 use automl_core::Threads;
@@ -148,10 +153,6 @@ fn accumulate<A: Addend, const L: usize, const S: usize>(
     }
 }
 
-#[expect(
-    clippy::inline_always,
-    reason = "the innermost statement of all training"
-)]
 #[inline(always)]
 fn add<A: Addend, const L: usize, const S: usize>(
     lanes: &mut [[A::Cell; S]; L],

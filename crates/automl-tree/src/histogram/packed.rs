@@ -6,6 +6,11 @@
 //! both sums, a histogram has half the bytes, and sums of whole numbers are exact in any order. Weights and drawn rows
 //! only change the pairs, so they go together with it.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what a kernel calls is compiled for its vectors only if it is inlined"
+)]
+
 use super::{Addend, CHUNK_ROWS, Cell, GradHess};
 use crate::simd::{self, Kernel};
 use automl_core::{Seed, Threads};
@@ -140,7 +145,6 @@ struct Round<'a> {
 impl Kernel for Round<'_> {
     type Output = ();
 
-    #[expect(clippy::inline_always, reason = "compiled with the caller's vectors")]
     #[inline(always)]
     fn call(self) {
         for (row, (packed, pair)) in (self.first_row..).zip(self.packed.iter_mut().zip(self.pairs))
@@ -194,7 +198,6 @@ struct Greatest<'a>(&'a [GradHess]);
 impl Kernel for Greatest<'_> {
     type Output = GradHess;
 
-    #[expect(clippy::inline_always, reason = "compiled with the caller's vectors")]
     #[inline(always)]
     fn call(self) -> GradHess {
         let (blocks, rest) = self.0.as_chunks::<8>();
@@ -210,7 +213,7 @@ impl Kernel for Greatest<'_> {
     }
 }
 
-/// Two numbers from 0 to 1, without 1, of a row: the mixing steps are those of MurmurHash3 (Appleby).
+/// Two numbers from 0 to 1, without 1, of a row: the mixing steps are those of `MurmurHash3` (Appleby).
 #[inline]
 fn uniform(row: u32, key: u32) -> [f32; 2] {
     let mut x = row.wrapping_mul(0x9e37_79b9) ^ key;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 fn matrix(n_rows: usize) -> Arc<BinnedMatrix> {
     let number = |column: u64, row: usize| {
         let draw = Seed(column).indexed(row as u64).0;
-        if draw % 50 == 0 {
+        if draw.is_multiple_of(50) {
             f64::NAN
         } else {
             (draw >> 40) as f64

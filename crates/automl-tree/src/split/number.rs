@@ -1,5 +1,10 @@
 //! Thresholds of a number feature, with missing values tried on both sides.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what a kernel calls is compiled for its vectors only if it is inlined"
+)]
+
 use super::{Found, SplitRules, Sums};
 use crate::histogram::Cell;
 use crate::tree::Rule;
