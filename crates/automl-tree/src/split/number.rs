@@ -136,44 +136,45 @@ impl Candidates {
         }
     }
 
-    /// The thresholds after bins that hold something, where the Hessian up to them lies within the range: an empty bin
-    /// would only repeat the one before. Sums are taken four bins at a time, so that few additions wait for each other.
+    /// The thresholds after bins that hold something, where the Hessian up to them lies within the range, and perhaps a few
+    /// more: an empty bin would only repeat the one before. Sums are taken four bins at a time, so that few additions wait
+    /// for each other.
     #[inline(always)]
     fn take_all(&mut self, cells: &[Cell], [least, most]: [f64; 2]) {
-        self.len = 0;
         let (blocks, rest) = cells.as_chunks::<4>();
-        let mut before = [0.0; 2];
-        let mut bin = 0;
+        let (mut before, mut bin, mut len) = ([0.0; 2], 0, 0);
         for [a, b, c, d] in blocks {
             let ab = sum(*a, *b);
             let sums = [*a, ab, sum(ab, *c), sum(ab, sum(*c, *d))];
             for (cell, sums) in [a, b, c, d].into_iter().zip(sums) {
                 bin += 1;
-                self.take(bin, cell, sum(before, sums), [least, most]);
+                len += self.put(len, bin, cell, sum(before, sums));
             }
             before = sum(before, sums[3]);
             if before[1] > most {
-                return;
+                break;
+            }
+            // Hessians are not negative: nothing so far is in the range.
+            len = if before[1] < least { 0 } else { len };
+        }
+        if before[1] <= most {
+            for cell in rest {
+                bin += 1;
+                before = sum(before, *cell);
+                len += self.put(len, bin, cell, before);
             }
         }
-        for cell in rest {
-            bin += 1;
-            before = sum(before, *cell);
-            self.take(bin, cell, before, [least, most]);
-        }
+        self.len = len;
     }
 
+    /// Puts a threshold at a place; 1 if its bin holds something, else 0: the next one takes its place.
     #[inline(always)]
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "a branch here would be mispredicted"
-    )]
-    fn take(&mut self, bin: u8, cell: &Cell, sums: Cell, [least, most]: [f64; 2]) {
-        let place = self.len & 255;
+    fn put(&mut self, place: usize, bin: u8, cell: &Cell, sums: Cell) -> usize {
+        let place = place & 255;
         self.bins[place] = bin;
         [self.gradients[place], self.hessians[place]] = sums;
-        let has_rows = (cell[0] != 0.0) | (cell[1] != 0.0);
-        self.len += usize::from(has_rows & (sums[1] >= least) & (sums[1] <= most));
+        // All bits but the signs: neither is zero.
+        usize::from((cell[0].to_bits() | cell[1].to_bits()) << 1 != 0)
     }
 
     /// Fills the last lanes with what is never allowed.
