@@ -8,6 +8,7 @@
 //! - `fit`: binning and fit, then the loss on the test rows
 //! - `score`: a fit, then all training rows are scored with it
 //! - `row`: a fit, then test rows are scored one at a time
+//! - `shap`: a fit, then the first test rows are explained
 //! - `folds`: five folds by every configuration of `configs.json`, with one set of bins; two fits at a time are worth more
 //!   than two threads in one, so each worker has a fold
 
@@ -51,8 +52,9 @@ fn main() -> Result<(), Failure> {
         "fit" => race.fit()?,
         "score" => race.score()?,
         "row" => race.row()?,
+        "shap" => race.shap()?,
         "folds" => race.folds(folder)?,
-        _ => return Err("fit, score, row or folds".into()),
+        _ => return Err("fit, score, row, shap or folds".into()),
     };
     answer["peak_mib"] = (status_mib("VmHWM:")? - loaded_mib).into();
     writeln!(std::io::stdout(), "{answer}")?;
@@ -104,9 +106,14 @@ impl Race {
         }))
     }
 
-    fn score(&self) -> Result<Value, Failure> {
+    /// What is scored and explained.
+    fn model_of_some(&self) -> Result<Box<dyn Model>, Failure> {
         let rows: Vec<u32> = (0..self.train.n_rows().min(FIT_ROWS) as u32).collect();
-        let model = self.model(&self.params, &rows, &self.threads)?;
+        self.model(&self.params, &rows, &self.threads)
+    }
+
+    fn score(&self) -> Result<Value, Failure> {
+        let model = self.model_of_some()?;
         self.warm_up();
         let rows = self.train.all_rows();
         let chunks: Vec<&[u32]> = rows.chunks(CHUNK_ROWS).collect();
@@ -126,9 +133,19 @@ impl Race {
         }))
     }
 
+    fn shap(&self) -> Result<Value, Failure> {
+        let model = self.model_of_some()?;
+        self.warm_up();
+        let rows: Vec<u32> = (0..self.test.n_rows().min(EXPLAINED_ROWS) as u32).collect();
+        let watch = Watch::start()?;
+        let explained = model.explain(&self.test.table().rows(&rows), &self.threads)?;
+        let (seconds, cpu_seconds) = watch.read()?;
+        std::hint::black_box(explained);
+        Ok(json!({ "seconds": seconds, "cpu_seconds": cpu_seconds }))
+    }
+
     fn row(&self) -> Result<Value, Failure> {
-        let rows: Vec<u32> = (0..self.train.n_rows().min(FIT_ROWS) as u32).collect();
-        let model = self.model(&self.params, &rows, &self.threads)?;
+        let model = self.model_of_some()?;
         let mut micros = Vec::with_capacity(SINGLE_ROWS);
         let n_test = self.test.n_rows();
         for draw in 0..SINGLE_ROWS {
@@ -180,6 +197,8 @@ const FIT_ROWS: usize = 100_000;
 const CHUNK_ROWS: usize = 1024;
 /// Rows scored one at a time.
 const SINGLE_ROWS: usize = 20_000;
+/// Rows that are explained.
+const EXPLAINED_ROWS: usize = 10_000;
 const N_FOLDS: u32 = 5;
 
 fn param(text: &str) -> ParamValue {

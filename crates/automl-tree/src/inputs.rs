@@ -74,24 +74,48 @@ impl Inputs {
         Self(inputs)
     }
 
-    /// The table's columns for the inputs in `wanted`, of which each may have several `outputs`; every input must be there
-    /// and of its kind.
+    /// The table's column for each input; every input must be there and of its kind. A table in the order of the inputs
+    /// is bound by one comparison of names an input.
+    fn columns<'a>(
+        &'a self,
+        table: &'a Table,
+    ) -> impl Iterator<Item = Result<&'a Column, PredictError>> {
+        let mut in_order = table.iter();
+        self.0.iter().map(move |input| match in_order.next() {
+            Some((name, column)) if name == input.name => input.checked(column),
+            _ => input.column(table),
+        })
+    }
+
+    /// The table's columns for the inputs in `wanted`, which do not fall, of which each may have several `outputs`; every
+    /// input must be there and of its kind.
     pub(crate) fn bind<'a>(
         &'a self,
         table: &'a Table,
         wanted: &[u32],
         outputs: &[u32],
     ) -> Result<Vec<BoundColumn<'a>>, PredictError> {
-        let columns: Vec<&'a Column> = self
-            .0
-            .iter()
-            .map(|input| input.column(table))
-            .collect::<Result<_, _>>()?;
-        let bound = wanted.iter().zip(outputs).map(|(&index, &output)| {
-            let input = &self.0[index as usize];
-            input.bound(columns[index as usize], output as usize)
-        });
-        Ok(bound.collect())
+        let mut columns = Vec::with_capacity(wanted.len());
+        self.for_each_bound(table, (wanted, outputs), |_, column| columns.push(column))?;
+        Ok(columns)
+    }
+
+    /// Visits the table's columns for the inputs in `wanted`, which do not fall, with their places in it.
+    pub(crate) fn for_each_bound<'a>(
+        &'a self,
+        table: &'a Table,
+        (wanted, outputs): (&[u32], &[u32]),
+        mut visit: impl FnMut(usize, BoundColumn<'a>),
+    ) -> Result<(), PredictError> {
+        let mut place = 0;
+        for (index, (input, column)) in self.0.iter().zip(self.columns(table)).enumerate() {
+            let column = column?;
+            while wanted.get(place) == Some(&(index as u32)) {
+                visit(place, input.bound(column, outputs[place] as usize));
+                place += 1;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn write(&self, artifact: &mut Artifact) {
@@ -230,6 +254,11 @@ impl Input {
             .ok_or_else(|| PredictError::ColumnMissing {
                 name: self.name.clone(),
             })?;
+        self.checked(column)
+    }
+
+    /// The column, if it is of the input's kind.
+    fn checked<'a>(&self, column: &'a Column) -> Result<&'a Column, PredictError> {
         if column.kind_name() == self.column_kind() {
             Ok(column)
         } else {

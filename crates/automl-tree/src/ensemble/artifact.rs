@@ -1,5 +1,6 @@
 //! Trees as arrays, and back with every index checked: a scored walk over a loaded model always ends.
 
+use super::score::Prepared;
 use super::{CATEGORY, Ensemble, LEAF, MISSING_LEFT, Node, SLOT, WIDE, set_test};
 use crate::inputs::{InputKind, Inputs};
 use automl_core::{Artifact, ArtifactError};
@@ -64,6 +65,7 @@ impl Ensemble {
             width: artifact.meta("leaf_width")?,
             covers: read_covers(artifact)?,
             gains: artifact.f64s("gains")?.to_vec(),
+            prepared: Prepared::default(),
         };
         ensemble.check(artifact)?;
         ensemble.check_covers(artifact)?;

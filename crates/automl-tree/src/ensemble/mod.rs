@@ -1,8 +1,11 @@
 //! Trees ready to score: flat arrays of nodes with raw thresholds, so that rows need no binning.
 
 mod artifact;
+mod bits;
 mod explain;
+mod row;
 mod score;
+mod walk;
 
 pub(crate) use explain::Detail;
 
@@ -10,6 +13,7 @@ use crate::binning::{BinnedMatrix, Bins, Feature};
 use crate::inputs::{BoundColumn, Inputs};
 use crate::tree::{BinSet, Rule, Tree, TreeNode};
 use automl_core::{Importance, ImportanceKind, PredictError, Table};
+use score::Prepared;
 
 pub(crate) const LEAF: u32 = 1 << 31;
 pub(crate) const CATEGORY: u32 = 1 << 30;
@@ -61,6 +65,8 @@ pub(crate) struct Ensemble {
     covers: Option<Vec<f64>>,
     /// Total gain of each input.
     gains: Vec<f64>,
+    /// What scoring makes of the trees.
+    prepared: Prepared,
 }
 
 impl Ensemble {
@@ -77,6 +83,7 @@ impl Ensemble {
             width,
             covers: Some(trees.iter().flat_map(|tree| tree.covers.clone()).collect()),
             gains: vec![0.0; table.n_columns()],
+            prepared: Prepared::default(),
         };
         for tree in trees {
             ensemble.push(matrix, tree);
