@@ -9,12 +9,14 @@
 //! - `score`: a fit, then all training rows are scored with it
 //! - `row`: a fit, then test rows are scored one at a time
 //! - `shap`: a fit, then the first test rows are explained
+//! - `watch`: a fit that watches the last `n_valid` training rows (of `meta.json`); the predictions of the test rows are
+//!   written to `predicted.f64`
 //! - `folds`: five folds by every configuration of `configs.json`, with one set of bins; two fits at a time are worth more
 //!   than two threads in one, so each worker has a fold
 
 use automl_core::{
     Budget, Clock, Column, Dataset, FitContext, Levels, Model, ParamMap, ParamValue, Predictions,
-    Seed, Table, Target, Task, Threads, Warnings,
+    Seed, Table, Target, Task, Threads, TrainingData, Warnings,
 };
 use automl_tree::GRADIENT_BOOSTING;
 use serde_json::{Value, json};
@@ -54,7 +56,8 @@ fn main() -> Result<(), Failure> {
         "row" => race.row()?,
         "shap" => race.shap()?,
         "folds" => race.folds(folder)?,
-        _ => return Err("fit, score, row, shap or folds".into()),
+        "watch" => race.watch(folder, &meta)?,
+        _ => return Err("fit, score, row, shap, folds or watch".into()),
     };
     answer["peak_mib"] = (status_mib("VmHWM:")? - loaded_mib).into();
     writeln!(std::io::stdout(), "{answer}")?;
@@ -76,12 +79,7 @@ impl Race {
         threads: &Threads,
     ) -> Result<Box<dyn Model>, Failure> {
         let warnings = Warnings::default();
-        let ctx = FitContext {
-            seed: Seed(1),
-            threads: threads.clone(),
-            budget: Budget::unlimited(),
-            warnings: &warnings,
-        };
+        let ctx = self.context(threads, &warnings);
         let learner = (GRADIENT_BOOSTING.build)(params)?;
         Ok(learner.fit(&ctx, &self.train.view(rows).into())?.model)
     }
@@ -104,6 +102,34 @@ impl Race {
             "cpu_seconds": cpu_seconds,
             "loss": loss(&predicted, self.test.target(), &rows),
         }))
+    }
+
+    fn watch(&self, folder: &Path, meta: &Value) -> Result<Value, Failure> {
+        let n_valid = meta["n_valid"].as_u64().ok_or("no n_valid")? as usize;
+        let rows = self.train.all_rows();
+        let (train, valid) = rows.split_at(rows.len() - n_valid);
+        let warnings = Warnings::default();
+        let ctx = self.context(&self.threads, &warnings);
+        let data = TrainingData {
+            train: self.train.view(train),
+            valid: Some(self.train.view(valid)),
+        };
+        let watch = Watch::start()?;
+        let fitted = (GRADIENT_BOOSTING.build)(&self.params)?.fit(&ctx, &data)?;
+        let (seconds, cpu_seconds) = watch.read()?;
+        let predicted = fitted.model.predict(&self.test.table().view())?;
+        let bytes = predicted.values().iter().flat_map(|p| p.to_le_bytes());
+        std::fs::write(folder.join("predicted.f64"), bytes.collect::<Vec<u8>>())?;
+        Ok(json!({ "seconds": seconds, "cpu_seconds": cpu_seconds }))
+    }
+
+    fn context<'a>(&self, threads: &Threads, warnings: &'a Warnings) -> FitContext<'a> {
+        FitContext {
+            seed: Seed(1),
+            threads: threads.clone(),
+            budget: Budget::unlimited(),
+            warnings,
+        }
     }
 
     /// What is scored and explained.
