@@ -213,7 +213,8 @@ impl Rounds<'_> {
                 break;
             }
         }
-        if is_partial && round == 0 {
+        // A model that is continued is a valid one without any new round.
+        if is_partial && round == 0 && self.first_round == 0 {
             return Err(FitError::Cancelled);
         }
         let is_watched = self.params.early_stopping_rounds > 0;

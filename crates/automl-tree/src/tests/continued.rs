@@ -3,8 +3,8 @@
 use super::{classification, fit, fit_rows, params, predict, regression, rmse, wave};
 use crate::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams, RANDOM_FOREST};
 use automl_core::{
-    Budget, Coded, Column, Dataset, FitContext, FitError, Fitted, Levels, MISSING_CODE, Model,
-    Params, Seed, Threads, TrainingData, UNSEEN_CODE, Warnings,
+    Budget, CancelToken, Coded, Column, Dataset, FitContext, FitError, Fitted, Learner, Levels,
+    MISSING_CODE, Model, Params, Seed, Threads, TrainingData, UNSEEN_CODE, Warnings,
 };
 
 fn go_on_rows(
@@ -303,6 +303,38 @@ fn a_model_without_an_offset_can_be_given_one() {
         assert!((staged - predict(&first, &data)[row] - offset[row]).abs() < 1e-12);
     }
     assert_eq!(both.model.artifact().meta["columns"][2], "start");
+}
+
+#[test]
+fn a_budget_that_is_over_leaves_the_model_as_it_was() {
+    let columns = columns(200, 12, 12);
+    let y = target(&columns);
+    let data = regression(columns, y);
+    let first = fit(r#"{"n_trees":4}"#, &data);
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let warnings = Warnings::default();
+    let ctx = FitContext {
+        seed: Seed(7),
+        threads: Threads::one(),
+        budget: Budget {
+            cancel,
+            ..Budget::unlimited()
+        },
+        warnings: &warnings,
+    };
+    let learner = GradientBoosting::new(GradientBoostingParams::default()).unwrap();
+    let rows = data.all_rows();
+    let training = data.view(&rows).into();
+    let fitted = learner
+        .fit_from(&ctx, &training, first.model.as_ref())
+        .unwrap();
+    assert!(fitted.is_partial);
+    assert_eq!(predict(&fitted, &data), predict(&first, &data));
+    assert_eq!(
+        learner.fit(&ctx, &training).err().unwrap().code(),
+        "fit-cancelled"
+    );
 }
 
 #[test]
