@@ -21,6 +21,7 @@
 //! # References
 //! Geurts, Ernst and Wehenkel 2006, Extremely randomized trees. Wright and König 2019, Splitting on categorical predictors in random forests.
 
+use crate::binning::BinnedTable;
 use crate::forest::{self, ForestModel, ForestRules, OutOfBag};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamError, ParamMap, Params,
@@ -97,6 +98,21 @@ impl ExtraTrees {
         forest::fit_out_of_bag(&self.rules(), ctx, data)
     }
 
+    /// Fits as [`Learner::fit`] does, on a table that was binned batch by batch; see
+    /// [`crate::GradientBoosting::fit_binned`].
+    ///
+    /// # Errors
+    /// Those of [`Learner::fit`]; a dataset that has columns or another number of rows; a table that was binned by other
+    /// rules.
+    pub fn fit_binned(
+        &self,
+        ctx: &FitContext<'_>,
+        table: &BinnedTable,
+        data: &TrainingData<'_>,
+    ) -> Result<Fitted, FitError> {
+        forest::fit(&self.rules(), ctx, data, Some(table))
+    }
+
     fn rules(&self) -> ForestRules {
         ForestRules {
             learner: ID,
@@ -123,6 +139,6 @@ impl Learner for ExtraTrees {
     }
 
     fn fit(&self, ctx: &FitContext<'_>, data: &TrainingData<'_>) -> Result<Fitted, FitError> {
-        forest::fit(&self.rules(), ctx, data)
+        forest::fit(&self.rules(), ctx, data, None)
     }
 }

@@ -34,6 +34,7 @@
 //! Vinayak and Gilad-Bachrach 2015 (DART); Ibragimov and Gusev 2019 (minimal-variance sampling); Micci-Barreca 2001 (mean
 //! targets of levels); Burges 2010 (`LambdaRank`); Shi et al. 2022 (quantised gradients).
 
+use crate::binning::BinnedTable;
 use crate::boost::{
     self, Boosting, CatEncoding, ClassWeight, Request, RowSampling, constraints, continued, watched,
 };
@@ -329,6 +330,35 @@ impl GradientBoosting {
     ) -> Result<Fitted, FitError> {
         continued::fit(&self.params, self.custom.as_ref(), ctx, data, start)
     }
+
+    /// Fits as [`Learner::fit`] does, on a table that was binned batch by batch. `data` gives the targets, the weights and
+    /// the rows to learn from and to watch; its dataset has as many rows and no columns
+    /// ([`automl_core::Table::without_columns`]). The model is that of the whole table if its rows fit the sample.
+    ///
+    /// # Errors
+    /// Those of [`Learner::fit`]; a dataset that has columns or another number of rows; a table that was binned by other
+    /// rules; ordered target statistics of a category that has so many levels, which bins do not tell apart.
+    pub fn fit_binned(
+        &self,
+        ctx: &FitContext<'_>,
+        table: &BinnedTable,
+        data: &TrainingData<'_>,
+    ) -> Result<Fitted, FitError> {
+        if table.has_bundles != self.params.bundle_exclusive {
+            return Err(FitError::Param(ParamError::Conflict {
+                name: "bundle_exclusive".into(),
+                value: ParamValue::Bool(self.params.bundle_exclusive),
+                reason: "is not what the table was binned with".into(),
+            }));
+        }
+        let request = Request {
+            params: &self.params,
+            custom: self.custom.as_ref(),
+            start: None,
+            binned: Some(table),
+        };
+        boost::fit(&request, ctx, data)
+    }
 }
 
 impl Learner for GradientBoosting {
@@ -345,6 +375,7 @@ impl Learner for GradientBoosting {
             params: &self.params,
             custom: self.custom.as_ref(),
             start: None,
+            binned: None,
         };
         boost::fit(&request, ctx, data)
     }

@@ -48,6 +48,7 @@ mod simd;
 mod split;
 mod tree;
 
+pub use binning::{BinnedTable, BinningBuilder, BinningError, BinningSketch};
 pub use boost::{Boosting, CatEncoding, ClassWeight, RowSampling};
 pub use extra_trees::{EXTRA_TREES, ExtraTrees, ExtraTreesParams};
 pub use forest::OutOfBag;

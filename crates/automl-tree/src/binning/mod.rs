@@ -7,8 +7,11 @@
 
 mod bundle;
 mod edges;
+mod stream;
 
 pub(crate) use edges::{bin_numbers, number_edges};
+pub(crate) use stream::columns_of;
+pub use stream::{BinnedTable, BinningBuilder, BinningError, BinningSketch};
 
 use crate::level_means::LevelMeans;
 use automl_core::{Column, Dataset, FitError, Threads};
@@ -194,12 +197,12 @@ impl BinnedMatrix {
     }
 
     /// The same rows with more features, which stand behind the others whatever their number of bins.
-    pub(crate) fn with(self: &Arc<Self>, mut columns: Vec<BinnedColumn>) -> Arc<Self> {
+    pub(crate) fn with(self: Arc<Self>, mut columns: Vec<BinnedColumn>) -> Arc<Self> {
         if columns.is_empty() {
-            return self.clone();
+            return self;
         }
         let lanes = lanes_of(&mut columns, &[], self.n_rows);
-        Arc::new(Self::clone(self).extended(columns, lanes))
+        Arc::new(Arc::unwrap_or_clone(self).extended(columns, lanes))
     }
 
     /// With a feature for each column, in these lanes.
@@ -377,7 +380,8 @@ fn bin_column(position: usize, column: &Column, rules: BinningRules) -> Option<B
             (Bins::Number { edges }, codes, n_bins)
         }
         Column::Category { codes, levels } if levels.len() <= rules.levels_max => {
-            let (bin_of_code, n_bins) = level_bins(codes, levels.len(), max_bins);
+            let counts = level_counts(codes, levels.len());
+            let (bin_of_code, n_bins) = level_bins(&counts, max_bins);
             let bins = codes
                 .iter()
                 .map(|&code| bin_of_category(&bin_of_code, code))
@@ -400,18 +404,28 @@ pub(crate) fn bin_of_category(bin_of_code: &[u8], code: u32) -> u8 {
     bin_of_code.get(code as usize).copied().unwrap_or(0)
 }
 
-/// A bin for each level, the most frequent first; when there are too many, the rare ones share the last bin. A level
-/// without rows has bin 0, as an unseen one. Gives the bins and their number, bin 0 included.
-fn level_bins(codes: &[u32], n_levels: usize, max_bins: usize) -> (Vec<u8>, usize) {
+/// The rows of each level.
+fn level_counts(codes: &[u32], n_levels: usize) -> Vec<usize> {
     let mut counts = vec![0_usize; n_levels];
+    add_counts(&mut counts, codes);
+    counts
+}
+
+/// Adds the rows of each level.
+fn add_counts(counts: &mut [usize], codes: &[u32]) {
     for &code in codes {
         if let Some(count) = counts.get_mut(code as usize) {
             *count += 1;
         }
     }
-    let mut present: Vec<usize> = (0..n_levels).filter(|&code| counts[code] > 0).collect();
+}
+
+/// A bin for each level, the most frequent first; when there are too many, the rare ones share the last bin. A level
+/// without rows has bin 0, as an unseen one. Gives the bins and their number, bin 0 included.
+fn level_bins(counts: &[usize], max_bins: usize) -> (Vec<u8>, usize) {
+    let mut present: Vec<usize> = (0..counts.len()).filter(|&code| counts[code] > 0).collect();
     present.sort_by_key(|&code| (std::cmp::Reverse(counts[code]), code));
-    let mut bin_of_code = vec![0; n_levels];
+    let mut bin_of_code = vec![0; counts.len()];
     for (rank, &code) in present.iter().enumerate() {
         bin_of_code[code] = (rank + 1).min(max_bins) as u8;
     }

@@ -89,7 +89,7 @@ fn infinite_values_stand_at_the_ends() {
 #[test]
 fn rare_levels_share_the_last_bin_and_empty_levels_are_unseen() {
     let codes = [0, 0, 0, 2, 2, 3, 4, u32::MAX];
-    let (bins, n_bins) = level_bins(&codes, 6, 3);
+    let (bins, n_bins) = level_bins(&level_counts(&codes, 6), 3);
     assert_eq!(
         (bins.as_slice(), n_bins),
         ([1, 0, 2, 3, 3, 0].as_slice(), 4)

@@ -20,7 +20,7 @@ pub enum CatEncoding {
     OrderedTarget,
 }
 
-/// Levels from which on a category has no feature among the shared bins.
+/// The levels beyond which a category has no feature among the shared bins.
 pub(super) fn levels_max(params: &GradientBoostingParams) -> usize {
     match params.cat_encoding {
         CatEncoding::Sorted => usize::MAX,

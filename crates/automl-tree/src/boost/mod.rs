@@ -19,7 +19,7 @@ pub use dart::Boosting;
 pub use encoding::CatEncoding;
 pub use sampling::RowSampling;
 
-use crate::binning::BinnedMatrix;
+use crate::binning::{BinnedMatrix, BinnedTable};
 use crate::boosted_model::BoostedModel;
 use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
@@ -48,6 +48,8 @@ pub(crate) struct Request<'a> {
     pub(crate) custom: Option<&'a Arc<dyn CustomObjective>>,
     /// The model to continue.
     pub(crate) start: Option<&'a Start>,
+    /// Bins that were made before, to which the dataset adds targets and weights.
+    pub(crate) binned: Option<&'a BinnedTable>,
 }
 
 pub(crate) fn fit(
@@ -75,8 +77,9 @@ fn boost(
     ctx: &FitContext<'_>,
     data: &TrainingData<'_>,
 ) -> Result<Boosted, FitError> {
-    let (params, table) = (request.params, data.train.data().table());
+    let params = request.params;
     let Setup {
+        table,
         goal,
         base,
         matrix,

@@ -1,9 +1,20 @@
 //! The parameters of trees, as their grower reads them.
 
+use super::encoding::levels_max;
+use crate::binning::BinningRules;
 use crate::gradient_boosting::GradientBoostingParams;
 use crate::grow::{Shares, TreeShape};
 use crate::objective::Link;
 use crate::split::SplitRules;
+
+/// How the columns become bins.
+pub(super) fn binning(params: &GradientBoostingParams) -> BinningRules {
+    BinningRules {
+        max_bins: params.max_bins,
+        has_bundles: params.bundle_exclusive,
+        levels_max: levels_max(params),
+    }
+}
 
 pub(super) fn rules(params: &GradientBoostingParams, link: Link) -> SplitRules {
     let has_logarithms = link != Link::Identity;

@@ -2,19 +2,23 @@
 
 use super::loss::goal_of;
 use super::rows::Rows;
+use super::rules::binning;
 use super::watched::{self, Watched};
 use super::{Boosting, Request, class_weight, encoding, numeric, offset};
-use crate::binning::{BinnedMatrix, BinningRules};
-use crate::gradient_boosting::{GradientBoostingParams, ID};
+use crate::binning::{BinnedMatrix, columns_of};
+use crate::gradient_boosting::ID;
 use crate::histogram::MAX_PACKED_ROWS;
 use crate::objective::Goal;
 use automl_core::{
-    DatasetView, FitContext, FitError, ParamError, ParamValue, TrainingData, Warning, WarningKind,
+    DatasetView, FitContext, FitError, ParamError, ParamValue, Table, TrainingData, Warning,
+    WarningKind,
 };
 use std::sync::Arc;
 
 /// A fit that is ready for its rounds.
-pub(super) struct Setup {
+pub(super) struct Setup<'a> {
+    /// The columns, perhaps without rows.
+    pub(super) table: &'a Table,
     pub(super) goal: Goal,
     pub(super) base: Vec<f64>,
     /// The bins of the training rows.
@@ -24,11 +28,11 @@ pub(super) struct Setup {
 }
 
 /// Checks the request against the data and gets everything ready.
-pub(super) fn prepare(
-    request: &Request<'_>,
+pub(super) fn prepare<'a>(
+    request: &Request<'a>,
     ctx: &FitContext<'_>,
-    data: &TrainingData<'_>,
-) -> Result<Setup, FitError> {
+    data: &TrainingData<'a>,
+) -> Result<Setup<'a>, FitError> {
     let (params, train) = (request.params, &data.train);
     let offset = offset::column(params, train.data().table())?;
     let mut rows = Rows::new(train, offset)?;
@@ -52,7 +56,8 @@ pub(super) fn prepare(
     if let Some(start) = request.start {
         start.check(&goal)?;
     }
-    let shared = BinnedMatrix::of(train.data(), ID, binning(params), &ctx.threads)?;
+    let (binned, rules) = (request.binned, binning(params));
+    let (table, shared) = columns_of(train.data(), binned, ID, rules, &ctx.threads)?;
     let base = match request.start {
         Some(start) => start.base.clone(),
         None => goal.base(
@@ -71,21 +76,13 @@ pub(super) fn prepare(
     let watched = watched_rows(request, ctx, data, (&goal, &base, factors), bins)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads).with(encoded);
     Ok(Setup {
+        table,
         goal,
         base,
         matrix,
         rows,
         watched,
     })
-}
-
-/// How columns become bins that all fits with these parameters share.
-pub(super) fn binning(params: &GradientBoostingParams) -> BinningRules {
-    BinningRules {
-        max_bins: params.max_bins,
-        has_bundles: params.bundle_exclusive,
-        levels_max: encoding::levels_max(params),
-    }
 }
 
 /// The validation rows, if there are any that count and stopping early is possible.

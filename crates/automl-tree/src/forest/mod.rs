@@ -13,7 +13,7 @@ pub(crate) use grow::ForestGrower;
 pub(crate) use model::ForestModel;
 pub use out_of_bag::OutOfBag;
 
-use crate::binning::{BinnedMatrix, BinningRules};
+use crate::binning::{BinnedTable, BinningRules, columns_of};
 use crate::ensemble::Ensemble;
 use crate::tree::Tree;
 use automl_core::{DatasetView, FitContext, FitError, Fitted, Seed, Task, TrainingData};
@@ -61,12 +61,14 @@ impl Targets {
     }
 }
 
+/// Fits on the dataset's table, or on `binned`, to which the dataset adds targets and weights.
 pub(crate) fn fit(
     rules: &ForestRules,
     ctx: &FitContext<'_>,
     data: &TrainingData<'_>,
+    binned: Option<&BinnedTable>,
 ) -> Result<Fitted, FitError> {
-    let (fitted, ()) = fit_and_look(rules, ctx, data, |_, _, _| ())?;
+    let (fitted, ()) = fit_and_look(rules, ctx, data, binned, |_, _, _| ())?;
     Ok(fitted)
 }
 
@@ -76,7 +78,7 @@ pub(crate) fn fit_out_of_bag(
     ctx: &FitContext<'_>,
     data: &TrainingData<'_>,
 ) -> Result<(Fitted, OutOfBag), FitError> {
-    fit_and_look(rules, ctx, data, |grower, trees, shares| {
+    fit_and_look(rules, ctx, data, None, |grower, trees, shares| {
         out_of_bag::predict(grower, trees, shares, ctx)
     })
 }
@@ -86,6 +88,7 @@ fn fit_and_look<T>(
     rules: &ForestRules,
     ctx: &FitContext<'_>,
     data: &TrainingData<'_>,
+    binned: Option<&BinnedTable>,
     look: impl FnOnce(&ForestGrower<'_>, &[Tree], Shares) -> T,
 ) -> Result<(Fitted, T), FitError> {
     let train = &data.train;
@@ -95,7 +98,7 @@ fn fit_and_look<T>(
         has_bundles: true,
         levels_max: usize::MAX,
     };
-    let shared = BinnedMatrix::of(train.data(), rules.learner, binning, &ctx.threads)?;
+    let (table, shared) = columns_of(train.data(), binned, rules.learner, binning, &ctx.threads)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let weights = train.weights();
     let smoothed = ForestRules {
@@ -114,7 +117,7 @@ fn fit_and_look<T>(
     };
     let (trees, is_partial) = grow_all(&grower, ctx)?;
     let seen = look(&grower, &trees, shares);
-    let ensemble = Ensemble::new(train.data().table(), &shared, &trees, targets.width());
+    let ensemble = Ensemble::new(table, &shared, &trees, targets.width());
     let fitted = Fitted {
         model: Box::new(ForestModel {
             learner: rules.learner,

@@ -7,7 +7,7 @@
 mod categories;
 mod join;
 
-use super::setup::binning;
+use super::rules::binning;
 use super::{Boosting, Request, boost};
 use crate::boosted_model::BoostedModel;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
@@ -76,6 +76,7 @@ pub(crate) fn fit(
         params,
         custom,
         start: Some(&start),
+        binned: None,
     };
     let matrix = BinnedMatrix::of(data.train.data(), ID, binning(params), &ctx.threads)?;
     let fresh = Inputs::new(table, &matrix);
