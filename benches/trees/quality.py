@@ -4,7 +4,7 @@
     VENV/bin/python benches/trees/quality.py --datasets datasets.csv --splits DIR --results quality.csv
 
 `--datasets` lists the tables (columns name, target, task, metric) and `--splits` holds NAME/train.csv and NAME/test.csv, as
-the comparison harness of the tables prepares them. Each system has its default parameters, at most 1,000 rounds, and stops
+the comparison harness of the tables prepares them. Each system has its default parameters, at most 2,000 rounds, and stops
 when its own loss on one validation split, a fifth of the training rows, has not fallen for 50 rounds. Texts become category
 codes and dates numbers, the same for all; a missing category is a level. Tables named *sms* and *sst* are texts and left
 out. The environment and the binary are those of run.py.
@@ -19,7 +19,7 @@ from sklearn.model_selection import train_test_split
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("RACE_BIN", ROOT / "target/release/examples/race"))
-ROUNDS, PATIENCE = 1000, 50
+ROUNDS, PATIENCE = 2000, 50
 DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}T\d{6}")
 SYSTEMS = ["automl", "lightgbm", "catboost"]
 

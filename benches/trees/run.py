@@ -344,7 +344,8 @@ def answered(command, threads):
 
 def ours(workload, folder, threads):
     _, verb, rounds, leaves, *_ = WORKLOADS[workload]
-    params = [f"n_trees={rounds}", f"max_leaves={leaves}", "early_stopping_rounds=0", f"min_hessian={MIN_HESSIAN.get(workload, 1e-3)}"]
+    params = [f"n_trees={rounds}", f"max_leaves={leaves}", "early_stopping_rounds=0", "learning_rate=0.1",
+              "row_fraction=1", "column_fraction=1", "l2=0.001", f"min_hessian={MIN_HESSIAN.get(workload, 1e-3)}"]
     command = [BIN, folder, verb, threads, *params]
     if workload != "wide":
         return answered(command, threads)

@@ -64,6 +64,15 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+fn context<'a>(threads: &Threads, warnings: &'a Warnings) -> FitContext<'a> {
+    FitContext {
+        seed: Seed(1),
+        threads: threads.clone(),
+        budget: Budget::unlimited(),
+        warnings,
+    }
+}
+
 struct Race {
     train: Dataset,
     test: Dataset,
@@ -79,7 +88,7 @@ impl Race {
         threads: &Threads,
     ) -> Result<Box<dyn Model>, Failure> {
         let warnings = Warnings::default();
-        let ctx = self.context(threads, &warnings);
+        let ctx = context(threads, &warnings);
         let learner = (GRADIENT_BOOSTING.build)(params)?;
         Ok(learner.fit(&ctx, &self.train.view(rows).into())?.model)
     }
@@ -109,7 +118,7 @@ impl Race {
         let rows = self.train.all_rows();
         let (train, valid) = rows.split_at(rows.len() - n_valid);
         let warnings = Warnings::default();
-        let ctx = self.context(&self.threads, &warnings);
+        let ctx = context(&self.threads, &warnings);
         let data = TrainingData {
             train: self.train.view(train),
             valid: Some(self.train.view(valid)),
@@ -121,15 +130,6 @@ impl Race {
         let bytes = predicted.values().iter().flat_map(|p| p.to_le_bytes());
         std::fs::write(folder.join("predicted.f64"), bytes.collect::<Vec<u8>>())?;
         Ok(json!({ "seconds": seconds, "cpu_seconds": cpu_seconds }))
-    }
-
-    fn context<'a>(&self, threads: &Threads, warnings: &'a Warnings) -> FitContext<'a> {
-        FitContext {
-            seed: Seed(1),
-            threads: threads.clone(),
-            budget: Budget::unlimited(),
-            warnings,
-        }
     }
 
     /// What is scored and explained.

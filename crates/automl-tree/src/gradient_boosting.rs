@@ -57,7 +57,7 @@ const MAX_SYMMETRIC_DEPTH: usize = 16;
 #[derive(Params, Debug, Clone, PartialEq)]
 pub struct GradientBoostingParams {
     /// Rounds of boosting; early stopping may end sooner.
-    #[param(default = 300, range = 1..=100_000, log, alias = "n_estimators", alias = "num_iterations", alias = "num_boost_round", alias = "num_trees", alias = "iterations", alias = "max_iter")]
+    #[param(default = 500, range = 1..=100_000, log, alias = "n_estimators", alias = "num_iterations", alias = "num_boost_round", alias = "num_trees", alias = "iterations", alias = "max_iter")]
     pub n_trees: usize,
     /// Rounds without a better loss on the validation rows after which the fit stops; 0 never stops early.
     #[param(default = 50, range = 0..=100_000, alias = "early_stopping_round", alias = "od_wait", alias = "n_iter_no_change")]
@@ -81,7 +81,7 @@ pub struct GradientBoostingParams {
     #[param(default = 0.5, range = 0.0..=1.0)]
     pub skip_drop: f64,
     /// Shrinkage of each tree.
-    #[param(default = 0.1, range = 1e-5..=1.0, log, search = 0.01..=0.3, alias = "eta", alias = "shrinkage_rate")]
+    #[param(default = 0.05, range = 1e-5..=1.0, log, search = 0.01..=0.3, alias = "eta", alias = "shrinkage_rate")]
     pub learning_rate: f64,
     /// What a regression minimises.
     #[param(default = Objective::Squared)]
@@ -137,7 +137,7 @@ pub struct GradientBoostingParams {
     #[param(default = 0.0, range = 0.0..=1e9, alias = "min_gain_to_split", alias = "min_split_gain", alias = "gamma", alias = "min_split_loss")]
     pub min_gain: f64,
     /// Share of the rows that each tree learns from; one-side sampling has shares of its own.
-    #[param(default = 1.0, range = 0.01..=1.0, search = 0.5..=1.0, alias = "subsample", alias = "bagging_fraction")]
+    #[param(default = 0.8, range = 0.01..=1.0, search = 0.5..=1.0, alias = "subsample", alias = "bagging_fraction")]
     pub row_fraction: f64,
     /// How the rows of a tree are drawn.
     #[param(default = RowSampling::Uniform, alias = "data_sample_strategy", alias = "bootstrap_type", alias = "sampling_method")]
@@ -152,7 +152,7 @@ pub struct GradientBoostingParams {
     #[param(default = 1.0, range = 0.0..=1e6)]
     pub mvs_regularization: f64,
     /// Share of the features that each tree may use.
-    #[param(default = 1.0, range = 0.01..=1.0, search = 0.3..=1.0, alias = "feature_fraction", alias = "colsample_bytree")]
+    #[param(default = 0.8, range = 0.01..=1.0, search = 0.3..=1.0, alias = "feature_fraction", alias = "colsample_bytree")]
     pub column_fraction: f64,
     /// Share of the tree's features that each node looks at.
     #[param(default = 1.0, range = 0.01..=1.0, alias = "feature_fraction_bynode", alias = "colsample_bynode", alias = "rsm")]

@@ -14,7 +14,9 @@
 //! let warnings = Warnings::default();
 //! let ctx = FitContext { seed: Seed(1), threads: Threads::one(), budget: Budget::unlimited(), warnings: &warnings };
 //! let rows = data.all_rows();
-//! let fitted = (GRADIENT_BOOSTING.build)(&ParamMap::new())?.fit(&ctx, &data.view(&rows).into())?;
+//! // Each tree learns from all rows; names of other libraries, here XGBoost's, are known too.
+//! let params = ParamMap::from([("subsample".into(), ParamValue::Float(1.0))]);
+//! let fitted = (GRADIENT_BOOSTING.build)(&params)?.fit(&ctx, &data.view(&rows).into())?;
 //! let predicted = fitted.model.predict(&data.table().view())?;
 //! assert!((predicted.values()[0] - 1.0).abs() < 1e-3 && (predicted.values()[199] - 3.0).abs() < 1e-3);
 //! // What the column did to the first prediction, and what is expected of any row: together they are the prediction.

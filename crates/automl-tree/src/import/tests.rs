@@ -388,7 +388,10 @@ fn boosting_goes_on_from_imported_models() {
         let is_log = name.contains("poisson");
         let learner = GradientBoosting::new(GradientBoostingParams {
             n_trees: 20,
+            learning_rate: 0.1,
             min_rows_per_leaf: 3,
+            row_fraction: 1.0,
+            column_fraction: 1.0,
             objective: if is_log {
                 Objective::Poisson
             } else {

@@ -68,7 +68,8 @@ impl From<ScoreLink> for Link {
 /// let data = Dataset::new(table, Task::Regression, Target::Numbers(y.into())).unwrap();
 /// let warnings = Warnings::default();
 /// let ctx = FitContext { seed: Seed(1), threads: Threads::one(), budget: Budget::unlimited(), warnings: &warnings };
-/// let learner = GradientBoosting::with_objective(GradientBoostingParams::default(), Arc::new(Lopsided { up: 3.0 }))?;
+/// let params = GradientBoostingParams { row_fraction: 1.0, ..GradientBoostingParams::default() };
+/// let learner = GradientBoosting::with_objective(params, Arc::new(Lopsided { up: 3.0 }))?;
 /// let fitted = learner.fit(&ctx, &data.view(&data.all_rows()).into())?;
 /// // Half of the targets are 0 and half are 1 where x is 0: `3 p = 1 − p` at the least loss.
 /// assert!((fitted.model.predict(&data.table().view())?.values()[0] - 0.25).abs() < 1e-3);

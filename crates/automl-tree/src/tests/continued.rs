@@ -1,6 +1,6 @@
 //! Boosting that goes on from a model.
 
-use super::{classification, fit, fit_rows, params, predict, regression, rmse, wave};
+use super::{classification, fit, fit_rows, plain, predict, regression, rmse, wave};
 use crate::{GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams, RANDOM_FOREST};
 use automl_core::{
     Budget, CancelToken, Coded, Column, Dataset, FitContext, FitError, Fitted, Learner, Levels,
@@ -22,7 +22,7 @@ fn go_on_rows(
         budget: Budget::unlimited(),
         warnings: &warnings,
     };
-    let params = GradientBoostingParams::from_map(&params(map)).unwrap();
+    let params = GradientBoostingParams::from_map(&plain(&GRADIENT_BOOSTING, map)).unwrap();
     let training = TrainingData {
         train: data.view(train),
         valid: valid.map(|rows| data.view(rows)),

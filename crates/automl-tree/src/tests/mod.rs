@@ -54,6 +54,29 @@ pub(crate) fn params(text: &str) -> ParamMap {
     serde_json::from_str(text).unwrap()
 }
 
+/// The parameters with all rows and columns, and the usual rate, where nothing else is said: what boosting is without its
+/// random parts.
+fn plain(spec: &LearnerSpec, text: &str) -> ParamMap {
+    let mut map = params(text);
+    if spec.id != GRADIENT_BOOSTING.id {
+        return map;
+    }
+    let settings = [
+        ("n_trees", ParamValue::Int(300)),
+        ("learning_rate", ParamValue::Float(0.1)),
+        ("row_fraction", ParamValue::Float(1.0)),
+        ("column_fraction", ParamValue::Float(1.0)),
+    ];
+    for (name, value) in settings {
+        let spec = spec.params.iter().find(|spec| spec.name == name).unwrap();
+        let is_said = |name: &&str| map.contains_key(*name);
+        if !spec.aliases.iter().chain([&name]).any(is_said) {
+            map.insert(name.to_owned(), value);
+        }
+    }
+    map
+}
+
 pub(crate) fn fit_rows(
     spec: &LearnerSpec,
     map: &str,
@@ -73,7 +96,9 @@ pub(crate) fn fit_rows(
         train: data.view(train),
         valid: valid.map(|rows| data.view(rows)),
     };
-    (spec.build)(&params(map)).unwrap().fit(&ctx, &training)
+    (spec.build)(&plain(spec, map))
+        .unwrap()
+        .fit(&ctx, &training)
 }
 
 pub(crate) fn fit(map: &str, data: &Dataset) -> Fitted {

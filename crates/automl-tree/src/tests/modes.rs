@@ -271,6 +271,8 @@ fn a_rare_class_does_not_run_away() {
     let loss = |max_step: f64| {
         let params = ParamMap::from([
             ("n_trees".to_owned(), ParamValue::Int(1)),
+            ("learning_rate".to_owned(), ParamValue::Float(0.1)),
+            ("row_fraction".to_owned(), ParamValue::Float(1.0)),
             ("max_step".to_owned(), ParamValue::Float(max_step)),
         ]);
         let warnings = Warnings::default();
