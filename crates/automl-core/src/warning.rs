@@ -39,6 +39,12 @@ pub enum WarningKind {
     UnnamedColumn,
     /// Dates can be read in two ways.
     AmbiguousDate,
+    /// Whole numbers have more digits than a number keeps.
+    LongIntegers,
+    /// Levels of a category are nearly written alike.
+    NearLevels,
+    /// Rows stand in the order of a time.
+    TimeOrder,
     /// Cells could not be read as their column's kind.
     UnreadCells,
     /// A trial failed or was given up.

@@ -36,6 +36,11 @@ impl Formula {
 }
 
 impl Facts {
+    /// Its name, then its aliases.
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
     pub(super) fn answers_to(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)
     }

@@ -184,6 +184,19 @@ fn known_names() -> Vec<&'static str> {
     Metric::all().map(Metric::name).collect()
 }
 
+/// The names of the metrics whose name or alias looks most like `name`, best first.
+fn near_names(name: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for near in nearest(name, FACTS.iter().flat_map(Facts::all_names)) {
+        let metric = FACTS.iter().find(|facts| facts.answers_to(&near));
+        let name = metric.map_or(near.as_str(), |facts| facts.name).to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 impl Metric {
     /// All metrics, classification first.
     pub fn all() -> impl ExactSizeIterator<Item = Self> + Clone {
@@ -217,7 +230,7 @@ impl Metric {
             .map(|facts| facts.metric)
             .ok_or_else(|| MetricError::Unknown {
                 name: name.to_owned(),
-                near: nearest(short, known_names()),
+                near: near_names(short),
             })
     }
 

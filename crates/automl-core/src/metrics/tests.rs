@@ -122,6 +122,11 @@ mod facts {
         assert_eq!(error.to_string(), "unknown metric 'acuracy'");
         assert_eq!(error.code(), "metric-unknown");
         assert!(error.hint().unwrap().starts_with("did you mean accuracy"));
+        let error = Metric::from_name("aucc").unwrap_err();
+        assert!(
+            error.hint().unwrap().starts_with("did you mean roc_auc"),
+            "near to its alias auc"
+        );
         assert!(
             Metric::from_name("zzz")
                 .unwrap_err()
