@@ -314,9 +314,11 @@ enum Decoder {
 impl Decoder {
     /// `may_have_decimal_commas`: whether the file at hand is of a kind that has them.
     fn new(field: &Field, missing: &[String], may_have_decimal_commas: bool) -> Self {
-        let style = match NumberStyle::of(field.format.as_deref()) {
-            NumberStyle::Comma if !may_have_decimal_commas => NumberStyle::Either,
-            style => style,
+        let style = NumberStyle::of(field.format.as_deref());
+        let style = if may_have_decimal_commas {
+            style
+        } else {
+            style.tolerant()
         };
         match field.kind {
             Kind::Number => Self::Number(Vec::new(), style),

@@ -1,7 +1,7 @@
 //! From cells to level codes, the same way when a table is learned from and when rows are scored.
 
 use crate::infer::Dictionary;
-use crate::infer::values::{Parsed, parse_boolean, parse_number};
+use crate::infer::values::{Parsed, loses_digits, parse_boolean, parse_number};
 use automl_core::{Levels, MISSING_CODE, UNSEEN_CODE};
 
 /// Codes cells by known levels.
@@ -14,7 +14,8 @@ pub(crate) struct LevelCoder {
     known: Dictionary,
     /// The code of each known text.
     codes: Vec<u32>,
-    /// Level values in rising order with their codes; empty if a level is no number.
+    /// Level values in rising order with their codes; empty if a level is no number, or one of more digits than a number
+    /// keeps.
     numbers: Vec<(f64, u32)>,
     /// The codes of false and true, if the levels are a pair of truth values.
     booleans: Option<[u32; 2]>,
@@ -44,11 +45,13 @@ impl LevelCoder {
             _ => None,
         };
         for (code, level) in levels.iter().enumerate() {
-            let Parsed::Finite(value) = parse_number(level) else {
-                numbers.clear();
-                break;
-            };
-            numbers.push((value, code as u32));
+            match parse_number(level) {
+                Parsed::Finite(value) if !loses_digits(level) => numbers.push((value, code as u32)),
+                _ => {
+                    numbers.clear();
+                    break;
+                }
+            }
         }
         numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
         Self {
@@ -80,6 +83,7 @@ impl LevelCoder {
             return codes[usize::from(value)];
         }
         if !self.numbers.is_empty()
+            && !loses_digits(text)
             && let Parsed::Finite(value) = parse_number(text)
         {
             let position = self.numbers.partition_point(|&(level, _)| level < value);

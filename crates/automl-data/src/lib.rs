@@ -34,7 +34,7 @@ mod wording;
 pub use batches::{Batch, BatchOptions, BatchReader, open_batches, split_names};
 pub use error::{DataError, Place, SettledBy, Unit};
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
-pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions};
+pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions, missing_marks};
 pub use predictions::{PredictionColumns, PredictionFormat, PredictionWriter};
 pub use schema_file::{ColumnOverride, SchemaFile, write_schema};
 pub use source::Source;

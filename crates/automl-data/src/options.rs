@@ -3,9 +3,11 @@
 use crate::error::DataError;
 use serde::Serialize;
 
-/// Cells that mean "not known" unless the user says otherwise; surrounding blanks do not count.
-pub const DEFAULT_MISSING: [&str; 10] = [
-    "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-",
+/// Cells that mean "not known" unless the user says otherwise; surrounding blanks do not count. Words that programs write
+/// for it, and the errors of spreadsheets.
+pub const DEFAULT_MISSING: [&str; 22] = [
+    "", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>", "?", "-",
+    "#N/A", "#N/A N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?",
 ];
 
 /// How text is stored in a file.
@@ -64,6 +66,36 @@ pub struct ReadOptions {
     pub max_bytes: Option<u64>,
     /// The column that will be predicted: it keeps its role even if it looks like an id or a constant.
     pub target: Option<String>,
+}
+
+/// The missing marks that a user's list means: each that begins with `+` is added to the usual ones, or to those of the
+/// list that do not. A `+` alone is a mark.
+///
+/// ```
+/// use automl_data::{DEFAULT_MISSING, missing_marks};
+///
+/// assert_eq!(missing_marks(&["-999"]), ["-999"]);
+/// assert_eq!(missing_marks(&["-999", "+none"]), ["-999", "none"]);
+/// assert_eq!(missing_marks(&["+none"]).len(), DEFAULT_MISSING.len() + 1);
+/// ```
+pub fn missing_marks(listed: &[impl AsRef<str>]) -> Vec<String> {
+    let added = |mark: &str| {
+        mark.strip_prefix('+')
+            .filter(|rest| !rest.is_empty())
+            .map(str::to_owned)
+    };
+    let listed = || listed.iter().map(AsRef::as_ref);
+    let mut marks = Vec::new();
+    if listed().all(|mark| added(mark).is_some()) {
+        marks.extend(DEFAULT_MISSING.map(str::to_owned));
+    }
+    for mark in listed() {
+        let mark = added(mark).unwrap_or_else(|| mark.to_owned());
+        if !marks.contains(&mark) {
+            marks.push(mark);
+        }
+    }
+    marks
 }
 
 impl Default for ReadOptions {

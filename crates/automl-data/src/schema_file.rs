@@ -8,7 +8,9 @@
 //!   size: {kind: category, levels: [S, M, L]}
 //!   sold: {kind: timestamp, format: "%d/%m/%Y"}
 //! ```
-//! Numbers like `1.234,5` have the format `decimal comma`. Everything is optional; columns that are not named are inferred. The format `%m/%d/%Y` or `%d/%m/%Y` takes any
+//! Numbers have a format where they are written like `1.234,5` (`decimal comma`), `1 234.5` (`space thousands`) or
+//! `1'234.5` (`apostrophe thousands`); the last two may be followed by `, decimal comma`. Everything is optional; columns
+//! that are not named are inferred. The format `%m/%d/%Y` or `%d/%m/%Y` takes any
 //! separator and an optional time; any other pattern is taken literally; none means ISO 8601 and its relatives.
 
 use crate::error::DataError;
@@ -44,7 +46,7 @@ pub struct ColumnOverride {
     /// Its levels in code order; a cell that is none of them counts as unseen.
     #[serde(default)]
     pub levels: Option<Vec<String>>,
-    /// How its times are written, as an strftime pattern; `decimal comma` for numbers like `1.234,5`.
+    /// How its times are written, as an strftime pattern; or its numbers, such as `decimal comma` for `1.234,5`.
     #[serde(default)]
     pub format: Option<String>,
 }

@@ -1,9 +1,11 @@
-//! The sentences about columns that a table is better without: reading and profiling say them in the same words.
+//! The sentences that reading and profiling say in the same words: about columns that a table is better without, and
+//! about levels that may be one.
 
 use crate::error::shorten;
 use crate::profile::format::{and_list, count, plural};
-use crate::profile::leak::drop_flags;
-use automl_core::{Warning, WarningKind};
+use crate::profile::leak::{Speaker, drop_flags};
+use automl_core::{Role, Warning, WarningKind};
+use std::collections::BTreeMap;
 
 /// What becomes of the columns that were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +21,11 @@ impl Fate {
         match (self, names) {
             (Self::LeftOut, [_]) => "it is left out".into(),
             (Self::LeftOut, _) => "they are left out".into(),
-            (Self::Kept, [_]) => format!("{} leaves it out", drop_flags(names.iter().copied())),
-            (Self::Kept, _) => format!("{} leaves them out", drop_flags(names.iter().copied())),
+            (Self::Kept, names) => {
+                let flags = drop_flags(Speaker::Profile, names.iter().copied());
+                let them = if names.len() == 1 { "it" } else { "them" };
+                format!("{flags} leaves {them} out")
+            }
         }
     }
 }
@@ -72,4 +77,57 @@ pub(crate) fn duplicate(original: &str, copies: &[&str], is_same: bool, fate: Fa
     let message = format!("{} {found}; {}", and_list(copies), fate.clause(copies));
     let columns = std::iter::once(original).chain(copies.iter().copied());
     Warning::new(WarningKind::DuplicateColumn, columns, message)
+}
+
+/// Pairs of levels that are named; more are counted.
+const MAX_PAIRS: usize = 3;
+
+/// Levels that differ only in case, blanks or a final punctuation mark, if there are any.
+pub(crate) fn near_levels<'a>(
+    name: &str,
+    role: Role,
+    levels: impl Iterator<Item = &'a str>,
+) -> Option<Warning> {
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for level in levels {
+        let bare = bare_level(level);
+        if !bare.is_empty() {
+            alike.entry(bare).or_default().push(level);
+        }
+    }
+    let groups: Vec<String> = (alike.values())
+        .filter(|levels| levels.len() > 1)
+        .map(|levels| {
+            let shown: Vec<String> = levels.iter().map(|level| shorten(level)).collect();
+            and_list(&shown.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+        .collect();
+    if groups.is_empty() {
+        return None;
+    }
+    let more = match groups.len().saturating_sub(MAX_PAIRS) {
+        0 => String::new(),
+        n => format!("; and {}", plural(n as u64, "more such group")),
+    };
+    let them = if role == Role::Target {
+        "classes"
+    } else {
+        "levels"
+    };
+    let message = format!(
+        "{them} of '{name}' are nearly written alike but count apart: {}{more}; if they mean the same, write them alike in the data",
+        groups[..groups.len().min(MAX_PAIRS)].join("; ")
+    );
+    Some(Warning::new(WarningKind::NearLevels, [name], message))
+}
+
+/// The level in lower case, with single blanks and without a final punctuation mark.
+fn bare_level(level: &str) -> String {
+    let words: Vec<&str> = level.split_whitespace().collect();
+    let mut bare = words.join(" ").to_lowercase();
+    if bare.ends_with(['.', ',', ';', ':', '!', '?']) {
+        bare.pop();
+    }
+    bare.truncate(bare.trim_end().len());
+    bare
 }

@@ -1,7 +1,7 @@
 //! The rules: which kind and role a column gets from its distinct cells.
 
 use super::times::{self, Detected, Style};
-use super::values::{DECIMAL_COMMA, NumberStyle, Parsed, is_digits, parse_boolean, parse_number};
+use super::values::{NumberStyle, Parsed, is_digits, loses_digits, parse_boolean, parse_number};
 use automl_core::{Kind, Role};
 
 /// Fewer rows than this do not make an id: small tables are full of distinct values.
@@ -14,6 +14,8 @@ const MIN_ID_SHARE: f64 = 0.95;
 const MIN_TEXT_LEVELS: usize = 100;
 /// Numbers of eight digits are dates only if this many of them are.
 const MIN_COMPACT_DATES: usize = 10;
+/// Fewer cells in the shape of dates may be anything.
+const MIN_UNREAD_DATES: usize = 10;
 /// A column with this share of numbers was probably meant to hold numbers.
 const MOSTLY_NUMBERS: f64 = 0.9;
 
@@ -30,18 +32,7 @@ pub(crate) struct Distinct<'a> {
 impl Distinct<'_> {
     /// How its numbers are written, if it holds numbers.
     fn number_style(&self) -> NumberStyle {
-        let style = NumberStyle::Comma;
-        let has_commas = self.may_have_decimal_commas
-            && self.texts.iter().any(|text| text.contains(','))
-            && self
-                .texts
-                .iter()
-                .all(|text| style.parse(text) != Parsed::Not);
-        if has_commas {
-            style
-        } else {
-            NumberStyle::Point
-        }
+        NumberStyle::detect(self.texts, self.may_have_decimal_commas).unwrap_or(NumberStyle::POINT)
     }
 
     fn n_present(&self) -> usize {
@@ -62,8 +53,12 @@ pub(crate) enum Finding {
     AmbiguousDate(&'static str),
     /// Nearly all cells are numbers, but not `text`.
     MostlyNumbers { text: usize, n_cells: usize },
+    /// Nearly all cells look like dates, but not all can be read in one style: `n_cells`, such as `text`, cannot.
+    MostlyDates { text: usize, n_cells: usize },
     /// All cells are numbers and `text` is infinite.
     Infinite { text: usize },
+    /// All cells are numbers, but `n_cells`, such as `text`, are whole ones that a number would round.
+    LongIntegers { text: usize, n_cells: usize },
 }
 
 /// A column's kind, role, and what follows from them.
@@ -113,7 +108,11 @@ fn guess_kind(column: &Distinct<'_>) -> Guess {
         return guess_string(column);
     }
     if let Some(guess) = guess_number(column) {
-        return guess;
+        return long_integers(column).map_or(guess, |finding| {
+            let mut guess = guess_string(column);
+            guess.findings.push(finding);
+            guess
+        });
     }
     if let Some(detected) = times::detect(column.texts) {
         let mut guess = plain(Kind::Timestamp);
@@ -159,9 +158,7 @@ fn is_code(texts: &[&str]) -> bool {
 fn guess_number(column: &Distinct<'_>) -> Option<Guess> {
     let mut guess = plain(Kind::Number);
     let style = column.number_style();
-    if style == NumberStyle::Comma {
-        guess.format = Some(DECIMAL_COMMA.to_owned());
-    }
+    guess.format = style.format();
     let (mut all_integral, mut all_digits) = (true, true);
     let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut infinite = None;
@@ -193,6 +190,18 @@ fn guess_number(column: &Distinct<'_>) -> Option<Guess> {
         guess.role = Role::Id;
     }
     Some(guess)
+}
+
+/// Whole numbers that differ in digits beyond those that a double keeps would become one.
+fn long_integers(column: &Distinct<'_>) -> Option<Finding> {
+    let style = column.number_style();
+    let is_long = |text: &&str| style.loses_digits(text);
+    let text = column.texts.iter().position(is_long)?;
+    let n_cells = (column.texts.iter().zip(column.counts))
+        .filter(|(text, _)| is_long(text))
+        .map(|(_, &count)| count as usize)
+        .sum();
+    Some(Finding::LongIntegers { text, n_cells })
 }
 
 /// `20141013` and the like, all valid dates between 1900 and 2100.
@@ -247,13 +256,25 @@ pub(super) fn is_id_name(name: &str) -> bool {
 }
 
 fn guess_string(column: &Distinct<'_>) -> Guess {
-    let n_distinct = column.texts.len();
-    let n_present = column.n_present();
-    if let Some(finding) = mostly_numbers(column, n_present) {
+    if let Some(finding) = mostly_numbers(column) {
         let mut guess = plain(Kind::Category);
         guess.findings.push(finding);
         return guess;
     }
+    let dates = mostly_dates(column);
+    let mut guess = guess_words(column);
+    if dates.is_some() {
+        // Moments differ in all rows too, but tell something.
+        guess.role = Role::Feature;
+    }
+    guess.findings.extend(dates);
+    guess
+}
+
+/// Category, text or id, by how often and how many words repeat.
+fn guess_words(column: &Distinct<'_>) -> Guess {
+    let n_distinct = column.texts.len();
+    let n_present = column.n_present();
     let share = n_distinct as f64 / n_present as f64;
     let mean = |measure: fn(&str) -> usize| {
         let total: usize = column.texts.iter().map(|text| measure(text)).sum();
@@ -276,7 +297,8 @@ fn guess_string(column: &Distinct<'_>) -> Guess {
     plain(Kind::Category)
 }
 
-fn mostly_numbers(column: &Distinct<'_>, n_present: usize) -> Option<Finding> {
+fn mostly_numbers(column: &Distinct<'_>) -> Option<Finding> {
+    let n_present = column.n_present();
     let is_not = |text: &&str| parse_number(text) == Parsed::Not;
     let n_cells: usize = (column.texts.iter().zip(column.counts))
         .filter(|(text, _)| is_not(text))
@@ -284,7 +306,22 @@ fn mostly_numbers(column: &Distinct<'_>, n_present: usize) -> Option<Finding> {
         .sum();
     let n_numbers = n_present - n_cells;
     let text = column.texts.iter().position(is_not)?;
-    let many = column.texts.len() >= MIN_ROWS_ID;
+    // Numbers with so many digits are names, and so is what stands among them.
+    let are_names = column.texts.iter().any(|text| loses_digits(text));
+    let many = column.texts.len() >= MIN_ROWS_ID && !are_names;
     (many && n_numbers as f64 >= MOSTLY_NUMBERS * n_present as f64)
         .then_some(Finding::MostlyNumbers { text, n_cells })
+}
+
+fn mostly_dates(column: &Distinct<'_>) -> Option<Finding> {
+    if column.texts.len() < MIN_UNREAD_DATES {
+        return None;
+    }
+    let unread = times::unread(column.texts)?;
+    Some(Finding::MostlyDates {
+        text: *unread.first()?,
+        n_cells: (unread.iter())
+            .map(|&text| column.counts[text] as usize)
+            .sum(),
+    })
 }

@@ -4,6 +4,7 @@ mod dictionary;
 mod kinds;
 pub(crate) mod times;
 pub(crate) mod values;
+mod zones;
 
 pub(crate) use dictionary::{Dictionary, with_text};
 pub(crate) use kinds::{Distinct, Finding, Guess, guess};

@@ -1,21 +1,24 @@
 //! Dates and times as people write them, read to microseconds since 1970-01-01T00:00:00Z.
 //!
-//! A time without a zone counts as UTC, so differences and calendar parts are those that were written.
+//! A time without a zone counts as UTC, so differences and calendar parts are those that were written. Years of two
+//! digits are those of POSIX: 69 to 99 mean 1969 to 1999, 00 to 68 mean 2000 to 2068.
 
+use super::zones::{Zone, zone};
 use automl_core::MISSING_TIME;
+use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
 /// How the dates of a column are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// Year first (`2013-08-14`, `2013/8/14`, `20130814T101500`, `2013-08`) or a month in letters (`14-Aug-2013`).
+    /// Year first (`2013-08-14`, `2013/8/14`, `20130814T101500`, `2013-08`) or a month in letters (`14-Aug-2013`,
+    /// `Wed, 14 Aug 2013 10:15:00 +0000`).
     Iso,
-    /// `08/14/2013`
+    /// `08/14/2013`, `8/14/13`
     MonthFirst,
-    /// `14/08/2013`, `14.08.2013`
+    /// `14/08/2013`, `14.08.2013`, `14.08.13`
     DayFirst,
     /// An strftime pattern from a schema file.
     Pattern(String),
@@ -46,12 +49,13 @@ impl Style {
     }
 
     /// Reads trimmed text.
-    pub(crate) fn parse(&self, text: &str) -> Option<i64> {
+    pub(crate) fn parse(&self, whole: &str) -> Option<i64> {
+        let text = without_weekday(whole);
         let micros = match self {
             Self::Iso => parse_iso(text).or_else(|| parse_named(text)),
             Self::MonthFirst => parse_parts(text, |first, second| (first, second)),
             Self::DayFirst => parse_parts(text, |first, second| (second, first)),
-            Self::Pattern(pattern) => parse_pattern(text, pattern),
+            Self::Pattern(pattern) => parse_pattern(whole, pattern),
         }?;
         (micros != MISSING_TIME).then_some(micros)
     }
@@ -75,20 +79,16 @@ impl fmt::Display for Iso {
     }
 }
 
-fn micros(date: Date, time: Time, offset: SignedDuration) -> Option<i64> {
-    let timestamp = Offset::UTC
-        .to_timestamp(DateTime::from_parts(date, time))
-        .ok()?;
-    let offset = i64::try_from(offset.as_micros()).ok()?;
-    timestamp.as_microsecond().checked_sub(offset)
+fn midnight(date: Date) -> Option<i64> {
+    Zone::UTC.micros(DateTime::from_parts(date, Time::midnight()))
 }
 
 /// A reader over the bytes of a cell.
-struct Scan<'a>(&'a [u8]);
+pub(super) struct Scan<'a>(pub(super) &'a [u8]);
 
 impl Scan<'_> {
     /// A number of `min` to `max` digits, as many as there are.
-    fn digits(&mut self, min: usize, max: usize) -> Option<i64> {
+    pub(super) fn digits(&mut self, min: usize, max: usize) -> Option<i64> {
         let n_digits = self
             .0
             .iter()
@@ -105,14 +105,14 @@ impl Scan<'_> {
         Some(value)
     }
 
-    fn n_digits(&self) -> usize {
+    pub(super) fn n_digits(&self) -> usize {
         self.0
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count()
     }
 
-    fn eat(&mut self, byte: u8) -> bool {
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
         let found = self.0.first() == Some(&byte);
         if found {
             self.0 = &self.0[1..];
@@ -120,7 +120,7 @@ impl Scan<'_> {
         found
     }
 
-    fn eat_any(&mut self, bytes: &[u8]) -> Option<u8> {
+    pub(super) fn eat_any(&mut self, bytes: &[u8]) -> Option<u8> {
         let byte = *self.0.first()?;
         bytes.contains(&byte).then(|| {
             self.0 = &self.0[1..];
@@ -162,11 +162,7 @@ fn parse_iso(text: &str) -> Option<i64> {
             let separator = scan.eat_any(b"-/.")?;
             let month = scan.digits(1, 2)?;
             if scan.0.is_empty() && separator != b'.' {
-                return micros(
-                    date(year, month, 1)?,
-                    Time::midnight(),
-                    SignedDuration::ZERO,
-                );
+                return midnight(date(year, month, 1)?);
             }
             if !scan.eat(separator) {
                 return None;
@@ -178,7 +174,8 @@ fn parse_iso(text: &str) -> Option<i64> {
     finish(date, scan)
 }
 
-/// Two numbers whose meaning `order` gives as (month, day), and a year of four digits.
+/// Two numbers whose meaning `order` gives as (month, day), and a year. One of two digits is told from the parts of
+/// `1.2.13`, which may be a version, by slashes or by two digits of day and month.
 fn parse_parts(text: &str, order: fn(i64, i64) -> (i64, i64)) -> Option<i64> {
     let mut scan = Scan(text.as_bytes());
     let first = scan.digits(1, 2)?;
@@ -187,9 +184,56 @@ fn parse_parts(text: &str, order: fn(i64, i64) -> (i64, i64)) -> Option<i64> {
     if !scan.eat(separator) {
         return None;
     }
-    let year = scan.digits(4, 4)?;
+    let is_short = scan.n_digits() == 2 && separator != b'/';
+    if is_short && text.as_bytes().get(2) != Some(&separator)
+        || is_short && text.as_bytes().get(5) != Some(&separator)
+    {
+        return None;
+    }
+    let year = year(&mut scan)?;
     let (month, day) = order(first, second);
     finish(date(year, month, day)?, scan)
+}
+
+/// A year of four digits or two.
+fn year(scan: &mut Scan<'_>) -> Option<i64> {
+    match scan.n_digits() {
+        4 => scan.digits(4, 4),
+        2 => {
+            let short = scan.digits(2, 2)?;
+            Some(if short < 69 { 2000 } else { 1900 } + short)
+        }
+        _ => None,
+    }
+}
+
+const WEEKDAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
+
+/// The text behind a weekday: `14 Aug 2013` of `Wed, 14 Aug 2013`.
+fn without_weekday(text: &str) -> &str {
+    let n_letters = (text.bytes())
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    if n_letters < 3 {
+        return text;
+    }
+    let (word, rest) = text.split_at(n_letters);
+    let is_weekday = WEEKDAYS
+        .iter()
+        .any(|day| word.eq_ignore_ascii_case(day) || word.eq_ignore_ascii_case(&day[..3]));
+    if is_weekday {
+        rest.trim_start_matches([',', '.', ' '])
+    } else {
+        text
+    }
 }
 
 const MONTHS: [&str; 12] = [
@@ -207,7 +251,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// `14-Aug-2013`, `14 August 2013`, `Aug 14, 2013`.
+/// `14-Aug-2013`, `14 August 2013`, `14-Aug-13`, `Aug 14, 2013`, `Aug 14 10:15:00 +0000 2013`.
 fn parse_named(text: &str) -> Option<i64> {
     let mut scan = Scan(text.as_bytes());
     let separators = b" -/.,";
@@ -221,9 +265,17 @@ fn parse_named(text: &str) -> Option<i64> {
         while scan.eat_any(separators).is_some() {}
         (day, named_month(&mut scan)?)
     };
+    if let Some((clock, last)) = (scan.0.split_at_checked(scan.0.len().saturating_sub(5)))
+        && clock.contains(&b':')
+        && let [b' ', digits @ ..] = last
+        && digits.len() == 4
+        && let Some(year) = Scan(digits).digits(4, 4)
+    {
+        return finish(date(year, month, day)?, Scan(clock));
+    }
     scan.eat_any(separators)?;
     while scan.eat_any(separators).is_some() {}
-    let year = scan.digits(4, 4)?;
+    let year = year(&mut scan)?;
     finish(date(year, month, day)?, scan)
 }
 
@@ -244,7 +296,7 @@ fn named_month(scan: &mut Scan<'_>) -> Option<i64> {
 /// Reads what follows the date: nothing, or a time with perhaps a fraction, AM or PM and a zone.
 fn finish(date: Date, mut scan: Scan<'_>) -> Option<i64> {
     if scan.0.is_empty() {
-        return micros(date, Time::midnight(), SignedDuration::ZERO);
+        return midnight(date);
     }
     if scan.eat_any(b"Tt").is_none() {
         if !scan.eat(b' ') && !scan.eat(b',') {
@@ -272,10 +324,7 @@ fn finish(date: Date, mut scan: Scan<'_>) -> Option<i64> {
     scan.blanks();
     let hour = half_day(hour, &mut scan)?;
     scan.blanks();
-    let offset = zone(&mut scan)?;
-    if !scan.0.is_empty() {
-        return None;
-    }
+    let zone = zone(&mut scan)?;
     let time = Time::new(
         i8::try_from(hour).ok()?,
         i8::try_from(minute).ok()?,
@@ -283,7 +332,7 @@ fn finish(date: Date, mut scan: Scan<'_>) -> Option<i64> {
         i32::try_from(nanos).ok()?,
     )
     .ok()?;
-    micros(date, time, offset)
+    zone.micros(DateTime::from_parts(date, time))
 }
 
 /// Digits of a second's fraction, in nanoseconds; what is finer is cut.
@@ -307,23 +356,6 @@ fn half_day(hour: i64, scan: &mut Scan<'_>) -> Option<i64> {
     }
 }
 
-fn zone(scan: &mut Scan<'_>) -> Option<SignedDuration> {
-    if scan.0.is_empty() || scan.eat_word(b"UTC") || scan.eat_word(b"GMT") || scan.eat_word(b"Z") {
-        return Some(SignedDuration::ZERO);
-    }
-    let sign = match scan.eat_any(b"+-")? {
-        b'-' => -1,
-        _ => 1,
-    };
-    let hours = scan.digits(2, 2)?;
-    let minutes = if scan.eat(b':') || scan.n_digits() == 2 {
-        scan.digits(2, 2)?
-    } else {
-        0
-    };
-    (hours < 24 && minutes < 60).then(|| SignedDuration::from_mins(sign * (hours * 60 + minutes)))
-}
-
 /// A pattern with a zone gives an instant; one without a time gives midnight.
 fn parse_pattern(text: &str, pattern: &str) -> Option<i64> {
     let parsed = jiff::fmt::strtime::parse(pattern, text).ok()?;
@@ -332,7 +364,7 @@ fn parse_pattern(text: &str, pattern: &str) -> Option<i64> {
     }
     let date = parsed.to_date().ok()?;
     let time = parsed.to_time().unwrap_or(Time::midnight());
-    micros(date, time, SignedDuration::ZERO)
+    Zone::UTC.micros(DateTime::from_parts(date, time))
 }
 
 /// What the dates of a column look like when all are taken together.
@@ -359,4 +391,53 @@ pub(crate) fn detect(texts: &[&str]) -> Option<Detected> {
         (true, true) => Some(Detected::Ambiguous(Style::DayFirst)),
         (false, false) => None,
     }
+}
+
+/// Of texts that nearly all look like dates but cannot all be read in one style, those that cannot be read in the style
+/// that fits most of them, by number; `None` for other texts.
+pub(crate) fn unread(texts: &[&str]) -> Option<Vec<usize>> {
+    let n_shaped = texts.iter().filter(|text| is_shaped(text)).count();
+    if n_shaped * 10 < texts.len() * 9 {
+        return None;
+    }
+    let unread_in = |style: &Style| -> Vec<usize> {
+        (0..texts.len())
+            .filter(|&text| style.parse(texts[text]).is_none())
+            .collect()
+    };
+    [Style::Iso, Style::MonthFirst, Style::DayFirst]
+        .iter()
+        .map(unread_in)
+        .min_by_key(Vec::len)
+}
+
+/// Whether the text begins as dates do, whether there is such a day or not: `2013-02-30`, `31.12.13 24:00`, `5 May`.
+fn is_shaped(text: &str) -> bool {
+    let mut scan = Scan(without_weekday(text).as_bytes());
+    if scan.0.first().is_some_and(u8::is_ascii_alphabetic) {
+        return named_month(&mut scan).is_some() && scan.0.iter().any(u8::is_ascii_digit);
+    }
+    let day_or_year = scan.n_digits();
+    if !matches!(day_or_year, 1 | 2 | 4) || scan.digits(1, 4).is_none() {
+        return false;
+    }
+    let Some(separator) = scan.eat_any(b"-/. ") else {
+        return false;
+    };
+    if scan.0.first().is_some_and(u8::is_ascii_alphabetic) {
+        return named_month(&mut scan).is_some();
+    }
+    let small = |scan: &mut Scan<'_>| {
+        let is_small = matches!(scan.n_digits(), 1 | 2);
+        is_small && scan.digits(1, 2).is_some_and(|part| part <= 31)
+    };
+    if separator == b' ' || !small(&mut scan) || !scan.eat(separator) {
+        return false;
+    }
+    let ends = if day_or_year == 4 {
+        small(&mut scan)
+    } else {
+        year(&mut scan).is_some()
+    };
+    ends && matches!(scan.0.first(), None | Some(b' ' | b',' | b'T' | b't'))
 }

@@ -1,5 +1,7 @@
 //! Numbers and truth values as people write them.
 
+use std::borrow::Cow;
+
 /// What a cell is as a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Parsed {
@@ -48,12 +50,30 @@ pub(crate) fn parse_number(text: &str) -> Parsed {
     }
 }
 
-/// What a schema's `format` says of numbers like `1.234,5`.
-pub(crate) const DECIMAL_COMMA: &str = "decimal comma";
+/// Whether `text` is a whole number with more digits than a double keeps, so that it would be read as a neighbour of
+/// itself: `9007199254740993`, not `9007199254740992`. A number that is the shortest way to write its double is none.
+pub(crate) fn loses_digits(text: &str) -> bool {
+    // Fifteen digits always fit.
+    if text.len() <= 15 {
+        return false;
+    }
+    let digits: String = text.chars().filter(|&c| c != ',').collect();
+    let written = digits.trim_start_matches(['+', '-', '0']);
+    is_digits(&digits)
+        && !written.is_empty()
+        && (written.parse::<f64>()).is_ok_and(|value| value.to_string() != written)
+}
 
 /// How the numbers of a column are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NumberStyle {
+pub(crate) struct NumberStyle {
+    decimal: Decimal,
+    groups: Groups,
+}
+
+/// What stands between the whole part and the fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decimal {
     /// `1,234.5`
     Point,
     /// `1.234,5`
@@ -62,23 +82,160 @@ pub(crate) enum NumberStyle {
     Either,
 }
 
+/// What stands between thousands, beside the one of point and comma that is not the decimal's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Groups {
+    None,
+    /// `1 234`: a blank, perhaps one that breaks no line or a narrow one.
+    Spaces,
+    /// `1'234`
+    Apostrophes,
+}
+
+impl Groups {
+    fn has(self, c: char) -> bool {
+        match self {
+            Self::None => false,
+            Self::Spaces => matches!(c, ' ' | '\u{a0}' | '\u{2009}' | '\u{202f}'),
+            Self::Apostrophes => matches!(c, '\'' | '\u{2019}'),
+        }
+    }
+
+    /// The text without its separators of thousands; `None` where they stand elsewhere than between groups of three
+    /// digits of the whole part, or where the first group begins with zero, as those of telephone numbers do.
+    fn joined(self, text: &str) -> Option<Cow<'_, str>> {
+        if !text.contains(|c| self.has(c)) {
+            return Some(Cow::Borrowed(text));
+        }
+        let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let end = (unsigned.find(|c: char| !c.is_ascii_digit() && !self.has(c)))
+            .unwrap_or(unsigned.len());
+        let (whole, rest) = unsigned.split_at(end);
+        let mut groups = whole.split(|c| self.has(c));
+        let first = groups.next().unwrap_or_default();
+        let is_right = (1..=3).contains(&first.len())
+            && !first.starts_with('0')
+            && groups.all(|group| group.len() == 3)
+            && !rest.contains(|c| self.has(c));
+        is_right.then(|| Cow::Owned(text.chars().filter(|&c| !self.has(c)).collect()))
+    }
+}
+
+/// What a schema's `format` says of each style that is not the usual one.
+const FORMATS: [(&str, NumberStyle); 5] = [
+    (
+        "decimal comma",
+        NumberStyle::of_parts(Decimal::Comma, Groups::None),
+    ),
+    (
+        "space thousands",
+        NumberStyle::of_parts(Decimal::Point, Groups::Spaces),
+    ),
+    (
+        "space thousands, decimal comma",
+        NumberStyle::of_parts(Decimal::Comma, Groups::Spaces),
+    ),
+    (
+        "apostrophe thousands",
+        NumberStyle::of_parts(Decimal::Point, Groups::Apostrophes),
+    ),
+    (
+        "apostrophe thousands, decimal comma",
+        NumberStyle::of_parts(Decimal::Comma, Groups::Apostrophes),
+    ),
+];
+
 impl NumberStyle {
+    /// `1,234.5`
+    pub(crate) const POINT: Self = Self::of_parts(Decimal::Point, Groups::None);
+    /// `1,234.5`, or `1234,5` where there is a comma.
+    pub(crate) const EITHER: Self = Self::of_parts(Decimal::Either, Groups::None);
+
+    const fn of_parts(decimal: Decimal, groups: Groups) -> Self {
+        Self { decimal, groups }
+    }
+
     /// The style that a schema's `format` means.
     pub(crate) fn of(format: Option<&str>) -> Self {
-        match format {
-            Some(DECIMAL_COMMA) => Self::Comma,
-            _ => Self::Point,
+        (FORMATS.iter())
+            .find(|(known, _)| Some(*known) == format)
+            .map_or(Self::POINT, |(_, style)| *style)
+    }
+
+    /// What a schema's `format` says of the style; nothing of the usual one.
+    pub(crate) fn format(self) -> Option<String> {
+        (FORMATS.iter())
+            .find(|(_, style)| *style == self)
+            .map(|(format, _)| (*format).to_owned())
+    }
+
+    /// The style as it is read in a file in which no decimal comma is to be expected: a comma still is one where there is
+    /// one.
+    pub(crate) fn tolerant(self) -> Self {
+        match self.decimal {
+            Decimal::Comma => Self::of_parts(Decimal::Either, self.groups),
+            Decimal::Point | Decimal::Either => self,
         }
+    }
+
+    /// The one style in which all of `texts` are numbers, if that is not the usual one.
+    pub(crate) fn detect(texts: &[&str], may_have_decimal_commas: bool) -> Option<Self> {
+        let has = |wanted: &dyn Fn(char) -> bool| texts.iter().any(|text| text.contains(wanted));
+        let groups = [Groups::Spaces, Groups::Apostrophes]
+            .into_iter()
+            .find(|groups| has(&|c| groups.has(c)))
+            .unwrap_or(Groups::None);
+        let decimal = if may_have_decimal_commas && has(&|c| c == ',') {
+            Decimal::Comma
+        } else {
+            Decimal::Point
+        };
+        let style = Self::of_parts(decimal, groups);
+        let fits = style != Self::POINT && texts.iter().all(|text| style.agrees(text));
+        fits.then_some(style)
+    }
+
+    /// Whether `text` is a number of this style, with its thousands apart if it has five whole digits or more.
+    fn agrees(self, text: &str) -> bool {
+        let is_apart = self.groups == Groups::None || text.contains(|c| self.groups.has(c));
+        let n_digits = || {
+            let unsigned = text.trim_start_matches(['+', '-']).bytes();
+            unsigned.take_while(u8::is_ascii_digit).count()
+        };
+        self.parse(text) != Parsed::Not && (is_apart || n_digits() <= 4)
     }
 
     /// Reads trimmed text.
     #[inline]
     pub(crate) fn parse(self, text: &str) -> Parsed {
+        match self.groups {
+            Groups::None => self.parse_joined(text),
+            groups => match groups.joined(text) {
+                Some(joined) => self.parse_joined(&joined),
+                None => Parsed::Not,
+            },
+        }
+    }
+
+    #[inline]
+    fn parse_joined(self, text: &str) -> Parsed {
         let has_comma = || text.contains(',');
-        match self {
-            Self::Comma if has_comma() || text.contains('.') => parse_number(&exchanged(text)),
-            Self::Either if has_comma() => parse_number(&exchanged(text)),
+        match self.decimal {
+            Decimal::Comma if has_comma() || text.contains('.') => parse_number(&exchanged(text)),
+            Decimal::Either if has_comma() => parse_number(&exchanged(text)),
             _ => parse_number(text),
+        }
+    }
+
+    /// As [`loses_digits`], for numbers of this style.
+    pub(crate) fn loses_digits(self, text: &str) -> bool {
+        if text.len() <= 15 {
+            return false;
+        }
+        match (self.groups.joined(text), self.decimal) {
+            (None, _) => false,
+            (Some(joined), Decimal::Comma) => loses_digits(&exchanged(&joined)),
+            (Some(joined), _) => loses_digits(&joined),
         }
     }
 }

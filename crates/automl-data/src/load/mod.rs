@@ -155,6 +155,12 @@ impl Inference<'_> {
                 places: self.places,
             };
             let (column, levels) = columns::make(&request, codes, warnings)?;
+            let is_told =
+                request.levels.is_none() && !matches!(guess.role, Role::Ignored | Role::Id);
+            if is_told {
+                let levels = levels.iter().map(String::as_str);
+                warnings.extend(wording::near_levels(name, guess.role, levels));
+            }
             fields.push(Field {
                 name: name.clone(),
                 kind: guess.kind,
@@ -222,10 +228,15 @@ impl Inference<'_> {
                 });
             }
             let is_settled = match finding {
-                Finding::AmbiguousDate(_) | Finding::MostlyNumbers { .. } => kind_is_given,
+                Finding::AmbiguousDate(_)
+                | Finding::MostlyNumbers { .. }
+                | Finding::MostlyDates { .. }
+                | Finding::LongIntegers { .. } => kind_is_given,
                 _ => role_is_given || guess.role == Role::Target,
             };
-            if !is_settled && let Some(warning) = self.describe(name, finding, codes, &present) {
+            if !is_settled
+                && let Some(warning) = self.describe(name, guess.kind, finding, codes, &present)
+            {
                 warnings.push(warning);
             }
         }
@@ -235,11 +246,12 @@ impl Inference<'_> {
     fn describe(
         &self,
         name: &str,
+        kind: Kind,
         finding: &Finding,
         codes: &Codes,
         present: &Present<'_>,
     ) -> Option<Warning> {
-        let (kind, message) = match finding {
+        let (about, message) = match finding {
             Finding::AllMissing | Finding::Constant => {
                 let value = present.texts.first().copied();
                 return Some(wording::constant(name, value, Fate::LeftOut));
@@ -266,9 +278,35 @@ impl Inference<'_> {
                     ),
                 )
             }
+            Finding::MostlyDates { text, n_cells } => {
+                let value = present.texts[*text];
+                let place = self.places.of(codes.first_row(value));
+                (
+                    WarningKind::UnreadCells,
+                    format!(
+                        "'{name}' looks like dates but is read as {} because {n_cells} of its {} cells cannot be read with the others, such as '{}' ({place}); add them to the missing marks, or give the column a format in a schema file",
+                        as_words(kind),
+                        codes.codes.len(),
+                        crate::error::shorten(value)
+                    ),
+                )
+            }
+            Finding::LongIntegers { text, n_cells } => {
+                let value = present.texts[*text];
+                let place = self.places.of(codes.first_row(value));
+                (
+                    WarningKind::LongIntegers,
+                    format!(
+                        "'{name}' is read as {} so that no digit is lost: {n_cells} of its {} cells are whole numbers that a number would round, such as '{}' ({place}); kind: number in a schema file rounds them",
+                        as_words(kind),
+                        codes.codes.len(),
+                        crate::error::shorten(value)
+                    ),
+                )
+            }
             Finding::Infinite { .. } => return None,
         };
-        Some(Warning::new(kind, [name], message))
+        Some(Warning::new(about, [name], message))
     }
 
     /// Leaves out each feature that repeats an earlier one cell by cell.
@@ -299,6 +337,14 @@ impl Inference<'_> {
                 _ => alike.push(position),
             }
         }
+    }
+}
+
+/// `text`, `a category`.
+fn as_words(kind: Kind) -> String {
+    match kind {
+        Kind::Text => kind.name().to_owned(),
+        _ => format!("a {}", kind.name()),
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn associate(
             if matches!(column, Column::Number(_)) {
                 association.pearson = pearson(&x, &y);
             }
-            association.spearman = pearson(&ranks(&x), &ranks(&y));
+            association.spearman = spearman(&x, &y);
             let line = association.pearson.unwrap_or(0.0).abs();
             // A straight line may beat the bins; with two numbers to learn it needs no holding out.
             if x.len() > 30 {
@@ -97,6 +97,11 @@ pub(super) fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
 }
 
 /// Ranks from 1; equal values share the mean of theirs.
+/// Spearman's rank correlation; `None` where one side is constant.
+pub(super) fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
+    pearson(&ranks(x), &ranks(y))
+}
+
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));

@@ -5,6 +5,7 @@ use super::leak::is_row_number;
 use super::model::{ColumnProfile, Profile, Summary};
 use crate::infer::times::Iso;
 use crate::wording::{self, Fate};
+use automl_core::metrics::Metric;
 use automl_core::{Column, Kind, Role, Schema, Table, Warning, WarningKind};
 
 /// A category of more levels than this has many.
@@ -28,6 +29,15 @@ pub(super) fn all(
             .or_else(|| id_like(profile, column, table.column_at(position)))
             .or_else(|| many_levels(column));
         warnings.extend(finding);
+        if let Column::Category { levels, .. } = table.column_at(position)
+            && column.role != Role::Id
+        {
+            warnings.extend(wording::near_levels(
+                &column.name,
+                column.role,
+                levels.iter(),
+            ));
+        }
     }
     warnings.extend(repeated_rows(profile));
     if let Some((other, _)) = other {
@@ -133,15 +143,16 @@ fn imbalance(profile: &Profile) -> Option<Warning> {
     }
     let name = target.name.as_str();
     let metric = if column.n_distinct == 2 {
-        "pr_auc"
+        Metric::AveragePrecision
     } else {
-        "balanced_accuracy"
+        Metric::BalancedAccuracy
     };
     let message = format!(
-        "class '{}' of '{name}' has {} of the rows ({}); accuracy hides errors on it, {metric} does not",
+        "class '{}' of '{name}' has {} of the rows ({}); accuracy hides errors on it, {} does not",
         summary.rarest,
         percent(share),
         count(summary.n_rarest),
+        metric.name(),
     );
     Some(Warning::new(WarningKind::ClassImbalance, [name], message))
 }
@@ -149,9 +160,10 @@ fn imbalance(profile: &Profile) -> Option<Warning> {
 fn repeated_rows(profile: &Profile) -> Option<Warning> {
     let share = |n: u64| n as f64 / profile.n_rows.max(1) as f64;
     let repeated = &profile.repeated_rows;
-    let (n, how) = if repeated.n_exact > 1 && share(repeated.n_exact) >= 0.01 {
+    let (n, how) = if repeated.n_exact > 1 && share(repeated.n_exact) >= 0.01 && !repeated.is_chance
+    {
         (repeated.n_exact, "repeat an earlier row")
-    } else if repeated.n_near > 1 && share(repeated.n_near) >= 0.05 {
+    } else if repeated.n_near > repeated.n_exact && share(repeated.n_near) >= 0.05 {
         (repeated.n_near, "nearly repeat an earlier row")
     } else {
         return None;
@@ -169,6 +181,18 @@ fn repeated_rows(profile: &Profile) -> Option<Warning> {
         ]);
     }
     Some(Warning::new(WarningKind::DuplicateRows, [""; 0], message))
+}
+
+/// What marks a column's drift.
+pub(super) const DRIFT_RULE: &str = "the second table differs: by a distance of 0.1 or more that is not chance, by unseen levels in 1 % of its rows, or by 10 points in what is missing; a warning says how";
+const MIN_DISTANCE: f64 = 0.1;
+const MIN_UNSEEN: f64 = 0.01;
+const MIN_MISSING_CHANGE: f64 = 0.1;
+
+/// Whether the column of this name is warned of for its drift.
+pub(super) fn drifts(profile: &Profile, name: &str) -> bool {
+    (profile.warnings.iter())
+        .any(|warning| warning.kind == WarningKind::Drift && warning.columns == [name])
 }
 
 fn drift(profile: &Profile, column: &ColumnProfile, other: &Table) -> Option<Warning> {
@@ -191,14 +215,14 @@ fn drift(profile: &Profile, column: &ColumnProfile, other: &Table) -> Option<War
     let pooled = (missing * n + drift.other_missing_share * m) / (n + m);
     let deviation = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
     let change = (drift.other_missing_share - missing).abs();
-    if change >= 0.1 && change > 4.0 * deviation {
+    if change >= MIN_MISSING_CHANGE && change > 4.0 * deviation {
         return warn(format!(
             "'{name}' is missing in {} of the second table's rows and in {} of the first's; find out what changed",
             percent(drift.other_missing_share),
             percent(missing),
         ));
     }
-    if drift.unseen_share >= 0.01 && column.role != Role::Id {
+    if drift.unseen_share >= MIN_UNSEEN && column.role != Role::Id {
         let names: Vec<&str> = drift.unseen.iter().map(String::as_str).collect();
         return warn(format!(
             "{} of the second table's rows have levels of '{name}' that the first lacks, such as {}; a model treats them as unseen",
@@ -206,7 +230,7 @@ fn drift(profile: &Profile, column: &ColumnProfile, other: &Table) -> Option<War
             and_list(&names),
         ));
     }
-    if drift.is_significant && drift.distance >= 0.1 && column.role != Role::Id {
+    if drift.is_significant && drift.distance >= MIN_DISTANCE && column.role != Role::Id {
         return warn(format!(
             "'{name}' is distributed differently in the second table (distance {:.2} of 1, stability index {:.2}); scores there may be worse",
             drift.distance, drift.stability_index,

@@ -22,6 +22,12 @@ pub(super) fn number(value: f64) -> String {
     grouped(text)
 }
 
+/// As [`number`], but without a comma in years.
+pub(super) fn number_or_year(value: f64, is_year: bool) -> String {
+    let text = number(value);
+    if is_year { text.replace(',', "") } else { text }
+}
+
 /// A count with thousands apart.
 pub(crate) fn count(value: u64) -> String {
     grouped(&value.to_string())

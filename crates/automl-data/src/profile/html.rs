@@ -1,6 +1,7 @@
 //! The profile as one page that needs nothing but a browser: no script, no font, no picture from elsewhere.
 
-use super::format::{bytes, count, number, percent, plural};
+use super::findings;
+use super::format::{bytes, count, number, number_or_year, percent, plural};
 use super::model::{Association, ColumnProfile, Drift, Profile, Summary};
 use super::svg::{self, Axis};
 use super::text::kind_title;
@@ -155,7 +156,7 @@ fn message(text: &str) -> Markup {
     let mut words = text.split(' ');
     html! {
         @while let Some(word) = words.next() {
-            @if word == "--drop" { code { (word) " " (words.next().unwrap_or_default()) } " " }
+            @if word == "--drop" || word == "--time-column" { code { (word) " " (words.next().unwrap_or_default()) } " " }
             @else { (word) " " }
         }
     }
@@ -212,7 +213,7 @@ fn overview_row(profile: &Profile, column: &ColumnProfile, index: usize) -> Mark
             @if profile.other.is_some() {
                 td class="right" {
                     @if let Some(drift) = &column.drift {
-                        span class=(if drift.is_significant && drift.distance >= 0.1 { "alert" } else { "" }) { (format!("{:.2}", drift.distance)) }
+                        span class=(if findings::drifts(profile, &column.name) { "alert" } else { "" }) { (format!("{:.2}", drift.distance)) }
                     } @else { span class="quiet" { "–" } }
                 }
             }
@@ -280,15 +281,16 @@ fn facts(summary: &Summary) -> Markup {
     match summary {
         Summary::Nothing => html! {},
         Summary::Numbers(s) => html! {
-            (fact("Mean", &number(s.mean)))
+            @let value = |value| number_or_year(value, s.are_years());
+            (fact("Mean", &value(s.mean)))
             (fact("Deviation", &number(s.std)))
-            (fact("Least", &number(s.min)))
-            (fact("5 %", &number(s.q05)))
-            (fact("25 %", &number(s.q25)))
-            (fact("Median", &number(s.median)))
-            (fact("75 %", &number(s.q75)))
-            (fact("95 %", &number(s.q95)))
-            (fact("Greatest", &number(s.max)))
+            (fact("Least", &value(s.min)))
+            (fact("5 %", &value(s.q05)))
+            (fact("25 %", &value(s.q25)))
+            (fact("Median", &value(s.median)))
+            (fact("75 %", &value(s.q75)))
+            (fact("95 %", &value(s.q95)))
+            (fact("Greatest", &value(s.max)))
         },
         Summary::Levels(s) => html! {
             (fact("Rarest", &format!("{} ({})", s.rarest, count(s.n_rarest))))
@@ -335,7 +337,14 @@ fn figure(column: &ColumnProfile) -> Markup {
     let title = format!("Histogram of {}", column.name);
     match &column.summary {
         Summary::Nothing => html! { p class="quiet" { "No value at all." } },
-        Summary::Numbers(s) => svg::histogram(&s.histogram, &title, &column.name, Axis::Numbers),
+        Summary::Numbers(s) => {
+            let axis = if s.are_years() {
+                Axis::Years
+            } else {
+                Axis::Numbers
+            };
+            svg::histogram(&s.histogram, &title, &column.name, axis)
+        }
         Summary::Times(s) => svg::histogram(&s.histogram, &title, &column.name, Axis::Moments),
         Summary::Texts(s) => html! {
             (svg::histogram(&s.histogram, &title, "characters", Axis::Numbers))

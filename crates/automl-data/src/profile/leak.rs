@@ -30,6 +30,7 @@ pub fn leak_warnings(data: &Dataset, target: &str) -> Vec<Warning> {
     let rows = rows::sample(data.n_rows(), MAX_ROWS, Seed(0), |_| true);
     let goal = Goal::of_dataset(data, &rows);
     let checked = Checked {
+        speaker: Speaker::Fit,
         table: data.table(),
         rows: &rows,
         goal: &goal,
@@ -42,6 +43,7 @@ pub fn leak_warnings(data: &Dataset, target: &str) -> Vec<Warning> {
 /// What is checked for leaks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checked<'a> {
+    pub(super) speaker: Speaker,
     pub(super) table: &'a Table,
     pub(super) rows: &'a [u32],
     /// The target of each of `rows`.
@@ -85,7 +87,12 @@ impl Checked<'_> {
             found.into_iter().map(of_one).collect()
         };
         if let Goal::Numbers(values) = &goal {
-            warnings.extend(sums::warning(&left, &rows, values, self.target));
+            warnings.extend(sums::warning(
+                &left,
+                &rows,
+                values,
+                (self.target, self.speaker),
+            ));
         }
         warnings
     }
@@ -146,7 +153,7 @@ impl Checked<'_> {
         };
         let advice = format!(
             "drop it with {} if it is not known when predicting",
-            drop_flags([name])
+            drop_flags(self.speaker, [name])
         );
         Warning::new(
             WarningKind::TargetLeak,
@@ -182,15 +189,42 @@ pub(super) fn is_row_number(column: &Column) -> bool {
         && (values.is_sorted_by(|a, b| a < b) || values.is_sorted_by(|a, b| a > b))
 }
 
-/// The flags that leave columns out, quoted for a shell where needed.
-pub(crate) fn drop_flags<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let quote = |name: &str| {
-        let is_plain = |c: char| c.is_alphanumeric() || "._-+:@%".contains(c);
-        if !name.is_empty() && !name.starts_with('-') && name.chars().all(is_plain) {
-            format!("--drop {name}")
-        } else {
-            format!("--drop '{}'", name.replace('\'', r"'\''"))
+/// Who gives the advice: flags are a fit's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    Fit,
+    Profile,
+}
+
+impl Speaker {
+    /// A fit's flags as this verb names them.
+    fn say(self, flags: &str) -> String {
+        match self {
+            Self::Fit => flags.to_owned(),
+            Self::Profile => format!("automl fit ... {flags}"),
         }
-    };
-    names.into_iter().map(quote).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The flags that leave columns out.
+pub(crate) fn drop_flags<'a>(speaker: Speaker, names: impl IntoIterator<Item = &'a str>) -> String {
+    let flags: Vec<String> = (names.into_iter())
+        .map(|name| format!("--drop {}", shell_word(name)))
+        .collect();
+    speaker.say(&flags.join(" "))
+}
+
+/// The flag that names the column of time.
+pub(super) fn time_flag(speaker: Speaker, name: &str) -> String {
+    speaker.say(&format!("--time-column {}", shell_word(name)))
+}
+
+/// The name as one word of a shell.
+fn shell_word(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "._-+:@%".contains(c);
+    if !name.is_empty() && !name.starts_with('-') && name.chars().all(is_plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
 }

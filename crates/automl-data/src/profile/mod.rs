@@ -15,6 +15,7 @@ mod histogram;
 mod html;
 pub(crate) mod leak;
 mod model;
+mod order;
 mod predictor;
 mod repeats;
 mod rows;
@@ -32,6 +33,7 @@ pub use model::{
     Association, CategorySummary, ColumnProfile, Drift, Histogram, LevelCount, NumberSummary,
     OtherTable, Profile, RepeatedRows, Summary, TargetProfile, TextSummary, TimestampSummary,
 };
+pub use order::time_order_warning;
 pub use text::render_text;
 
 use automl_core::{Coded, Column, Field, Kind, Role, Schema, Seed, Table, Warning, nearest};
@@ -145,6 +147,7 @@ pub fn profile(
     };
     let mut warnings = view.leaks(&profile);
     warnings.extend(findings::all(&profile, table, options.other));
+    warnings.extend(order::warning(table, schema, leak::Speaker::Profile));
     warnings.extend(repeats::columns(table, &profile.columns, &rows, &codings));
     profile.warnings = warnings;
     Ok(profile)
@@ -211,6 +214,7 @@ impl Looked<'_> {
             return Vec::new();
         };
         let checked = leak::Checked {
+            speaker: leak::Speaker::Profile,
             table: self.table,
             rows: self.rows,
             goal,

@@ -51,8 +51,11 @@ pub struct RepeatedRows {
     /// Rows equal to an earlier row.
     pub n_exact: u64,
     /// Rows equal to an earlier row once numbers are rounded to a hundredth of their spread and texts lose case and
-    /// outer blanks; counts the exact ones too.
+    /// outer blanks; counts the exact ones too, and only them where rounding alone explains the others.
     pub n_near: u64,
+    /// Whether independent columns of these values would repeat rows about as often: there are few combinations.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_chance: bool,
     /// Rows whose features equal those of a row with another target.
     pub n_contradicting: u64,
 }
@@ -121,6 +124,21 @@ pub struct NumberSummary {
     pub q95: f64,
     pub max: f64,
     pub histogram: Histogram,
+}
+
+impl NumberSummary {
+    /// Whether the numbers look like years: whole ones of modern times.
+    pub(super) fn are_years(&self) -> bool {
+        let is_whole = [self.min, self.q25, self.median, self.q75, self.max]
+            .iter()
+            // The quantiles of whole numbers may lie between two of them.
+            .all(|value| (value * 4.0).fract() == 0.0);
+        is_whole
+            && self.min.fract() == 0.0
+            && self.max.fract() == 0.0
+            && self.min >= 1500.0
+            && self.max <= 2200.0
+    }
 }
 
 /// Counts of values between edges.

@@ -74,54 +74,114 @@ fn is_equal(a: &Column, b: &Column, rows: &[u32]) -> bool {
     }
 }
 
-/// Counts rows that repeat others, identifiers and ignored columns apart. Cost: one hash a cell, three sorts.
+/// The grid of numbers that count as near, as a share of their spread.
+const STEP: f64 = 0.01;
+/// Rows that fall together on the grid are near for another reason than its coarseness if more than half of their pairs
+/// still do on one four times as fine: of values that merely lie close, at most a quarter would.
+const FINE_STEP: f64 = STEP / 4.0;
+
+/// Counts rows that repeat others, identifiers and ignored columns apart. Cost: four hashes a cell and a
+/// sort of each; where rows repeat, another, and one sort a column.
 pub(super) fn rows(table: &Table, profiles: &[ColumnProfile]) -> RepeatedRows {
-    let n_rows = table.n_rows();
-    let mut features = vec![0_u64; n_rows];
-    let mut rounded = vec![0_u64; n_rows];
-    let mut targets = vec![0_u64; n_rows];
-    let mut n_columns = 0;
-    for (position, profile) in profiles.iter().enumerate() {
-        let column = table.column_at(position);
-        if matches!(profile.role, Role::Id | Role::Ignored) {
-            continue;
-        }
-        let step = match &profile.summary {
-            Summary::Numbers(summary) if summary.std > 0.0 => summary.std / 100.0,
-            _ => 1.0,
-        };
-        let is_target = profile.role == Role::Target;
-        n_columns += usize::from(!is_target);
-        for row in 0..n_rows {
-            let exact = cell(column, row);
-            if is_target {
-                targets[row] = exact;
-            } else {
-                features[row] = mix(features[row] ^ exact);
-            }
-            rounded[row] = mix(rounded[row] ^ near_cell(column, row, step));
-        }
-    }
-    if n_columns == 0 {
+    let seen: Vec<Seen<'_>> = profiles
+        .iter()
+        .enumerate()
+        .filter(|(_, profile)| !matches!(profile.role, Role::Id | Role::Ignored))
+        .map(|(position, profile)| Seen::new(table.column_at(position), profile))
+        .collect();
+    if seen.iter().all(|seen| seen.is_target) {
         return RepeatedRows::default();
     }
-    let whole: Vec<u64> = features
-        .iter()
-        .zip(&targets)
-        .map(|(f, t)| mix(f ^ mix(*t)))
-        .collect();
+    let n_rows = table.n_rows();
+    let hash = |is_wanted: fn(&Seen<'_>) -> bool, step: f64| -> Vec<u64> {
+        let mut hashes = vec![0; n_rows];
+        for seen in seen.iter().filter(|seen| is_wanted(seen)) {
+            for (row, hash) in hashes.iter_mut().enumerate() {
+                *hash = mix(*hash ^ seen.cell(row, step));
+            }
+        }
+        hashes
+    };
+    let exact = Repeats::of(hash(|_| true, 0.0));
+    let near = Repeats::of(hash(|_| true, STEP));
+    let is_near =
+        near.n_rows > exact.n_rows && exceeds_chance(near.n_rows, &seen, n_rows, STEP) && {
+            let fine = Repeats::of(hash(|_| true, FINE_STEP));
+            (fine.n_pairs - exact.n_pairs) * 2.0 > near.n_pairs - exact.n_pairs
+        };
+    let targets = hash(|seen| seen.is_target, 0.0);
     RepeatedRows {
-        n_exact: n_repeats(whole),
-        n_near: n_repeats(rounded),
-        n_contradicting: n_contradicting(features, &targets),
+        n_exact: exact.n_rows,
+        n_near: if is_near { near.n_rows } else { exact.n_rows },
+        is_chance: !exceeds_chance(exact.n_rows, &seen, n_rows, 0.0),
+        n_contradicting: n_contradicting(hash(|seen| !seen.is_target, 0.0), &targets),
     }
 }
 
-fn n_repeats(mut hashes: Vec<u64>) -> u64 {
-    let n = hashes.len();
-    hashes.sort_unstable();
-    hashes.dedup();
-    (n - hashes.len()) as u64
+/// A column as repeated rows see it.
+struct Seen<'a> {
+    column: &'a Column,
+    /// Standard deviation of a number.
+    spread: f64,
+    is_target: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn new(column: &'a Column, profile: &ColumnProfile) -> Self {
+        Self {
+            column,
+            spread: match &profile.summary {
+                Summary::Numbers(summary) => summary.std,
+                _ => 0.0,
+            },
+            is_target: profile.role == Role::Target,
+        }
+    }
+
+    /// The cell itself, or on a grid of so large a share of the spread.
+    fn cell(&self, row: usize, step: f64) -> u64 {
+        if step == 0.0 {
+            return cell(self.column, row);
+        }
+        let width = self.spread * step;
+        near_cell(self.column, row, if width > 0.0 { width } else { 1.0 })
+    }
+}
+
+/// Rows equal to an earlier one, and pairs of equal rows.
+struct Repeats {
+    n_rows: u64,
+    n_pairs: f64,
+}
+
+impl Repeats {
+    fn of(mut hashes: Vec<u64>) -> Self {
+        hashes.sort_unstable();
+        let (mut n_rows, mut n_pairs) = (0, 0.0);
+        for group in hashes.chunk_by(|a, b| a == b) {
+            n_rows += group.len() as u64 - 1;
+            n_pairs += group.len() as f64 * (group.len() as f64 - 1.0) / 2.0;
+        }
+        Self { n_rows, n_pairs }
+    }
+}
+
+/// Whether rows repeat more than twice as often as they would if columns were independent of each other: two rows are
+/// then equal with the product over columns of the chance that two of its cells are.
+fn exceeds_chance(n_repeats: u64, seen: &[Seen<'_>], n_rows: usize, step: f64) -> bool {
+    if n_repeats == 0 {
+        return false;
+    }
+    let n_pairs = n_rows as f64 * (n_rows as f64 - 1.0) / 2.0;
+    let mut n_expected = n_pairs;
+    for seen in seen {
+        let cells = (0..n_rows).map(|row| seen.cell(row, step)).collect();
+        n_expected *= Repeats::of(cells).n_pairs / n_pairs;
+        if n_repeats as f64 > 2.0 * n_expected.min(n_rows as f64) {
+            return true;
+        }
+    }
+    false
 }
 
 fn n_contradicting(features: Vec<u64>, targets: &[u64]) -> u64 {

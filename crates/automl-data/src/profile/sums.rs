@@ -7,7 +7,7 @@
 
 use super::association::pearson;
 use super::format::number;
-use super::leak::drop_flags;
+use super::leak::{Speaker, drop_flags};
 use automl_core::{Warning, WarningKind};
 
 const MAX_ROWS: usize = 4_000;
@@ -18,19 +18,19 @@ const MAX_PARTS: usize = 6;
 /// Share of the target's variance that may be left unexplained.
 const LEFT: f64 = 1e-4;
 
-/// A warning about number columns (names, all rows) that together give the target of `rows`.
+/// A warning about number columns (names, all rows) that together give the target of `rows`, called `name`.
 pub(super) fn warning(
     columns: &[(&str, &[f64])],
     rows: &[u32],
     target: &[f64],
-    name: &str,
+    (name, speaker): (&str, Speaker),
 ) -> Option<Warning> {
     let (parts, formula) = find(columns, rows, target, Scale::Plain)
         .or_else(|| find(columns, rows, target, Scale::Logarithm))?;
     let advice = format!(
         "drop {} with {} if they are not known when predicting",
         if parts.len() == 1 { "it" } else { "them" },
-        drop_flags(parts.iter().copied()),
+        drop_flags(speaker, parts.iter().copied()),
     );
     let message = format!("{formula} gives '{name}' in unseen rows; {advice}");
     Some(Warning::new(WarningKind::TargetLeak, parts, message))

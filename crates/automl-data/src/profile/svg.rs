@@ -1,6 +1,6 @@
 //! Small charts as SVG: drawn once, no script, colours from the page's style.
 
-use super::format::{count, number};
+use super::format::{count, number_or_year};
 use super::model::Histogram;
 use super::summary::moment;
 use maud::{Markup, html};
@@ -18,6 +18,8 @@ const BOTTOM: f64 = 46.0;
 pub(super) enum Axis {
     /// Plain numbers.
     Numbers,
+    /// Whole numbers that are years.
+    Years,
     /// Seconds since 1970.
     Moments,
 }
@@ -25,7 +27,7 @@ pub(super) enum Axis {
 impl Axis {
     fn label(self, value: f64) -> String {
         match self {
-            Self::Numbers => number(value),
+            Self::Numbers | Self::Years => number_or_year(value, self == Self::Years),
             Self::Moments => moment((value * 1e6) as i64, true),
         }
     }

@@ -1,6 +1,8 @@
 //! What a profile promises, on tables small enough to check by hand.
 
 mod leaks;
+mod rows;
+mod shown;
 
 use super::*;
 use automl_core::{Dataset, Levels, Target, Task, Texts, Warning, WarningKind};
@@ -246,12 +248,12 @@ fn identifiers_constants_copies_and_wide_categories_are_told() {
         .collect();
     expect![[r#"
         [
-            "'key' differs in every row and looks like an identifier; --drop key leaves it out",
-            "'row' differs in every row and looks like an identifier; --drop row leaves it out",
-            "'empty' holds no value and cannot help; --drop empty leaves it out",
-            "'same' holds only '5' and cannot help; --drop same leaves it out",
+            "'key' differs in every row and looks like an identifier; automl fit ... --drop key leaves it out",
+            "'row' differs in every row and looks like an identifier; automl fit ... --drop row leaves it out",
+            "'empty' holds no value and cannot help; automl fit ... --drop empty leaves it out",
+            "'same' holds only '5' and cannot help; automl fit ... --drop same leaves it out",
             "'city' has 140 levels; rare ones are pooled or encoded by the target, and new rows may bring unseen ones",
-            "'copy' and 'word' tell the same rows apart as 'kind'; --drop copy --drop word leaves them out",
+            "'copy' and 'word' tell the same rows apart as 'kind'; automl fit ... --drop copy --drop word leaves them out",
         ]
     "#]]
     .assert_debug_eq(&all);
@@ -271,7 +273,7 @@ fn a_rare_class_is_told() {
     let found = messages(&look(&t, "y").warnings, WarningKind::ClassImbalance);
     expect![[r#"
         [
-            "class 'yes' of 'y' has 1.2 % of the rows (12); accuracy hides errors on it, pr_auc does not",
+            "class 'yes' of 'y' has 1.2 % of the rows (12); accuracy hides errors on it, average_precision does not",
         ]
     "#]]
     .assert_debug_eq(&found);
@@ -441,7 +443,7 @@ fn the_profile_survives_json() {
 fn the_text_fits_the_terminal() {
     let mut profile = look(&passengers(), "survived");
     profile.title = Some("passengers.csv".into());
-    expect![[r"
+    expect![[r#"
         passengers.csv · 400 rows × 5 columns · < 0.1 % of cells missing
 
         column    kind      missing  distinct  histogram   min · quartiles · max, or top levels   tells of survived
@@ -453,10 +455,11 @@ fn the_text_fits_the_terminal() {
         ticket    number          –       400  ██████████  1,000 · 1,100 · 1,200 · 1,299 · 1,399         0.00
 
         2 warnings
-          target leak  'alive' alone predicts 'survived' in 100.0 % of unseen rows; drop it with --drop alive if it is
-                       not known when predicting
-          identifier   'ticket' differs in every row and looks like an identifier; --drop ticket leaves it out
-    "]].assert_eq(&render_text(&profile, 110));
+          target leak  'alive' alone predicts 'survived' in 100.0 % of unseen rows; drop it with automl fit ... --drop
+                       alive if it is not known when predicting
+          identifier   'ticket' differs in every row and looks like an identifier; automl fit ... --drop ticket leaves
+                       it out
+    "#]].assert_eq(&render_text(&profile, 110));
     for n_columns in [40, 60, 80, 100, 200] {
         for line in render_text(&profile, n_columns).lines() {
             assert!(

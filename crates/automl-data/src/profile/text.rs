@@ -1,6 +1,7 @@
 //! The profile as a table for the terminal.
 
-use super::format::{count, cut, number, one_line, percent, plural, width};
+use super::findings;
+use super::format::{count, cut, number, number_or_year, one_line, percent, plural, width};
 use super::model::{ColumnProfile, Histogram, Profile, Summary};
 use automl_core::{Role, WarningKind};
 
@@ -23,6 +24,13 @@ pub fn render_text(profile: &Profile, n_columns: usize) -> String {
     for line in table(profile, n_columns) {
         out.push_str(line.trim_end());
         out.push('\n');
+    }
+    if profile
+        .columns
+        .iter()
+        .any(|c| findings::drifts(profile, &c.name))
+    {
+        out.push_str(&wrapped("! ", 2, findings::DRIFT_RULE, n_columns));
     }
     out.push_str(&warnings(profile, n_columns));
     out
@@ -121,7 +129,11 @@ fn table(profile: &Profile, n_columns: usize) -> Vec<String> {
             Some(drift) => format!(
                 "{:.2}{}",
                 drift.distance,
-                if drift.is_significant { " !" } else { "" }
+                if findings::drifts(profile, &column.name) {
+                    " !"
+                } else {
+                    ""
+                }
             ),
             None => "–".into(),
         })
@@ -184,7 +196,7 @@ fn values(column: &ColumnProfile) -> String {
             summary.q75,
             summary.max,
         ]
-        .map(number)
+        .map(|value| number_or_year(value, summary.are_years()))
         .join(" · "),
         Summary::Levels(summary) => {
             let n: u64 = summary.top.iter().map(|level| level.count).sum::<u64>() + summary.n_other;
@@ -201,14 +213,21 @@ fn values(column: &ColumnProfile) -> String {
                 .join(" · ")
         }
         Summary::Texts(summary) => format!(
-            "{} to {} characters, {} words, “{}”",
+            "{} to {} characters, {}, “{}”",
             count(summary.n_chars_min),
             count(summary.n_chars_max),
-            number((summary.n_words_mean * 10.0).round() / 10.0),
+            words(summary.n_words_mean),
             one_line(summary.examples.first().map_or("", String::as_str)),
         ),
         Summary::Times(summary) => format!("{} to {}", summary.min, summary.max),
     }
+}
+
+/// `1 word`, `2.5 words`.
+fn words(n_mean: f64) -> String {
+    let n = (n_mean * 10.0).round() / 10.0;
+    let s = if n == 1.0 { "" } else { "s" };
+    format!("{} word{s}", number(n))
 }
 
 fn target_cell(column: &ColumnProfile) -> String {
@@ -272,6 +291,8 @@ pub(super) fn kind_title(kind: WarningKind) -> &'static str {
         WarningKind::ClassImbalance => "rare class",
         WarningKind::DuplicateRows => "repeated rows",
         WarningKind::Drift => "drift",
+        WarningKind::NearLevels => "near levels",
+        WarningKind::TimeOrder => "time order",
         _ => "note",
     }
 }
@@ -292,27 +313,40 @@ fn warnings(profile: &Profile, n_columns: usize) -> String {
     for warning in &profile.warnings {
         let kind = label(warning.kind);
         let indent = n_label + 4;
-        let mut line = if n_label == 0 {
+        let start = if n_label == 0 {
             format!("  {kind}: ")
         } else {
             format!("  {kind:n_label$}  ")
         };
-        let mut is_start = true;
-        for word in one_line(&warning.message).split(' ') {
-            if !is_start && width(&line) + 1 + width(word) > n_columns {
-                out.push_str(line.trim_end());
-                out.push('\n');
-                line = " ".repeat(indent);
-                is_start = true;
-            }
-            if !is_start {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_start = false;
-        }
-        out.push_str(&line);
-        out.push('\n');
+        out.push_str(&wrapped(
+            &start,
+            indent,
+            &one_line(&warning.message),
+            n_columns,
+        ));
     }
+    out
+}
+
+/// The text behind `start` in lines of `n_columns`, those after the first indented.
+fn wrapped(start: &str, indent: usize, text: &str, n_columns: usize) -> String {
+    let mut out = String::new();
+    let mut line = start.to_owned();
+    let mut is_start = true;
+    for word in text.split(' ') {
+        if !is_start && width(&line) + 1 + width(word) > n_columns {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            line = " ".repeat(indent);
+            is_start = true;
+        }
+        if !is_start {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_start = false;
+    }
+    out.push_str(&line);
+    out.push('\n');
     out
 }

@@ -2,7 +2,7 @@
 //!
 //! A cell that starts with a quote (perhaps after blanks) ends at the next single quote and may hold delimiters and
 //! line ends; elsewhere a quote is a character like others. Empty lines are skipped. Lines end with LF or CRLF, or
-//! with CR in files whose first 64 KiB have no LF.
+//! with CR in files whose first 64 KiB have no LF. A first line `sep=;`, which Excel writes and heeds, names the delimiter.
 //!
 //! Not the `csv` crate's reader: it skips blank lines without counting them into the next record's position, so that errors
 //! would name the wrong line. Tests compare with it what quoting means.
@@ -47,12 +47,16 @@ pub(super) fn open(input: Input, delimiter: Option<u8>) -> Result<Box<dyn RowRea
         });
     }
     let line_end = find_line_end(&head);
-    let delimiter = delimiter.unwrap_or_else(|| sniff(&head, line_end, &input.name));
+    let stated = stated_delimiter(&head, line_end);
+    let head = stated.map_or(&head[..], |(_, n_bytes)| &head[n_bytes..]);
+    let delimiter = delimiter
+        .or(stated.map(|(delimiter, _)| delimiter))
+        .unwrap_or_else(|| sniff(head, line_end, &input.name));
     let mut reader = Delimited {
         lines: Lines::new(reader, line_end),
         delimiter,
         line_end,
-        names_look_like_data: header::looks_like_data(&first_records(&head, line_end, delimiter)),
+        names_look_like_data: header::looks_like_data(&first_records(head, line_end, delimiter)),
         file: input.name,
         names: Vec::new(),
         line: Vec::new(),
@@ -60,6 +64,9 @@ pub(super) fn open(input: Input, delimiter: Option<u8>) -> Result<Box<dyn RowRea
         n_lines: 0,
         offset: 0,
     };
+    if stated.is_some() {
+        reader.next_line(1)?;
+    }
     let Some(record) = reader.next_record()? else {
         return Err(DataError::Empty { file: reader.file });
     };
@@ -331,6 +338,22 @@ fn sniff(head: &[u8], line_end: u8, file: &str) -> u8 {
         }
     }
     best.2
+}
+
+/// The delimiter that a first line such as `sep=;` states, and the bytes of that line.
+fn stated_delimiter(head: &[u8], line_end: u8) -> Option<(u8, usize)> {
+    let end = head.iter().position(|&byte| byte == line_end)? + 1;
+    let line = &head[..without_line_end(&head[..end])];
+    let bare = line
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""))
+        .unwrap_or(line);
+    match bare {
+        [s, e, p, b'=', delimiter] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => {
+            Some((*delimiter, end))
+        }
+        _ => None,
+    }
 }
 
 fn find_line_end(head: &[u8]) -> u8 {

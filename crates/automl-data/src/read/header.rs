@@ -14,7 +14,7 @@ pub(super) fn looks_like_data(records: &[Vec<String>]) -> bool {
         let cells = header.iter().enumerate();
         cells.filter(|(_, cell)| !cell.trim().is_empty())
     };
-    let is_number = |cell: &str| NumberStyle::Either.parse(cell.trim()) != Parsed::Not;
+    let is_number = |cell: &str| NumberStyle::EITHER.parse(cell.trim()) != Parsed::Not;
     let is_repeated = |column: usize, cell: &str| {
         rows.iter().any(|row| {
             row.get(column)

@@ -266,7 +266,11 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(value).map_or(Scalar::Number(value as f64), Scalar::Integer))
+        // Text keeps all digits.
+        Ok(i64::try_from(value).map_or_else(
+            |_beyond| Scalar::Text(Cow::Owned(value.to_string())),
+            Scalar::Integer,
+        ))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {

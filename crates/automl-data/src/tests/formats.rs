@@ -332,3 +332,28 @@ fn lines_may_end_with_a_carriage_return_alone() {
     "#]]
     .assert_eq(&show_result(load("t.csv", b"a,b\r1,2\r3\r")));
 }
+
+#[test]
+fn a_first_line_may_state_the_delimiter() {
+    for first in ["sep=;\n", "SEP=;\r\n", "\"sep=;\"\n", "\u{feff}sep=;\n"] {
+        let text = format!("{first}a;b\n1,5;2\n-1;3\n");
+        expect![[r#"
+            a: number decimal comma = 1.5 -1
+            b: number = 2 3
+        "#]]
+        .assert_eq(&show_result(load("data.csv", text.as_bytes())));
+    }
+    let commas = load("data.csv", b"sep=,\nx;y,z\n1;2,3\n").unwrap();
+    assert_eq!(commas.table.names().collect::<Vec<_>>(), ["x;y", "z"]);
+    let options = ReadOptions {
+        delimiter: Some(b';'),
+        ..ReadOptions::default()
+    };
+    let source = Source::bytes("data.csv", *b"sep=,\nx;y\n1;2\n1;2;3\n");
+    let error = load_with(&source, &options, None).unwrap_err();
+    assert!(error.to_string().ends_with("line 4 of data.csv"), "{error}");
+    let empty = load("data.csv", b"sep=;\n").unwrap_err();
+    assert_eq!(automl_core::Coded::code(&empty), "data-empty");
+    let name = load("data.csv", b"sep=\n1\n2\n").unwrap();
+    assert_eq!(name.table.names().collect::<Vec<_>>(), ["sep="]);
+}

@@ -1,14 +1,10 @@
 //! Which cells make which kind and role.
 
-use super::{load, load_with, show, show_result};
+use super::{check, load, load_with, show, show_result};
 use crate::{ReadOptions, Source};
 use automl_core::{Kind, Role};
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use std::fmt::Write as _;
-
-fn check(text: &str, expected: &Expect) {
-    expected.assert_eq(&show_result(load("data.csv", text.as_bytes())));
-}
 
 /// One column called `x` of the given cells.
 fn column(cells: &[&str]) -> (Kind, Role) {
@@ -53,6 +49,17 @@ fn missing_marks_are_blank_or_the_usual_words() {
         &expect![[r#"
             a: number = 1 · · · · · · 2
             b: category [x|y] = x · · · · y x ·
+        "#]],
+    );
+}
+
+#[test]
+fn what_programs_and_spreadsheets_write_for_nothing_is_missing() {
+    check(
+        "a,b\n1,x\n#N/A,#NULL!\nn/a,-nan\n#DIV/0!,<NA>\n#VALUE!,y\n2,#REF!\n",
+        &expect![[r#"
+            a: number = 1 · · · · 2
+            b: category [x|y] = x · · · y ·
         "#]],
     );
 }

@@ -6,11 +6,13 @@ mod batches;
 mod errors;
 mod formats;
 mod inference;
+mod notations;
 mod robustness;
 mod schema_files;
 
 use crate::{DataError, Loaded, ReadOptions, SchemaFile, Source, read_table};
 use automl_core::{Coded, Column, MISSING_CODE, MISSING_TIME, Role, Table, UNSEEN_CODE};
+use expect_test::Expect;
 use std::fmt::Write as _;
 
 fn load_with(
@@ -92,4 +94,8 @@ fn show_result(result: Result<Loaded, DataError>) -> String {
         Ok(loaded) => show(&loaded),
         Err(error) => show_error(&error),
     }
+}
+
+fn check(text: &str, expected: &Expect) {
+    expected.assert_eq(&show_result(load("data.csv", text.as_bytes())));
 }

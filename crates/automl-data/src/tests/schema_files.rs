@@ -142,7 +142,7 @@ fn a_written_schema_reads_back_to_the_same_table() {
     expect![[r##"
         # Kinds: number, boolean, category, text, timestamp.
         # Roles: feature, target, weight, group, time, id, ignored.
-        missing: ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-"]
+        missing: ["", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>", "?", "-", "#N/A", "#N/A N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?"]
         columns:
           id: {kind: number}
           when: {kind: timestamp, format: "%d/%m/%Y"}
