@@ -68,6 +68,8 @@ def main():
         ("forest", {"objective": "regression", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.7}, y["regression"], train),
         ("no_missing", {"objective": "regression", "use_missing": False}, y["regression"], train),
         ("constant", {"objective": "regression"}, np.full(len(train), 2.5), train),
+        ("linear", {"objective": "regression", "linear_tree": True, "linear_lambda": 0.1}, y["regression"], train),
+        ("linear_multiclass", {"objective": "multiclass", "num_class": 3, "linear_tree": True, "num_leaves": 4}, y["multiclass"], train),
     ]
     for name, params, target, frame in lightgbm_cases:
         data = lightgbm.Dataset(frame.rename(columns={"b b": "b_b"}), target)
@@ -75,7 +77,9 @@ def main():
         file = f"lightgbm_{name}.txt"
         booster.save_model(OUT / file)
         rows = test.rename(columns={"b b": "b_b"})
-        case(file, test, booster.predict(rows), booster.predict(rows, pred_contrib=True))
+        # LightGBM attributes nothing to linear leaves.
+        contributions = [] if "linear_tree" in params else booster.predict(rows, pred_contrib=True)
+        case(file, test, booster.predict(rows), contributions)
     trained = dict(max_depth=3, eta=0.3, tree_method="hist", max_cat_to_onehot=1, seed=1, nthread=1)
     xgboost_cases = [
         ("regression.json", {"objective": "reg:squarederror"}, y["regression"], None),

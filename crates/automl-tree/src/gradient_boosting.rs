@@ -3,7 +3,7 @@
 //! # What it fits
 //! A sum of small trees, each fitted to the gradient and Hessian of the loss at the sum so far. Takes numbers with
 //! missing values and categories as they are. One tree a round, or one for each class of a multiclass task. Predictions
-//! can be kept monotone in columns, and interactions within groups of columns. A regression of grades within groups can
+//! can be kept monotone in columns, and interactions within groups of columns. Leaves can hold linear models. A regression of grades within groups can
 //! learn their order (`LambdaRank`); an objective of your own can be minimised ([`GradientBoosting::with_objective`]); a
 //! model can be gone on from ([`GradientBoosting::fit_from`]).
 //!
@@ -32,7 +32,8 @@
 //! # References
 //! Friedman 2001; Chen and Guestrin 2016 (XGBoost); Ke et al. 2017 (LightGBM); Prokhorenkova et al. 2018 (CatBoost);
 //! Vinayak and Gilad-Bachrach 2015 (DART); Ibragimov and Gusev 2019 (minimal-variance sampling); Micci-Barreca 2001 (mean
-//! targets of levels); Burges 2010 (`LambdaRank`); Shi et al. 2022 (quantised gradients).
+//! targets of levels); Burges 2010 (`LambdaRank`); Shi et al. 2019 (linear leaves)
+//! and 2022 (quantised gradients).
 
 use crate::binning::BinnedTable;
 use crate::boost::{
@@ -167,6 +168,13 @@ pub struct GradientBoostingParams {
     /// Groups of columns that may meet on a path of a tree, as `age,income;price,size`; a column in no group meets none.
     #[param(default = String::new(), alias = "interaction_cst")]
     pub interaction_constraints: String,
+    /// Whether leaves hold linear models of the numbers on their path instead of constants: nearer to a smooth
+    /// target with fewer trees. Not with monotone constraints or quantile objectives; such models have no attributions.
+    #[param(default = false, alias = "linear_tree")]
+    pub linear_leaves: bool,
+    /// Shrinks the coefficients of linear leaves: what half their squares cost, in the units of the columns.
+    #[param(default = 0.0, range = 0.0..=1e9, alias = "linear_lambda")]
+    pub linear_l2: f64,
     /// Bins of a feature, beside the one for missing values.
     #[param(default = 255, range = 2..=255, alias = "max_bin", alias = "border_count")]
     pub max_bins: usize,

@@ -43,6 +43,7 @@ mod histogram;
 pub mod import;
 mod inputs;
 mod level_means;
+mod linear_leaves;
 mod objective;
 mod offset;
 pub mod random_forest;

@@ -1,6 +1,7 @@
 //! One grown tree over bins: what training and validation rows walk through.
 
 use crate::binning::BinnedMatrix;
+use crate::linear_leaves::{LinearLeaves, RawColumns};
 
 /// A set of bins, one bit each; bit 0 is the missing bin.
 pub(crate) type BinSet = [u64; 4];
@@ -64,12 +65,54 @@ pub(crate) struct Tree {
     /// Weight of the rows that each leaf was grown on: their number where rows have no weights.
     pub(crate) covers: Vec<f64>,
     pub(crate) width: usize,
+    /// What leaves add beside constants, if they do; `values` then stand for rows that lack a number.
+    pub(crate) linear: Option<LinearLeaves>,
 }
 
 impl Tree {
     /// Number of leaves.
     pub(crate) fn n_leaves(&self) -> usize {
         self.values.len() / self.width
+    }
+
+    /// Multiplies what the leaves say by a factor.
+    pub(crate) fn scale(&mut self, factor: f64) {
+        for value in &mut self.values {
+            *value *= factor;
+        }
+        if let Some(linear) = &mut self.linear {
+            linear.scale(factor);
+        }
+    }
+
+    /// What a leaf says of a row.
+    #[inline]
+    pub(crate) fn value(&self, leaf: usize, raw: &RawColumns<'_>, row: u32) -> f64 {
+        let value = self.values[leaf];
+        match &self.linear {
+            None => value,
+            Some(linear) => linear.value(leaf, value, |feature| raw.number(feature, row)),
+        }
+    }
+
+    /// Adds what a leaf says of its rows to their scores, which are those of all rows from `first_row` on.
+    pub(crate) fn add_leaf(
+        &self,
+        leaf: usize,
+        rows: &[u32],
+        raw: &RawColumns<'_>,
+        (first_row, scores): (usize, &mut [f64]),
+    ) {
+        if self.linear.is_some() {
+            for &row in rows {
+                scores[row as usize - first_row] += self.value(leaf, raw, row);
+            }
+            return;
+        }
+        let value = self.values[leaf];
+        for &row in rows {
+            scores[row as usize - first_row] += value;
+        }
     }
 
     /// Makes a node the next leaf.

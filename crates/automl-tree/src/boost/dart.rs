@@ -8,6 +8,7 @@ use super::rows::Rows;
 use super::sampling::unit;
 use crate::binning::BinnedMatrix;
 use crate::gradient_boosting::GradientBoostingParams;
+use crate::linear_leaves::RawColumns;
 use crate::tree::Tree;
 use automl_core::{Params, Seed, Threads};
 
@@ -65,14 +66,14 @@ pub(super) fn add_trees(
     trees: &[Tree],
     sign: f64,
     rows: &mut Rows,
-    matrix: &BinnedMatrix,
+    (matrix, raw): (&BinnedMatrix, &RawColumns<'_>),
     threads: &Threads,
 ) {
     for (output, tree) in trees.iter().enumerate() {
         threads.for_each_chunk(rows.output(output), CHUNK_ROWS, |chunk, scores| {
             for (offset, score) in scores.iter_mut().enumerate() {
                 let row = chunk * CHUNK_ROWS + offset;
-                *score += sign * tree.values[tree.leaf(matrix, row)];
+                *score += sign * tree.value(tree.leaf(matrix, row), raw, row as u32);
             }
         });
     }

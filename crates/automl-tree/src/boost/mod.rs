@@ -5,6 +5,7 @@ pub(crate) mod constraints;
 pub(crate) mod continued;
 mod dart;
 mod encoding;
+mod linear;
 mod loss;
 mod offset;
 mod patience;
@@ -25,12 +26,14 @@ use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
 use crate::gradients::Gradients;
 use crate::grow::{Grower, Grown, TreeTask, for_each_leaf, sample};
+use crate::linear_leaves::RawColumns;
 use crate::objective::{CustomObjective, Goal, weighted_quantile};
 use crate::tree::Tree;
 use automl_core::{FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData};
 use constraints::limits;
 use continued::Start;
 use dart::{Dart, add_trees};
+use linear::LinearFit;
 use loss::learns;
 use patience::Patience;
 use rows::Rows;
@@ -106,6 +109,7 @@ fn boost(
         grower: grower.within(limits),
         learns: learns(&goal, &rows),
         dart: is_dart.then(Dart::default),
+        linear: LinearFit::new(params, rules(params, goal.link()), &data.train, &matrix),
         learning_rate: params.learning_rate,
         trees: Vec::new(),
     };
@@ -168,6 +172,8 @@ struct Rounds<'a> {
     learns: Vec<bool>,
     /// What DART keeps of the rounds, if it is asked for.
     dart: Option<Dart>,
+    /// How leaves become linear, if they do.
+    linear: LinearFit<'a>,
     /// The shrinkage of this round's trees.
     learning_rate: f64,
     trees: Vec<Tree>,
@@ -177,7 +183,7 @@ impl Rounds<'_> {
     fn run(
         &mut self,
         rows: &mut Rows,
-        mut valid: Option<&mut Watched>,
+        mut valid: Option<&mut Watched<'_>>,
     ) -> Result<Outcome, FitError> {
         let n_outputs = self.goal.n_outputs();
         let mut patience = match &valid {
@@ -243,7 +249,13 @@ impl Rounds<'_> {
         let n_outputs = self.goal.n_outputs();
         for &round in &dropped {
             let trees = &self.trees[round * n_outputs..][..n_outputs];
-            add_trees(trees, -1.0, rows, self.matrix, &self.ctx.threads);
+            add_trees(
+                trees,
+                -1.0,
+                rows,
+                (self.matrix, &self.linear.raw),
+                &self.ctx.threads,
+            );
         }
         self.learning_rate = self.params.learning_rate / (dropped.len() + 1) as f64;
         dropped
@@ -258,10 +270,16 @@ impl Rounds<'_> {
         let n_outputs = self.goal.n_outputs();
         for &round in dropped {
             let trees = &mut self.trees[round * n_outputs..][..n_outputs];
-            for value in trees.iter_mut().flat_map(|tree| &mut tree.values) {
-                *value *= factor;
+            for tree in &mut *trees {
+                tree.scale(factor);
             }
-            add_trees(trees, 1.0, rows, self.matrix, &self.ctx.threads);
+            add_trees(
+                trees,
+                1.0,
+                rows,
+                (self.matrix, &self.linear.raw),
+                &self.ctx.threads,
+            );
         }
     }
 
@@ -270,7 +288,7 @@ impl Rounds<'_> {
         &mut self,
         round: usize,
         rows: &mut Rows,
-        mut valid: Option<&mut Watched>,
+        mut valid: Option<&mut Watched<'_>>,
     ) -> Result<RoundEnd, FitError> {
         let round = self.first_round + round;
         let seed = self.ctx.seed.named("tree").indexed(round as u64);
@@ -383,9 +401,10 @@ impl Rounds<'_> {
                 *value = weighted_quantile(residuals, weights.as_deref(), alpha);
             }
         }
-        for value in &mut grown.tree.values {
-            *value *= self.learning_rate;
-        }
+        let (pairs, threads) = (self.gradients.pairs(), &self.ctx.threads);
+        self.linear
+            .fit(grown, self.matrix, self.grower.rows(), pairs, threads);
+        grown.tree.scale(self.learning_rate);
         if let Some(weights) = &rows.weights {
             for (cover, range) in grown.tree.covers.iter_mut().zip(&grown.leaf_rows) {
                 let leaf = &self.grower.rows()[range.clone()];
@@ -398,19 +417,17 @@ impl Rounds<'_> {
     fn add(&self, grown: &Grown, output: usize, rows: &mut Rows, sampled: Option<&Sample>) {
         let scores = rows.output(output);
         let order = self.grower.rows();
-        let threads = &self.ctx.threads;
+        let (threads, raw) = (&self.ctx.threads, &self.linear.raw);
         // Each leaf's rows rise, so those of a stretch of scores stand together.
         threads.for_each_chunk(scores, CHUNK_ROWS, |chunk, scores| {
             let start = chunk * CHUNK_ROWS;
             let end = start + scores.len();
-            for (value, range) in grown.tree.values.iter().zip(&grown.leaf_rows) {
-                let leaf = &order[range.clone()];
-                let from = leaf.partition_point(|&row| (row as usize) < start);
-                let leaf = &leaf[from..];
-                let to = leaf.partition_point(|&row| (row as usize) < end);
-                for &row in &leaf[..to] {
-                    scores[row as usize - start] += value;
-                }
+            for (leaf, range) in grown.leaf_rows.iter().enumerate() {
+                let rows = &order[range.clone()];
+                let from = rows.partition_point(|&row| (row as usize) < start);
+                let rows = &rows[from..];
+                let to = rows.partition_point(|&row| (row as usize) < end);
+                grown.tree.add_leaf(leaf, &rows[..to], raw, (start, scores));
             }
         });
         if let Some(sampled) = sampled {
@@ -420,7 +437,13 @@ impl Rounds<'_> {
                 .filter(|&row| drawn.next_if_eq(&row).is_none())
                 .collect();
             let mut scratch = vec![0; others.len()];
-            add_leaves(&grown.tree, self.matrix, &mut others, &mut scratch, scores);
+            add_leaves(
+                &grown.tree,
+                (self.matrix, &self.linear.raw),
+                &mut others,
+                &mut scratch,
+                scores,
+            );
         }
     }
 }
@@ -428,15 +451,13 @@ impl Rounds<'_> {
 /// Adds to the scores of rows, which are reordered, the value of their leaf.
 fn add_leaves(
     tree: &Tree,
-    matrix: &BinnedMatrix,
+    (matrix, raw): (&BinnedMatrix, &RawColumns<'_>),
     rows: &mut [u32],
     scratch: &mut [u32],
     scores: &mut [f64],
 ) {
     for_each_leaf(tree, matrix, rows, scratch, |leaf, rows| {
-        for &row in rows {
-            scores[row as usize] += tree.values[leaf];
-        }
+        tree.add_leaf(leaf, rows, raw, (0, scores));
     });
 }
 
@@ -466,5 +487,6 @@ fn stump() -> Tree {
         values: vec![0.0],
         covers: vec![0.0],
         width: 1,
+        linear: None,
     }
 }

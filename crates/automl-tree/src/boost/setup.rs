@@ -4,7 +4,7 @@ use super::loss::goal_of;
 use super::rows::Rows;
 use super::rules::binning;
 use super::watched::{self, Watched};
-use super::{Boosting, Request, class_weight, encoding, numeric, offset};
+use super::{Boosting, Request, class_weight, encoding, linear, numeric, offset};
 use crate::binning::{BinnedMatrix, columns_of};
 use crate::gradient_boosting::ID;
 use crate::histogram::MAX_PACKED_ROWS;
@@ -24,7 +24,7 @@ pub(super) struct Setup<'a> {
     /// The bins of the training rows.
     pub(super) matrix: Arc<BinnedMatrix>,
     pub(super) rows: Rows,
-    pub(super) watched: Option<Watched>,
+    pub(super) watched: Option<Watched<'a>>,
 }
 
 /// Checks the request against the data and gets everything ready.
@@ -52,6 +52,7 @@ pub(super) fn prepare<'a>(
         rows.weigh(factors);
     }
     let goal = goal_of(request, train, &rows)?;
+    linear::check(request, &goal)?;
     watched::check_fit(params, train.task().kind(), &goal)?;
     if let Some(start) = request.start {
         start.check(&goal)?;
@@ -86,13 +87,13 @@ pub(super) fn prepare<'a>(
 }
 
 /// The validation rows, if there are any that count and stopping early is possible.
-fn watched_rows(
+fn watched_rows<'a>(
     request: &Request<'_>,
     ctx: &FitContext<'_>,
-    data: &TrainingData<'_>,
+    data: &TrainingData<'a>,
     (goal, base, class_factors): (&Goal, &[f64], Option<&[f64]>),
     bins: impl FnOnce(&DatasetView<'_>) -> Arc<BinnedMatrix>,
-) -> Result<Option<Watched>, FitError> {
+) -> Result<Option<Watched<'a>>, FitError> {
     let params = request.params;
     let Some(view) = data.valid.filter(|view| view.n_rows() > 0) else {
         return Ok(None);

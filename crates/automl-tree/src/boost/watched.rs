@@ -2,11 +2,13 @@
 
 use super::Request;
 use super::add_leaves;
+use super::linear;
 use super::loss::ranking_of;
 use super::rows::Rows;
 use crate::binning::BinnedMatrix;
 use crate::boosted_model::predictions;
 use crate::gradient_boosting::GradientBoostingParams;
+use crate::linear_leaves::RawColumns;
 use crate::objective::ranking::Ranking;
 use crate::objective::{CustomObjective, Goal, Link, Loss, checked_loss};
 use crate::tree::Tree;
@@ -18,8 +20,9 @@ use std::sync::Arc;
 const NDCG: &str = "ndcg";
 
 /// Validation rows, with bins of their own.
-pub(super) struct Watched {
+pub(super) struct Watched<'a> {
     rows: Rows,
+    raw: RawColumns<'a>,
     matrix: Arc<BinnedMatrix>,
     order: Vec<u32>,
     scratch: Vec<u32>,
@@ -35,12 +38,12 @@ enum Yardstick {
     Metric { metric: Metric, link: Link },
 }
 
-impl Watched {
+impl<'a> Watched<'a> {
     /// The rows of a view, which have their start.
     pub(super) fn new(
         request: &Request<'_>,
         goal: &Goal,
-        view: &DatasetView<'_>,
+        view: &DatasetView<'a>,
         rows: Rows,
         matrix: Arc<BinnedMatrix>,
         threads: &Threads,
@@ -56,6 +59,7 @@ impl Watched {
             (_, Goal::Custom(custom)) => Yardstick::Custom(custom.clone()),
         };
         Ok(Self {
+            raw: linear::raw(request.params, view, &matrix),
             matrix,
             order: (0..view.n_rows() as u32).collect(),
             scratch: vec![0; view.n_rows()],
@@ -70,7 +74,7 @@ impl Watched {
         let scores = self.rows.output(output);
         add_leaves(
             tree,
-            &self.matrix,
+            (&self.matrix, &self.raw),
             &mut self.order,
             &mut self.scratch,
             scores,

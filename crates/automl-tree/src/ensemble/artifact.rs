@@ -1,7 +1,7 @@
 //! Trees as arrays, and back with every index checked: a scored walk over a loaded model always ends.
 
 use super::score::Prepared;
-use super::{CATEGORY, Ensemble, LEAF, MISSING_LEFT, Node, SLOT, WIDE, set_test};
+use super::{CATEGORY, Ensemble, LEAF, MISSING_LEFT, Node, SLOT, WIDE, linear, set_test};
 use crate::inputs::{InputKind, Inputs};
 use automl_core::{Artifact, ArtifactError};
 
@@ -25,6 +25,9 @@ impl Ensemble {
         artifact.push_f64("gains", self.gains.clone());
         if let Some(covers) = &self.covers {
             artifact.push_f64("leaf_covers", covers.clone());
+        }
+        if let Some(leaves) = &self.linear {
+            linear::write(leaves, artifact);
         }
     }
 
@@ -63,12 +66,14 @@ impl Ensemble {
             sets: sets.iter().map(|set| set.map(|word| word as u64)).collect(),
             values: artifact.f64s("leaf_values")?.to_vec(),
             width: artifact.meta("leaf_width")?,
+            linear: linear::read(artifact)?,
             covers: read_covers(artifact)?,
             gains: artifact.f64s("gains")?.to_vec(),
             prepared: Prepared::default(),
         };
         ensemble.check(artifact)?;
         ensemble.check_covers(artifact)?;
+        ensemble.check_linear(artifact)?;
         ensemble.link_sets(artifact)?;
         Ok(ensemble)
     }

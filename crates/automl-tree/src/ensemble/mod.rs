@@ -3,14 +3,17 @@
 mod artifact;
 mod bits;
 mod explain;
+mod linear;
 mod row;
 mod score;
 mod walk;
 
 pub(crate) use explain::Detail;
+pub(crate) use linear::write as write_linear;
 
 use crate::binning::{BinnedMatrix, Bins, Feature};
 use crate::inputs::{BoundColumn, Inputs};
+use crate::linear_leaves::LinearLeaves;
 use crate::tree::{BinSet, Rule, Tree, TreeNode};
 use automl_core::{Importance, ImportanceKind, PredictError, Table};
 use score::Prepared;
@@ -56,6 +59,8 @@ pub(crate) struct Ensemble {
     /// `width` numbers a leaf.
     values: Vec<f64>,
     width: usize,
+    /// What leaves add beside constants, if they do, by slot.
+    linear: Option<LinearLeaves>,
     /// Weight of the rows that each leaf was grown on, apart from the nodes because scoring does not need it; none in
     /// models written before it was kept. A node's cover is the sum of those of its leaves.
     ///
@@ -71,9 +76,11 @@ pub(crate) struct Ensemble {
 
 impl Ensemble {
     pub(crate) fn new(table: &Table, matrix: &BinnedMatrix, trees: &[Tree], width: usize) -> Self {
-        let (slots, slot_outputs) = used_slots(matrix, trees).into_iter().unzip();
+        let (slots, slot_outputs): (Vec<u32>, Vec<u32>) =
+            used_slots(matrix, trees).into_iter().unzip();
         let mut ensemble = Self {
             inputs: Inputs::new(table, matrix),
+            linear: linear::gathered(trees, matrix, &slots),
             slots,
             slot_outputs,
             nodes: Vec::new(),

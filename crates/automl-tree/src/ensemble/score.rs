@@ -53,7 +53,8 @@ impl Ensemble {
             "n_outputs values a row"
         );
         let n_rows = rows.n_rows();
-        if n_rows <= FEW_ROWS && self.nodes.len() <= COPIED_NODES {
+        let is_plain = self.linear.is_none() && self.nodes.len() <= COPIED_NODES;
+        if n_rows <= FEW_ROWS && is_plain {
             return self.score_few(rows, n_outputs, out);
         }
         let Some(bits) = self.bits(n_rows) else {
@@ -119,7 +120,9 @@ impl Ensemble {
 
     /// The bit engine, if the trees are of its shape and there are rows enough.
     fn bits(&self, n_rows: usize) -> Option<&BitTrees> {
-        if n_rows <= FEW_ROWS || (n_rows < PREPARE_ROWS && self.prepared.bits.get().is_none()) {
+        let are_few =
+            n_rows <= FEW_ROWS || (n_rows < PREPARE_ROWS && self.prepared.bits.get().is_none());
+        if are_few || self.linear.is_some() {
             return None;
         }
         let bits = || BitTrees::new(self);

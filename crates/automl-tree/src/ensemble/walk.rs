@@ -21,14 +21,14 @@ const BLOCK_CELLS: usize = 4096;
 pub(super) struct Block<'a> {
     pub(super) first_row: usize,
     pub(super) n_rows: usize,
-    n_slots: usize,
+    pub(super) n_slots: usize,
     cells: &'a [u64],
 }
 
 impl Block<'_> {
     /// The cells of rows that walk side by side.
     #[inline]
-    fn batch(&self, batch: usize, lanes: usize) -> &[u64] {
+    pub(super) fn batch(&self, batch: usize, lanes: usize) -> &[u64] {
         &self.cells[batch * lanes * self.n_slots..][..lanes * self.n_slots]
     }
 }
@@ -111,6 +111,10 @@ impl Ensemble {
         n_outputs: usize,
         sums: &mut [f64],
     ) {
+        if let Some(linear) = &self.linear {
+            self.score_linear(linear, trees, block, sums);
+            return;
+        }
         let is_shallow = self.nodes.len() <= SHALLOW_NODES * self.roots.len();
         match (self.sets.is_empty(), is_shallow) {
             (true, true) => self.score_block::<false, SHALLOW_LANES>(trees, block, n_outputs, sums),
@@ -148,7 +152,7 @@ impl Ensemble {
 
     /// The leaves of the rows that walk side by side.
     #[inline]
-    fn leaves<const CATEGORIES: bool, const LANES: usize>(
+    pub(super) fn leaves<const CATEGORIES: bool, const LANES: usize>(
         &self,
         root: u32,
         rows: &[u64],

@@ -46,6 +46,7 @@ impl ForestGrower<'_> {
             values: Vec::new(),
             covers: Vec::new(),
             width,
+            linear: None,
         };
         let mut means = vec![0.0; width];
         let prior = self.rules.parent_rows * mean_weight;

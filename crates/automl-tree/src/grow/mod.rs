@@ -122,6 +122,7 @@ impl<'a> Grower<'a> {
             values: Vec::new(),
             covers: Vec::new(),
             width: 1,
+            linear: None,
         };
         let mut root = self.root(task);
         if self.may_split(&root) {

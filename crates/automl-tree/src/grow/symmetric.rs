@@ -22,6 +22,7 @@ impl Grower<'_> {
             values: Vec::new(),
             covers: Vec::new(),
             width: 1,
+            linear: None,
         };
         let mut root = self.root(task);
         let depth_max = match self.shape.max_depth {

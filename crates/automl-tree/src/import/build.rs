@@ -1,9 +1,10 @@
 //! From parsed trees to the artifact of a boosted model, which is then read with every check.
 
-use super::{ImportError, ImportedModel, Parsed, ParsedRole, ParsedTest, ParsedTree};
+use super::{ImportError, ImportedModel, Parsed, ParsedLinear, ParsedRole, ParsedTest, ParsedTree};
 use crate::boosted_model::BoostedModel;
-use crate::ensemble::{CATEGORY, LEAF, MISSING_LEFT};
+use crate::ensemble::{CATEGORY, LEAF, MISSING_LEFT, write_linear};
 use crate::gradient_boosting::ID;
+use crate::linear_leaves::{LinearLeaves, Term};
 use crate::objective::Link;
 use crate::tree::{BinSet, insert};
 use automl_core::Artifact;
@@ -24,6 +25,8 @@ struct Arrays {
     /// Of each leaf.
     covers: Vec<f64>,
     gains: Vec<f64>,
+    /// Of each leaf, its constant where it has no model.
+    linear: LinearLeaves,
 }
 
 pub(super) fn model(parsed: Parsed) -> Result<ImportedModel, ImportError> {
@@ -79,12 +82,16 @@ pub(super) fn model(parsed: Parsed) -> Result<ImportedModel, ImportError> {
 
 fn used_features(trees: &[ParsedTree]) -> Vec<u32> {
     let nodes = trees.iter().flat_map(|tree| &tree.0);
-    let mut used: Vec<u32> = nodes
-        .filter_map(|node| match node.role {
-            ParsedRole::Inner { feature, .. } => Some(feature as u32),
-            ParsedRole::Leaf { .. } => None,
-        })
-        .collect();
+    let mut used = Vec::new();
+    for node in nodes {
+        match &node.role {
+            ParsedRole::Inner { feature, .. } => used.push(*feature as u32),
+            ParsedRole::Leaf { linear, .. } => {
+                let terms = linear.iter().flat_map(|linear| &linear.terms);
+                used.extend(terms.map(|&(feature, _)| feature as u32));
+            }
+        }
+    }
     used.sort_unstable();
     used.dedup();
     used
@@ -102,7 +109,8 @@ impl Arrays {
             let node = &tree.0[order[next]];
             next += 1;
             match &node.role {
-                ParsedRole::Leaf { value } => {
+                ParsedRole::Leaf { value, linear } => {
+                    self.push_linear(*value, linear.as_ref(), used);
                     self.thresholds.push(0.0);
                     self.slots.push(LEAF);
                     self.children.push(self.values.len() as u32);
@@ -136,6 +144,24 @@ impl Arrays {
             }
         }
         Ok(())
+    }
+
+    /// LightGBM's models know no bounds.
+    fn push_linear(&mut self, value: f64, linear: Option<&ParsedLinear>, used: &[u32]) {
+        let Some(linear) = linear else {
+            self.linear.push(value, [value; 2], []);
+            return;
+        };
+        let slot = |feature: usize| {
+            let slot = used.binary_search(&(feature as u32));
+            slot.expect("used features were collected") as u32
+        };
+        let terms = linear.terms.iter().map(|&(feature, coefficient)| Term {
+            input: slot(feature),
+            coefficient,
+        });
+        let bounds = [-f64::MAX, f64::MAX];
+        self.linear.push(linear.constant, bounds, terms);
     }
 
     /// Level `l` of a category has the bin `l + 1`.
@@ -206,6 +232,9 @@ impl Arrays {
         // Old files do not say what came to a leaf; zeros would be taken for it.
         if self.covers.iter().any(|&cover| cover > 0.0) {
             artifact.push_f64("leaf_covers", self.covers);
+        }
+        if parsed.has_linear_leaves() {
+            write_linear(&self.linear, &mut artifact);
         }
         artifact
     }

@@ -1,6 +1,9 @@
 //! LightGBM's text format: `key=value` lines, a block a tree, then the parameters it was trained with.
 
-use super::{ImportError, ImportedFeature, Parsed, ParsedNode, ParsedRole, ParsedTest, ParsedTree};
+use super::{
+    ImportError, ImportedFeature, Parsed, ParsedLinear, ParsedNode, ParsedRole, ParsedTest,
+    ParsedTree,
+};
 use crate::objective::Link;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -157,15 +160,6 @@ impl<'a> Block<'a> {
     }
 
     fn tree(&self, n_features: usize, scale: f64) -> Result<ParsedTree, ImportError> {
-        if self
-            .text("is_linear")
-            .is_ok_and(|value| value.trim() != "0")
-        {
-            return Err(ImportError::Unsupported {
-                program: PROGRAM,
-                what: "linear leaves".to_owned(),
-            });
-        }
         let n_leaves: usize = self.number("num_leaves")?;
         let values: Vec<f64> = self.numbers("leaf_value", n_leaves)?;
         let Some(n_inner) = n_leaves.checked_sub(1) else {
@@ -173,14 +167,17 @@ impl<'a> Block<'a> {
         };
         let leaf_covers = self.optional("leaf_count", if n_inner == 0 { 0 } else { n_leaves });
         let leaf_covers = leaf_covers.unwrap_or_else(|_absent| vec![0.0; n_leaves]);
+        let linear = self.linear_leaves(n_leaves, n_features, scale)?;
+        let mut linear = linear.into_iter();
         let leaf = |index: usize| ParsedNode {
             cover: leaf_covers.get(index).copied().unwrap_or(0.0),
             role: ParsedRole::Leaf {
                 value: values[index] * scale,
+                linear: linear.next(),
             },
         };
         if n_inner == 0 {
-            return Ok(ParsedTree(vec![leaf(0)]));
+            return Ok(ParsedTree((0..1).map(leaf).collect()));
         }
         let splits = Splits::of(self, n_inner)?;
         let mut nodes = Vec::with_capacity(n_inner + n_leaves);
@@ -189,6 +186,41 @@ impl<'a> Block<'a> {
         }
         nodes.extend((0..n_leaves).map(leaf));
         Ok(ParsedTree(nodes))
+    }
+
+    /// The models of the leaves, in their order; none if the tree's leaves are constant.
+    fn linear_leaves(
+        &self,
+        n_leaves: usize,
+        n_features: usize,
+        scale: f64,
+    ) -> Result<Vec<ParsedLinear>, ImportError> {
+        let is_linear = self
+            .text("is_linear")
+            .is_ok_and(|value| value.trim() != "0");
+        if !is_linear {
+            return Ok(Vec::new());
+        }
+        let constants: Vec<f64> = self.numbers("leaf_const", n_leaves)?;
+        let counts: Vec<usize> = self.numbers("num_features", n_leaves)?;
+        let n_terms = counts
+            .iter()
+            .fold(0, |sum: usize, &count| sum.saturating_add(count));
+        let features: Vec<usize> = self.numbers("leaf_features", n_terms)?;
+        let coefficients: Vec<f64> = self.numbers("leaf_coeff", n_terms)?;
+        if features.iter().any(|&feature| feature >= n_features) {
+            return Err(self.damaged("leaf_features", "names no feature"));
+        }
+        let scaled = coefficients
+            .into_iter()
+            .map(|coefficient| coefficient * scale);
+        let mut terms = features.into_iter().zip(scaled);
+        let leaves = constants.into_iter().zip(counts);
+        let leaf = |(constant, count): (f64, usize)| ParsedLinear {
+            constant: constant * scale,
+            terms: terms.by_ref().take(count).collect(),
+        };
+        Ok(leaves.map(leaf).collect())
     }
 }
 
@@ -373,8 +405,13 @@ fn name_levels(
     let mut most: Vec<Option<u32>> = vec![None; features.len()];
     let mut is_number = vec![false; features.len()];
     for node in trees.iter().flat_map(|tree| &tree.0) {
-        let ParsedRole::Inner { feature, test, .. } = &node.role else {
-            continue;
+        let (feature, test) = match &node.role {
+            ParsedRole::Inner { feature, test, .. } => (feature, test),
+            ParsedRole::Leaf { linear, .. } => {
+                let terms = linear.iter().flat_map(|linear| &linear.terms);
+                terms.for_each(|&(feature, _)| is_number[feature] = true);
+                continue;
+            }
         };
         match test {
             ParsedTest::UpTo { .. } => is_number[*feature] = true,

@@ -4,7 +4,7 @@
 //! node: LightGBM's thresholds are doubles and mean the same here; XGBoost compares in single precision, and its
 //! thresholds become the doubles that split the same numbers. Nothing in a file is executed, and every index is checked.
 //!
-//! What cannot be said with our nodes is refused by name: linear leaves, LightGBM's `zero_as_missing` where zero goes
+//! What cannot be said with our nodes is refused by name: LightGBM's `zero_as_missing` where zero goes
 //! against its order, more than 254 levels of one category, survival and hinge objectives.
 
 mod build;
@@ -125,6 +125,16 @@ struct Parsed {
     trees: Vec<ParsedTree>,
 }
 
+impl Parsed {
+    fn has_linear_leaves(&self) -> bool {
+        let mut nodes = self.trees.iter().flat_map(|tree| &tree.0);
+        nodes.any(|node| {
+            let role = &node.role;
+            matches!(role, ParsedRole::Leaf { linear: Some(linear), .. } if !linear.terms.is_empty())
+        })
+    }
+}
+
 /// Nodes as they stand in the file; the first is the root.
 #[derive(Debug)]
 struct ParsedTree(Vec<ParsedNode>);
@@ -140,6 +150,8 @@ struct ParsedNode {
 enum ParsedRole {
     Leaf {
         value: f64,
+        /// What it adds beside, if it is linear; `value` is then for rows that lack a number.
+        linear: Option<ParsedLinear>,
     },
     Inner {
         feature: usize,
@@ -148,6 +160,14 @@ enum ParsedRole {
         right: usize,
         gain: f64,
     },
+}
+
+/// `constant + Σ coefficient · x`.
+#[derive(Debug)]
+struct ParsedLinear {
+    constant: f64,
+    /// Features with their coefficients.
+    terms: Vec<(usize, f64)>,
 }
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::*;
 use automl_core::{Column, Levels, MISSING_CODE, Table};
 use serde_json::Value;
 
-const FILES: [(&str, &[u8]); 14] = [
+const FILES: [(&str, &[u8]); 16] = [
     (
         "lightgbm_regression.txt",
         include_bytes!("reference/lightgbm_regression.txt"),
@@ -38,6 +38,14 @@ const FILES: [(&str, &[u8]); 14] = [
     (
         "lightgbm_constant.txt",
         include_bytes!("reference/lightgbm_constant.txt"),
+    ),
+    (
+        "lightgbm_linear.txt",
+        include_bytes!("reference/lightgbm_linear.txt"),
+    ),
+    (
+        "lightgbm_linear_multiclass.txt",
+        include_bytes!("reference/lightgbm_linear_multiclass.txt"),
     ),
     (
         "xgboost_regression.json",
@@ -137,7 +145,7 @@ fn attributions_are_those_of_the_program_that_trained_the_model() {
     let threads = automl_core::Threads::one();
     for case in cases() {
         let name = case["file"].as_str().unwrap();
-        if name.contains("constant") {
+        if name.contains("constant") || name.contains("linear") {
             continue;
         }
         let imported = import(file(name)).unwrap();
@@ -237,10 +245,6 @@ fn what_cannot_be_said_with_our_nodes_is_refused_by_name() {
     let text = std::str::from_utf8(file("lightgbm_binary.txt")).unwrap();
     let refused = |text: &str| import(text.as_bytes()).err().unwrap().to_string();
     assert_eq!(
-        refused(&text.replacen("is_linear=0", "is_linear=1", 1)),
-        "LightGBM models with linear leaves cannot be imported"
-    );
-    assert_eq!(
         refused(&text.replacen("objective=binary", "objective=mine", 1)),
         "LightGBM models with the objective 'mine sigmoid:0.7' cannot be imported"
     );
@@ -279,6 +283,36 @@ fn damage_names_its_place() {
         damaged(&text.replacen("\"left_children\"", "\"left\"", 1)),
         "not a whole XGBoost model: learner.gradient_booster.model.trees[0].left_children: is missing"
     );
+}
+
+#[test]
+fn linear_leaves_are_whole_and_have_no_attributions() {
+    let text = std::str::from_utf8(file("lightgbm_linear.txt")).unwrap();
+    let damaged = |from: &str, to: &str| {
+        let changed = text.replacen(from, to, 1);
+        import(changed.as_bytes()).err().unwrap().to_string()
+    };
+    assert_eq!(
+        damaged("leaf_features=0  0 1", "leaf_features=9  0 1"),
+        "not a whole LightGBM model: line 57: 'leaf_features' names no feature"
+    );
+    assert_eq!(
+        damaged("num_features=1 2", "num_features=2 2"),
+        "not a whole LightGBM model: line 57: 'leaf_features' has not 12 numbers"
+    );
+    assert_eq!(
+        damaged("leaf_features=0  0 1", "leaf_features=3  0 1"),
+        "not a whole LightGBM model: line 8: 'feature_names' a feature is a number and a category"
+    );
+    let imported = import(text.as_bytes()).unwrap();
+    let table = table(
+        &imported.features,
+        &[serde_json::json!([0.1, 0.2, 0.3, "red"])],
+    );
+    let explained = imported
+        .model
+        .explain(&table.view(), &automl_core::Threads::one());
+    assert_eq!(explained.err().unwrap().code(), "explain-unsupported");
 }
 
 #[test]
@@ -403,8 +437,12 @@ fn boosting_goes_on_from_imported_models() {
         let start = imported.model.as_ref();
         let fitted = learner
             .unwrap()
-            .fit_from(&ctx, &data.view(&rows).into(), start)
-            .unwrap();
+            .fit_from(&ctx, &data.view(&rows).into(), start);
+        if name.contains("linear") {
+            assert_eq!(fitted.err().unwrap().code(), "fit-start", "{name}");
+            continue;
+        }
+        let fitted = fitted.unwrap();
         let (trees, view) = (fitted.model.as_trees().unwrap(), data.table().view());
         let n_rounds = start.as_trees().unwrap().n_rounds();
         assert_eq!(trees.n_rounds(), n_rounds + 20, "{name}");

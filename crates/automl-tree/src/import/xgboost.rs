@@ -325,6 +325,7 @@ impl Columns {
             let role = if self.left[index] == -1 {
                 ParsedRole::Leaf {
                     value: self.conditions[index] * weight,
+                    linear: None,
                 }
             } else {
                 if self.features[index] >= n_features {
@@ -479,7 +480,10 @@ impl ParsedTree {
     fn nothing() -> Self {
         Self(vec![ParsedNode {
             cover: 0.0,
-            role: ParsedRole::Leaf { value: 0.0 },
+            role: ParsedRole::Leaf {
+                value: 0.0,
+                linear: None,
+            },
         }])
     }
 }

@@ -76,6 +76,10 @@ impl Ensemble {
         detail: Detail,
         threads: &Threads,
     ) -> Result<Vec<f64>, ExplainError> {
+        if self.linear.is_some() {
+            // What a row's own numbers add within a leaf is not a matter of the paths alone.
+            return Err(ExplainError::Unsupported);
+        }
         let columns = self.bind(rows.table())?;
         let covers = self.node_covers().ok_or(ExplainError::NoCover)?;
         let n_values = n_outputs * detail.width(self.n_columns());

@@ -134,6 +134,7 @@ impl Forest {
                 sets: Vec::new(),
                 values: Vec::new(),
                 width: shape.width,
+                linear: None,
                 covers: None,
                 gains: vec![0.0; n_columns as usize],
                 prepared: Prepared::default(),
