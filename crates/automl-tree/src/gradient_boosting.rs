@@ -3,9 +3,10 @@
 //! # What it fits
 //! A sum of small trees, each fitted to the gradient and Hessian of the loss at the sum so far. Takes numbers with
 //! missing values and categories as they are. One tree a round, or one for each class of a multiclass task. Predictions
-//! can be kept monotone in columns, and interactions within groups of columns. Leaves can hold linear models. A regression of grades within groups can
-//! learn their order (`LambdaRank`); an objective of your own can be minimised ([`GradientBoosting::with_objective`]); a
-//! model can be gone on from ([`GradientBoosting::fit_from`]).
+//! can be kept monotone in columns, and interactions within groups of columns. Leaves can hold linear models. Rounds can end
+//! by themselves, without rows to validate on. A regression of grades within groups can learn their order (`LambdaRank`); an
+//! objective of your own can be minimised ([`GradientBoosting::with_objective`]); a model can be gone on from
+//! ([`GradientBoosting::fit_from`]).
 //!
 //! # Formula
 //! Round `m` adds `η · f_m(x)`; the leaves of `f_m` hold `−T(G) / (H + l2)` and its splits maximise the gain of the
@@ -37,7 +38,8 @@
 
 use crate::binning::BinnedTable;
 use crate::boost::{
-    self, Boosting, CatEncoding, ClassWeight, Request, RowSampling, constraints, continued, watched,
+    self, Boosting, CatEncoding, ClassWeight, Request, RowSampling, constraints, continued,
+    generalize, watched,
 };
 use crate::boosted_model::BoostedModel;
 use crate::grow::Growth;
@@ -84,6 +86,12 @@ pub struct GradientBoostingParams {
     /// Shrinkage of each tree.
     #[param(default = 0.05, range = 1e-5..=1.0, log, search = 0.01..=0.3, alias = "eta", alias = "shrinkage_rate")]
     pub learning_rate: f64,
+    /// Boosting without tuning, where this is above 0: how much work to put in, 1 being a good start. Trees are shrunk to
+    /// `10^−budget`; a split stays only if rows that it was not chosen by have a lower loss with it, and rounds end when no
+    /// split does. `learning_rate`, `n_trees` and `row_fraction` are not asked then; early stopping
+    /// still is.
+    #[param(default = 0.0, range = 0.0..=3.0, alias = "budget")]
+    pub generalization_budget: f64,
     /// What a regression minimises.
     #[param(default = Objective::Squared)]
     pub objective: Objective,
@@ -268,6 +276,7 @@ impl GradientBoosting {
                 reason: "is too deep for symmetric growth, which doubles its leaves at each of up to 16 levels".into(),
             });
         }
+        generalize::check(&params)?;
         constraints::directions(&params.monotone_constraints)?;
         constraints::groups(&params.interaction_constraints)?;
         watched::check_name(&params)?;

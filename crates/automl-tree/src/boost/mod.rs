@@ -5,6 +5,7 @@ pub(crate) mod constraints;
 pub(crate) mod continued;
 mod dart;
 mod encoding;
+pub(crate) mod generalize;
 mod linear;
 mod loss;
 mod offset;
@@ -33,6 +34,7 @@ use automl_core::{FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingDa
 use constraints::limits;
 use continued::Start;
 use dart::{Dart, add_trees};
+use generalize::Generalization;
 use linear::LinearFit;
 use loss::learns;
 use patience::Patience;
@@ -98,6 +100,7 @@ fn boost(
     );
     let offset = offset::column(params, table)?;
     let is_dart = params.boosting == Boosting::Dart;
+    let (learning_rate, n_rounds_max) = generalize::pace(params);
     let mut rounds = Rounds {
         params,
         ctx,
@@ -110,7 +113,9 @@ fn boost(
         learns: learns(&goal, &rows),
         dart: is_dart.then(Dart::default),
         linear: LinearFit::new(params, rules(params, goal.link()), &data.train, &matrix),
-        learning_rate: params.learning_rate,
+        generalization: Generalization::new(params, matrix.n_rows, ctx.seed),
+        learning_rate,
+        n_rounds_max,
         trees: Vec::new(),
     };
     let outcome = ctx
@@ -174,8 +179,11 @@ struct Rounds<'a> {
     dart: Option<Dart>,
     /// How leaves become linear, if they do.
     linear: LinearFit<'a>,
+    /// What takes back splits that do not generalise, if it is asked for.
+    generalization: Option<Generalization>,
     /// The shrinkage of this round's trees.
     learning_rate: f64,
+    n_rounds_max: usize,
     trees: Vec<Tree>,
 }
 
@@ -197,7 +205,7 @@ impl Rounds<'_> {
         };
         let mut is_partial = false;
         let mut round = 0;
-        while round < self.params.n_trees && self.learns.contains(&true) {
+        while round < self.n_rounds_max && self.learns.contains(&true) {
             if self.ctx.budget.is_over() {
                 is_partial = true;
                 break;
@@ -209,7 +217,11 @@ impl Rounds<'_> {
                     "gradients overflow single precision; scale target or weights",
                 ));
             }
-            if end != RoundEnd::Grown {
+            let is_over = match &mut self.generalization {
+                Some(generalization) => generalization.is_over(end),
+                None => end != RoundEnd::Grown,
+            };
+            if is_over {
                 is_partial = end == RoundEnd::OutOfTime;
                 self.trees.truncate(round * n_outputs);
                 break;
@@ -221,6 +233,9 @@ impl Rounds<'_> {
             {
                 break;
             }
+        }
+        if self.generalization.is_some() {
+            generalize::drop_last_barren(&mut self.trees, n_outputs);
         }
         // A model that is continued is a valid one without any new round.
         if is_partial && round == 0 && self.first_round == 0 {
@@ -327,6 +342,11 @@ impl Rounds<'_> {
             if grown.tree.values.iter().any(|value| !value.is_finite()) {
                 return Ok(RoundEnd::Overflow);
             }
+            if let Some(generalization) = &self.generalization {
+                let judged_by = (task.pairs, self.learning_rate);
+                let order = self.grower.rows();
+                generalization.prune(round, &mut grown, self.matrix, order, judged_by);
+            }
             has_split |= grown.tree.n_leaves() > 1;
             self.set_leaves(&mut grown, output, rows, sampled);
             self.add(&grown, output, rows, sampled);
@@ -344,6 +364,9 @@ impl Rounds<'_> {
 
     /// The rows of a round, rising; `None` for all.
     fn draw_rows(&mut self, round: usize, rows: &Rows) -> Option<Sample> {
+        if let Some(generalization) = &self.generalization {
+            return Some(generalization.learners(round));
+        }
         let (params, n_rows) = (self.params, self.matrix.n_rows);
         let seed = self.ctx.seed.named("rows").indexed(round as u64);
         if params.row_sampling == RowSampling::Uniform {

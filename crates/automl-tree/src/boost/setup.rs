@@ -4,7 +4,7 @@ use super::loss::goal_of;
 use super::rows::Rows;
 use super::rules::binning;
 use super::watched::{self, Watched};
-use super::{Boosting, Request, class_weight, encoding, linear, numeric, offset};
+use super::{Boosting, Request, class_weight, encoding, generalize, linear, numeric, offset};
 use crate::binning::{BinnedMatrix, columns_of};
 use crate::gradient_boosting::ID;
 use crate::histogram::MAX_PACKED_ROWS;
@@ -53,6 +53,7 @@ pub(super) fn prepare<'a>(
     }
     let goal = goal_of(request, train, &rows)?;
     linear::check(request, &goal)?;
+    generalize::check_goal(params, &goal)?;
     watched::check_fit(params, train.task().kind(), &goal)?;
     if let Some(start) = request.start {
         start.check(&goal)?;

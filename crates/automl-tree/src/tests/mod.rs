@@ -7,6 +7,7 @@ mod control;
 mod custom;
 mod encoding;
 mod explain;
+mod generalize;
 mod linear_leaves;
 mod modes;
 mod offset;
