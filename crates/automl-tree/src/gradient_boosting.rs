@@ -58,6 +58,10 @@ const MAX_SYMMETRIC_DEPTH: usize = 16;
 
 /// Hyper-parameters of gradient boosting.
 #[derive(Params, Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "parameters, each read by its name"
+)]
 pub struct GradientBoostingParams {
     /// Rounds of boosting; early stopping may end sooner.
     #[param(default = 500, range = 1..=100_000, log, alias = "n_estimators", alias = "num_iterations", alias = "num_boost_round", alias = "num_trees", alias = "iterations", alias = "max_iter")]
