@@ -2,7 +2,7 @@
 //!
 //! Where a row goes right at a node, it can reach none of the leaves below the left child. With the leaves of a tree in a
 //! row of bits, every such test strikes out some of them, in any order, and the first leaf that is left is the row's
-//! (Lucchese et al., 2015, `QuickScorer`; byte by byte as in Ye et al., 2018, `RapidScorer`). Of the two children the one with fewer
+//! (`QuickScorer`: Lucchese et al., 2015; byte by byte as `RapidScorer`: Ye et al., 2018). Of two children the one with fewer
 //! leaves stands first, so most tests strike out bits of one byte only. A tree of few different tests needs no leaves
 //! struck out: the answers are themselves the index into a table of values. That is what symmetric trees are, also where
 //! some of their branches end early.

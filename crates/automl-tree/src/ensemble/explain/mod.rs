@@ -21,8 +21,12 @@ use crate::tree::contains;
 use automl_core::{ExplainError, TableView, Threads};
 use paths::{Cutter, Edge, Group, Leaf, MAX_BITS};
 
-/// Rows that share what is found for a pattern, and that one thread takes at a time, at most.
-const BLOCK_ROWS: usize = 2048;
+/// Rows that share what is found for a pattern, and that one thread takes at a time, at most: the more, the more is shared.
+const BLOCK_ROWS: usize = 8192;
+/// Rows that are worth a thread of their own: fewer would share too little.
+const SHARED_ROWS: usize = 512;
+/// Bytes that the sums of a block may take, so that they stay in the second-level cache, as long as rows share enough.
+const SUM_BYTES: usize = 3 << 19;
 /// Bytes that the outcomes of a block may take, so that large trees take fewer rows at a time.
 const OUTCOME_BYTES: usize = 16 << 20;
 
@@ -84,7 +88,7 @@ impl Ensemble {
         let covers = self.node_covers().ok_or(ExplainError::NoCover)?;
         let n_values = n_outputs * detail.width(self.n_columns());
         let mut out = vec![0.0; rows.n_rows() * n_values];
-        let block_rows = self.block_rows();
+        let block_rows = self.block_rows(rows.n_rows(), n_values, threads);
         threads.for_each_chunk(&mut out, block_rows * n_values, |block, sums| {
             let n_rows = sums.len() / n_values;
             Block {
@@ -103,9 +107,18 @@ impl Ensemble {
         Ok(out)
     }
 
-    fn block_rows(&self) -> usize {
+    /// Rows of a block: as many as caches bear, but each thread has some. What a row gets does not depend on it.
+    fn block_rows(&self, n_rows: usize, n_values: usize, threads: &Threads) -> usize {
         let n_nodes = (0..self.n_trees()).map(|tree| self.tree_nodes(tree).len());
-        (OUTCOME_BYTES / n_nodes.max().unwrap_or(1)).clamp(32, BLOCK_ROWS)
+        let of_outcomes = OUTCOME_BYTES / n_nodes.max().unwrap_or(1);
+        let of_sums = SUM_BYTES / (n_values * size_of::<f64>()).max(1);
+        let most = of_sums
+            .max(4 * SHARED_ROWS)
+            .min(of_outcomes)
+            .clamp(32, BLOCK_ROWS);
+        let n_threads = threads.count().min(n_rows / SHARED_ROWS).max(1);
+        let n_blocks = n_rows.div_ceil(most).next_multiple_of(n_threads);
+        n_rows.div_ceil(n_blocks.max(1)).max(1)
     }
 }
 
