@@ -34,8 +34,11 @@ fn main() -> Result<(), Failure> {
     };
     let folder = Path::new(folder);
     let meta: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("meta.json"))?)?;
-    let train = dataset(folder, "train", &meta)?;
-    let test = dataset(folder, "test", &meta)?;
+    let train = dataset(folder, "train", &meta, usize::MAX)?;
+    let test = dataset(folder, "test", &meta, usize::MAX)?;
+    let is_of_some = ["score", "row", "shap"].contains(&verb.as_str());
+    let n_some = if is_of_some { FIT_ROWS } else { 1 };
+    let some = dataset(folder, "train", &meta, n_some)?;
     let mut params = ParamMap::new();
     for pair in rest {
         let (name, value) = pair.split_once('=').ok_or("name=value")?;
@@ -43,6 +46,7 @@ fn main() -> Result<(), Failure> {
     }
     let race = Race {
         train,
+        some,
         test,
         params,
         threads: Threads::new(threads.parse()?)?,
@@ -75,6 +79,8 @@ fn context<'a>(threads: &Threads, warnings: &'a Warnings) -> FitContext<'a> {
 
 struct Race {
     train: Dataset,
+    /// What models to score with and to explain are fitted on.
+    some: Dataset,
     test: Dataset,
     params: ParamMap,
     threads: Threads,
@@ -87,10 +93,7 @@ impl Race {
         rows: &[u32],
         threads: &Threads,
     ) -> Result<Box<dyn Model>, Failure> {
-        let warnings = Warnings::default();
-        let ctx = context(threads, &warnings);
-        let learner = (GRADIENT_BOOSTING.build)(params)?;
-        Ok(learner.fit(&ctx, &self.train.view(rows).into())?.model)
+        model_of(&self.train, params, rows, threads)
     }
 
     /// Starts the threads, so that no verb's time holds it.
@@ -134,8 +137,8 @@ impl Race {
 
     /// What is scored and explained.
     fn model_of_some(&self) -> Result<Box<dyn Model>, Failure> {
-        let rows: Vec<u32> = (0..self.train.n_rows().min(FIT_ROWS) as u32).collect();
-        self.model(&self.params, &rows, &self.threads)
+        let rows = self.some.all_rows();
+        model_of(&self.some, &self.params, &rows, &self.threads)
     }
 
     fn score(&self) -> Result<Value, Failure> {
@@ -217,6 +220,18 @@ impl Race {
     }
 }
 
+fn model_of(
+    data: &Dataset,
+    params: &ParamMap,
+    rows: &[u32],
+    threads: &Threads,
+) -> Result<Box<dyn Model>, Failure> {
+    let warnings = Warnings::default();
+    let ctx = context(threads, &warnings);
+    let learner = (GRADIENT_BOOSTING.build)(params)?;
+    Ok(learner.fit(&ctx, &data.view(rows).into())?.model)
+}
+
 /// Rows that a model to score with is fitted on.
 const FIT_ROWS: usize = 100_000;
 /// Rows that a thread scores at once, as the product cuts them.
@@ -231,9 +246,11 @@ fn param(text: &str) -> ParamValue {
     serde_json::from_str(text).unwrap_or_else(|_| ParamValue::Text(text.to_owned().into()))
 }
 
-fn dataset(folder: &Path, name: &str, meta: &Value) -> Result<Dataset, Failure> {
+/// The first rows of a table, at most `n_rows`.
+fn dataset(folder: &Path, name: &str, meta: &Value, n_rows: usize) -> Result<Dataset, Failure> {
     let n_levels: Vec<usize> = serde_json::from_value(meta["n_levels"].clone())?;
-    let y: Vec<f32> = numbers(&folder.join(format!("{name}.y.f32")))?;
+    let mut y: Vec<f32> = numbers(&folder.join(format!("{name}.y.f32")))?;
+    y.truncate(n_rows);
     let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(y.len()); n_levels.len()];
     let mut reader = BufReader::new(File::open(folder.join(format!("{name}.x.f32")))?);
     let mut row = vec![0_u8; n_levels.len() * 4];
