@@ -8,11 +8,13 @@ use super::bits::{BitTrees, Request};
 use super::row::{RowCells, RowTrees};
 use automl_core::{PredictError, TableView};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Rows that are scored one by one at most. More are worth a block of the bit engine if it is there …
-const FEW_ROWS: usize = 12;
-/// … and so many are worth making it: that costs about as much as scoring a hundred rows by it.
-const PREPARE_ROWS: usize = 48;
+/// Rows that are scored one by one at most: a block of the bit engine costs as much as about so many.
+const FEW_ROWS: usize = 16;
+/// Rows of larger requests after which the bit engine is made: that costs about as much as walking so many, 3 µs a tree of
+/// 31 leaves.
+const PREPARE_ROWS: usize = 256;
 
 /// Nodes of an ensemble that is copied for single rows, at most: 16 MiB.
 const COPIED_NODES: usize = 1 << 20;
@@ -21,6 +23,8 @@ const COPIED_NODES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     bits: OnceLock<Option<BitTrees>>,
+    /// Rows that have asked for the bit engine, so that small batches get it in the end.
+    n_asked: AtomicUsize,
     row: OnceLock<RowTrees>,
 }
 
@@ -118,15 +122,19 @@ impl Ensemble {
         );
     }
 
-    /// The bit engine, if the trees are of its shape and there are rows enough.
+    /// The bit engine, if the trees are of its shape and there are, or were, rows enough.
     fn bits(&self, n_rows: usize) -> Option<&BitTrees> {
-        let are_few =
-            n_rows <= FEW_ROWS || (n_rows < PREPARE_ROWS && self.prepared.bits.get().is_none());
-        if are_few || self.linear.is_some() {
+        if n_rows <= FEW_ROWS || self.linear.is_some() {
             return None;
         }
-        let bits = || BitTrees::new(self);
-        self.prepared.bits.get_or_init(bits).as_ref()
+        let Prepared { bits, n_asked, .. } = &self.prepared;
+        if bits.get().is_none() {
+            let n_before = n_asked.fetch_add(n_rows, Ordering::Relaxed);
+            if n_before.saturating_add(n_rows) < PREPARE_ROWS {
+                return None;
+            }
+        }
+        bits.get_or_init(|| BitTrees::new(self)).as_ref()
     }
 
     fn score_few(

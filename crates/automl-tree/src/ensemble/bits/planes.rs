@@ -13,7 +13,6 @@
 )]
 
 use crate::inputs::BoundColumn;
-use std::collections::BTreeMap;
 
 /// Rows of a block.
 pub(super) const ROWS: usize = 128;
@@ -33,14 +32,14 @@ impl Plane {
 }
 
 /// A test of a node: rows go right whose byte in the plane is above `rank`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct PlaneTest {
     pub(super) plane: u16,
     pub(super) rank: i8,
 }
 
 /// A plane of ranks from `first` on. `inverted` planes hold what the others do, in the opposite order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RankPlane {
     slot: u32,
     first: u32,
@@ -49,7 +48,7 @@ struct RankPlane {
 }
 
 /// A plane of the eight bins from `8 × octet` on, a bit each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OctetPlane {
     slot: u32,
     octet: u8,
@@ -129,17 +128,20 @@ fn below(numbers: &[f64; FAN], x: f64) -> usize {
 #[derive(Debug)]
 pub(super) struct CoderBuilder {
     thresholds: Vec<Thresholds>,
-    ranks: BTreeMap<RankPlane, u16>,
-    octets: BTreeMap<OctetPlane, u16>,
+    /// For each slot its planes, with their numbers: few, so that they are found by looking at each.
+    ranks: Vec<Vec<(RankPlane, u16)>>,
+    octets: Vec<Vec<(OctetPlane, u16)>>,
+    n_planes: usize,
 }
 
 impl CoderBuilder {
     /// For slots with these thresholds, in any order; none for a slot of categories.
     pub(super) fn new(thresholds: Vec<Vec<f64>>) -> Self {
         Self {
+            ranks: vec![Vec::new(); thresholds.len()],
+            octets: vec![Vec::new(); thresholds.len()],
             thresholds: thresholds.into_iter().map(Thresholds::new).collect(),
-            ranks: BTreeMap::new(),
-            octets: BTreeMap::new(),
+            n_planes: 0,
         }
     }
 
@@ -152,14 +154,13 @@ impl CoderBuilder {
         inverted: bool,
     ) -> PlaneTest {
         let rank = self.thresholds[slot as usize].rank(threshold);
-        let next = self.n_planes() as u16;
         let content = RankPlane {
             slot,
             first: (rank / PAGE * PAGE) as u32,
             missing_left,
             inverted,
         };
-        let plane = *self.ranks.entry(content).or_insert(next);
+        let plane = plane_of(&mut self.ranks[slot as usize], content, &mut self.n_planes);
         let rank = (rank % PAGE) as u8 as i8 ^ i8::MIN;
         // A byte `b` of a plane is `-1 - b` in the inverted one, so `b <= rank` is `-1 - b > -2 - rank`.
         let rank = if inverted { -2 - rank } else { rank };
@@ -168,23 +169,33 @@ impl CoderBuilder {
 
     /// The plane of eight bins of a category.
     pub(super) fn octet(&mut self, slot: u32, octet: u8) -> u16 {
-        let next = self.n_planes() as u16;
         let content = OctetPlane { slot, octet };
-        *self.octets.entry(content).or_insert(next)
+        plane_of(&mut self.octets[slot as usize], content, &mut self.n_planes)
     }
 
     /// The planes so far; their numbers are right if there are no more than 65,536.
     pub(super) fn n_planes(&self) -> usize {
-        self.ranks.len() + self.octets.len()
+        self.n_planes
     }
 
     pub(super) fn build(self) -> Coder {
         Coder {
             thresholds: self.thresholds,
-            ranks: self.ranks.into_iter().collect(),
-            octets: self.octets.into_iter().collect(),
+            ranks: self.ranks.concat(),
+            octets: self.octets.concat(),
         }
     }
+}
+
+/// The number of a plane, which is the next one if it is new.
+fn plane_of<T: Copy + PartialEq>(known: &mut Vec<(T, u16)>, content: T, next: &mut usize) -> u16 {
+    if let Some(&(_, plane)) = known.iter().find(|(known, _)| *known == content) {
+        return plane;
+    }
+    let plane = *next as u16;
+    known.push((content, plane));
+    *next += 1;
+    plane
 }
 
 impl Coder {

@@ -455,7 +455,7 @@ fn nodes_that_share_a_child_are_walked() {
 }
 
 #[test]
-fn few_rows_do_not_wait_for_bits_to_be_made() {
+fn bits_are_made_when_rows_enough_have_come_and_change_nothing() {
     let mut forest = Forest::new(&plain());
     let table = forest.table(PREPARE_ROWS);
     let ensemble = forest.ensemble;
@@ -466,20 +466,25 @@ fn few_rows_do_not_wait_for_bits_to_be_made() {
         ensemble.add_scores(&rows, 1, &mut sums).unwrap();
         bits(&sums)
     };
-    let before = score(FEW_ROWS + 1);
-    assert!(ensemble.prepared.bits.get().is_none());
-    score(PREPARE_ROWS);
-    assert!(ensemble.prepared.bits.get().is_some());
-    assert_eq!(score(FEW_ROWS + 1), before);
+    let has_bits = || ensemble.prepared.bits.get().is_some();
+    let before = score(PREPARE_ROWS / 2);
+    for _ in 0..PREPARE_ROWS {
+        score(FEW_ROWS);
+    }
+    assert!(!has_bits());
+    assert_eq!(score(PREPARE_ROWS / 2), before);
+    assert!(has_bits());
+    assert_eq!(score(PREPARE_ROWS / 2), before);
 }
 
 #[test]
 fn copies_are_equal_and_start_without_what_was_prepared() {
     let mut forest = Forest::new(&plain());
-    let table = forest.table(100);
+    let table = forest.table(PREPARE_ROWS);
     let ensemble = forest.ensemble;
-    let mut sums = vec![0.0; 100];
+    let mut sums = vec![0.0; PREPARE_ROWS];
     ensemble.add_scores(&table.view(), 1, &mut sums).unwrap();
     let copy = ensemble.clone();
+    assert!(ensemble.prepared.bits.get().is_some());
     assert!(copy == ensemble && copy.prepared.bits.get().is_none());
 }
