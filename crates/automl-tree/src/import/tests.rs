@@ -369,6 +369,16 @@ fn no_cut_and_no_changed_byte_makes_the_reader_panic() {
 }
 
 #[test]
+fn what_fuzzing_starts_from_is_refused_or_read_without_a_panic() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/import");
+    let files = std::fs::read_dir(corpus).unwrap();
+    let results: Vec<bool> = files
+        .map(|file| import(&std::fs::read(file.unwrap().path()).unwrap()).is_err())
+        .collect();
+    assert!(results.len() >= 6 && results.contains(&true), "{results:?}");
+}
+
+#[test]
 fn a_few_bytes_cannot_ask_for_endless_memory() {
     for bytes in [
         b"{i\x01a[$Z#L\x7f\xff\xff\xff\xff\xff\xff\xff".as_slice(),
