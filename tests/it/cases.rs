@@ -24,6 +24,7 @@ cases! {
     leaks,
     main_job,
     odd_tables,
+    spellings,
     usage,
 }
 

@@ -75,7 +75,8 @@ pub(crate) struct ReadArgs {
     /// Kinds and roles of columns, as `automl profile --write-schema` writes them; what it leaves out is inferred
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
-    /// Cells that mean missing, instead of the usual (empty, NA, N/A, NaN, null, None, ?, -); repeatable, comma lists
+    /// Cells that mean missing, instead of the usual (empty, NA, N/A, NaN, null, None, ?, -, #N/A and other spreadsheet
+    /// errors); a mark with + in front, such as +unknown, is added to the usual ones; repeatable, comma lists
     #[arg(long, value_name = "MARKS", value_delimiter = ',')]
     pub(crate) missing: Option<Vec<String>>,
     /// Text encoding [default: UTF-8, else an error that names the place]

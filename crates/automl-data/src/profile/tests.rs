@@ -443,7 +443,7 @@ fn the_profile_survives_json() {
 fn the_text_fits_the_terminal() {
     let mut profile = look(&passengers(), "survived");
     profile.title = Some("passengers.csv".into());
-    expect![[r#"
+    expect![[r"
         passengers.csv · 400 rows × 5 columns · < 0.1 % of cells missing
 
         column    kind      missing  distinct  histogram   min · quartiles · max, or top levels   tells of survived
@@ -459,7 +459,7 @@ fn the_text_fits_the_terminal() {
                        alive if it is not known when predicting
           identifier   'ticket' differs in every row and looks like an identifier; automl fit ... --drop ticket leaves
                        it out
-    "#]].assert_eq(&render_text(&profile, 110));
+    "]].assert_eq(&render_text(&profile, 110));
     for n_columns in [40, 60, 80, 100, 200] {
         for line in render_text(&profile, n_columns).lines() {
             assert!(

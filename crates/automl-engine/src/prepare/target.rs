@@ -80,8 +80,14 @@ fn number_target(
         None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
     };
     if !as_classes {
+        let few = is_whole && few && wanted.is_none();
+        let other = if few {
+            "; --task multiclass predicts them as classes"
+        } else {
+            ""
+        };
         let reason = format!(
-            "'{}' holds numbers with {} distinct values",
+            "'{}' holds numbers with {} distinct values{other}",
             field.name,
             distinct.len()
         );
@@ -89,8 +95,13 @@ fn number_target(
     }
     let labels = distinct.iter().map(ToString::to_string).collect();
     let code = |value: &f64| distinct.partition_point(|known| known < value) as u32;
+    let other = if wanted.is_none() {
+        "; --task regression predicts them as amounts"
+    } else {
+        ""
+    };
     let reason = format!(
-        "'{}' holds {} distinct whole numbers",
+        "'{}' holds {} distinct whole numbers{other}",
         field.name,
         distinct.len()
     );

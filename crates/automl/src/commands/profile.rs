@@ -7,7 +7,7 @@ use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
 use crate::memory;
 use crate::progress::Reporter;
-use automl_core::{Clock, Schema, Warning};
+use automl_core::{Clock, Schema, Warning, WarningKind};
 use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
 use automl_data::{
     ColumnOverride, Loaded, ReadOptions, SchemaFile, Source, read_table, write_schema,
@@ -84,18 +84,23 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
         )?),
         None => None,
     };
+    let title = match settings.source {
+        Source::Stdin => "standard input",
+        _ => &settings.data,
+    };
     let options = ProfileOptions {
-        title: Some(&settings.data),
+        title: Some(title),
         target: settings.target.as_deref(),
         other: other.as_ref().map(|other| (&other.table, &other.schema)),
         ..ProfileOptions::default()
     };
     let found = {
-        let _spinner = reporter.spinner(format!("profiling {}", settings.data));
+        let _spinner = reporter.spinner(format!("profiling {title}"));
         profile(&loaded.table, &loaded.schema, &options)?
     };
-    for loaded in std::iter::once(&loaded).chain(&other) {
-        warn(loaded, &found, &reporter);
+    warn(&loaded, &found, &reporter);
+    if let (Some(loaded), Some((name, _))) = (&other, &settings.other) {
+        warn_of_second(loaded, name, &reporter);
     }
     match console.format() {
         Format::Json => print_json(&found)?,
@@ -165,6 +170,24 @@ fn warn(loaded: &Loaded, found: &Profile, reporter: &Reporter) {
     };
     for warning in loaded.warnings.iter().filter(|warning| !is_said(warning)) {
         reporter.warnings().push(warning.clone());
+    }
+    reporter.show_warnings();
+}
+
+/// Shows how the second table, called `name`, was read. What its columns are worth is no matter: nothing is learned from
+/// a table that is only compared.
+fn warn_of_second(loaded: &Loaded, name: &str, reporter: &Reporter) {
+    let is_of_reading = |warning: &&Warning| {
+        use WarningKind as W;
+        matches!(
+            warning.kind,
+            W::UnnamedColumn | W::AmbiguousDate | W::UnreadCells | W::LongIntegers
+        )
+    };
+    for warning in loaded.warnings.iter().filter(is_of_reading) {
+        let message = format!("second table {name}: {}", warning.message);
+        let warning = Warning::new(warning.kind, warning.columns.clone(), message);
+        reporter.warnings().push(warning);
     }
     reporter.show_warnings();
 }

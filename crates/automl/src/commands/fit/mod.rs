@@ -18,7 +18,7 @@ use crate::progress::Reporter;
 use crate::report::{self, Page};
 use automl_core::metrics::Metric;
 use automl_core::{Clock, Model as _};
-use automl_data::profile::leak_warnings;
+use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
 use automl_engine::{FitOutcome, FitRun, PrepareOptions, Prepared};
 use automl_store::{
@@ -37,6 +37,7 @@ pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
     let interrupt = listen(&reporter)?;
     let (loaded, prepared) = read(&settings, &reporter, &interrupt)?;
     say_task(&settings, &prepared, &reporter);
+    warn_of_time(&loaded, &prepared, &reporter);
     warn_of_leaks(&settings, &prepared, &reporter);
     let outcome = search(&settings, &prepared, &reporter, &interrupt)?;
     let run = Finished {
@@ -120,6 +121,13 @@ fn warn_of_leaks(settings: &Settings, prepared: &Prepared, reporter: &Reporter) 
         leak_warnings(&prepared.dataset, &settings.prepare.target)
     };
     for warning in found {
+        reporter.warnings().push(warning);
+    }
+    reporter.show_warnings();
+}
+
+fn warn_of_time(loaded: &Loaded, prepared: &Prepared, reporter: &Reporter) {
+    if let Some(warning) = time_order_warning(&loaded.table, &prepared.schema) {
         reporter.warnings().push(warning);
     }
     reporter.show_warnings();

@@ -5,7 +5,7 @@ use crate::cli::{FitArgs, QualityArg, ReadArgs, TaskArg};
 use crate::memory;
 use automl_core::metrics::Metric;
 use automl_core::{Seed, TaskKind};
-use automl_data::{DataError, ReadOptions, SchemaFile, Source};
+use automl_data::{DataError, ReadOptions, SchemaFile, Source, missing_marks};
 use automl_engine::{FitOptions, PrepareOptions, Quality};
 use automl_store::Overwrite;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ pub(in crate::commands) fn read_options(args: &ReadArgs, target: Option<String>)
         ..ReadOptions::default()
     };
     if let Some(marks) = &args.missing {
-        options.missing.clone_from(marks);
+        options.missing = missing_marks(marks);
     }
     options
 }
