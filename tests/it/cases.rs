@@ -20,6 +20,7 @@ cases! {
     bad_files,
     bad_models,
     bad_targets,
+    decisions,
     imports,
     leaks,
     main_job,

@@ -268,6 +268,51 @@ fn csv_parquet_json_lines_and_stdin_give_equal_predictions() {
 }
 
 #[test]
+fn every_kind_of_output_holds_the_same_predictions() {
+    let (desk, expected) = desk_with_expected();
+    let tabs = expected.replace(',', "\t");
+    let predict = "automl predict model datasets/churn_test.csv --output";
+    for (line, wanted) in [
+        (
+            format!("{predict} out.csv.gz && gzip -dc out.csv.gz"),
+            &expected,
+        ),
+        (format!("{predict} out.tsv && cat out.tsv"), &tabs),
+        (
+            format!("{predict} new/folder/out.tsv.gz && gzip -dc new/folder/out.tsv.gz"),
+            &tabs,
+        ),
+    ] {
+        let outcome = desk.shell(&line);
+        assert_eq!(outcome.exit_code, Some(0), "{line}: {}", outcome.stderr);
+        assert!(outcome.stdout == *wanted, "{line} gives other predictions");
+    }
+    let outcome = desk.shell(&format!(
+        "{predict} out.jsonl --keep customer_id && cat out.jsonl"
+    ));
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    for (line, wanted) in outcome.stdout.lines().zip(expected.lines().skip(1)) {
+        let object: Map<String, Value> = serde_json::from_str(line).expect("a line is an object");
+        let names: Vec<&str> = object.keys().map(String::as_str).collect();
+        assert_eq!(names.len(), 4, "{names:?}");
+        assert!(object["customer_id"].is_string());
+        let cells = [
+            object["prediction"].as_str().map(str::to_owned),
+            Some(object["probability_no"].to_string()),
+            Some(object["probability_yes"].to_string()),
+        ];
+        let cells: Vec<String> = cells.into_iter().flatten().collect();
+        assert_eq!(cells.join(","), wanted);
+    }
+    let refused = desk.automl("predict model nowhere.csv --output missing/out.csv");
+    assert_eq!(refused.exit_code, Some(2));
+    assert!(
+        !desk.path("missing").exists(),
+        "no directory is left behind"
+    );
+}
+
+#[test]
 fn a_file_predicts_like_its_rows_one_by_one() {
     let (desk, expected) = desk_with_expected();
     let cells = Cells::churn_test();

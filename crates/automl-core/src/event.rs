@@ -24,6 +24,9 @@ pub enum Event {
         time_limit_seconds: Option<f64>,
         /// The limit on trials, if any.
         max_trials: Option<u64>,
+        /// Fits that a trial takes: one a split.
+        #[serde(default = "one")]
+        fits_per_trial: u64,
     },
     /// A trial has a score.
     TrialFinished {
@@ -72,11 +75,19 @@ pub enum Event {
         score: f64,
         /// Trials with a score.
         n_trials: u64,
+        /// Trials that were begun; the others were given up early, failed or had no model in time.
+        #[serde(default)]
+        n_started: u64,
         /// Whether the user stopped it early.
         interrupted: bool,
         /// When, from the run's start.
         at_seconds: f64,
     },
+}
+
+/// What events say that were written before they said it.
+fn one() -> u64 {
+    1
 }
 
 /// Hears of events, from any thread.

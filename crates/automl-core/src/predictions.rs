@@ -71,6 +71,41 @@ impl Predictions {
         }
     }
 
+    /// The predicted class of each row: of two classes the second where its probability is above `threshold`; without a
+    /// threshold, and of more classes, the likeliest. Empty for numbers.
+    pub fn class_codes_at(&self, threshold: Option<f64>) -> Vec<u32> {
+        match (self, threshold) {
+            (
+                Self::Probabilities {
+                    n_classes: 2,
+                    values,
+                },
+                Some(threshold),
+            ) => {
+                let rows = values.chunks_exact(2);
+                rows.map(|row| u32::from(row[1] > threshold)).collect()
+            }
+            _ => self.class_codes(),
+        }
+    }
+
+    /// The predicted classes as certainties, for metrics that read classes alone; numbers as they are.
+    #[must_use]
+    pub fn decided_at(&self, threshold: Option<f64>) -> Self {
+        let Self::Probabilities { n_classes, values } = self else {
+            return self.clone();
+        };
+        let mut certain = vec![0.0; values.len()];
+        let rows = certain.chunks_exact_mut(*n_classes);
+        for (row, code) in rows.zip(self.class_codes_at(threshold)) {
+            row[code as usize] = 1.0;
+        }
+        Self::Probabilities {
+            n_classes: *n_classes,
+            values: certain,
+        }
+    }
+
     /// The code of the likeliest class of each row, the lowest code among equals; empty for numbers.
     pub fn class_codes(&self) -> Vec<u32> {
         match self {

@@ -33,7 +33,7 @@ impl TaskKind {
 pub enum Task {
     /// One of two classes; the second is the positive one.
     Binary {
-        /// Class labels in code order, sorted; exactly two.
+        /// Class labels in code order, exactly two: sorted, unless the first of them was named as the positive one.
         classes: Vec<String>,
     },
     /// One of three or more classes.
@@ -60,6 +60,14 @@ impl Task {
         match self {
             Self::Binary { classes } | Self::Multiclass { classes } => classes,
             Self::Regression => &[],
+        }
+    }
+
+    /// The class that precision, recall, F1 and their like are of; only tasks of two classes have one.
+    pub fn positive_class(&self) -> Option<&str> {
+        match self {
+            Self::Binary { classes } => classes.get(1).map(String::as_str),
+            _ => None,
         }
     }
 

@@ -9,6 +9,8 @@ use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use automl_core::{Predictions, Texts};
+use flate2::Compression as GzipLevel;
+use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -24,6 +26,10 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub enum PredictionFormat {
     /// CSV with a header line; numbers are the shortest that read back to the same double.
     Csv,
+    /// As CSV, with tabs between the cells.
+    Tsv,
+    /// One JSON object a line.
+    JsonLines,
     /// Parquet, compressed with zstd.
     Parquet,
 }
@@ -34,6 +40,7 @@ pub struct PredictionWriter<W: Write + Send> {
     /// What `out` is called, for messages.
     name: String,
     classes: Vec<String>,
+    threshold: Option<f64>,
     n_kept: usize,
 }
 
@@ -60,11 +67,10 @@ impl PredictionColumns<'_> {
 }
 
 enum Out<W: Write + Send> {
-    Csv {
-        out: W,
+    Text {
+        out: TextOut<W>,
         buffer: Vec<u8>,
-        /// Classes as CSV cells.
-        cells: Vec<String>,
+        layout: Layout,
     },
     Parquet {
         writer: Box<ArrowWriter<W>>,
@@ -80,7 +86,150 @@ impl<W: Write + Send> std::fmt::Debug for PredictionWriter<W> {
     }
 }
 
+/// Text as it is, or compressed.
+enum TextOut<W: Write> {
+    Plain(W),
+    Gzip(GzEncoder<W>),
+}
+
+impl<W: Write> TextOut<W> {
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Plain(out) => out.write_all(bytes),
+            Self::Gzip(out) => out.write_all(bytes),
+        }
+    }
+
+    fn finish(self) -> std::io::Result<W> {
+        match self {
+            Self::Plain(out) => Ok(out),
+            Self::Gzip(out) => out.finish(),
+        }
+    }
+}
+
+/// How a row is laid out as text.
+enum Layout {
+    /// Cells between separators.
+    Cells {
+        separator: u8,
+        /// Classes as cells.
+        classes: Vec<String>,
+    },
+    /// An object with these names, as JSON strings with a colon behind; classes as JSON strings.
+    Objects {
+        names: Vec<String>,
+        classes: Vec<String>,
+    },
+}
+
+impl Layout {
+    fn cells(separator: u8, classes: &[String]) -> Self {
+        let classes = classes.iter().map(|class| cell(class, separator));
+        Self::Cells {
+            separator,
+            classes: classes.collect(),
+        }
+    }
+
+    fn objects(names: &[String], classes: &[String]) -> Self {
+        Self::Objects {
+            names: names.iter().map(|name| json_text(name) + ":").collect(),
+            classes: classes.iter().map(|class| json_text(class)).collect(),
+        }
+    }
+
+    /// The line above the rows, if there is one.
+    fn header(&self, names: &[String]) -> String {
+        match self {
+            Self::Objects { .. } => String::new(),
+            Self::Cells { separator, .. } => {
+                let names: Vec<String> = names.iter().map(|name| cell(name, *separator)).collect();
+                names.join(&char::from(*separator).to_string()) + "\n"
+            }
+        }
+    }
+
+    /// One row; about 100 ns a number.
+    fn write_row<'a>(
+        &self,
+        buffer: &mut Vec<u8>,
+        kept: impl Iterator<Item = Option<&'a str>>,
+        class: Option<u32>,
+        values: &[f64],
+    ) -> std::io::Result<()> {
+        match self {
+            Self::Cells { separator, classes } => {
+                let start = buffer.len();
+                for text in kept {
+                    buffer.extend_from_slice(cell(text.unwrap_or_default(), *separator).as_bytes());
+                    buffer.push(*separator);
+                }
+                if let Some(code) = class {
+                    buffer.extend_from_slice(classes[code as usize].as_bytes());
+                    buffer.push(*separator);
+                }
+                for value in values {
+                    write_number(buffer, *value)?;
+                    buffer.push(*separator);
+                }
+                // The last separator ends the line.
+                debug_assert!(buffer.len() > start);
+                buffer.pop();
+            }
+            Self::Objects { names, classes } => {
+                let kept = kept.map(|text| text.map_or_else(|| "null".to_owned(), json_text));
+                let class = class.map(|code| classes[code as usize].clone());
+                let mut names = names.iter();
+                let mut next = |buffer: &mut Vec<u8>| {
+                    buffer.push(b',');
+                    let name = names.next().map_or("", String::as_str);
+                    buffer.extend_from_slice(name.as_bytes());
+                };
+                let start = buffer.len();
+                for text in kept.chain(class) {
+                    next(buffer);
+                    buffer.extend_from_slice(text.as_bytes());
+                }
+                for value in values {
+                    next(buffer);
+                    if value.is_finite() {
+                        write_number(buffer, *value)?;
+                    } else {
+                        buffer.extend_from_slice(b"null");
+                    }
+                }
+                buffer[start] = b'{';
+                buffer.push(b'}');
+            }
+        }
+        buffer.push(b'\n');
+        Ok(())
+    }
+}
+
 impl<W: Write + Send> PredictionWriter<W> {
+    /// As [`PredictionWriter::new`], compressed with gzip; Parquet, which is compressed in itself, is left as it is.
+    ///
+    /// # Errors
+    /// As [`PredictionWriter::new`].
+    pub fn gzipped(
+        out: W,
+        name: &str,
+        format: PredictionFormat,
+        columns: PredictionColumns<'_>,
+    ) -> Result<Self, DataError> {
+        let compressed = |out| TextOut::Gzip(GzEncoder::new(out, GzipLevel::default()));
+        Self::start(out, name, format, columns, compressed)
+    }
+
+    /// Predicts the second of two classes above this probability; without a threshold it is the likelier class.
+    #[must_use]
+    pub fn with_threshold(mut self, threshold: Option<f64>) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
     /// Starts a file called `name` in messages.
     ///
     /// # Errors
@@ -91,21 +240,32 @@ impl<W: Write + Send> PredictionWriter<W> {
         format: PredictionFormat,
         columns: PredictionColumns<'_>,
     ) -> Result<Self, DataError> {
+        Self::start(out, name, format, columns, TextOut::Plain)
+    }
+
+    fn start(
+        out: W,
+        name: &str,
+        format: PredictionFormat,
+        columns: PredictionColumns<'_>,
+        as_text: impl FnOnce(W) -> TextOut<W>,
+    ) -> Result<Self, DataError> {
         let PredictionColumns { kept, classes } = columns;
         let names = columns.names();
         refuse_same_names(columns)?;
-        let out = match format {
-            PredictionFormat::Csv => {
-                let mut buffer = Vec::with_capacity(BUFFER_BYTES * 2);
-                let header: Vec<String> = names.iter().map(|name| csv_cell(name)).collect();
-                buffer.extend_from_slice(header.join(",").as_bytes());
-                buffer.push(b'\n');
-                Out::Csv {
-                    out,
-                    buffer,
-                    cells: classes.iter().map(|class| csv_cell(class)).collect(),
-                }
+        let text = |layout: Layout, out| {
+            let mut buffer = Vec::with_capacity(BUFFER_BYTES * 2);
+            buffer.extend_from_slice(layout.header(&names).as_bytes());
+            Out::Text {
+                out,
+                buffer,
+                layout,
             }
+        };
+        let out = match format {
+            PredictionFormat::Csv => text(Layout::cells(b',', classes), as_text(out)),
+            PredictionFormat::Tsv => text(Layout::cells(b'\t', classes), as_text(out)),
+            PredictionFormat::JsonLines => text(Layout::objects(&names, classes), as_text(out)),
             PredictionFormat::Parquet => {
                 let n_texts = kept.len() + usize::from(!classes.is_empty());
                 let fields: Vec<Field> = (names.iter().enumerate())
@@ -134,6 +294,7 @@ impl<W: Write + Send> PredictionWriter<W> {
             out,
             name: name.to_owned(),
             classes: classes.to_vec(),
+            threshold: None,
             n_kept: kept.len(),
         })
     }
@@ -160,22 +321,20 @@ impl<W: Write + Send> PredictionWriter<W> {
             assert_eq!(texts.len(), predictions.n_rows(), "a cell for each row");
         }
         let failed = |error| DataError::writing(&self.name, error);
+        let codes = predictions.class_codes_at(self.threshold);
         match &mut self.out {
-            Out::Csv { out, buffer, cells } => {
-                let codes = predictions.class_codes();
-                for (row, values) in predictions
-                    .values()
-                    .chunks_exact(predictions.width())
-                    .enumerate()
-                {
-                    for texts in kept {
-                        buffer.extend_from_slice(
-                            csv_cell(texts.get(row).unwrap_or_default()).as_bytes(),
-                        );
-                        buffer.push(b',');
-                    }
-                    let class = codes.get(row).map(|&code| cells[code as usize].as_str());
-                    write_row(buffer, class, values).map_err(failed)?;
+            Out::Text {
+                out,
+                buffer,
+                layout,
+            } => {
+                let rows = predictions.values().chunks_exact(predictions.width());
+                for (row, values) in rows.enumerate() {
+                    let cells = kept.iter().map(|texts| texts.get(row));
+                    let class = codes.get(row).copied();
+                    layout
+                        .write_row(buffer, cells, class, values)
+                        .map_err(failed)?;
                     if buffer.len() >= BUFFER_BYTES {
                         out.write_all(buffer).map_err(failed)?;
                         buffer.clear();
@@ -184,7 +343,7 @@ impl<W: Write + Send> PredictionWriter<W> {
                 Ok(())
             }
             Out::Parquet { writer, schema } => {
-                let batch = record_batch(predictions, kept, &self.classes, schema)
+                let batch = record_batch(predictions, kept, &codes, &self.classes, schema)
                     .map_err(|error| failed(std::io::Error::other(error)))?;
                 writer
                     .write(&batch)
@@ -200,11 +359,11 @@ impl<W: Write + Send> PredictionWriter<W> {
     pub fn finish(self) -> Result<W, DataError> {
         let failed = |error| DataError::writing(&self.name, error);
         let mut out = match self.out {
-            Out::Csv {
+            Out::Text {
                 mut out, buffer, ..
             } => {
                 out.write_all(&buffer).map_err(failed)?;
-                out
+                out.finish().map_err(failed)?
             }
             Out::Parquet { writer, .. } => writer
                 .into_inner()
@@ -225,28 +384,22 @@ fn refuse_same_names(columns: PredictionColumns<'_>) -> Result<(), DataError> {
     }
 }
 
-/// About 100 ns a number.
-fn write_row(buffer: &mut Vec<u8>, class: Option<&str>, values: &[f64]) -> std::io::Result<()> {
-    if let Some(class) = class {
-        buffer.extend_from_slice(class.as_bytes());
+fn write_number(buffer: &mut Vec<u8>, value: f64) -> std::io::Result<()> {
+    if value != 0.0 && !(1e-5..1e16).contains(&value.abs()) {
+        write!(buffer, "{value:e}")
+    } else {
+        write!(buffer, "{value}")
     }
-    for (position, value) in values.iter().enumerate() {
-        if position > 0 || class.is_some() {
-            buffer.push(b',');
-        }
-        if *value != 0.0 && !(1e-5..1e16).contains(&value.abs()) {
-            write!(buffer, "{value:e}")?;
-        } else {
-            write!(buffer, "{value}")?;
-        }
-    }
-    buffer.push(b'\n');
-    Ok(())
+}
+
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 fn record_batch(
     predictions: &Predictions,
     kept: &[Texts],
+    codes: &[u32],
     classes: &[String],
     schema: &Arc<Schema>,
 ) -> Result<RecordBatch, ArrowError> {
@@ -256,8 +409,8 @@ fn record_batch(
         columns.push(Arc::new(texts.iter().collect::<StringArray>()));
     }
     if !classes.is_empty() {
-        let names = (predictions.class_codes().into_iter())
-            .map(|code| Some(classes[code as usize].as_str()));
+        let names = codes.iter();
+        let names = names.map(|&code| Some(classes[code as usize].as_str()));
         columns.push(Arc::new(names.collect::<StringArray>()));
     }
     for column in 0..width {
@@ -267,9 +420,9 @@ fn record_batch(
     RecordBatch::try_new(schema.clone(), columns)
 }
 
-/// A cell of CSV text, quoted if it must be.
-fn csv_cell(text: &str) -> String {
-    let must_quote = text.contains([',', '"', '\n', '\r']) || text.trim() != text;
+/// A cell of delimited text, quoted if it must be.
+fn cell(text: &str, separator: u8) -> String {
+    let must_quote = text.contains([char::from(separator), '"', '\n', '\r']) || text.trim() != text;
     if must_quote {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

@@ -7,7 +7,7 @@
 
 use crate::recipes;
 use crate::trial::{TargetMap, TrialConfig};
-use automl_core::{Dataset, FitContext, FitError, Target};
+use automl_core::{Dataset, DatasetError, FitContext, FitError, Target};
 use automl_features::FittedRecipe;
 use std::sync::Arc;
 
@@ -41,41 +41,14 @@ pub(crate) fn encode(
     };
     let map = config.target_map;
     let key = format!("{} {rows_key} {}", config.recipe, map.name());
-    let encoded = data
-        .derived()
-        .get_or_build(&key, || -> Result<Arc<Encoded>, String> {
-            if map != TargetMap::Identity && !by_split {
-                let plain = TrialConfig {
-                    target_map: TargetMap::Identity,
-                    ..config.clone()
-                };
-                let base = encode(ctx, data, &plain, rows).map_err(|error| error.to_string())?;
-                let data = mapped(&base.data, map).map_err(|error| error.to_string())?;
-                return Ok(Arc::new(Encoded {
-                    data,
-                    recipe: base.recipe.clone(),
-                }));
-            }
-            let all_rows;
-            let learn_from: &[u32] = match rows {
-                Rows::Split { train, .. } if by_split => train,
-                _ => {
-                    all_rows = data.all_rows();
-                    &all_rows
-                }
-            };
-            let source = mapped(data, map).map_err(|error| error.to_string())?;
-            let (recipe, table) = recipe
-                .fit_transform(ctx, &source, learn_from)
-                .map_err(|error| error.to_string())?;
-            let data = source
-                .with_table(table)
-                .map_err(|error| error.to_string())?;
-            Ok(Arc::new(Encoded {
-                data,
-                recipe: Arc::new(recipe),
-            }))
-        });
+    // A recipe that cannot be fitted is not tried again; one that the budget cut short may be.
+    let encoded = data.derived().get_or_try_build(&key, || {
+        let built = build(ctx, data, config, rows, by_split);
+        match built {
+            Err(FitError::Cancelled) => Err(FitError::Cancelled),
+            other => Ok(other.map_err(|error| error.to_string())),
+        }
+    })?;
     match encoded.as_ref() {
         Ok(encoded) => Ok(encoded.clone()),
         Err(reason) => Err(FitError::Numeric {
@@ -85,7 +58,51 @@ pub(crate) fn encode(
     }
 }
 
-fn mapped(data: &Dataset, map: TargetMap) -> Result<Dataset, automl_core::DatasetError> {
+/// Fits the recipe on the rows that it may learn from, and applies it to all.
+fn build(
+    ctx: &FitContext<'_>,
+    data: &Dataset,
+    config: &TrialConfig,
+    rows: Rows<'_>,
+    by_split: bool,
+) -> Result<Arc<Encoded>, FitError> {
+    let map = config.target_map;
+    if map != TargetMap::Identity && !by_split {
+        let plain = TrialConfig {
+            target_map: TargetMap::Identity,
+            ..config.clone()
+        };
+        let base = encode(ctx, data, &plain, rows)?;
+        return Ok(Arc::new(Encoded {
+            data: mapped(&base.data, map).map_err(unfit)?,
+            recipe: base.recipe.clone(),
+        }));
+    }
+    let all_rows;
+    let learn_from: &[u32] = match rows {
+        Rows::Split { train, .. } if by_split => train,
+        _ => {
+            all_rows = data.all_rows();
+            &all_rows
+        }
+    };
+    let source = mapped(data, map).map_err(unfit)?;
+    let recipe = recipes::recipe(config.recipe);
+    let (recipe, table) = recipe.fit_transform(ctx, &source, learn_from)?;
+    Ok(Arc::new(Encoded {
+        data: source.with_table(table).map_err(unfit)?,
+        recipe: Arc::new(recipe),
+    }))
+}
+
+fn unfit(error: DatasetError) -> FitError {
+    FitError::Numeric {
+        learner: "recipe",
+        reason: error.to_string(),
+    }
+}
+
+fn mapped(data: &Dataset, map: TargetMap) -> Result<Dataset, DatasetError> {
     let target = match data.target() {
         Target::Numbers(values) if map != TargetMap::Identity => {
             Target::Numbers(values.iter().map(|&value| map.forward(value)).collect())

@@ -3,11 +3,12 @@
 //! Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models" (ICML 2004): start with
 //! the best model, then add, with replacement, whichever model improves the score of the mean most.
 
-use crate::fit::FitRun;
+use crate::fit::{FitRun, OutOfFold};
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
 use crate::plan::Plan;
 use crate::search::Found;
 use crate::suggest::BASELINE;
+use crate::threshold;
 use crate::trial::Trial;
 use crate::{EngineError, FitOptions, Quality};
 use automl_core::params::ParamValue;
@@ -25,6 +26,10 @@ pub(crate) struct Selection {
     pub(crate) members: Vec<(usize, f64)>,
     /// The ensemble's score.
     pub(crate) score: f64,
+    /// Above which probability the second of two classes is predicted, if not above a half.
+    pub(crate) threshold: Option<f64>,
+    /// The rows that were compared and what the ensemble says of them.
+    pub(crate) out_of_fold: OutOfFold,
     fold_scores: Vec<f64>,
 }
 
@@ -87,13 +92,61 @@ pub(crate) fn select(
     let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
     let counts = greedy(&bench, &candidates, n_steps, &threads, found, run);
     let members = shares(&candidates, &counts);
-    let fold_scores = fold_scores(data, plan, found, &members)?;
-    let score = fold_scores.iter().sum::<f64>() / fold_scores.len() as f64;
+    let out_of_fold = OutOfFold {
+        predictions: mean_of(&candidates, &members),
+        target: bench.target,
+        weight: bench.weight,
+    };
+    let plain = fold_scores(data, plan, found, &members, None)?;
+    let (threshold, fold_scores) = match tuned(data, plan, found, &members, &out_of_fold)? {
+        Some((threshold, tuned)) if plan.metric.is_better(mean(&tuned), mean(&plain)) => {
+            (Some(threshold), tuned)
+        }
+        _ => (None, plain),
+    };
     Ok(Selection {
         members,
-        score,
+        score: mean(&fold_scores),
+        threshold,
+        out_of_fold,
         fold_scores,
     })
+}
+
+fn mean(scores: &[f64]) -> f64 {
+    scores.iter().sum::<f64>() / scores.len() as f64
+}
+
+/// What the members say together of the rows that are compared.
+fn mean_of(candidates: &[Candidate], members: &[(usize, f64)]) -> Predictions {
+    let first = &candidates[0].predictions;
+    let mut mean = first.zeros_like(first.n_rows());
+    for &(position, share) in members {
+        let member = candidates.iter().find(|one| one.position == position);
+        let member = member.expect("members are candidates");
+        mean.add_scaled(share, &member.predictions);
+    }
+    mean
+}
+
+/// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
+fn tuned(
+    data: &Dataset,
+    plan: &Plan,
+    found: &Found,
+    members: &[(usize, f64)],
+    rows: &OutOfFold,
+) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
+    if data.task().n_classes() != 2 || !plan.metric.reads_classes() {
+        return Ok(None);
+    }
+    let weight = rows.weight.as_deref();
+    let Some(threshold) = threshold::tune(plan.metric, &rows.target, &rows.predictions, weight)
+    else {
+        return Ok(None);
+    };
+    let scores = fold_scores(data, plan, found, members, Some(threshold))?;
+    Ok(Some((threshold, scores)))
 }
 
 /// `(fold, position in the fold's validation rows, row)` of the rows that are compared: all, or a sample in which every
@@ -239,12 +292,13 @@ fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
     members
 }
 
-/// The ensemble's score on each split's validation rows.
+/// The ensemble's score on each split's validation rows, predicting classes by `threshold` if there is one.
 fn fold_scores(
     data: &Dataset,
     plan: &Plan,
     found: &Found,
     members: &[(usize, f64)],
+    threshold: Option<f64>,
 ) -> Result<Vec<f64>, EngineError> {
     let score = |(fold, split): (usize, &Split)| {
         let view = data.view(&split.valid);
@@ -252,6 +306,9 @@ fn fold_scores(
         let mut mean = first.zeros_like(split.valid.len());
         for &(position, share) in members {
             mean.add_scaled(share, &found.trials[position].fits[fold].predictions);
+        }
+        if threshold.is_some() {
+            mean = mean.decided_at(threshold);
         }
         let target = view.target_numbers();
         Ok(plan

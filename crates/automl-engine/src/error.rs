@@ -67,6 +67,26 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
+    /// The class named as the positive one is not there.
+    #[error("target '{target}' has no class '{positive}' to be the positive one")]
+    PositiveUnknown {
+        /// The target.
+        target: String,
+        /// The class given.
+        positive: String,
+        /// Classes with a similar name.
+        near: Vec<String>,
+        /// The two classes.
+        classes: Vec<String>,
+    },
+    /// Only one class of two can be the positive one.
+    #[error("'{positive}' cannot be the positive class of a {task} task")]
+    PositiveTask {
+        /// The class given.
+        positive: String,
+        /// The task.
+        task: &'static str,
+    },
     /// There are too few rows.
     #[error("too few rows with a target to learn from: {n_rows}, at least {needed} are needed")]
     TooFewRows {
@@ -86,6 +106,8 @@ pub enum EngineError {
     LearnerUnknown {
         /// The name given.
         name: String,
+        /// Learners that may be meant.
+        near: Vec<String>,
         /// All learners.
         known: Vec<String>,
     },
@@ -106,10 +128,18 @@ pub enum EngineError {
         known: Vec<&'static str>,
     },
     /// The data alone needs more memory than is allowed.
-    #[error("the data needs about {needed} bytes in memory, {limit} are allowed")]
+    #[error("the data needs about {} in memory, {} are allowed", size(*needed), size(*limit))]
     Memory {
         /// Bytes needed.
         needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// The process holds so much before the search that no fit could begin.
+    #[error("{} of memory are in use before the search, too much for a limit of {}", size(*used), size(*limit))]
+    MemoryInUse {
+        /// Bytes in use.
+        used: u64,
         /// Bytes allowed.
         limit: u64,
     },
@@ -155,6 +185,19 @@ pub enum EngineError {
     Fit(#[from] FitError),
 }
 
+/// Bytes as people read them.
+fn size(n_bytes: u64) -> String {
+    let bytes = n_bytes as f64;
+    let (gib, mib) = (bytes / f64::from(1 << 30), bytes / f64::from(1 << 20));
+    if gib >= 1.0 {
+        format!("{gib:.1} GiB")
+    } else if mib >= 1.0 {
+        format!("{mib:.0} MiB")
+    } else {
+        format!("{:.0} KiB", bytes / 1024.0)
+    }
+}
+
 impl Coded for EngineError {
     fn code(&self) -> &'static str {
         match self {
@@ -165,12 +208,14 @@ impl Coded for EngineError {
             Self::NoSplit { .. } => "fit-split",
             Self::TimeLimit => "fit-time-limit",
             Self::Target { .. } => "fit-target",
+            Self::PositiveUnknown { .. } => "fit-positive-unknown",
+            Self::PositiveTask { .. } => "fit-positive-task",
             Self::TooFewRows { .. } => "fit-too-few-rows",
             Self::NoFeatures { .. } => "fit-no-features",
             Self::LearnerUnknown { .. } => "fit-learner-unknown",
             Self::NoLearner { .. } => "fit-no-learner",
             Self::MetricTask { .. } => "fit-metric-task",
-            Self::Memory { .. } => "fit-memory",
+            Self::Memory { .. } | Self::MemoryInUse { .. } => "fit-memory",
             Self::NoLimit => "fit-no-limit",
             Self::Cancelled => "fit-cancelled",
             Self::AllFailed { .. } => "fit-all-failed",
@@ -192,9 +237,19 @@ impl Coded for EngineError {
             Self::ColumnUnknown { near, .. } => {
                 Some(format!("did you mean '{}'?", near.join("' or '")))
             }
+            Self::LearnerUnknown { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean {}?", near.join(" or ")))
+            }
             Self::LearnerUnknown { known, .. } => {
                 Some(format!("the learners are {}", known.join(", ")))
             }
+            Self::PositiveUnknown { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean '{}'?", near.join("' or '")))
+            }
+            Self::PositiveUnknown { classes, .. } => {
+                Some(format!("its classes are '{}'", classes.join("' and '")))
+            }
+            Self::PositiveTask { .. } => Some("leave --positive out: it is for two classes".into()),
             Self::MetricTask { known, .. } => Some(format!("use one of {}", known.join(", "))),
             Self::NoFeatures { .. } => Some("keep at least one column beside the target".into()),
             Self::RoleTaken { .. } => Some("change the schema file or the flag".into()),
@@ -204,6 +259,9 @@ impl Coded for EngineError {
             }
             Self::TimeLimit => Some("raise --time-limit, or leave the baseline in".into()),
             Self::NoLimit => Some("give --time-limit or --max-trials".into()),
+            Self::MemoryInUse { .. } => {
+                Some("raise --memory-limit, or leave it out to use what is free".into())
+            }
             Self::Memory { .. } => {
                 Some("raise --memory-limit, drop columns with --drop or use fewer rows".into())
             }
@@ -220,7 +278,14 @@ impl Coded for EngineError {
                 Some("the warnings say why; --include another learner, or give more memory or time".into())
             }
             Self::Classes { n_classes: 0, .. } => Some("it predicts numbers: leave --classes out".into()),
-            Self::Classes { .. } => Some("name each class once, in the order of the codes 0, 1, 2".into()),
+            Self::Classes { n_classes, .. } => {
+                let codes: Vec<String> = (0..*n_classes.min(&5)).map(|code| code.to_string()).collect();
+                let more = if *n_classes > 5 { ", …" } else { "" };
+                Some(format!(
+                    "name each of the {n_classes} classes once, in the order of the codes {}{more}",
+                    codes.join(", ")
+                ))
+            }
             Self::Import(error) => error.hint(),
             Self::Dataset(error) => error.hint(),
             Self::Split(error) => error.hint(),

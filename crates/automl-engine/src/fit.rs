@@ -9,7 +9,9 @@ use crate::plan::Plan;
 use crate::refit::Refit;
 use crate::search;
 use automl_core::metrics::Metric;
-use automl_core::{CancelToken, Clock, Dataset, Event, Events, Warning, WarningKind, Warnings};
+use automl_core::{
+    CancelToken, Clock, Dataset, Event, Events, Predictions, Warning, WarningKind, Warnings,
+};
 
 /// What surrounds one fit.
 pub struct FitRun<'a> {
@@ -19,10 +21,33 @@ pub struct FitRun<'a> {
     pub cancel: CancelToken,
     /// Bytes of memory that the process holds, or `None` where that cannot be told.
     pub memory_in_use: &'a (dyn Fn() -> Option<u64> + Sync),
+    /// The columns that tie rows together and order them, if any, for words alone: the dataset holds their values.
+    pub split_by: SplitBy<'a>,
     /// Where findings go.
     pub warnings: &'a Warnings,
     /// Who hears of progress.
     pub events: &'a dyn Events,
+}
+
+/// Names of the columns that the splits heed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SplitBy<'a> {
+    /// Rows that are equal in it stay together.
+    pub group: Option<&'a str>,
+    /// Validation follows training in it.
+    pub time: Option<&'a str>,
+}
+
+/// Rows that the models have not seen, and what the ensemble of their out-of-fold predictions says of them. Where rows are
+/// many they are a sample in which every class keeps its share; with repeats a row stands once a repeat.
+#[derive(Debug, Clone)]
+pub struct OutOfFold {
+    /// Targets; class codes as numbers for classification.
+    pub target: Vec<f64>,
+    /// The ensemble's predictions.
+    pub predictions: Predictions,
+    /// Row weights, if there are any.
+    pub weight: Option<Vec<f64>>,
 }
 
 /// What a fit gives.
@@ -36,10 +61,17 @@ pub struct FitOutcome {
     /// The model's score on rows that its parts were not fitted on. Early stopping and the choice of members looked at
     /// them, so it is a little too good: rows kept apart from `fit` have the final word.
     pub score: f64,
+    /// Of two classes, the probability above which the second is predicted, if another than a half is better by a metric that
+    /// reads predicted classes; `score` is with it.
+    pub threshold: Option<f64>,
+    /// What the score was computed on.
+    pub out_of_fold: OutOfFold,
     /// What was planned.
     pub plan: Plan,
     /// Trials that gave a score.
     pub n_trials: u64,
+    /// Trials that were begun; the others were given up early, failed, or had no model in their time.
+    pub n_started: u64,
     /// Whether the user stopped the search.
     pub interrupted: bool,
 }
@@ -47,8 +79,8 @@ pub struct FitOutcome {
 /// Searches for the best model of `data` within the limits of `options`.
 ///
 /// The time limit counts from the start of `run.clock`; 6 % of it is kept for the ensemble and writing where fold models
-/// are bagged, 28 % where members are fitted again on all rows. With `max_trials` and no time limit, the same data, options and seed give the same bytes at any
-/// number of threads.
+/// are bagged, up to 28 % where members are fitted again on all rows. With `max_trials` and no time limit, the same data,
+/// options and seed give the same model at any number of threads.
 ///
 /// # Errors
 /// A learner or metric that does not exist or fit, limits that are missing, or no trial that gave a model.
@@ -57,7 +89,8 @@ pub fn fit(
     options: &FitOptions,
     run: &FitRun<'_>,
 ) -> Result<FitOutcome, EngineError> {
-    let plan = Plan::new(data, options)?;
+    let plan = Plan::new(data, options)?.split_by(run.split_by);
+    check_memory_in_use(options, run)?;
     run.events.emit(&plan.started(data, options));
     let found = search::run(data, &plan, options, run)?;
     phase(run, "ensemble");
@@ -77,12 +110,13 @@ pub fn fit(
     if selection.is_baseline_alone(&found) {
         warn_of_baseline(run);
     }
-    let n_trials = found.n_scored() as u64;
+    let (n_trials, n_started) = (found.n_scored() as u64, found.n_started as u64);
     let interrupted = run.cancel.is_cancelled();
     let at_seconds = run.clock.seconds();
     run.events.emit(&Event::Finished {
         score: selection.score,
         n_trials,
+        n_started,
         interrupted,
         at_seconds,
     });
@@ -91,16 +125,33 @@ pub fn fit(
         leaderboard,
         metric: plan.metric,
         score: selection.score,
+        threshold: selection.threshold,
+        out_of_fold: selection.out_of_fold,
         plan,
         n_trials,
+        n_started,
         interrupted,
     })
 }
 
+/// A search that would end before it began, since the limit is passed already, is refused.
+fn check_memory_in_use(options: &FitOptions, run: &FitRun<'_>) -> Result<(), EngineError> {
+    match (options.memory_limit, (run.memory_in_use)()) {
+        (Some(limit), Some(used)) if search::is_full(used, limit) => {
+            Err(EngineError::MemoryInUse { used, limit })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A constant is a model, but hardly the one that was hoped for.
 fn warn_of_baseline(run: &FitRun<'_>) {
-    let message = "the model is the constant baseline: no trial that ended was better; \
-                   give it more time or trials, or see whether the features say anything of the target";
+    let message = if run.cancel.is_cancelled() {
+        "the model is the constant baseline: you stopped it before another trial had ended"
+    } else {
+        "the model is the constant baseline: no trial that ended was better; \
+         give it more time or trials, or see whether the features say anything of the target"
+    };
     let none = Vec::<String>::new();
     run.warnings
         .push(Warning::new(WarningKind::BudgetReached, none, message));

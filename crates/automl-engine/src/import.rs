@@ -64,6 +64,7 @@ pub fn import_model(
         weight: 1.0,
         recipe: Arc::new(no_steps(&imported.features)?),
         target_map: TargetMap::Identity,
+        ceiling: None,
         model: Arc::from(imported.model),
     };
     Ok(Imported {

@@ -1,5 +1,6 @@
 //! The model that a fit gives: a weighted sum of pipelines.
 
+use crate::importance::ColumnImportance;
 use crate::plan::raise;
 use crate::registry;
 use crate::trial::TargetMap;
@@ -23,6 +24,8 @@ pub(crate) struct Member {
     /// Position of its recipe in the ensemble's list.
     pub(crate) recipe: usize,
     pub(crate) target_map: TargetMap,
+    /// What its predictions may be at most.
+    pub(crate) ceiling: Option<f64>,
     pub(crate) model: Arc<dyn Model>,
 }
 
@@ -31,6 +34,8 @@ pub(crate) struct Part {
     pub(crate) weight: f64,
     pub(crate) recipe: Arc<FittedRecipe>,
     pub(crate) target_map: TargetMap,
+    /// What its predictions may be at most.
+    pub(crate) ceiling: Option<f64>,
     pub(crate) model: Arc<dyn Model>,
 }
 
@@ -41,6 +46,8 @@ struct MemberMeta {
     weight: f64,
     recipe: usize,
     target_map: TargetMap,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ceiling: Option<f64>,
 }
 
 /// A weighted mean of pipelines; the table is encoded once for all members that share a recipe.
@@ -70,6 +77,7 @@ impl EnsembleModel {
                 weight: part.weight / total,
                 recipe,
                 target_map: part.target_map,
+                ceiling: part.ceiling,
                 model: part.model,
             });
         }
@@ -128,11 +136,15 @@ impl EnsembleModel {
                 if meta.recipe >= n_recipes || !(0.0..=1.0).contains(&meta.weight) {
                     return Err(artifact.invalid("members", "a recipe or a weight is out of range"));
                 }
+                if meta.ceiling.is_some_and(|ceiling| !(ceiling >= 0.0)) {
+                    return Err(artifact.invalid("members", "a ceiling is below zero"));
+                }
                 let model: Arc<dyn Model> = Arc::from(registry::load(model)?);
                 Ok(Member {
                     weight: meta.weight,
                     recipe: meta.recipe,
                     target_map: meta.target_map,
+                    ceiling: meta.ceiling,
                     model,
                 })
             })
@@ -147,6 +159,22 @@ impl EnsembleModel {
             recipes,
             members,
         })
+    }
+
+    /// How much each column of the table matters: the shares of the features that are made from it, summed over the
+    /// members by their weight. A feature of several columns is shared out evenly. `None` if no member can say.
+    ///
+    /// # Errors
+    /// A recipe's steps do not fit together: the model was altered.
+    pub fn column_importance(&self) -> Result<Option<ColumnImportance>, PredictError> {
+        let mut parts = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            if let Some(importance) = member.model.importance() {
+                let origins = self.recipes[member.recipe].origins()?;
+                parts.push((member.weight, importance, origins));
+            }
+        }
+        Ok(ColumnImportance::sum(parts))
     }
 
     /// The task's shape of predictions, all zero.
@@ -178,7 +206,7 @@ impl Model for EnsembleModel {
                         expected: sum.width(),
                     });
                 }
-                member.target_map.undo(&mut predictions);
+                member.target_map.undo(&mut predictions, member.ceiling);
                 if let Some(floor) = self.floor {
                     raise(&mut predictions, floor);
                 }
@@ -213,6 +241,7 @@ impl Model for EnsembleModel {
             weight: member.weight,
             recipe: member.recipe,
             target_map: member.target_map,
+            ceiling: member.ceiling,
         };
         let members: Vec<MemberMeta> = self.members.iter().map(meta).collect();
         let mut artifact = Artifact::new(

@@ -1,9 +1,11 @@
 //! What a fit will do, decided from the data's shape and the limits before the first trial.
 
+use crate::fit::SplitBy;
 use crate::{EngineError, FitOptions, Quality, registry};
 use automl_core::metrics::Metric;
 use automl_core::splits::{Scheme, Split, split};
 use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions, Target};
+use std::fmt::Write as _;
 
 /// Validation never needs more rows than this.
 const HOLDOUT_ROWS_MAX: usize = 20_000;
@@ -19,6 +21,8 @@ const SECONDS_PER_COLUMN: f64 = 3.0e-6;
 const TREES_TIMES_RATE: f64 = 30.0;
 /// No table is so large that steps should be longer than this.
 const LEARNING_RATE_MAX: f64 = 0.3;
+/// Columns that a text becomes.
+const TEXT_COLUMNS: usize = 60;
 /// Trees of a typical boosting trial.
 const TREES: f64 = 600.0;
 /// Core seconds that the plan counts on when trials, not time, end the search.
@@ -31,11 +35,26 @@ pub struct Validation {
     pub scheme: Scheme,
     /// Whether members are fitted again on all rows; otherwise each is the mean of its fold models.
     pub refit: bool,
+    /// What the splits heed beside the classes, as the end of a sentence; empty if nothing.
+    heeds: String,
 }
 
 impl Validation {
-    /// The scheme in words.
+    fn new(scheme: Scheme, refit: bool) -> Self {
+        let heeds = String::new();
+        Self {
+            scheme,
+            refit,
+            heeds,
+        }
+    }
+
+    /// The scheme in words, with the columns that the splits heed.
     pub fn describe(&self) -> String {
+        format!("{}{}", self.describe_scheme(), self.heeds)
+    }
+
+    fn describe_scheme(&self) -> String {
         match self.scheme {
             Scheme::Holdout { fraction } => format!("holdout of {:.0} %", fraction * 100.0),
             Scheme::KFold { k } => format!("{k}-fold cross-validation"),
@@ -87,6 +106,19 @@ impl Plan {
         })
     }
 
+    /// The plan, telling in words what its splits heed.
+    #[must_use]
+    pub(crate) fn split_by(mut self, columns: SplitBy<'_>) -> Self {
+        if let Some(group) = columns.group {
+            write!(self.validation.heeds, " by group '{group}'").expect("a string takes all");
+        }
+        if let Some(time) = columns.time {
+            write!(self.validation.heeds, ", forward in time by '{time}'")
+                .expect("a string takes all");
+        }
+        self
+    }
+
     /// Brings predictions into the metric's domain.
     pub(crate) fn raise(&self, predictions: &mut Predictions) {
         if let Some(floor) = self.floor {
@@ -101,6 +133,17 @@ impl Plan {
         };
         let trees_in_time = seconds * TREES / self.fit_seconds_estimate;
         (TREES_TIMES_RATE / trees_in_time).min(LEARNING_RATE_MAX)
+    }
+
+    /// How many times more rows a refit learns from than a fit of the search.
+    pub(crate) fn refit_growth(&self, data: &Dataset) -> f64 {
+        let n_train: usize = self.splits.iter().map(|split| split.train.len()).sum();
+        data.n_rows() as f64 / (n_train / self.splits.len()) as f64
+    }
+
+    /// Rough seconds of one round of boosting, a tree for each output, on one core.
+    pub(crate) fn round_seconds_estimate(&self) -> f64 {
+        self.fit_seconds_estimate / TREES
     }
 
     /// Seconds that one fit of one trial may take on one core; `None` without a limit.
@@ -121,6 +164,7 @@ impl Plan {
             validation: self.validation.describe(),
             time_limit_seconds: options.time_limit.map(|limit| limit.as_secs_f64()),
             max_trials: options.max_trials,
+            fits_per_trial: self.splits.len() as u64,
         }
     }
 }
@@ -179,18 +223,7 @@ fn choose_learners(
     data: &Dataset,
     options: &FitOptions,
 ) -> Result<Vec<&'static LearnerSpec>, EngineError> {
-    for name in options.include.iter().chain(&options.exclude) {
-        if registry::learner(name).is_none() {
-            let known = registry::LEARNERS
-                .iter()
-                .map(|spec| spec.id.to_owned())
-                .collect();
-            return Err(EngineError::LearnerUnknown {
-                name: name.clone(),
-                known,
-            });
-        }
-    }
+    registry::check_names(options.include.iter().chain(&options.exclude))?;
     let task = data.task().kind();
     let takes_part = |spec: &LearnerSpec| {
         let is_asked_for =
@@ -210,25 +243,29 @@ fn choose_learners(
     }
 }
 
-/// Rows × columns × outputs × trees × a cost per cell; a text column counts as the components it becomes.
+/// Rows × columns × outputs × trees × a cost per cell.
 fn estimate_fit_seconds(data: &Dataset) -> f64 {
-    let columns: usize = data
-        .table()
-        .iter()
-        .map(|(_, column)| {
-            if matches!(column, Column::Text(_)) {
-                60
-            } else {
-                1
-            }
+    let seconds_per_column = data.n_rows() as f64 * SECONDS_PER_CELL + SECONDS_PER_COLUMN;
+    n_columns(data).max(4) as f64 * seconds_per_column * n_outputs(data) as f64 * TREES
+}
+
+/// Columns as trees see them; a text column counts as the components it becomes.
+pub(crate) fn n_columns(data: &Dataset) -> usize {
+    let columns = data.table().iter();
+    columns
+        .map(|(_, column)| match column {
+            Column::Text(_) => TEXT_COLUMNS,
+            _ => 1,
         })
-        .sum();
-    let outputs = match data.task().n_classes() {
+        .sum()
+}
+
+/// Numbers that a model gives a row: one for numbers and two classes, else one a class.
+pub(crate) fn n_outputs(data: &Dataset) -> usize {
+    match data.task().n_classes() {
         0..=2 => 1,
         n_classes => n_classes,
-    };
-    let seconds_per_column = data.n_rows() as f64 * SECONDS_PER_CELL + SECONDS_PER_COLUMN;
-    columns.max(4) as f64 * seconds_per_column * outputs as f64 * TREES
+    }
 }
 
 /// The scheme that fits size and budget, or, where the user asked for none, the next one that this table can be split
@@ -244,11 +281,9 @@ fn choose_splits(
     let refit = preferred.refit;
     let fewer = [5, 3, 2].map(|k| Scheme::KFold { k });
     let wider = [0.2, 0.3, 0.4, 0.5].map(|fraction| Scheme::Holdout { fraction });
-    let others = fewer.map(|scheme| Validation { scheme, refit });
-    let others = others.into_iter().chain(wider.map(|scheme| Validation {
-        scheme,
-        refit: true,
-    }));
+    let others = fewer.map(|scheme| Validation::new(scheme, refit));
+    let wider = wider.map(|scheme| Validation::new(scheme, true));
+    let others = others.into_iter().chain(wider);
     let mut candidates = vec![preferred];
     candidates.extend(others.filter(|_| !is_asked_for));
     let mut failure = None;
@@ -293,16 +328,10 @@ fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> 
     let by_time = data.time().is_some();
     let fast = options.quality == Quality::Fast;
     if let Some(fraction) = options.holdout {
-        return Validation {
-            scheme: Scheme::Holdout { fraction },
-            refit: true,
-        };
+        return Validation::new(Scheme::Holdout { fraction }, true);
     }
     if let Some(k) = options.folds {
-        return Validation {
-            scheme: Scheme::KFold { k },
-            refit: fast || by_time,
-        };
+        return Validation::new(Scheme::KFold { k }, fast || by_time);
     }
     let core_seconds = options
         .time_limit
@@ -336,7 +365,7 @@ fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> 
         holdout(n_rows)
     };
     let refit = fast || by_time || matches!(scheme, Scheme::Holdout { .. });
-    Validation { scheme, refit }
+    Validation::new(scheme, refit)
 }
 
 fn holdout(n_rows: usize) -> Scheme {

@@ -12,6 +12,9 @@ use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamMap, ParamValue
 /// Neighbours are searched one by one when predicting: more rows than this take too long.
 const NEIGHBOUR_ROWS_MAX: usize = 30_000;
 
+/// A category of more levels than this is wide.
+const WIDE_LEVELS: usize = 8;
+
 /// The inverse penalty of a logistic model for classes that are nearly separable.
 const WEAK_PENALTY: f64 = 50.0;
 
@@ -20,8 +23,10 @@ pub(crate) struct Facts {
     n_rows: usize,
     n_columns: usize,
     pub(crate) has_skewed_target: bool,
-    /// Whether a category, or whole numbers that repeat like one, could be encoded by its target.
-    pub(crate) has_wide_categories: bool,
+    /// Categories that could be encoded by their target.
+    pub(crate) n_wide_categories: usize,
+    /// Columns of whole numbers that repeat like such a category.
+    pub(crate) n_wide_numbers: usize,
     has_text: bool,
 }
 
@@ -32,9 +37,15 @@ impl Facts {
             n_rows: data.n_rows(),
             n_columns: data.table().n_columns(),
             has_skewed_target: is_skewed(data.target()),
-            has_wide_categories: columns().any(is_wide),
+            n_wide_categories: columns().filter(|column| is_wide_category(column)).count(),
+            n_wide_numbers: columns().filter(|column| is_wide_number(column)).count(),
             has_text: columns().any(|column| matches!(column, Column::Text(_))),
         }
+    }
+
+    /// Whether anything could be encoded by its target.
+    pub(crate) fn has_wide_categories(&self) -> bool {
+        self.n_wide_categories + self.n_wide_numbers > 0
     }
 }
 
@@ -51,25 +62,23 @@ fn is_skewed(target: &Target) -> bool {
         && at(0.99) > 3.0 * at(0.5).max(f64::MIN_POSITIVE)
 }
 
-fn is_wide(column: &Column) -> bool {
-    match column {
-        Column::Category { levels, .. } => levels.len() > 8,
-        Column::Number(values) => {
-            let mut present: Vec<f64> = values
-                .iter()
-                .copied()
-                .filter(|value| !value.is_nan())
-                .collect();
-            let n_rows = present.len();
-            if present.iter().any(|value| value.fract() != 0.0) {
-                return false;
-            }
-            present.sort_unstable_by(f64::total_cmp);
-            present.dedup();
-            present.len() > 8 && present.len() * 2 < n_rows
-        }
-        _ => false,
+fn is_wide_category(column: &Column) -> bool {
+    matches!(column, Column::Category { levels, .. } if levels.len() > WIDE_LEVELS)
+}
+
+fn is_wide_number(column: &Column) -> bool {
+    let Column::Number(values) = column else {
+        return false;
+    };
+    let present = values.iter().copied().filter(|value| !value.is_nan());
+    let mut present: Vec<f64> = present.collect();
+    let n_rows = present.len();
+    if present.iter().any(|value| value.fract() != 0.0) {
+        return false;
     }
+    present.sort_unstable_by(f64::total_cmp);
+    present.dedup();
+    present.len() > WIDE_LEVELS && present.len() * 2 < n_rows
 }
 
 /// A configuration by names and numbers.
@@ -124,7 +133,7 @@ impl Boosting {
 /// The recipes that make what a learner can take of any table, the first being the one to begin with.
 pub(crate) fn recipes_for(learner: &LearnerSpec, facts: &Facts) -> &'static [&'static str] {
     let takes = learner.capabilities;
-    match (takes.categories, takes.sparse, facts.has_wide_categories) {
+    match (takes.categories, takes.sparse, facts.has_wide_categories()) {
         (true, true, _) => &["none"],
         (true, false, true) => &["trees", "trees_target"],
         (true, false, false) => &["trees"],
@@ -195,7 +204,7 @@ fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
     } else {
         "elastic_net"
     };
-    let target_recipe = if facts.has_wide_categories {
+    let target_recipe = if facts.has_wide_categories() {
         "trees_target"
     } else {
         "trees"
@@ -223,7 +232,7 @@ fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
         simple("random_forest", target_recipe, plain),
         simple("naive_bayes", "bayes", plain),
     ];
-    if facts.has_wide_categories {
+    if facts.has_wide_categories() {
         all.push(simple(linear, "linear_codes", plain));
     }
     if is_class && !facts.has_text {

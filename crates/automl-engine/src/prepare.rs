@@ -23,6 +23,9 @@ pub struct PrepareOptions {
     pub time: Option<String>,
     /// Columns to leave out.
     pub drop: Vec<String>,
+    /// The class that F1 and its like are of, where there are two and it is not the second by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
     /// `binary`, `multiclass` or `regression` where the guess from the target would be wrong.
     pub task: Option<automl_core::TaskKind>,
 }
@@ -57,6 +60,10 @@ pub fn prepare(
         .expect("the schema describes the table");
     let rows = rows_with_target(column, &options.target, warnings)?;
     let (task, target, reason) = target::read_target(field, column, &rows, options.task)?;
+    let (task, target) = match &options.positive {
+        None => (task, target),
+        Some(positive) => target::with_positive(&field.name, task, target, positive)?,
+    };
     target::warn_of_scattered(&field.name, &task, rows.len(), warnings);
     let features = feature_columns(table, &schema);
     if features.n_columns() == 0 {
@@ -119,7 +126,10 @@ fn settle_roles(
 }
 
 /// A column named for two roles would silently lose one of them.
-fn check_told_once(options: &PrepareOptions) -> Result<(), EngineError> {
+///
+/// # Errors
+/// There is one.
+pub fn check_told_once(options: &PrepareOptions) -> Result<(), EngineError> {
     let single = [
         (Some(&options.target), "target"),
         (options.weight.as_ref(), "weight"),

@@ -47,12 +47,18 @@ impl Refit<'_> {
                 weight,
                 recipe: fit.recipe.clone(),
                 target_map: trial.config.target_map,
+                ceiling: fit.ceiling,
                 model: fit.model.clone(),
             }));
         }
         if self.plan.validation.refit && n_kept > 0 {
+            let why = if self.run.cancel.is_cancelled() {
+                "since you stopped it"
+            } else {
+                "within the limit"
+            };
             let message = format!(
-                "{n_kept} of {} members were not refitted on all rows within the limit and keep the model of the search",
+                "{n_kept} of {} members were not refitted on all rows {why} and keep the model of the search",
                 selection.members.len()
             );
             self.warn(WarningKind::BudgetReached, message);
@@ -95,9 +101,7 @@ impl Refit<'_> {
 
     /// The trial fitted on all rows, or `None` if time does not allow it or the fit fails.
     fn refit(&self, trial: &Trial, threads: &Threads) -> Option<Part> {
-        let splits = &self.plan.splits;
-        let n_train = splits.iter().map(|split| split.train.len()).sum::<usize>() / splits.len();
-        let growth = self.data.n_rows() as f64 / n_train as f64;
+        let growth = self.plan.refit_growth(self.data);
         let speed_up = 1.0 + PARALLEL_GAIN * (threads.count() - 1) as f64;
         let seconds = trial.seconds / trial.fits.len() as f64 * growth / speed_up;
         let deadline = self.found.refit_deadline(self.run);
@@ -152,6 +156,10 @@ fn fit_all_rows(
         weight: 1.0,
         recipe: encoded.recipe.clone(),
         target_map: trial.config.target_map,
+        ceiling: trial
+            .config
+            .target_map
+            .ceiling(&data.view(&rows).target_numbers()),
         model: Arc::from(fitted.model),
     };
     Ok((!fitted.is_partial).then_some(part))

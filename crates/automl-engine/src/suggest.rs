@@ -48,18 +48,18 @@ struct Family {
 impl Suggester {
     pub(crate) fn new(
         data: &Dataset,
+        facts: &Facts,
         plan: &Plan,
         options: &FitOptions,
     ) -> Result<Self, EngineError> {
-        let facts = Facts::of(data);
         let bounds = Bounds::new(data, plan, options);
-        let fixed = portfolio::fixed(data, &facts, plan, options, &bounds)?;
+        let fixed = portfolio::fixed(data, facts, plan, options, &bounds)?;
         let is_tried = |spec: &LearnerSpec| fixed.iter().any(|config| config.learner.id == spec.id);
         let families = plan
             .learners
             .iter()
             .filter(|spec| is_tried(spec))
-            .filter_map(|spec| Family::new(spec, &facts));
+            .filter_map(|spec| Family::new(spec, facts));
         let families = families.collect();
         Ok(Self {
             fixed,

@@ -1,5 +1,7 @@
 //! The whole job on small made-up tables.
 
+mod decisions;
+
 use super::*;
 use automl_core::metrics::Metric;
 use automl_core::{
@@ -32,6 +34,7 @@ fn run(data: &Dataset, options: &FitOptions) -> Result<FitOutcome, EngineError> 
         clock: Clock::start(),
         cancel: CancelToken::default(),
         memory_in_use: &|| None,
+        split_by: SplitBy::default(),
         warnings: &warnings,
         events: &NoEvents,
     };
@@ -309,6 +312,7 @@ fn stopping_keeps_the_best_so_far() {
         clock: Clock::start(),
         cancel: token,
         memory_in_use: &|| None,
+        split_by: SplitBy::default(),
         warnings: &warnings,
         events: &events,
     };
@@ -335,6 +339,7 @@ fn memory_that_fills_up_ends_the_search_with_what_there_is() {
         clock: Clock::start(),
         cancel: CancelToken::default(),
         memory_in_use: &filling,
+        split_by: SplitBy::default(),
         warnings: &warnings,
         events: &NoEvents,
     };
@@ -365,6 +370,7 @@ fn a_limit_that_is_already_over_still_gives_a_model() {
         clock: Clock::start(),
         cancel: CancelToken::default(),
         memory_in_use: &|| None,
+        split_by: SplitBy::default(),
         warnings: &warnings,
         events: &NoEvents,
     };

@@ -1,6 +1,6 @@
 //! One trial: a configuration, its fits on every split, and how good they are.
 
-use automl_core::{LearnerSpec, Model, ParamMap, ParamValue, Predictions};
+use automl_core::{FitError, LearnerSpec, Model, ParamMap, ParamValue, Predictions};
 use automl_features::FittedRecipe;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -35,14 +35,20 @@ impl TargetMap {
         }
     }
 
-    /// Undoes `forward` on a model's predictions.
-    pub(crate) fn undo(self, predictions: &mut Predictions) {
+    /// Undoes `forward` on a model's predictions, none of which becomes greater than `ceiling`.
+    pub(crate) fn undo(self, predictions: &mut Predictions, ceiling: Option<f64>) {
         if self == Self::Log1p {
-            predictions
-                .values_mut()
-                .iter_mut()
-                .for_each(|value| *value = value.min(LOG_MAX).exp_m1().max(0.0));
+            let ceiling = ceiling.unwrap_or(f64::INFINITY);
+            let values = predictions.values_mut().iter_mut();
+            values.for_each(|value| *value = value.min(LOG_MAX).exp_m1().clamp(0.0, ceiling));
         }
+    }
+
+    /// What predictions may be at most: the greatest target that was learned from, where an exponential would carry a
+    /// line that goes on beyond it to any height.
+    pub(crate) fn ceiling(self, target: &[f64]) -> Option<f64> {
+        let greatest = target.iter().copied().fold(0.0, f64::max);
+        (self == Self::Log1p).then_some(greatest)
     }
 }
 
@@ -60,6 +66,8 @@ pub(crate) struct TrialConfig {
 pub(crate) struct Fit {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) recipe: Arc<FittedRecipe>,
+    /// What its predictions may be at most.
+    pub(crate) ceiling: Option<f64>,
     /// Predictions for the split's validation rows, in their order.
     pub(crate) predictions: Predictions,
     pub(crate) score: f64,
@@ -67,6 +75,31 @@ pub(crate) struct Fit {
     pub(crate) learned: ParamMap,
     pub(crate) seconds: f64,
     pub(crate) is_partial: bool,
+}
+
+/// Why a fit gave nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There was no model yet when its time was over.
+    OutOfTime,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl Failure {
+    /// An error in words.
+    pub(crate) fn of(error: impl std::fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<FitError> for Failure {
+    fn from(error: FitError) -> Self {
+        match error {
+            FitError::Cancelled => Self::OutOfTime,
+            other => Self::of(other),
+        }
+    }
 }
 
 /// How a trial ended.
@@ -78,6 +111,8 @@ pub(crate) enum Outcome {
     Pruned { loss: f64 },
     /// A fit failed.
     Failed { reason: String },
+    /// A fit had no model yet when its share of the time was over.
+    OutOfTime,
 }
 
 impl Outcome {
@@ -85,7 +120,7 @@ impl Outcome {
     pub(crate) fn loss(&self) -> f64 {
         match self {
             Self::Scored { loss } | Self::Pruned { loss } => *loss,
-            Self::Failed { .. } => f64::INFINITY,
+            Self::Failed { .. } | Self::OutOfTime => f64::INFINITY,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{steps, text};
 use automl_core::{
     Artifact, ArtifactError, Column, PredictError, Table, TableView, Threads, Transformer,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -18,6 +18,9 @@ pub(crate) trait FittedStep: Debug + Send + Sync {
 
     /// The step as plain data.
     fn artifact(&self) -> Artifact;
+
+    /// For each column of its output that the step makes anew, in their order, the columns of `table` that it is made from.
+    fn made_from(&self, table: &Table) -> Result<Vec<Vec<String>>, PredictError>;
 }
 
 /// What fitting a step gives.
@@ -72,6 +75,36 @@ impl FittedRecipe {
         self.inputs
             .iter()
             .map(|(name, kind)| (name.as_str(), *kind))
+    }
+
+    /// For each feature that it gives, in their order, the input columns that the feature is made from.
+    ///
+    /// # Errors
+    /// A step cannot take what the steps before it give: the recipe was altered.
+    pub fn origins(&self) -> Result<Vec<(String, Vec<String>)>, PredictError> {
+        let columns: Vec<_> = self
+            .inputs
+            .iter()
+            .map(|(name, kind)| (name.clone(), kind.without_rows()))
+            .collect();
+        let mut table = match columns.len() {
+            0 => Table::without_columns(0),
+            _ => Table::new(columns).expect("inputs have distinct names"),
+        };
+        let mut origins: BTreeMap<String, Vec<String>> = table
+            .names()
+            .map(|name| (name.to_owned(), vec![name.to_owned()]))
+            .collect();
+        for step in &self.steps {
+            let output = step.apply(&table, &Threads::one())?;
+            origins = traced(step.made_from(&table)?, &table, &output, &origins);
+            table = output;
+        }
+        let named = table.names().map(|name| {
+            let sources = origins.get(name).cloned().unwrap_or_default();
+            (name.to_owned(), sources)
+        });
+        Ok(named.collect())
     }
 
     /// The transformed rows, worked out by several threads; the numbers are the same with any number of them.
@@ -160,6 +193,36 @@ impl Transformer for FittedRecipe {
     fn artifact(&self) -> Artifact {
         self.artifact()
     }
+}
+
+/// The origins of a step's output: columns that are handed on keep theirs, those that are made have those of all that they
+/// are made from.
+fn traced(
+    made_from: Vec<Vec<String>>,
+    input: &Table,
+    output: &Table,
+    known: &BTreeMap<String, Vec<String>>,
+) -> BTreeMap<String, Vec<String>> {
+    let handed_on: Vec<_> = input.shared().collect();
+    let is_handed_on = |name: &str, column: &Arc<Column>| {
+        let mut same = handed_on.iter();
+        same.any(|(other, before)| **other == *name && Arc::ptr_eq(before, column))
+    };
+    let mut made = made_from.into_iter();
+    let mut origins = BTreeMap::new();
+    for (name, column) in output.shared() {
+        let from = if is_handed_on(&name, &column) {
+            vec![name.to_string()]
+        } else {
+            made.next().unwrap_or_default()
+        };
+        let sources = from.iter().filter_map(|source| known.get(source));
+        let mut sources: Vec<String> = sources.flatten().cloned().collect();
+        sources.sort_unstable();
+        sources.dedup();
+        origins.insert(name.to_string(), sources);
+    }
+    origins
 }
 
 fn load_step(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> {
@@ -253,6 +316,20 @@ impl<E: Encoder> FittedStep for PerColumn<E> {
         Ok(replace(table, replacements, self.keep))
     }
 
+    fn made_from(&self, table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
+        let mut made = Vec::new();
+        for (name, column) in table.iter() {
+            // A source may have more than one entry only in an altered artifact; `replace` takes the last.
+            let entries = self.entries.iter().rev();
+            let Some((_, encoder)) = entries.clone().find(|(entry, _)| entry == name) else {
+                continue;
+            };
+            let columns = encoder.encode(name, column, &Threads::one())?;
+            made.extend(columns.iter().map(|_| vec![name.to_owned()]));
+        }
+        Ok(made)
+    }
+
     fn artifact(&self) -> Artifact {
         let mut artifact = empty(self.id);
         let names: Vec<&str> = self.entries.iter().map(|(name, _)| name.as_str()).collect();
@@ -288,6 +365,10 @@ impl FittedStep for Dropped {
     fn apply(&self, table: &Table, _threads: &Threads) -> Result<Table, PredictError> {
         let gone = self.names.iter().map(|name| (name.as_str(), Vec::new()));
         Ok(replace(table, gone.collect(), false))
+    }
+
+    fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
+        Ok(Vec::new())
     }
 
     fn artifact(&self) -> Artifact {

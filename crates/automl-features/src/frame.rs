@@ -62,6 +62,22 @@ impl<'a> Frame<'a> {
             .expect("names come from the same table")
     }
 
+    /// `[f(0), f(1), …, f(n - 1)]`, whatever runs first; the budget is polled before each.
+    ///
+    /// # Errors
+    /// [`FitError::Cancelled`] when the budget ends before the last.
+    pub(crate) fn map<T: Send>(
+        &self,
+        n: usize,
+        f: impl Fn(usize) -> T + Sync + Send,
+    ) -> Result<Vec<T>, FitError> {
+        let done = self.ctx.threads.map(n, |index| {
+            check_budget(self.ctx)?;
+            Ok(f(index))
+        });
+        done.into_iter().collect()
+    }
+
     /// The training values of a number column.
     pub(crate) fn numbers(&self, name: &str) -> Vec<f64> {
         let values = self.column(name).as_number().unwrap_or_default();

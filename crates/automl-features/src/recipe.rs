@@ -87,7 +87,8 @@ impl Recipe {
     /// Fits the steps on the rows of `train`. The same rows, recipe and seed give the same bytes at any thread count.
     ///
     /// # Errors
-    /// A parameter or a named column cannot be used, or the budget was over between two steps.
+    /// A parameter or a named column cannot be used, or the budget, which is polled once a step and, in the dear ones, once a column,
+    /// ended first.
     pub fn fit(
         &self,
         ctx: &FitContext<'_>,

@@ -1,6 +1,7 @@
 //! Which columns a step works on.
 
-use automl_core::{Column, FitError, PredictError, Table};
+use automl_core::table::SparseRows;
+use automl_core::{Column, FitError, Levels, PredictError, Table, Texts};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -30,6 +31,17 @@ impl ColumnKind {
             Column::Text(_) => Self::Text,
             Column::Timestamp(_) => Self::Timestamp,
             Column::Sparse(_) => Self::Sparse,
+        }
+    }
+
+    /// A column of this kind that has no row.
+    pub(crate) fn without_rows(self) -> Column {
+        match self {
+            Self::Number => Column::Number(Vec::new()),
+            Self::Category => Column::category(Vec::new(), Levels::new([""; 0])),
+            Self::Text => Column::Text(Texts::default()),
+            Self::Timestamp => Column::Timestamp(Vec::new()),
+            Self::Sparse => Column::Sparse(SparseRows::new(Vec::new().into())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What recipes promise, beside the numbers of scikit-learn.
 
 mod behaviour;
+mod origins;
 mod presets;
 mod reference;
 mod storage;

@@ -2,7 +2,7 @@
 
 use crate::inputs::{Bound, Inputs};
 use crate::targets::RowWeights;
-use automl_core::{PredictError, TableView, Threads};
+use automl_core::{Budget, FitError, PredictError, TableView, Threads};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -60,18 +60,23 @@ impl Matrix {
     }
 
     /// The matrix of these rows. `scale` gives a feature's factor for its mean square (about the mean, if centred).
+    ///
+    /// # Errors
+    /// A column does not fit, or [`FitError::Cancelled`]: the budget is polled once a number column and between the parts.
     pub(crate) fn new(
         inputs: &Inputs,
         rows: &TableView<'_>,
         weights: &RowWeights,
         is_centred: bool,
         scale: impl Fn(f64) -> f64,
-    ) -> Result<Self, PredictError> {
+        budget: &Budget,
+    ) -> Result<Self, FitError> {
         let bound = inputs.bind(rows)?;
         let (n_rows, n_dense) = (rows.n_rows(), bound.numbers.len());
         let mut means = vec![0.0; n_dense];
         let mut mean_squares = Vec::with_capacity(inputs.n_features());
         for (values, mean) in bound.numbers.iter().zip(&mut means) {
+            poll(budget)?;
             let cells = || rows.iter_rows().map(|row| values[row]).zip(&weights.share);
             if is_centred {
                 *mean = cells().map(|(x, w)| x * w).sum();
@@ -80,6 +85,7 @@ impl Matrix {
         }
         mean_squares.resize(inputs.n_features(), 0.0);
         let mut by_row = gather_rows(&bound, rows, 0..n_rows);
+        poll(budget)?;
         for row in 0..n_rows {
             let (indices, values) = by_row.list(row);
             for (&index, &value) in indices.iter().zip(values) {
@@ -93,6 +99,7 @@ impl Matrix {
         }
         let mut dense = vec![0.0; n_rows * n_dense];
         for (j, values) in bound.numbers.iter().enumerate() {
+            poll(budget)?;
             for (i, row) in rows.iter_rows().enumerate() {
                 dense[i * n_dense + j] = (values[row] - means[j]) * scales[j];
             }
@@ -120,13 +127,15 @@ impl Matrix {
     /// into the residuals `r` in place; returns the visits' results in order and `Xᵀ r` (feature-major).
     ///
     /// Cost: two multiply-adds for each stored value and output; the dense rows are read once, in cache for the second.
+    /// The budget is polled once a block of rows and once a sparse dimension; `None` when it ends first.
     pub(crate) fn residual_product<T: Send>(
         &self,
         threads: &Threads,
+        budget: &Budget,
         coef: &[f64],
         offset: &[f64],
         visit: impl Fn(std::ops::Range<usize>, &mut [f64]) -> T + Sync + Send,
-    ) -> (Vec<T>, Vec<f64>) {
+    ) -> Option<(Vec<T>, Vec<f64>)> {
         let n_outputs = offset.len();
         assert_eq!(
             coef.len(),
@@ -135,17 +144,21 @@ impl Matrix {
         );
         let n_blocks = self.n_rows.div_ceil(BLOCK_ROWS);
         let blocks = threads.map(n_blocks, |block| {
+            if budget.is_over() {
+                return None;
+            }
             let range = block * BLOCK_ROWS..((block + 1) * BLOCK_ROWS).min(self.n_rows);
             let mut scores = offset.repeat(range.len());
             self.add_scores(range.clone(), coef, n_outputs, &mut scores);
             let result = visit(range.clone(), &mut scores);
             let dense = self.dense_product(range, &scores, n_outputs);
-            (result, scores, dense)
+            Some((result, scores, dense))
         });
         let mut results = Vec::with_capacity(n_blocks);
         let mut residuals = Vec::with_capacity(self.n_rows * n_outputs);
         let mut product = vec![0.0; self.n_features() * n_outputs];
-        for (result, scores, dense) in blocks {
+        for block in blocks {
+            let (result, scores, dense) = block?;
             results.push(result);
             residuals.extend_from_slice(&scores);
             for (sum, part) in product.iter_mut().zip(&dense) {
@@ -156,10 +169,15 @@ impl Matrix {
         threads.for_each_chunk(sparse, BLOCK_DIMS * n_outputs, |chunk, sums| {
             for (at, sums) in sums.chunks_exact_mut(n_outputs).enumerate() {
                 let (rows, values) = self.by_dim.list(chunk * BLOCK_DIMS + at);
+                // Short lists are not worth a look at the clock.
+                if rows.len() >= BLOCK_ROWS && budget.is_over() {
+                    return;
+                }
                 add_rows(sums, rows, values, &residuals);
             }
         });
-        (results, product)
+        // Sums may be missing only if the budget was over by now.
+        (!budget.is_over()).then_some((results, product))
     }
 
     fn add_scores(&self, range: std::ops::Range<usize>, coef: &[f64], k: usize, out: &mut [f64]) {
@@ -198,6 +216,13 @@ impl Matrix {
         }
         product
     }
+}
+
+fn poll(budget: &Budget) -> Result<(), FitError> {
+    if budget.is_over() {
+        return Err(FitError::Cancelled);
+    }
+    Ok(())
 }
 
 /// `sums += Σ value · source[index, ..]`: a sparse row or column times a row-major matrix.

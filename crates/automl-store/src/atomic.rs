@@ -23,11 +23,13 @@ pub struct AtomicFile {
     target: PathBuf,
     writer: BufWriter<File>,
     staged: Option<PathBuf>,
+    /// Directories that were made for it, deepest first.
+    made: Vec<PathBuf>,
 }
 
 impl AtomicFile {
-    /// Starts a file that will stand at `path`; what stands there now stays until the commit. A symbolic link is
-    /// followed.
+    /// Starts a file that will stand at `path`, in a directory that is made if it is not there; what stands there now stays
+    /// until the commit. A symbolic link is followed.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let found = fs::metadata(&target).ok();
@@ -39,19 +41,38 @@ impl AtomicFile {
             });
         }
         let is_special = found.is_some_and(|found| !found.is_file());
-        let (file, staged) = if is_special {
+        if is_special {
             let file = File::options().write(true).open(&target);
-            (file.map_err(StoreError::io("write", path))?, None)
-        } else {
-            let Staged { path: staged, file } = staging::claim(&target, Shape::File)?;
-            (file, Some(staged))
-        };
-        Ok(Self {
+            let file = file.map_err(StoreError::io("write", path))?;
+            return Ok(Self::new(path, target, file, None, Vec::new()));
+        }
+        let (parent, _) = staging::split(&target)?;
+        let made = staging::create_parents(&parent).map_err(StoreError::io("create", &parent))?;
+        match staging::claim(&target, Shape::File) {
+            Ok(Staged { path: staged, file }) => {
+                Ok(Self::new(path, target, file, Some(staged), made))
+            }
+            Err(error) => {
+                staging::remove_made(&made);
+                Err(error)
+            }
+        }
+    }
+
+    fn new(
+        path: &Path,
+        target: PathBuf,
+        file: File,
+        staged: Option<PathBuf>,
+        made: Vec<PathBuf>,
+    ) -> Self {
+        Self {
             path: path.to_owned(),
             target,
             writer: BufWriter::with_capacity(1 << 16, file),
             staged,
-        })
+            made,
+        }
     }
 
     /// Writes all to the disk and puts the file into place.
@@ -85,6 +106,7 @@ impl Drop for AtomicFile {
         if let Some(staged) = &self.staged {
             // What cannot be removed now is swept by the next writer.
             fs::remove_file(staged).ok();
+            staging::remove_made(&self.made);
         }
     }
 }

@@ -17,6 +17,7 @@
 //!     outputs: prediction_schema(&Task::Regression),
 //!     metric: "rmse".into(),
 //!     scores: [("rmse".to_owned(), 1.5)].into(),
+//!     threshold: None,
 //!     lineage: Lineage::default(),
 //! };
 //! let contents = ModelContents { manifest, artifact, files: vec![("leaderboard.json".into(), b"[]".to_vec())] };

@@ -26,6 +26,9 @@ pub struct Manifest {
     pub metric: String,
     /// Validation scores by metric; finite.
     pub scores: BTreeMap<String, f64>,
+    /// Of two classes, the probability above which the second is predicted; without one it is the likelier class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// Where it came from.
     pub lineage: Lineage,
 }

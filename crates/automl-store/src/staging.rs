@@ -159,6 +159,25 @@ fn move_aside(staged: &Path, target: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
+/// Makes a directory and those above it; returns the new ones, deepest first.
+pub(crate) fn create_parents(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let made = directory
+        .ancestors()
+        .take_while(|path| *path != Path::new("") && !path.exists())
+        .map(Path::to_owned)
+        .collect();
+    fs::create_dir_all(directory)?;
+    Ok(made)
+}
+
+/// Removes directories that were made for an output that did not come about; one that something else was put into
+/// meanwhile stays.
+pub(crate) fn remove_made(made: &[PathBuf]) {
+    for directory in made {
+        fs::remove_dir(directory).ok();
+    }
+}
+
 /// Makes renames and new names in a directory last through a power cut.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) {

@@ -45,6 +45,7 @@ fn sample(mark: f64) -> ModelContents {
         },
         metric: "roc_auc".into(),
         scores: [("roc_auc".to_owned(), 0.925_000_000_000_000_1)].into(),
+        threshold: None,
         lineage: Lineage {
             data: "adult.csv".into(),
             data_fingerprint: "00ff".into(),
@@ -492,6 +493,22 @@ proptest! {
 }
 
 #[test]
+fn a_threshold_is_read_back_and_is_not_written_where_there_is_none() {
+    let parent = temporary();
+    let dir = parent.path().join("model");
+    let text = |threshold| {
+        let mut contents = sample(0.0);
+        contents.manifest.threshold = threshold;
+        write_model(&dir, &contents, Overwrite::Replace).unwrap();
+        let read = read_model(&dir).unwrap();
+        assert_eq!(read.manifest.threshold, threshold);
+        fs::read_to_string(dir.join("manifest.json")).unwrap()
+    };
+    assert!(text(Some(0.3)).contains("\"threshold\": 0.3"));
+    assert!(!text(None).contains("threshold"));
+}
+
+#[test]
 fn an_atomic_file_appears_on_commit_only() {
     let parent = temporary();
     let path = parent.path().join("out.csv");
@@ -516,8 +533,16 @@ fn an_atomic_file_goes_where_it_can() {
         write_atomic(parent.path(), b"x").unwrap_err().code(),
         "store-exists"
     );
-    let absent = parent.path().join("absent/out.csv");
-    assert_eq!(write_atomic(&absent, b"x").unwrap_err().code(), "store-io");
+    let absent = parent.path().join("absent/below/out.csv");
+    drop(AtomicFile::create(&absent).unwrap());
+    assert!(names(parent.path()).is_empty(), "directories go with it");
+    write_atomic(&absent, b"x").unwrap();
+    assert_eq!(fs::read(&absent).unwrap(), b"x");
+    let below_a_file = absent.join("out.csv");
+    assert_eq!(
+        write_atomic(&below_a_file, b"x").unwrap_err().code(),
+        "store-io"
+    );
     if cfg!(unix) {
         write_atomic(Path::new("/dev/null"), b"x").unwrap();
     }

@@ -71,13 +71,10 @@ pub(crate) fn write_watched(
     let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     check_replaceable(dir, &target, overwrite)?;
     let (parent, _) = staging::split(&target)?;
-    let made = create_parents(&parent).map_err(StoreError::io("create", &parent))?;
+    let made = staging::create_parents(&parent).map_err(StoreError::io("create", &parent))?;
     let result = stage_and_swap(dir, &target, &files, watch);
     if result.is_err() {
-        for directory in made {
-            // One that something else was put into meanwhile stays.
-            fs::remove_dir(directory).ok();
-        }
+        staging::remove_made(&made);
     }
     result
 }
@@ -221,17 +218,8 @@ fn list_files(directory: &Path) -> io::Result<Vec<String>> {
     Ok(paths)
 }
 
-/// Makes a directory and those above it; returns the new ones, deepest first.
-fn create_parents(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let made = directory
-        .ancestors()
-        .take_while(|path| *path != Path::new("") && !path.exists())
-        .map(Path::to_owned)
-        .collect();
-    fs::create_dir_all(directory)?;
-    Ok(made)
-}
-
+/// Writes all files, then makes them last through a power cut: the first sync has the disk write most of the others' too,
+/// where syncing each as it is written would have it wait once a file.
 fn fill(
     dir: &Path,
     staged: &Path,
@@ -239,6 +227,7 @@ fn fill(
     watch: &dyn Fn(&str) -> io::Result<()>,
 ) -> Result<(), StoreError> {
     let mut directories = BTreeSet::from([staged.to_owned()]);
+    let mut written = Vec::with_capacity(files.len());
     for (name, bytes) in files {
         let path = staged.join(name);
         let write = |error| StoreError::io("write", &dir.join(name))(error);
@@ -248,18 +237,18 @@ fn fill(
         }
         let parent = path.parent().unwrap_or(staged);
         fs::create_dir_all(parent).map_err(write)?;
-        write_synced(&path, bytes).map_err(write)?;
+        let mut file = File::create_new(&path).map_err(write)?;
+        file.write_all(bytes).map_err(write)?;
+        written.push((name, file));
+    }
+    for (name, file) in written {
+        let write = |error| StoreError::io("write", &dir.join(name))(error);
+        file.sync_all().map_err(write)?;
     }
     for directory in directories.iter().rev() {
         staging::sync_directory(directory).map_err(StoreError::io("write", dir))?;
     }
     Ok(())
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Puts the staged directory at `target`; returns where the old one went, if there was one.

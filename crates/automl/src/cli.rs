@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// From a table on disk to a strong model and its predictions.
 #[derive(Debug, Parser)]
-#[command(name = "automl", version, propagate_version = true, disable_help_subcommand = true, after_help = EXAMPLES)]
+#[command(name = "automl", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -28,6 +28,7 @@ Examples:
   automl predict model/ new.csv --output predictions.csv
   automl evaluate model/ test.csv
   automl leaderboard model/
+  automl importance model/
 
 Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 interrupted with the best so far saved.";
 
@@ -43,6 +44,8 @@ pub(crate) enum Verb {
     Evaluate(EvaluateArgs),
     /// Show what a fit tried and how good each model was
     Leaderboard(LeaderboardArgs),
+    /// Show how much each column of the table matters to a model
+    Importance(ImportanceArgs),
     /// Take over models of other programs
     #[command(subcommand)]
     Models(ModelsVerb),
@@ -63,6 +66,7 @@ impl Verb {
             Self::Predict(args) => args.format,
             Self::Evaluate(args) => args.format,
             Self::Leaderboard(args) => args.format,
+            Self::Importance(args) => args.format,
             Self::Models(ModelsVerb::Import(args)) => args.format,
         }
     }
@@ -131,7 +135,8 @@ Examples:
   automl fit houses.csv --target price --metric mae --quality best --time-limit 1h
   automl fit visits.csv --target bought --group customer --drop id,notes
   automl fit sales.csv --target units --time-column day   validation follows training in time
-  automl fit adult.csv --target income --max-trials 20 --seed 7   the same bytes each time";
+  automl fit adult.csv --target income --max-trials 20 --seed 7   the same model each time
+  automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'";
 
 /// The examples, and the names that `--include`, `--exclude` and `--metric` take.
 fn fit_help() -> String {
@@ -163,7 +168,7 @@ pub(crate) struct FitArgs {
     /// When to be done, reading and writing included: 60, 60s, 2m, 1h30m [default: 5m, none if --max-trials is given]
     #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
     pub(crate) time_limit: Option<Duration>,
-    /// Trials to run at most; without --time-limit the result does not depend on the machine's speed
+    /// Trials to run at most, each of one fit a fold; without --time-limit the result does not depend on the machine's speed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
     pub(crate) max_trials: Option<u64>,
     /// Memory to use at most, such as 4GiB; the search ends at 80 % of it, checked when a fit starts [default: 80 % of what is free]
@@ -179,6 +184,9 @@ pub(crate) struct FitArgs {
     /// What decides, such as roc_auc, log_loss, f1, rmse, mae [default: roc_auc, log_loss or rmse by task]
     #[arg(long, value_name = "METRIC", help_heading = "Search")]
     pub(crate) metric: Option<String>,
+    /// Which of two classes precision, recall, F1 and average precision are of [default: the second by name]
+    #[arg(long, value_name = "CLASS", help_heading = "Search")]
+    pub(crate) positive: Option<String>,
     /// What the final model is made of: small and quick to score, or as good as can be
     #[arg(long, value_enum, default_value_t, help_heading = "Search")]
     pub(crate) quality: QualityArg,
@@ -255,7 +263,8 @@ pub(crate) struct PredictArgs {
     pub(crate) model: PathBuf,
     /// Table to predict: a path, a glob, or - for stdin
     pub(crate) data: String,
-    /// File to write: CSV, or Parquet by its extension; - is stdout, as CSV
+    /// File to write, of the kind that its extension names (csv, tsv, jsonl, parquet; csv, tsv and jsonl also with .gz); one
+    /// that is there is replaced, and its directory is made; - is stdout, as CSV
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
     /// Take columns that are not in the table as missing
@@ -264,6 +273,9 @@ pub(crate) struct PredictArgs {
     /// Columns of the table to write before the predictions, such as an id; repeatable, comma lists
     #[arg(long, value_name = "COLUMNS")]
     pub(crate) keep: Vec<String>,
+    /// Probability above which the positive class of two is predicted [default: the model's, else the likelier class]
+    #[arg(long, value_name = "P", value_parser = units::probability)]
+    pub(crate) threshold: Option<f64>,
     /// Text encoding [default: UTF-8, else an error that names the place]
     #[arg(long, value_enum)]
     pub(crate) encoding: Option<EncodingArg>,
@@ -282,6 +294,7 @@ pub(crate) struct PredictArgs {
 #[command(after_help = "\
 Examples:
   automl evaluate model/ test.csv
+  automl evaluate model/ test.csv --threshold 0.3     what predicting the positive class above 0.3 would give
   automl evaluate model/ test.csv --format json | jq .metrics.roc_auc")]
 pub(crate) struct EvaluateArgs {
     /// Directory that `automl fit` wrote
@@ -291,6 +304,9 @@ pub(crate) struct EvaluateArgs {
     /// Take columns that are not in the table as missing
     #[arg(long)]
     pub(crate) allow_missing_columns: bool,
+    /// Probability above which the positive class of two is predicted [default: the model's, else the likelier class]
+    #[arg(long, value_name = "P", value_parser = units::probability)]
+    pub(crate) threshold: Option<f64>,
     /// Text encoding [default: UTF-8, else an error that names the place]
     #[arg(long, value_enum)]
     pub(crate) encoding: Option<EncodingArg>,
@@ -317,6 +333,22 @@ pub(crate) struct LeaderboardArgs {
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
     /// How to print; json holds all models with their parameters
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl importance model/
+  automl importance model/ --format json | jq '.columns[0]'")]
+pub(crate) struct ImportanceArgs {
+    /// Directory that `automl fit` wrote
+    pub(crate) model: PathBuf,
+    /// How many columns to show; the others are counted
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: usize,
+    /// How to print; json holds all columns with the features made of them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }

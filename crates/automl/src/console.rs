@@ -57,12 +57,17 @@ impl Console {
     /// Prints an error with its advice and gives the exit code that goes with it.
     pub(crate) fn fail(self, error: &anyhow::Error) -> ExitCode {
         let report = Report::of(error);
+        self.report(&report);
+        ExitCode::from(report.exit_code())
+    }
+
+    /// Prints what there is to say of an error, if it is one.
+    pub(crate) fn report(self, report: &Report) {
         match self.format {
             _ if report.exit_code() == errors::DONE => {}
             Format::Json => print_line(&report.to_json().to_string()),
-            Format::Text => self.fail_in_words(&report),
+            Format::Text => self.fail_in_words(report),
         }
-        ExitCode::from(report.exit_code())
     }
 
     fn fail_in_words(self, report: &Report) {

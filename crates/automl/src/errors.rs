@@ -1,6 +1,6 @@
 //! From any error to what its reader sees: one line, a stable code, advice, and an exit code.
 
-use crate::console::Format;
+use crate::text;
 use automl_core::metrics::MetricError;
 use automl_core::{ArtifactError, Coded, PredictError};
 use automl_data::DataError;
@@ -8,13 +8,14 @@ use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_store::StoreError;
 use serde_json::{Value, json};
-use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 #[cfg(test)]
 mod tests;
+mod usage;
+
+pub(crate) use usage::Usage;
 
 /// Done.
 pub(crate) const DONE: u8 = 0;
@@ -43,17 +44,26 @@ const EXIT_CODES: &[(&str, u8)] = &[
 pub(crate) enum CliError {
     #[error("the place for the page is a directory: {}", .path.display())]
     OutputIsDirectory { path: PathBuf },
-    #[error("cannot write predictions as '.{extension}': {}", .path.display())]
-    OutputFormat { path: PathBuf, extension: String },
+    #[error("cannot tell from its name what kind of predictions to write: {}", .path.display())]
+    OutputFormat { path: PathBuf },
+    #[error("model and data are swapped: {data} is a file, {model} a model directory")]
+    Swapped {
+        verb: &'static str,
+        model: String,
+        data: String,
+    },
+    #[error("a threshold is for two classes, the model's task is {task}")]
+    ThresholdTask { task: &'static str },
     #[error("both tables cannot come from stdin")]
     StdinTwice,
     #[error("the data has no target column '{target}' to score against")]
     TargetMissing { target: String, near: Vec<String> },
     #[error("no row of the data has a target to score against")]
     NoRows,
-    #[error("target '{target}' has a class in data row {row} that the model has not learned")]
+    #[error("target '{target}' is {} in data row {row}, a class that the model has not learned", quoted(class.as_deref()))]
     LabelUnknown {
         target: String,
+        class: Option<String>,
         row: u64,
         known: Vec<String>,
     },
@@ -67,12 +77,24 @@ pub(crate) enum CliError {
     },
     #[error("the model has no leaderboard: it was imported, not searched for")]
     NoLeaderboard,
+    #[error(
+        "the model has no importance: it was imported, made by an older version, or none of its parts can say"
+    )]
+    NoImportance,
+    #[error("the model to import is a directory: {}", .path.display())]
+    ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
     ModelFile { file: &'static str, reason: String },
     #[error("cannot write to stdout")]
     Stdout { source: io::Error },
     #[error("interrupted")]
     Interrupted,
+    #[error("stopped; nothing was saved")]
+    StoppedAtOnce,
+}
+
+fn quoted(class: Option<&str>) -> String {
+    class.map_or_else(|| "something else".to_owned(), |class| format!("'{class}'"))
 }
 
 impl Coded for CliError {
@@ -82,15 +104,19 @@ impl Coded for CliError {
             Self::OutputFormat { .. } => "output-format",
             Self::OutputIsInput { .. } => "output-is-input",
             Self::StdinTwice => "usage-stdin-twice",
+            Self::Swapped { .. } => "usage-swapped",
+            Self::ThresholdTask { .. } => "usage-threshold-task",
             Self::TargetMissing { .. } => "evaluate-target-missing",
             Self::NoRows => "evaluate-no-rows",
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
             Self::NoLeaderboard => "leaderboard-none",
+            Self::NoImportance => "importance-none",
+            Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => "output-full",
             Self::Stdout { .. } => "output-stdout",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::StoppedAtOnce => "interrupted",
         }
     }
 
@@ -98,7 +124,16 @@ impl Coded for CliError {
         match self {
             Self::OutputIsDirectory { .. } => Some("give the path of a file".into()),
             Self::OutputIsInput { .. } => Some("give --output another name".into()),
-            Self::OutputFormat { .. } => Some("name the file .csv or .parquet".into()),
+            Self::OutputFormat { .. } => {
+                Some("name the file .csv, .tsv, .jsonl (also with .gz behind) or .parquet".into())
+            }
+            Self::Swapped { verb, model, data } => {
+                let (model, data) = (text::shell_word(model), text::shell_word(data));
+                Some(format!(
+                    "the model comes first: automl {verb} {model} {data}"
+                ))
+            }
+            Self::ThresholdTask { .. } => Some("leave --threshold out".into()),
             Self::TargetMissing { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean '{}'?", near.join("' or '")))
             }
@@ -107,6 +142,11 @@ impl Coded for CliError {
                 Some(format!("the model knows {}", known.join(", ")))
             }
             Self::WeightValue { .. } => Some("weights are finite numbers of at least 0".into()),
+            Self::NoImportance => Some("fit the model again to have it".into()),
+            Self::ImportDirectory { .. } => Some(
+                "give the file that LightGBM's save_model wrote, or XGBoost's as .json or .ubj"
+                    .into(),
+            ),
             Self::NoLeaderboard => Some("`automl evaluate` scores it on labelled rows".into()),
             Self::ModelFile { .. } => Some("fit the model again or restore the file".into()),
             Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => {
@@ -211,51 +251,4 @@ fn chain(error: &anyhow::Error) -> String {
         }
     }
     message
-}
-
-/// What clap has to say: the help that was asked for, or what is wrong with the arguments.
-pub(crate) struct Usage {
-    error: clap::Error,
-    format: Format,
-}
-
-impl Usage {
-    /// `args` tell how to print, since they could not be read in whole.
-    pub(crate) fn new(error: clap::Error, args: &[OsString]) -> Self {
-        let asks_for_json = args
-            .windows(2)
-            .any(|pair| pair[0] == "--format" && pair[1] == "json")
-            || args.iter().any(|arg| arg == "--format=json");
-        Self {
-            error,
-            format: if asks_for_json {
-                Format::Json
-            } else {
-                Format::Text
-            },
-        }
-    }
-
-    /// Prints it: help and version to stdout, everything else to stderr.
-    pub(crate) fn print(&self) -> ExitCode {
-        let is_failure = self.error.use_stderr();
-        if is_failure && self.format == Format::Json {
-            let text = self.error.render().to_string();
-            let message = text
-                .strip_prefix("error: ")
-                .unwrap_or(&text)
-                .trim_end()
-                .to_owned();
-            let report = Report {
-                code: Some("usage"),
-                message,
-                hint: None,
-            };
-            crate::console::print_line(&report.to_json().to_string());
-        } else {
-            // Nobody may be listening, as in `automl --help | head`.
-            self.error.print().ok();
-        }
-        ExitCode::from(if is_failure { BAD_INPUT } else { DONE })
-    }
 }

@@ -1,6 +1,7 @@
 //! Ctrl-C: the first asks the work to wind up, the second ends the process, but never in the middle of a write.
 
-use crate::errors;
+use crate::console::Console;
+use crate::errors::{self, CliError, Report};
 use anyhow::Context as _;
 use automl_core::CancelToken;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt {
     cancel: CancelToken,
-    writing: Arc<Mutex<()>>,
+    /// Held while a result is written; whether that has happened.
+    writing: Arc<Mutex<bool>>,
 }
 
 impl Interrupt {
@@ -17,13 +19,19 @@ impl Interrupt {
     ///
     /// # Errors
     /// The system refuses a signal handler.
-    pub(crate) fn listen(on_first: impl Fn() + Send + 'static) -> anyhow::Result<Self> {
+    pub(crate) fn listen(
+        console: Console,
+        on_first: impl Fn() + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let interrupt = Self::default();
         let (cancel, writing) = (interrupt.cancel.clone(), Arc::clone(&interrupt.writing));
         let handler = move || {
             if cancel.is_cancelled() {
                 // Waits for a write that has begun: it ends soon, and what it leaves is whole.
-                let _whole = writing.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_written = writing.lock().unwrap_or_else(PoisonError::into_inner);
+                if !*is_written {
+                    console.report(&Report::of(&CliError::StoppedAtOnce.into()));
+                }
                 exit_now();
             }
             cancel.cancel();
@@ -38,8 +46,8 @@ impl Interrupt {
         self.cancel.clone()
     }
 
-    /// While this is held, a second Ctrl-C waits.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+    /// While this is held, a second Ctrl-C waits; set it when the result is written.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, bool> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,6 +20,15 @@ impl LoadedModel {
     pub(crate) fn read(dir: &Path) -> anyhow::Result<Self> {
         let read = read_model(dir)?;
         let model = EnsembleModel::load(&read.artifact)?;
+        let threshold = read.manifest.threshold;
+        if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+            let reason = "its threshold is no probability".to_owned();
+            return Err(CliError::ModelFile {
+                file: "manifest.json",
+                reason,
+            }
+            .into());
+        }
         if *model.task() != read.manifest.task {
             let reason = "its task is not that of the weights".to_owned();
             return Err(CliError::ModelFile {
@@ -50,10 +59,40 @@ impl LoadedModel {
         })
     }
 
+    /// Above which probability the positive class of two is predicted: `asked` if the user said, else as the model has it.
+    ///
+    /// # Errors
+    /// The user said it of a model that does not tell two classes apart.
+    pub(crate) fn threshold(&self, asked: Option<f64>) -> Result<Option<f64>, CliError> {
+        match asked {
+            Some(_) if self.task().n_classes() != 2 => Err(CliError::ThresholdTask {
+                task: self.task().kind().name(),
+            }),
+            Some(threshold) => Ok(Some(threshold)),
+            None => Ok(self.manifest.threshold),
+        }
+    }
+
     /// The column of a role, if the model was fitted with one.
     pub(crate) fn column(&self, role: Role) -> Option<&Field> {
         self.manifest.inputs.with_role(role).next()
     }
+}
+
+/// Notices a model and data that stand in each other's place.
+///
+/// # Errors
+/// `model` is a file and `data` a model directory.
+pub(crate) fn check_order(verb: &'static str, model: &Path, data: &str) -> Result<(), CliError> {
+    let is_swapped = model.is_file() && Path::new(data).join("manifest.json").is_file();
+    if !is_swapped {
+        return Ok(());
+    }
+    Err(CliError::Swapped {
+        verb,
+        model: data.to_owned(),
+        data: model.display().to_string(),
+    })
 }
 
 /// What a model keeps of the columns it was fitted on: all of them, so that files with the same columns fit, but the

@@ -27,6 +27,21 @@ pub(crate) fn score(value: f64) -> String {
     }
 }
 
+/// `54 trials scored of 130 started`.
+pub(crate) fn trials(n_scored: u64, n_started: u64) -> String {
+    let scored = counted(n_scored, "trial");
+    format!("{scored} scored of {} started", count(n_started))
+}
+
+/// A probability with up to four digits behind the point, such as `0.5` or `0.0312`.
+pub(crate) fn probability(value: f64) -> String {
+    if value > 0.0 && value < 1e-4 {
+        return format!("{value:.2e}");
+    }
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// `48,842`.
 pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();

@@ -51,6 +51,23 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+/// Reads a probability from 0 to 1, such as `0.3` or `30%`.
+///
+/// # Errors
+/// A sentence for the user: not a probability.
+pub(crate) fn probability(text: &str) -> Result<f64, String> {
+    let trimmed = text.trim();
+    let (number, divisor) = match trimmed.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (trimmed, 1.0),
+    };
+    let value = number.trim().parse::<f64>().map(|number| number / divisor);
+    value
+        .ok()
+        .filter(|value| (0.0..=1.0).contains(value))
+        .ok_or_else(|| format!("'{text}' is not a probability from 0 to 1, such as 0.3 or 30%"))
+}
+
 /// Reads `4GiB`, `512MB`, `1.5G`; `K`, `M`, `G`, `T` and `KiB`… count in powers of 1024, `KB`… in powers of 1000, a plain
 /// number counts bytes.
 ///

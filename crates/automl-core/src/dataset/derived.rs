@@ -2,9 +2,10 @@
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 
-type Slot = Arc<OnceLock<Arc<dyn Any + Send + Sync>>>;
+type Slot = Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>;
 
 /// A store of derived values by type and key; each is built once, whoever asks first, and kept.
 #[derive(Default)]
@@ -25,6 +26,20 @@ impl Derived {
         key: &str,
         build: impl FnOnce() -> T,
     ) -> Arc<T> {
+        let built = self.get_or_try_build(key, || Ok::<T, Infallible>(build()));
+        built.unwrap_or_else(|never| match never {})
+    }
+
+    /// As [`Derived::get_or_build`], for what may not come about, such as work that a deadline ends: nothing is kept of a
+    /// failure, and the next who asks builds again.
+    ///
+    /// # Errors
+    /// The error of `build`.
+    pub fn get_or_try_build<T: Any + Send + Sync, E>(
+        &self,
+        key: &str,
+        build: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
         let slot = {
             let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             slots
@@ -32,7 +47,11 @@ impl Derived {
                 .or_default()
                 .clone()
         };
-        let any = slot.get_or_init(|| Arc::new(build())).clone();
-        any.downcast().expect("the slot's key holds its type")
+        let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let any = match &*held {
+            Some(any) => any.clone(),
+            None => held.insert(Arc::new(build()?)).clone(),
+        };
+        Ok(any.downcast().expect("the slot's key holds its type"))
     }
 }

@@ -148,3 +148,13 @@ fn what_is_derived_is_kept_by_type_and_key() {
     let other = data.with_table(table(1)).unwrap();
     assert_eq!(*other.derived().get_or_build("a", || 9_u8), 9);
 }
+
+#[test]
+fn nothing_is_kept_of_a_build_that_failed() {
+    let data = measured(&[1.0]).unwrap();
+    let cut: Result<_, &str> = data.derived().get_or_try_build::<u8, _>("a", || Err("cut"));
+    assert_eq!(cut.unwrap_err(), "cut");
+    let built: Result<_, &str> = data.derived().get_or_try_build("a", || Ok(1_u8));
+    assert_eq!(*built.unwrap(), 1);
+    assert_eq!(*data.derived().get_or_build("a", || 2_u8), 1);
+}

@@ -264,6 +264,12 @@ impl Metric {
         self.facts().tasks
     }
 
+    /// Whether it looks at the predicted classes alone, not at how probable they are: then it matters from which
+    /// probability on a class is predicted.
+    pub fn reads_classes(self) -> bool {
+        self.facts().reads_classes
+    }
+
     /// `score` with its sign set so that lower is better.
     pub fn loss(self, score: f64) -> f64 {
         if self.higher_is_better() {

@@ -29,3 +29,31 @@ fn the_first_of_equal_classes_is_taken() {
     assert_eq!(probabilities(&[0.5, 0.5, 0.1, 0.9]).class_codes(), [0, 1]);
     assert!(Predictions::Numbers(vec![1.0]).class_codes().is_empty());
 }
+
+#[test]
+fn of_two_classes_the_second_is_predicted_above_the_threshold() {
+    let two = Predictions::Probabilities {
+        n_classes: 2,
+        values: vec![0.9, 0.1, 0.7, 0.3, 0.4, 0.6],
+    };
+    assert_eq!(two.class_codes_at(None), two.class_codes());
+    assert_eq!(two.class_codes_at(Some(0.2)), [0, 1, 1]);
+    assert_eq!(
+        two.class_codes_at(Some(0.3)),
+        [0, 0, 1],
+        "not above is below"
+    );
+    assert_eq!(
+        two.decided_at(Some(0.2)).values(),
+        [1.0, 0.0, 0.0, 1.0, 0.0, 1.0]
+    );
+    let three = Predictions::Probabilities {
+        n_classes: 3,
+        values: vec![0.2, 0.5, 0.3],
+    };
+    assert_eq!(
+        three.class_codes_at(Some(0.9)),
+        [1],
+        "more classes have none"
+    );
+}

@@ -3,7 +3,7 @@
 use crate::EngineError;
 use automl_core::{
     Column, Field, Levels, Target, Task, TaskKind, Texts, UNSEEN_CODE, Warning, WarningKind,
-    Warnings,
+    Warnings, nearest,
 };
 
 /// A whole-number target with at most this many values is read as classes.
@@ -232,6 +232,35 @@ fn classes(
         Task::Multiclass { classes: labels }
     };
     Ok((task, Target::Classes(codes.into()), reason))
+}
+
+/// The task with `positive` as its second class.
+pub(super) fn with_positive(
+    name: &str,
+    task: Task,
+    target: Target,
+    positive: &str,
+) -> Result<(Task, Target), EngineError> {
+    let (Task::Binary { mut classes }, Target::Classes(codes)) = (task.clone(), target) else {
+        return Err(EngineError::PositiveTask {
+            positive: positive.to_owned(),
+            task: task.kind().name(),
+        });
+    };
+    let Some(code) = classes.iter().position(|class| class == positive) else {
+        return Err(EngineError::PositiveUnknown {
+            target: name.to_owned(),
+            positive: positive.to_owned(),
+            near: nearest(positive, classes.iter().map(String::as_str)),
+            classes,
+        });
+    };
+    if code == 1 {
+        return Ok((Task::Binary { classes }, Target::Classes(codes)));
+    }
+    classes.reverse();
+    let codes: Vec<u32> = codes.iter().map(|code| 1 - code).collect();
+    Ok((Task::Binary { classes }, Target::Classes(codes.into())))
 }
 
 /// Says so when most classes have next to no rows: such a target is often a name, an amount or a date.

@@ -1,10 +1,11 @@
 //! One fit: encode, learn, predict the rows held out, score.
 
+use super::forecast::PATIENCE;
 use super::found::deadline;
 use super::{Job, Search};
 use crate::encode::{Rows, encode};
 use crate::suggest::BASELINE;
-use crate::trial::{Fit, TrialConfig};
+use crate::trial::{Failure, Fit, TrialConfig};
 use automl_core::{Budget, Clock, Deadline, FitContext, MemoryLimit, Threads, TrainingData};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ impl Search<'_> {
         job: Job,
         config: &TrialConfig,
         threads: &Threads,
-    ) -> Result<Fit, String> {
+    ) -> Result<Fit, Failure> {
         let fitted = catch_unwind(AssertUnwindSafe(|| self.fit_split(job, config, threads)));
         match fitted {
             Ok(result) => result,
@@ -26,12 +27,12 @@ impl Search<'_> {
                 let text = text
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or("no message");
-                Err(format!("internal error: {text}"))
+                Err(Failure::Failed(format!("internal error: {text}")))
             }
         }
     }
 
-    fn fit_split(&self, job: Job, config: &TrialConfig, threads: &Threads) -> Result<Fit, String> {
+    fn fit_split(&self, job: Job, config: &TrialConfig, threads: &Threads) -> Result<Fit, Failure> {
         let clock = Clock::start();
         let split = &self.plan.splits[job.split];
         let ctx = FitContext {
@@ -55,24 +56,23 @@ impl Search<'_> {
         };
         // What is encoded serves all trials, so it is not bound to the share of one.
         let mut encode_ctx = ctx.with_seed(self.options.seed.named("encode"));
-        encode_ctx.budget.deadline = deadline(self.run.clock, self.schedule.search);
-        let encoded =
-            encode(&encode_ctx, self.data, config, rows).map_err(|error| error.to_string())?;
-        let learner = (config.learner.build)(&config.params).map_err(|error| error.to_string())?;
+        let end = self.search_end(&self.lock());
+        encode_ctx.budget.deadline = deadline(self.run.clock, end);
+        let encoded = encode(&encode_ctx, self.data, config, rows)?;
+        let learner = (config.learner.build)(&config.params).map_err(Failure::of)?;
         let valid = encoded.data.view(&split.valid);
         let watched = config.learner.capabilities.early_stopping.then_some(valid);
         let training = TrainingData {
             train: encoded.data.view(&split.train),
             valid: watched,
         };
-        let fitted = learner
-            .fit(&ctx, &training)
-            .map_err(|error| error.to_string())?;
-        let mut predictions = fitted
-            .model
-            .predict(&valid.table())
-            .map_err(|error| error.to_string())?;
-        config.target_map.undo(&mut predictions);
+        let fitted = learner.fit(&ctx, &training)?;
+        let predictions = fitted.model.predict(&valid.table());
+        let mut predictions = predictions.map_err(Failure::of)?;
+        let ceiling = config
+            .target_map
+            .ceiling(&self.data.view(&split.train).target_numbers());
+        config.target_map.undo(&mut predictions, ceiling);
         self.plan.raise(&mut predictions);
         let view = self.data.view(&split.valid);
         let score = self
@@ -83,13 +83,14 @@ impl Search<'_> {
                 &predictions,
                 view.weights().as_deref(),
             )
-            .map_err(|error| error.to_string())?;
+            .map_err(Failure::of)?;
         if score.is_nan() {
-            return Err("its predictions are not numbers".into());
+            return Err(Failure::of("its predictions are not numbers"));
         }
         Ok(Fit {
             model: Arc::from(fitted.model),
             recipe: encoded.recipe.clone(),
+            ceiling,
             predictions,
             score,
             learned: fitted.learned,
@@ -98,15 +99,19 @@ impl Search<'_> {
         })
     }
 
-    /// When one fit must end: with the search, and before it has taken more than a trial's share of it.
-    /// The baseline takes no time and is always fitted.
+    /// When one fit must end: with the search, and before it has taken more than a trial's share of it, unless its first
+    /// model alone takes longer. The baseline takes no time and is always fitted.
     fn fit_deadline(&self, config: &TrialConfig) -> Deadline {
         if config.learner.id == BASELINE {
             return Deadline::never();
         }
-        let whole = deadline(self.run.clock, self.schedule.search);
+        let end = self.search_end(&self.lock());
+        let whole = deadline(self.run.clock, end);
         match self.plan.fit_seconds_max(self.options) {
-            Some(seconds) => whole.capped(Duration::from_secs_f64(seconds.max(0.1))),
+            Some(share) => {
+                let first = PATIENCE * self.forecast.first_model_seconds(config);
+                whole.capped(Duration::from_secs_f64(share.max(first).max(0.1)))
+            }
             None => whole,
         }
     }

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) struct Found {
     /// Ended trials in order of their number.
     pub(crate) trials: Vec<Trial>,
+    /// Trials that were begun; some of the others were given up before, as they would not have ended in time.
+    pub(crate) n_started: usize,
     pub(super) schedule: Schedule,
 }
 
@@ -20,13 +22,24 @@ pub(super) struct Schedule {
     pub(super) search: Option<f64>,
     ensemble: Option<f64>,
     refit: Option<f64>,
+    /// Time for the ensemble where members are refitted.
+    ensemble_seconds: f64,
 }
+
+/// So many times what refits are expected to take is kept for them.
+const REFIT_RESERVE: f64 = 1.5;
+/// Share of the limit that the ensemble may take before members are refitted.
+const ENSEMBLE_SHARE: f64 = 0.04;
 
 impl Schedule {
     pub(super) fn new(plan: &Plan, options: &FitOptions) -> Self {
         let limit = options.time_limit.map(|limit| limit.as_secs_f64());
-        let (search, ensemble) = if plan.validation.refit {
-            (0.72, 0.76)
+        Self::within(limit, plan.validation.refit)
+    }
+
+    fn within(limit: Option<f64>, has_refits: bool) -> Self {
+        let (search, ensemble) = if has_refits {
+            (0.72, 0.72 + ENSEMBLE_SHARE)
         } else {
             (0.94, 0.97)
         };
@@ -35,7 +48,28 @@ impl Schedule {
             search: at(search),
             ensemble: at(ensemble),
             refit: at(0.97),
+            ensemble_seconds: ENSEMBLE_SHARE * limit.unwrap_or_default(),
         }
+    }
+
+    /// When the search ends if refits will take so long: later than planned where that is less than was kept for them, never
+    /// earlier.
+    pub(super) fn search_given(&self, refit_seconds: Option<f64>) -> Option<f64> {
+        let (planned, refit) = (self.search?, self.refit?);
+        let later = refit_seconds.map_or(planned, |seconds| {
+            refit - self.ensemble_seconds - REFIT_RESERVE * seconds
+        });
+        Some(later.max(planned))
+    }
+
+    /// The schedule of what follows a search that was to end then.
+    pub(super) fn after(self, search: Option<f64>) -> Self {
+        let is_later = search > self.search;
+        let ensemble = match search {
+            Some(end) if is_later => Some(end + self.ensemble_seconds),
+            _ => self.ensemble,
+        };
+        Self { ensemble, ..self }
     }
 }
 
@@ -78,7 +112,7 @@ impl Found {
         });
         match reason {
             Some(first) if !run.cancel.is_cancelled() => EngineError::AllFailed {
-                n_trials: self.trials.len(),
+                n_trials: self.n_started,
                 first,
             },
             _ if run.cancel.is_cancelled() => EngineError::Cancelled,
@@ -91,4 +125,30 @@ pub(super) fn deadline(clock: Clock, end: Option<f64>) -> Deadline {
     end.map_or_else(Deadline::never, |end| {
         Deadline::on(clock, Duration::from_secs_f64(end.max(0.0)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_goes_on_while_refits_are_quick_and_never_ends_early_for_slow_ones() {
+        let schedule = Schedule::within(Some(10.0), true);
+        let planned = schedule.search.unwrap();
+        assert!((planned - 7.0).abs() < 1e-9, "{planned}");
+        assert_eq!(schedule.search_given(None), Some(planned));
+        assert_eq!(schedule.search_given(Some(60.0)), Some(planned));
+        let later = schedule.search_given(Some(0.4)).unwrap();
+        assert!((later - (9.5 - 0.4 - 0.6)).abs() < 1e-9, "{later}");
+        let after = schedule.after(Some(later));
+        assert!((after.ensemble.unwrap() - (later + 0.4)).abs() < 1e-9);
+        assert_eq!(schedule.after(Some(planned)).ensemble, schedule.ensemble);
+    }
+
+    #[test]
+    fn without_a_limit_nothing_has_an_end() {
+        let schedule = Schedule::within(None, true);
+        assert_eq!(schedule.search_given(Some(1.0)), None);
+        assert_eq!(schedule.after(None).ensemble, None);
+    }
 }

@@ -4,19 +4,23 @@
 //! trials up to `t - LAG - 1`, all of which have ended by then: so the search is the same at any number of threads, and
 //! up to `LAG + 1` trials run side by side. Time enters only through the limit.
 
+mod ending;
 mod fitting;
+mod forecast;
 mod found;
 
 pub(crate) use found::Found;
 
 use crate::fit::FitRun;
 use crate::plan::Plan;
+use crate::portfolio::Facts;
 use crate::suggest::Suggester;
-use crate::trial::{Fit, Outcome, Trial, TrialConfig, mean_learned};
+use crate::trial::{Failure, Fit, Outcome, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
-use automl_core::{Dataset, Event, Threads, Warning, WarningKind};
+use automl_core::{Dataset, Threads, Warning, WarningKind};
+use forecast::Forecast;
 use found::Schedule;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How far behind the newest trial the last one is that it knows of.
@@ -29,8 +33,17 @@ const PRUNE_AFTER: usize = 8;
 const SKIPPED_MAX: usize = 12;
 /// So many failures in a row end the search: what is wrong is not the configuration.
 const FAILURES_MAX: usize = 25;
+/// So many trials in a row of one learner and recipe that had no model in their share of the time are enough.
+const OUT_OF_TIME_MAX: usize = 2;
+/// Trials that the time for refits is reckoned for: an ensemble seldom has more members of weight.
+const REFITTED: usize = 8;
 /// Share of the memory limit that may be in use when a trial starts.
 const MEMORY_SHARE: f64 = 0.8;
+
+/// Whether so much of the limit is in use that another fit could pass it.
+pub(crate) fn is_full(used: u64, limit: u64) -> bool {
+    used as f64 > MEMORY_SHARE * limit as f64
+}
 
 /// One fit to do.
 #[derive(Clone, Copy)]
@@ -57,6 +70,8 @@ struct State {
     /// A limit is reached: what has not begun is given up.
     is_over: bool,
     best_loss: Option<f64>,
+    /// Trials that had no model yet when their share of the time was over.
+    out_of_time: Vec<String>,
 }
 
 struct Search<'a> {
@@ -65,6 +80,7 @@ struct Search<'a> {
     options: &'a FitOptions,
     run: &'a FitRun<'a>,
     suggester: Suggester,
+    forecast: Forecast,
     schedule: Schedule,
     state: Mutex<State>,
     changed: Condvar,
@@ -80,27 +96,31 @@ pub(crate) fn run(
     options: &FitOptions,
     run: &FitRun<'_>,
 ) -> Result<Found, EngineError> {
+    let facts = Facts::of(data);
+    let n_workers = options.threads.clamp(1, (LAG + 1) * plan.splits.len());
+    let n_threads = options.threads / n_workers;
     let search = Search {
         data,
         plan,
         options,
         run,
-        suggester: Suggester::new(data, plan, options)?,
+        suggester: Suggester::new(data, &facts, plan, options)?,
+        forecast: Forecast::new(data, plan, &facts, n_threads),
         schedule: Schedule::new(plan, options),
         state: Mutex::default(),
         changed: Condvar::new(),
     };
-    let n_workers = options.threads.clamp(1, (LAG + 1) * plan.splits.len());
-    let threads = Threads::new(options.threads / n_workers).unwrap_or_else(|_| Threads::one());
+    let threads = Threads::new(n_threads).unwrap_or_else(|_| Threads::one());
     std::thread::scope(|scope| {
         for _ in 0..n_workers {
             scope.spawn(|| search.work(&threads));
         }
     });
-    let state = search
-        .state
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut state = search.lock();
+    let schedule = search.schedule.after(search.search_end(&state));
+    let state = std::mem::take(&mut *state);
+    search.warn_of_out_of_time(&state.out_of_time);
+    let n_started = state.slots.iter().filter(|slot| slot.started).count();
     let trials = state
         .slots
         .into_iter()
@@ -108,7 +128,8 @@ pub(crate) fn run(
         .collect();
     Ok(Found {
         trials,
-        schedule: search.schedule,
+        n_started,
+        schedule,
     })
 }
 
@@ -158,12 +179,42 @@ impl Search<'_> {
         }
         let waits_for_baseline = self.suggester.begins_with_baseline()
             && state.slots.first().is_none_or(|slot| slot.ended.is_none());
-        !waits_for_baseline && (self.time_is_over() || self.is_out_of_memory())
+        !waits_for_baseline && (self.time_is_over(state) || self.is_out_of_memory())
     }
 
-    fn time_is_over(&self) -> bool {
-        let end = self.schedule.search;
+    fn time_is_over(&self, state: &State) -> bool {
+        let end = self.search_end(state);
         end.is_some_and(|end| self.run.clock.seconds() >= end)
+    }
+
+    /// When the search ends, in seconds on the run's clock: later than planned where fitting the best trials again will take
+    /// less than was kept for it.
+    fn search_end(&self, state: &State) -> Option<f64> {
+        let planned = self.schedule.search?;
+        if !self.plan.validation.refit {
+            return Some(planned);
+        }
+        self.schedule.search_given(self.refit_seconds(state))
+    }
+
+    /// Seconds that fitting the best trials again on all rows takes, judged by their fits; `None` while there are none.
+    fn refit_seconds(&self, state: &State) -> Option<f64> {
+        let ended = state.slots.iter().filter_map(|slot| slot.ended.as_ref());
+        let scored = ended.filter(|trial| !trial.fits.is_empty());
+        let mut best: Vec<(f64, f64)> = scored
+            .filter_map(|trial| {
+                let seconds = trial.seconds / trial.fits.len() as f64;
+                Some((
+                    trial.scored_loss()?,
+                    seconds * self.plan.refit_growth(self.data),
+                ))
+            })
+            .collect();
+        best.sort_by(|a, b| a.0.total_cmp(&b.0));
+        best.truncate(REFITTED);
+        let longest = best.iter().map(|(_, seconds)| *seconds).reduce(f64::max)?;
+        let sum: f64 = best.iter().map(|(_, seconds)| seconds).sum();
+        Some(longest.max(sum / self.options.threads.max(1) as f64))
     }
 
     /// Whether memory is so full that another fit could pass the limit; says so once.
@@ -172,7 +223,7 @@ impl Search<'_> {
         else {
             return false;
         };
-        let is_full = used as f64 > MEMORY_SHARE * limit as f64;
+        let is_full = is_full(used, limit);
         if is_full {
             let message = format!(
                 "the search ended early: {} MiB of the {} MiB allowed are in use",
@@ -207,7 +258,7 @@ impl Search<'_> {
             .rev()
             .take_while(|slot| has_failed(slot))
             .count();
-        let in_time = state.slots.is_empty() || !self.time_is_over();
+        let in_time = state.slots.is_empty() || !self.time_is_over(state);
         !state.is_closed && in_time && within && knows_enough && n_failed < FAILURES_MAX
     }
 
@@ -256,11 +307,16 @@ impl Search<'_> {
         true
     }
 
-    /// Whether what trials of this learner have taken so far leaves room for another.
+    /// Whether there is time for another trial of this learner: for what its first model takes at least, and for what
+    /// its trials have taken so far.
     fn fits_time(&self, state: &State, config: &TrialConfig) -> bool {
-        let Some(end) = self.schedule.search else {
+        let Some(end) = self.search_end(state) else {
             return true;
         };
+        let first_model = self.forecast.first_model_seconds(config);
+        if self.run.clock.seconds() + first_model > end || is_never_in_time(state, config) {
+            return false;
+        }
         let same =
             |trial: &&Trial| trial.config.learner.id == config.learner.id && !trial.fits.is_empty();
         let (mut seconds, mut n_fits) = (0.0, 0);
@@ -281,13 +337,17 @@ impl Search<'_> {
     }
 
     /// Books the end of a job; queues the trial's other splits after the first, or ends the trial after the last.
-    fn settle(&self, state: &mut State, job: Job, fit: Result<Fit, String>) {
+    fn settle(&self, state: &mut State, job: Job, fit: Result<Fit, Failure>) {
         let slot = &mut state.slots[job.trial];
         let fit = match fit {
             Ok(fit) => fit,
-            Err(reason) => {
+            Err(failure) => {
+                let outcome = match failure {
+                    Failure::OutOfTime => Outcome::OutOfTime,
+                    Failure::Failed(reason) => Outcome::Failed { reason },
+                };
                 if slot.ended.is_none() {
-                    self.end(state, job.trial, Outcome::Failed { reason }, Vec::new());
+                    self.end(state, job.trial, outcome, Vec::new());
                 }
                 return;
             }
@@ -347,86 +407,18 @@ impl Search<'_> {
         losses.sort_by(f64::total_cmp);
         losses.len() >= PRUNE_AFTER && loss > losses[losses.len() / 4]
     }
-
-    fn end(&self, state: &mut State, id: usize, outcome: Outcome, fits: Vec<Fit>) {
-        let slot = &mut state.slots[id];
-        let trial = Trial {
-            id: id as u64,
-            config: slot.config.clone(),
-            fold_scores: fits.iter().map(|fit| fit.score).collect(),
-            learned: mean_learned(&fits, 1.0),
-            is_partial: fits.iter().any(|fit| fit.is_partial),
-            seconds: fits.iter().map(|fit| fit.seconds).sum(),
-            fits: if matches!(outcome, Outcome::Scored { .. }) {
-                fits
-            } else {
-                Vec::new()
-            },
-            outcome,
-        };
-        let is_reported = slot.started;
-        self.report(state, &trial, is_reported);
-        state.slots[id].ended = Some(trial);
-        drop_low_ranks(state);
-    }
-
-    fn report(&self, state: &mut State, trial: &Trial, is_reported: bool) {
-        let at_seconds = self.run.clock.seconds();
-        let learner = trial.config.learner.id.to_owned();
-        match &trial.outcome {
-            Outcome::Scored { loss } => {
-                let best = state.best_loss.map_or(*loss, |best| best.min(*loss));
-                state.best_loss = Some(best);
-                self.run.events.emit(&Event::TrialFinished {
-                    trial: trial.id,
-                    learner,
-                    name: trial.name(),
-                    score: self.plan.metric.loss(*loss),
-                    best_score: self.plan.metric.loss(best),
-                    fit_seconds: trial.seconds,
-                    at_seconds,
-                });
-            }
-            Outcome::Failed { reason } if is_reported && !self.time_is_over() => {
-                let message = format!("trial {} failed: {reason}", trial.name());
-                self.run.warnings.push(Warning::new(
-                    WarningKind::TrialFailed,
-                    Vec::<String>::new(),
-                    message,
-                ));
-                let reason = reason.clone();
-                self.run.events.emit(&Event::TrialFailed {
-                    trial: trial.id,
-                    learner,
-                    reason,
-                    at_seconds,
-                });
-            }
-            _ => {}
-        }
-    }
 }
 
-/// Lets the models of all but each learner's best trials go: the ensemble will not look at them.
-fn drop_low_ranks(state: &mut State) {
-    let mut held: Vec<(f64, usize)> = state
-        .slots
-        .iter()
-        .enumerate()
-        .filter_map(|(id, slot)| Some((slot.ended.as_ref()?.scored_loss()?, id)))
-        .collect();
-    held.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut better_of_learner: BTreeMap<&str, usize> = BTreeMap::new();
-    for &(_, id) in &held {
-        let Some(trial) = state.slots[id].ended.as_mut() else {
-            continue;
-        };
-        let rank = better_of_learner
-            .entry(trial.config.learner.id)
-            .or_default();
-        if *rank >= KEPT_PER_LEARNER {
-            trial.fits.clear();
-        }
-        *rank += 1;
-    }
+/// Whether the last trials of this learner and recipe had no model when their share of the time was over.
+fn is_never_in_time(state: &State, config: &TrialConfig) -> bool {
+    let is_same = |slot: &&Slot| {
+        let (learner, recipe) = (slot.config.learner.id, slot.config.recipe);
+        slot.started && learner == config.learner.id && recipe == config.recipe
+    };
+    let ended = state.slots.iter().rev().filter(is_same);
+    let ended = ended.filter_map(|slot| slot.ended.as_ref());
+    let n_cut = ended
+        .take_while(|trial| trial.outcome == Outcome::OutOfTime)
+        .count();
+    n_cut >= OUT_OF_TIME_MAX
 }

@@ -59,10 +59,10 @@ impl StepParams for CombineCategories {
             pairs.extend(names[place + 1..].iter().map(|b| (a, b)));
         }
         pairs.truncate(self.max_pairs);
-        let crosses = frame.ctx.threads.map(pairs.len(), |index| {
+        let crosses = frame.map(pairs.len(), |index| {
             let (a, b) = pairs[index];
             self.fit_pair(frame, a, b)
-        });
+        })?;
         Ok(Crosses(crosses).into())
     }
 }
@@ -145,6 +145,11 @@ impl FittedStep for Crosses {
             table,
             columns.into_iter().collect::<Result<_, PredictError>>()?,
         ))
+    }
+
+    fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
+        let crosses = self.0.iter();
+        Ok(crosses.map(|cross| cross.sources.to_vec()).collect())
     }
 
     fn artifact(&self) -> Artifact {

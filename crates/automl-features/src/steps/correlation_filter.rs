@@ -45,10 +45,10 @@ impl StepParams for CorrelationFilter {
         let scope = Scope::new("correlation_filter", &[ColumnKind::Number]);
         let names = scope.names(self.columns.as_ref(), frame.table)?;
         let sample = frame.sample(MAX_ROWS);
-        let columns = frame.ctx.threads.map(names.len(), |index| {
+        let columns = frame.map(names.len(), |index| {
             let all = frame.numbers(&names[index]);
             unit_length(sample.iter().map(|&position| all[position]).collect())
-        });
+        })?;
         let mut kept: Vec<usize> = Vec::new();
         let mut dropped = Vec::new();
         for (index, column) in columns.iter().enumerate() {

@@ -25,7 +25,7 @@ impl StepParams for Frequency {
     fn fit(&self, frame: &Frame<'_>) -> Result<FittedPart, FitError> {
         let scope = Scope::new("frequency", &[ColumnKind::Category]);
         let names = scope.names(self.columns.as_ref(), frame.table)?;
-        let shares = frame.ctx.threads.map(names.len(), |index| {
+        let shares = frame.map(names.len(), |index| {
             let (slots, n_slots) = frame.slots(&names[index]);
             let mut counts = vec![0_u32; n_slots];
             for slot in slots {
@@ -33,7 +33,7 @@ impl StepParams for Frequency {
             }
             let total = frame.rows.len() as f64;
             Shares(counts.into_iter().map(|n| f64::from(n) / total).collect())
-        });
+        })?;
         let entries = names.into_iter().zip(shares).collect();
         Ok(PerColumn::new("frequency", self.keep, entries).into())
     }

@@ -90,7 +90,7 @@ impl StepParams for GroupAggregate {
             }
         }
         wanted.truncate(self.max_features);
-        let aggregates = frame.ctx.threads.map(wanted.len(), |index| {
+        let aggregates = frame.map(wanted.len(), |index| {
             let (category, number, statistic) = wanted[index];
             let (slots, n_slots) = frame.slots(category);
             let values = frame.numbers(number);
@@ -100,7 +100,7 @@ impl StepParams for GroupAggregate {
                 values: statistics(&slots, n_slots, &values, statistic),
                 overall: statistic.of(mean_variance(&values)),
             }
-        });
+        })?;
         Ok(Aggregates(aggregates).into())
     }
 }
@@ -155,6 +155,11 @@ impl FittedStep for Aggregates {
             table,
             columns.into_iter().collect::<Result<_, PredictError>>()?,
         ))
+    }
+
+    fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
+        let categories = self.0.iter().map(|aggregate| &aggregate.category);
+        Ok(categories.map(|category| vec![category.clone()]).collect())
     }
 
     fn artifact(&self) -> Artifact {

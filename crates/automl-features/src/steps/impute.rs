@@ -68,14 +68,10 @@ impl StepParams for Impute {
             ..ColumnFilter::default()
         };
         let names = scope.names(self.columns.as_ref(), frame.table)?;
-        let fillers =
-            frame
-                .ctx
-                .threads
-                .map(names.len(), |index| match frame.column(&names[index]) {
-                    Column::Number(_) => self.fit_numbers(frame, &names[index]),
-                    _ => self.fit_category(frame, &names[index]),
-                });
+        let fillers = frame.map(names.len(), |index| match frame.column(&names[index]) {
+            Column::Number(_) => self.fit_numbers(frame, &names[index]),
+            _ => self.fit_category(frame, &names[index]),
+        })?;
         let entries = names.into_iter().zip(fillers).collect();
         Ok(PerColumn::new("impute", false, entries).into())
     }

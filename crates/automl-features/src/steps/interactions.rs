@@ -104,19 +104,19 @@ impl StepParams for Interactions {
                 .map(|target| correlation(values, target).abs());
             each.fold(0.0, f64::max)
         };
-        let singles = frame.ctx.threads.map(names.len(), |index| {
+        let singles = frame.map(names.len(), |index| {
             let all = frame.numbers(&names[index]);
             let values: Vec<f64> = sample.iter().map(|&position| all[position]).collect();
             let strength = strength(&values);
             (values, strength)
-        });
+        })?;
         check_budget(frame.ctx)?;
         let strengths: Vec<f64> = singles.iter().map(|single| single.1).collect();
         let mut top = positions_by_greatest(&strengths);
         top.truncate(self.max_columns);
         top.sort_unstable();
         let candidates = self.candidates(&top);
-        let scores = frame.ctx.threads.map(candidates.len(), |index| {
+        let scores = frame.map(candidates.len(), |index| {
             let (a, operation, b) = candidates[index];
             let pairs = singles[a].0.iter().zip(&singles[b].0);
             let values: Vec<f64> = pairs.map(|(&a, &b)| operation.of(a, b)).collect();
@@ -126,7 +126,7 @@ impl StepParams for Interactions {
             } else {
                 0.0
             }
-        });
+        })?;
         let mut best = positions_by_greatest(&scores);
         best.retain(|&place| scores[place] > 0.0);
         best.truncate(self.max_features);
@@ -200,6 +200,11 @@ impl FittedStep for Pairs {
             table,
             columns.into_iter().collect::<Result<_, PredictError>>()?,
         ))
+    }
+
+    fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
+        let pairs = self.0.iter();
+        Ok(pairs.map(|(a, _, b)| vec![a.clone(), b.clone()]).collect())
     }
 
     fn artifact(&self) -> Artifact {

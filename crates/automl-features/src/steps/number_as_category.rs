@@ -57,7 +57,7 @@ impl StepParams for NumberAsCategory {
         let scope = Scope::new("number_as_category", &[ColumnKind::Number]);
         let names = scope.names(self.columns.as_ref(), frame.table)?;
         let is_forced = matches!(self.columns, Some(Columns::Names(_)));
-        let fitted = frame.ctx.threads.map(names.len(), |index| {
+        let fitted = frame.map(names.len(), |index| {
             let mut values = frame.sorted_numbers(&names[index]);
             let n_rows = values.len() as f64;
             if !is_forced && values.iter().any(|value| value.fract() != 0.0) {
@@ -68,7 +68,7 @@ impl StepParams for NumberAsCategory {
             let repeats = n_rows >= self.min_repeat * count as f64;
             let fits = (self.min_levels..=self.max_levels).contains(&count) && repeats;
             (is_forced || fits).then(|| Values::new(values))
-        });
+        })?;
         let entries = names
             .into_iter()
             .zip(fitted)

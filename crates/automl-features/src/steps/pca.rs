@@ -54,13 +54,13 @@ impl StepParams for Pca {
     fn fit(&self, frame: &Frame<'_>) -> Result<FittedPart, FitError> {
         let scope = Scope::new("pca", &[ColumnKind::Number]);
         let names = scope.names(self.columns.as_ref(), frame.table)?;
-        let means = frame.ctx.threads.map(names.len(), |index| {
+        let means = frame.map(names.len(), |index| {
             mean_variance(&frame.numbers(&names[index])).0
-        });
+        })?;
         let n_components = self.n_components.min(names.len());
         let mut loadings = Vec::with_capacity(n_components * names.len());
         if n_components > 0 {
-            let covariance = covariance(frame, &names, &means);
+            let covariance = covariance(frame, &names, &means)?;
             check_budget(frame.ctx)?;
             let eigen = covariance
                 .self_adjoint_eigen(Side::Lower)
@@ -87,14 +87,14 @@ impl StepParams for Pca {
 }
 
 /// The sums of products of the centred columns, over blocks of rows added in order.
-fn covariance(frame: &Frame<'_>, names: &[String], means: &[f64]) -> Mat<f64> {
+fn covariance(frame: &Frame<'_>, names: &[String], means: &[f64]) -> Result<Mat<f64>, FitError> {
     let n = names.len();
     let columns: Vec<&[f64]> = names
         .iter()
         .map(|name| frame.column(name).as_number().unwrap_or_default())
         .collect();
     let n_blocks = frame.rows.len().div_ceil(BLOCK);
-    let blocks = frame.ctx.threads.map(n_blocks, |block| {
+    let blocks = frame.map(n_blocks, |block| {
         let end = frame.rows.len().min((block + 1) * BLOCK);
         let rows = &frame.rows[block * BLOCK..end];
         let centred = Mat::from_fn(rows.len(), n, |row, column| {
@@ -106,11 +106,11 @@ fn covariance(frame: &Frame<'_>, names: &[String], means: &[f64]) -> Mat<f64> {
             }
         });
         centred.transpose() * &centred
-    });
+    })?;
     let scale = 1.0 / frame.rows.len() as f64;
-    Mat::from_fn(n, n, |a, b| {
+    Ok(Mat::from_fn(n, n, |a, b| {
         scale * blocks.iter().map(|block| block[(a, b)]).sum::<f64>()
-    })
+    }))
 }
 
 /// The directions, `names.len()` loadings for each component.
@@ -149,6 +149,10 @@ impl FittedStep for Projection {
             .map(|name| (name.as_str(), components.take().unwrap_or_default()))
             .collect();
         Ok(replace(table, replacements, self.keep))
+    }
+
+    fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
+        Ok(vec![self.names.clone(); self.n_components])
     }
 
     fn artifact(&self) -> Artifact {

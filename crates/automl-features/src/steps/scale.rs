@@ -63,10 +63,7 @@ impl StepParams for Scale {
     fn fit(&self, frame: &Frame<'_>) -> Result<FittedPart, FitError> {
         let scope = Scope::new("scale", &[ColumnKind::Number]);
         let names = scope.names(self.columns.as_ref(), frame.table)?;
-        let scalers = frame
-            .ctx
-            .threads
-            .map(names.len(), |index| self.fit_column(frame, &names[index]));
+        let scalers = frame.map(names.len(), |index| self.fit_column(frame, &names[index]))?;
         let entries = names.into_iter().zip(scalers).collect();
         Ok(PerColumn::new("scale", false, entries).into())
     }

@@ -55,14 +55,14 @@ impl StepParams for SelectKBest {
         } else {
             (frame.labels.classes.clone(), frame.labels.task.n_classes())
         };
-        let scores = frame.ctx.threads.map(names.len(), |index| {
+        let scores = frame.map(names.len(), |index| {
             let name = &names[index];
             let feature = match frame.column(name) {
                 Column::Number(_) => parts(&frame.numbers(name)),
                 _ => frame.slots(name),
             };
             mutual_information(&feature, &target, &sample)
-        });
+        })?;
         let mut dropped = positions_by_greatest(&scores).split_off(self.k.min(names.len()));
         dropped.sort_unstable();
         let part = Dropped {

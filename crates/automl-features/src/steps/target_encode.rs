@@ -1,7 +1,7 @@
 //! Levels replaced by the mean target of their training rows, shrunk towards the mean of all.
 
 use crate::fitted::{Encoder, FittedPart, FittedStep, PerColumn, codes, replace};
-use crate::frame::{Frame, int, require, slot_of};
+use crate::frame::{Frame, check_budget, int, require, slot_of};
 use crate::select::{ColumnFilter, ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::{check_len, push_strings, strings};
@@ -76,12 +76,13 @@ impl StepParams for TargetEncode {
         let outputs = Output::all(frame, self.max_classes);
         let folds = deal(frame, self.folds);
         let threads = &frame.ctx.threads;
-        let encoded = threads.map(names.len(), |index| {
+        let encoded = frame.map(names.len(), |index| {
             self.fit_column(frame, &outputs, &folds, &names[index])
-        });
+        })?;
         let mut entries = Vec::with_capacity(names.len());
         let mut replacements = Vec::with_capacity(names.len());
-        for (name, (means, out_of_fold)) in names.iter().zip(encoded) {
+        for (name, encoding) in names.iter().zip(encoded) {
+            let (means, out_of_fold) = encoding?;
             let mut columns = means.encode(name, frame.column(name), threads)?;
             for ((_, column), values) in columns.iter_mut().zip(out_of_fold) {
                 if let Column::Number(all) = column {
@@ -103,14 +104,15 @@ impl StepParams for TargetEncode {
 }
 
 impl TargetEncode {
-    /// The full encoding of a column and, for each output, the out-of-fold value of each training row.
+    /// The full encoding of a column and, for each output, the out-of-fold value of each training row. The budget is
+    /// polled once an output: a task of many classes makes as many columns of one.
     fn fit_column(
         &self,
         frame: &Frame<'_>,
         outputs: &[Output],
         folds: &[u32],
         name: &str,
-    ) -> (Means, Vec<Vec<f64>>) {
+    ) -> Result<(Means, Vec<Vec<f64>>), FitError> {
         let (slots, n_slots) = frame.slots(name);
         let n_folds = self.folds;
         // Weights do not depend on the output; sums are kept by (fold, slot), so that leaving one fold out is a subtraction
@@ -124,6 +126,7 @@ impl TargetEncode {
         let mut priors = Vec::with_capacity(outputs.len());
         let mut out_of_fold = Vec::with_capacity(outputs.len());
         for output in outputs {
+            check_budget(frame.ctx)?;
             let mut sums = vec![0.0; n_folds * n_slots];
             for (position, &slot) in slots.iter().enumerate() {
                 let cell = folds[position] as usize * n_slots + slot as usize;
@@ -145,7 +148,7 @@ impl TargetEncode {
             values,
             priors,
         };
-        (means, out_of_fold)
+        Ok((means, out_of_fold))
     }
 
     /// The shrunk mean of each slot, and the prior, over all folds but one.

@@ -32,12 +32,12 @@ impl StepParams for VarianceFilter {
     fn fit(&self, frame: &Frame<'_>) -> Result<FittedPart, FitError> {
         let scope = Scope::new("variance_filter", &[ColumnKind::Number]);
         let mut names = scope.names(self.columns.as_ref(), frame.table)?;
-        let is_flat = frame.ctx.threads.map(names.len(), |index| {
+        let is_flat = frame.map(names.len(), |index| {
             let values = frame.numbers(&names[index]);
             let n_missing = values.iter().filter(|value| value.is_nan()).count();
             let is_told_by_missing = n_missing > 0 && n_missing < values.len();
             mean_variance(&values).1 <= self.threshold && !is_told_by_missing
-        });
+        })?;
         let mut is_flat = is_flat.into_iter();
         names.retain(|_| is_flat.next() == Some(true));
         let id = "variance_filter";

@@ -89,10 +89,10 @@ impl TextSvd {
         let mut basis = start.qr().compute_thin_Q();
         for _ in 0..=self.n_iterations {
             check_budget(frame.ctx)?;
-            basis = gram_times(frame, sparse, &basis).qr().compute_thin_Q();
+            basis = gram_times(frame, sparse, &basis)?.qr().compute_thin_Q();
         }
         check_budget(frame.ctx)?;
-        let small = basis.transpose() * gram_times(frame, sparse, &basis);
+        let small = basis.transpose() * gram_times(frame, sparse, &basis)?;
         let eigen = small
             .self_adjoint_eigen(Side::Lower)
             .map_err(|error| FitError::Numeric {
@@ -132,14 +132,18 @@ pub(crate) fn sign_of(values: impl Iterator<Item = f64>) -> f64 {
 
 /// `AᵀA B` for the training rows `A`, two multiply-adds a cell and column of `B`. Rows are cut into at most 16 blocks by
 /// their number alone, and the blocks' sums are added in order.
-fn gram_times(frame: &Frame<'_>, sparse: &SparseRows, basis: &Mat<f64>) -> Mat<f64> {
+fn gram_times(
+    frame: &Frame<'_>,
+    sparse: &SparseRows,
+    basis: &Mat<f64>,
+) -> Result<Mat<f64>, FitError> {
     let (n_dims, width) = (basis.nrows(), basis.ncols());
     let by_row: Vec<f64> = (0..n_dims)
         .flat_map(|dim| (0..width).map(move |k| basis[(dim, k)]))
         .collect();
     let block_len = frame.rows.len().div_ceil(16).max(8192);
     let n_blocks = frame.rows.len().div_ceil(block_len);
-    let blocks = frame.ctx.threads.map(n_blocks, |block| {
+    let blocks = frame.map(n_blocks, |block| {
         let end = frame.rows.len().min((block + 1) * block_len);
         let mut sums = vec![0.0; n_dims * width];
         let mut projected = vec![0.0; width];
@@ -156,13 +160,13 @@ fn gram_times(frame: &Frame<'_>, sparse: &SparseRows, basis: &Mat<f64>) -> Mat<f
             }
         }
         sums
-    });
+    })?;
     let mut blocks = blocks.into_iter();
     let mut total = blocks.next().unwrap_or_else(|| vec![0.0; n_dims * width]);
     for block in blocks {
         add_scaled(&mut total, &block, 1.0);
     }
-    Mat::from_fn(n_dims, width, |dim, k| total[dim * width + k])
+    Ok(Mat::from_fn(n_dims, width, |dim, k| total[dim * width + k]))
 }
 
 #[inline]

@@ -89,10 +89,10 @@ impl StepParams for TextTfidf {
         let entries = names
             .into_iter()
             .map(|name| {
-                let vocabulary = self.fit_column(frame, &name);
-                (name, vocabulary)
+                let vocabulary = self.fit_column(frame, &name)?;
+                Ok((name, vocabulary))
             })
-            .collect();
+            .collect::<Result<_, FitError>>()?;
         Ok(PerColumn::new("text_tfidf", self.keep, entries).into())
     }
 }
@@ -114,11 +114,11 @@ impl TextTfidf {
         }
     }
 
-    fn fit_column(&self, frame: &Frame<'_>, name: &str) -> Vocabulary {
+    fn fit_column(&self, frame: &Frame<'_>, name: &str) -> Result<Vocabulary, FitError> {
         let none = Texts::default();
         let texts = frame.column(name).as_text().unwrap_or(&none);
         let n_texts = frame.rows.len();
-        let mut met = self.count(frame, texts);
+        let mut met = self.count(frame, texts)?;
         let most = self.max_df * n_texts as f64;
         met.retain(|term| term.n_texts as usize >= self.min_df && f64::from(term.n_texts) <= most);
         let mut terms = self.spell(met, texts);
@@ -130,17 +130,17 @@ impl TextTfidf {
         let idf = |n: &u32| ((1 + n_texts) as f64 / f64::from(1 + n)).ln() + 1.0;
         let idf = terms.iter().map(|(_, n)| idf(n)).collect();
         let names = terms.into_iter().map(|(term, _)| term.into()).collect();
-        Vocabulary::new(self.grams(), self.sublinear, names, idf)
+        Ok(Vocabulary::new(self.grams(), self.sublinear, names, idf))
     }
 
     /// Every term of the training texts with the number of texts that hold it. Blocks of rows are counted apart and
     /// merged in order, so the result does not depend on the threads.
-    fn count(&self, frame: &Frame<'_>, texts: &Texts) -> Vec<Met> {
+    fn count(&self, frame: &Frame<'_>, texts: &Texts) -> Result<Vec<Met>, FitError> {
         let n_blocks = frame.rows.len().div_ceil(BLOCK);
-        let blocks = frame.ctx.threads.map(n_blocks, |block| {
+        let blocks = frame.map(n_blocks, |block| {
             let end = frame.rows.len().min((block + 1) * BLOCK);
             self.count_block(&frame.rows[block * BLOCK..end], texts)
-        });
+        })?;
         let mut index = HashIndex::with_capacity(blocks.first().map_or(0, Vec::len));
         let mut all: Vec<Met> = Vec::new();
         for term in blocks.into_iter().flatten() {
@@ -151,7 +151,7 @@ impl TextTfidf {
                 all[place].n_texts += term.n_texts;
             }
         }
-        all
+        Ok(all)
     }
 
     fn count_block(&self, rows: &[u32], texts: &Texts) -> Vec<Met> {

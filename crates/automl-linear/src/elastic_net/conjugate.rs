@@ -14,10 +14,10 @@ pub(super) struct End {
 /// to `goal` of its first.
 ///
 /// The steps start from zero, so the solution has no part along directions in which `A` is zero. Each costs one product
-/// and polls the budget first.
+/// and polls the budget first; a product that the budget ended is `None`.
 pub(super) fn conjugate_gradients(
     right: Vec<f64>,
-    product: impl Fn(&[f64]) -> Vec<f64>,
+    product: impl Fn(&[f64]) -> Option<Vec<f64>>,
     goal: f64,
     max_steps: usize,
     ctx: &FitContext<'_>,
@@ -35,11 +35,11 @@ pub(super) fn conjugate_gradients(
         if end.has_converged {
             break;
         }
-        if ctx.budget.is_over() {
+        let image = (!ctx.budget.is_over()).then(|| product(&direction));
+        let Some(image) = image.flatten() else {
             end.is_cut = true;
             break;
-        }
-        let image = product(&direction);
+        };
         let curvature = dot(&direction, &image);
         if curvature <= 0.0 {
             end.has_converged = true;

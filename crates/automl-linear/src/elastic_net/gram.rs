@@ -77,7 +77,7 @@ fn ridge(
         // The system is symmetric: its columns, which lie together, are its rows.
         let product = |v: &[f64]| {
             let columns = (0..p).filter_map(|j| system.col(j).try_as_col_major());
-            columns.map(|column| dot(column.as_slice(), v)).collect()
+            Some(columns.map(|column| dot(column.as_slice(), v)).collect())
         };
         let end = conjugate_gradients(right, product, 1e-6 * problem.tol, problem.max_passes, ctx);
         solution.coef = end.solution;

@@ -26,20 +26,26 @@ pub(super) fn solve_ridge(
         problem.weights,
         problem.has_intercept,
         scale,
+        &ctx.budget,
     )?;
     let n_coefs = matrix.n_features();
     let share = &problem.weights.share;
     // `XᵀW(Xv − t)`, with the penalty when `t` is zero: the system's product, and minus its right-hand side.
     let product = |v: &[f64], target: Option<&[f64]>| {
-        let (sums, mut out) =
-            matrix.residual_product(&ctx.threads, &v[..n_coefs], &v[n_coefs..], |range, z| {
+        let (sums, mut out) = matrix.residual_product(
+            &ctx.threads,
+            &ctx.budget,
+            &v[..n_coefs],
+            &v[n_coefs..],
+            |range, z| {
                 let mut sum = 0.0;
                 for (i, value) in range.clone().zip(z.iter_mut()) {
                     *value = share[i] * (*value - target.map_or(0.0, |target| target[i]));
                     sum += *value;
                 }
                 sum
-            });
+            },
+        )?;
         for ((slope, value), scale) in out.iter_mut().zip(v).zip(&matrix.scales) {
             *slope += problem.l2 * scale * scale * value;
         }
@@ -48,9 +54,10 @@ pub(super) fn solve_ridge(
         } else {
             0.0
         });
-        out
+        Some(out)
     };
-    let mut right = product(&vec![0.0; n_coefs + 1], Some(&problem.target));
+    let right = product(&vec![0.0; n_coefs + 1], Some(&problem.target));
+    let mut right = right.ok_or(FitError::Cancelled)?;
     for slope in &mut right {
         *slope = -*slope;
     }

@@ -14,7 +14,8 @@
 //!
 //! # Cost
 //! Two multiply-adds for each stored value, class and evaluation; usually 15 to 80 evaluations. The budget is polled
-//! before each step; a fit that is cut returns its best coefficients so far.
+//! within each evaluation, once a block of rows; a fit that is cut returns its best coefficients so far, if they are
+//! better than none.
 //!
 //! # When it fails
 //! Columns that are not numbers, or have gaps, are refused. Classes that are separable by the features need the penalty:
@@ -132,7 +133,8 @@ impl Learner for LogisticRegressionParams {
         }
         let penalty = 1.0 / (self.c * weights.total);
         let scale = |square: f64| 1.0 / (0.25 * square + penalty).sqrt();
-        let matrix = Matrix::new(&inputs, &rows, &weights, self.intercept, scale)?;
+        let budget = &ctx.budget;
+        let matrix = Matrix::new(&inputs, &rows, &weights, self.intercept, scale, budget)?;
         let objective = Objective::new(&matrix, &classes, &weights, penalty, self.intercept, ctx);
         let solution = objective.solve(self.tol, self.max_iter)?;
         if solution.outcome == Outcome::NotConverged {

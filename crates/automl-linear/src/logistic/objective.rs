@@ -11,6 +11,7 @@ use argmin::solver::linesearch::condition::ArmijoCondition;
 use argmin::solver::quasinewton::LBFGS;
 use automl_core::{Budget, FitContext, FitError, Threads};
 use std::cell::RefCell;
+use std::rc::Rc;
 
 /// Pairs of steps and gradient changes that L-BFGS remembers.
 const MEMORY: usize = 10;
@@ -29,6 +30,14 @@ pub(super) struct Objective<'a> {
     budget: &'a Budget,
     /// The last point whose cost was asked for: the solver asks for its gradient next.
     last: RefCell<Option<Evaluated>>,
+    /// The best point so far, for when the budget ends an evaluation: the solver then gives none.
+    best: Rc<RefCell<Option<Best>>>,
+}
+
+/// A point with its cost.
+struct Best {
+    theta: Vec<f64>,
+    cost: f64,
 }
 
 /// A point with the gradient there.
@@ -76,6 +85,7 @@ impl<'a> Objective<'a> {
             threads: &ctx.threads,
             budget: &ctx.budget,
             last: RefCell::new(None),
+            best: Rc::default(),
         }
     }
 
@@ -97,21 +107,23 @@ impl<'a> Objective<'a> {
         theta
     }
 
-    /// The value and the gradient at `theta`.
-    pub(super) fn evaluate(&self, theta: &[f64]) -> (f64, Vec<f64>) {
+    /// The value and the gradient at `theta`, unless the budget ends first.
+    pub(super) fn evaluate(&self, theta: &[f64]) -> Result<(f64, Vec<f64>), BudgetOver> {
         let k = self.n_outputs;
         let (coef, intercepts) = theta.split_at(self.matrix.n_features() * k);
-        let (blocks, mut gradient) =
+        let loss = |rows: std::ops::Range<usize>, scores: &mut [f64]| {
+            let positions = &self.classes.positions[rows.clone()];
+            let weights = &self.weights.share[rows];
+            if k == 1 {
+                binary_loss(scores, positions, weights)
+            } else {
+                softmax_loss(scores, positions, weights, k)
+            }
+        };
+        let product =
             self.matrix
-                .residual_product(self.threads, coef, intercepts, |rows, scores| {
-                    let positions = &self.classes.positions[rows.clone()];
-                    let weights = &self.weights.share[rows];
-                    if k == 1 {
-                        binary_loss(scores, positions, weights)
-                    } else {
-                        softmax_loss(scores, positions, weights, k)
-                    }
-                });
+                .residual_product(self.threads, self.budget, coef, intercepts, loss);
+        let (blocks, mut gradient) = product.ok_or(BudgetOver)?;
         let mut cost = 0.0;
         let mut intercept_gradient = vec![0.0; k];
         for (loss, sums) in blocks {
@@ -133,13 +145,27 @@ impl<'a> Objective<'a> {
         }
         gradient.extend_from_slice(&intercept_gradient);
         // A huge but finite cost makes the line search step back; infinity would not compare.
-        (if cost.is_finite() { cost } else { f64::MAX }, gradient)
+        let cost = if cost.is_finite() { cost } else { f64::MAX };
+        Ok((cost, gradient))
+    }
+
+    /// Keeps `theta` if no better point is known.
+    fn remember(&self, theta: &[f64], cost: f64) {
+        let mut best = self.best.borrow_mut();
+        if best.as_ref().is_none_or(|best| cost < best.cost) {
+            let theta = theta.to_vec();
+            *best = Some(Best { theta, cost });
+        }
     }
 
     /// Minimises from [`Objective::start`] until the gradient has shrunk by `tol`.
+    ///
+    /// # Errors
+    /// Numbers out of hand, or [`FitError::Cancelled`] when the budget ends before a point better than the start is known.
     pub(super) fn solve(self, tol: f64, max_steps: usize) -> Result<Solution, FitError> {
         let start = self.start();
-        let (cost, gradient) = self.evaluate(&start);
+        let evaluated = self.evaluate(&start);
+        let (cost, gradient) = evaluated.map_err(|BudgetOver| FitError::Cancelled)?;
         let length = gradient
             .iter()
             .map(|slope| slope * slope)
@@ -155,7 +181,7 @@ impl<'a> Objective<'a> {
                 n_steps: 0,
             });
         }
-        let budget = self.budget;
+        let (budget, best) = (self.budget, self.best.clone());
         let armijo = ArmijoCondition::new(1e-4).map_err(|error| failure(error.to_string()))?;
         let search = BacktrackingLineSearch::new(armijo)
             .rho(0.5)
@@ -173,8 +199,11 @@ impl<'a> Objective<'a> {
         )
         .configure(|state| state.param(start.clone()).max_iters(max_steps as u64))
         .timer(false)
-        .run()
-        .map_err(|error| failure(error.to_string()))?;
+        .run();
+        let result = match result {
+            Err(error) if error.is::<BudgetOver>() => return cut_short(best.take(), cost),
+            other => other.map_err(|error| failure(error.to_string()))?,
+        };
         let state = result.state();
         let theta = state.get_best_param().cloned().unwrap_or(start);
         if theta.iter().any(|value| !value.is_finite()) {
@@ -196,6 +225,30 @@ impl<'a> Objective<'a> {
         })
     }
 }
+
+/// The best point of a minimisation that the budget ended in the middle of an evaluation.
+fn cut_short(best: Option<Best>, start_cost: f64) -> Result<Solution, FitError> {
+    match best {
+        Some(best) if best.cost < start_cost => Ok(Solution {
+            theta: best.theta,
+            outcome: Outcome::BudgetOver,
+            n_steps: 0,
+        }),
+        _ => Err(FitError::Cancelled),
+    }
+}
+
+/// The budget ended an evaluation.
+#[derive(Debug)]
+pub(super) struct BudgetOver;
+
+impl std::fmt::Display for BudgetOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(BUDGET_OVER)
+    }
+}
+
+impl std::error::Error for BudgetOver {}
 
 fn failure(reason: String) -> FitError {
     FitError::Numeric {
@@ -246,7 +299,8 @@ impl CostFunction for Objective<'_> {
     type Output = f64;
 
     fn cost(&self, theta: &Vec<f64>) -> Result<f64, Error> {
-        let (cost, gradient) = self.evaluate(theta);
+        let (cost, gradient) = self.evaluate(theta)?;
+        self.remember(theta, cost);
         *self.last.borrow_mut() = Some(Evaluated {
             theta: theta.clone(),
             gradient,
@@ -265,7 +319,7 @@ impl Gradient for Objective<'_> {
         {
             return Ok(last.gradient);
         }
-        Ok(self.evaluate(theta).1)
+        Ok(self.evaluate(theta)?.1)
     }
 }
 

@@ -106,10 +106,9 @@ fn the_gradient_is_the_slope_of_the_cost() {
         let inputs = Inputs::of("test", &view.table(), true).unwrap();
         let weights = RowWeights::of("test", &view).unwrap();
         let classes = Classes::of(&view, &weights);
-        let matrix = Matrix::new(&inputs, &view.table(), &weights, true, |s| {
-            1.0 / (s + 0.1).sqrt()
-        })
-        .unwrap();
+        let scale = |s: f64| 1.0 / (s + 0.1).sqrt();
+        let budget = Budget::unlimited();
+        let matrix = Matrix::new(&inputs, &view.table(), &weights, true, scale, &budget).unwrap();
         let warnings = Warnings::default();
         let ctx = FitContext {
             seed: Seed(0),
@@ -120,12 +119,12 @@ fn the_gradient_is_the_slope_of_the_cost() {
         let objective = Objective::new(&matrix, &classes, &weights, 0.1, true, &ctx);
         let n_outputs = if n_classes == 2 { 1 } else { 4 };
         let theta = noise((matrix.n_features() + 1) * n_outputs, 5);
-        let (_, gradient) = objective.evaluate(&theta);
+        let (_, gradient) = objective.evaluate(&theta).unwrap();
         for at in [0, 1, 3, 20, theta.len() - 1] {
             let cost_at = |step: f64| {
                 let mut moved = theta.clone();
                 moved[at] += step;
-                objective.evaluate(&moved).0
+                objective.evaluate(&moved).unwrap().0
             };
             let slope = (cost_at(1e-5) - cost_at(-1e-5)) / 2e-5;
             assert!(

@@ -14,9 +14,10 @@ pub(crate) use stream::columns_of;
 pub use stream::{BinnedTable, BinningBuilder, BinningError, BinningSketch};
 
 use crate::level_means::LevelMeans;
-use automl_core::{Column, Dataset, FitError, Threads};
+use automl_core::{Budget, Column, Dataset, FitError, Threads};
 use bundle::{Bundle, Share, bundles};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How a column's values become bins 1, 2, …; bin 0 is for missing values and unseen categories.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,13 +136,20 @@ struct Lane {
     features: Vec<(usize, Option<Share>)>,
 }
 
+/// The columns that a build had binned when its budget ended, by position; `None` for one that cannot be binned. The
+/// next build goes on from there, so that a table whose bins take longer than one trial may is not begun anew by each.
+#[derive(Default)]
+struct Begun(Mutex<BTreeMap<usize, Option<BinnedColumn>>>);
+
 impl BinnedMatrix {
-    /// The dataset's bins, built on first use. Fails on a column that is neither number nor category, and without any.
+    /// The dataset's bins, built on first use. Fails on a column that is neither number nor category, without any, and
+    /// with [`FitError::Cancelled`] when the budget, which is polled once a column, ends first.
     pub(crate) fn of(
         data: &Dataset,
         learner: &'static str,
         rules: BinningRules,
         threads: &Threads,
+        budget: &Budget,
     ) -> Result<Arc<Self>, FitError> {
         for (name, column) in data.table().iter() {
             if !matches!(column, Column::Number(_) | Column::Category { .. }) {
@@ -156,19 +164,36 @@ impl BinnedMatrix {
             return Err(FitError::NoFeatures { learner });
         }
         let key = format!("{rules:?}");
-        Ok(data
-            .derived()
-            .get_or_build(&key, || Self::build(data, rules, threads)))
+        let begun = data.derived().get_or_build(&key, Begun::default);
+        data.derived()
+            .get_or_try_build(&key, || Self::build(data, rules, &begun, threads, budget))
     }
 
     /// Cost: a sort of up to 200,000 values a column, eight compares a value, one byte a value of memory.
-    fn build(data: &Dataset, rules: BinningRules, threads: &Threads) -> Self {
+    fn build(
+        data: &Dataset,
+        rules: BinningRules,
+        begun: &Begun,
+        threads: &Threads,
+        budget: &Budget,
+    ) -> Result<Self, FitError> {
         let table = data.table();
-        let columns = threads.map(table.n_columns(), |position| {
-            bin_column(position, table.column_at(position), rules)
+        let mut done = begun.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open: Vec<usize> = (0..table.n_columns())
+            .filter(|position| !done.contains_key(position))
+            .collect();
+        let columns = threads.map(open.len(), |index| {
+            let position = open[index];
+            (!budget.is_over()).then(|| bin_column(position, table.column_at(position), rules))
         });
-        let columns = columns.into_iter().flatten().collect();
-        Self::grouped(columns, table.n_rows(), rules.has_bundles, threads)
+        let binned = open.into_iter().zip(columns);
+        done.extend(binned.filter_map(|(position, column)| Some((position, column?))));
+        if done.len() < table.n_columns() {
+            return Err(FitError::Cancelled);
+        }
+        let columns = std::mem::take(&mut *done).into_values().flatten().collect();
+        let n_rows = table.n_rows();
+        Ok(Self::grouped(columns, n_rows, rules.has_bundles, threads))
     }
 
     /// The columns that are not constant, each a feature. Features stand in the order of their columns among those of a

@@ -13,7 +13,8 @@ use super::{
     BinnedColumn, BinnedMatrix, BinningRules, Bins, add_counts, bin_of_category, level_bins,
 };
 use automl_core::{
-    Coded, Column, Dataset, FitError, Levels, ParamError, ParamValue, Seed, Table, Threads,
+    Coded, Column, Dataset, FitContext, FitError, Levels, ParamError, ParamValue, Seed, Table,
+    Threads,
 };
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -394,12 +395,12 @@ pub(crate) fn columns_of<'a>(
     binned: Option<&'a BinnedTable>,
     learner: &'static str,
     rules: BinningRules,
-    threads: &Threads,
+    ctx: &FitContext<'_>,
 ) -> Result<(&'a Table, Arc<BinnedMatrix>), FitError> {
     match binned {
         None => Ok((
             data.table(),
-            BinnedMatrix::of(data, learner, rules, threads)?,
+            BinnedMatrix::of(data, learner, rules, &ctx.threads, &ctx.budget)?,
         )),
         Some(binned) => Ok((&binned.columns, binned.matrix_for(data, learner, rules)?)),
     }

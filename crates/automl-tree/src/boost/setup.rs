@@ -59,7 +59,7 @@ pub(super) fn prepare<'a>(
         start.check(&goal)?;
     }
     let (binned, rules) = (request.binned, binning(params));
-    let (table, shared) = columns_of(train.data(), binned, ID, rules, &ctx.threads)?;
+    let (table, shared) = columns_of(train.data(), binned, ID, rules, ctx)?;
     let base = match request.start {
         Some(start) => start.base.clone(),
         None => goal.base(

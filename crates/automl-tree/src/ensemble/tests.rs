@@ -5,7 +5,7 @@ use crate::binning::BinningRules;
 use crate::grow::{Grower, Growth, Shares, TreeShape, TreeTask};
 use crate::split::SplitRules;
 use crate::tests::regression;
-use automl_core::{Column, Levels, MISSING_CODE, Seed, Threads, UNSEEN_CODE};
+use automl_core::{Budget, Column, Levels, MISSING_CODE, Seed, Threads, UNSEEN_CODE};
 
 const RULES: BinningRules = BinningRules {
     max_bins: 255,
@@ -54,7 +54,7 @@ fn raw_scores_are_those_of_the_binned_walk() {
     ];
     let data = regression(columns, number(13).collect());
     let threads = Threads::one();
-    let matrix = BinnedMatrix::of(&data, "test", RULES, &threads).unwrap();
+    let matrix = BinnedMatrix::of(&data, "test", RULES, &threads, &Budget::unlimited()).unwrap();
     for (is_random, growth) in [(false, Growth::LeafWise), (true, Growth::DepthWise)] {
         let shape = TreeShape {
             growth,

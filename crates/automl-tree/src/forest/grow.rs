@@ -5,9 +5,12 @@ use super::scan::{Found, Item, Scanner};
 use super::{ForestRules, Targets};
 use crate::binning::BinnedMatrix;
 use crate::tree::{Tree, TreeNode};
-use automl_core::Seed;
+use automl_core::{Budget, Seed};
 use rand::Rng;
 use std::ops::Range;
+
+/// A node of so many rows takes long enough that the clock may be looked at.
+const POLLED_ROWS: usize = 4096;
 
 /// What all trees of a forest learn from.
 pub(crate) struct ForestGrower<'a> {
@@ -26,9 +29,21 @@ struct Todo {
     depth: usize,
 }
 
+impl Todo {
+    fn root(n_items: usize) -> Self {
+        Self {
+            node: 0,
+            parent: None,
+            range: 0..n_items,
+            depth: 0,
+        }
+    }
+}
+
 impl ForestGrower<'_> {
-    /// Grows one tree. Cost: rows × looks × depth additions.
-    pub(crate) fn grow(&self, seed: Seed) -> Tree {
+    /// Grows one tree; none if the budget, which is polled at each node of many rows, ends first. Cost: rows × looks ×
+    /// depth additions.
+    pub(crate) fn grow(&self, seed: Seed, budget: &Budget) -> Option<Tree> {
         let width = self.targets.width();
         let mut items = self.drawn_items(seed.named("rows"));
         let mut scratch = vec![Item::default(); items.len()];
@@ -50,14 +65,12 @@ impl ForestGrower<'_> {
         };
         let mut means = vec![0.0; width];
         let prior = self.rules.parent_rows * mean_weight;
-        let mut stack = vec![Todo {
-            node: 0,
-            parent: None,
-            range: 0..items.len(),
-            depth: 0,
-        }];
+        let mut stack = vec![Todo::root(items.len())];
         while let Some(todo) = stack.pop() {
             let (node, range, depth) = (todo.node, todo.range, todo.depth);
+            if range.len() >= POLLED_ROWS && budget.is_over() {
+                return None;
+            }
             let node_items = &mut items[range.clone()];
             scanner.start_node(node_items);
             push_mean(&mut means, node, todo.parent, scanner.node(), prior);
@@ -97,7 +110,7 @@ impl ForestGrower<'_> {
             stack.push(child(1, middle..range.end));
             stack.push(child(0, range.start..middle));
         }
-        tree
+        Some(tree)
     }
 
     /// Whether all targets of the rows are equal.

@@ -98,7 +98,7 @@ fn fit_and_look<T>(
         has_bundles: true,
         levels_max: usize::MAX,
     };
-    let (table, shared) = columns_of(train.data(), binned, rules.learner, binning, &ctx.threads)?;
+    let (table, shared) = columns_of(train.data(), binned, rules.learner, binning, ctx)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let weights = train.weights();
     let smoothed = ForestRules {
@@ -163,7 +163,8 @@ fn grow_all(
         let first = trees.len();
         let batch = ctx.threads.map(BATCH_TREES.min(n_trees - first), |index| {
             let seed = tree_seed(ctx, first + index);
-            (!ctx.budget.is_over()).then(|| grower.grow(seed))
+            let is_over = ctx.budget.is_over();
+            (!is_over).then(|| grower.grow(seed, &ctx.budget))?
         });
         // Only trees without a gap before them are kept: the model is the one of so many trees.
         let n_before = trees.len();

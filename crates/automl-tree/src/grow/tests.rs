@@ -4,7 +4,7 @@ use super::draw::partition;
 use super::*;
 use crate::binning::BinningRules;
 use crate::tree::Rule;
-use automl_core::{Column, Dataset, Table, Target, Task};
+use automl_core::{Budget, Column, Dataset, Table, Target, Task};
 use proptest::prelude::*;
 
 #[test]
@@ -111,7 +111,8 @@ fn mixed(n_features: usize, seed: Seed) -> (BinnedMatrix, Vec<GradHess>) {
         has_bundles: true,
         levels_max: usize::MAX,
     };
-    let matrix = BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap();
+    let matrix =
+        BinnedMatrix::of(&data, "test", rules, &Threads::one(), &Budget::unlimited()).unwrap();
     let matrix = matrix.of_rows(&(0..n as u32).rev().collect::<Vec<_>>(), &Threads::one());
     (
         std::sync::Arc::into_inner(matrix).unwrap(),

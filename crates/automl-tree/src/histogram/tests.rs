@@ -26,7 +26,14 @@ fn matrix(n_rows: usize) -> Arc<BinnedMatrix> {
         has_bundles: true,
         levels_max: usize::MAX,
     };
-    BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap()
+    BinnedMatrix::of(
+        &data,
+        "test",
+        rules,
+        &Threads::one(),
+        &automl_core::Budget::unlimited(),
+    )
+    .unwrap()
 }
 
 fn pairs(n_rows: usize) -> Vec<GradHess> {

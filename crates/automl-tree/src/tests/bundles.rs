@@ -144,7 +144,14 @@ fn trees_of_a_forest_are_the_same_bits() {
             has_bundles,
             levels_max: usize::MAX,
         };
-        BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap()
+        BinnedMatrix::of(
+            &data,
+            "test",
+            rules,
+            &Threads::one(),
+            &automl_core::Budget::unlimited(),
+        )
+        .unwrap()
     });
     assert!(bundled.groups.len() < plain.groups.len());
     for has_random_thresholds in [false, true] {
@@ -175,7 +182,9 @@ fn trees_of_a_forest_are_the_same_bits() {
                     rules: &rules,
                     n_looks: 12,
                 };
-                grower.grow(Seed(3))
+                grower
+                    .grow(Seed(3), &automl_core::Budget::unlimited())
+                    .unwrap()
             });
             assert!(a.n_leaves() > 100);
             assert_eq!(a, b);

@@ -80,12 +80,12 @@ pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
     };
     let table = text::table(&heading, &rows);
     let cut = if shown.iter().any(|row| row.is_partial) {
-        "* was cut short by the limit and might do better with more time\n"
+        "* was cut short and might do better with more time\n"
     } else {
         ""
     };
     format!(
-        "{table}{more}\n{direction} is better; scores by {}\nweight is the share in the ensemble\n#n is the number of a trial; trials given up early have no row\n{cut}",
+        "{table}{more}\n{direction} is better; scores by {}\nweight is the share in the ensemble, whose fit time is the sum over its members\n#n is the number of a trial; trials given up early have no row\n{cut}",
         leaderboard.validation
     )
 }

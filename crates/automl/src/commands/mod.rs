@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod fit;
+mod importance;
 mod leaderboard;
 mod models;
 mod predict;
@@ -41,6 +42,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Predict(args) => predict::run(args, console),
         Verb::Evaluate(args) => evaluate::run(args, console),
         Verb::Leaderboard(args) => leaderboard::run(&args, console),
+        Verb::Importance(args) => importance::run(&args, console),
         Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
     }
 }

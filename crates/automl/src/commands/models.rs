@@ -3,6 +3,7 @@
 use super::Status;
 use crate::cli::ImportArgs;
 use crate::console::{Console, Format, print_json, print_text};
+use crate::errors::CliError;
 use crate::lineage;
 use crate::modeldir;
 use crate::text;
@@ -33,7 +34,10 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
         files: Vec::new(),
     };
     write_model(&args.output, &contents, overwrite)?;
-    let n_features = imported.schema.with_role(Role::Feature).count() as u64;
+    let features: Vec<&str> = (imported.schema.with_role(Role::Feature))
+        .map(|field| field.name.as_str())
+        .collect();
+    let n_features = features.len() as u64;
     match console.format() {
         Format::Json => print_json(&json!({
             "model": args.output,
@@ -42,15 +46,17 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
             "task": imported.model.task(),
             "n_trees": imported.n_trees,
             "n_features": n_features,
+            "features": features,
         }))?,
         Format::Text => {
             let output = args.output.display().to_string();
             print_text(&format!(
-                "source  {} '{}', {}, {}\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n",
+                "source  {} '{}', {}, {}\ncolumns {}\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n",
                 imported.source,
                 imported.objective,
                 text::counted(imported.n_trees as u64, "tree"),
                 text::counted(n_features, "feature"),
+                columns(&features),
                 text::shell_word(&output),
             ))?;
         }
@@ -58,12 +64,24 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
     Ok(Status::Done)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+/// The columns that a table needs, in words; a model without names gives them numbers.
+fn columns(features: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    let more = match features.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n_more => format!(" and {n_more} more"),
+    };
+    let shown = &features[..features.len().min(SHOWN)];
+    format!("{}{more}, matched by name", shown.join(", "))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let name = path.display().to_string();
     if path.is_dir() {
-        return Err(DataError::Directory { path: name });
+        let path = path.to_owned();
+        return Err(CliError::ImportDirectory { path }.into());
     }
-    std::fs::read(path).map_err(|error| {
+    let read = std::fs::read(path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             DataError::NotFound {
                 path: name,
@@ -72,7 +90,8 @@ fn read(path: &Path) -> Result<Vec<u8>, DataError> {
         } else {
             DataError::reading(name, error)
         }
-    })
+    })?;
+    Ok(read)
 }
 
 /// Nothing was learned here, so there are neither rows nor scores to tell of.
@@ -85,6 +104,7 @@ fn manifest(imported: &Imported, file: &Path, bytes: &[u8]) -> Manifest {
         task,
         metric: String::new(),
         scores: BTreeMap::new(),
+        threshold: None,
         lineage: Lineage {
             data: file.display().to_string(),
             data_fingerprint: hex_sha256(bytes),

@@ -5,7 +5,7 @@ use crate::cli::PredictArgs;
 use crate::console::{Console, Format, print_json, print_line};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
-use crate::modeldir::LoadedModel;
+use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
 use crate::scoring::{BATCH_ROWS, Scorer};
 use crate::{tables, text};
@@ -22,17 +22,48 @@ use std::path::{Path, PathBuf};
 /// All settings of a prediction.
 struct Settings {
     model: PathBuf,
+    /// The data as the user named it.
+    data: String,
     source: Source,
     read: ReadOptions,
     output: Output,
     allow_missing_columns: bool,
     keep: Vec<String>,
+    threshold: Option<f64>,
     threads: usize,
 }
 
 enum Output {
     Stdout,
-    File(PathBuf, PredictionFormat),
+    File(PathBuf, Layout),
+}
+
+/// What a file of predictions is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    format: PredictionFormat,
+    is_gzipped: bool,
+}
+
+impl Layout {
+    /// What the name of a file asks for; `None` if it is nothing that can be written.
+    fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.to_ascii_lowercase();
+        let (name, is_gzipped) = match name.strip_suffix(".gz") {
+            Some(name) => (name, true),
+            None => (name.as_str(), false),
+        };
+        let format = match Path::new(name).extension().and_then(|kind| kind.to_str()) {
+            Some("parquet" | "pq") if !is_gzipped => PredictionFormat::Parquet,
+            // A name without an extension, such as /dev/stdout or a named pipe, takes text.
+            Some("csv" | "txt") | None => PredictionFormat::Csv,
+            Some("tsv" | "tab") => PredictionFormat::Tsv,
+            Some("jsonl" | "ndjson") => PredictionFormat::JsonLines,
+            Some(_) => return None,
+        };
+        Some(Self { format, is_gzipped })
+    }
 }
 
 impl Settings {
@@ -45,10 +76,12 @@ impl Settings {
         Ok(Self {
             model: args.model,
             source: Source::parse(&args.data),
+            data: args.data,
             read,
             output: Output::resolve(args.output)?,
             allow_missing_columns: args.allow_missing_columns,
             keep: args.keep,
+            threshold: args.threshold,
             threads: thread_count(args.threads),
         })
     }
@@ -59,24 +92,18 @@ impl Output {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
         }
-        let extension = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_ascii_lowercase();
-        match extension.as_str() {
-            "parquet" | "pq" => Ok(Self::File(path, PredictionFormat::Parquet)),
-            // A name without an extension, such as /dev/stdout or a named pipe, takes text.
-            "csv" | "txt" | "" => Ok(Self::File(path, PredictionFormat::Csv)),
-            _ => Err(CliError::OutputFormat { path, extension }),
+        match Layout::of(&path) {
+            Some(layout) => Ok(Self::File(path, layout)),
+            None => Err(CliError::OutputFormat { path }),
         }
     }
 }
 
 pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status> {
+    modeldir::check_order("predict", &args.model, &args.data)?;
     let settings = Settings::resolve(args)?;
     let reporter = Reporter::new(console, Clock::start());
-    let interrupt = Interrupt::listen(|| {})?;
+    let interrupt = Interrupt::listen(console, || {})?;
     let model = LoadedModel::read(&settings.model)?;
     match &settings.output {
         Output::Stdout => {
@@ -84,11 +111,14 @@ pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status>
             let to = Destination {
                 out,
                 name: "stdout",
-                format: PredictionFormat::Csv,
+                layout: Layout {
+                    format: PredictionFormat::Csv,
+                    is_gzipped: false,
+                },
             };
             predict(&settings, &model, &reporter, &interrupt, to).map_err(as_stdout_failure)?;
         }
-        Output::File(path, format) => {
+        Output::File(path, layout) => {
             if settings.source.has_file(path)? {
                 return Err(CliError::OutputIsInput { path: path.clone() }.into());
             }
@@ -96,11 +126,13 @@ pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status>
             let to = Destination {
                 out: file,
                 name: &path.display().to_string(),
-                format: *format,
+                layout: *layout,
             };
             let (n_rows, file) = predict(&settings, &model, &reporter, &interrupt, to)?;
-            let _whole = interrupt.hold();
+            let mut is_written = interrupt.hold();
             file.commit()?;
+            *is_written = true;
+            drop(is_written);
             say_done(console, &reporter, path, n_rows)?;
         }
     }
@@ -112,7 +144,7 @@ struct Destination<'a, W> {
     out: W,
     /// For messages.
     name: &'a str,
-    format: PredictionFormat,
+    layout: Layout,
 }
 
 /// A stdout that takes no more is the same failure for every verb.
@@ -136,6 +168,7 @@ fn predict<W: Write + Send>(
     interrupt: &Interrupt,
     to: Destination<'_, W>,
 ) -> anyhow::Result<(u64, W)> {
+    let threshold = model.threshold(settings.threshold)?;
     let is_feature = |field: &Field| field.role == Role::Feature;
     let cut = BatchOptions {
         allow_missing_columns: settings.allow_missing_columns,
@@ -145,7 +178,7 @@ fn predict<W: Write + Send>(
     let batches = tables::stream(
         &settings.source,
         &settings.read,
-        model,
+        &model.manifest.inputs,
         is_feature,
         &cut,
         reporter.warnings(),
@@ -156,7 +189,13 @@ fn predict<W: Write + Send>(
         kept: &batches.kept(),
         classes: model.task().classes(),
     };
-    let mut writer = PredictionWriter::new(to.out, to.name, to.format, columns)?;
+    let start = if to.layout.is_gzipped {
+        PredictionWriter::gzipped
+    } else {
+        PredictionWriter::new
+    };
+    let writer = start(to.out, to.name, to.layout.format, columns)?;
+    let mut writer = writer.with_threshold(threshold);
     let spinner = reporter.spinner("predicting".to_owned());
     let scorer = Scorer {
         model: &model.model,
@@ -165,15 +204,41 @@ fn predict<W: Write + Send>(
     };
     let mut odd = OddTruths::new(model);
     let mut n_done = 0;
-    let n_rows = scorer.run(batches, |batch, predictions| {
+    let scored = scorer.run(batches, |batch, predictions| {
         writer.write(predictions, &batch.kept)?;
         odd.count(&batch.table);
         n_done += batch.table.n_rows() as u64;
         spinner.say(format!("predicting, {}", text::counted(n_done, "row")));
         Ok(())
-    })?;
+    });
+    let n_rows = match scored {
+        Err(error) if is_without_rows(&error) => {
+            warn_of_no_rows(reporter, settings);
+            0
+        }
+        other => other?,
+    };
     odd.warn(reporter);
     Ok((n_rows, writer.finish()?))
+}
+
+/// A table of column names alone is a table of no rows, and so are its predictions.
+fn is_without_rows(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<DataError>(),
+        Some(DataError::HeaderOnly { .. })
+    )
+}
+
+fn warn_of_no_rows(reporter: &Reporter, settings: &Settings) {
+    let message = format!(
+        "{} has column names but no rows; neither have the predictions",
+        settings.data
+    );
+    let none = Vec::<String>::new();
+    let warning = Warning::new(WarningKind::UnreadCells, none, message);
+    reporter.warnings().push(warning);
+    reporter.show_warnings();
 }
 
 /// Cells of truth value columns that are neither: a third value is hardly a new level, as it may be elsewhere.

@@ -186,7 +186,7 @@ fn budget_words(board: &Board, at_seconds: f64) -> String {
     line.push_str(&time);
     // Writing to a string cannot fail.
     match board.max_trials {
-        Some(limit) => write!(line, "  {} of {} trials", board.n_trials, limit).ok(),
+        Some(limit) => write!(line, "  trial {} of {limit}", board.n_seen).ok(),
         None => write!(line, "  {}", text::counted(board.n_trials, "trial")).ok(),
     };
     if board.n_failed > 0 {

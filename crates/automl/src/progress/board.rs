@@ -20,8 +20,11 @@ pub(crate) struct Board {
     pub(crate) metric: String,
     pub(crate) time_limit_seconds: Option<f64>,
     pub(crate) max_trials: Option<u64>,
+    pub(crate) fits_per_trial: u64,
     pub(crate) n_trials: u64,
     pub(crate) n_failed: u64,
+    /// Trials up to the newest that was heard of.
+    pub(crate) n_seen: u64,
     pub(crate) best: Option<f64>,
     pub(crate) phase: String,
     /// The best few, best first; earlier ones first among equals.
@@ -36,8 +39,10 @@ impl Board {
                 metric,
                 time_limit_seconds,
                 max_trials,
+                fits_per_trial,
                 ..
             } => {
+                self.fits_per_trial = *fits_per_trial;
                 self.metric.clone_from(metric);
                 self.time_limit_seconds = *time_limit_seconds;
                 self.max_trials = *max_trials;
@@ -45,6 +50,7 @@ impl Board {
                 false
             }
             Event::TrialFinished {
+                trial,
                 name,
                 score,
                 best_score,
@@ -52,6 +58,7 @@ impl Board {
                 ..
             } => {
                 self.n_trials += 1;
+                self.n_seen = self.n_seen.max(trial + 1);
                 self.place(Entry {
                     name: name.clone(),
                     score: *score,
@@ -63,8 +70,9 @@ impl Board {
                 self.best = Some(*best_score);
                 is_new_best
             }
-            Event::TrialFailed { .. } => {
+            Event::TrialFailed { trial, .. } => {
                 self.n_failed += 1;
+                self.n_seen = self.n_seen.max(trial + 1);
                 false
             }
             Event::Phase { name, .. } => {
@@ -80,7 +88,7 @@ impl Board {
         let by_time = self.time_limit_seconds.map(|limit| at_seconds / limit);
         let by_trials = self
             .max_trials
-            .map(|limit| (self.n_trials + self.n_failed) as f64 / limit as f64);
+            .map(|limit| self.n_seen as f64 / limit as f64);
         by_time
             .into_iter()
             .chain(by_trials)

@@ -40,7 +40,7 @@ impl Plain {
                     return None;
                 }
                 self.said_at_seconds = *at_seconds;
-                let (at, metric) = (at(board, *at_seconds), &board.metric);
+                let (at, metric) = (at_trial(board, *at_seconds), &board.metric);
                 Some(if is_new_best {
                     let score = text::score(*score);
                     format!("[{at}] new best {metric} {score}: {name}")
@@ -61,14 +61,28 @@ impl Plain {
 
 /// What is learned from, and how the lines that follow are to be read.
 fn started(board: &Board, n_rows: u64, n_features: u64, validation: &str) -> String {
-    let time = match board.time_limit_seconds {
-        Some(_) => "[time used / time limit]",
-        None => "[time used]",
+    let time = match (board.time_limit_seconds, board.max_trials) {
+        (Some(_), Some(_)) => "[time used / time limit, trial of so many]",
+        (Some(_), None) => "[time used / time limit]",
+        (None, Some(_)) => "[time used, trial of so many]",
+        (None, None) => "[time used]",
     };
     format!(
-        "{}\nsearch: {time}; #n is the number of a trial",
-        data(n_rows, n_features, validation)
+        "{}\nsearch: {time}; #n is the number of a trial{}",
+        data(n_rows, n_features, validation),
+        fits(board)
     )
+}
+
+/// How many fits a trial takes, where trials are what is counted.
+fn fits(board: &Board) -> String {
+    /// With more fits a trial than this, fewer folds are worth a word.
+    const MANY: u64 = 8;
+    match (board.max_trials, board.fits_per_trial) {
+        (None, _) | (_, 0 | 1) => String::new(),
+        (_, n_fits) if n_fits > MANY => format!("\n{n_fits} fits a trial; --folds 5 is quicker"),
+        (_, n_fits) => format!("\n{n_fits} fits a trial"),
+    }
 }
 
 /// `data: 1,200 rows, 10 features; scores by 5-fold cross-validation`.
@@ -97,6 +111,15 @@ fn phase_title(name: &str) -> &str {
         "refit" => "fitting the chosen models on all rows",
         "write" => "writing the model",
         other => other,
+    }
+}
+
+/// The time, and which trial of how many where they are limited.
+fn at_trial(board: &Board, at_seconds: f64) -> String {
+    let at = at(board, at_seconds);
+    match board.max_trials {
+        Some(limit) => format!("{at}, trial {} of {limit}", board.n_seen),
+        None => at,
     }
 }
 

@@ -14,6 +14,7 @@ fn started(metric: &str) -> Event {
         validation: "5-fold cross-validation".into(),
         time_limit_seconds: Some(60.0),
         max_trials: None,
+        fits_per_trial: 5,
     }
 }
 
@@ -114,7 +115,7 @@ fn the_bar_fills_with_time_or_with_trials() {
     (board.time_limit_seconds, board.max_trials) = (None, Some(4));
     assert_eq!(board.progress(1e6), 0.25);
     assert!(
-        budget_line(&board, 30.0, 120).contains("  0:30  1 of 4 trials"),
+        budget_line(&board, 30.0, 120).contains("  0:30  trial 1 of 4"),
         "no time left is claimed without a limit"
     );
     (board.time_limit_seconds, board.max_trials) = (Some(60.0), None);

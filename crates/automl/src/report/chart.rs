@@ -135,7 +135,7 @@ fn point(value: f64) -> String {
 }
 
 /// Round numbers inside a range, some four of them.
-fn ticks(low: f64, high: f64) -> Vec<f64> {
+pub(super) fn ticks(low: f64, high: f64) -> Vec<f64> {
     let rough = (high - low) / N_TICKS as f64;
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0]

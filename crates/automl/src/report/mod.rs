@@ -1,13 +1,16 @@
 //! `report.html`: what a fit found, on one self-contained page. Nothing is loaded from elsewhere and nothing runs.
 
 mod chart;
+mod importance;
+mod members;
+mod quality;
 #[cfg(test)]
 mod tests;
 
 use crate::text;
+use automl_core::Warning;
 use automl_core::metrics::Metric;
-use automl_core::{Importance, Warning};
-use automl_engine::{Leaderboard, LeaderboardRow};
+use automl_engine::{ColumnImportance, Leaderboard, LeaderboardRow, OutOfFold};
 use automl_store::Manifest;
 use chart::ScoreChart;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -15,8 +18,6 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 /// Models in the leaderboard; the others are counted.
 const MAX_MODELS: usize = 30;
-/// Features in the list of importance; the others are counted.
-const MAX_FEATURES: usize = 25;
 
 /// All that the page shows.
 #[derive(Debug)]
@@ -30,10 +31,16 @@ pub(crate) struct Page<'a> {
     /// What decided, and how good the model is by it.
     pub(crate) metric: Metric,
     pub(crate) score: f64,
+    /// Trials that were begun.
+    pub(crate) n_started: u64,
+    /// What the model says of rows that it has not seen.
+    pub(crate) out_of_fold: &'a OutOfFold,
     /// Scores as they came.
     pub(crate) trials: &'a [TrialPoint],
-    /// How much each feature matters, if the model can say.
-    pub(crate) importance: Option<&'a Importance>,
+    /// How much each column matters, if the model can say.
+    pub(crate) importance: Option<&'a ColumnImportance>,
+    /// What to type next.
+    pub(crate) next_command: &'a str,
     /// Findings, in the words of the terminal.
     pub(crate) warnings: &'a [Warning],
     /// Seconds that the run took until the page was made.
@@ -67,9 +74,10 @@ pub(crate) fn render(page: &Page<'_>) -> String {
                 main {
                     (heading(page, &title))
                     (warnings(page))
+                    (quality::section(page))
+                    (importance::section(page.importance))
                     (leaderboard(page))
-                    (ensemble(page))
-                    (importance(page))
+                    (members::section(page.leaderboard))
                     (history(page))
                     (facts(page))
                 }
@@ -103,15 +111,16 @@ fn heading(page: &Page<'_>, title: &str) -> Markup {
     html! {
         header {
             h1 { (title) }
-            p.soft { (lineage.data) " · " (page.manifest.created) @if page.interrupted { " · stopped early by the user" } }
+            p.soft { (lineage.data) " · " (page.manifest.created) @if page.interrupted { " · stopped by you" } }
             div.headline {
                 div.figure.main { b { (text::score(page.score)) } (page.metric.title()) ", " (direction) }
                 div.figure { b { (text::count(lineage.n_rows)) } "rows learned from" }
                 div.figure { b { (text::count(lineage.n_features)) } "features" }
-                div.figure { b { (text::count(page.trials.len() as u64)) } "models tried, " (members) " in the ensemble" }
+                div.figure { b { (text::count(page.trials.len() as u64)) } "trials scored of " (text::count(page.n_started)) " started, " (members) " in the ensemble" }
                 div.figure { b { (text::seconds(page.seconds)) } "in all" }
             }
             p.soft { "The score is an estimate on rows that the models had not seen: " (page.leaderboard.validation) "." }
+            p.soft { "Next: " code { (page.next_command) } }
         }
     }
 }
@@ -153,7 +162,7 @@ fn leaderboard(page: &Page<'_>) -> Markup {
                     }
                 }
             }
-            p.soft { "The fuller its bar, the nearer a model is to the best." }
+            p.soft { "The fuller its bar, the nearer a model is to the best. The fit time of the ensemble is the sum over its members." }
             @if rows.len() > shown.len() {
                 p.soft { "and " (text::counted((rows.len() - shown.len()) as u64, "more model")) " in leaderboard.json" }
             }
@@ -199,45 +208,6 @@ fn spread(fold_scores: &[f64]) -> String {
 
 fn is_member(row: &LeaderboardRow) -> bool {
     row.trial.is_some() && row.weight > 0.0
-}
-
-fn ensemble(page: &Page<'_>) -> Markup {
-    let mut members: Vec<&LeaderboardRow> = page
-        .leaderboard
-        .rows
-        .iter()
-        .filter(|row| is_member(row))
-        .collect();
-    members.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    html! {
-        section {
-            h2 { "The model is made of" }
-            (shares("model", members.iter().map(|row| (row.name.as_str(), row.weight))))
-            @for row in &members {
-                details {
-                    summary { (row.name) @if !row.recipe.is_empty() { ", recipe " (row.recipe) } }
-                    pre { (serde_json::to_string_pretty(&row.params).unwrap_or_default()) }
-                }
-            }
-        }
-    }
-}
-
-fn importance(page: &Page<'_>) -> Markup {
-    let Some(Importance(features)) = page.importance else {
-        return Markup::default();
-    };
-    let shown = &features[..features.len().min(MAX_FEATURES)];
-    html! {
-        section {
-            h2 { "What it looks at" }
-            p.soft { "Share of each feature, as encoded, in the model's decisions while it was fitted." }
-            (shares("feature", shown.iter().map(|(name, share)| (name.as_str(), *share))))
-            @if features.len() > shown.len() {
-                p.soft { "and " (text::counted((features.len() - shown.len()) as u64, "more feature")) }
-            }
-        }
-    }
 }
 
 fn shares<'a>(what: &str, rows: impl Iterator<Item = (&'a str, f64)> + Clone) -> Markup {
@@ -306,6 +276,14 @@ fn facts(page: &Page<'_>) -> Markup {
                 dt { "Rows" } dd { (text::count(lineage.n_rows_read)) " read, " (text::count(lineage.n_rows)) " learned from" }
                 @if !classes.is_empty() {
                     dt { "Classes" } dd { (text::clip(&classes.join(", "), 400)) }
+                }
+                @if let Some(positive) = page.manifest.task.positive_class() {
+                    dt { "Positive class" } dd {
+                        (positive)
+                        @if let Some(threshold) = page.manifest.threshold {
+                            ", predicted above a probability of " (text::probability(threshold)) ", best by " (page.metric.title())
+                        }
+                    }
                 }
                 dt { "Seed" } dd { (lineage.seed) }
                 @if let Some(git) = git { dt { "Repository" } dd { code { (git) } } }

@@ -2,8 +2,10 @@
 
 use super::{Page, TrialPoint, render};
 use automl_core::metrics::Metric;
-use automl_core::{Importance, ParamMap, Schema, Task, Warning, WarningKind};
-use automl_engine::{Leaderboard, LeaderboardRow};
+use automl_core::{ParamMap, ParamValue, Predictions, Schema, Task, Warning, WarningKind};
+use automl_engine::{
+    ColumnImportance, ImportantColumn, ImportantFeature, Leaderboard, LeaderboardRow, OutOfFold,
+};
 use automl_store::{Lineage, Manifest};
 
 fn row(rank: usize, name: &str, trial: Option<u64>, score: f64, weight: f64) -> LeaderboardRow {
@@ -17,9 +19,22 @@ fn row(rank: usize, name: &str, trial: Option<u64>, score: f64, weight: f64) -> 
         fit_seconds: 1.25,
         weight,
         recipe: "native".into(),
-        params: ParamMap::new(),
+        params: [
+            ("learning_rate".to_owned(), ParamValue::Float(0.05)),
+            ("max_leaves".to_owned(), ParamValue::Int(31)),
+        ]
+        .into(),
         learned: ParamMap::new(),
         is_partial: false,
+    }
+}
+
+fn column(name: &str, share: f64, feature: &str) -> ImportantColumn {
+    let feature = feature.to_owned();
+    ImportantColumn {
+        column: name.to_owned(),
+        share,
+        features: vec![ImportantFeature { feature, share }],
     }
 }
 
@@ -33,6 +48,7 @@ fn page_of(name: &str) -> String {
         outputs: Schema::default(),
         metric: "roc_auc".into(),
         scores: [("roc_auc".to_owned(), 0.93)].into(),
+        threshold: None,
         lineage: Lineage {
             data: name.into(),
             n_rows: 48_842,
@@ -65,10 +81,19 @@ fn page_of(name: &str) -> String {
             point(1.0, "forest #0", 0.9),
             point(2.0, "boosting #1", 0.92),
         ],
-        importance: Some(&Importance(vec![
-            ("age".into(), 0.6),
-            ("hours".into(), 0.4),
-        ])),
+        n_started: 5,
+        out_of_fold: &OutOfFold {
+            target: vec![0.0, 1.0, 1.0],
+            predictions: Predictions::Probabilities {
+                n_classes: 2,
+                values: vec![0.9, 0.1, 0.6, 0.4, 0.2, 0.8],
+            },
+            weight: None,
+        },
+        importance: Some(&ColumnImportance {
+            columns: vec![column("age", 0.6, "age"), column("job", 0.4, "job_target")],
+        }),
+        next_command: "automl predict model DATA",
         warnings: &[Warning::new(
             WarningKind::TargetLeak,
             ["x"],
@@ -91,10 +116,24 @@ fn the_page_shows_score_data_models_features_and_warnings() {
         "60.0%",
         "nearly determines",
         "<svg",
+        "trials scored of 5 started",
+        "automl predict model DATA",
+        "Confusion of classes",
+        "Probability and outcome",
+        "job_target",
     ];
     for part in expected {
         assert!(page.contains(part), "{part}");
     }
+}
+
+#[test]
+fn parameters_at_their_defaults_are_folded_away() {
+    let page = page_of("adult.csv");
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
+    let folded = at("parameters at their defaults");
+    assert!(at("learning_rate: 0.05") < folded);
+    assert!(at("max_leaves: 31") > folded);
 }
 
 #[test]

@@ -17,7 +17,14 @@ fn binned(columns: Vec<Column>, has_bundles: bool) -> Arc<BinnedMatrix> {
         has_bundles,
         levels_max: usize::MAX,
     };
-    BinnedMatrix::of(&data, "test", rules, &Threads::one()).unwrap()
+    BinnedMatrix::of(
+        &data,
+        "test",
+        rules,
+        &Threads::one(),
+        &automl_core::Budget::unlimited(),
+    )
+    .unwrap()
 }
 
 fn bytes_a_row(matrix: &BinnedMatrix) -> usize {

@@ -78,7 +78,13 @@ pub(crate) fn fit(
         start: Some(&start),
         binned: None,
     };
-    let matrix = BinnedMatrix::of(data.train.data(), ID, binning(params), &ctx.threads)?;
+    let matrix = BinnedMatrix::of(
+        data.train.data(),
+        ID,
+        binning(params),
+        &ctx.threads,
+        &ctx.budget,
+    )?;
     let fresh = Inputs::new(table, &matrix);
     drop(matrix);
     let wide = categories::too_many(&model.ensemble.inputs, &fresh);

@@ -10,11 +10,11 @@ use crate::cli::EvaluateArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
-use crate::modeldir::LoadedModel;
+use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
 use crate::scoring::{BATCH_ROWS, Scorer, append};
 use crate::tables;
-use automl_core::{Clock, Field, Predictions, Role, WarningKind};
+use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, WarningKind};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
 use scores::{Scored, Scores};
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ struct Settings {
     source: Source,
     read: ReadOptions,
     allow_missing_columns: bool,
+    threshold: Option<f64>,
     threads: usize,
 }
 
@@ -40,15 +41,17 @@ impl Settings {
                 ..ReadOptions::default()
             },
             allow_missing_columns: args.allow_missing_columns,
+            threshold: args.threshold,
             threads: thread_count(args.threads),
         }
     }
 }
 
 pub(super) fn run(args: EvaluateArgs, console: Console) -> anyhow::Result<Status> {
+    modeldir::check_order("evaluate", &args.model, &args.data)?;
     let settings = Settings::resolve(args);
     let reporter = Reporter::new(console, Clock::start());
-    let interrupt = Interrupt::listen(|| {})?;
+    let interrupt = Interrupt::listen(console, || {})?;
     let model = LoadedModel::read(&settings.model)?;
     let scores = evaluate(&settings, &model, &reporter, &interrupt)?;
     match console.format() {
@@ -65,6 +68,7 @@ fn evaluate(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Scores> {
     let target = model.target()?;
+    let threshold = model.threshold(settings.threshold)?;
     let batches = open(settings, model, target, reporter)?;
     let has = |field: &Field| {
         !reporter.warnings().list().iter().any(|warning| {
@@ -105,6 +109,7 @@ fn evaluate(
         task: model.task(),
         target: &truth.values,
         predictions: &predictions,
+        threshold,
         weight: truth.weights(),
     };
     Ok(Scores {
@@ -114,6 +119,26 @@ fn evaluate(
         metric: model.manifest.metric.clone(),
         ..Scores::of(&scored)
     })
+}
+
+/// The model's columns, with the classes read as they are written, so that one which the model has not learned can be
+/// named. A class that is written like a missing cell is told from one by its level alone, so such a column stays.
+fn with_classes_as_written(model: &LoadedModel, target: &Field) -> Schema {
+    let mut inputs = model.manifest.inputs.clone();
+    let marks = &inputs.missing;
+    let is_marked = (model.task().classes().iter())
+        .any(|class| marks.iter().any(|mark| mark.eq_ignore_ascii_case(class)));
+    let is_coded = matches!(target.kind, Kind::Category | Kind::Boolean);
+    if is_coded && !is_marked {
+        for field in inputs
+            .fields
+            .iter_mut()
+            .filter(|field| field.name == target.name)
+        {
+            field.kind = Kind::Text;
+        }
+    }
+    inputs
 }
 
 fn open(
@@ -132,7 +157,7 @@ fn open(
     let batches = tables::stream(
         &settings.source,
         &settings.read,
-        model,
+        &with_classes_as_written(model, target),
         is_needed,
         &cut,
         reporter.warnings(),

@@ -24,6 +24,11 @@ pub(super) struct Scores {
     pub(super) n_rows_without_target: u64,
     /// The column that the metrics are weighted by.
     pub(super) weighted_by: Option<String>,
+    /// Of two classes, the one that precision, recall, F1 and average precision are of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) positive_class: Option<String>,
+    /// Of two classes, the probability above which the positive one is predicted; null where it is the likelier class.
+    pub(super) threshold: Option<f64>,
     /// The metric that the model was chosen by.
     pub(super) metric: String,
     /// Scores by metric; null where a metric has no value for this target.
@@ -55,6 +60,8 @@ pub(super) struct Scored<'a> {
     pub(super) task: &'a Task,
     pub(super) target: &'a [f64],
     pub(super) predictions: &'a Predictions,
+    /// Of two classes, the probability above which the second is predicted.
+    pub(super) threshold: Option<f64>,
     pub(super) weight: Option<&'a [f64]>,
 }
 
@@ -63,8 +70,14 @@ impl Scores {
     pub(super) fn of(scored: &Scored<'_>) -> Self {
         let kind = scored.task.kind();
         let (mut metrics, mut undefined) = (Map::new(), Map::new());
+        let decided = scored.predictions.decided_at(scored.threshold);
         for metric in Metric::all().filter(|metric| metric.tasks().contains(&kind)) {
-            match metric.score(scored.target, scored.predictions, scored.weight) {
+            let predictions = if metric.reads_classes() {
+                &decided
+            } else {
+                scored.predictions
+            };
+            match metric.score(scored.target, predictions, scored.weight) {
                 Ok(score) => metrics.insert(metric.name().into(), json!(score)),
                 Err(error) => {
                     undefined.insert(
@@ -82,6 +95,8 @@ impl Scores {
             n_rows: scored.target.len() as u64,
             n_rows_without_target: 0,
             weighted_by: None,
+            positive_class: scored.task.positive_class().map(str::to_owned),
+            threshold: scored.threshold,
             metric: String::new(),
             metrics,
             undefined,
@@ -101,8 +116,14 @@ impl Scores {
             n_rows => format!("; {} without a target left out", text::count(n_rows)),
         };
         let rows = text::counted(self.n_rows, "row");
+        let positive = self.positive_class.as_ref();
+        let positive =
+            positive.map_or_else(String::new, |class| format!(", positive class '{class}'"));
+        let threshold = self.threshold.map_or_else(String::new, |threshold| {
+            format!(" predicted above {}", text::probability(threshold))
+        });
         let mut out = format!(
-            "{rows} scored, {} '{}'{weighted}{left_out}\n\n",
+            "{rows} scored, {} '{}'{positive}{threshold}{weighted}{left_out}\n\n",
             self.task, self.target
         );
         out.push_str(&self.metrics_text());
@@ -193,7 +214,8 @@ impl Scores {
 fn confusion(scored: &Scored<'_>) -> Vec<Vec<u64>> {
     let n_classes = scored.task.n_classes();
     let mut counts = vec![vec![0; n_classes]; n_classes];
-    for (actual, predicted) in scored.target.iter().zip(scored.predictions.class_codes()) {
+    let predicted = scored.predictions.class_codes_at(scored.threshold);
+    for (actual, predicted) in scored.target.iter().zip(predicted) {
         counts[*actual as usize][predicted as usize] += 1;
     }
     counts

@@ -19,6 +19,7 @@ fn two_classes(target: &[f64], positive: &[f64]) -> Scores {
         task: &task,
         target,
         predictions: &predictions,
+        threshold: None,
         weight: None,
     })
 }
@@ -33,6 +34,37 @@ fn classes_have_precision_recall_and_a_confusion_matrix() {
         (Some(2.0 / 3.0), Some(2.0 / 3.0), Some(2.0 / 3.0), 3)
     );
     assert_eq!(scores.metrics["accuracy"], 0.6);
+}
+
+#[test]
+fn a_threshold_decides_classes_and_leaves_probabilities_alone() {
+    let task = Task::Binary {
+        classes: vec!["no".into(), "yes".into()],
+    };
+    let predictions = Predictions::Probabilities {
+        n_classes: 2,
+        values: vec![0.9, 0.1, 0.7, 0.3, 0.2, 0.8],
+    };
+    let at = |threshold| {
+        Scores::of(&Scored {
+            task: &task,
+            target: &[0.0, 1.0, 1.0],
+            predictions: &predictions,
+            threshold,
+            weight: None,
+        })
+    };
+    let (even, low) = (at(None), at(Some(0.2)));
+    assert_eq!(even.confusion, [[1, 0], [1, 1]]);
+    assert_eq!(low.confusion, [[1, 0], [0, 2]]);
+    assert_eq!(low.metrics["f1"], 1.0);
+    assert_eq!(low.metrics["roc_auc"], even.metrics["roc_auc"]);
+    assert_eq!(low.metrics["log_loss"], even.metrics["log_loss"]);
+    assert_eq!(low.positive_class.as_deref(), Some("yes"));
+    assert!(
+        low.to_text()
+            .contains("positive class 'yes' predicted above 0.2")
+    );
 }
 
 #[test]
@@ -51,6 +83,7 @@ fn numbers_have_no_confusion_matrix() {
         task: &Task::Regression,
         target: &[1.0, 1.0],
         predictions: &predictions,
+        threshold: None,
         weight: Some(&[3.0, 1.0]),
     };
     let scores = Scores::of(&scored);
@@ -100,11 +133,19 @@ fn a_class_that_was_not_learned_is_refused_with_its_row() {
         classes: vec!["no".into(), "yes".into()],
     };
     let target = field("y", Kind::Category);
-    let column = Column::category(vec![0, UNSEEN_CODE], Levels::new(["no", "yes"]));
-    let error = Truth::new(&target, &task, None)
-        .take(&Table::new(vec![("y".into(), column)]).expect("one column"));
+    let refused = |column| {
+        let table = Table::new(vec![("y".into(), column)]).expect("one column");
+        let error = Truth::new(&target, &task, None).take(&table);
+        error.unwrap_err().to_string()
+    };
+    let texts = [Some("no"), Some("maybe")].into_iter().collect();
     assert_eq!(
-        error.unwrap_err().to_string(),
-        "target 'y' has a class in data row 2 that the model has not learned"
+        refused(Column::Text(texts)),
+        "target 'y' is 'maybe' in data row 2, a class that the model has not learned"
+    );
+    let coded = Column::category(vec![0, UNSEEN_CODE], Levels::new(["no", "yes"]));
+    assert_eq!(
+        refused(coded),
+        "target 'y' is something else in data row 2, a class that the model has not learned"
     );
 }

@@ -58,7 +58,7 @@ impl<'a> Truth<'a> {
             }
             self.values.push(
                 self.value(column, row)
-                    .ok_or_else(|| self.unknown(number))?,
+                    .ok_or_else(|| self.unknown(column, row, number))?,
             );
             if let (Some(field), Some(weight)) = (self.weight, weight) {
                 let value = weight[row];
@@ -115,10 +115,17 @@ impl<'a> Truth<'a> {
         }
     }
 
-    fn unknown(&self, row: u64) -> CliError {
+    fn unknown(&self, column: &Column, row: usize, number: u64) -> CliError {
+        let class = match column {
+            Column::Number(values) => Some(values[row].to_string()),
+            Column::Category { codes, levels } => levels.get(codes[row]).map(str::to_owned),
+            Column::Text(texts) => texts.get(row).map(str::to_owned),
+            Column::Timestamp(_) | Column::Sparse(_) => None,
+        };
         CliError::LabelUnknown {
             target: self.target.name.clone(),
-            row,
+            class,
+            row: number,
             known: self.task.classes().to_vec(),
         }
     }

@@ -16,11 +16,12 @@ use crate::memory;
 use crate::modeldir;
 use crate::progress::Reporter;
 use crate::report::{self, Page};
+use crate::text;
 use automl_core::metrics::Metric;
-use automl_core::{Clock, Model as _};
+use automl_core::{Clock, Model as _, Role};
 use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
-use automl_engine::{FitOutcome, FitRun, PrepareOptions, Prepared};
+use automl_engine::{ColumnImportance, FitOutcome, FitRun, PrepareOptions, Prepared, SplitBy};
 use automl_store::{
     Lineage, Machine, Manifest, ModelContents, check_target, prediction_schema, rfc3339,
     write_model,
@@ -34,23 +35,26 @@ pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
     let settings = Settings::resolve(args)?;
     check_target(&settings.output, settings.overwrite)?;
     let reporter = Arc::new(Reporter::new(console, clock));
-    let interrupt = listen(&reporter)?;
+    let interrupt = listen(&reporter, console)?;
     let (loaded, prepared) = read(&settings, &reporter, &interrupt)?;
     say_task(&settings, &prepared, &reporter);
     warn_of_time(&loaded, &prepared, &reporter);
     warn_of_leaks(&settings, &prepared, &reporter);
     let outcome = search(&settings, &prepared, &reporter, &interrupt)?;
+    let importance = outcome.model.column_importance()?;
     let run = Finished {
         settings: &settings,
         loaded: &loaded,
         prepared: &prepared,
         outcome: &outcome,
+        importance: importance.as_ref(),
         started_micros,
     };
     reporter.phase("write");
     {
-        let _whole = interrupt.hold();
+        let mut is_written = interrupt.hold();
         run.write(&reporter)?;
+        *is_written = true;
     }
     reporter.finish();
     result::print(&run, &reporter, console)?;
@@ -61,9 +65,9 @@ pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
     })
 }
 
-fn listen(reporter: &Arc<Reporter>) -> anyhow::Result<Interrupt> {
+fn listen(reporter: &Arc<Reporter>, console: Console) -> anyhow::Result<Interrupt> {
     let reporter = Arc::clone(reporter);
-    Interrupt::listen(move || {
+    Interrupt::listen(console, move || {
         reporter.note("stopping; the best so far will be saved (Ctrl-C again to leave at once)");
     })
 }
@@ -96,7 +100,7 @@ fn read(
     Ok((loaded, prepared))
 }
 
-/// `task: binary classification of 'income' ('income' is a category with 2 levels), metric roc_auc`.
+/// `task: binary classification of 'income' ('income' is a category with 2 levels), positive class '>50K', metric roc_auc`.
 fn say_task(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
     let kind = prepared.dataset.task().kind();
     let title = if prepared.dataset.task().is_classification() {
@@ -109,8 +113,10 @@ fn say_task(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
         .metric
         .unwrap_or_else(|| Metric::default_for(kind));
     let (target, reason) = (&settings.prepare.target, &prepared.reason);
+    let positive = prepared.dataset.task().positive_class();
+    let positive = positive.map_or_else(String::new, |class| format!(", positive class '{class}'"));
     reporter.note(&format!(
-        "task: {}{title} of '{target}' ({reason}), metric {metric}",
+        "task: {}{title} of '{target}' ({reason}){positive}, metric {metric}",
         kind.name()
     ));
 }
@@ -139,10 +145,18 @@ fn search(
     reporter: &Reporter,
     interrupt: &Interrupt,
 ) -> anyhow::Result<FitOutcome> {
+    let name_of = |role| {
+        let mut fields = prepared.schema.with_role(role);
+        fields.next().map(|field| field.name.as_str())
+    };
     let run = FitRun {
         clock: reporter.clock(),
         cancel: interrupt.token(),
         memory_in_use: &memory::in_use,
+        split_by: SplitBy {
+            group: name_of(Role::Group),
+            time: name_of(Role::Time),
+        },
         warnings: reporter.warnings(),
         events: reporter,
     };
@@ -155,6 +169,8 @@ struct Finished<'a> {
     loaded: &'a Loaded,
     prepared: &'a Prepared,
     outcome: &'a FitOutcome,
+    /// How much each column matters, if any part of the model can say.
+    importance: Option<&'a ColumnImportance>,
     started_micros: i64,
 }
 
@@ -185,6 +201,7 @@ impl Finished<'_> {
             task,
             metric: outcome.metric.name().to_owned(),
             scores: [(outcome.metric.name().to_owned(), outcome.score)].into(),
+            threshold: outcome.threshold,
             lineage: Lineage {
                 data: self.settings.data.clone(),
                 data_fingerprint: self.loaded.fingerprint.sha256.clone(),
@@ -207,21 +224,27 @@ impl Finished<'_> {
     ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let events = reporter.events();
         let outcome = self.outcome;
-        let importance = outcome.model.importance();
         let page = report::render(&Page {
             manifest,
             target: &self.settings.prepare.target,
             leaderboard: &outcome.leaderboard,
             metric: outcome.metric,
             score: outcome.score,
+            n_started: outcome.n_started,
+            out_of_fold: &outcome.out_of_fold,
             trials: &files::trial_points(&events),
-            importance: importance.as_ref(),
+            importance: self.importance,
+            next_command: &self.next_command(),
             warnings: &reporter.warnings().list(),
             seconds: reporter.clock().seconds(),
             interrupted: outcome.interrupted,
         });
         let unix_seconds = self.started_micros as f64 / 1e6;
-        Ok(vec![
+        let importance = self.importance.map(|importance| {
+            let text = serde_json::to_vec_pretty(importance)?;
+            anyhow::Ok((super::importance::FILE.to_owned(), text))
+        });
+        let mut files = vec![
             (
                 super::leaderboard::FILE.to_owned(),
                 serde_json::to_vec_pretty(&outcome.leaderboard)?,
@@ -229,6 +252,15 @@ impl Finished<'_> {
             ("events.jsonl".to_owned(), files::events_jsonl(&events)),
             ("report.html".to_owned(), page.into_bytes()),
             files::tensorboard(&events, outcome.metric.name(), unix_seconds),
-        ])
+        ];
+        files.extend(importance.transpose()?);
+        Ok(files)
+    }
+
+    /// What to type next.
+    fn next_command(&self) -> String {
+        let output = self.settings.output.display().to_string();
+        let quoted = text::shell_word(&output);
+        format!("automl predict {quoted} DATA --output predictions.csv")
     }
 }

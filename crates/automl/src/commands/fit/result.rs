@@ -5,7 +5,8 @@ use crate::commands::leaderboard;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::progress::Reporter;
 use crate::text;
-use serde_json::json;
+use automl_engine::ImportantColumn;
+use serde_json::{Value, json};
 
 /// Models that are shown; `automl leaderboard` shows the others.
 const TOP: usize = 10;
@@ -23,12 +24,16 @@ pub(super) fn print(
             "model": run.settings.output,
             "target": run.settings.prepare.target,
             "task": run.prepared.dataset.task(),
+            "positive_class": run.prepared.dataset.task().positive_class(),
             "metric": outcome.metric,
             "score": outcome.score,
+            "threshold": outcome.threshold,
             "n_trials": outcome.n_trials,
+            "n_started": outcome.n_started,
             "n_models": outcome.model.n_models(),
             "interrupted": outcome.interrupted,
             "seconds": seconds,
+            "importance": importance(run),
             "leaderboard": outcome.leaderboard,
             "warnings": reporter.warnings().list(),
         }))?,
@@ -37,22 +42,44 @@ pub(super) fn print(
     Ok(())
 }
 
+/// Columns and shares, greatest first; null if the model cannot say.
+fn importance(run: &Finished<'_>) -> Option<Vec<Value>> {
+    let columns = run.importance?.columns.iter();
+    let share =
+        |column: &ImportantColumn| json!({ "column": column.column, "share": column.share });
+    Some(columns.map(share).collect())
+}
+
 fn in_words(run: &Finished<'_>, seconds: f64) -> String {
     let outcome = run.outcome;
     let output = run.settings.output.display();
-    let quoted = text::shell_word(&output.to_string());
     let table = leaderboard::table(&outcome.leaderboard, TOP);
     let stopped = if outcome.interrupted {
-        ", stopped by the user"
+        ", stopped by you"
     } else {
         ""
     };
-    let trials = text::counted(outcome.n_trials, "trial");
+    let trials = text::trials(outcome.n_trials, outcome.n_started);
     let score = text::score(outcome.score);
     format!(
-        "{table}\nscore   {} {score} after {trials} in {}{stopped}\nmodel   {output}\nreport  {}\npredict automl predict {quoted} DATA --output predictions.csv\n",
+        "{table}\nscore   {} {score}, {trials} in {}{stopped}\n{}model   {output}\nreport  {}\npredict {}\n",
         outcome.metric.name(),
         text::seconds(seconds),
+        threshold(run),
         run.settings.output.join("report.html").display(),
+        run.next_command(),
     )
+}
+
+/// From which probability on the positive class is predicted, where it is not the likelier class.
+fn threshold(run: &Finished<'_>) -> String {
+    let positive = run.prepared.dataset.task().positive_class();
+    match (run.outcome.threshold, positive) {
+        (Some(threshold), Some(class)) => format!(
+            "classes '{class}' above a probability of {}, best by {}; predict --threshold sets another\n",
+            text::probability(threshold),
+            run.outcome.metric.name()
+        ),
+        _ => String::new(),
+    }
 }

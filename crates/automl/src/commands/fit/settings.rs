@@ -6,7 +6,8 @@ use crate::memory;
 use automl_core::metrics::Metric;
 use automl_core::{Seed, TaskKind};
 use automl_data::{DataError, ReadOptions, SchemaFile, Source, missing_marks};
-use automl_engine::{FitOptions, PrepareOptions, Quality};
+use automl_engine::prepare::check_told_once;
+use automl_engine::{EngineError, FitOptions, PrepareOptions, Quality, registry};
 use automl_store::Overwrite;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ impl Settings {
     /// Resolves what was typed.
     ///
     /// # Errors
-    /// A metric that does not exist, or a schema file that cannot be read.
+    /// A metric or a learner that does not exist, a column with two roles, or a schema file that cannot be read.
     pub(super) fn resolve(args: FitArgs) -> anyhow::Result<Self> {
         let prepare = PrepareOptions {
             target: args.target,
@@ -42,8 +43,10 @@ impl Settings {
             group: args.group,
             time: args.time_column,
             drop: names(&args.drop),
+            positive: args.positive,
             task: args.task.map(task),
         };
+        check_told_once(&prepare)?;
         let fit = FitOptions {
             metric: args.metric.as_deref().map(Metric::from_name).transpose()?,
             quality: quality(args.quality),
@@ -59,6 +62,8 @@ impl Settings {
             include: names(&args.include),
             exclude: names(&args.exclude),
         };
+        registry::check_names(fit.include.iter().chain(&fit.exclude))?;
+        check_metric(fit.metric, prepare.task)?;
         let read = ReadOptions {
             max_bytes: fit.memory_limit,
             ..read_options(&args.read, Some(prepare.target.clone()))
@@ -96,6 +101,22 @@ impl Settings {
             "search": self.fit,
         })
     }
+}
+
+/// A metric that is not for the task that was asked for is refused before the table is read.
+fn check_metric(metric: Option<Metric>, task: Option<TaskKind>) -> Result<(), EngineError> {
+    let (Some(metric), Some(task)) = (metric, task) else {
+        return Ok(());
+    };
+    if metric.tasks().contains(&task) {
+        return Ok(());
+    }
+    let fitting = Metric::all().filter(|metric| metric.tasks().contains(&task));
+    Err(EngineError::MetricTask {
+        metric: metric.name(),
+        task: task.name(),
+        known: fitting.map(Metric::name).collect(),
+    })
 }
 
 /// How to read a table that `target` is learned from, or none.

@@ -1,0 +1,183 @@
+//! What is decided beyond the members: the threshold, the ceiling, what matters, and how long a search may go on.
+
+use super::*;
+use automl_core::{Task, WarningKind};
+
+/// Two classes of which the second is rare and only roughly told by `x`.
+fn rare(n_rows: usize) -> Dataset {
+    let x: Vec<f64> = (0..n_rows)
+        .map(|row| (row * 7919 % 1009) as f64 / 1009.0)
+        .collect();
+    let noise = |row: usize| (row * 104_729 % 997) as f64 / 997.0;
+    let codes = x.iter().enumerate();
+    let codes: Vec<u32> = codes
+        .map(|(row, x)| u32::from(noise(row) < 0.35 * x * x))
+        .collect();
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let classes = vec!["no".into(), "yes".into()];
+    Dataset::new(
+        table,
+        Task::Binary { classes },
+        Target::Classes(codes.into()),
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_metric_of_classes_gets_a_threshold_that_gains() {
+    let data = rare(900);
+    let by = |metric| {
+        let options = FitOptions {
+            metric: Some(metric),
+            ..options(4)
+        };
+        run(&data, &options).unwrap()
+    };
+    let outcome = by(Metric::F1);
+    let threshold = outcome.threshold.expect("a rare class has one");
+    assert!((0.0..0.5).contains(&threshold), "{threshold}");
+    let rows = &outcome.out_of_fold;
+    let score = |threshold| {
+        let decided = rows.predictions.decided_at(threshold);
+        Metric::F1.score(&rows.target, &decided, None).unwrap()
+    };
+    assert!(score(Some(threshold)) > score(None));
+    let best_trial = outcome.leaderboard.rows[1].score;
+    assert!(
+        outcome.score > best_trial,
+        "the ensemble's score is with it"
+    );
+    assert_eq!(by(Metric::RocAuc).threshold, None);
+    assert_eq!(by(Metric::LogLoss).threshold, None);
+}
+
+#[test]
+fn an_exponential_does_not_carry_predictions_beyond_what_was_seen() {
+    // The target is linear in `x`, so its logarithm bends, and a line through that overshoots where `x` is great.
+    let x: Vec<f64> = (0..600).map(|row| f64::from(row * 37 % 600)).collect();
+    let target: Vec<f64> = x.iter().map(|x| (x / 40.0).exp()).collect();
+    let greatest = target.iter().copied().fold(0.0, f64::max);
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let data = Dataset::new(table, Task::Regression, Target::Numbers(target.into())).unwrap();
+    let options = FitOptions {
+        include: vec!["elastic_net".into()],
+        quality: Quality::Fast,
+        ..options(8)
+    };
+    let outcome = run(&data, &options).unwrap();
+    let far = Table::new(vec![("x".into(), Column::Number(vec![3000.0]))]).unwrap();
+    let predicted = outcome.model.predict(&far.view()).unwrap().values()[0];
+    assert!(
+        predicted <= greatest * (1.0 + 1e-9),
+        "{predicted} {greatest}"
+    );
+    let again = EnsembleModel::load(&outcome.model.artifact()).unwrap();
+    assert_eq!(again.predict(&far.view()).unwrap().values(), [predicted]);
+}
+
+#[test]
+fn importance_is_told_by_columns_of_the_table() {
+    let data = synthetic::binary(300, 4);
+    let outcome = run(&data, &options(8)).unwrap();
+    let importance = outcome.model.column_importance().unwrap().unwrap();
+    let total: f64 = importance.columns.iter().map(|column| column.share).sum();
+    assert!((total - 1.0).abs() < 1e-9, "{total}");
+    for column in &importance.columns {
+        assert!(
+            data.table().column(&column.column).is_some(),
+            "{}",
+            column.column
+        );
+        let features: f64 = column.features.iter().map(|feature| feature.share).sum();
+        assert!((features - column.share).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn trials_begun_are_those_scored_given_up_and_failed() {
+    let data = synthetic::binary(300, 5);
+    let outcome = run(&data, &options(20)).unwrap();
+    assert_eq!(outcome.n_started, 20);
+    assert!(outcome.n_trials <= 20);
+    assert_eq!(outcome.leaderboard.rows.len() as u64, outcome.n_trials + 1);
+}
+
+#[test]
+fn what_does_not_fit_the_memory_from_the_start_is_refused() {
+    let data = synthetic::binary(60, 6);
+    let warnings = Warnings::default();
+    let run = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        memory_in_use: &|| Some(31 << 20),
+        split_by: SplitBy::default(),
+        warnings: &warnings,
+        events: &NoEvents,
+    };
+    let limited = FitOptions {
+        memory_limit: Some(32 << 20),
+        ..options(3)
+    };
+    let error = fit(&data, &limited, &run).err().unwrap();
+    assert_eq!(error.code(), "fit-memory");
+    assert_eq!(
+        error.to_string(),
+        "31 MiB of memory are in use before the search, too much for a limit of 32 MiB"
+    );
+    assert!(
+        warnings
+            .list()
+            .iter()
+            .all(|one| one.kind != WarningKind::BudgetReached)
+    );
+}
+
+#[test]
+fn other_names_of_learners_are_understood_as_hints() {
+    let data = synthetic::binary(60, 6);
+    let hint = |name: &str| {
+        let options = FitOptions {
+            include: vec![name.to_owned()],
+            ..options(3)
+        };
+        run(&data, &options)
+            .err()
+            .and_then(|error| error.hint())
+            .unwrap()
+    };
+    for name in [
+        "lightgbm",
+        "XGBoost",
+        "catboost",
+        "gbm",
+        "Gradient-Boosting",
+        "gradient_bosting",
+    ] {
+        assert_eq!(hint(name), "did you mean gradient_boosting?", "{name}");
+    }
+    assert_eq!(hint("knn"), "did you mean nearest_neighbours?");
+    assert_eq!(
+        hint("lr"),
+        "did you mean logistic_regression or elastic_net?"
+    );
+    assert!(hint("zzz").starts_with("the learners are baseline, "));
+}
+
+#[test]
+fn splits_are_told_with_the_columns_that_they_heed() {
+    let data = synthetic::binary(60, 6);
+    let heeding = |group, time| {
+        let plan = Plan::new(&data, &options(3)).unwrap();
+        let plan = plan.split_by(SplitBy { group, time });
+        plan.validation.describe()
+    };
+    assert_eq!(heeding(None, None), "3-fold cross-validation");
+    assert_eq!(
+        heeding(Some("customer"), None),
+        "3-fold cross-validation by group 'customer'"
+    );
+    assert_eq!(
+        heeding(None, Some("day")),
+        "3-fold cross-validation, forward in time by 'day'"
+    );
+}

@@ -1,0 +1,92 @@
+//! The best cut is found among all, and only if it gains.
+
+use super::tune;
+use automl_core::Predictions;
+use automl_core::metrics::Metric;
+
+fn two_classes(positive: &[f64]) -> Predictions {
+    Predictions::Probabilities {
+        n_classes: 2,
+        values: positive.iter().flat_map(|p| [1.0 - p, *p]).collect(),
+    }
+}
+
+/// The best score over all cuts that leave rows on both sides, by trying each on the rows themselves.
+fn best_by_hand(metric: Metric, target: &[f64], predictions: &Predictions) -> f64 {
+    let cuts = || predictions.values().chunks_exact(2).map(|row| row[1]);
+    let greatest = cuts().fold(0.0, f64::max);
+    let cuts = cuts().filter(|&cut| cut < greatest);
+    let scores = cuts.chain([0.5]).filter_map(|cut| {
+        let decided = predictions.decided_at(Some(cut));
+        metric.score(target, &decided, None).ok()
+    });
+    scores.fold(f64::MIN, f64::max)
+}
+
+#[test]
+fn a_rare_class_is_predicted_from_a_lower_probability_on() {
+    let target = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0];
+    let predictions = two_classes(&[0.01, 0.02, 0.05, 0.10, 0.20, 0.25, 0.30, 0.40]);
+    let cut = tune(Metric::F1, &target, &predictions, None).unwrap();
+    assert!((0.10..0.20).contains(&cut), "{cut}");
+    let score = |cut| {
+        let decided = predictions.decided_at(cut);
+        Metric::F1.score(&target, &decided, None).unwrap()
+    };
+    assert_eq!(score(None), 0.0);
+    assert!((score(Some(cut)) - 6.0 / 7.0).abs() < 1e-12);
+}
+
+#[test]
+fn no_cut_is_better_than_the_one_found() {
+    let mut state = 9_u64;
+    let mut uniform = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    };
+    for n_rows in [5, 40, 300] {
+        let positive: Vec<f64> = (0..n_rows)
+            .map(|_| (uniform() * 20.0).round() / 20.0)
+            .collect();
+        let target: Vec<f64> = positive
+            .iter()
+            .map(|p| f64::from(uniform() < 0.6 * p))
+            .collect();
+        let predictions = two_classes(&positive);
+        for metric in Metric::all().filter(|metric| metric.reads_classes()) {
+            let cut = tune(metric, &target, &predictions, None);
+            let decided = predictions.decided_at(Some(cut.unwrap_or(0.5)));
+            let Ok(score) = metric.score(&target, &decided, None) else {
+                continue;
+            };
+            let best = best_by_hand(metric, &target, &predictions);
+            assert!(score >= best - 1e-9, "{metric} {n_rows}: {score} {best}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_that_does_not_gain_is_left_alone() {
+    let predictions = two_classes(&[0.1, 0.4, 0.6, 0.9]);
+    let target = [0.0, 0.0, 1.0, 1.0];
+    assert_eq!(tune(Metric::Accuracy, &target, &predictions, None), None);
+    // One class alone: nothing to tell apart.
+    assert_eq!(
+        tune(Metric::F1, &[1.0; 4], &two_classes(&[0.7; 4]), None),
+        None
+    );
+}
+
+#[test]
+fn rows_count_by_their_weight() {
+    let predictions = two_classes(&[0.2, 0.3, 0.4]);
+    let target = [1.0, 0.0, 1.0];
+    let cut = |weight: &[f64]| tune(Metric::Accuracy, &target, &predictions, Some(weight)).unwrap();
+    assert!(cut(&[1.0, 5.0, 1.0]) > 0.3, "the second row must be right");
+    assert!(
+        cut(&[1.0, 0.0, 1.0]) > 0.3,
+        "of equals the one nearest to a half"
+    );
+}

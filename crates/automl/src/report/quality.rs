@@ -1,0 +1,313 @@
+//! How the model does on rows that it has not seen: where classes are confused, how far probabilities can be trusted,
+//! and how far numbers are off.
+
+use super::Page;
+use crate::text;
+use automl_core::{Predictions, Task};
+use automl_engine::OutOfFold;
+use maud::{Markup, html};
+use std::fmt::Write as _;
+
+/// A confusion matrix of more classes than this would not be looked at.
+const MAX_CLASSES: usize = 30;
+/// Characters of a class.
+const LABEL_WIDTH: usize = 18;
+/// Bins of the calibration, of equal numbers of rows.
+const N_BINS: usize = 10;
+/// Points of the drawing of numbers at most.
+const MAX_POINTS: usize = 800;
+const SIZE: f64 = 420.0;
+const LEFT: f64 = 74.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 46.0;
+
+pub(super) fn section(page: &Page<'_>) -> Markup {
+    let rows = page.out_of_fold;
+    let n_rows = rows.target.len() as u64;
+    if n_rows == 0 {
+        return Markup::default();
+    }
+    html! {
+        section {
+            h2 { "On rows that it has not seen" }
+            p.soft { (text::counted(n_rows, "prediction")) " that no model made of a row it was fitted on: " (page.leaderboard.validation) "." }
+            @match &page.manifest.task {
+                Task::Regression => {
+                    (numbers(rows))
+                    (residuals(rows))
+                }
+                task => {
+                    @if task.n_classes() <= MAX_CLASSES { (confusion(task, rows, page.manifest.threshold)) }
+                    @if task.n_classes() == 2 { (calibration(task, rows)) }
+                }
+            }
+        }
+    }
+}
+
+/// Rows by actual and predicted class; the darker a cell, the greater its share of the actual class.
+fn confusion(task: &Task, rows: &OutOfFold, threshold: Option<f64>) -> Markup {
+    let n_classes = task.n_classes();
+    let mut counts = vec![vec![0_u64; n_classes]; n_classes];
+    for (actual, predicted) in rows
+        .target
+        .iter()
+        .zip(rows.predictions.class_codes_at(threshold))
+    {
+        counts[*actual as usize][predicted as usize] += 1;
+    }
+    let label = |class: &String| text::clip(class, LABEL_WIDTH);
+    let shade = |count: u64, total: u64| {
+        let share = count as f64 / total.max(1) as f64;
+        format!(
+            "background:color-mix(in srgb,var(--bar) {:.0}%,transparent)",
+            70.0 * share
+        )
+    };
+    html! {
+        h3 { "Confusion of classes" }
+        div.card {
+            table.confusion {
+                thead {
+                    tr {
+                        th { "actual ↓ predicted →" }
+                        @for class in task.classes() { th.n { (label(class)) } }
+                        th.n { "recall" }
+                    }
+                }
+                tbody {
+                    @for (class, (name, counts)) in task.classes().iter().zip(&counts).enumerate() {
+                        @let total = counts.iter().sum::<u64>();
+                        tr {
+                            th { (label(name)) }
+                            @for &count in counts { td.n style=(shade(count, total)) { (text::count(count)) } }
+                            td.n { @if total > 0 { (text::percent(counts[class] as f64 / total as f64)) } @else { "–" } }
+                        }
+                    }
+                }
+            }
+        }
+        @if let (Some(threshold), Some(class)) = (threshold, task.positive_class()) {
+            p.soft { "'" (class) "' is predicted above a probability of " (text::probability(threshold)) "." }
+        }
+    }
+}
+
+/// The share of positive rows among those of like probability.
+fn calibration(task: &Task, rows: &OutOfFold) -> Markup {
+    let bins = calibration_bins(rows);
+    let positive = task.positive_class().unwrap_or_default();
+    let axes = Axes {
+        x: (0.0, 1.0),
+        y: (0.0, 1.0),
+    };
+    html! {
+        h3 { "Probability and outcome" }
+        svg.square viewBox=(format!("0 0 {SIZE} {SIZE}")) role="img" aria-label="Share of positive rows by predicted probability" {
+            (axes.frame(&format!("predicted probability of '{}'", text::clip(positive, LABEL_WIDTH)), "share of rows"))
+            line.grid.even x1=(axes.at_x(0.0)) y1=(axes.at_y(0.0)) x2=(axes.at_x(1.0)) y2=(axes.at_y(1.0)) {}
+            path.best d=(line(bins.iter().map(|bin| (axes.at_x(bin.probability), axes.at_y(bin.share))))) {}
+            @for bin in &bins {
+                circle.dot cx=(axes.at_x(bin.probability)) cy=(axes.at_y(bin.share)) r="5" {
+                    title { (text::probability(bin.probability)) " predicted, " (text::probability(bin.share)) " in " (text::counted(bin.n_rows, "row")) }
+                }
+            }
+        }
+        p.soft { "Each dot is a tenth of the rows by probability. On the diagonal a probability means what it says." }
+    }
+}
+
+struct Bin {
+    probability: f64,
+    share: f64,
+    n_rows: u64,
+}
+
+fn calibration_bins(rows: &OutOfFold) -> Vec<Bin> {
+    let probabilities = rows.predictions.values().chunks_exact(2).map(|row| row[1]);
+    let mut pairs: Vec<(f64, f64)> = probabilities.zip(rows.target.iter().copied()).collect();
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let size = pairs.len().div_ceil(N_BINS).max(1);
+    let bin = |pairs: &[(f64, f64)]| {
+        let n = pairs.len() as f64;
+        Bin {
+            probability: pairs.iter().map(|pair| pair.0).sum::<f64>() / n,
+            share: pairs.iter().map(|pair| pair.1).sum::<f64>() / n,
+            n_rows: pairs.len() as u64,
+        }
+    };
+    pairs.chunks(size).map(bin).collect()
+}
+
+/// Predicted against actual numbers.
+fn numbers(rows: &OutOfFold) -> Markup {
+    let Predictions::Numbers(predicted) = &rows.predictions else {
+        return Markup::default();
+    };
+    let step = predicted.len().div_ceil(MAX_POINTS).max(1);
+    let pairs = || rows.target.iter().zip(predicted).step_by(step);
+    let values = || pairs().flat_map(|(actual, predicted)| [*actual, *predicted]);
+    let (low, high) = values().fold((f64::MAX, f64::MIN), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    let span = if high > low {
+        (low, high)
+    } else {
+        (low - 0.5, low + 0.5)
+    };
+    let axes = Axes { x: span, y: span };
+    let mut dots = String::new();
+    for (actual, predicted) in pairs() {
+        // A line of no length has round ends: a dot. Writing to a string cannot fail.
+        write!(dots, "M{} {}h0", axes.at_x(*actual), axes.at_y(*predicted)).ok();
+    }
+    html! {
+        h3 { "Predicted against actual" }
+        svg.square viewBox=(format!("0 0 {SIZE} {SIZE}")) role="img" aria-label="Predicted against actual values" {
+            (axes.frame("actual", "predicted"))
+            line.grid.even x1=(axes.at_x(span.0)) y1=(axes.at_y(span.0)) x2=(axes.at_x(span.1)) y2=(axes.at_y(span.1)) {}
+            path.cloud d=(dots) {}
+        }
+        p.soft { "Each dot is a row; on the diagonal predictions are right."
+            @if step > 1 { " One row in " (step) " is drawn." }
+        }
+    }
+}
+
+/// How far predictions are off: quantiles of predicted minus actual.
+fn residuals(rows: &OutOfFold) -> Markup {
+    let predicted = rows.predictions.values();
+    let mut off: Vec<f64> = (rows.target.iter().zip(predicted))
+        .map(|(actual, predicted)| predicted - actual)
+        .collect();
+    off.sort_unstable_by(f64::total_cmp);
+    let mean = off.iter().sum::<f64>() / off.len() as f64;
+    let at = |share: f64| off[((off.len() - 1) as f64 * share).round() as usize];
+    let quantiles = [
+        ("5 %", 0.05),
+        ("25 %", 0.25),
+        ("median", 0.5),
+        ("75 %", 0.75),
+        ("95 %", 0.95),
+    ];
+    html! {
+        h3 { "Predicted minus actual" }
+        div.card { table {
+            thead { tr { th.n { "mean" } @for (name, _) in quantiles { th.n { (name) } } } }
+            tbody { tr {
+                td.n { (text::score(mean)) }
+                @for (_, share) in quantiles { td.n { (text::score(at(share))) } }
+            } }
+        } }
+    }
+}
+
+/// From values to points of a square drawing.
+struct Axes {
+    x: (f64, f64),
+    y: (f64, f64),
+}
+
+impl Axes {
+    fn at_x(&self, value: f64) -> String {
+        let share = (value - self.x.0) / (self.x.1 - self.x.0);
+        format!("{:.1}", LEFT + (SIZE - LEFT - TOP) * share.clamp(0.0, 1.0))
+    }
+
+    fn at_y(&self, value: f64) -> String {
+        let share = (value - self.y.0) / (self.y.1 - self.y.0);
+        format!(
+            "{:.1}",
+            SIZE - BOTTOM - (SIZE - TOP - BOTTOM) * share.clamp(0.0, 1.0)
+        )
+    }
+
+    /// Round numbers along both axes, and what they mean.
+    fn frame(&self, x_title: &str, y_title: &str) -> Markup {
+        let middle = SIZE / 2.0;
+        html! {
+            @for tick in super::chart::ticks(self.y.0, self.y.1) {
+                line.grid x1=(self.at_x(self.x.0)) x2=(self.at_x(self.x.1)) y1=(self.at_y(tick)) y2=(self.at_y(tick)) {}
+                text x=(LEFT - 8.0) y=(self.at_y(tick)) dy="4" text-anchor="end" { (tick_text(tick)) }
+            }
+            @for tick in super::chart::ticks(self.x.0, self.x.1) {
+                text x=(self.at_x(tick)) y=(SIZE - BOTTOM + 18.0) text-anchor="middle" { (tick_text(tick)) }
+            }
+            text x=(middle + LEFT / 2.0) y=(SIZE - 8.0) text-anchor="middle" { (x_title) }
+            text x="14" y=(middle) text-anchor="middle" transform=(format!("rotate(-90 14 {middle})")) { (y_title) }
+        }
+    }
+}
+
+/// Few digits: ticks are round.
+fn tick_text(value: f64) -> String {
+    let rounded = format!("{value:.4}");
+    let short = rounded.trim_end_matches('0').trim_end_matches('.');
+    if value != 0.0 && !(1e-3..1e6).contains(&value.abs()) {
+        format!("{value:.0e}")
+    } else {
+        short.to_owned()
+    }
+}
+
+fn line(points: impl Iterator<Item = (String, String)>) -> String {
+    let mut path = String::new();
+    for (index, (x, y)) in points.enumerate() {
+        let command = if index == 0 { 'M' } else { 'L' };
+        // Writing to a string cannot fail.
+        write!(path, "{command}{x} {y}").ok();
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(target: &[f64], positive: &[f64]) -> OutOfFold {
+        OutOfFold {
+            target: target.to_vec(),
+            predictions: Predictions::Probabilities {
+                n_classes: 2,
+                values: positive.iter().flat_map(|p| [1.0 - p, *p]).collect(),
+            },
+            weight: None,
+        }
+    }
+
+    #[test]
+    fn calibration_compares_like_probabilities_with_their_outcomes() {
+        let positive: Vec<f64> = (0..100).map(|row| f64::from(row) / 100.0).collect();
+        let target: Vec<f64> = (0..100).map(|row| f64::from(row >= 50)).collect();
+        let bins = calibration_bins(&rows(&target, &positive));
+        assert_eq!(bins.len(), N_BINS);
+        assert!((bins[0].probability - 0.045).abs() < 1e-12);
+        assert_eq!(
+            (bins[4].share, bins[5].share, bins[9].n_rows),
+            (0.0, 1.0, 10)
+        );
+    }
+
+    #[test]
+    fn confusion_counts_by_the_threshold() {
+        let task = Task::Binary {
+            classes: vec!["no".into(), "yes".into()],
+        };
+        let rows = rows(&[0.0, 1.0, 1.0], &[0.1, 0.3, 0.8]);
+        let table = |threshold| confusion(&task, &rows, threshold).into_string();
+        assert!(table(None).contains("50.0%"));
+        assert!(table(Some(0.2)).contains("above a probability of 0.2"));
+        assert!(!table(Some(0.2)).contains("50.0%"));
+    }
+
+    #[test]
+    fn a_constant_target_can_be_drawn() {
+        let rows = OutOfFold {
+            target: vec![2.0; 3],
+            predictions: Predictions::Numbers(vec![2.0; 3]),
+            weight: None,
+        };
+        let page = numbers(&rows).into_string() + &residuals(&rows).into_string();
+        assert!(!page.contains("NaN") && page.contains("h0"), "{page}");
+    }
+}
