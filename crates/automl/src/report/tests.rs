@@ -20,7 +20,7 @@ fn row(rank: usize, name: &str, trial: Option<u64>, score: f64, weight: f64) -> 
         weight,
         recipe: "native".into(),
         params: [
-            ("learning_rate".to_owned(), ParamValue::Float(0.05)),
+            ("learning_rate".to_owned(), ParamValue::Float(0.07)),
             ("max_leaves".to_owned(), ParamValue::Int(31)),
         ]
         .into(),
@@ -132,7 +132,7 @@ fn parameters_at_their_defaults_are_folded_away() {
     let page = page_of("adult.csv");
     let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
     let folded = at("parameters at their defaults");
-    assert!(at("learning_rate: 0.05") < folded);
+    assert!(at("learning_rate: 0.07") < folded);
     assert!(at("max_leaves: 31") > folded);
 }
 
