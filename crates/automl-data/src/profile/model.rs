@@ -50,8 +50,9 @@ pub struct OtherTable {
 pub struct RepeatedRows {
     /// Rows equal to an earlier row.
     pub n_exact: u64,
-    /// Rows equal to an earlier row once numbers are rounded to a hundredth of their spread and texts lose case and
-    /// outer blanks; counts the exact ones too, and only them where rounding alone explains the others.
+    /// Rows equal to an earlier row once decimals are rounded to a hundredth of their spread and of their size and
+    /// texts lose case and outer blanks; counts the exact ones too, and only them where rounding alone explains the
+    /// others.
     pub n_near: u64,
     /// Whether independent columns of these values would repeat rows about as often: there are few combinations.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -121,17 +121,23 @@ pub(super) fn rows(table: &Table, profiles: &[ColumnProfile]) -> RepeatedRows {
 /// A column as repeated rows see it.
 struct Seen<'a> {
     column: &'a Column,
-    /// Standard deviation of a number.
+    /// Standard deviation of a number; 0 for whole numbers, which count things or name them and are near to none but
+    /// themselves.
     spread: f64,
     is_target: bool,
 }
 
 impl<'a> Seen<'a> {
     fn new(column: &'a Column, profile: &ColumnProfile) -> Self {
+        let is_whole = |value: &f64| value.is_nan() || value.fract() == 0.0;
         Self {
             column,
-            spread: match &profile.summary {
-                Summary::Numbers(summary) => summary.std,
+            spread: match (&profile.summary, column) {
+                (Summary::Numbers(summary), Column::Number(values))
+                    if !values.iter().all(is_whole) =>
+                {
+                    summary.std
+                }
                 _ => 0.0,
             },
             is_target: profile.role == Role::Target,
@@ -143,8 +149,7 @@ impl<'a> Seen<'a> {
         if step == 0.0 {
             return cell(self.column, row);
         }
-        let width = self.spread * step;
-        near_cell(self.column, row, if width > 0.0 { width } else { 1.0 })
+        near_cell(self.column, row, self.spread, step)
     }
 }
 
@@ -211,11 +216,20 @@ fn cell(column: &Column, row: usize) -> u64 {
     }
 }
 
-/// As [`cell`], with numbers rounded to `step` and texts without case and outer blanks.
-fn near_cell(column: &Column, row: usize, step: f64) -> u64 {
+/// As [`cell`], with texts without case and outer blanks, and numbers rounded to a `step` of their spread and of their
+/// own size: beside a few far values all others are close, but not near.
+fn near_cell(column: &Column, row: usize, spread: f64, step: f64) -> u64 {
     match column {
-        Column::Number(values) if !values[row].is_nan() => {
-            ((values[row] / step).round() + 0.0).to_bits()
+        Column::Number(values) if spread > 0.0 && !values[row].is_nan() => {
+            let value = values[row];
+            let rounded = (value / (spread * step)).round() + 0.0;
+            let is_zero = value.abs() < spread * 1e-5;
+            let size = if is_zero {
+                0.0
+            } else {
+                (value.abs().ln() / step).round()
+            };
+            mix(rounded.to_bits() ^ mix(size.to_bits()))
         }
         Column::Text(texts) => texts.get(row).map_or(u64::MAX, |text| {
             hash(text.trim().bytes().map(|byte| byte.to_ascii_lowercase()))

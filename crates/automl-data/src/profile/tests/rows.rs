@@ -42,6 +42,29 @@ fn values_that_merely_lie_close_do_not_repeat() {
 }
 
 #[test]
+fn close_codes_and_small_values_beside_huge_ones_do_not_repeat() {
+    let code = |stream| -> Column {
+        let values = noise(3000, stream)
+            .iter()
+            .map(|x| (x * x * 3e5).floor())
+            .collect();
+        Column::Number(values)
+    };
+    assert!(told(vec![("role", code(81)), ("manager", code(82))]).is_empty());
+    let level = normal(3000, 83);
+    let hour = |stream| -> Column {
+        let noises = normal(3000, stream);
+        let values = level
+            .iter()
+            .zip(&noises)
+            .map(|(x, e)| (4.0 * x + 0.1 * e).exp())
+            .collect();
+        Column::Number(values)
+    };
+    assert!(told(vec![("first", hour(84)), ("second", hour(85))]).is_empty());
+}
+
+#[test]
 fn rows_written_twice_are_told_alike_and_nearly_alike() {
     let (x, y) = (noise(1500, 72), normal(1500, 73));
     let both = |more| {
