@@ -33,7 +33,7 @@ MIN_HESSIAN = {"intrusions": 1.0}  # of a leaf; elsewhere 1e-3. With 23 classes,
 WORKLOADS = {
     "higgs": ("higgs", "fit", 100, 31, [*LIGHTGBM, "xgboost", "hessboost"],
               "1,000,000 × 28 numbers, binary, 100 trees", {"lightgbm": 1.0, "xgboost": 0.6, "hessboost": 1.0}),
-    "quantised": ("higgs", "fit", 100, 31, LIGHTGBM, "the same, ours with quantised gradients, LightGBM without", {"lightgbm": 0.7}),
+    "quantised": ("higgs", "fit", 100, 31, [], "the same, ours with quantised gradients, LightGBM without", {"lightgbm": 0.7}),
     "rows2k": ("rows2k", "fit", 200, 31, LIGHTGBM, "2,000 × 20, regression, 200 trees", {"lightgbm": 0.7}),
     "rows5k": ("rows5k", "fit", 200, 31, LIGHTGBM, "5,000 × 20, regression, 200 trees", {"lightgbm": 0.7}),
     "rows20k": ("rows20k", "fit", 200, 31, LIGHTGBM, "20,000 × 20, regression, 200 trees", {"lightgbm": 0.7}),
@@ -382,6 +382,9 @@ def race(args):
                     continue
                 rows.append({"workload": workload, "system": system, "threads": args.threads, "repeat": repeat,
                              "is_small": int(args.small), **{name: answer.get(name, "") for name in FIELDS[5:]}})
+        if workload == "quantised":
+            # LightGBM does what it did above.
+            rows += [dict(row, workload=workload) for row in rows if row["workload"] == "higgs" and row["system"] in LIGHTGBM]
         show(rows, workload)
         with open(args.results, "w", newline="") as file:
             writer = csv.DictWriter(file, FIELDS)

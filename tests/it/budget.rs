@@ -32,9 +32,9 @@ fn fit_ends_within_a_twentieth_and_two_seconds_of_its_time_limit() {
 /// a good part of so short a limit.
 #[test]
 fn a_wide_table_of_many_classes_does_not_pass_the_limit() {
-    const N_ROWS: usize = 300_000;
+    const N_ROWS: usize = 100_000;
     const N_COLUMNS: usize = 40;
-    const N_CLASSES: usize = 23;
+    const N_CLASSES: u64 = 400;
     let desk = Desk::new();
     let mut text = String::with_capacity(N_ROWS * (2 * N_COLUMNS + 4));
     let names: Vec<String> = (0..N_COLUMNS).map(|column| format!("x{column}")).collect();
@@ -48,7 +48,7 @@ fn a_wide_table_of_many_classes_does_not_pass_the_limit() {
             text.push(char::from(b'0' + ((state >> (column % 40)) % 10) as u8));
             text.push(',');
         }
-        writeln!(text, "c{}", (state >> 20) % N_CLASSES as u64).expect("a string takes all");
+        writeln!(text, "c{}", (state >> 20) % N_CLASSES).expect("a string takes all");
     }
     desk.write("wide.csv", text);
     // Reading counts too, and takes as long as the machine is busy: the limit leaves as much again for the search.

@@ -1,6 +1,6 @@
 //! The contracts between crates: a configured [`Learner`] fits a [`Model`]; a [`Transformer`] fits a table-to-table map.
 
-use crate::error::Coded;
+use crate::error::{Coded, size_text};
 use crate::explain::{ExplainError, Explanation, Interactions, TreeModel};
 use crate::metrics::MetricError;
 use crate::{
@@ -206,7 +206,7 @@ pub enum FitError {
         learner: &'static str,
     },
     /// The fit would need more memory than it may use.
-    #[error("{learner} needs about {needed} bytes, {limit} are allowed")]
+    #[error("{learner} needs about {}, {} are allowed", size_text(*needed), size_text(*limit))]
     Memory {
         /// The learner.
         learner: &'static str,

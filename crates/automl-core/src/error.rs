@@ -43,6 +43,24 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
         .collect()
 }
 
+/// Bytes as people read them: `1.5 GiB`, `320 MiB`, `12 KiB`.
+///
+/// ```
+/// assert_eq!(automl_core::size_text(3 << 29), "1.5 GiB");
+/// assert_eq!(automl_core::size_text(320 << 20), "320 MiB");
+/// ```
+pub fn size_text(n_bytes: u64) -> String {
+    let bytes = n_bytes as f64;
+    let (gib, mib) = (bytes / f64::from(1 << 30), bytes / f64::from(1 << 20));
+    if gib >= 1.0 {
+        format!("{gib:.1} GiB")
+    } else if mib >= 1.0 {
+        format!("{mib:.0} MiB")
+    } else {
+        format!("{:.0} KiB", bytes / 1024.0)
+    }
+}
+
 /// Lower-case English list: `a`, `a or b`, `a, b or c`.
 pub(crate) fn or_list(names: &[String]) -> String {
     match names {

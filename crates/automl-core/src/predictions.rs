@@ -59,6 +59,18 @@ impl Predictions {
         }
     }
 
+    /// Puts predictions for further rows behind these; both must be of one kind and width.
+    pub fn append(&mut self, part: Self) {
+        assert_eq!(self.width(), part.width(), "predictions of one width");
+        match (self, part) {
+            (Self::Numbers(all), Self::Numbers(part)) => all.extend(part),
+            (Self::Probabilities { values, .. }, Self::Probabilities { values: part, .. }) => {
+                values.extend(part);
+            }
+            _ => panic!("predictions of one kind"),
+        }
+    }
+
     /// `self += factor × other`, element by element; both must be of one shape.
     pub fn add_scaled(&mut self, factor: f64, other: &Self) {
         assert_eq!(

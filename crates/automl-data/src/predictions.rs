@@ -89,7 +89,7 @@ impl<W: Write + Send> std::fmt::Debug for PredictionWriter<W> {
 /// Text as it is, or compressed.
 enum TextOut<W: Write> {
     Plain(W),
-    Gzip(GzEncoder<W>),
+    Gzip(Box<GzEncoder<W>>),
 }
 
 impl<W: Write> TextOut<W> {
@@ -219,7 +219,7 @@ impl<W: Write + Send> PredictionWriter<W> {
         format: PredictionFormat,
         columns: PredictionColumns<'_>,
     ) -> Result<Self, DataError> {
-        let compressed = |out| TextOut::Gzip(GzEncoder::new(out, GzipLevel::default()));
+        let compressed = |out| TextOut::Gzip(Box::new(GzEncoder::new(out, GzipLevel::default())));
         Self::start(out, name, format, columns, compressed)
     }
 

@@ -74,7 +74,7 @@ fn build(
         };
         let base = encode(ctx, data, &plain, rows)?;
         return Ok(Arc::new(Encoded {
-            data: mapped(&base.data, map).map_err(unfit)?,
+            data: mapped(&base.data, map).map_err(|error| unfit(&error))?,
             recipe: base.recipe.clone(),
         }));
     }
@@ -86,16 +86,16 @@ fn build(
             &all_rows
         }
     };
-    let source = mapped(data, map).map_err(unfit)?;
+    let source = mapped(data, map).map_err(|error| unfit(&error))?;
     let recipe = recipes::recipe(config.recipe);
     let (recipe, table) = recipe.fit_transform(ctx, &source, learn_from)?;
     Ok(Arc::new(Encoded {
-        data: source.with_table(table).map_err(unfit)?,
+        data: source.with_table(table).map_err(|error| unfit(&error))?,
         recipe: Arc::new(recipe),
     }))
 }
 
-fn unfit(error: DatasetError) -> FitError {
+fn unfit(error: &DatasetError) -> FitError {
     FitError::Numeric {
         learner: "recipe",
         reason: error.to_string(),

@@ -2,7 +2,7 @@
 
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
-use automl_core::{Coded, DatasetError, FitError, ParamError};
+use automl_core::{Coded, DatasetError, FitError, ParamError, size_text};
 use automl_tree::import::ImportError;
 
 /// Why a dataset cannot be prepared or a search gave no model.
@@ -128,7 +128,7 @@ pub enum EngineError {
         known: Vec<&'static str>,
     },
     /// The data alone needs more memory than is allowed.
-    #[error("the data needs about {} in memory, {} are allowed", size(*needed), size(*limit))]
+    #[error("the data needs about {} in memory, {} are allowed", size_text(*needed), size_text(*limit))]
     Memory {
         /// Bytes needed.
         needed: u64,
@@ -136,7 +136,7 @@ pub enum EngineError {
         limit: u64,
     },
     /// The process holds so much before the search that no fit could begin.
-    #[error("{} of memory are in use before the search, too much for a limit of {}", size(*used), size(*limit))]
+    #[error("{} of memory are in use before the search, too much for a limit of {}", size_text(*used), size_text(*limit))]
     MemoryInUse {
         /// Bytes in use.
         used: u64,
@@ -183,19 +183,6 @@ pub enum EngineError {
     /// A fit failed.
     #[error(transparent)]
     Fit(#[from] FitError),
-}
-
-/// Bytes as people read them.
-fn size(n_bytes: u64) -> String {
-    let bytes = n_bytes as f64;
-    let (gib, mib) = (bytes / f64::from(1 << 30), bytes / f64::from(1 << 20));
-    if gib >= 1.0 {
-        format!("{gib:.1} GiB")
-    } else if mib >= 1.0 {
-        format!("{mib:.0} MiB")
-    } else {
-        format!("{:.0} KiB", bytes / 1024.0)
-    }
 }
 
 impl Coded for EngineError {

@@ -31,9 +31,12 @@ pub struct ImportantFeature {
     pub share: f64,
 }
 
+/// Features, each with the columns that it is made from.
+type Origins = Vec<(String, Vec<String>)>;
+
 impl ColumnImportance {
     /// The sum over members of weight, importance by feature, and the columns that each feature is made from.
-    pub(crate) fn sum(members: Vec<(f64, Importance, Vec<(String, Vec<String>)>)>) -> Option<Self> {
+    pub(crate) fn sum(members: Vec<(f64, Importance, Origins)>) -> Option<Self> {
         let total: f64 = members.iter().map(|(weight, _, _)| weight).sum();
         let mut sums: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
         for (weight, Importance(shares), origins) in members {

@@ -136,7 +136,10 @@ impl EnsembleModel {
                 if meta.recipe >= n_recipes || !(0.0..=1.0).contains(&meta.weight) {
                     return Err(artifact.invalid("members", "a recipe or a weight is out of range"));
                 }
-                if meta.ceiling.is_some_and(|ceiling| !(ceiling >= 0.0)) {
+                if meta
+                    .ceiling
+                    .is_some_and(|ceiling| ceiling.is_nan() || ceiling < 0.0)
+                {
                     return Err(artifact.invalid("members", "a ceiling is below zero"));
                 }
                 let model: Arc<dyn Model> = Arc::from(registry::load(model)?);

@@ -62,7 +62,7 @@ pub fn prepare(
     let (task, target, reason) = target::read_target(field, column, &rows, options.task)?;
     let (task, target) = match &options.positive {
         None => (task, target),
-        Some(positive) => target::with_positive(&field.name, task, target, positive)?,
+        Some(positive) => target::with_positive(&field.name, &task, target, positive)?,
     };
     target::warn_of_scattered(&field.name, &task, rows.len(), warnings);
     let features = feature_columns(table, &schema);

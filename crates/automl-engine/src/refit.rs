@@ -14,6 +14,7 @@ use automl_core::{
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What each further thread adds to the speed of one fit.
 const PARALLEL_GAIN: f64 = 0.5;
@@ -110,6 +111,12 @@ impl Refit<'_> {
         if is_late || self.run.cancel.is_cancelled() {
             return None;
         }
+        // A fit that its share of the time cut short would be cut short again: it gets as much time for its rows as it had.
+        let deadline = if trial.is_partial {
+            deadline.capped(Duration::from_secs_f64(seconds * HEADROOM))
+        } else {
+            deadline
+        };
         let ctx = FitContext {
             seed: self.options.seed.named("refit").indexed(trial.id),
             threads: threads.clone(),
@@ -139,7 +146,7 @@ impl Refit<'_> {
     }
 }
 
-/// The trial's configuration fitted on all rows; `None` if the budget cut the fit short.
+/// The trial's configuration fitted on all rows; `None` if the budget cut the fit short, unless it did so in the search.
 fn fit_all_rows(
     ctx: &FitContext<'_>,
     data: &Dataset,
@@ -162,5 +169,5 @@ fn fit_all_rows(
             .ceiling(&data.view(&rows).target_numbers()),
         model: Arc::from(fitted.model),
     };
-    Ok((!fitted.is_partial).then_some(part))
+    Ok((!fitted.is_partial || trial.is_partial).then_some(part))
 }

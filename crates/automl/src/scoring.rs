@@ -74,26 +74,8 @@ impl Scorer<'_> {
         };
         let mut all = first?;
         for part in parts {
-            append(&mut all, part?);
+            all.append(part?);
         }
         Ok(all)
-    }
-}
-
-/// Puts predictions of the same kind behind others.
-pub(crate) fn append(all: &mut Predictions, part: Predictions) {
-    match (all, part) {
-        (Predictions::Numbers(all), Predictions::Numbers(part)) => all.extend(part),
-        (
-            Predictions::Probabilities { n_classes, values },
-            Predictions::Probabilities {
-                n_classes: other,
-                values: part,
-            },
-        ) => {
-            assert_eq!(*n_classes, other, "one model has one number of classes");
-            values.extend(part);
-        }
-        _ => unreachable!("one model gives one kind of predictions"),
     }
 }

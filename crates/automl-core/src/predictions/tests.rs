@@ -57,3 +57,13 @@ fn of_two_classes_the_second_is_predicted_above_the_threshold() {
         "more classes have none"
     );
 }
+
+#[test]
+fn further_rows_stand_behind() {
+    let mut all = probabilities(&[0.9, 0.1]);
+    all.append(probabilities(&[0.2, 0.8]));
+    assert_eq!(all.class_codes(), [0, 1]);
+    let mut numbers = Predictions::Numbers(vec![1.0]);
+    numbers.append(Predictions::Numbers(vec![2.0]));
+    assert_eq!(numbers.values(), [1.0, 2.0]);
+}

@@ -237,7 +237,7 @@ fn classes(
 /// The task with `positive` as its second class.
 pub(super) fn with_positive(
     name: &str,
-    task: Task,
+    task: &Task,
     target: Target,
     positive: &str,
 ) -> Result<(Task, Target), EngineError> {

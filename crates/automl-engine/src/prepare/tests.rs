@@ -1,7 +1,7 @@
 //! Roles, task and usable rows, as a user would state and hear them.
 
 use super::*;
-use automl_core::{Levels, Target, TaskKind};
+use automl_core::{Coded as _, Levels, Target, TaskKind};
 
 fn field(name: &str, kind: automl_core::Kind) -> Field {
     Field {
@@ -251,4 +251,25 @@ fn a_target_of_nearly_as_many_classes_as_rows_is_warned_of() {
         warnings.list()[0].message,
         "target 'y' has 30 classes in 31 rows, too few of each to learn from; is it the right column?"
     );
+}
+
+#[test]
+fn the_positive_class_is_the_second_unless_another_is_named() {
+    let y = || labels(&[Some(0), Some(1), Some(0)], &["bad", "good"]);
+    let with = |y, positive: &str| {
+        prepared(y, |options| options.positive = Some(positive.to_owned()))
+            .map(|(prepared, _)| prepared.dataset)
+    };
+    let usual = prepared(y(), |_| ()).unwrap().0.dataset;
+    assert_eq!(usual.task().positive_class(), Some("good"));
+    assert_eq!(with(y(), "good").unwrap().target(), usual.target());
+    let other = with(y(), "bad").unwrap();
+    assert_eq!(other.task().classes(), ["good", "bad"]);
+    assert_eq!(other.target(), &Target::Classes([1, 0, 1].into()));
+    assert_eq!(
+        with(y(), "goot").unwrap_err().hint().as_deref(),
+        Some("did you mean 'good'?")
+    );
+    let numbers = numbers(&[0.5, 1.5, 2.5]);
+    assert_eq!(with(numbers, "1").unwrap_err().code(), "fit-positive-task");
 }

@@ -6,10 +6,18 @@ use super::{Job, Search};
 use crate::encode::{Rows, encode};
 use crate::suggest::BASELINE;
 use crate::trial::{Failure, Fit, TrialConfig};
-use automl_core::{Budget, Clock, Deadline, FitContext, MemoryLimit, Threads, TrainingData};
+use automl_core::{
+    Budget, Clock, Dataset, Deadline, FitContext, MemoryLimit, Model, Predictions, Threads,
+    TrainingData,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Rows that a model predicts between two looks at the clock.
+const PREDICTED_ROWS: usize = 4096;
+/// Share of the limit that predictions may take beyond the end of the search.
+const PREDICTION_SHARE: f64 = 0.04;
 
 impl Search<'_> {
     /// One fit; a panic is a failure of the trial, not of the search.
@@ -67,8 +75,7 @@ impl Search<'_> {
             valid: watched,
         };
         let fitted = learner.fit(&ctx, &training)?;
-        let predictions = fitted.model.predict(&valid.table());
-        let mut predictions = predictions.map_err(Failure::of)?;
+        let mut predictions = self.predict(config, &*fitted.model, &encoded.data, &split.valid)?;
         let ceiling = config
             .target_map
             .ceiling(&self.data.view(&split.train).target_numbers());
@@ -97,6 +104,38 @@ impl Search<'_> {
             seconds: clock.seconds(),
             is_partial: fitted.is_partial,
         })
+    }
+
+    /// Predictions for `rows`, some at a time, so that a model that predicts slowly does not outlast the search. One that was
+    /// cut short by the search's end is given a little beyond it.
+    fn predict(
+        &self,
+        config: &TrialConfig,
+        model: &dyn Model,
+        data: &Dataset,
+        rows: &[u32],
+    ) -> Result<Predictions, Failure> {
+        let limit = self.options.time_limit.unwrap_or_default().as_secs_f64();
+        let end = self.search_end(&self.lock());
+        let end = deadline(
+            self.run.clock,
+            end.map(|end| end + PREDICTION_SHARE * limit),
+        );
+        let mut parts = rows.chunks(PREDICTED_ROWS).map(|rows| {
+            if config.learner.id != BASELINE && end.has_passed() {
+                return Err(Failure::OutOfTime);
+            }
+            let part = model.predict(&data.view(rows).table());
+            part.map_err(Failure::of)
+        });
+        let Some(first) = parts.next() else {
+            return model.predict(&data.view(rows).table()).map_err(Failure::of);
+        };
+        let mut all = first?;
+        for part in parts {
+            all.append(part?);
+        }
+        Ok(all)
     }
 
     /// When one fit must end: with the search, and before it has taken more than a trial's share of it, unless its first

@@ -12,7 +12,7 @@ use automl_core::{Dataset, LearnerSpec};
 /// Seconds to encode one cell and lay it out for a learner.
 const SECONDS_PER_ENCODED_CELL: f64 = 40e-9;
 /// Seconds that one evaluation of a linear model's loss spends on one cell and output.
-const SECONDS_PER_LINEAR_CELL: f64 = 1.3e-9;
+const SECONDS_PER_LINEAR_CELL: f64 = 2.5e-9;
 /// Evaluations until a linear model is better than none.
 const LINEAR_EVALUATIONS: f64 = 4.0;
 /// Share of the time of a whole round of boosting that its first takes at least: rare classes make small trees.
@@ -50,9 +50,12 @@ impl Forecast {
 
     /// Seconds until a fit of `config` has a first model, the encoding of the table included.
     pub(super) fn first_model_seconds(&self, config: &TrialConfig) -> f64 {
-        let cells = self.n_rows * (self.n_columns + self.n_target_encoded(config.recipe));
+        let n_columns = self.n_columns + self.n_target_encoded(config.recipe);
+        let cells = self.n_rows * n_columns;
         let learns = match kind(config.learner) {
-            Kind::Boosting => ROUND_SHARE * self.round_seconds,
+            Kind::Boosting => {
+                ROUND_SHARE * self.round_seconds * n_columns / self.n_columns.max(1.0)
+            }
             Kind::Linear => LINEAR_EVALUATIONS * SECONDS_PER_LINEAR_CELL * cells * self.n_outputs,
             Kind::Other => 0.0,
         };

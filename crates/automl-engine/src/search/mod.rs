@@ -14,11 +14,11 @@ pub(crate) use found::Found;
 use crate::fit::FitRun;
 use crate::plan::Plan;
 use crate::portfolio::Facts;
-use crate::suggest::Suggester;
+use crate::suggest::{BASELINE, Suggester};
 use crate::trial::{Failure, Fit, Outcome, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
 use automl_core::{Dataset, Threads, Warning, WarningKind};
-use forecast::Forecast;
+use forecast::{Forecast, PATIENCE};
 use found::Schedule;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -314,7 +314,8 @@ impl Search<'_> {
             return true;
         };
         let first_model = self.forecast.first_model_seconds(config);
-        if self.run.clock.seconds() + first_model > end || is_never_in_time(state, config) {
+        let is_too_late = self.run.clock.seconds() + first_model > end;
+        if is_too_late || self.is_unfair(state, first_model) || is_never_in_time(state, config) {
             return false;
         }
         let same =
@@ -334,6 +335,16 @@ impl Search<'_> {
         }
         let waves = self.plan.splits.len().div_ceil(self.options.threads.max(1));
         self.run.clock.seconds() + 0.7 * seconds / n_fits as f64 * waves as f64 <= end
+    }
+
+    /// Whether a first model alone would take much more than a trial's share, while there is one that is more than a
+    /// constant already.
+    fn is_unfair(&self, state: &State, first_model_seconds: f64) -> bool {
+        let share = self.plan.fit_seconds_max(self.options);
+        let is_long = share.is_some_and(|share| first_model_seconds > PATIENCE * share);
+        let ended = state.slots.iter().filter_map(|slot| slot.ended.as_ref());
+        let mut scored = ended.filter(|trial| trial.scored_loss().is_some());
+        is_long && scored.any(|trial| trial.config.learner.id != BASELINE)
     }
 
     /// Books the end of a job; queues the trial's other splits after the first, or ends the trial after the last.

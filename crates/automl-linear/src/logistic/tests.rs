@@ -253,3 +253,33 @@ fn a_cut_artifact_is_an_error() {
     wrong.push_u32("present", vec![0, 1, 7]);
     assert!((LOGISTIC_REGRESSION.load)(&wrong).is_err());
 }
+
+#[test]
+fn an_evaluation_that_the_budget_ends_gives_nothing() {
+    let data = mixed(200, 3);
+    let rows = data.all_rows();
+    let view = data.view(&rows);
+    let inputs = Inputs::of("test", &view.table(), true).unwrap();
+    let weights = RowWeights::of("test", &view).unwrap();
+    let classes = Classes::of(&view, &weights);
+    let scale = |s: f64| 1.0 / (s + 0.1).sqrt();
+    let warnings = Warnings::default();
+    let ctx = FitContext {
+        seed: Seed(0),
+        threads: Threads::one(),
+        budget: Budget::unlimited(),
+        warnings: &warnings,
+    };
+    let matrix = Matrix::new(&inputs, &view.table(), &weights, true, scale, &ctx.budget).unwrap();
+    let objective = Objective::new(&matrix, &classes, &weights, 0.1, true, &ctx);
+    let theta = vec![0.0; (matrix.n_features() + 1) * 3];
+    assert!(objective.evaluate(&theta).is_ok());
+    ctx.budget.cancel.cancel();
+    assert!(objective.evaluate(&theta).is_err());
+    let again = Matrix::new(&inputs, &view.table(), &weights, true, scale, &ctx.budget);
+    assert!(matches!(again, Err(FitError::Cancelled)));
+    assert!(matches!(
+        objective.solve(1e-3, 10),
+        Err(FitError::Cancelled)
+    ));
+}

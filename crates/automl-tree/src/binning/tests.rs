@@ -96,3 +96,50 @@ fn rare_levels_share_the_last_bin_and_empty_levels_are_unseen() {
     );
     assert_eq!(bin_of_category(&bins, u32::MAX), 0);
 }
+
+const RULES: BinningRules = BinningRules {
+    max_bins: 255,
+    has_bundles: false,
+    levels_max: usize::MAX,
+};
+
+/// Three columns, of which the budget lets none, and then all, be binned.
+#[test]
+fn a_build_that_the_budget_ends_goes_on_where_it_stopped() {
+    let column = |factor: usize| (0..50).map(|row| (row * factor % 17) as f64).collect();
+    let table = || {
+        let columns =
+            [3, 5, 7].map(|factor| (format!("x{factor}"), Column::Number(column(factor))));
+        automl_core::Table::new(columns.into()).unwrap()
+    };
+    let dataset = || {
+        let target = automl_core::Target::Numbers(vec![0.0; 50].into());
+        Dataset::new(table(), automl_core::Task::Regression, target).unwrap()
+    };
+    let (data, threads) = (dataset(), Threads::one());
+    let of =
+        |data: &Dataset, budget: &Budget| BinnedMatrix::of(data, "test", RULES, &threads, budget);
+    let over = Budget::unlimited();
+    over.cancel.cancel();
+    assert!(matches!(of(&data, &over), Err(FitError::Cancelled)));
+    // What was binned before the end is taken as it is, so one column is put in the place of another.
+    let begun = data
+        .derived()
+        .get_or_build(&format!("{RULES:?}"), Begun::default);
+    let done = bin_column(0, &Column::Number(column(5)), RULES);
+    begun.0.lock().unwrap().insert(0, done);
+    let matrix = of(&data, &Budget::unlimited()).unwrap();
+    let whole = of(&dataset(), &Budget::unlimited()).unwrap();
+    let bins = |matrix: &BinnedMatrix, column: usize| {
+        let feature = matrix
+            .features
+            .iter()
+            .position(|feature| feature.column == column);
+        let feature = feature.unwrap();
+        (0..50)
+            .map(|row| matrix.bin(feature, row))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bins(&matrix, 0), bins(&whole, 1));
+    assert_eq!(bins(&matrix, 2), bins(&whole, 2));
+}

@@ -82,8 +82,17 @@ impl Usage {
         }
     }
 
-    /// What clap cannot know: a target that was named without its flag.
+    /// What clap does not say: the verbs there are, or that a target was named without its flag.
     fn own_hint(&self) -> Option<String> {
+        let has_tip = self.error.get(ContextKind::SuggestedSubcommand).is_some();
+        if self.error.kind() == ErrorKind::InvalidSubcommand && self.verb.is_empty() && !has_tip {
+            let command = Cli::command();
+            let verbs: Vec<&str> = command
+                .get_subcommands()
+                .map(clap::Command::get_name)
+                .collect();
+            return Some(format!("the verbs are {}", verbs.join(", ")));
+        }
         let Some(ContextValue::String(argument)) = self.error.get(ContextKind::InvalidArg) else {
             return None;
         };

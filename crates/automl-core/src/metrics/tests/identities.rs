@@ -118,6 +118,18 @@ proptest! {
     }
 
     #[test]
+    fn metrics_of_classes_do_not_see_how_probable_they_are(rows in rows()) {
+        let decided = rows.predictions.decided_at(None);
+        for metric in for_task(rows.task()).filter(|metric| metric.reads_classes()) {
+            let weight = Some(rows.weight.as_slice());
+            prop_assert_eq!(
+                metric.score(&rows.target, &decided, weight),
+                metric.score(&rows.target, &rows.predictions, weight)
+            );
+        }
+    }
+
+    #[test]
     fn the_order_of_rows_does_not_matter(rows in rows()) {
         let backwards: Vec<usize> = (0..rows.target.len()).rev().collect();
         let other = rows.gather(&backwards);

@@ -12,7 +12,7 @@ use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
-use crate::scoring::{BATCH_ROWS, Scorer, append};
+use crate::scoring::{BATCH_ROWS, Scorer};
 use crate::tables;
 use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, WarningKind};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
@@ -95,7 +95,7 @@ fn evaluate(
     scorer.run(batches, |batch, predictions| {
         truth.take(&batch.table)?;
         match &mut all {
-            Some(all) => append(all, predictions.clone()),
+            Some(all) => all.append(predictions.clone()),
             None => all = Some(predictions.clone()),
         }
         Ok(())
