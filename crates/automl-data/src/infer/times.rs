@@ -185,9 +185,8 @@ fn parse_parts(text: &str, order: fn(i64, i64) -> (i64, i64)) -> Option<i64> {
         return None;
     }
     let is_short = scan.n_digits() == 2 && separator != b'/';
-    if is_short && text.as_bytes().get(2) != Some(&separator)
-        || is_short && text.as_bytes().get(5) != Some(&separator)
-    {
+    let are_padded = [2, 5].map(|place| text.as_bytes().get(place)) == [Some(&separator); 2];
+    if is_short && !are_padded {
         return None;
     }
     let year = year(&mut scan)?;
@@ -219,9 +218,7 @@ const WEEKDAYS: [&str; 7] = [
 
 /// The text behind a weekday: `14 Aug 2013` of `Wed, 14 Aug 2013`.
 fn without_weekday(text: &str) -> &str {
-    let n_letters = (text.bytes())
-        .take_while(|byte| byte.is_ascii_alphabetic())
-        .count();
+    let n_letters = (text.bytes()).take_while(u8::is_ascii_alphabetic).count();
     if n_letters < 3 {
         return text;
     }

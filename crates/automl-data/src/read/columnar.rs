@@ -104,13 +104,17 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
         | T::UInt16
         | T::UInt32
         | T::Duration(_) => T::Int64,
-        // Whole numbers that may have more digits than the other two types keep.
+        // The first five are whole numbers that may have more digits than the other two types keep.
         T::UInt64
         | T::Decimal32(_, 0)
         | T::Decimal64(_, 0)
         | T::Decimal128(_, 0)
-        | T::Decimal256(_, 0) => T::Utf8,
-        T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Time32(_) | T::Time64(_) => T::Utf8,
+        | T::Decimal256(_, 0)
+        | T::Utf8
+        | T::LargeUtf8
+        | T::Utf8View
+        | T::Time32(_)
+        | T::Time64(_) => T::Utf8,
         T::Float16
         | T::Float32
         | T::Float64
