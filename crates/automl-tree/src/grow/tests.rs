@@ -2,9 +2,8 @@
 
 use super::draw::partition;
 use super::*;
-use crate::binning::BinningRules;
 use crate::tree::Rule;
-use automl_core::{Budget, Column, Dataset, Table, Target, Task};
+use automl_core::{Column, Dataset, Table, Target, Task};
 use proptest::prelude::*;
 
 #[test]
@@ -106,13 +105,7 @@ fn mixed(n_features: usize, seed: Seed) -> (BinnedMatrix, Vec<GradHess>) {
         Target::Numbers(vec![0.0; n].into()),
     );
     let data = Dataset::new(table, Task::Regression, target).unwrap();
-    let rules = BinningRules {
-        max_bins: 255,
-        has_bundles: true,
-        levels_max: usize::MAX,
-    };
-    let matrix =
-        BinnedMatrix::of(&data, "test", rules, &Threads::one(), &Budget::unlimited()).unwrap();
+    let matrix = crate::tests::binned(&data, true);
     let matrix = matrix.of_rows(&(0..n as u32).rev().collect::<Vec<_>>(), &Threads::one());
     (
         std::sync::Arc::into_inner(matrix).unwrap(),

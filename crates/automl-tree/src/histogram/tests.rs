@@ -21,19 +21,7 @@ fn matrix(n_rows: usize) -> Arc<BinnedMatrix> {
     let table = Table::new(columns.collect()).unwrap();
     let target = Target::Numbers(vec![0.0; n_rows].into());
     let data = Dataset::new(table, Task::Regression, target).unwrap();
-    let rules = crate::binning::BinningRules {
-        max_bins: 255,
-        has_bundles: true,
-        levels_max: usize::MAX,
-    };
-    BinnedMatrix::of(
-        &data,
-        "test",
-        rules,
-        &Threads::one(),
-        &automl_core::Budget::unlimited(),
-    )
-    .unwrap()
+    crate::tests::binned(&data, true)
 }
 
 fn pairs(n_rows: usize) -> Vec<GradHess> {

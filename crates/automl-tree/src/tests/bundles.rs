@@ -1,7 +1,6 @@
 //! Models of sparse columns that share lanes are those of lanes of their own.
 
 use super::{classification, fit_rows, predict, regression};
-use crate::binning::{BinnedMatrix, BinningRules};
 use crate::forest::{ForestGrower, ForestRules, Targets};
 use crate::{EXTRA_TREES, GRADIENT_BOOSTING, RANDOM_FOREST};
 use automl_core::{Column, Dataset, Fitted, Seed, Threads};
@@ -138,21 +137,8 @@ fn trees_of_a_forest_are_the_same_bits() {
     let (columns, y) = columns(1500);
     let data = regression(named(&columns), y.clone());
     let codes: Vec<u32> = y.iter().map(|y| (y * 1.5).clamp(0.0, 2.9) as u32).collect();
-    let [bundled, plain] = [true, false].map(|has_bundles| {
-        let rules = BinningRules {
-            max_bins: 255,
-            has_bundles,
-            levels_max: usize::MAX,
-        };
-        BinnedMatrix::of(
-            &data,
-            "test",
-            rules,
-            &Threads::one(),
-            &automl_core::Budget::unlimited(),
-        )
-        .unwrap()
-    });
+    let [bundled, plain] =
+        [true, false].map(|has_bundles| crate::tests::binned(&data, has_bundles));
     assert!(bundled.groups.len() < plain.groups.len());
     for has_random_thresholds in [false, true] {
         for targets in [

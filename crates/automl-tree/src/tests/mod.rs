@@ -16,6 +16,7 @@ mod reference;
 pub(crate) mod trees;
 
 use crate::GRADIENT_BOOSTING;
+use crate::binning::{BinnedMatrix, BinningRules};
 use automl_core::*;
 
 pub(crate) fn wave(n: usize) -> (Vec<f64>, Vec<f64>) {
@@ -105,6 +106,16 @@ pub(crate) fn fit_rows(
 
 pub(crate) fn fit(map: &str, data: &Dataset) -> Fitted {
     fit_rows(&GRADIENT_BOOSTING, map, data, &data.all_rows(), None, 1).unwrap()
+}
+
+/// The bins of a dataset, by the usual rules.
+pub(crate) fn binned(data: &Dataset, has_bundles: bool) -> std::sync::Arc<BinnedMatrix> {
+    let rules = BinningRules {
+        max_bins: 255,
+        has_bundles,
+        levels_max: usize::MAX,
+    };
+    BinnedMatrix::of(data, "test", rules, &Threads::one(), &Budget::unlimited()).unwrap()
 }
 
 pub(crate) fn predict(fitted: &Fitted, data: &Dataset) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! A matrix with shared lanes says the same of every row as one without.
 
-use crate::binning::{BinnedMatrix, BinningRules};
+use crate::binning::BinnedMatrix;
 use crate::histogram::Histograms;
 use automl_core::{Column, Dataset, Levels, MISSING_CODE, Seed, Table, Target, Task, Threads};
 use proptest::prelude::*;
@@ -12,19 +12,7 @@ fn binned(columns: Vec<Column>, has_bundles: bool) -> Arc<BinnedMatrix> {
     let table = Table::new(columns.into_iter().enumerate().map(named).collect()).unwrap();
     let target = Target::Numbers(vec![0.0; n_rows].into());
     let data = Dataset::new(table, Task::Regression, target).unwrap();
-    let rules = BinningRules {
-        max_bins: 255,
-        has_bundles,
-        levels_max: usize::MAX,
-    };
-    BinnedMatrix::of(
-        &data,
-        "test",
-        rules,
-        &Threads::one(),
-        &automl_core::Budget::unlimited(),
-    )
-    .unwrap()
+    crate::tests::binned(&data, has_bundles)
 }
 
 fn bytes_a_row(matrix: &BinnedMatrix) -> usize {
