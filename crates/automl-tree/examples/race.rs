@@ -51,6 +51,7 @@ fn main() -> Result<(), Failure> {
         params,
         threads: Threads::new(threads.parse()?)?,
     };
+    race.warm_up()?;
     // The peak of memory starts here.
     std::fs::write("/proc/self/clear_refs", "5")?;
     let loaded_mib = status_mib("VmRSS:")?;
@@ -96,13 +97,19 @@ impl Race {
         model_of(&self.train, params, rows, threads)
     }
 
-    /// Starts the threads, so that no verb's time holds it.
-    fn warm_up(&self) {
+    /// Starts the threads and loads the code by a small fit, as is done for the peers, so that no verb's time or memory
+    /// holds that.
+    fn warm_up(&self) -> Result<(), Failure> {
         self.threads.map(1 << 12, |index| index);
+        let mut params = self.params.clone();
+        params.insert("n_trees".into(), ParamValue::Int(1));
+        let rows: Vec<u32> = (0..self.train.n_rows().min(WARM_UP_ROWS) as u32).collect();
+        let model = self.model(&params, &rows, &self.threads)?;
+        model.predict(&self.train.table().rows(&rows))?;
+        Ok(())
     }
 
     fn fit(&self) -> Result<Value, Failure> {
-        self.warm_up();
         let rows = self.train.all_rows();
         let watch = Watch::start()?;
         let model = self.model(&self.params, &rows, &self.threads)?;
@@ -143,7 +150,6 @@ impl Race {
 
     fn score(&self) -> Result<Value, Failure> {
         let model = self.model_of_some()?;
-        self.warm_up();
         let rows = self.train.all_rows();
         let chunks: Vec<&[u32]> = rows.chunks(CHUNK_ROWS).collect();
         let watch = Watch::start()?;
@@ -164,7 +170,6 @@ impl Race {
 
     fn shap(&self) -> Result<Value, Failure> {
         let model = self.model_of_some()?;
-        self.warm_up();
         let rows: Vec<u32> = (0..self.test.n_rows().min(EXPLAINED_ROWS) as u32).collect();
         let watch = Watch::start()?;
         let explained = model.explain(&self.test.table().rows(&rows), &self.threads)?;
@@ -193,7 +198,6 @@ impl Race {
     fn folds(&self, folder: &Path) -> Result<Value, Failure> {
         let text = std::fs::read_to_string(folder.join("configs.json"))?;
         let configs: Vec<serde_json::Map<String, Value>> = serde_json::from_str(&text)?;
-        self.warm_up();
         let n = self.train.n_rows() as u32;
         let watch = Watch::start()?;
         let losses = self.threads.map(N_FOLDS as usize, |fold| {
@@ -232,6 +236,8 @@ fn model_of(
     Ok(learner.fit(&ctx, &data.view(rows).into())?.model)
 }
 
+/// Rows of the fit that warms up.
+const WARM_UP_ROWS: usize = 500;
 /// Rows that a model to score with is fitted on.
 const FIT_ROWS: usize = 100_000;
 /// Rows that a thread scores at once, as the product cuts them.

@@ -1,7 +1,7 @@
 //! Validation rows, and what is watched on them to stop in time.
 
 use super::Request;
-use super::add_leaves;
+use super::leaves::add_leaves;
 use super::linear;
 use super::loss::ranking_of;
 use super::rows::Rows;

@@ -1,13 +1,11 @@
 //! `automl importance`: how much each column of the table matters to a model.
 
-use super::Status;
+use super::{Status, read_results};
 use crate::cli::ImportanceArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::text::{self, Align};
 use automl_engine::ColumnImportance;
-use automl_store::ModelDir;
-use std::path::Path;
 
 /// The file of a model directory that holds it.
 pub(super) const FILE: &str = "importance.json";
@@ -17,27 +15,12 @@ const FEATURES_SHOWN: usize = 3;
 const NAME_WIDTH: usize = 40;
 
 pub(super) fn run(args: &ImportanceArgs, console: Console) -> anyhow::Result<Status> {
-    let importance = read(&args.model)?;
+    let importance: ColumnImportance = read_results(&args.model, FILE, CliError::NoImportance)?;
     match console.format() {
         Format::Json => print_json(&importance)?,
         Format::Text => print_text(&table(&importance, args.top))?,
     }
     Ok(Status::Done)
-}
-
-fn read(model: &Path) -> anyhow::Result<ColumnImportance> {
-    let dir = ModelDir::open(model)?;
-    if !dir.files().iter().any(|file| file.path == FILE) {
-        return Err(CliError::NoImportance.into());
-    }
-    let bytes = dir.file(FILE)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        CliError::ModelFile {
-            file: FILE,
-            reason: error.to_string(),
-        }
-        .into()
-    })
 }
 
 /// The first `top` columns as a table, and how many more there are.

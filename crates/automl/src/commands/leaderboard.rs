@@ -1,39 +1,22 @@
 //! `automl leaderboard`: what a fit tried and how good each model was.
 
-use super::Status;
+use super::{Status, read_results};
 use crate::cli::LeaderboardArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::text::{self, Align};
 use automl_engine::Leaderboard;
-use automl_store::ModelDir;
-use std::path::Path;
 
 /// The file of a model directory that holds the leaderboard.
 pub(super) const FILE: &str = "leaderboard.json";
 
 pub(super) fn run(args: &LeaderboardArgs, console: Console) -> anyhow::Result<Status> {
-    let leaderboard = read(&args.model)?;
+    let leaderboard: Leaderboard = read_results(&args.model, FILE, CliError::NoLeaderboard)?;
     match console.format() {
         Format::Json => print_json(&leaderboard)?,
         Format::Text => print_text(&table(&leaderboard, args.top))?,
     }
     Ok(Status::Done)
-}
-
-fn read(model: &Path) -> anyhow::Result<Leaderboard> {
-    let dir = ModelDir::open(model)?;
-    if !dir.files().iter().any(|file| file.path == FILE) {
-        return Err(CliError::NoLeaderboard.into());
-    }
-    let bytes = dir.file(FILE)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        CliError::ModelFile {
-            file: FILE,
-            reason: error.to_string(),
-        }
-        .into()
-    })
 }
 
 /// The first `top` models as a table, and how many more there are.

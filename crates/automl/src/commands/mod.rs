@@ -10,10 +10,13 @@ mod profile;
 
 use crate::cli::{EncodingArg, ModelsVerb, Verb};
 use crate::console::Console;
-use crate::errors;
+use crate::errors::{self, CliError};
 use anyhow::Context as _;
 use automl_core::Threads;
 use automl_data::Encoding;
+use automl_store::ModelDir;
+use serde::de::DeserializeOwned;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How a verb that did its work ended.
@@ -65,4 +68,21 @@ fn encoding(asked: Option<EncodingArg>) -> Encoding {
         Some(EncodingArg::Latin1) => Encoding::Latin1,
         Some(EncodingArg::Utf16) => Encoding::Utf16,
     }
+}
+
+/// Reads what a fit wrote into a model directory; `absent` if the directory does not list the file.
+fn read_results<T: DeserializeOwned>(
+    model: &Path,
+    file: &'static str,
+    absent: CliError,
+) -> anyhow::Result<T> {
+    let dir = ModelDir::open(model)?;
+    if !dir.files().iter().any(|listed| listed.path == file) {
+        return Err(absent.into());
+    }
+    let bytes = dir.file(file)?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let reason = error.to_string();
+        CliError::ModelFile { file, reason }.into()
+    })
 }
