@@ -135,8 +135,9 @@ impl Gradients {
                 };
                 write(&mut self.pairs, weights, threads, of_row);
             }
+            // The commonest loss, known when compiling: the loop below would choose the formula anew for each row.
             Loss::Squared => {
-                let of_row = |row: usize| [scores[row] - targets[row], 1.0];
+                let of_row = |row: usize| Loss::Squared.derivatives(targets[row], scores[row]);
                 write(&mut self.pairs, weights, threads, of_row);
             }
             Loss::Logistic => {
@@ -284,3 +285,6 @@ fn write(
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,14 @@ pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     pulp::Arch::new().dispatch(kernel)
 }
 
-/// `exp(x)` within two units in the last place, without branches, so that loops over it become vectors; 0 far below and
-/// the greatest power it can hold far above. With `n` the whole number nearest to `x / ln 2`, it is `2ⁿ · exp(x − n ln 2)`,
+/// Runs a kernel as it was compiled without vectors of its own: what [`widest`] must agree with, bit by bit.
+#[cfg(test)]
+pub(crate) fn scalar<K: Kernel>(kernel: K) -> K::Output {
+    pulp::Arch::Scalar.dispatch(kernel)
+}
+
+/// `exp(x)` within two units in the last place, without branches, so that loops over it become vectors; below −708 it
+/// stays at `exp(−708)`, about 3e-308, and above 709 at `exp(709)`. With `n` the whole number nearest to `x / ln 2`, it is `2ⁿ · exp(x − n ln 2)`,
 /// the latter by its Taylor series.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {

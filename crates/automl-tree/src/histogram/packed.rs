@@ -222,3 +222,6 @@ fn uniform(row: u32, key: u32) -> [f32; 2] {
     x ^= x >> 16;
     [x & 0xffff, x >> 16].map(|bits| bits as f32 / 65_536.0)
 }
+
+#[cfg(test)]
+mod tests;

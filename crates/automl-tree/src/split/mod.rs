@@ -2,7 +2,8 @@
 //!
 //! With `G`, `H` the sums of gradients and Hessians, `λ` = `l2` and `T(G) = sign(G)·max(|G| − l1, 0)`, a leaf scores
 //! `T(G)² / (H + λ)` and a split gains the scores of its children less that of the leaf (Chen and Guestrin, 2016).
-//! Rows are counted by their share of the Hessian, as LightGBM does: exact where every row has the same Hessian.
+//! Rows are counted by their share of the Hessian, as LightGBM does: exact where every row has the same Hessian, an
+//! estimate elsewhere, which the parameter `min_rows_per_leaf` says of itself.
 
 mod bounds;
 mod category;

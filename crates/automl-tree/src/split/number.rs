@@ -32,7 +32,8 @@ pub(super) fn best(
     direction: i8,
     candidates: &mut Candidates,
 ) -> Option<Found> {
-    Arch::new().dispatch(Scan {
+    let arch = candidates.arch;
+    arch.dispatch(Scan {
         rules,
         sums,
         cells,
@@ -120,6 +121,8 @@ const LANES_MAX: usize = 8;
 
 /// Thresholds worth a look, rising: the last bin that goes left, and the sums of the bins up to it.
 pub(crate) struct Candidates {
+    /// The vectors to judge them by, which change nothing but the time.
+    pub(super) arch: Arch,
     len: usize,
     bins: [u8; 256],
     gradients: [f64; 256],
@@ -129,6 +132,7 @@ pub(crate) struct Candidates {
 impl Candidates {
     pub(crate) fn new() -> Self {
         Self {
+            arch: Arch::new(),
             len: 0,
             bins: [0; 256],
             gradients: [0.0; 256],

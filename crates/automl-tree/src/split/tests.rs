@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tree::contains;
+use proptest::strategy::Strategy;
 
 fn rules() -> SplitRules {
     SplitRules {
@@ -153,4 +154,44 @@ fn sets_of_categories_follow_the_mean_gradient() {
     };
     let side = contains(&set, 0);
     assert!((0..9).all(|bin| contains(&set, bin) == (side == (bin % 2 == 0))));
+}
+
+/// What a scan finds, to the bit.
+fn found_on(
+    arch: pulp::Arch,
+    (rules, sums, cells): (&SplitRules, &Sums, &[Cell]),
+) -> Option<(Rule, [u64; 3])> {
+    let mut candidates = Candidates::new();
+    candidates.arch = arch;
+    let found = number::best(rules, sums, cells, 0, 0, &mut candidates)?;
+    let numbers = [found.score, found.left[0], found.left[1]];
+    Some((found.rule, numbers.map(f64::to_bits)))
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1_000))]
+    #[test]
+    fn vectors_find_the_threshold_that_is_found_without_them(
+        // A bin is empty, one of few (so that scores tie), or anything.
+        cells in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::prelude::Just([0.0, 0.0]),
+                (-1_i32..=1).prop_map(|g| [f64::from(g), 1.0]),
+                (-5.0..5.0, 0.0..3.0).prop_map(|(g, h): (f64, f64)| [g, h]),
+            ],
+            2..257,
+        ),
+        has_missing in proptest::bool::ANY,
+        (l1, l2) in (proptest::prop_oneof![proptest::prelude::Just(0.0), 0.0..2.0], 0.0..2.0),
+        min_rows in 1_usize..6,
+    ) {
+        let mut cells = cells;
+        if !has_missing {
+            cells[0] = [0.0; 2];
+        }
+        let rules = SplitRules { l1, l2, min_rows, ..rules() };
+        let leaf = (&rules, &sums(&cells), &cells[..]);
+        let plain = found_on(pulp::Arch::Scalar, leaf);
+        proptest::prop_assert_eq!(plain, found_on(pulp::Arch::new(), leaf));
+    }
 }
