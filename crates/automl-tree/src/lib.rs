@@ -30,6 +30,10 @@
 //!
 //! What this crate must not know: files, other learners, how models are searched, stored or served.
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/trees.md")]
+mod guide {}
+
 mod binning;
 mod boost;
 mod boosted_model;
@@ -46,6 +50,7 @@ mod level_means;
 mod linear_leaves;
 mod objective;
 mod offset;
+mod peers;
 pub mod random_forest;
 mod simd;
 mod split;

@@ -3,6 +3,7 @@
 use super::Rounds;
 use super::rows::Rows;
 use super::sampling::Sample;
+use super::watched::Watched;
 use crate::binning::BinnedMatrix;
 use crate::grow::{Grown, for_each_leaf};
 use crate::linear_leaves::RawColumns;
@@ -83,6 +84,23 @@ impl Rounds<'_> {
                 &mut scratch,
                 scores,
             );
+        }
+    }
+
+    /// Adds what a tree without a split says to all scores of its output.
+    pub(super) fn add_constant(
+        &self,
+        tree: usize,
+        output: usize,
+        rows: &mut Rows,
+        valid: Option<&mut Watched<'_>>,
+    ) {
+        let tree = &self.trees[tree];
+        for (row, score) in rows.output(output).iter_mut().enumerate() {
+            *score += tree.value(0, &self.linear.raw, row as u32);
+        }
+        if let Some(valid) = valid {
+            valid.add(tree, output);
         }
     }
 }

@@ -109,6 +109,7 @@ fn regression_goal(
     let (is_in_domain, reason) = match params.objective {
         Objective::Poisson | Objective::Tweedie => (least >= 0.0, "needs targets of at least 0"),
         Objective::Gamma => (least > 0.0, "needs targets above 0"),
+        Objective::LogLoss => (false, "is for classes, and the target is a number"),
         _ => (true, ""),
     };
     if !is_in_domain {
@@ -122,7 +123,8 @@ fn regression_goal(
         Objective::LambdaRank => {
             return Ok(Goal::Queries(Arc::new(ranking_of(params, view, rows)?)));
         }
-        Objective::Squared => Loss::Squared,
+        // Log loss was refused above.
+        Objective::Squared | Objective::LogLoss => Loss::Squared,
         Objective::Absolute => Loss::Absolute,
         Objective::Huber => Loss::Huber {
             delta: huber_delta(params.alpha, rows),

@@ -4,8 +4,10 @@ mod class_weight;
 pub(crate) mod constraints;
 pub(crate) mod continued;
 mod dart;
+mod draws;
 mod encoding;
 pub(crate) mod generalize;
+mod ignored;
 mod leaves;
 mod linear;
 mod loss;
@@ -27,20 +29,22 @@ use crate::boosted_model::BoostedModel;
 use crate::ensemble::Ensemble;
 use crate::gradient_boosting::{GradientBoostingParams, ID};
 use crate::gradients::Gradients;
-use crate::grow::{Grower, TreeTask, sample};
+use crate::grow::{Grower, TreeTask};
 use crate::objective::{CustomObjective, Goal};
 use crate::tree::Tree;
-use automl_core::{FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData};
+use automl_core::{
+    FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData, Warning, WarningKind,
+};
 use constraints::limits;
 use continued::Start;
 use dart::{Dart, add_trees};
+use draws::Draw;
 use generalize::Generalization;
 use linear::LinearFit;
 use loss::learns;
 use patience::Patience;
 use rows::Rows;
 use rules::{rules, shape};
-use sampling::Sample;
 use setup::Setup;
 use std::sync::Arc;
 use watched::Watched;
@@ -91,6 +95,7 @@ fn boost(
         mut rows,
         mut watched,
     } = setup::prepare(request, ctx, data)?;
+    ignored::warn(request, data.train.task().kind(), &goal, ctx.warnings);
     let limits = limits(params, &goal, table, &matrix)?;
     let grower = Grower::new(
         &matrix,
@@ -150,7 +155,7 @@ struct Outcome {
 enum RoundEnd {
     /// Some tree has a split.
     Grown,
-    /// No tree has.
+    /// No tree has, however often rows and columns were drawn.
     Barren,
     /// The budget ended between two trees.
     OutOfTime,
@@ -191,14 +196,15 @@ impl Rounds<'_> {
         mut valid: Option<&mut Watched<'_>>,
     ) -> Result<Outcome, FitError> {
         let n_outputs = self.goal.n_outputs();
+        let is_watched = self.params.early_stopping_rounds > 0;
         let mut patience = match &valid {
-            None => None,
-            Some(valid) => Some(Patience {
+            Some(valid) if is_watched => Some(Patience {
                 best: valid.loss()?,
                 best_round: 0,
                 rounds: self.params.early_stopping_rounds,
                 min_delta: self.params.early_stopping_min_delta,
             }),
+            _ => None,
         };
         let mut is_partial = false;
         let mut round = 0;
@@ -209,10 +215,8 @@ impl Rounds<'_> {
             }
             let dropped = self.drop_rounds(round, rows);
             let end = self.round(round, rows, valid.as_deref_mut())?;
-            if end == RoundEnd::Overflow && round == 0 {
-                return Err(numeric(
-                    "gradients overflow single precision; scale target or weights",
-                ));
+            if end == RoundEnd::Overflow {
+                self.tell_overflow(round)?;
             }
             let is_over = match &mut self.generalization {
                 Some(generalization) => generalization.is_over(end),
@@ -238,10 +242,7 @@ impl Rounds<'_> {
         if is_partial && round == 0 && self.first_round == 0 {
             return Err(FitError::Cancelled);
         }
-        let is_watched = self.params.early_stopping_rounds > 0;
-        let best_round = patience
-            .filter(|_| is_watched)
-            .map(|patience| patience.best_round);
+        let best_round = patience.map(|patience| patience.best_round);
         if let Some(best_round) = best_round {
             self.trees.truncate(best_round * n_outputs);
         }
@@ -295,7 +296,21 @@ impl Rounds<'_> {
         }
     }
 
-    /// One tree an output.
+    /// An error before the first tree, a warning after it: the rounds so far are a valid model.
+    fn tell_overflow(&self, round: usize) -> Result<(), FitError> {
+        let reason = "gradients overflow single precision; scale target or weights";
+        if round == 0 {
+            return Err(numeric(reason));
+        }
+        let rounds = if round == 1 { "round" } else { "rounds" };
+        let message =
+            format!("boosting ended after {round} {rounds}, which the model keeps: {reason}");
+        let warning = Warning::new(WarningKind::NotConverged, [""; 0], message);
+        self.ctx.warnings.push(warning);
+        Ok(())
+    }
+
+    /// One tree an output, drawn again where only the draw may be why none has a split.
     fn round(
         &mut self,
         round: usize,
@@ -303,31 +318,45 @@ impl Rounds<'_> {
         mut valid: Option<&mut Watched<'_>>,
     ) -> Result<RoundEnd, FitError> {
         let round = self.first_round + round;
-        let seed = self.ctx.seed.named("tree").indexed(round as u64);
-        let n_features = self.features.len();
-        let count = (n_features as f64 * self.params.column_fraction).ceil() as usize;
         self.gradients
             .start_round(&rows.scores, &rows.targets, &self.ctx.threads)?;
-        let sample_of_rows = self.draw_rows(round, rows);
-        let sampled = sample_of_rows.as_ref();
-        let mut has_split = false;
+        for attempt in 0..self.n_draws() {
+            let draw = self.draw(round, attempt, rows);
+            let end = self.grow(round, &draw, rows, valid.as_deref_mut());
+            if end != RoundEnd::Barren {
+                return Ok(end);
+            }
+        }
+        Ok(RoundEnd::Barren)
+    }
+
+    /// One tree an output, from what was drawn; none if no tree has a split, unless rounds without one count too.
+    fn grow(
+        &mut self,
+        round: usize,
+        draw: &Draw,
+        rows: &mut Rows,
+        mut valid: Option<&mut Watched<'_>>,
+    ) -> RoundEnd {
+        let sampled = draw.rows.as_ref();
+        let first_tree = self.trees.len();
+        let mut has_split = self.generalization.is_some();
+        let mut is_barren = true;
+        // Outputs whose trees have no split wait for one that has.
+        let mut waiting = Vec::new();
         for output in 0..self.goal.n_outputs() {
-            if output > 0 && self.ctx.budget.is_over() {
-                return Ok(RoundEnd::OutOfTime);
+            if (output > 0 || draw.is_again) && self.ctx.budget.is_over() {
+                return RoundEnd::OutOfTime;
             }
             if !self.learns[output] {
                 self.trees.push(stump());
                 continue;
             }
-            let seed = seed.indexed(output as u64);
-            let features = if count < n_features {
-                sample(&self.features, count.max(1), seed.named("columns"))
-            } else {
-                self.features.clone()
-            };
+            let seed = draw.seed.indexed(output as u64);
+            let features = self.draw_features(draw, seed);
             self.fill(output, rows);
-            if let Some(Sample { rows, factors }) = sampled {
-                self.gradients.weigh(rows, factors);
+            if let Some(sample) = sampled {
+                self.gradients.weigh(&sample.rows, &sample.factors);
             }
             let task = TreeTask {
                 rows: sampled.map(|sample| sample.rows.as_slice()),
@@ -337,65 +366,37 @@ impl Rounds<'_> {
             };
             let mut grown = self.grower.grow(&task);
             if grown.tree.values.iter().any(|value| !value.is_finite()) {
-                return Ok(RoundEnd::Overflow);
+                return RoundEnd::Overflow;
             }
             if let Some(generalization) = &self.generalization {
                 let judged_by = (task.pairs, self.learning_rate);
                 let order = self.grower.rows();
                 generalization.prune(round, &mut grown, self.matrix, order, judged_by);
             }
-            has_split |= grown.tree.n_leaves() > 1;
+            is_barren &= grown.tree.n_leaves() == 1;
+            has_split |= !is_barren;
             self.set_leaves(&mut grown, output, rows, sampled);
-            self.add(&grown, output, rows, sampled);
-            if let Some(valid) = valid.as_deref_mut() {
-                valid.add(&grown.tree, output);
+            if has_split {
+                for output in waiting.drain(..) {
+                    self.add_constant(first_tree + output, output, rows, valid.as_deref_mut());
+                }
+                self.add(&grown, output, rows, sampled);
+                if let Some(valid) = valid.as_deref_mut() {
+                    valid.add(&grown.tree, output);
+                }
+            } else {
+                waiting.push(output);
             }
             self.trees.push(grown.tree);
         }
-        Ok(if has_split {
-            RoundEnd::Grown
-        } else {
+        if !has_split {
+            self.trees.truncate(first_tree);
+        }
+        if is_barren {
             RoundEnd::Barren
-        })
-    }
-
-    /// The rows of a round, rising; `None` for all.
-    fn draw_rows(&mut self, round: usize, rows: &Rows) -> Option<Sample> {
-        if let Some(generalization) = &self.generalization {
-            return Some(generalization.learners(round));
+        } else {
+            RoundEnd::Grown
         }
-        let (params, n_rows) = (self.params, self.matrix.n_rows);
-        let seed = self.ctx.seed.named("rows").indexed(round as u64);
-        if params.row_sampling == RowSampling::Uniform {
-            return sampling::uniform(params.row_fraction, n_rows, seed);
-        }
-        if !sampling::looks_at_gradients(params, round) {
-            return None;
-        }
-        let is_goss = params.row_sampling == RowSampling::Goss;
-        let mut sizes = vec![0.0; n_rows];
-        for output in 0..self.goal.n_outputs() {
-            if !self.learns[output] {
-                continue;
-            }
-            self.fill(output, rows);
-            for (size, pair) in sizes.iter_mut().zip(self.gradients.pairs()) {
-                let [gradient, hessian] = pair.map(f64::from);
-                *size += if is_goss {
-                    (gradient * hessian).abs()
-                } else {
-                    gradient * gradient
-                };
-            }
-        }
-        if is_goss {
-            let shares = [params.goss_top_share, params.goss_other_share];
-            return sampling::goss(&sizes, shares, seed);
-        }
-        for size in &mut sizes {
-            *size = size.sqrt();
-        }
-        sampling::mvs(&sizes, params.row_fraction, params.mvs_regularization, seed)
     }
 
     /// Fills the gradients of one output.

@@ -1,10 +1,10 @@
 //! Validation rows, and what is watched on them to stop in time.
 
-use super::Request;
 use super::leaves::add_leaves;
 use super::linear;
 use super::loss::ranking_of;
 use super::rows::Rows;
+use super::{Request, numeric};
 use crate::binning::BinnedMatrix;
 use crate::boosted_model::predictions;
 use crate::gradient_boosting::GradientBoostingParams;
@@ -84,7 +84,7 @@ impl<'a> Watched<'a> {
     /// How bad the scores are: lower is better.
     ///
     /// # Errors
-    /// A metric that has no value for these rows, a user's own loss that is not a number.
+    /// A metric that has no value for these rows, a loss that is not finite: no later one would be found better or worse.
     pub(super) fn loss(&self) -> Result<f64, FitError> {
         let Rows {
             targets,
@@ -93,19 +93,27 @@ impl<'a> Watched<'a> {
             ..
         } = &self.rows;
         let weights = weights.as_deref();
-        match &self.yardstick {
-            Yardstick::Loss(loss) => Ok(loss.mean(scores, targets, weights)),
-            Yardstick::Ndcg(ranking) => Ok(-ranking.ndcg(scores, &self.threads)),
-            Yardstick::Custom(custom) => checked_loss(custom.as_ref(), targets, scores, weights),
+        let loss = match &self.yardstick {
+            Yardstick::Loss(loss) => loss.mean(scores, targets, weights),
+            Yardstick::Ndcg(ranking) => -ranking.ndcg(scores, &self.threads),
+            Yardstick::Custom(custom) => {
+                return checked_loss(custom.as_ref(), targets, scores, weights);
+            }
             Yardstick::Metric { metric, link } => {
                 let n_rows = targets.len();
                 let n_outputs = scores.len() / n_rows;
                 let by_row = (0..scores.len())
                     .map(|place| scores[place % n_outputs * n_rows + place / n_outputs]);
                 let predicted = predictions(*link, n_outputs, by_row.collect());
-                Ok(metric.loss(metric.score(targets, &predicted, weights)?))
+                metric.loss(metric.score(targets, &predicted, weights)?)
             }
+        };
+        if loss.is_finite() {
+            return Ok(loss);
         }
+        Err(numeric(&format!(
+            "the loss of the validation rows is {loss}, which tells no round from another; scale the target or its weights"
+        )))
     }
 }
 

@@ -178,7 +178,7 @@ pub(super) fn checked_gradients(
     }
 }
 
-/// The loss of validation rows by a user's own objective, which must be a number.
+/// The loss of validation rows by a user's own objective, which must be finite.
 pub(crate) fn checked_loss(
     objective: &dyn CustomObjective,
     targets: &[f64],
@@ -186,8 +186,9 @@ pub(crate) fn checked_loss(
     weights: Option<&[f64]>,
 ) -> Result<f64, FitError> {
     let loss = objective.loss(targets, scores, weights);
-    if loss.is_nan() {
-        return Err(unusable(objective, "gives a loss that is not a number"));
+    if !loss.is_finite() {
+        let reason = format!("gives the loss {loss} of the validation rows, which must be finite");
+        return Err(unusable(objective, &reason));
     }
     Ok(loss)
 }

@@ -36,6 +36,8 @@ pub enum Objective {
     /// The order of rows within the groups of the dataset, each a query, by `LambdaRank` (Burges, 2010); targets are whole
     /// grades from 0 to 30, predictions are scores that only their order means something.
     LambdaRank,
+    /// Log loss: what classes minimise in any case; not for regression.
+    LogLoss,
 }
 
 /// What a task of more than two classes minimises.

@@ -195,15 +195,15 @@ fn what_an_objective_says_must_be_usable() {
             "{error}"
         );
     }
-    let lost = Formula {
-        loss: |_, _| f64::NAN,
-        ..SQUARED
-    };
-    assert!(
-        error(lost)
-            .to_string()
-            .ends_with("gives a loss that is not a number")
-    );
+    for (loss, said) in [
+        ((|_, _| f64::NAN) as fn(f64, f64) -> f64, "NaN"),
+        (|_, _| f64::INFINITY, "inf"),
+    ] {
+        let error = error(Formula { loss, ..SQUARED });
+        assert_eq!(error.code(), "fit-numeric");
+        let end = format!("gives the loss {said} of the validation rows, which must be finite");
+        assert!(error.to_string().ends_with(&end), "{error}");
+    }
     assert_eq!(error(LOGISTIC).code(), "param-conflict");
     let codes: Vec<u32> = y.iter().map(|&y| u32::from(y > 0.5)).collect();
     let classes = classification(vec![("x", Column::Number(x.clone()))], codes.clone(), 2);

@@ -4,7 +4,7 @@
 //! LightGBM keeps gradients as f32 and leaf values as f64, as we do, but sums in another order: 1e-5 allows for that.
 
 use super::{classification, fit, predict, regression};
-use automl_core::{Column, Dataset, Fitted, Levels, Params, Threads};
+use automl_core::{Column, Dataset, Fitted, Levels, Threads};
 use serde_json::Value;
 
 fn columns(table: &str) -> Vec<(&'static str, Column)> {
@@ -117,29 +117,5 @@ fn predictions_are_those_of_lightgbm() {
                 "{name}, value {place}: {ours} where LightGBM has {theirs}"
             );
         }
-    }
-}
-
-#[test]
-fn peers_names_of_parameters_are_known() {
-    for name in [
-        "num_leaves",
-        "min_data_in_leaf",
-        "eta",
-        "reg_lambda",
-        "colsample_bytree",
-        "iterations",
-        "max_bin",
-        "colsample_bylevel",
-        "boosting_type",
-        "rate_drop",
-        "top_rate",
-        "data_sample_strategy",
-    ] {
-        let knows = |spec: &automl_core::ParamSpec| spec.aliases.contains(&name);
-        assert!(
-            crate::GradientBoostingParams::SPECS.iter().any(knows),
-            "{name}"
-        );
     }
 }
