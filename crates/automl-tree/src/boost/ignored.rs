@@ -12,7 +12,8 @@ use automl_core::{Params, TaskKind, Warning, WarningKind, Warnings};
 /// Pushes a warning for each parameter that is not at its default and has no effect.
 pub(super) fn warn(request: &Request<'_>, task: TaskKind, goal: &Goal, warnings: &Warnings) {
     let params = request.params;
-    for (name, is_of_use, what_for) in uses(request, task, goal) {
+    let of_losses = of_losses(params, task, goal);
+    for (name, is_of_use, what_for) in of_losses.into_iter().chain(of_modes(params)) {
         let spec = GradientBoostingParams::SPECS
             .iter()
             .find(|spec| spec.name == name);
@@ -27,32 +28,22 @@ pub(super) fn warn(request: &Request<'_>, task: TaskKind, goal: &Goal, warnings:
     }
 }
 
-/// Parameters that not every fit uses, whether this one does, and what they are for.
-fn uses(
-    request: &Request<'_>,
-    task: TaskKind,
-    goal: &Goal,
-) -> Vec<(&'static str, bool, &'static str)> {
-    let params = request.params;
+/// Whether a parameter is of use to this fit, by its name, and what it is for.
+type Use = (&'static str, bool, &'static str);
+
+/// Parameters of what is minimised.
+fn of_losses(params: &GradientBoostingParams, task: TaskKind, goal: &Goal) -> [Use; 6] {
     let loss = match goal {
         Goal::Rows(loss) => Some(*loss),
         _ => None,
     };
-    let is_goss = params.row_sampling == RowSampling::Goss;
-    let is_mvs = params.row_sampling == RowSampling::Mvs;
-    let is_dart = params.boosting == Boosting::Dart;
-    let is_tuned = params.generalization_budget == 0.0;
-    let is_ordered = params.cat_encoding == CatEncoding::OrderedTarget;
-    let is_watched = params.early_stopping_rounds > 0;
-    let dart = "for boosting = dart";
-    let goss = "for row_sampling = goss";
-    let tuned = "for fits without generalization_budget";
-    let ordered = "for cat_encoding = ordered_target";
-    let watched = "for early stopping, and early_stopping_rounds is 0";
-    vec![
+    let has_alpha = matches!(loss, Some(Loss::Huber { .. } | Loss::Quantile { .. }));
+    let is_tweedie = matches!(loss, Some(Loss::Tweedie { .. }));
+    let is_objective = task == TaskKind::Regression || params.objective == Objective::LogLoss;
+    [
         (
             "objective",
-            task == TaskKind::Regression || params.objective == Objective::LogLoss,
+            is_objective,
             "for regression, and classes minimise log loss",
         ),
         (
@@ -62,15 +53,11 @@ fn uses(
         ),
         (
             "alpha",
-            matches!(loss, Some(Loss::Huber { .. } | Loss::Quantile { .. })),
+            has_alpha,
             "the quantile of objective = quantile and the share of objective = huber; to shrink leaves, as XGBoost's alpha \
              does, set l1",
         ),
-        (
-            "tweedie_power",
-            matches!(loss, Some(Loss::Tweedie { .. })),
-            "for objective = tweedie",
-        ),
+        ("tweedie_power", is_tweedie, "for objective = tweedie"),
         (
             "rank_truncation",
             matches!(goal, Goal::Queries(_)),
@@ -81,24 +68,35 @@ fn uses(
             goal.link() != Link::Identity,
             "for scores that are logarithms: classes, poisson, gamma, tweedie",
         ),
+    ]
+}
+
+/// Parameters of ways to boost, each beside the one that chooses the way.
+fn of_modes(params: &GradientBoostingParams) -> [Use; 15] {
+    let is_goss = params.row_sampling == RowSampling::Goss;
+    let is_mvs = params.row_sampling == RowSampling::Mvs;
+    let is_dart = params.boosting == Boosting::Dart;
+    let is_tuned = params.generalization_budget == 0.0;
+    let is_ordered = params.cat_encoding == CatEncoding::OrderedTarget;
+    let is_watched = params.early_stopping_rounds > 0;
+    let is_symmetric = params.growth == Growth::Symmetric;
+    let (dart, goss) = ("for boosting = dart", "for row_sampling = goss");
+    let tuned = "for fits without generalization_budget";
+    let uniform = "for rows drawn uniformly or by mvs, without generalization_budget";
+    let leaves = "for other growth than symmetric, whose size is max_depth";
+    let ordered = "for cat_encoding = ordered_target";
+    let watched = "for early stopping, and early_stopping_rounds is 0";
+    [
         ("drop_rate", is_dart, dart),
         ("max_drop", is_dart, dart),
         ("skip_drop", is_dart, dart),
         ("goss_top_share", is_goss, goss),
         ("goss_other_share", is_goss, goss),
         ("mvs_regularization", is_mvs, "for row_sampling = mvs"),
-        (
-            "row_fraction",
-            is_tuned && !is_goss,
-            "for rows drawn uniformly or by mvs",
-        ),
+        ("row_fraction", is_tuned && !is_goss, uniform),
         ("learning_rate", is_tuned, tuned),
         ("n_trees", is_tuned, tuned),
-        (
-            "max_leaves",
-            params.growth != Growth::Symmetric,
-            "for other growth than symmetric, whose size is max_depth",
-        ),
+        ("max_leaves", !is_symmetric, leaves),
         (
             "linear_l2",
             params.linear_leaves,

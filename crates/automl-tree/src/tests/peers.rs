@@ -79,81 +79,84 @@ fn every_name_of_the_peers_is_understood_or_refused_with_a_reason() {
     }
 }
 
+/// Parameters as the peers write them, and what they set here.
+const WORDS: &[(&str, &str)] = &[
+    (r#"{"objective":"regression"}"#, "{}"),
+    (r#"{"objective":"reg:squarederror"}"#, "{}"),
+    (r#"{"loss_function":"RMSE"}"#, "{}"),
+    (
+        r#"{"objective":"regression_l1"}"#,
+        r#"{"objective":"absolute"}"#,
+    ),
+    (r#"{"objective":"mae"}"#, r#"{"objective":"absolute"}"#),
+    (
+        r#"{"objective":"l1","metric":"l1"}"#,
+        r#"{"eval_metric":"l1","objective":"absolute"}"#,
+    ),
+    (
+        r#"{"objective":"count:poisson"}"#,
+        r#"{"objective":"poisson"}"#,
+    ),
+    (
+        r#"{"objective":"reg:quantileerror","quantile_alpha":0.5}"#,
+        r#"{"alpha":0.5,"objective":"quantile"}"#,
+    ),
+    (
+        r#"{"objective":"rank:ndcg"}"#,
+        r#"{"objective":"lambda_rank"}"#,
+    ),
+    (r#"{"objective":"binary"}"#, r#"{"objective":"log_loss"}"#),
+    (
+        r#"{"objective":"multi:softprob"}"#,
+        r#"{"objective":"log_loss"}"#,
+    ),
+    (
+        r#"{"objective":"multiclassova"}"#,
+        r#"{"multiclass":"one_vs_rest","objective":"log_loss"}"#,
+    ),
+    (r#"{"boosting_type":"goss"}"#, r#"{"row_sampling":"goss"}"#),
+    (r#"{"booster":"gbtree"}"#, "{}"),
+    (r#"{"boosting_type":"dart"}"#, r#"{"boosting":"dart"}"#),
+    (r#"{"grow_policy":"lossguide"}"#, "{}"),
+    (
+        r#"{"grow_policy":"depthwise"}"#,
+        r#"{"growth":"depth_wise"}"#,
+    ),
+    (
+        r#"{"grow_policy":"SymmetricTree"}"#,
+        r#"{"growth":"symmetric"}"#,
+    ),
+    (
+        r#"{"sampling_method":"gradient_based"}"#,
+        r#"{"row_sampling":"mvs"}"#,
+    ),
+    (
+        r#"{"bootstrap_type":"MVS","mvs_reg":0.5}"#,
+        r#"{"mvs_regularization":0.5,"row_sampling":"mvs"}"#,
+    ),
+    (
+        r#"{"bagging_fraction":0.5,"bagging_freq":1}"#,
+        r#"{"row_fraction":0.5}"#,
+    ),
+    (
+        r#"{"bagging_fraction":0.5,"bagging_freq":0}"#,
+        r#"{"row_fraction":1.0}"#,
+    ),
+    (r#"{"is_unbalance":true}"#, r#"{"class_weight":"balanced"}"#),
+    (
+        r#"{"auto_class_weights":"Balanced"}"#,
+        r#"{"class_weight":"balanced"}"#,
+    ),
+    (
+        r#"{"lambda":2.0,"reg_alpha":1.0}"#,
+        r#"{"l1":1.0,"l2":2.0}"#,
+    ),
+];
+
 #[test]
 fn words_of_the_peers_set_what_they_mean() {
-    for (text, ours) in [
-        (r#"{"objective":"regression"}"#, "{}"),
-        (r#"{"objective":"reg:squarederror"}"#, "{}"),
-        (r#"{"loss_function":"RMSE"}"#, "{}"),
-        (
-            r#"{"objective":"regression_l1"}"#,
-            r#"{"objective":"absolute"}"#,
-        ),
-        (r#"{"objective":"mae"}"#, r#"{"objective":"absolute"}"#),
-        (
-            r#"{"objective":"l1","metric":"l1"}"#,
-            r#"{"eval_metric":"l1","objective":"absolute"}"#,
-        ),
-        (
-            r#"{"objective":"count:poisson"}"#,
-            r#"{"objective":"poisson"}"#,
-        ),
-        (
-            r#"{"objective":"reg:quantileerror","quantile_alpha":0.5}"#,
-            r#"{"alpha":0.5,"objective":"quantile"}"#,
-        ),
-        (
-            r#"{"objective":"rank:ndcg"}"#,
-            r#"{"objective":"lambda_rank"}"#,
-        ),
-        (r#"{"objective":"binary"}"#, r#"{"objective":"log_loss"}"#),
-        (
-            r#"{"objective":"multi:softprob"}"#,
-            r#"{"objective":"log_loss"}"#,
-        ),
-        (
-            r#"{"objective":"multiclassova"}"#,
-            r#"{"multiclass":"one_vs_rest","objective":"log_loss"}"#,
-        ),
-        (r#"{"boosting_type":"goss"}"#, r#"{"row_sampling":"goss"}"#),
-        (r#"{"booster":"gbtree"}"#, "{}"),
-        (r#"{"boosting_type":"dart"}"#, r#"{"boosting":"dart"}"#),
-        (r#"{"grow_policy":"lossguide"}"#, "{}"),
-        (
-            r#"{"grow_policy":"depthwise"}"#,
-            r#"{"growth":"depth_wise"}"#,
-        ),
-        (
-            r#"{"grow_policy":"SymmetricTree"}"#,
-            r#"{"growth":"symmetric"}"#,
-        ),
-        (
-            r#"{"sampling_method":"gradient_based"}"#,
-            r#"{"row_sampling":"mvs"}"#,
-        ),
-        (
-            r#"{"bootstrap_type":"MVS","mvs_reg":0.5}"#,
-            r#"{"mvs_regularization":0.5,"row_sampling":"mvs"}"#,
-        ),
-        (
-            r#"{"bagging_fraction":0.5,"bagging_freq":1}"#,
-            r#"{"row_fraction":0.5}"#,
-        ),
-        (
-            r#"{"bagging_fraction":0.5,"bagging_freq":0}"#,
-            r#"{"row_fraction":1.0}"#,
-        ),
-        (r#"{"is_unbalance":true}"#, r#"{"class_weight":"balanced"}"#),
-        (
-            r#"{"auto_class_weights":"Balanced"}"#,
-            r#"{"class_weight":"balanced"}"#,
-        ),
-        (
-            r#"{"lambda":2.0,"reg_alpha":1.0}"#,
-            r#"{"l1":1.0,"l2":2.0}"#,
-        ),
-    ] {
-        assert_eq!(set_by(text), ours, "{text}");
+    for (text, ours) in WORDS {
+        assert_eq!(&set_by(text), ours, "{text}");
     }
 }
 
