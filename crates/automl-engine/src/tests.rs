@@ -6,7 +6,7 @@ use super::*;
 use automl_core::metrics::Metric;
 use automl_core::{
     CancelToken, Clock, Coded, Column, Dataset, Event, Events, Model, NoEvents, ParamMap,
-    ParamValue, Seed, Table, Target, TaskKind, Warnings,
+    ParamValue, Seed, Table, Target, Task, TaskKind, Warnings,
 };
 use automl_testkit::synthetic;
 use std::sync::Mutex;
@@ -64,6 +64,40 @@ fn every_task_is_learned_better_than_by_the_baseline() {
             "shares of the members sum to one: {shares}"
         );
     }
+}
+
+/// The squares of these errors are beyond double precision, so no trial has a score, and none is the best.
+#[test]
+fn a_score_that_is_not_finite_is_a_failure() {
+    #[derive(Default)]
+    struct Scores(Mutex<Vec<f64>>);
+    impl Events for Scores {
+        fn emit(&self, event: &Event) {
+            if let Event::TrialFinished { score, .. } = event {
+                self.0.lock().unwrap().push(*score);
+            }
+        }
+    }
+    let x: Vec<f64> = (0..60).map(f64::from).collect();
+    let y: Vec<f64> = x.iter().map(|x| x * 1e160).collect();
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let data = Dataset::new(table, Task::Regression, Target::Numbers(y.into())).unwrap();
+    let (warnings, scores) = (Warnings::default(), Scores::default());
+    let run = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        memory_in_use: &|| None,
+        split_by: SplitBy::default(),
+        warnings: &warnings,
+        events: &scores,
+    };
+    let error = fit(&data, &options(4), &run).err().unwrap();
+    assert_eq!(error.code(), "fit-all-failed");
+    assert_eq!(
+        error.to_string(),
+        "all 4 trials failed; the first: Baseline #0: its score is inf"
+    );
+    assert_eq!(*scores.0.lock().unwrap(), Vec::<f64>::new());
 }
 
 #[test]

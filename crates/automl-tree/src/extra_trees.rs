@@ -15,8 +15,8 @@
 //! Trees × rows × features looked at × depth additions; binning once a dataset. The budget is polled once a tree.
 //!
 //! # When it fails
-//! A column that is neither number nor category, or no column at all. Features or targets that are constant give trees
-//! of one leaf.
+//! A column that is neither number nor category, no column at all, or weighted targets whose sum is too large to square.
+//! Features or targets that are constant give trees of one leaf.
 //!
 //! # References
 //! Geurts, Ernst and Wehenkel 2006, Extremely randomized trees. Wright and König 2019, Splitting on categorical predictors in random forests.

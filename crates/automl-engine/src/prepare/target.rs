@@ -80,6 +80,7 @@ fn number_target(
         None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
     };
     if !as_classes {
+        check_size(field, &present)?;
         let few = is_whole && few && wanted.is_none();
         let other = if few {
             "; --task multiclass predicts them as classes"
@@ -112,6 +113,22 @@ fn number_target(
         wanted,
         reason,
     )
+}
+
+/// Learners and metrics add up squares of the target, which must stay finite.
+fn check_size(field: &Field, values: &[f64]) -> Result<(), EngineError> {
+    let greatest = values.iter().fold(0.0, |size: f64, v| size.max(v.abs()));
+    // Errors can be twice as large as the target.
+    let sum = 2.0 * greatest * values.len() as f64;
+    if (sum * sum).is_finite() {
+        return Ok(());
+    }
+    Err(EngineError::Target {
+        name: field.name.clone(),
+        reason: format!(
+            "its values, up to {greatest:e} in size, are too large to square; divide them by a constant"
+        ),
+    })
 }
 
 /// Texts: each distinct one is a class.

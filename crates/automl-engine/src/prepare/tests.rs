@@ -95,6 +95,27 @@ fn a_stated_task_wins_over_the_guess() {
 }
 
 #[test]
+fn a_target_too_large_to_square_is_refused() {
+    let of_size = |unit: f64| {
+        let values: Vec<f64> = (0..300).map(|row| f64::from(row) * unit).collect();
+        prepared(numbers(&values), |_| ())
+    };
+    for unit in [1e150, 1e160, 1e300] {
+        let error = of_size(unit).unwrap_err();
+        assert_eq!(error.code(), "fit-target");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "target 'y' cannot be learned: its values, up to {:e} in size, are too large to square; \
+                 divide them by a constant",
+                299.0 * unit
+            )
+        );
+    }
+    assert!(of_size(1e140).is_ok());
+}
+
+#[test]
 fn number_classes_are_labelled_as_they_are_written() {
     let (prepared, _) = prepared(numbers(&[2.0, 1.0, 2.0]), |_| ()).unwrap();
     assert_eq!(prepared.dataset.task().classes(), ["1", "2"]);

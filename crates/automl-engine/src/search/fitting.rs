@@ -94,6 +94,9 @@ impl Search<'_> {
         if score.is_nan() {
             return Err(Failure::of("its predictions are not numbers"));
         }
+        if score.is_infinite() {
+            return Err(Failure::of(format!("its score is {score}")));
+        }
         Ok(Fit {
             model: Arc::from(fitted.model),
             recipe: encoded.recipe.clone(),

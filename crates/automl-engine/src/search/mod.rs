@@ -395,7 +395,14 @@ impl Search<'_> {
                 .map(|fit| self.plan.metric.loss(fit.score))
                 .sum::<f64>()
                 / fits.len() as f64;
-            self.end(state, job.trial, Outcome::Scored { loss }, fits);
+            let outcome = if loss.is_finite() {
+                Outcome::Scored { loss }
+            } else {
+                // Finite scores may still add up to more than a number holds.
+                let reason = format!("its mean score is {}", self.plan.metric.loss(loss));
+                Outcome::Failed { reason }
+            };
+            self.end(state, job.trial, outcome, fits);
         }
     }
 

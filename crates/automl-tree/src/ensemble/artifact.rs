@@ -116,12 +116,7 @@ impl Ensemble {
         if self.width == 0 || !self.values.len().is_multiple_of(self.width) {
             return Err(artifact.invalid("leaf_values", "not one vector a leaf"));
         }
-        if self
-            .values
-            .iter()
-            .chain(&self.gains)
-            .any(|v| !v.is_finite())
-        {
+        if !self.is_finite() {
             return Err(artifact.invalid("leaf_values", "a value or gain is not finite"));
         }
         if self.gains.len() != n_inputs {

@@ -172,6 +172,12 @@ impl Ensemble {
         self.inputs.bind(table, &self.slots, &self.slot_outputs)
     }
 
+    /// Whether all values of leaves and all gains are: an artifact holds no others.
+    pub(crate) fn is_finite(&self) -> bool {
+        let mut numbers = self.values.iter().chain(&self.gains);
+        numbers.all(|number| number.is_finite())
+    }
+
     /// Numbers a leaf holds.
     pub(crate) fn width(&self) -> usize {
         self.width

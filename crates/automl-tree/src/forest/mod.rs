@@ -101,6 +101,7 @@ fn fit_and_look<T>(
     let (table, shared) = columns_of(train.data(), binned, rules.learner, binning, ctx)?;
     let matrix = shared.of_rows(train.rows(), &ctx.threads);
     let weights = train.weights();
+    check_squares(rules, &targets, weights.as_deref())?;
     let smoothed = ForestRules {
         parent_rows: match shares {
             Shares::Mean => 0.0,
@@ -118,6 +119,9 @@ fn fit_and_look<T>(
     let (trees, is_partial) = grow_all(&grower, ctx)?;
     let seen = look(&grower, &trees, shares);
     let ensemble = Ensemble::new(table, &shared, &trees, targets.width());
+    if !ensemble.is_finite() {
+        return Err(numeric(rules, "the values or gains of its trees overflow"));
+    }
     let fitted = Fitted {
         model: Box::new(ForestModel {
             learner: rules.learner,
@@ -144,6 +148,36 @@ fn targets(rules: &ForestRules, train: &DatasetView<'_>) -> Result<(Targets, Sha
             learner: rules.learner,
             task: task.kind().name(),
         }),
+    }
+}
+
+/// Splits square sums of weighted targets: beyond double precision none would gain, and each tree would silently be one
+/// leaf. No tree draws more rows than there are, so no sum of it is greater than this bound.
+fn check_squares(
+    rules: &ForestRules,
+    targets: &Targets,
+    weights: Option<&[f64]>,
+) -> Result<(), FitError> {
+    let sizes: Vec<f64> = match targets {
+        Targets::Numbers(numbers) => numbers.iter().map(|y| y.abs().max(1.0)).collect(),
+        Targets::Classes { codes, .. } => vec![1.0; codes.len()],
+    };
+    let weighted = |(row, size): (usize, &f64)| size * weights.map_or(1.0, |w| w[row]);
+    let greatest = sizes.iter().enumerate().map(weighted).fold(0.0, f64::max);
+    let sum = greatest * sizes.len() as f64;
+    if (sum * sum).is_finite() {
+        return Ok(());
+    }
+    Err(numeric(
+        rules,
+        "target or weights are too large to square; scale them",
+    ))
+}
+
+fn numeric(rules: &ForestRules, reason: &str) -> FitError {
+    FitError::Numeric {
+        learner: rules.learner,
+        reason: reason.to_owned(),
     }
 }
 
@@ -193,3 +227,6 @@ fn n_looks(rules: &ForestRules, n_features: usize, shares: Shares) -> usize {
     };
     (looks as usize).max(1)
 }
+
+#[cfg(test)]
+mod tests;
