@@ -10,7 +10,8 @@
 Every system has the same rows, rounds, leaves, learning rate, least rows and Hessian of a leaf, L2 and about as many bins
 (255, for XGBoost and hessboost 256); a time holds binning and fit, never the reading of the file. Each measurement is a
 process of its own, started in turn, so that a disturbance meets all systems alike; `--repeats` of them are made and their
-median counts. Peak memory is the process's own mark (VmHWM), less what it held once the data were loaded. LightGBM runs
+median counts. A row of the results holds the commit that was measured; rows of other workloads and systems that the file
+of results holds already are kept. Peak memory is the process's own mark (VmHWM), less what it held once the data were loaded. LightGBM runs
 row-wise, column-wise and with its own choice, and the best of the three counts. `--small` shrinks the large tables for a
 quick look; `--small` results are marked. The binary is $RACE_BIN, default target/release/examples/race.
 
@@ -22,32 +23,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("RACE_BIN", ROOT / "target/release/examples/race"))
-FIELDS = ["workload", "system", "threads", "repeat", "is_small", "seconds", "cpu_seconds", "peak_mib", "loss", "note"]
+FIELDS = ["workload", "system", "threads", "repeat", "is_small", "seconds", "cpu_seconds", "peak_mib", "loss", "auc", "commit"]
 LIGHTGBM = ["lightgbm", "lightgbm-row", "lightgbm-col"]
 FIT_ROWS = 100_000  # rows that a model to score with is fitted on
 N_FOLDS = 5
 N_CONFIGS = 20
 MIN_HESSIAN = {"intrusions": 1.0}  # of a leaf; elsewhere 1e-3. With 23 classes, some of two rows, less lets all systems diverge.
 
-# name: table, verb, rounds, leaves, peers, what it is, (peer, greatest ratio aimed at)
+# name: table, verb, rounds, leaves, peers, what it is, {peer: (limit, aim) of our time in its own}; ours: of our seconds
 WORKLOADS = {
     "higgs": ("higgs", "fit", 100, 31, [*LIGHTGBM, "xgboost", "hessboost"],
-              "1,000,000 × 28 numbers, binary, 100 trees", {"lightgbm": 1.0, "xgboost": 0.6, "hessboost": 1.0}),
-    "quantised": ("higgs", "fit", 100, 31, [], "the same, ours with quantised gradients; LightGBM is the float run above", {"lightgbm": 0.7}),
-    "rows2k": ("rows2k", "fit", 200, 31, LIGHTGBM, "2,000 × 20, regression, 200 trees", {"lightgbm": 0.7}),
-    "rows5k": ("rows5k", "fit", 200, 31, LIGHTGBM, "5,000 × 20, regression, 200 trees", {"lightgbm": 0.7}),
-    "rows20k": ("rows20k", "fit", 200, 31, LIGHTGBM, "20,000 × 20, regression, 200 trees", {"lightgbm": 0.7}),
+              "1,000,000 × 28 numbers, binary, 100 trees", {"lightgbm": (1.0, 0.7), "xgboost": (0.6, 0.45), "hessboost": (1.0, 0.8)}),
+    "quantised": ("higgs", "fit", 100, 31, [], "the same, ours with quantised gradients; LightGBM is the float run above", {"lightgbm": (0.7, 0.5)}),
+    "rows2k": ("rows2k", "fit", 200, 31, LIGHTGBM, "2,000 × 20, regression, 200 trees", {"lightgbm": (0.7, 0.4)}),
+    "rows5k": ("rows5k", "fit", 200, 31, LIGHTGBM, "5,000 × 20, regression, 200 trees", {"lightgbm": (0.7, 0.4)}),
+    "rows20k": ("rows20k", "fit", 200, 31, LIGHTGBM, "20,000 × 20, regression, 200 trees", {"lightgbm": (0.7, 0.4)}),
     "intrusions": ("intrusions", "fit", 20, 31, [*LIGHTGBM, "xgboost"],
                    "494,021 × 41 with 7 category columns, 23 classes, 20 rounds (shaped like KDD Cup 1999, synthetic)",
-                   {"lightgbm": 1.0}),
+                   {"lightgbm": (1.0, 0.8)}),
     "wide": ("wide", "fit", 100, 64, ["catboost"], "100,000 × 500 numbers, regression, symmetric trees of depth 6, 100 trees",
-             {"catboost": 1.3}),
+             {"catboost": (1.3, 1.0)}),
     "folds": ("adult", "folds", 100, 31, [*LIGHTGBM, "lightgbm-two"], "5 folds × 20 configurations on adult, 100 trees each",
-              {"lightgbm": 0.6}),
-    "score": ("higgs", "score", 500, 31, ["lightgbm", "xgboost", "hessboost"], "1,000,000 × 28 scored by 500 trees", {"lightgbm": 0.3}),
-    "row": ("higgs", "row", 100, 31, ["lightgbm", "lightgbm-c"], "one row scored by 100 trees, median of 20,000", {}),
-    "shap": ("higgs", "shap", 500, 31, ["lightgbm", "xgboost", "hessboost"], "SHAP values of 10,000 rows, 500 trees", {"lightgbm": 0.4}),
+              {"lightgbm": (0.6, 0.3)}),
+    "score": ("higgs", "score", 500, 31, ["lightgbm", "xgboost", "hessboost"], "1,000,000 × 28 scored by 500 trees", {"lightgbm": (0.3, 0.15)}),
+    "row": ("higgs", "row", 100, 31, ["lightgbm", "lightgbm-c"], "one row scored by 100 trees, median of 20,000", {"automl": (3e-6, 1.5e-6)}),
+    "shap": ("higgs", "shap", 500, 31, ["lightgbm", "xgboost", "hessboost"], "SHAP values of 10,000 rows, 500 trees", {"lightgbm": (0.4, 0.2)}),
 }
+AUC_LIMIT = 0.001  # that quantised gradients may cost
 
 
 # ---------------------------------------------------------------- tables
@@ -164,6 +166,16 @@ class Data:
         if self.task == "binary":
             return float(-np.log(np.maximum(np.where(y > 0.5, predicted, 1 - predicted), 1e-15)).mean())
         return float(-np.log(np.maximum(predicted[np.arange(len(y)), y.astype(int)], 1e-15)).mean())
+
+
+def auc(predicted, y):
+    """The share of pairs of two classes that are ordered rightly, those of equal scores counting half: by mean ranks."""
+    import numpy as np
+    _, places, counts = np.unique(predicted, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum() - (counts - 1) / 2)[places.ravel()]
+    second = y > 0.5
+    n_second, n_first = int(second.sum()), int((~second).sum())
+    return float((ranks[second].sum() - n_second * (n_second + 1) / 2) / (n_first * n_second))
 
 
 class LightGbm:
@@ -314,7 +326,10 @@ def worker(args):
     loaded = status_mib("VmRSS")
     if verb == "fit":
         model, answer = measured(lambda: peer.fit(data.x, data.y))
-        answer["loss"] = data.loss(peer.predict(model, data.x_test), data.y_test)
+        predicted = peer.predict(model, data.x_test)
+        answer["loss"] = data.loss(predicted, data.y_test)
+        if data.task == "binary":
+            answer["auc"] = auc(predicted, data.y_test)
     elif verb == "folds":
         loss, answer = measured(lambda: peer.folds(args.threads if system == "lightgbm-two" else 1))
         answer["loss"] = loss
@@ -349,20 +364,35 @@ def ours(workload, folder, threads):
               "row_fraction=1", "column_fraction=1", "l2=0.001", f"min_hessian={MIN_HESSIAN.get(workload, 1e-3)}"]
     if workload == "quantised":
         params.append("quantized_gradients=true")
-    command = [BIN, folder, verb, threads, *params]
-    if workload != "wide":
-        return answered(command, threads)
-    answer = answered([*command, "max_depth=6", "growth=symmetric"], threads)
-    if isinstance(answer, str):
-        answer = answered([*command, "max_depth=6", "growth=depth_wise"], threads)
-        if not isinstance(answer, str):
-            answer["note"] = "ours grows depth-wise: not the same shape"
-    return answer
+    if workload == "wide":
+        params += ["max_depth=6", "growth=symmetric"]
+    return answered([BIN, folder, verb, threads, *params], threads)
+
+
+def commit():
+    """The commit that is checked out; marked where files differ from it."""
+    git = lambda *words: subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
+    return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def read_results(path):
+    """The rows of a file of results, if there is one."""
+    if not Path(path).exists():
+        return []
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    if reader.fieldnames != FIELDS:
+        sys.exit(f"{path} has other columns than {', '.join(FIELDS)}")
+    return rows
 
 
 def race(args):
     scratch = Path(args.scratch or tempfile.mkdtemp(prefix="race-"))
-    rows = []
+    measured_commit = args.commit or commit()
+    is_measured = lambda row: re.fullmatch(args.only, row["workload"]) and (
+        re.fullmatch(args.systems, row["system"]) or row["workload"] == "quantised" and row["system"] in LIGHTGBM)
+    rows = [row for row in read_results(args.results) if not is_measured(row)]
     for workload, (table, _, _, _, peers, *_) in WORKLOADS.items():
         if not re.fullmatch(args.only, workload) or (table == "adult" and not args.data):
             continue
@@ -381,7 +411,8 @@ def race(args):
                     print(f"{workload} {system}: no answer: {answer}", flush=True)
                     continue
                 rows.append({"workload": workload, "system": system, "threads": args.threads, "repeat": repeat,
-                             "is_small": int(args.small), **{name: answer.get(name, "") for name in FIELDS[5:]}})
+                             "is_small": int(args.small), **{name: answer.get(name, "") for name in FIELDS[5:-1]},
+                             "commit": measured_commit})
         if workload == "quantised":
             # LightGBM does what it did above.
             rows += [dict(row, workload=workload) for row in rows if row["workload"] == "higgs" and row["system"] in LIGHTGBM]
@@ -402,11 +433,11 @@ def medians(rows, workload, field):
 
 def show(rows, workload):
     seconds, cpu = medians(rows, workload, "seconds"), medians(rows, workload, "cpu_seconds")
-    peak, loss = medians(rows, workload, "peak_mib"), medians(rows, workload, "loss")
+    peak, loss, aucs = (medians(rows, workload, name) for name in ("peak_mib", "loss", "auc"))
     for system, value in seconds.items():
         ratio = lambda of: f"{of['automl'] / of[system]:5.2f}" if "automl" in of and system in of else "    –"
         print(f"{workload:10} {system:13} {value:12.6f} s  ours/it {ratio(seconds)}  cpu {cpu.get(system, 0):8.3f} s  ours/it {ratio(cpu)}"
-              f"  +{peak.get(system, 0):6.0f} MiB  loss {loss.get(system, float('nan')):.5f}", flush=True)
+              f"  +{peak.get(system, 0):6.0f} MiB  loss {loss.get(system, float('nan')):.5f}  auc {aucs.get(system, float('nan')):.5f}", flush=True)
 
 
 # ---------------------------------------------------------------- the report
@@ -416,47 +447,69 @@ def time_text(seconds):
 
 
 def report(args):
-    rows = list(csv.DictReader(open(args.results)))
+    rows = read_results(args.results)
     small = any(row["is_small"] == "1" for row in rows)
     threads = sorted({row["threads"] for row in rows})
-    n_repeats = max(int(row["repeat"]) for row in rows) + 1
-    field = "cpu_seconds" if args.cpu else "seconds"
+    commits = sorted({row["commit"] for row in rows})
     lines = ["# Benchmarks of trees", "", "Written by `benches/trees/run.py`; do not edit.", "",
-             f"Machine: {os.cpu_count()} cores, {platform.machine()}. {', '.join(threads)} threads; median of {n_repeats} processes a "
-             f"system, started in turn. {'CPU' if args.cpu else 'Wall'} time with binning, without reading the file. Same rows, rounds, "
+             f"Machine: {os.cpu_count()} cores, {platform.machine()}. {', '.join(threads)} threads; median of as many processes a system as "
+             f"'runs' says, started in turn. Commit {', '.join(commits)}. {'CPU' if args.cpu else 'Wall'} time with binning, without "
+             "reading the file. Same rows, rounds, "
              "leaves, learning rate, least rows and Hessian of a leaf and L2; 255 bins, for XGBoost and hessboost 256, which have no least "
              "number of rows of a leaf. Of LightGBM, row-wise, column-wise and its own choice were run and the best counts. Memory is the "
-             "peak beyond what the process held once the data were loaded. All tables but adult are made by the script.", ""]
+             "peak beyond what the process held once the data were loaded. All tables but adult are made by the script.", "",
+             "The limit is what our time in that of the system, or our time itself, may be at most, the aim what it should be; our memory "
+             f"may be at most LightGBM's. With quantised gradients our AUC may be {AUC_LIMIT} below LightGBM's. A limit that is not kept is "
+             "marked **missed**.", ""]
     if small:
         lines += ["**The large tables were shrunk (`--small`): the figures are a quick look, not the benchmark.**", ""]
-    lines += ["| what | system | time | ours / it | aim | memory | loss |", "|---|---|---:|---:|---:|---:|---:|"]
-    for workload, (_, _, _, _, _, title, aims) in WORKLOADS.items():
-        times = medians(rows, workload, field) or medians(rows, workload, "seconds")
-        if workload == "row":
-            times = medians(rows, workload, "seconds")
-        if "automl" not in times:
-            lines.append(f"| {title} | ours | not measured | | | | |")
-            continue
-        peak, loss = medians(rows, workload, "peak_mib"), medians(rows, workload, "loss")
-        best = min((name for name in times if name in LIGHTGBM or name == "lightgbm-two"), key=times.get, default=None)
-        for system, value in times.items():
-            if system.startswith("lightgbm") and system not in (best, "lightgbm-c"):
-                continue
-            ratio = "" if system == "automl" else f"{times['automl'] / value:.2f}"
-            aim = aims.get(system.split("-")[0]) if system != "automl" else None
-            cells = [title if system == "automl" else "", "**ours**" if system == "automl" else system, time_text(value), ratio,
-                     f"≤ {aim}" if aim else "", f"{peak[system]:.0f} MiB" if workload != "row" and system in peak else "",
-                     f"{loss[system]:.5f}" if system in loss else ""]
-            lines.append("| " + " | ".join(cells) + " |")
-        notes = {row["note"] for row in rows if row["workload"] == workload and row["note"]}
-        lines += [f"| | {note} | | | | | |" for note in sorted(notes)]
+    lines += ["| what | system | runs | time | ours / it | limit | aim | memory | loss | AUC |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    for workload in WORKLOADS:
+        of_workload = [row for row in rows if row["workload"] == workload]
+        lines += workload_lines(workload, of_workload, "seconds" if workload == "row" or not args.cpu else "cpu_seconds", len(commits) > 1)
     lines += ["", "`lightgbm-two` runs two fits of one thread at a time, as ours does there; `lightgbm-c` is the C function for single "
-              "rows, called through ctypes, `lightgbm` beside it the Python method. The loss is the root mean squared error or the log loss on "
-              "test rows; for the folds, the mean over folds and configurations.", ""]
+              "rows, called through ctypes, `lightgbm` beside it the Python method. The loss is the root mean squared error or the log loss: of "
+              "test rows for fits, of the training rows that are scored for scoring, and for the folds the mean over folds and configurations. The "
+              "AUC is that of test rows.", ""]
     if args.quality:
         lines += quality(args.quality)
     Path(args.output).write_text("\n".join(lines))
     print("\n".join(lines))
+
+
+def workload_lines(workload, rows, field, tells_commit):
+    """The lines of a workload: ours and its peers, of LightGBM the best alone."""
+    *_, title, limits = WORKLOADS[workload]
+    times, peak, loss, aucs = (medians(rows, workload, name) for name in (field, "peak_mib", "loss", "auc"))
+    if "automl" not in times:
+        return [f"| {title} | ours | not measured | | | | | | | |"]
+    if tells_commit:
+        title += f" (commit {', '.join(sorted({row['commit'] for row in rows if row['system'] == 'automl'}))})"
+    best = min((name for name in times if name in LIGHTGBM or name == "lightgbm-two"), key=times.get, default=None)
+    missed = lambda is_missed: ", **missed**" if is_missed else ""
+    lines = []
+    for system, value in times.items():
+        if system.startswith("lightgbm") and system not in (best, "lightgbm-c"):
+            continue
+        is_ours = system == "automl"
+        limit, aim = limits.get(system.split("-")[0], (None, None))
+        text = time_text if is_ours else str
+        ratio = times["automl"] / value
+        is_slow = limit is not None and (value if is_ours else ratio) > limit
+        cells = {
+            "what": title if is_ours else "", "system": "**ours**" if is_ours else system,
+            "runs": sum(row["system"] == system and row[field] != "" for row in rows),
+            "time": time_text(value) + missed(is_ours and is_slow), "ratio": "" if is_ours else f"{ratio:.2f}" + missed(is_slow),
+            "limit": f"≤ {text(limit)}" if limit else "", "aim": f"≤ {text(aim)}" if aim else "",
+            "memory": f"{peak[system]:.0f} MiB" if workload != "row" and system in peak else "",
+            "loss": f"{loss[system]:.5f}" if system in loss else "", "auc": f"{aucs[system]:.5f}" if system in aucs else "",
+        }
+        if is_ours and best in peak and cells["memory"]:
+            cells["memory"] += missed(peak["automl"] > peak[best])
+        if is_ours and workload == "quantised" and best in aucs and cells["auc"]:
+            cells["auc"] += missed(aucs[best] - aucs["automl"] > AUC_LIMIT)
+        lines.append("| " + " | ".join(str(cell) for cell in cells.values()) + " |")
+    return lines
 
 
 def quality(path):
@@ -485,6 +538,7 @@ if __name__ == "__main__":
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--cpu", action="store_true", help="report CPU time: for a busy machine and one thread")
+    parser.add_argument("--commit", help="what the rows are of, where the binary is not of the commit checked out")
     parser.add_argument("--scratch", help="folder for the tables, kept; default a new temporary one")
     parser.add_argument("--output", default=ROOT / "docs/benchmarks-trees.md")
     parser.add_argument("--quality", help="what quality.py wrote, for the report")

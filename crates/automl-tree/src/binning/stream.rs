@@ -51,12 +51,12 @@ pub enum BinningError {
         /// The column.
         column: String,
     },
-    /// The second pass is not over the rows of the first.
-    #[error("the second pass has {found} rows where the first had {expected}")]
+    /// The second pass is not over the rows of the first, and those to be watched.
+    #[error("the second pass has {found} rows where {expected} were expected")]
     Rows {
         /// Rows of the second pass so far.
         found: usize,
-        /// Rows of the first.
+        /// Rows of the first, and those to be watched.
         expected: usize,
     },
     /// There is no column or no row.
@@ -255,10 +255,22 @@ pub struct BinningBuilder {
 }
 
 impl BinningBuilder {
+    /// Expects `n_rows` more than the first pass had, after its own: rows to watch, whose values have no say in the bins.
+    ///
+    /// # Errors
+    /// There are more rows than row numbers.
+    pub fn with_rows_to_watch(mut self, n_rows: usize) -> Result<Self, BinningError> {
+        self.n_rows = self.n_rows.saturating_add(n_rows);
+        match u32::try_from(self.n_rows) {
+            Ok(_) => Ok(self),
+            Err(_) => Err(BinningError::TooLong),
+        }
+    }
+
     /// Takes in the next rows, in the order of the first pass. Cost: eight compares a number.
     ///
     /// # Errors
-    /// The batch is not as those of the first pass, or there are more rows than it had.
+    /// The batch is not as those of the first pass, or there are more rows than it had and are to be watched.
     pub fn add(&mut self, batch: &Table, threads: &Threads) -> Result<(), BinningError> {
         check_columns(&self.names, &self.kinds, batch)?;
         let n_done = self.n_done + batch.n_rows();
@@ -289,7 +301,7 @@ impl BinningBuilder {
     /// Ends the second pass.
     ///
     /// # Errors
-    /// There were fewer rows than in the first.
+    /// There were fewer rows than in the first, with those to be watched.
     pub fn finish(self, threads: &Threads) -> Result<BinnedTable, BinningError> {
         if self.n_done < self.n_rows {
             return Err(BinningError::Rows {

@@ -5,7 +5,8 @@ use crate::tests::{classification, params, regression};
 use crate::{EXTRA_TREES, GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
 use crate::{ExtraTrees, ExtraTreesParams, RANDOM_FOREST, RandomForest, RandomForestParams};
 use automl_core::{
-    Artifact, Budget, FitContext, Fitted, MISSING_CODE, Params, TrainingData, Warnings,
+    Artifact, Budget, Dataset, FitContext, Fitted, Learner as _, MISSING_CODE, Params, Target,
+    Task, TrainingData, Warnings,
 };
 
 fn draw(column: u64, row: usize, n: u64) -> u64 {
@@ -159,6 +160,39 @@ fn models_of_batches_are_those_of_the_table_byte_by_byte() {
     }
 }
 
+/// The model is that of the other rows alone, also where the watched ones are far outside.
+#[test]
+fn rows_to_watch_have_no_say_in_the_bins() {
+    let (n, n_train) = (1500, 1000);
+    let mut named = columns(n);
+    if let Column::Number(values) = &mut named[1].1 {
+        values[n_train..].fill(-1e9);
+    }
+    let whole = Table::new(named).unwrap();
+    let (train, valid): (Vec<u32>, Vec<u32>) = (0..n as u32).partition(|&row| row < n_train as u32);
+    let parts = [&train, &valid].map(|rows| whole.gather(rows));
+    let pool = Threads::one();
+    let mut sketch = BinningSketch::new(63, true).unwrap();
+    sketch.add(&parts[0]).unwrap();
+    let builder = sketch.finish(&pool).unwrap();
+    let mut builder = builder.with_rows_to_watch(n - n_train).unwrap();
+    for part in &parts {
+        builder.add(part, &pool).unwrap();
+    }
+    let binned = builder.finish(&pool).unwrap();
+    let map = r#"{"n_trees":9,"max_bins":63,"early_stopping_rounds":0}"#;
+    let targets = |n: usize| Target::Numbers(target(n).into());
+    let all = Dataset::new(Table::without_columns(n), Task::Regression, targets(n)).unwrap();
+    let watching = TrainingData {
+        train: all.view(&train),
+        valid: Some(all.view(&valid)),
+    };
+    let watched = with_context(1, |ctx| boosting(map).fit_binned(ctx, &binned, &watching));
+    let alone = Dataset::new(parts[0].clone(), Task::Regression, targets(n_train)).unwrap();
+    let expected = with_context(1, |ctx| boosting(map).fit(ctx, &alone.view(&train).into()));
+    assert_eq!(artifact(watched), artifact(expected));
+}
+
 #[test]
 fn forests_of_batches_are_those_of_the_table_byte_by_byte() {
     let n = 1200;
@@ -281,7 +315,7 @@ fn what_does_not_fit_together_is_refused() {
     let error = builder.add(&number("x", 2), &threads).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the second pass has 4 rows where the first had 3"
+        "the second pass has 4 rows where 3 were expected"
     );
     assert_eq!(
         code(builder.finish(&threads).unwrap_err()),

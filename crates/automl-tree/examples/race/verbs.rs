@@ -1,35 +1,22 @@
-//! Measures boosting on a folder of raw numbers, to race other engines: one JSON object on standard output.
-//!
-//! `race FOLDER VERB THREADS [name=value …]`, where `name=value` are the learner's parameters. The folder holds
-//! `meta.json` (`task`: `regression`, `binary` or `multiclass`; `n_classes`; `n_levels`: for each column 0 for numbers or the
-//! number of its categories), and for `train` and `test` each a row-major `NAME.x.f32` and a `NAME.y.f32`, little-endian,
-//! NaN for missing. `benches/trees/run.py` writes such folders and reads the answer.
-//!
-//! - `fit`: binning and fit, then the loss on the test rows
-//! - `score`: a fit, then all training rows are scored with it
-//! - `row`: a fit, then test rows are scored one at a time
-//! - `shap`: a fit, then the first test rows are explained
-//! - `watch`: a fit that watches the last `n_valid` training rows (of `meta.json`); the predictions of the test rows are
-//!   written to `predicted.f64`
-//! - `folds`: five folds by every configuration of `configs.json`, with one set of bins; two fits at a time are worth more
-//!   than two threads in one, so each worker has a fold
+//! The verbs of the race, apart from its `main` so that a test can call them.
 
+use automl_core::metrics::Metric;
 use automl_core::{
-    Budget, Clock, Column, Dataset, FitContext, Levels, Model, ParamMap, ParamValue, Predictions,
-    Seed, Table, Target, Task, Threads, TrainingData, Warnings,
+    Budget, Clock, Column, Dataset, FitContext, Levels, Model, ParamMap, ParamValue, Params,
+    Predictions, Seed, Table, Target, Task, Threads, TrainingData, Warnings,
 };
-use automl_tree::GRADIENT_BOOSTING;
+use automl_tree::{BinningSketch, GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-fn main() -> Result<(), Failure> {
-    let args: Vec<String> = std::env::args().collect();
-    let [_, folder, verb, threads, rest @ ..] = args.as_slice() else {
+/// The answer to what the command line asks, without the program's name.
+pub(crate) fn run(args: &[String]) -> Result<Value, Failure> {
+    let [folder, verb, threads, rest @ ..] = args else {
         return Err("race FOLDER VERB THREADS [name=value ...]".into());
     };
     let folder = Path::new(folder);
@@ -65,8 +52,7 @@ fn main() -> Result<(), Failure> {
         _ => return Err("fit, score, row, shap, folds or watch".into()),
     };
     answer["peak_mib"] = (status_mib("VmHWM:")? - loaded_mib).into();
-    writeln!(std::io::stdout(), "{answer}")?;
-    Ok(())
+    Ok(answer)
 }
 
 fn context<'a>(threads: &Threads, warnings: &'a Warnings) -> FitContext<'a> {
@@ -116,25 +102,43 @@ impl Race {
         let (seconds, cpu_seconds) = watch.read()?;
         let predicted = model.predict(&self.test.table().view())?;
         let rows = self.test.all_rows();
-        Ok(json!({
+        let mut answer = json!({
             "seconds": seconds,
             "cpu_seconds": cpu_seconds,
             "loss": loss(&predicted, self.test.target(), &rows),
-        }))
+        });
+        if self.test.task().n_classes() == 2 {
+            let target = self.test.view(&rows).target_numbers();
+            answer["auc"] = Metric::RocAuc.score(&target, &predicted, None)?.into();
+        }
+        Ok(answer)
     }
 
     fn watch(&self, folder: &Path, meta: &Value) -> Result<Value, Failure> {
         let n_valid = meta["n_valid"].as_u64().ok_or("no n_valid")? as usize;
         let rows = self.train.all_rows();
-        let (train, valid) = rows.split_at(rows.len() - n_valid);
+        let n_train = rows.len().checked_sub(n_valid).ok_or("n_valid: too many")?;
+        let (train, valid) = rows.split_at(n_train);
+        let parts = [train, valid].map(|rows| self.train.table().gather(rows));
+        // The bins hold the columns; what is left are the targets.
+        let (task, target) = (self.train.task().clone(), self.train.target().clone());
+        let targets = Dataset::new(Table::without_columns(rows.len()), task, target)?;
         let warnings = Warnings::default();
         let ctx = context(&self.threads, &warnings);
         let data = TrainingData {
-            train: self.train.view(train),
-            valid: Some(self.train.view(valid)),
+            train: targets.view(train),
+            valid: Some(targets.view(valid)),
         };
+        let params = GradientBoostingParams::from_map(&self.params)?;
         let watch = Watch::start()?;
-        let fitted = (GRADIENT_BOOSTING.build)(&self.params)?.fit(&ctx, &data)?;
+        let mut sketch = BinningSketch::new(params.max_bins, params.bundle_exclusive)?;
+        sketch.add(&parts[0])?;
+        let mut bins = sketch.finish(&self.threads)?.with_rows_to_watch(n_valid)?;
+        for part in &parts {
+            bins.add(part, &self.threads)?;
+        }
+        let bins = bins.finish(&self.threads)?;
+        let fitted = GradientBoosting::new(params)?.fit_binned(&ctx, &bins, &data)?;
         let (seconds, cpu_seconds) = watch.read()?;
         let predicted = fitted.model.predict(&self.test.table().view())?;
         let bytes = predicted.values().iter().flat_map(|p| p.to_le_bytes());
