@@ -21,6 +21,7 @@ cases! {
     bad_models,
     bad_targets,
     decisions,
+    first_tables,
     imports,
     leaks,
     main_job,

@@ -17,7 +17,8 @@ fn fit_leaves_nothing_behind() {
     let outcome = desk.shell(&with_small_files(1, fit));
     assert_eq!(outcome.exit_code, Some(2), "{}", outcome.stderr);
     assert!(
-        outcome.stderr.contains("error[store-io]: "),
+        outcome.stderr.contains("error[output-full]: ")
+            && outcome.stderr.contains("hint: the disk is full"),
         "{}",
         outcome.stderr
     );
@@ -50,12 +51,27 @@ fn predict_leaves_nothing_behind() {
         assert!(
             outcome
                 .stderr
-                .contains(&format!("error[data-io]: writing failed: {output}: ")),
+                .contains(&format!("error[output-full]: writing failed: {output}: ")),
             "{}",
             outcome.stderr
         );
         assert_eq!(desk.entries(), ["model"]);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_where_nothing_can_be_made_has_a_hint() {
+    let desk = Desk::new();
+    let fit =
+        "fit datasets/churn.csv --target churned --max-trials 1 --holdout 0.3 --output /proc/model";
+    let outcome = desk.automl(fit);
+    assert_eq!(outcome.exit_code, Some(2), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("error[store-io]: ") && outcome.stderr.contains("hint: "),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -25,22 +25,45 @@ pub trait Coded: std::error::Error {
 /// ```
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let wanted = name.to_lowercase();
-    let mut scored: Vec<(f64, &str)> = known
-        .into_iter()
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&wanted, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(score, _)| *score > 0.7)
-        .collect();
+    let score = |candidate: &'a str| {
+        let other = candidate.to_lowercase();
+        let (wanted, other) = without_shared_extension(&wanted, &other);
+        is_near(wanted, other).then(|| (strsim::jaro_winkler(wanted, other), candidate))
+    };
+    let mut scored: Vec<(f64, &str)> = known.into_iter().filter_map(score).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     scored
         .into_iter()
         .take(3)
         .map(|(_, candidate)| candidate.to_owned())
         .collect()
+}
+
+/// Whether one of the two was probably meant for the other: they begin alike, or a letter in three differs at most.
+fn is_near(a: &str, b: &str) -> bool {
+    const MIN_START: usize = 3;
+    let shorter = a.chars().count().min(b.chars().count());
+    let n_alike = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let begins_alike = n_alike >= MIN_START && strsim::jaro_winkler(a, b) > 0.7;
+    let longer = a.chars().count().max(b.chars().count());
+    let n_differ_max = (longer / 3).max(1);
+    // Of a single letter nothing would be left.
+    let is_alike = shorter > 1 && strsim::osa_distance(a, b) <= n_differ_max;
+    begins_alike || is_alike || a == b
+}
+
+/// Both without the extension that they share: `a.csv` and `b.csv` have nothing else in common.
+fn without_shared_extension<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
+    match (a.rsplit_once('.'), b.rsplit_once('.')) {
+        (Some((a_stem, a_end)), Some((b_stem, b_end))) if a_end == b_end => (a_stem, b_stem),
+        _ => (a, b),
+    }
+}
+
+/// Whether a write failed because the disk, or what may be written to it, is full.
+pub fn is_out_of_space(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind as K;
+    matches!(kind, K::StorageFull | K::QuotaExceeded | K::FileTooLarge)
 }
 
 /// Bytes as people read them: `1.5 GiB`, `320 MiB`, `12 KiB`.

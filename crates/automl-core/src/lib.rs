@@ -47,7 +47,7 @@ pub use contract::{
     PredictError, TrainingData, Transformer,
 };
 pub use dataset::{Dataset, DatasetError, DatasetView, Target};
-pub use error::{Coded, nearest, size_text};
+pub use error::{Coded, is_out_of_space, nearest, size_text};
 pub use event::{Event, Events, NoEvents};
 pub use explain::{ExplainError, Explanation, ImportanceKind, Interactions, Scale, TreeModel};
 pub use params::{Domain, ParamError, ParamMap, ParamSpec, ParamValue, Params};

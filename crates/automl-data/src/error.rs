@@ -1,6 +1,6 @@
 //! What can be wrong with data, and what its reader can do about it.
 
-use automl_core::{Coded, Kind};
+use automl_core::{Coded, Kind, is_out_of_space};
 use std::fmt;
 
 /// Where in a file: a line of text, or a row of a columnar file.
@@ -53,6 +53,12 @@ pub enum DataError {
         path: String,
         /// Files with a similar name in the same directory.
         near: Vec<String>,
+    },
+    /// No file's name is of the pattern.
+    #[error("no file matches: {pattern}")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
     },
     /// The path is a directory.
     #[error("a directory, not a table: {path}")]
@@ -111,22 +117,18 @@ pub enum DataError {
         limit: u64,
     },
     /// The table needs more memory than it may have.
-    #[error("the table needs more than {limit} bytes of memory: {file}")]
+    #[error("the table needs more than {limit} {} of memory: {file}", if *limit == 1 { "byte" } else { "bytes" })]
     TooLarge {
         /// Bytes that the table may have.
         limit: u64,
         /// The file.
         file: String,
     },
-    /// Two columns share one name.
-    #[error("columns {first} and {second} are both called '{name}': {file}")]
+    /// Columns share a name.
+    #[error("{}: {file}", list_alike(columns))]
     DuplicateColumn {
-        /// The name.
-        name: String,
-        /// Position of the first, from 1.
-        first: usize,
-        /// Position of the second, from 1.
-        second: usize,
+        /// Each such name, with the positions of its columns from 1.
+        columns: Vec<(String, Vec<usize>)>,
         /// The file.
         file: String,
     },
@@ -302,7 +304,7 @@ impl DataError {
 impl Coded for DataError {
     fn code(&self) -> &'static str {
         match self {
-            Self::NotFound { .. } => "data-not-found",
+            Self::NotFound { .. } | Self::NoMatch { .. } => "data-not-found",
             Self::Directory { .. } => "data-is-directory",
             Self::Empty { .. } => "data-empty",
             Self::HeaderOnly { .. } => "data-header-only",
@@ -327,6 +329,7 @@ impl Coded for DataError {
             Self::TooManyRows { .. } => "data-too-many-rows",
             Self::Pattern { .. } => "data-pattern",
             Self::Schema { .. } => "data-schema",
+            Self::Io { source, .. } if is_out_of_space(source.kind()) => "output-full",
             Self::Io { .. } => "data-io",
         }
     }
@@ -344,6 +347,7 @@ impl Coded for DataError {
             Self::ColumnUnknown { .. } | Self::KeptMissing { .. } => "name columns as the header of the table does".into(),
             Self::KeptName { .. } => "rename the column in the data, or leave it out".into(),
             Self::NotFound { .. } => "check the path".into(),
+            Self::NoMatch { .. } => "check the pattern, and the directory that it is looked for in".into(),
             Self::Directory { path } => {
                 format!(
                     "name the files with a pattern, such as '{}/*.csv'",
@@ -366,11 +370,7 @@ impl Coded for DataError {
                 "give fewer rows or columns; with enough memory `automl fit` takes a higher --memory-limit"
                     .into()
             }
-            Self::DuplicateColumn { name, .. } if name.parse::<f64>().is_ok() => {
-                "rename one of the two, or put a line of column names first if the file has none"
-                    .into()
-            }
-            Self::DuplicateColumn { .. } => "rename one of the two in the file".into(),
+            Self::DuplicateColumn { columns, .. } => alike_hint(columns),
             Self::ColumnMissing { near, others, .. } => missing_columns_hint(near, others),
             Self::ColumnsDiffer { .. } => {
                 "give all files of the pattern the same columns, or read them apart".into()
@@ -392,23 +392,62 @@ impl Coded for DataError {
                 "give a CSV, TSV, Parquet, JSON lines or Arrow IPC file, perhaps gz or zst".into()
             }
             Self::TooManyRows { .. } => "give fewer rows".into(),
-            Self::Io { source, .. } if is_full(source) => {
-                "the disk is full; free some space or write to another disk".into()
+            Self::Schema { .. } => {
+                "`automl profile DATA --write-schema schema.yaml` writes one to edit".into()
             }
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => {
-                "the file is cut; copy or make it again".into()
-            }
-            Self::Pattern { .. } | Self::Io { .. } | Self::Schema { .. } => return None,
+            Self::Io { action, source, .. } => return io_hint(action, source.kind()),
+            Self::Pattern { .. } => return None,
         };
         Some(hint)
     }
 }
 
-fn is_full(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+/// `columns 1 and 3 are called 'a', columns 2 and 4 'b'`
+fn list_alike(columns: &[(String, Vec<usize>)]) -> String {
+    const SHOWN: usize = 10;
+    let one = |(position, (name, columns)): (usize, &(String, Vec<usize>))| {
+        let columns: Vec<String> = columns.iter().map(usize::to_string).collect();
+        let (last, head) = columns
+            .split_last()
+            .map_or(("", &[][..]), |(last, head)| (last, head));
+        let are = match (position, head.len()) {
+            (0, 1) => "are both called ",
+            (0, _) => "are all called ",
+            _ => "",
+        };
+        format!("columns {} and {last} {are}'{name}'", head.join(", "))
+    };
+    let mut parts: Vec<String> = columns.iter().take(SHOWN).enumerate().map(one).collect();
+    if columns.len() > SHOWN {
+        parts.push(format!("and {} more names", columns.len() - SHOWN));
+    }
+    parts.join(", ")
+}
+
+fn io_hint(action: &str, kind: std::io::ErrorKind) -> Option<String> {
+    use std::io::ErrorKind as K;
+    let hint = match (action, kind) {
+        (_, kind) if is_out_of_space(kind) => {
+            "the disk is full; free some space or write to another disk"
+        }
+        ("writing", _) => "choose another place to write to",
+        (_, K::UnexpectedEof) => "the file is cut; copy or make it again",
+        (_, K::PermissionDenied) => "check who owns the file and may read it",
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+fn alike_hint(columns: &[(String, Vec<usize>)]) -> String {
+    let is_number = |(name, _): &(String, _)| name.parse::<f64>().is_ok();
+    let more = if columns.iter().all(is_number) {
+        "; put a line of column names first if the file has none"
+    } else {
+        ""
+    };
+    let name = columns.first().map_or("a", |(name, _)| name);
+    format!(
+        "rename them in the file, or tell them apart as '{name}' and '{name}.1' with --rename-duplicates{more}"
     )
 }
 

@@ -7,8 +7,17 @@ use automl_core::{Levels, MISSING_CODE, UNSEEN_CODE};
 /// Codes cells by known levels.
 ///
 /// A cell that is no level as written may still be one by meaning: `1.0` for the level `1` if all levels are
-/// numbers, `TRUE` or `1` for the level `True` if the levels are two truth values.
-pub(crate) struct LevelCoder {
+/// numbers, `TRUE`, `1` or `1.0` for the level `True` if the levels are two truth values.
+///
+/// ```
+/// use automl_core::{Levels, UNSEEN_CODE};
+/// use automl_data::LevelCoder;
+///
+/// let coder = LevelCoder::new(Levels::new(["0", "1"]), &[]);
+/// assert_eq!(["1", "1.0", "True", "no"].map(|text| coder.code(text)), [1, 1, 1, 0]);
+/// assert_eq!(coder.code("maybe"), UNSEEN_CODE);
+/// ```
+pub struct LevelCoder {
     levels: Levels,
     /// Missing marks and levels.
     known: Dictionary,
@@ -21,9 +30,17 @@ pub(crate) struct LevelCoder {
     booleans: Option<[u32; 2]>,
 }
 
+impl std::fmt::Debug for LevelCoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LevelCoder")
+            .field("levels", &self.levels)
+            .finish_non_exhaustive()
+    }
+}
+
 impl LevelCoder {
     /// A coder for levels in code order. A missing mark among them is no level.
-    pub(crate) fn new(levels: Levels, missing: &[String]) -> Self {
+    pub fn new(levels: Levels, missing: &[String]) -> Self {
         let mut known = Dictionary::default();
         let mut codes = Vec::new();
         for mark in std::iter::once("").chain(missing.iter().map(|mark| mark.trim_ascii())) {
@@ -69,7 +86,7 @@ impl LevelCoder {
 
     /// The code of trimmed text.
     #[inline]
-    pub(crate) fn code(&self, text: &str) -> u32 {
+    pub fn code(&self, text: &str) -> u32 {
         match self.known.find(text) {
             Some(found) => self.codes[found as usize],
             None => self.code_by_meaning(text),
@@ -78,7 +95,7 @@ impl LevelCoder {
 
     fn code_by_meaning(&self, text: &str) -> u32 {
         if let Some(codes) = self.booleans
-            && let Some((_, value)) = parse_boolean(text)
+            && let Some(value) = truth(text)
         {
             return codes[usize::from(value)];
         }
@@ -95,6 +112,16 @@ impl LevelCoder {
         }
         UNSEEN_CODE
     }
+}
+
+/// Whether `text` means true, in any pair of words or as the number 0 or 1.
+fn truth(text: &str) -> Option<bool> {
+    let word = parse_boolean(text).map(|(_, value)| value);
+    word.or_else(|| match parse_number(text) {
+        Parsed::Finite(0.0) => Some(false),
+        Parsed::Finite(1.0) => Some(true),
+        _ => None,
+    })
 }
 
 /// Levels in an order that does not depend on that of the rows: by value if all are numbers, else by their letters.

@@ -33,6 +33,7 @@ mod wording;
 
 pub use batches::{Batch, BatchOptions, BatchReader, open_batches, split_names};
 pub use error::{DataError, Place, SettledBy, Unit};
+pub use levels::LevelCoder;
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
 pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions, missing_marks};
 pub use predictions::{PredictionColumns, PredictionFormat, PredictionWriter};

@@ -66,6 +66,11 @@ pub struct ReadOptions {
     pub max_bytes: Option<u64>,
     /// The column that will be predicted: it keeps its role even if it looks like an id or a constant.
     pub target: Option<String>,
+    /// Columns that have a use of their own, such as weights or groups, or none: what they are worth as features is no
+    /// matter.
+    pub set_aside: Vec<String>,
+    /// Columns of one name are told apart by a number behind it (`a`, `a.1`, `a.2`) instead of refused.
+    pub rename_duplicates: bool,
 }
 
 /// The missing marks that a user's list means: each that begins with `+` is added to the usual ones, or to those of the
@@ -108,6 +113,8 @@ impl Default for ReadOptions {
             max_rows: None,
             max_bytes: None,
             target: None,
+            set_aside: Vec::new(),
+            rename_duplicates: false,
         }
     }
 }

@@ -116,7 +116,7 @@ enum Layout {
         /// Classes as cells.
         classes: Vec<String>,
     },
-    /// An object with these names, as JSON strings with a colon behind; classes as JSON strings.
+    /// An object with these names, as JSON strings with a colon behind; classes as JSON.
     Objects {
         names: Vec<String>,
         classes: Vec<String>,
@@ -135,7 +135,7 @@ impl Layout {
     fn objects(names: &[String], classes: &[String]) -> Self {
         Self::Objects {
             names: names.iter().map(|name| json_text(name) + ":").collect(),
-            classes: classes.iter().map(|class| json_text(class)).collect(),
+            classes: json_classes(classes),
         }
     }
 
@@ -390,6 +390,17 @@ fn write_number(buffer: &mut Vec<u8>, value: f64) -> std::io::Result<()> {
     } else {
         write!(buffer, "{value}")
     }
+}
+
+/// Classes as JSON: numbers or truth values where all of them are written as such, else strings.
+fn json_classes(classes: &[String]) -> Vec<String> {
+    let literal = |class: &String| {
+        let value: serde_json::Value = serde_json::from_str(class).ok()?;
+        let is_literal = value.is_number() || value.is_boolean();
+        (is_literal && value.to_string() == *class).then(|| class.clone())
+    };
+    let literals: Option<Vec<String>> = classes.iter().map(literal).collect();
+    literals.unwrap_or_else(|| classes.iter().map(|class| json_text(class)).collect())
 }
 
 fn json_text(text: &str) -> String {

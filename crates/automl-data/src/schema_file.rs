@@ -73,7 +73,7 @@ impl SchemaFile {
                     format!("no kind or role is called '{variant}'"),
                     nearest_or_all(variant, expected),
                 ),
-                other => (first_line(&other.to_string()), Vec::new()),
+                other => (without_place(&other.to_string()), Vec::new()),
             };
             DataError::Schema {
                 reason,
@@ -109,8 +109,16 @@ fn nearest_or_all(name: &str, known: &[&'static str]) -> Vec<String> {
     }
 }
 
-fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().to_owned()
+/// The first line of a message without the place that it names itself, before a colon or behind `at`.
+fn without_place(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let after = line
+        .split_once(": ")
+        .filter(|(place, _)| place.starts_with("line "));
+    let line = after.map_or(line, |(_, reason)| reason);
+    let before = line.rfind(" at line ").map_or(line, |end| &line[..end]);
+    before.trim_end_matches([',', ';']).to_owned()
 }
 
 /// The text of a schema file that says all that `schema` says; [`SchemaFile::parse`] reads it back.
@@ -171,7 +179,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A plain key where YAML reads it as nothing but a string, else a quoted one.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     const NOT_STRINGS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name

@@ -158,9 +158,8 @@ fn expand(pattern: &str) -> Result<Vec<InputRef>, DataError> {
     }
     files.sort();
     if files.is_empty() {
-        return Err(DataError::NotFound {
-            path: pattern.to_owned(),
-            near: Vec::new(),
+        return Err(DataError::NoMatch {
+            pattern: pattern.to_owned(),
         });
     }
     Ok(files.into_iter().map(InputRef::File).collect())

@@ -4,6 +4,7 @@
 use crate::error::shorten;
 use crate::profile::format::{and_list, count, plural};
 use crate::profile::leak::{Speaker, drop_flags};
+use crate::schema_file::key;
 use automl_core::{Role, Warning, WarningKind};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ pub(crate) enum Fate {
     LeftOut,
     /// A model would learn from them.
     Kept,
+    /// They are learned from since nothing else is there.
+    KeptAsLast,
 }
 
 impl Fate {
@@ -21,6 +24,7 @@ impl Fate {
         match (self, names) {
             (Self::LeftOut, [_]) => "it is left out".into(),
             (Self::LeftOut, _) => "they are left out".into(),
+            (Self::KeptAsLast, _) => "it is kept, as no other column is left to learn from".into(),
             (Self::Kept, names) => {
                 let flags = drop_flags(Speaker::Profile, names.iter().copied());
                 let them = if names.len() == 1 { "it" } else { "them" };
@@ -41,8 +45,16 @@ pub(crate) fn id_like(name: &str, n_distinct: u64, n_present: u64, fate: Fate) -
             plural(n_present, "row")
         )
     };
+    let remedy = if fate == Fate::LeftOut {
+        format!(
+            " (`{}: {{role: feature}}` in a --schema file keeps it)",
+            key(name)
+        )
+    } else {
+        String::new()
+    };
     let message = format!(
-        "'{name}' {share} and looks like an identifier; {}",
+        "'{name}' {share} and looks like an identifier; {}{remedy}",
         fate.clause(&[name])
     );
     Warning::new(WarningKind::IdLikeColumn, [name], message)

@@ -2,7 +2,7 @@
 
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
-use automl_core::{Coded, DatasetError, FitError, ParamError, size_text};
+use automl_core::{Coded, DatasetError, FitError, Kind, ParamError, size_text};
 use automl_tree::import::ImportError;
 
 /// Why a dataset cannot be prepared or a search gave no model.
@@ -96,10 +96,23 @@ pub enum EngineError {
         needed: usize,
     },
     /// No feature column is left.
-    #[error("no feature column is left beside target '{target}'")]
+    #[error(
+        "no feature column is left beside target '{target}'{}",
+        list_left_out(left_out)
+    )]
     NoFeatures {
         /// The target.
         target: String,
+        /// The other columns and what each is instead.
+        left_out: Vec<(String, NoFeature)>,
+    },
+    /// The target of a regression holds no numbers.
+    #[error("target '{name}' cannot be learned: regression needs numbers, it is a {} column", kind.name())]
+    TargetNotNumbers {
+        /// The target.
+        name: String,
+        /// What it is.
+        kind: Kind,
     },
     /// A learner named by the user does not exist.
     #[error("unknown learner '{name}'")]
@@ -185,6 +198,53 @@ pub enum EngineError {
     Fit(#[from] FitError),
 }
 
+/// Why a column is no feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoFeature {
+    /// It names its rows, or a schema file says so.
+    Id,
+    /// It has another role.
+    Role(&'static str),
+    /// It holds one value, or none.
+    Constant,
+    /// It repeats another column.
+    Copy,
+    /// The user left it out.
+    Dropped,
+    /// The schema leaves it out.
+    Ignored,
+}
+
+impl NoFeature {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Id => "looks like an identifier",
+            Self::Role(role) => role,
+            Self::Constant => "is constant",
+            Self::Copy => "repeats another column",
+            Self::Dropped => "is dropped",
+            Self::Ignored => "is ignored",
+        }
+    }
+}
+
+/// `: 'a' looks like an identifier, 'b' is constant`
+fn list_left_out(left_out: &[(String, NoFeature)]) -> String {
+    const SHOWN: usize = 10;
+    if left_out.is_empty() {
+        return String::new();
+    }
+    let shown = left_out.iter().take(SHOWN);
+    let parts: Vec<String> = shown
+        .map(|(name, why)| format!("'{name}' {}", why.words()))
+        .collect();
+    let more = match left_out.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!(": {}{more}", parts.join(", "))
+}
+
 impl Coded for EngineError {
     fn code(&self) -> &'static str {
         match self {
@@ -194,7 +254,7 @@ impl Coded for EngineError {
             Self::RoleTaken { .. } => "fit-role-taken",
             Self::NoSplit { .. } => "fit-split",
             Self::TimeLimit => "fit-time-limit",
-            Self::Target { .. } => "fit-target",
+            Self::Target { .. } | Self::TargetNotNumbers { .. } => "fit-target",
             Self::PositiveUnknown { .. } => "fit-positive-unknown",
             Self::PositiveTask { .. } => "fit-positive-task",
             Self::TooFewRows { .. } => "fit-too-few-rows",
@@ -238,7 +298,8 @@ impl Coded for EngineError {
             }
             Self::PositiveTask { .. } => Some("leave --positive out: it is for two classes".into()),
             Self::MetricTask { known, .. } => Some(format!("use one of {}", known.join(", "))),
-            Self::NoFeatures { .. } => Some("keep at least one column beside the target".into()),
+            Self::NoFeatures { left_out, .. } => Some(no_features_hint(left_out)),
+            Self::TargetNotNumbers { name, kind } => Some(not_numbers_hint(name, *kind)),
             Self::RoleTaken { .. } => Some("change the schema file or the flag".into()),
             Self::RoleTwice { .. } => Some("give each column one role".into()),
             Self::NoSplit { .. } => {
@@ -273,12 +334,41 @@ impl Coded for EngineError {
                     codes.join(", ")
                 ))
             }
-            Self::Import(error) => error.hint(),
+            Self::Import(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
             Self::Dataset(error) => error.hint(),
             Self::Split(error) => error.hint(),
             Self::Metric(error) => error.hint(),
             Self::Param(error) => error.hint(),
             Self::Fit(error) => error.hint(),
         }
+    }
+}
+
+fn no_features_hint(left_out: &[(String, NoFeature)]) -> String {
+    let with = |wanted: NoFeature| left_out.iter().find(|(_, why)| *why == wanted);
+    if let Some((name, _)) = with(NoFeature::Id) {
+        return format!("`{name}: {{role: feature}}` in a --schema file keeps that column");
+    }
+    if with(NoFeature::Role(TIME)).is_some() {
+        return "add a column that says something of the time, such as the month: the --time-column itself is no feature".into();
+    }
+    "keep at least one column beside the target".into()
+}
+
+/// What is said of the time column.
+pub(crate) const TIME: &str = "is the time column";
+
+/// What to do about a model that has something which ours have not.
+const NOT_IMPORTED: &str =
+    "train the model without it, or fit one to the same data with `automl fit`";
+
+fn not_numbers_hint(name: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Boolean => format!(
+            "leave --task out to predict its two values as classes, or write them as 0 and 1 in the data; `{name}: {{kind: number}}` in a --schema file reads a column as numbers"
+        ),
+        _ => format!(
+            "choose another --target or --task; or, if it holds numbers but for some cells, `{name}: {{kind: number}}` in a --schema file names the first that is none"
+        ),
     }
 }

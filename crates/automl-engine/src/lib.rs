@@ -30,7 +30,7 @@ mod suggest;
 mod threshold;
 mod trial;
 
-pub use error::EngineError;
+pub use error::{EngineError, NoFeature};
 pub use fit::{FitOutcome, FitRun, OutOfFold, SplitBy, fit};
 pub use import::{Imported, import_model};
 pub use importance::{ColumnImportance, ImportantColumn, ImportantFeature};

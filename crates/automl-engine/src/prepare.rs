@@ -3,9 +3,10 @@
 mod target;
 
 use crate::EngineError;
+use crate::error::NoFeature;
 use automl_core::{
-    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Warning, WarningKind, Warnings,
-    nearest,
+    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Task, Warning, WarningKind,
+    Warnings, nearest,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,24 +52,29 @@ pub fn prepare(
     options: &PrepareOptions,
     warnings: &Warnings,
 ) -> Result<Prepared, EngineError> {
-    let schema = settle_roles(table, schema, options)?;
+    let mut schema = settle_roles(table, schema, options)?;
     let field = schema
         .field(&options.target)
-        .expect("the target's role was settled");
+        .expect("the target's role was settled")
+        .clone();
     let column = table
         .column(&options.target)
         .expect("the schema describes the table");
     let rows = rows_with_target(column, &options.target, warnings)?;
-    let (task, target, reason) = target::read_target(field, column, &rows, options.task)?;
+    let (task, target, reason) = target::read_target(&field, column, &rows, options.task)?;
     let (task, target) = match &options.positive {
         None => (task, target),
         Some(positive) => target::with_positive(&field.name, &task, target, positive)?,
     };
     target::warn_of_scattered(&field.name, &task, rows.len(), warnings);
+    if task == Task::Regression {
+        target::read_as_number(&mut schema, &options.target);
+    }
     let features = feature_columns(table, &schema);
     if features.n_columns() == 0 {
         return Err(EngineError::NoFeatures {
             target: options.target.clone(),
+            left_out: left_out(&schema, options, warnings),
         });
     }
     let gather = rows.len() < table.n_rows();
@@ -93,6 +99,40 @@ pub fn prepare(
         schema,
         reason,
     })
+}
+
+/// The columns that are no features, and why not.
+fn left_out(
+    schema: &Schema,
+    options: &PrepareOptions,
+    warnings: &Warnings,
+) -> Vec<(String, NoFeature)> {
+    let found = warnings.list();
+    let is_said = |kind: WarningKind, name: &String| {
+        let last = |warning: &Warning| warning.columns.last() == Some(name);
+        found
+            .iter()
+            .any(|warning| warning.kind == kind && last(warning))
+    };
+    let why = |field: &Field| match field.role {
+        Role::Id => Some(NoFeature::Id),
+        Role::Weight => Some(NoFeature::Role("is the weight")),
+        Role::Group => Some(NoFeature::Role("is the group")),
+        Role::Time => Some(NoFeature::Role(crate::error::TIME)),
+        Role::Ignored if options.drop.contains(&field.name) => Some(NoFeature::Dropped),
+        Role::Ignored if is_said(WarningKind::ConstantColumn, &field.name) => {
+            Some(NoFeature::Constant)
+        }
+        Role::Ignored if is_said(WarningKind::DuplicateColumn, &field.name) => {
+            Some(NoFeature::Copy)
+        }
+        Role::Ignored => Some(NoFeature::Ignored),
+        Role::Feature | Role::Target => None,
+    };
+    let fields = schema.fields.iter();
+    fields
+        .filter_map(|field| Some((field.name.clone(), why(field)?)))
+        .collect()
 }
 
 fn settle_roles(
@@ -247,6 +287,11 @@ fn number_role(
     {
         let value = values[*row as usize];
         return Err(fail(format!("it is {value} in data row {}", row + 1)));
+    }
+    if let (Column::Number(values), "weight") = (column, role)
+        && rows.iter().all(|&row| values[row as usize] == 0.0)
+    {
+        return Err(fail("it is 0 in every row".into()));
     }
     match column {
         Column::Number(values) => Ok(rows.iter().map(|&row| values[row as usize]).collect()),

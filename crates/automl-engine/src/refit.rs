@@ -58,10 +58,18 @@ impl Refit<'_> {
             } else {
                 "within the limit"
             };
-            let message = format!(
-                "{n_kept} of {} members were not refitted on all rows {why} and keep the model of the search",
-                selection.members.len()
-            );
+            let n_members = selection.members.len();
+            let of_members = match (n_kept, n_members) {
+                (1, 1) => "the only member was not refitted on all rows".to_owned(),
+                (1, _) => format!("1 of {n_members} members was not refitted on all rows"),
+                _ => format!("{n_kept} of {n_members} members were not refitted on all rows"),
+            };
+            let (keeps, its) = if n_kept == 1 {
+                ("keeps", "the model")
+            } else {
+                ("keep", "the models")
+            };
+            let message = format!("{of_members} {why} and {keeps} {its} of the search");
             self.warn(WarningKind::BudgetReached, message);
         }
         EnsembleModel::new(self.data.task().clone(), self.plan.floor, parts)

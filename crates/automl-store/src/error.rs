@@ -1,6 +1,6 @@
 //! Why something could not be stored or read back.
 
-use automl_core::Coded;
+use automl_core::{Coded, is_out_of_space};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +104,7 @@ impl Coded for StoreError {
             Self::NotAModel { .. } => "store-not-a-model",
             Self::NewerFormat { .. } => "store-newer-format",
             Self::Damaged { .. } => "store-damaged",
+            Self::Io { source, .. } if is_out_of_space(source.kind()) => "output-full",
             Self::Io { .. } => "store-io",
             Self::Exists { .. } => "store-exists",
             Self::Contents { .. } => "store-contents",
@@ -130,22 +131,28 @@ impl Coded for StoreError {
             } else {
                 "choose another directory, or move away what is there".into()
             }),
-            Self::Io { source, .. } => io_hint(source.kind()),
+            Self::Io {
+                operation: "read",
+                source,
+                ..
+            } if source.kind() != io::ErrorKind::PermissionDenied => None,
+            Self::Io { source, .. } => Some(io_hint(source.kind()).into()),
             Self::Contents { .. } => None,
         }
     }
 }
 
-fn io_hint(kind: io::ErrorKind) -> Option<String> {
-    let hint = match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+fn io_hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        kind if is_out_of_space(kind) => {
             "the disk is full; free some space or choose a directory on another disk"
         }
-        io::ErrorKind::PermissionDenied => "check who owns the directory and may write to it",
+        io::ErrorKind::PermissionDenied => {
+            "check who owns it and who may read it and write to it, or choose another place"
+        }
         io::ErrorKind::ReadOnlyFilesystem => {
             "the disk is read-only; choose a directory on another disk"
         }
-        _ => return None,
-    };
-    Some(hint.into())
+        _ => "choose a place where files can be made",
+    }
 }

@@ -39,11 +39,10 @@ pub struct ReadModel {
     pub artifact: Artifact,
 }
 
-/// Reads the manifest and the weights of a model directory, checking both, and the presence and size of every other
-/// file. Those are read by [`ModelDir::file`] through [`ReadModel::dir`].
+/// Reads the manifest and the weights of a model directory, checking both. The other files are read, and checked, by
+/// [`ModelDir::file`] through [`ReadModel::dir`]: who reads none of them does without.
 pub fn read_model(dir: &Path) -> Result<ReadModel, StoreError> {
     let dir = ModelDir::open(dir)?;
-    dir.check_sizes()?;
     let artifact = dir.artifact()?;
     Ok(ReadModel {
         manifest: dir.manifest.clone(),
@@ -128,12 +127,6 @@ impl ModelDir {
     pub fn artifact(&self) -> Result<Artifact, StoreError> {
         let bytes = self.file(WEIGHTS)?;
         weights::decode(&self.model, &bytes, &self.path.join(WEIGHTS))
-    }
-
-    fn check_sizes(&self) -> Result<(), StoreError> {
-        self.files
-            .iter()
-            .try_for_each(|entry| self.check_size(entry))
     }
 
     fn check_size(&self, entry: &FileEntry) -> Result<(), StoreError> {

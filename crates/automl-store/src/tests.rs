@@ -381,7 +381,7 @@ fn a_newer_format_asks_for_an_upgrade() {
 }
 
 #[test]
-fn a_missing_file_is_named() {
+fn a_missing_file_is_named_by_who_reads_it() {
     for name in [
         "weights.safetensors",
         "leaderboard.json",
@@ -390,7 +390,10 @@ fn a_missing_file_is_named() {
         let parent = temporary();
         write(parent.path(), 1.0).unwrap();
         fs::remove_file(parent.path().join(name)).unwrap();
-        let error = read_model(parent.path()).unwrap_err();
+        let read = read_model(parent.path());
+        assert_eq!(read.is_ok(), name != "weights.safetensors", "{name}");
+        let dir = ModelDir::open(parent.path()).unwrap();
+        let error = dir.file(name).unwrap_err();
         assert_eq!(error.code(), "store-damaged");
         assert!(error.to_string().contains(name), "{error}");
     }

@@ -89,6 +89,9 @@ pub(crate) struct ReadArgs {
     /// What separates cells: a character, or tab, comma, semicolon, pipe, space [default: guessed]
     #[arg(long, value_name = "CHAR", value_parser = units::delimiter)]
     pub(crate) delimiter: Option<u8>,
+    /// Tell columns of one name apart by a number behind it, as a, a.1, a.2, instead of refusing them
+    #[arg(long)]
+    pub(crate) rename_duplicates: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -138,13 +141,16 @@ Examples:
   automl fit adult.csv --target income --max-trials 20 --seed 7   the same model each time
   automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'";
 
+const METRIC_PARAMETERS: &str = "\
+pinball is of the median (quantile 0.5, half the mae), tweedie_deviance of power 1.5; both are fixed.";
+
 /// The examples, and the names that `--include`, `--exclude` and `--metric` take.
 fn fit_help() -> String {
     let learners: Vec<&str> = automl_engine::LEARNERS.iter().map(|spec| spec.id).collect();
     let metrics: Vec<&str> = Metric::all().map(Metric::name).collect();
     let lists = [("Learners", learners), ("Metrics", metrics)];
     let lists = lists.map(|(title, names)| format!("\n\n{title}: {}", names.join(", ")));
-    format!("{FIT_EXAMPLES}{}", lists.concat())
+    format!("{FIT_EXAMPLES}{}\n{METRIC_PARAMETERS}", lists.concat())
 }
 
 #[derive(Debug, Args)]
@@ -168,7 +174,7 @@ pub(crate) struct FitArgs {
     /// When to be done, reading and writing included: 60, 60s, 2m, 1h30m [default: 5m, none if --max-trials is given]
     #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
     pub(crate) time_limit: Option<Duration>,
-    /// Trials to run at most, each of one fit a fold; without --time-limit the result does not depend on the machine's speed
+    /// Trials to run at most, each of one fit a fold, the constant baseline being the first; without --time-limit the result does not depend on the machine's speed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
     pub(crate) max_trials: Option<u64>,
     /// Memory to use at most, such as 4GiB; the search ends at 80 % of it, checked when a fit starts [default: 80 % of what is free]
@@ -282,6 +288,9 @@ pub(crate) struct PredictArgs {
     /// What separates cells: a character, or tab, comma, semicolon, pipe, space [default: guessed]
     #[arg(long, value_name = "CHAR", value_parser = units::delimiter)]
     pub(crate) delimiter: Option<u8>,
+    /// Tell columns of one name apart as a, a.1, a.2; a model that was fitted so does it by itself
+    #[arg(long)]
+    pub(crate) rename_duplicates: bool,
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
@@ -313,6 +322,9 @@ pub(crate) struct EvaluateArgs {
     /// What separates cells: a character, or tab, comma, semicolon, pipe, space [default: guessed]
     #[arg(long, value_name = "CHAR", value_parser = units::delimiter)]
     pub(crate) delimiter: Option<u8>,
+    /// Tell columns of one name apart as a, a.1, a.2; a model that was fitted so does it by itself
+    #[arg(long)]
+    pub(crate) rename_duplicates: bool,
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,

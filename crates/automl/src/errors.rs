@@ -2,7 +2,7 @@
 
 use crate::text;
 use automl_core::metrics::MetricError;
-use automl_core::{ArtifactError, Coded, PredictError};
+use automl_core::{ArtifactError, Coded, PredictError, is_out_of_space};
 use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
@@ -58,6 +58,8 @@ pub(crate) enum CliError {
     StdinTwice,
     #[error("the data has no target column '{target}' to score against")]
     TargetMissing { target: String, near: Vec<String> },
+    #[error("the data has no column '{weight}', which the model was fitted with as weights")]
+    WeightMissing { weight: String, near: Vec<String> },
     #[error("no row of the data has a target to score against")]
     NoRows,
     #[error("target '{target}' is {} in data row {row}, a class that the model has not learned", quoted(class.as_deref()))]
@@ -107,6 +109,7 @@ impl Coded for CliError {
             Self::Swapped { .. } => "usage-swapped",
             Self::ThresholdTask { .. } => "usage-threshold-task",
             Self::TargetMissing { .. } => "evaluate-target-missing",
+            Self::WeightMissing { .. } => "evaluate-weight-missing",
             Self::NoRows => "evaluate-no-rows",
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
@@ -114,7 +117,7 @@ impl Coded for CliError {
             Self::NoImportance => "importance-none",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
-            Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => "output-full",
+            Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
             Self::Stdout { .. } => "output-stdout",
             Self::Interrupted | Self::StoppedAtOnce => "interrupted",
         }
@@ -137,6 +140,16 @@ impl Coded for CliError {
             Self::TargetMissing { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean '{}'?", near.join("' or '")))
             }
+            Self::WeightMissing { near, .. } => {
+                let near = match near.as_slice() {
+                    [] => String::new(),
+                    near => format!("did you mean '{}'? else ", near.join("' or '")),
+                };
+                Some(format!(
+                    "{near}add the column, or score rows alike with --allow-missing-columns; `automl predict` needs no weights"
+                ))
+            }
+            Self::StdinTwice => Some("give one of the two as a file".into()),
             Self::TargetMissing { .. } => Some("`automl predict` needs no target".into()),
             Self::LabelUnknown { known, .. } => {
                 Some(format!("the model knows {}", known.join(", ")))
@@ -149,7 +162,7 @@ impl Coded for CliError {
             ),
             Self::NoLeaderboard => Some("`automl evaluate` scores it on labelled rows".into()),
             Self::ModelFile { .. } => Some("fit the model again or restore the file".into()),
-            Self::Stdout { source } if source.kind() == io::ErrorKind::StorageFull => {
+            Self::Stdout { source } if is_out_of_space(source.kind()) => {
                 Some("the disk is full; free some space or write to another disk".into())
             }
             _ => None,

@@ -73,6 +73,12 @@ impl LoadedModel {
         }
     }
 
+    /// Whether the table that it was fitted on had columns of one name that were told apart: then so are those of others.
+    pub(crate) fn renames_duplicates(&self) -> bool {
+        let config = &self.manifest.lineage.config;
+        config["read"]["rename_duplicates"].as_bool() == Some(true)
+    }
+
     /// The column of a role, if the model was fitted with one.
     pub(crate) fn column(&self, role: Role) -> Option<&Field> {
         self.manifest.inputs.with_role(role).next()

@@ -11,6 +11,16 @@ fn near_names_come_best_first_and_at_most_three() {
 }
 
 #[test]
+fn names_that_share_a_few_letters_or_an_extension_are_not_near() {
+    assert!(nearest("name", ["age"]).is_empty());
+    assert!(nearest("nosuch.csv", ["xu.csv"]).is_empty());
+    assert_eq!(nearest("godo.csv", ["good.csv"]), ["good.csv"]);
+    assert_eq!(nearest("incme", ["income", "name"]), ["income"]);
+    assert_eq!(nearest("last", ["last, first"]), ["last, first"]);
+    assert_eq!(nearest("room", ["rooms"]), ["rooms"]);
+}
+
+#[test]
 fn lists_end_in_or() {
     let list = |names: &[&str]| {
         or_list(

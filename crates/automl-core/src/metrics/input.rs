@@ -33,24 +33,19 @@ impl<'a> Scored<'a> {
         check_length("predictions", predictions.n_rows(), target.len())?;
         let width = predictions.width();
         check_target(metric, target, predictions)?;
-        for (position, &value) in predictions.values().iter().enumerate() {
-            if !value.is_finite() {
-                let row = position / width;
-                return Err(not_usable(
-                    metric,
-                    "prediction",
-                    value,
-                    row,
-                    "is not finite",
-                ));
-            }
-        }
+        let rows = predictions.values().chunks_exact(width);
+        let odd = rows.map(|row| row.iter().copied().find(|value| !value.is_finite()));
+        refuse(metric, "prediction", odd, "is not finite")?;
         if let Some(weight) = weight {
             check_length("weight", weight.len(), target.len())?;
-            if let Some(row) = weight.iter().position(|w| !w.is_finite() || *w < 0.0) {
-                let reason = "is not a finite number of at least 0";
-                return Err(not_usable(metric, "weight", weight[row], row, reason));
-            }
+            let is_weight = |w: &f64| w.is_finite() && *w >= 0.0;
+            let odd = weight.iter().map(|w| (!is_weight(w)).then_some(*w));
+            refuse(
+                metric,
+                "weight",
+                odd,
+                "is not a finite number of at least 0",
+            )?;
         }
         let total_weight = weight.map_or(target.len() as f64, |weight| weight.iter().sum());
         if total_weight == 0.0 {
@@ -96,33 +91,22 @@ impl<'a> Scored<'a> {
         sum / self.total_weight
     }
 
-    /// Fails on the first row of positive weight whose target or prediction breaks a rule of the metric.
+    /// Fails if a row of positive weight has a target or a prediction that breaks a rule of the metric.
     pub(super) fn require(
         &self,
         target_rule: (fn(f64) -> bool, &'static str),
         prediction_rule: (fn(f64) -> bool, &'static str),
     ) -> Result<(), MetricError> {
-        for row in (0..self.n_rows()).filter(|&row| self.weight(row) > 0.0) {
-            let (target, prediction) = (self.target[row], self.values[row]);
-            if !target_rule.0(target) {
-                return Err(not_usable(
-                    self.metric,
-                    "target",
-                    target,
-                    row,
-                    target_rule.1,
-                ));
-            }
-            if !prediction_rule.0(prediction) {
-                let reason = prediction_rule.1;
-                return Err(not_usable(
-                    self.metric,
-                    "prediction",
-                    prediction,
-                    row,
-                    reason,
-                ));
-            }
+        let parts = [
+            ("target", self.target, target_rule),
+            ("prediction", self.values, prediction_rule),
+        ];
+        for (part, values, (is_right, reason)) in parts {
+            let odd = values
+                .iter()
+                .enumerate()
+                .map(|(row, &value)| (self.weight(row) > 0.0 && !is_right(value)).then_some(value));
+            refuse(self.metric, part, odd, reason)?;
         }
         Ok(())
     }
@@ -160,36 +144,40 @@ fn check_target(
     target: &[f64],
     predictions: &Predictions,
 ) -> Result<(), MetricError> {
-    let (bad, reason) = match predictions {
-        Predictions::Numbers(_) => (
-            target.iter().position(|value| !value.is_finite()),
-            "is not finite",
-        ),
+    let is_code =
+        |code: f64, n_classes: usize| code >= 0.0 && code < n_classes as f64 && code.fract() == 0.0;
+    let (is_right, reason): (&dyn Fn(f64) -> bool, _) = match predictions {
+        Predictions::Numbers(_) => (&f64::is_finite, "is not finite"),
         Predictions::Probabilities { n_classes, .. } => (
-            target.iter().position(|&code| {
-                !(code >= 0.0 && code < *n_classes as f64 && code.fract() == 0.0)
-            }),
+            &|code| is_code(code, *n_classes),
             "is not the code of a class",
         ),
     };
-    match bad {
-        Some(row) => Err(not_usable(metric, "target", target[row], row, reason)),
-        None => Ok(()),
-    }
+    let odd = target
+        .iter()
+        .map(|&value| (!is_right(value)).then_some(value));
+    refuse(metric, "target", odd, reason)
 }
 
-fn not_usable(
+/// Fails if any row has a value that cannot be used, which is what `odd` gives of each.
+fn refuse(
     metric: Metric,
     part: &'static str,
-    value: f64,
-    row: usize,
+    odd: impl Iterator<Item = Option<f64>>,
     reason: &'static str,
-) -> MetricError {
-    MetricError::Value {
+) -> Result<(), MetricError> {
+    let mut odd = odd
+        .enumerate()
+        .filter_map(|(row, value)| Some((row, value?)));
+    let Some((row, value)) = odd.next() else {
+        return Ok(());
+    };
+    Err(MetricError::Value {
         metric,
         part,
         value,
         row,
+        n_rows: 1 + odd.count(),
         reason,
-    }
+    })
 }

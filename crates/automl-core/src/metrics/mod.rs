@@ -120,7 +120,7 @@ pub enum MetricError {
         expected: usize,
     },
     /// A value that the metric cannot take.
-    #[error("{metric}: {part} {value} of row {row} {reason}")]
+    #[error("{metric}: {part} {value} of row {row} {reason}{}", and_others(*n_rows))]
     Value {
         /// The metric.
         metric: Metric,
@@ -128,8 +128,10 @@ pub enum MetricError {
         part: &'static str,
         /// The value.
         value: f64,
-        /// The row, from 0.
+        /// The first such row, from 0.
         row: usize,
+        /// Rows with such a value.
+        n_rows: usize,
         /// Why not, as the rest of the sentence.
         reason: &'static str,
     },
@@ -177,6 +179,14 @@ impl Coded for MetricError {
             }
             _ => None,
         }
+    }
+}
+
+/// ` (1 of 3 such rows)`, behind what is said of the first.
+fn and_others(n_rows: usize) -> String {
+    match n_rows {
+        0 | 1 => String::new(),
+        n => format!(" (the first of {n} such rows)"),
     }
 }
 

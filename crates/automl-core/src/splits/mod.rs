@@ -79,7 +79,7 @@ pub enum SplitError {
         domain: &'static str,
     },
     /// There are fewer rows than the scheme needs.
-    #[error("{found} rows are too few to split: {needed} are needed")]
+    #[error("{} too few to split: {needed} are needed", are(*found, "row"))]
     TooFewRows {
         /// Rows there are.
         found: usize,
@@ -87,7 +87,7 @@ pub enum SplitError {
         needed: usize,
     },
     /// There are fewer groups than the scheme needs.
-    #[error("{found} groups are too few to split: {needed} are needed")]
+    #[error("{} too few to split: {needed} are needed", are(*found, "group"))]
     TooFewGroups {
         /// Distinct groups there are.
         found: usize,
@@ -95,7 +95,7 @@ pub enum SplitError {
         needed: usize,
     },
     /// There are fewer distinct times than the scheme needs.
-    #[error("{found} distinct times are too few to split: {needed} are needed")]
+    #[error("{} too few to split: {needed} are needed", are(*found, "distinct time"))]
     TooFewTimes {
         /// Distinct times there are.
         found: usize,
@@ -118,10 +118,28 @@ impl Coded for SplitError {
         let hint = match self {
             Self::Scheme { .. } => "give --folds or --holdout within these bounds",
             Self::TooFewRows { .. } => "add rows, or ask for fewer --folds",
-            Self::TooFewGroups { .. } => "name a --group column with more values, or leave it out",
-            Self::TooFewTimes { .. } => "name a --time-column with more values, or leave it out",
+            Self::TooFewGroups { found: 0 | 1, .. } => {
+                "name a --group column with more values, or leave it out"
+            }
+            Self::TooFewGroups { .. } => {
+                "ask for fewer --folds, or for a --holdout; or name a --group column with more values, or leave it out"
+            }
+            Self::TooFewTimes { found: 0 | 1, .. } => {
+                "name a --time-column with more values, or leave it out"
+            }
+            Self::TooFewTimes { .. } => {
+                "ask for fewer --folds, or for a --holdout; or name a --time-column with more values, or leave it out"
+            }
         };
         Some(hint.to_owned())
+    }
+}
+
+/// `1 row is`, `2 rows are`.
+fn are(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun} is"),
+        n => format!("{n} {noun}s are"),
     }
 }
 

@@ -3,6 +3,7 @@
 mod codes;
 mod columns;
 
+use crate::batches::split_names;
 use crate::error::DataError;
 use crate::infer::{Dictionary, Distinct, Finding, Guess, guess};
 use crate::options::ReadOptions;
@@ -86,6 +87,7 @@ pub fn read_table(
         missing: &missing,
         places: &places,
         target: options.target.as_deref(),
+        set_aside: &split_names(&options.set_aside, &names),
         overrides,
         may_have_decimal_commas,
     };
@@ -112,6 +114,8 @@ struct Inference<'a> {
     missing: &'a [String],
     places: &'a Places,
     target: Option<&'a str>,
+    /// Columns whose worth as features is no matter.
+    set_aside: &'a [String],
     overrides: Option<&'a SchemaFile>,
     may_have_decimal_commas: bool,
 }
@@ -143,6 +147,7 @@ impl Inference<'_> {
             all_facts.push(facts);
         }
         self.ignore_duplicates(&columns, &mut guesses, warnings);
+        self.keep_last(&mut guesses, &all_facts, warnings);
         let mut fields = Vec::with_capacity(columns.len());
         let mut made = Vec::with_capacity(columns.len());
         for ((name, codes), guess) in self.names.iter().zip(columns).zip(guesses) {
@@ -232,7 +237,7 @@ impl Inference<'_> {
                 | Finding::MostlyNumbers { .. }
                 | Finding::MostlyDates { .. }
                 | Finding::LongIntegers { .. } => kind_is_given,
-                _ => role_is_given || guess.role == Role::Target,
+                _ => role_is_given || guess.role == Role::Target || self.is_set_aside(name),
             };
             if !is_settled
                 && let Some(warning) = self.describe(name, guess.kind, finding, codes, &present)
@@ -241,6 +246,38 @@ impl Inference<'_> {
             }
         }
         Ok((guess, facts))
+    }
+
+    fn is_set_aside(&self, name: &str) -> bool {
+        self.set_aside.iter().any(|other| other == name)
+    }
+
+    /// Where a target is to be learned and nothing but columns that look like ids is left to learn it from, those stay: a
+    /// running number may be the very thing that tells.
+    fn keep_last(&self, guesses: &mut [Guess], facts: &[ColumnFacts], warnings: &mut [Warning]) {
+        let is_free = |name: &str| Some(name) != self.target && !self.is_set_aside(name);
+        let mut columns = self.names.iter().zip(&*guesses);
+        let has_feature = columns.any(|(name, guess)| guess.role == Role::Feature && is_free(name));
+        let has_target =
+            self.target.is_some() || guesses.iter().any(|guess| guess.role == Role::Target);
+        if has_feature || !has_target {
+            return;
+        }
+        for ((name, guess), facts) in self.names.iter().zip(guesses).zip(facts) {
+            let role_is_given = self.given(name).is_some_and(|given| given.role.is_some());
+            if guess.role != Role::Id || role_is_given || !is_free(name) {
+                continue;
+            }
+            guess.role = Role::Feature;
+            let n_distinct = facts.n_distinct as u64;
+            let n_present = (self.places.n_rows() - facts.n_missing) as u64;
+            let said = warnings.iter_mut().find(|warning| {
+                warning.kind == WarningKind::IdLikeColumn && warning.columns == [name.as_str()]
+            });
+            if let Some(said) = said {
+                *said = wording::id_like(name, n_distinct, n_present, Fate::KeptAsLast);
+            }
+        }
     }
 
     fn describe(
@@ -321,7 +358,7 @@ impl Inference<'_> {
         for (position, codes) in columns.iter().enumerate() {
             let name = &self.names[position];
             let role_is_given = self.given(name).is_some_and(|given| given.role.is_some());
-            if guesses[position].role != Role::Feature {
+            if guesses[position].role != Role::Feature || self.is_set_aside(name) {
                 continue;
             }
             let alike = met.entry(codes.signature()).or_default();

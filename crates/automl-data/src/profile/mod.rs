@@ -89,7 +89,9 @@ impl Coded for ProfileError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoTarget { near, .. } if near.is_empty() => None,
+            Self::NoTarget { near, .. } if near.is_empty() => {
+                Some("without --target, `automl profile` lists the columns of the table".into())
+            }
             Self::NoTarget { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
         }
     }

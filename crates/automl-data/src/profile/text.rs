@@ -3,7 +3,7 @@
 use super::findings;
 use super::format::{count, cut, number, number_or_year, one_line, percent, plural, width};
 use super::model::{ColumnProfile, Histogram, Profile, Summary};
-use automl_core::{Role, WarningKind};
+use automl_core::{Kind, Role, WarningKind};
 
 const GAP: &str = "  ";
 const N_SPARKS: usize = 12;
@@ -233,6 +233,9 @@ fn words(n_mean: f64) -> String {
 fn target_cell(column: &ColumnProfile) -> String {
     match (column.role, &column.association) {
         (Role::Target, _) => "target".into(),
+        (Role::Id, Some(association)) if column.kind == Kind::Number => {
+            format!("{} {:.2} id", bar(association.score), association.score)
+        }
         (Role::Id, _) => "id".into(),
         (Role::Ignored, _) => "ignored".into(),
         (_, Some(association)) => format!("{} {:.2}", bar(association.score), association.score),

@@ -59,3 +59,21 @@ pub(super) fn warning(names: &[String], file: &str) -> Warning {
     );
     Warning::new(WarningKind::UnnamedColumn, [""; 0], message)
 }
+
+/// What is said of a table of one column whose name holds what usually stands between names, where the delimiter was given.
+pub(super) fn single_column(names: &[String], file: &str) -> Option<Warning> {
+    let [name] = names else { return None };
+    let found = [',', ';', '\t', '|']
+        .into_iter()
+        .find(|&c| name.contains(c))?;
+    let shown = if found == '\t' {
+        "tabs".to_owned()
+    } else {
+        format!("\"{found}\"")
+    };
+    let message = format!(
+        "{file} has one column, whose name holds {shown} ('{}'); is the delimiter right?",
+        shorten(name)
+    );
+    Some(Warning::new(WarningKind::UnnamedColumn, [name], message))
+}

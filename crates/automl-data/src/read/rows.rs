@@ -41,7 +41,10 @@ impl Rows {
         let first = rest.next().expect("a source has at least one input");
         let (format, reader) = open_one(&first, options, fingerprint.as_ref())?;
         let mut warnings = Vec::new();
-        let names = clean_names(reader.names(), &first.name(), &mut warnings)?;
+        let names = clean_names(reader.names(), &first.name(), options, &mut warnings)?;
+        if format == Format::Delimited && options.delimiter.is_some() {
+            warnings.extend(header::single_column(&names, &first.name()));
+        }
         if reader.names_look_like_data() {
             warnings.push(header::warning(&names, &first.name()));
         }
@@ -165,7 +168,7 @@ impl Rows {
         };
         let (format, reader) = open_one(&next, &self.options, self.fingerprint.as_ref())?;
         let file = next.name();
-        let names = clean_names(reader.names(), &file, &mut self.warnings)?;
+        let names = clean_names(reader.names(), &file, &self.options, &mut self.warnings)?;
         if format != Format::JsonLines || self.format != Format::JsonLines {
             self.check_same_columns(&names, &file)?;
         }
@@ -284,13 +287,13 @@ fn unit_of(format: Format) -> Unit {
     }
 }
 
-/// Trims names, names the nameless after their position and refuses duplicates.
+/// Trims names, names the nameless after their position and refuses duplicates, or renames them if that is asked for.
 fn clean_names(
     raw: &[String],
     file: &str,
+    options: &ReadOptions,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<String>, DataError> {
-    let mut positions = std::collections::BTreeMap::new();
     let mut names = Vec::with_capacity(raw.len());
     for (position, raw_name) in raw.iter().enumerate() {
         let mut name = raw_name.trim().to_owned();
@@ -302,17 +305,56 @@ fn clean_names(
                 format!("column {} has no name and is called '{name}'", position + 1),
             ));
         }
-        if let Some(first) = positions.insert(name.clone(), position) {
-            return Err(DataError::DuplicateColumn {
-                name,
-                first: first + 1,
-                second: position + 1,
-                file: file.to_owned(),
-            });
-        }
         names.push(name);
     }
+    let alike = alike(&names);
+    if alike.is_empty() {
+        return Ok(names);
+    }
+    if !options.rename_duplicates {
+        return Err(DataError::DuplicateColumn {
+            columns: alike,
+            file: file.to_owned(),
+        });
+    }
+    warnings.push(rename(&mut names, &alike));
     Ok(names)
+}
+
+/// The names that more than one column has, each with the positions of its columns from 1, in the order of the first.
+fn alike(names: &[String]) -> Vec<(String, Vec<usize>)> {
+    let mut positions = std::collections::BTreeMap::<&str, Vec<usize>>::new();
+    for (position, name) in names.iter().enumerate() {
+        positions.entry(name).or_default().push(position + 1);
+    }
+    let mut alike: Vec<(String, Vec<usize>)> = positions
+        .into_iter()
+        .filter(|(_, positions)| positions.len() > 1)
+        .map(|(name, positions)| (name.to_owned(), positions))
+        .collect();
+    alike.sort_by_key(|(_, positions)| positions[0]);
+    alike
+}
+
+/// Puts `.1`, `.2` and so on behind each name but the first of those alike, passing over names that are there.
+fn rename(names: &mut [String], alike: &[(String, Vec<usize>)]) -> Warning {
+    let mut renamed = Vec::new();
+    for (name, positions) in alike {
+        let mut number = 0;
+        for position in &positions[1..] {
+            let new = loop {
+                number += 1;
+                let new = format!("{name}.{number}");
+                if !names.contains(&new) {
+                    break new;
+                }
+            };
+            renamed.push(new.clone());
+            names[position - 1] = new;
+        }
+    }
+    let message = format!("columns of one name are told apart: {}", renamed.join(", "));
+    Warning::new(WarningKind::UnnamedColumn, renamed, message)
 }
 
 /// The place of each row, kept as runs of rows that follow one another.

@@ -2,9 +2,10 @@
 
 use crate::EngineError;
 use automl_core::{
-    Column, Field, Levels, Target, Task, TaskKind, Texts, UNSEEN_CODE, Warning, WarningKind,
-    Warnings, nearest,
+    Column, Field, Kind, Levels, Schema, Target, Task, TaskKind, Texts, UNSEEN_CODE, Warning,
+    WarningKind, Warnings, nearest,
 };
+use std::borrow::Cow;
 
 /// A whole-number target with at most this many values is read as classes.
 const MAX_NUMBER_CLASSES: usize = 20;
@@ -27,12 +28,13 @@ pub(super) fn read_target(
         name: field.name.clone(),
         reason,
     };
-    let is_regression = wanted == Some(TaskKind::Regression);
-    if is_regression && !matches!(column, Column::Number(_)) {
-        return Err(fail(format!(
-            "regression needs numbers, it is a {} column",
-            column.kind_name()
-        )));
+    if wanted == Some(TaskKind::Regression) {
+        let not_numbers = || EngineError::TargetNotNumbers {
+            name: field.name.clone(),
+            kind: field.kind,
+        };
+        let values = numbers(column, rows).ok_or_else(not_numbers)?;
+        return number_target(field, &values, rows, wanted);
     }
     match column {
         Column::Number(values) => number_target(field, values, rows, wanted),
@@ -53,6 +55,38 @@ pub(super) fn read_target(
             "a {} cannot be predicted",
             column.kind_name()
         ))),
+    }
+}
+
+/// The column as numbers: those that it holds, or those that its levels are.
+fn numbers<'a>(column: &'a Column, rows: &[u32]) -> Option<Cow<'a, [f64]>> {
+    // A number of more digits may be rounded.
+    const MAX_DIGITS: usize = 15;
+    match column {
+        Column::Number(values) => Some(Cow::Borrowed(values)),
+        Column::Category { codes, levels } => {
+            let of_level: Vec<Option<f64>> = levels
+                .iter()
+                .map(|level| level.parse().ok().filter(|_| level.len() <= MAX_DIGITS))
+                .map(|value: Option<f64>| value.filter(|value| value.is_finite()))
+                .collect();
+            let mut values = vec![f64::NAN; codes.len()];
+            for &row in rows {
+                values[row as usize] = *of_level.get(codes[row as usize] as usize)?.as_ref()?;
+            }
+            Some(Cow::Owned(values))
+        }
+        Column::Text(_) | Column::Timestamp(_) | Column::Sparse(_) => None,
+    }
+}
+
+/// Says that the target is numbers, so that it is read as such where the model is tested.
+pub(super) fn read_as_number(schema: &mut Schema, target: &str) {
+    let mut fields = schema.fields.iter_mut();
+    if let Some(field) = fields.find(|field| field.name == target && field.kind != Kind::Number) {
+        field.kind = Kind::Number;
+        field.levels = Vec::new();
+        field.format = None;
     }
 }
 

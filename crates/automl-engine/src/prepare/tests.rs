@@ -192,7 +192,7 @@ fn dropping_every_feature_leaves_nothing_to_learn_from() {
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no feature column is left beside target 'y'"
+        "no feature column is left beside target 'y': 'x' is dropped"
     );
 }
 

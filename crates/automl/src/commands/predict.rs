@@ -71,6 +71,7 @@ impl Settings {
         let read = ReadOptions {
             delimiter: args.delimiter,
             encoding: encoding(args.encoding),
+            rename_duplicates: args.rename_duplicates,
             ..ReadOptions::default()
         };
         Ok(Self {
@@ -101,10 +102,11 @@ impl Output {
 
 pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status> {
     modeldir::check_order("predict", &args.model, &args.data)?;
-    let settings = Settings::resolve(args)?;
+    let mut settings = Settings::resolve(args)?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
     let model = LoadedModel::read(&settings.model)?;
+    settings.read.rename_duplicates |= model.renames_duplicates();
     match &settings.output {
         Output::Stdout => {
             let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
@@ -261,11 +263,16 @@ impl<'a> OddTruths<'a> {
 
     fn warn(&self, reporter: &Reporter) {
         for (field, n_odd) in self.0.iter().filter(|(_, n_odd)| *n_odd > 0) {
+            let (are, counts) = if *n_odd == 1 {
+                ("is neither", "counts")
+            } else {
+                ("are neither", "count")
+            };
             let message = format!(
-                "{} of '{}' are none of {}, and count as unseen",
+                "{} of '{}' {are} {}, and {counts} as unseen",
                 text::counted(*n_odd, "cell"),
                 field.name,
-                field.levels.join(" and ")
+                field.levels.join(" nor ")
             );
             let warning = Warning::new(WarningKind::UnreadCells, [&field.name], message);
             reporter.warnings().push(warning);

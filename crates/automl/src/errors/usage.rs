@@ -96,6 +96,14 @@ impl Usage {
         let Some(ContextValue::String(argument)) = self.error.get(ContextKind::InvalidArg) else {
             return None;
         };
+        let scores =
+            matches!(self.verb.as_slice(), [verb] if verb == "predict" || verb == "evaluate");
+        if scores && argument.starts_with("--missing") {
+            return Some(
+                "what counts as missing is kept with the model: give --missing to `automl fit`"
+                    .into(),
+            );
+        }
         let is_extra =
             self.error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
         let takes_target =

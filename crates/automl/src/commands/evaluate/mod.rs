@@ -14,7 +14,7 @@ use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
 use crate::scoring::{BATCH_ROWS, Scorer};
 use crate::tables;
-use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, WarningKind};
+use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, Warning, WarningKind};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
 use scores::{Scored, Scores};
 use std::path::PathBuf;
@@ -38,6 +38,7 @@ impl Settings {
             read: ReadOptions {
                 delimiter: args.delimiter,
                 encoding: encoding(args.encoding),
+                rename_duplicates: args.rename_duplicates,
                 ..ReadOptions::default()
             },
             allow_missing_columns: args.allow_missing_columns,
@@ -49,10 +50,11 @@ impl Settings {
 
 pub(super) fn run(args: EvaluateArgs, console: Console) -> anyhow::Result<Status> {
     modeldir::check_order("evaluate", &args.model, &args.data)?;
-    let settings = Settings::resolve(args);
+    let mut settings = Settings::resolve(args);
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
     let model = LoadedModel::read(&settings.model)?;
+    settings.read.rename_duplicates |= model.renames_duplicates();
     let scores = evaluate(&settings, &model, &reporter, &interrupt)?;
     match console.format() {
         Format::Json => print_json(&scores)?,
@@ -83,6 +85,7 @@ fn evaluate(
         .into());
     }
     let weight = model.column(Role::Weight).filter(|field| has(field));
+    warn_of_weight(model, weight, reporter);
     let mut truth = Truth::new(target, model.task(), weight);
     let mut all: Option<Predictions> = None;
     let threads = start_threads(settings.threads)?;
@@ -111,6 +114,7 @@ fn evaluate(
         predictions: &predictions,
         threshold,
         weight: truth.weights(),
+        data_rows: &truth.data_rows(),
     };
     Ok(Scores {
         target: target.name.clone(),
@@ -128,7 +132,9 @@ fn with_classes_as_written(model: &LoadedModel, target: &Field) -> Schema {
     let marks = &inputs.missing;
     let is_marked = (model.task().classes().iter())
         .any(|class| marks.iter().any(|mark| mark.eq_ignore_ascii_case(class)));
-    let is_coded = matches!(target.kind, Kind::Category | Kind::Boolean);
+    let is_plain_number = target.kind == Kind::Number && target.format.is_none();
+    let is_coded = matches!(target.kind, Kind::Category | Kind::Boolean)
+        || is_plain_number && model.task().is_classification();
     if is_coded && !is_marked {
         for field in inputs
             .fields
@@ -139,6 +145,19 @@ fn with_classes_as_written(model: &LoadedModel, target: &Field) -> Schema {
         }
     }
     inputs
+}
+
+/// Scores without the weights that the model was fitted with are other scores.
+fn warn_of_weight(model: &LoadedModel, weight: Option<&Field>, reporter: &Reporter) {
+    if let (Some(field), None) = (model.column(Role::Weight), weight) {
+        let message = format!(
+            "the scores are unweighted, every row counts alike: the weight column '{}' is not there",
+            field.name
+        );
+        let warning = Warning::new(WarningKind::MissingColumn, [&field.name], message);
+        reporter.warnings().push(warning);
+        reporter.show_warnings();
+    }
 }
 
 fn open(
@@ -177,6 +196,15 @@ fn open(
                 near,
             }
             .into()
+        }
+        DataError::ColumnMissing {
+            name, others, near, ..
+        } if others.is_empty()
+            && model
+                .column(Role::Weight)
+                .is_some_and(|field| field.name == name) =>
+        {
+            CliError::WeightMissing { weight: name, near }.into()
         }
         other => anyhow::Error::from(other),
     })?;

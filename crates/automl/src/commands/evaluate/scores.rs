@@ -1,7 +1,7 @@
 //! How good predictions are: every metric of the task, and for classes where they go wrong.
 
 use crate::text::{self, Align};
-use automl_core::metrics::Metric;
+use automl_core::metrics::{Metric, MetricError};
 use automl_core::{Coded, Predictions, Task};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ pub(super) struct Scores {
     pub(super) metrics: Map<String, Value>,
     /// Why metrics have no value.
     pub(super) undefined: Map<String, Value>,
-    /// One a class, in class order; rows count once each.
+    /// One a class, in class order; weighted as the metrics are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) classes: Vec<ClassScores>,
     /// `confusion[actual][predicted]` in rows, in class order.
@@ -63,6 +63,8 @@ pub(super) struct Scored<'a> {
     /// Of two classes, the probability above which the second is predicted.
     pub(super) threshold: Option<f64>,
     pub(super) weight: Option<&'a [f64]>,
+    /// The number in the data of each row, from 1.
+    pub(super) data_rows: &'a [u64],
 }
 
 impl Scores {
@@ -82,7 +84,7 @@ impl Scores {
                 Err(error) => {
                     undefined.insert(
                         metric.name().into(),
-                        json!({ "code": error.code(), "reason": error.to_string() }),
+                        json!({ "code": error.code(), "reason": scored.reason(&error) }),
                     );
                     metrics.insert(metric.name().into(), Value::Null)
                 }
@@ -100,7 +102,7 @@ impl Scores {
             metric: String::new(),
             metrics,
             undefined,
-            classes: class_scores(scored.task.classes(), &confusion),
+            classes: class_scores(scored, &confusion),
             confusion,
         }
     }
@@ -210,6 +212,32 @@ impl Scores {
     }
 }
 
+impl Scored<'_> {
+    /// Why a metric has no value, without the name of the metric, which stands beside it.
+    fn reason(&self, error: &MetricError) -> String {
+        match error {
+            MetricError::Value {
+                part,
+                value,
+                row,
+                n_rows,
+                reason,
+                ..
+            } => {
+                let place = self.data_rows.get(*row).copied().unwrap_or_default();
+                let of_rows = match n_rows {
+                    1 => String::new(),
+                    n => format!(", the first of {} such rows", text::count(*n as u64)),
+                };
+                format!("{part} {value} in data row {place} {reason}{of_rows}")
+            }
+            MetricError::ZeroWeight { .. } => "all weights are zero".to_owned(),
+            MetricError::Undefined { reason, .. } => (*reason).to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Rows by actual and predicted class; empty for regression.
 fn confusion(scored: &Scored<'_>) -> Vec<Vec<u64>> {
     let n_classes = scored.task.n_classes();
@@ -221,21 +249,35 @@ fn confusion(scored: &Scored<'_>) -> Vec<Vec<u64>> {
     counts
 }
 
-fn class_scores(labels: &[String], confusion: &[Vec<u64>]) -> Vec<ClassScores> {
-    let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+/// As [`confusion`], each row counting as much as it weighs.
+fn weighted_confusion(scored: &Scored<'_>) -> Vec<Vec<f64>> {
+    let n_classes = scored.task.n_classes();
+    let mut sums = vec![vec![0.0; n_classes]; n_classes];
+    let predicted = scored.predictions.class_codes_at(scored.threshold);
+    for (row, (actual, predicted)) in scored.target.iter().zip(predicted).enumerate() {
+        let weight = scored.weight.map_or(1.0, |weight| weight[row]);
+        sums[*actual as usize][predicted as usize] += weight;
+    }
+    sums
+}
+
+fn class_scores(scored: &Scored<'_>, counts: &[Vec<u64>]) -> Vec<ClassScores> {
+    let ratio = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
+    let confusion = weighted_confusion(scored);
+    let labels = scored.task.classes();
     labels
         .iter()
         .enumerate()
         .map(|(class, label)| {
             let hits = confusion[class][class];
-            let actual: u64 = confusion[class].iter().sum();
-            let predicted: u64 = confusion.iter().map(|row| row[class]).sum();
+            let actual: f64 = confusion[class].iter().sum();
+            let predicted: f64 = confusion.iter().map(|row| row[class]).sum();
             ClassScores {
                 class: label.clone(),
                 precision: ratio(hits, predicted),
                 recall: ratio(hits, actual),
-                f1: ratio(2 * hits, actual + predicted),
-                n_rows: actual,
+                f1: ratio(2.0 * hits, actual + predicted),
+                n_rows: counts[class].iter().sum(),
             }
         })
         .collect()

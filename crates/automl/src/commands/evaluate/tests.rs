@@ -21,6 +21,7 @@ fn two_classes(target: &[f64], positive: &[f64]) -> Scores {
         predictions: &predictions,
         threshold: None,
         weight: None,
+        data_rows: &[],
     })
 }
 
@@ -52,6 +53,7 @@ fn a_threshold_decides_classes_and_leaves_probabilities_alone() {
             predictions: &predictions,
             threshold,
             weight: None,
+            data_rows: &[],
         })
     };
     let (even, low) = (at(None), at(Some(0.2)));
@@ -148,4 +150,70 @@ fn a_class_that_was_not_learned_is_refused_with_its_row() {
         refused(coded),
         "target 'y' is something else in data row 2, a class that the model has not learned"
     );
+}
+
+#[test]
+fn scores_of_classes_are_weighted_as_the_metrics_are() {
+    let task = Task::Binary {
+        classes: vec!["no".into(), "yes".into()],
+    };
+    let predictions = Predictions::Probabilities {
+        n_classes: 2,
+        values: vec![0.1, 0.9, 0.9, 0.1, 0.1, 0.9],
+    };
+    let scores = Scores::of(&Scored {
+        task: &task,
+        target: &[1.0, 1.0, 0.0],
+        predictions: &predictions,
+        threshold: None,
+        weight: Some(&[3.0, 1.0, 1.0]),
+        data_rows: &[1, 2, 3],
+    });
+    let yes = &scores.classes[1];
+    assert_eq!(
+        (yes.precision, yes.recall, yes.n_rows),
+        (Some(0.75), Some(0.75), 2)
+    );
+    assert_eq!(scores.metrics["f1"], yes.f1.unwrap());
+    assert_eq!(scores.confusion, [[0, 1], [1, 1]]);
+}
+
+#[test]
+fn a_metric_without_a_value_says_which_data_rows_are_why() {
+    let predictions = Predictions::Numbers(vec![1.0, 1.0, 1.0]);
+    let scores = Scores::of(&Scored {
+        task: &Task::Regression,
+        target: &[2.0, -2.0, -3.0],
+        predictions: &predictions,
+        threshold: None,
+        weight: None,
+        data_rows: &[1, 4, 5],
+    });
+    assert_eq!(
+        scores.undefined["rmsle"]["reason"],
+        "target -2 in data row 4 is not above -1, the first of 2 such rows"
+    );
+}
+
+#[test]
+fn truth_values_are_compared_by_what_they_mean() {
+    let pairs = [["0", "1"], ["false", "true"], ["no", "yes"]];
+    for classes in pairs {
+        let task = Task::Binary {
+            classes: classes.map(str::to_owned).to_vec(),
+        };
+        let target = Field {
+            name: "y".into(),
+            kind: Kind::Boolean,
+            role: Role::Target,
+            levels: classes.map(str::to_owned).to_vec(),
+            format: None,
+        };
+        let mut truth = Truth::new(&target, &task, None);
+        let cells = ["0", "1", "0.0", "1.0", "False", "True", "no", "YES"];
+        let texts = cells.iter().map(|cell| Some(*cell)).collect();
+        let table = Table::new(vec![("y".into(), Column::Text(texts))]).unwrap();
+        truth.take(&table).unwrap();
+        assert_eq!(truth.values, [0.0, 1.0].repeat(4), "{classes:?}");
+    }
 }

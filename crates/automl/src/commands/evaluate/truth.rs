@@ -1,13 +1,16 @@
 //! The target of the rows that are scored, as the numbers that metrics take.
 
 use crate::errors::CliError;
-use automl_core::{Column, Field, Predictions, Table, Task};
+use automl_core::{Column, Field, Levels, Predictions, Table, Task};
+use automl_data::LevelCoder;
 
 /// Targets (and weights) of the rows that have one, batch after batch.
 pub(super) struct Truth<'a> {
     target: &'a Field,
     task: &'a Task,
     weight: Option<&'a Field>,
+    /// The model's classes, to read labels by what they mean.
+    coder: LevelCoder,
     /// Numbers, or class codes as numbers, of the rows that have a target.
     pub(super) values: Vec<f64>,
     weights: Vec<f64>,
@@ -21,6 +24,7 @@ impl<'a> Truth<'a> {
             target,
             task,
             weight,
+            coder: LevelCoder::new(Levels::new(task.classes().iter().map(String::as_str)), &[]),
             values: Vec::new(),
             weights: Vec::new(),
             has_target: Vec::new(),
@@ -30,6 +34,14 @@ impl<'a> Truth<'a> {
     /// The weights of the rows that have a target, if rows count differently.
     pub(super) fn weights(&self) -> Option<&[f64]> {
         self.weight.map(|_| self.weights.as_slice())
+    }
+
+    /// The number in the data, from 1, of each row that has a target.
+    pub(super) fn data_rows(&self) -> Vec<u64> {
+        let rows = (1..).zip(&self.has_target);
+        rows.filter(|(_, has_target)| **has_target)
+            .map(|(row, _)| row)
+            .collect()
     }
 
     /// Rows whose target is missing.
@@ -101,10 +113,8 @@ impl<'a> Truth<'a> {
     fn value(&self, column: &Column, row: usize) -> Option<f64> {
         let classes = self.task.classes();
         let code = |label: &str| {
-            classes
-                .iter()
-                .position(|class| class == label)
-                .map(|code| code as f64)
+            let code = self.coder.code(label);
+            ((code as usize) < classes.len()).then(|| f64::from(code))
         };
         match column {
             Column::Number(values) if classes.is_empty() => Some(values[row]),

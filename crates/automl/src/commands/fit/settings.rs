@@ -66,6 +66,7 @@ impl Settings {
         check_metric(fit.metric, prepare.task)?;
         let read = ReadOptions {
             max_bytes: fit.memory_limit,
+            set_aside: set_aside(&prepare),
             ..read_options(&args.read, Some(prepare.target.clone()))
         };
         Ok(Self {
@@ -92,6 +93,7 @@ impl Settings {
                 "missing": self.read.missing,
                 "encoding": self.read.encoding,
                 "delimiter": self.read.delimiter.map(char::from),
+                "rename_duplicates": self.read.rename_duplicates,
             },
             "schema": self.schema.as_ref().map(|(path, content)| json!({
                 "file": path,
@@ -119,11 +121,19 @@ fn check_metric(metric: Option<Metric>, task: Option<TaskKind>) -> Result<(), En
     })
 }
 
+/// The columns that were named for something else than to learn from.
+fn set_aside(prepare: &PrepareOptions) -> Vec<String> {
+    let named = [&prepare.weight, &prepare.group, &prepare.time];
+    let named = named.into_iter().flatten();
+    named.chain(&prepare.drop).cloned().collect()
+}
+
 /// How to read a table that `target` is learned from, or none.
 pub(in crate::commands) fn read_options(args: &ReadArgs, target: Option<String>) -> ReadOptions {
     let mut options = ReadOptions {
         delimiter: args.delimiter,
         encoding: encoding(args.encoding),
+        rename_duplicates: args.rename_duplicates,
         target,
         ..ReadOptions::default()
     };
