@@ -397,7 +397,8 @@ fn json_classes(classes: &[String]) -> Vec<String> {
     let literal = |class: &String| {
         let value: serde_json::Value = serde_json::from_str(class).ok()?;
         let is_literal = value.is_number() || value.is_boolean();
-        (is_literal && value.to_string() == *class).then(|| class.clone())
+        let written = value.to_string();
+        (is_literal && written == *class).then_some(written)
     };
     let literals: Option<Vec<String>> = classes.iter().map(literal).collect();
     literals.unwrap_or_else(|| classes.iter().map(|class| json_text(class)).collect())

@@ -137,7 +137,7 @@ fn a_full_disk_is_an_error() {
         let Err(error) = failed else {
             panic!("{format:?} was written to a full disk");
         };
-        assert_eq!(automl_core::Coded::code(&error), "data-io");
+        assert_eq!(automl_core::Coded::code(&error), "output-full");
     }
 }
 

@@ -31,8 +31,8 @@ fn a_file_that_is_not_there_names_its_neighbours() {
     "#]]
     .assert_eq(&read("adutl.csv"));
     expect![[r#"
-        [data-not-found] no such file: DIR/part-*.csv
-        hint: check the path
+        [data-not-found] no file matches: DIR/part-*.csv
+        hint: check the pattern, and the directory that it is looked for in
     "#]]
     .assert_eq(&{
         let source = Source::parse(&dir.path().join("part-*.csv").display().to_string());
@@ -140,9 +140,9 @@ fn duplicate_names_name_both_positions() {
         "t.csv",
         b"a,b, a\n1,2,3\n",
         &expect![[r#"
-        [data-duplicate-column] columns 1 and 3 are both called 'a': t.csv
-        hint: rename one of the two in the file
-    "#]],
+            [data-duplicate-column] columns 1 and 3 are both called 'a': t.csv
+            hint: rename them in the file, or tell them apart as 'a' and 'a.1' with --rename-duplicates
+        "#]],
     );
 }
 

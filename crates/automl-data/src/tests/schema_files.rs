@@ -128,8 +128,9 @@ fn unknown_keys_and_kinds_name_their_line() {
     check_refused(
         "columns: [1, 2\n",
         &expect![[r#"
-        [data-schema] expected mapping start at line 1, column 10, line 1 of schema.yaml
-    "#]],
+            [data-schema] expected mapping start, line 1 of schema.yaml
+            hint: `automl profile DATA --write-schema schema.yaml` writes one to edit
+        "#]],
     );
 }
 

@@ -85,6 +85,7 @@ fn numbers_have_no_confusion_matrix() {
         task: &Task::Regression,
         target: &[1.0, 1.0],
         predictions: &predictions,
+        data_rows: &[],
         threshold: None,
         weight: Some(&[3.0, 1.0]),
     };
