@@ -3,7 +3,7 @@
 
     python scripts/import_reference.py
 
-Needs lightgbm 4.7.0, xgboost 3.2.0, pandas 3.1.1, numpy 2.4.6. Writes small models of both programs to
+Needs lightgbm 4.7.0, xgboost 3.4.1, scikit-learn 1.9.1, pandas 3.1.1, numpy 2.5.5. Writes small models of both programs to
 crates/automl-tree/src/import/reference/, and cases.json with rows and what the programs predict for them.
 """
 import json
@@ -41,6 +41,17 @@ def targets(rng, frame):
         "multiclass": np.digitize(s, [0.3, 1.3]),
         "counts": rng.poisson(np.exp(np.clip(s, -2, 2))),
     }
+
+
+def older_dart(path):
+    """The model as XGBoost wrote it before 3.4: a booster of its own, weights beside the one of trees. 3.4 reads it, too."""
+    document = json.loads(path.read_text())
+    model = document["learner"]["gradient_booster"]["model"]
+    weights = model.pop("weight_drop")
+    gbtree = {"model": model, "name": "gbtree"}
+    document["learner"]["gradient_booster"] = {"gbtree": gbtree, "name": "dart", "weight_drop": weights}
+    document["version"] = [3, 2, 0]
+    return json.dumps(document, separators=(",", ":"))
 
 
 def main():
@@ -96,6 +107,23 @@ def main():
         booster.save_model(OUT / f"xgboost_{file}")
         data = xgboost.DMatrix(rows, enable_categorical=True)
         case(f"xgboost_{file}", rows, booster.predict(data), booster.predict(data, pred_contribs=True))
+    data = xgboost.DMatrix(test, enable_categorical=True)
+    older = OUT / "xgboost_dart_older.json"
+    older.write_text(older_dart(OUT / "xgboost_dart.json"))
+    booster = xgboost.Booster(model_file=older)
+    case(older.name, test, booster.predict(data), booster.predict(data, pred_contribs=True))
+    # The class predicts with the trees up to the best round, here of two trees a class; the booster with all of them.
+    stopped = xgboost.XGBClassifier(n_estimators=40, learning_rate=1.5, max_depth=2, num_parallel_tree=2, subsample=0.7,
+                                    early_stopping_rounds=2, enable_categorical=True, tree_method="hist", random_state=1, n_jobs=1)
+    stopped.fit(train[:400], y["multiclass"][:400], eval_set=[(train[400:], y["multiclass"][400:])], verbose=False)
+    file = OUT / "xgboost_stopped_multiclass.json"
+    stopped.save_model(file)
+    loaded = xgboost.XGBClassifier()
+    loaded.load_model(file)
+    booster, rounds = loaded.get_booster(), (0, loaded.best_iteration + 1)
+    assert rounds[1] < booster.num_boosted_rounds()
+    assert np.abs(booster.predict(data) - loaded.predict_proba(test)).max() > 0.01
+    case(file.name, test, loaded.predict_proba(test), booster.predict(data, pred_contribs=True, iteration_range=rounds))
     (OUT / "cases.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 
 

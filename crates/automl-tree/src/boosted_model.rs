@@ -111,6 +111,9 @@ impl BoostedModel {
         if ensemble.width() != 1 {
             return Err(artifact.invalid("leaf_width", "not 1"));
         }
+        if !ensemble.are_sums_bounded(&base) {
+            return Err(artifact.invalid("leaf_values", "their sums could overflow"));
+        }
         let model = Self {
             base,
             link,

@@ -188,6 +188,19 @@ impl Ensemble {
         self.roots.len()
     }
 
+    /// Whether `start` and one leaf a tree never add up to more than half the greatest number; tree `t` adds to output
+    /// `t % start.len()`. Leaves with linear models count by what they say where they cannot be used; the other half is
+    /// theirs.
+    pub(crate) fn are_sums_bounded(&self, start: &[f64]) -> bool {
+        let mut sums: Vec<f64> = start.iter().map(|score| score.abs()).collect();
+        for tree in 0..self.n_trees() {
+            let leaves = self.tree_nodes(tree).iter().filter(|node| node.is_leaf());
+            let values = leaves.map(|leaf| self.values[leaf.child as usize].abs());
+            sums[tree % start.len()] += values.fold(0.0, f64::max);
+        }
+        sums.iter().all(|&sum| sum <= f64::MAX / 2.0)
+    }
+
     /// The nodes of a tree.
     fn tree_nodes(&self, tree: usize) -> &[Node] {
         let end = self.roots.get(tree + 1);

@@ -1,5 +1,6 @@
 //! From parsed trees to the artifact of a boosted model, which is then read with every check.
 
+use super::levels::{LEVELS_MAX, too_many};
 use super::{ImportError, ImportedModel, Parsed, ParsedLinear, ParsedRole, ParsedTest, ParsedTree};
 use crate::boosted_model::BoostedModel;
 use crate::ensemble::{CATEGORY, LEAF, MISSING_LEFT, write_linear};
@@ -9,9 +10,6 @@ use crate::objective::Link;
 use crate::tree::{BinSet, insert};
 use automl_core::Artifact;
 use serde_json::json;
-
-/// Levels that have a bin of their own; bin 0 is for missing and unseen ones.
-const MAX_LEVELS: usize = 255;
 
 /// The arrays of an artifact, tree after tree.
 #[derive(Default)]
@@ -30,23 +28,14 @@ struct Arrays {
 }
 
 pub(super) fn model(parsed: Parsed) -> Result<ImportedModel, ImportError> {
-    let unsupported = |what: String| ImportError::Unsupported {
-        program: parsed.program,
-        what,
-    };
     let damaged = |reason: String| ImportError::Damaged {
         program: parsed.program,
         place: "trees".to_owned(),
         reason,
     };
     for feature in &parsed.features {
-        let n_levels = feature.levels.as_ref().map_or(0, Vec::len);
-        if n_levels > MAX_LEVELS {
-            let what = format!(
-                "{n_levels} levels of '{}', more than {MAX_LEVELS},",
-                feature.name
-            );
-            return Err(unsupported(what));
+        if feature.levels.as_ref().map_or(0, Vec::len) > LEVELS_MAX {
+            return Err(too_many(parsed.program, feature));
         }
     }
     let mut names: Vec<&str> = parsed.features.iter().map(|f| f.name.as_str()).collect();
@@ -110,7 +99,7 @@ impl Arrays {
             next += 1;
             match &node.role {
                 ParsedRole::Leaf { value, linear } => {
-                    self.push_linear(*value, linear.as_ref(), used);
+                    self.push_linear(*value, linear.as_ref(), used, parsed.trees.len());
                     self.thresholds.push(0.0);
                     self.slots.push(LEAF);
                     self.children.push(self.values.len() as u32);
@@ -146,8 +135,14 @@ impl Arrays {
         Ok(())
     }
 
-    /// LightGBM's models know no bounds.
-    fn push_linear(&mut self, value: f64, linear: Option<&ParsedLinear>, used: &[u32]) {
+    /// LightGBM's models know no bounds; ours are so wide that only sums which would overflow meet them.
+    fn push_linear(
+        &mut self,
+        value: f64,
+        linear: Option<&ParsedLinear>,
+        used: &[u32],
+        n_trees: usize,
+    ) {
         let Some(linear) = linear else {
             self.linear.push(value, [value; 2], []);
             return;
@@ -160,8 +155,8 @@ impl Arrays {
             input: slot(feature),
             coefficient,
         });
-        let bounds = [-f64::MAX, f64::MAX];
-        self.linear.push(linear.constant, bounds, terms);
+        let bound = f64::MAX / 2.0 / n_trees as f64;
+        self.linear.push(linear.constant, [-bound, bound], terms);
     }
 
     /// Level `l` of a category has the bin `l + 1`.
@@ -184,8 +179,8 @@ impl Arrays {
                 if *missing_left {
                     insert(&mut set, 0);
                 }
-                (0..n_levels as u32)
-                    .filter(|level| listed.contains(level) == *set_left)
+                (0..n_levels)
+                    .filter(|&level| listed.contains(level) == *set_left)
                     .for_each(|level| insert(&mut set, (level + 1) as u8));
                 self.thresholds.push((self.sets.len() / set.len()) as f64);
                 self.sets.extend(set.map(|word| word as i64));

@@ -1,5 +1,6 @@
 //! LightGBM's text format: `key=value` lines, a block a tree, then the parameters it was trained with.
 
+use super::levels::{LEVELS_MAX, LevelSet, name_levels, too_many};
 use super::{
     ImportError, ImportedFeature, Parsed, ParsedLinear, ParsedNode, ParsedRole, ParsedTest,
     ParsedTree,
@@ -14,8 +15,6 @@ const PROGRAM: &str = "LightGBM";
 const CATEGORY: u32 = 1;
 /// `decision_type`: missing values go left.
 const DEFAULT_LEFT: u32 = 2;
-/// Levels that a bitset may name at most; far beyond what can be imported.
-const MAX_LEVELS: usize = 1 << 20;
 
 /// A run of `key=value` lines.
 struct Block<'a> {
@@ -60,12 +59,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, ImportError> {
         };
     let mut parsed = Vec::with_capacity(trees.len());
     for tree in &trees {
-        parsed.push(tree.tree(features.len(), scale)?);
+        parsed.push(tree.tree(&features, scale)?);
     }
     if parsed.len() % n_outputs != 0 {
         return Err(header.damaged("num_tree_per_iteration", "trees are missing"));
     }
-    name_levels(&mut features, &parsed, &header, rest)?;
+    let named = pandas_levels(rest)
+        .map_err(|()| header.damaged("pandas_categorical", "is not a list of lists"))?;
+    name_levels(&mut features, &parsed, named)
+        .map_err(|error| error.of(PROGRAM, |reason| header.damaged("feature_names", reason)))?;
     Ok(Parsed {
         program: PROGRAM,
         objective,
@@ -159,18 +161,22 @@ impl<'a> Block<'a> {
         }
     }
 
-    fn tree(&self, n_features: usize, scale: f64) -> Result<ParsedTree, ImportError> {
+    fn tree(&self, features: &[ImportedFeature], scale: f64) -> Result<ParsedTree, ImportError> {
         let n_leaves: usize = self.number("num_leaves")?;
         let values: Vec<f64> = self.numbers("leaf_value", n_leaves)?;
         let Some(n_inner) = n_leaves.checked_sub(1) else {
             return Err(self.damaged("num_leaves", "is zero"));
         };
-        let leaf_covers = self.optional("leaf_count", if n_inner == 0 { 0 } else { n_leaves });
-        let leaf_covers = leaf_covers.unwrap_or_else(|_absent| vec![0.0; n_leaves]);
-        let linear = self.linear_leaves(n_leaves, n_features, scale)?;
+        // Of a tree that is a single leaf, some versions leave the list empty.
+        let leaf_covers = if n_inner == 0 {
+            vec![0.0]
+        } else {
+            self.optional("leaf_count", n_leaves)?
+        };
+        let linear = self.linear_leaves(n_leaves, features.len(), scale)?;
         let mut linear = linear.into_iter();
         let leaf = |index: usize| ParsedNode {
-            cover: leaf_covers.get(index).copied().unwrap_or(0.0),
+            cover: leaf_covers[index],
             role: ParsedRole::Leaf {
                 value: values[index] * scale,
                 linear: linear.next(),
@@ -182,7 +188,7 @@ impl<'a> Block<'a> {
         let splits = Splits::of(self, n_inner)?;
         let mut nodes = Vec::with_capacity(n_inner + n_leaves);
         for index in 0..n_inner {
-            nodes.push(splits.node(self, index, n_features, n_leaves)?);
+            nodes.push(splits.node(self, index, features, n_leaves)?);
         }
         nodes.extend((0..n_leaves).map(leaf));
         Ok(ParsedTree(nodes))
@@ -269,7 +275,7 @@ impl Splits {
         &self,
         block: &Block<'_>,
         index: usize,
-        n_features: usize,
+        features: &[ImportedFeature],
         n_leaves: usize,
     ) -> Result<ParsedNode, ImportError> {
         let n_inner = n_leaves - 1;
@@ -285,14 +291,14 @@ impl Splits {
                 .or(leaf.map(|leaf| n_inner + leaf))
                 .ok_or_else(|| block.damaged(key, "names no node"))
         };
-        if self.features[index] >= n_features {
+        let Some(feature) = features.get(self.features[index]) else {
             return Err(block.damaged("split_feature", "names no feature"));
-        }
+        };
         let test = if self.decisions[index] & CATEGORY == 0 {
             self.number_test(index)?
         } else {
             ParsedTest::Levels {
-                set: self.levels(block, index)?,
+                set: self.levels(block, index, feature)?,
                 set_left: true,
                 missing_left: false,
             }
@@ -330,19 +336,30 @@ impl Splits {
         })
     }
 
-    fn levels(&self, block: &Block<'_>, index: usize) -> Result<Vec<u32>, ImportError> {
+    fn levels(
+        &self,
+        block: &Block<'_>,
+        index: usize,
+        feature: &ImportedFeature,
+    ) -> Result<LevelSet, ImportError> {
         let set = self.thresholds[index];
         let is_set = set >= 0.0 && set.fract() == 0.0 && set < (self.starts.len() - 1) as f64;
         if !is_set {
             return Err(block.damaged("threshold", "names no set of categories"));
         }
         let words = &self.words[self.starts[set as usize]..self.starts[set as usize + 1]];
-        if words.len() * 32 > MAX_LEVELS {
-            return Err(block.damaged("cat_threshold", "is too long"));
+        // The program writes no words behind the greatest level.
+        if words.len() > LEVELS_MAX.div_ceil(32) {
+            return Err(too_many(PROGRAM, feature));
         }
-        let bits = (0..words.len() as u32 * 32)
-            .filter(|&level| words[level as usize / 32] >> (level % 32) & 1 == 1);
-        Ok(bits.collect())
+        let mut levels = LevelSet::default();
+        for level in 0..words.len() * 32 {
+            if words[level / 32] >> (level % 32) & 1 == 1 {
+                let inserted = levels.insert(level);
+                inserted.ok_or_else(|| too_many(PROGRAM, feature))?;
+            }
+        }
+        Ok(levels)
     }
 }
 
@@ -393,56 +410,6 @@ impl Goal {
         let sigmoid = if link == Link::Logit { sigmoid } else { 1.0 };
         Ok(Self { link, sigmoid })
     }
-}
-
-/// Gives the features that trees ask as categories their levels: the names that pandas had, else the codes.
-fn name_levels(
-    features: &mut [ImportedFeature],
-    trees: &[ParsedTree],
-    header: &Block<'_>,
-    rest: &str,
-) -> Result<(), ImportError> {
-    let mut most: Vec<Option<u32>> = vec![None; features.len()];
-    let mut is_number = vec![false; features.len()];
-    for node in trees.iter().flat_map(|tree| &tree.0) {
-        let (feature, test) = match &node.role {
-            ParsedRole::Inner { feature, test, .. } => (feature, test),
-            ParsedRole::Leaf { linear, .. } => {
-                let terms = linear.iter().flat_map(|linear| &linear.terms);
-                terms.for_each(|&(feature, _)| is_number[feature] = true);
-                continue;
-            }
-        };
-        match test {
-            ParsedTest::UpTo { .. } => is_number[*feature] = true,
-            ParsedTest::Levels { set, .. } => {
-                let greatest = set.last().copied().unwrap_or(0);
-                most[*feature] = Some(most[*feature].map_or(greatest, |most| most.max(greatest)));
-            }
-        }
-    }
-    for feature in 0..features.len() {
-        if let Some(most) = most[feature] {
-            if is_number[feature] {
-                return Err(header.damaged("feature_names", "a feature is a number and a category"));
-            }
-            features[feature].levels = Some((0..=most).map(|code| code.to_string()).collect());
-        }
-    }
-    for (feature, names) in pandas_levels(rest)
-        .map_err(|()| header.damaged("pandas_categorical", "is not a list of lists"))?
-    {
-        if let Some(known) = features.get_mut(feature)
-            && !is_number[feature]
-        {
-            let n_known = known.levels.as_ref().map_or(0, Vec::len);
-            if n_known > names.len() {
-                return Err(header.damaged("pandas_categorical", "has fewer levels than the trees"));
-            }
-            known.levels = Some(names);
-        }
-    }
-    Ok(())
 }
 
 /// Feature and level names of the columns that were pandas categories, in order. Fails on names that cannot be read.

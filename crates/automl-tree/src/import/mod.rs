@@ -4,10 +4,18 @@
 //! node: LightGBM's thresholds are doubles and mean the same here; XGBoost compares in single precision, and its
 //! thresholds become the doubles that split the same numbers. Nothing in a file is executed, and every index is checked.
 //!
-//! What cannot be said with our nodes is refused by name: LightGBM's `zero_as_missing` where zero goes
-//! against its order, more than 254 levels of one category, survival and hinge objectives.
+//! Of an XGBoost model that was fitted with early stopping, the trees up to the best round count, as in XGBoost's
+//! scikit-learn classes. (Its `Booster` adds up all of them unless it is told the rounds.)
+//!
+//! What cannot be said with our nodes and links is refused by name:
+//! - of either program, more than 255 levels of one category, and objectives of one's own;
+//! - of LightGBM, `zero_as_missing` where zero goes against its order, targets under the square root (`reg_sqrt`), and
+//!   the objectives `multiclassova` and `cross_entropy_lambda`;
+//! - of XGBoost, the booster `gblinear`, leaves that hold vectors, more than one target, and the objectives of survival,
+//!   hinge and logistic regression on rates (`reg:logistic`).
 
 mod build;
+mod levels;
 mod lightgbm;
 #[cfg(test)]
 mod tests;
@@ -58,6 +66,14 @@ pub enum ImportError {
         /// What is wrong there.
         reason: String,
     },
+    /// Names were given for other columns than it has features.
+    #[error("{given} distinct columns were given, the model has {} features", features.len())]
+    Columns {
+        /// Distinct names given.
+        given: usize,
+        /// The features as the file calls them.
+        features: Vec<String>,
+    },
     /// The model has something that ours have not.
     #[error("{program} models with {what} cannot be imported")]
     Unsupported {
@@ -73,6 +89,7 @@ impl Coded for ImportError {
         match self {
             Self::UnknownFormat => "import-format",
             Self::Damaged { .. } => "import-damaged",
+            Self::Columns { .. } => "import-columns",
             Self::Unsupported { .. } => "import-unsupported",
         }
     }
@@ -83,6 +100,14 @@ impl Coded for ImportError {
                 "save the model with LightGBM's save_model('model.txt') or XGBoost's save_model('model.json')"
             }
             Self::Damaged { .. } => "save or copy the model again",
+            Self::Columns { features, .. } => {
+                let shown: Vec<&str> = features.iter().take(5).map(String::as_str).collect();
+                let more = if features.len() > 5 { ", …" } else { "" };
+                let shown = shown.join(", ");
+                return Some(format!(
+                    "name a column for each feature once, in the order of {shown}{more}"
+                ));
+            }
             Self::Unsupported { .. } => return None,
         };
         Some(hint.to_owned())
@@ -94,10 +119,39 @@ impl Coded for ImportError {
 /// # Errors
 /// An unknown format, a damaged file, or a model that ours cannot stand for.
 pub fn import(bytes: &[u8]) -> Result<ImportedModel, ImportError> {
-    let parsed = match bytes {
-        [b't', b'r', b'e', b'e', b'\n' | b'\r', ..] => lightgbm::parse(bytes)?,
+    build::model(parse(bytes)?)
+}
+
+/// Reads the bytes of a model file, and calls its features by the names of `columns`, which stand in their order.
+///
+/// # Errors
+/// Those of [`import`], or not as many distinct names as the model has features.
+pub fn import_with_columns(
+    bytes: &[u8],
+    columns: Vec<String>,
+) -> Result<ImportedModel, ImportError> {
+    let mut parsed = parse(bytes)?;
+    let mut distinct: Vec<&str> = columns.iter().map(String::as_str).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() != parsed.features.len() || columns.len() != distinct.len() {
+        let names = parsed.features.into_iter().map(|feature| feature.name);
+        return Err(ImportError::Columns {
+            given: distinct.len(),
+            features: names.collect(),
+        });
+    }
+    for (feature, name) in parsed.features.iter_mut().zip(columns) {
+        feature.name = name;
+    }
+    build::model(parsed)
+}
+
+fn parse(bytes: &[u8]) -> Result<Parsed, ImportError> {
+    match bytes {
+        [b't', b'r', b'e', b'e', b'\n' | b'\r', ..] => lightgbm::parse(bytes),
         [b'{', b'i' | b'I' | b'U' | b'l' | b'L' | b'$' | b'#', ..] => {
-            xgboost::parse(&ubjson::parse(bytes)?)?
+            xgboost::parse(&ubjson::parse(bytes)?)
         }
         _ if bytes.trim_ascii_start().starts_with(b"{") => {
             let document = serde_json::from_slice(bytes).map_err(|error| ImportError::Damaged {
@@ -105,11 +159,10 @@ pub fn import(bytes: &[u8]) -> Result<ImportedModel, ImportError> {
                 place: format!("line {} column {}", error.line(), error.column()),
                 reason: "not JSON".to_owned(),
             })?;
-            xgboost::parse(&document)?
+            xgboost::parse(&document)
         }
-        _ => return Err(ImportError::UnknownFormat),
-    };
-    build::model(parsed)
+        _ => Err(ImportError::UnknownFormat),
+    }
 }
 
 /// A model as its file says it.
@@ -177,7 +230,7 @@ enum ParsedTest {
     /// Levels of the set go left if `set_left`, else right; other levels go the other way. Missing and unseen ones go left
     /// if `missing_left`.
     Levels {
-        set: Vec<u32>,
+        set: levels::LevelSet,
         set_left: bool,
         missing_left: bool,
     },

@@ -1,16 +1,20 @@
-//! XGBoost's model document, the same in JSON and UBJSON: `gbtree` and `dart` boosters.
+//! XGBoost's model document, the same in JSON and UBJSON: `gbtree` and `dart` boosters, and early stopping.
 //!
 //! XGBoost compares single-precision numbers by `x < split`; a double goes the same way by `x <= t` for the greatest `t`
 //! that is rounded to a number below `split`.
 
+use super::levels::{LevelSet, name_levels, too_many};
 use super::{ImportError, ImportedFeature, Parsed, ParsedNode, ParsedRole, ParsedTest, ParsedTree};
 use crate::objective::Link;
 use serde_json::Value;
+use std::ops::Range;
 
 pub(super) const PROGRAM: &str = "XGBoost";
 
-/// Levels that a split may name at most; far beyond what can be imported.
-const MAX_LEVELS: u64 = 1 << 20;
+/// Features that a model without names may have: the file says their number alone.
+const UNNAMED_MAX: usize = 100_000;
+/// How many times its trees a model may hold once each output has as many as the others.
+const PADDING_MAX: usize = 4;
 
 fn damaged(place: &str, reason: &str) -> ImportError {
     ImportError::Damaged {
@@ -45,6 +49,11 @@ impl<'a> At<'a> {
             Some(value) => Ok(Self { value, path }),
             None => Err(damaged(&path, "is missing")),
         }
+    }
+
+    /// What not every version writes.
+    fn find(&self, key: &str) -> Option<Self> {
+        self.key(key).ok()
     }
 
     fn list(&self) -> Result<&'a [Value], ImportError> {
@@ -102,43 +111,80 @@ pub(super) fn parse(document: &Value) -> Result<Parsed, ImportError> {
     let params = learner.key("learner_model_param")?;
     let objective = learner.key("objective")?.key("name")?.text()?.to_owned();
     let n_outputs = params.key("num_class")?.count()?.max(1);
-    if params
-        .key("num_target")
-        .and_then(|n| n.count())
-        .unwrap_or(1)
-        > 1
+    if let Some(n_targets) = params.find("num_target")
+        && n_targets.count()? > 1
     {
         return Err(unsupported("more than one target"));
     }
     let link = link(&objective, n_outputs)?;
     let base = base(&params.key("base_score")?, link, n_outputs)?;
     let booster = learner.key("gradient_booster")?;
+    // The weights of trees that were dropped: newer versions write them beside the trees, older ones in a booster of its own.
     let (model, weights) = match booster.key("name")?.text()? {
-        "gbtree" => (booster.key("model")?, None),
+        "gbtree" => {
+            let model = booster.key("model")?;
+            let weights = model.find("weight_drop");
+            (model, weights)
+        }
         "dart" => {
-            let weights = booster.key("weight_drop")?.floats()?;
-            (booster.key("gbtree")?.key("model")?, Some(weights))
+            let model = booster.key("gbtree")?.key("model")?;
+            (model, Some(booster.key("weight_drop")?))
         }
         other => return Err(unsupported(format!("the booster '{other}'"))),
     };
     let mut features = features(&learner, params.key("num_feature")?.count()?)?;
-    let trees = trees(&model, features.len(), weights.as_deref())?;
-    name_levels(&mut features, &trees, &model)?;
-    let outputs = model.key("tree_info")?.counts()?;
+    let mut trees = trees(&model, &features, weights.as_ref())?;
+    let named = match model.find("cats") {
+        Some(cats) => category_names(&cats)?,
+        None => Vec::new(),
+    };
+    name_levels(&mut features, &trees, named)
+        .map_err(|error| error.of(PROGRAM, |reason| damaged(&model.path, reason)))?;
+    let at = model.key("tree_info")?;
+    let outputs = at.counts()?;
     if outputs.len() != trees.len() || outputs.iter().any(|&output| output >= n_outputs) {
-        return Err(damaged(
-            "learner.gradient_booster.model.tree_info",
-            "is not an output a tree",
-        ));
+        return Err(damaged(&at.path, "is not an output a tree"));
     }
+    trees.truncate(n_counted(&learner, &model, trees.len(), n_outputs)?);
     Ok(Parsed {
         program: PROGRAM,
         objective,
         features,
         link,
         base,
-        trees: by_round(trees, &outputs, n_outputs),
+        trees: by_round(trees, &outputs, n_outputs)
+            .ok_or_else(|| damaged(&at.path, "gives the outputs too different numbers of trees"))?,
     })
+}
+
+/// How many trees predict: all, or those up to the best round of a model that was stopped early, as in XGBoost's
+/// scikit-learn classes. A round has `num_parallel_tree` trees an output.
+fn n_counted(
+    learner: &At<'_>,
+    model: &At<'_>,
+    n_trees: usize,
+    n_outputs: usize,
+) -> Result<usize, ImportError> {
+    let attributes = learner.find("attributes");
+    let Some(best) = attributes.and_then(|at| at.find("best_iteration")) else {
+        return Ok(n_trees);
+    };
+    let n_rounds = best.count()?.checked_add(1);
+    let end = if let Some(ends) = model.find("iteration_indptr") {
+        let ends = ends.counts()?;
+        n_rounds.and_then(|n_rounds| ends.get(n_rounds).copied())
+    } else {
+        let params = model.find("gbtree_model_param");
+        let n_parallel = match params.and_then(|params| params.find("num_parallel_tree")) {
+            Some(n_parallel) => n_parallel.count()?.max(1),
+            None => 1,
+        };
+        n_rounds
+            .and_then(|n_rounds| n_rounds.checked_mul(n_outputs))
+            .and_then(|n| n.checked_mul(n_parallel))
+    };
+    let end = end.filter(|&end| end <= n_trees);
+    end.ok_or_else(|| damaged(&best.path, "names no round"))
 }
 
 fn link(objective: &str, n_outputs: usize) -> Result<Link, ImportError> {
@@ -198,8 +244,13 @@ fn features(learner: &At<'_>, n: usize) -> Result<Vec<ImportedFeature>, ImportEr
     let names = at.map("is no list of names", |value| {
         value.as_str().map(str::to_owned)
     })?;
-    if n > 1_000_000 || (!names.is_empty() && names.len() != n) {
+    if !names.is_empty() && names.len() != n {
         return Err(damaged(&at.path, "is not a name a feature"));
+    }
+    if names.is_empty() && n > UNNAMED_MAX {
+        return Err(unsupported(format!(
+            "more than {UNNAMED_MAX} features without names"
+        )));
     }
     let name = |index: usize| {
         names
@@ -216,27 +267,27 @@ fn features(learner: &At<'_>, n: usize) -> Result<Vec<ImportedFeature>, ImportEr
 
 fn trees(
     model: &At<'_>,
-    n_features: usize,
-    weights: Option<&[f64]>,
+    features: &[ImportedFeature],
+    weights: Option<&At<'_>>,
 ) -> Result<Vec<ParsedTree>, ImportError> {
     let at = model.key("trees")?;
     let list = at.list()?;
-    if weights.is_some_and(|weights| weights.len() != list.len()) {
-        return Err(damaged(
-            "learner.gradient_booster.weight_drop",
-            "is not a weight a tree",
-        ));
-    }
+    let weights = match weights {
+        Some(weights) => {
+            let numbers = weights.floats()?;
+            if numbers.len() != list.len() {
+                return Err(damaged(&weights.path, "is not a weight a tree"));
+            }
+            numbers
+        }
+        None => vec![1.0; list.len()],
+    };
     let tree = |(index, value): (usize, &Value)| {
         let tree = At {
             value,
             path: format!("{}[{index}]", at.path),
         };
-        Columns::of(&tree)?.tree(
-            &tree,
-            n_features,
-            weights.map_or(1.0, |weights| weights[index]),
-        )
+        Columns::of(&tree)?.tree(&tree, features, weights[index])
     };
     list.iter().enumerate().map(tree).collect()
 }
@@ -252,36 +303,22 @@ struct Columns {
     covers: Vec<f64>,
     /// 1 for a node that asks for categories; none in old files.
     kinds: Option<Vec<i64>>,
-    categories: Vec<u32>,
-    /// The node, start and length of each run of `categories`.
-    runs: Vec<(usize, usize, usize)>,
+    categories: Vec<usize>,
+    /// The node of each run of `categories`, in order, and where the run lies.
+    runs: Vec<(usize, Range<usize>)>,
 }
 
 impl Columns {
     fn of(tree: &At<'_>) -> Result<Self, ImportError> {
-        let size = tree.key("tree_param")?.key("size_leaf_vector");
-        if size.and_then(|size| size.count()).unwrap_or(1) > 1 {
+        if let Some(size) = tree.key("tree_param")?.find("size_leaf_vector")
+            && size.count()? > 1
+        {
             return Err(unsupported("leaves that hold vectors"));
         }
-        let (mut categories, mut runs) = (Vec::new(), Vec::new());
-        if let Ok(at) = tree.key("categories") {
-            categories = at.map("is no list of levels", |value| {
-                let level = value.as_u64().filter(|&level| level < MAX_LEVELS)?;
-                u32::try_from(level).ok()
-            })?;
-            let nodes = tree.key("categories_nodes")?.counts()?;
-            let starts = tree.key("categories_segments")?.counts()?;
-            let sizes = tree.key("categories_sizes")?.counts()?;
-            if starts.len() != nodes.len() || sizes.len() != nodes.len() {
-                return Err(damaged(&tree.path, "has not a run of categories a node"));
-            }
-            runs = nodes
-                .into_iter()
-                .zip(starts.into_iter().zip(sizes))
-                .map(|(node, (start, size))| (node, start, size))
-                .collect();
-            runs.sort_unstable();
-        }
+        let (categories, runs) = match tree.find("categories") {
+            Some(at) => (at.counts()?, runs(tree)?),
+            None => (Vec::new(), Vec::new()),
+        };
         let columns = Self {
             left: tree.key("left_children")?.integers()?,
             right: tree.key("right_children")?.integers()?,
@@ -291,8 +328,7 @@ impl Columns {
             gains: tree.key("loss_changes")?.floats()?,
             covers: tree.key("sum_hessian")?.floats()?,
             kinds: tree
-                .key("split_type")
-                .ok()
+                .find("split_type")
                 .map(|at| at.integers())
                 .transpose()?,
             categories,
@@ -314,7 +350,12 @@ impl Columns {
         Ok(columns)
     }
 
-    fn tree(&self, at: &At<'_>, n_features: usize, weight: f64) -> Result<ParsedTree, ImportError> {
+    fn tree(
+        &self,
+        at: &At<'_>,
+        features: &[ImportedFeature],
+        weight: f64,
+    ) -> Result<ParsedTree, ImportError> {
         let n = self.left.len();
         let child = |number: i64| {
             let child = usize::try_from(number).ok().filter(|&child| child < n);
@@ -328,12 +369,12 @@ impl Columns {
                     linear: None,
                 }
             } else {
-                if self.features[index] >= n_features {
+                let Some(feature) = features.get(self.features[index]) else {
                     return Err(damaged(&at.path, "a split names no feature"));
-                }
+                };
                 ParsedRole::Inner {
                     feature: self.features[index],
-                    test: self.test(at, index)?,
+                    test: self.test(at, index, feature)?,
                     left: child(self.left[index])?,
                     right: child(self.right[index])?,
                     gain: self.gains[index],
@@ -348,7 +389,12 @@ impl Columns {
     }
 
     /// A set of categories names those that go right.
-    fn test(&self, at: &At<'_>, index: usize) -> Result<ParsedTest, ImportError> {
+    fn test(
+        &self,
+        at: &At<'_>,
+        index: usize,
+        feature: &ImportedFeature,
+    ) -> Result<ParsedTest, ImportError> {
         let default_left = self.default_left[index] != 0;
         if self.kinds.as_ref().is_none_or(|kinds| kinds[index] == 0) {
             return Ok(ParsedTest::UpTo {
@@ -357,16 +403,41 @@ impl Columns {
             });
         }
         let run = self.runs.binary_search_by_key(&index, |run| run.0);
-        let run = run.ok().map(|run| self.runs[run]);
-        let right =
-            run.and_then(|(_, start, size)| self.categories.get(start..start.checked_add(size)?));
+        let right = run
+            .ok()
+            .and_then(|run| self.categories.get(self.runs[run].1.clone()));
         let right = right.ok_or_else(|| damaged(&at.path, "a split names no categories"))?;
+        let mut set = LevelSet::default();
+        for &level in right {
+            let inserted = set.insert(level);
+            inserted.ok_or_else(|| too_many(PROGRAM, feature))?;
+        }
         Ok(ParsedTest::Levels {
-            set: right.to_vec(),
+            set,
             set_left: false,
             missing_left: default_left,
         })
     }
+}
+
+/// Where the categories of each node lie, by nodes. No two share any: a list would be read as often as there are nodes.
+fn runs(tree: &At<'_>) -> Result<Vec<(usize, Range<usize>)>, ImportError> {
+    let nodes = tree.key("categories_nodes")?.counts()?;
+    let at = tree.key("categories_segments")?;
+    let starts = at.counts()?;
+    let sizes = tree.key("categories_sizes")?.counts()?;
+    if starts.len() != nodes.len() || sizes.len() != nodes.len() {
+        return Err(damaged(&tree.path, "has not a run of categories a node"));
+    }
+    let run = |(start, size): (usize, usize)| start..start.saturating_add(size);
+    let ranges = starts.into_iter().zip(sizes).map(run);
+    let mut runs: Vec<(usize, Range<usize>)> = nodes.into_iter().zip(ranges).collect();
+    runs.sort_unstable_by_key(|(_, run)| (run.start, run.end));
+    if !runs.is_sorted_by(|(_, one), (_, next)| one.end <= next.start) {
+        return Err(damaged(&at.path, "has runs that overlap"));
+    }
+    runs.sort_unstable_by_key(|run| run.0);
+    Ok(runs)
 }
 
 /// The greatest double that is rounded to a single below `split`.
@@ -383,54 +454,9 @@ fn below(split: f32) -> f64 {
     }
 }
 
-/// The levels that the file names, else the codes.
-fn name_levels(
-    features: &mut [ImportedFeature],
-    trees: &[ParsedTree],
-    model: &At<'_>,
-) -> Result<(), ImportError> {
-    let mut is_number = vec![false; features.len()];
-    let mut most: Vec<Option<u32>> = vec![None; features.len()];
-    for node in trees.iter().flat_map(|tree| &tree.0) {
-        let ParsedRole::Inner { feature, test, .. } = &node.role else {
-            continue;
-        };
-        match test {
-            ParsedTest::UpTo { .. } => is_number[*feature] = true,
-            ParsedTest::Levels { set, .. } => {
-                let greatest = set.iter().copied().max().unwrap_or(0);
-                most[*feature] = most[*feature].max(Some(greatest));
-            }
-        }
-    }
-    let named = match model.key("cats") {
-        Ok(cats) => category_names(&cats)?,
-        Err(_absent) => Vec::new(),
-    };
-    for (index, feature) in features.iter_mut().enumerate() {
-        let names = named.get(index).cloned().flatten();
-        let n_asked = most[index].map_or(0, |most| most as usize + 1);
-        if is_number[index] {
-            if n_asked > 0 {
-                return Err(damaged(&model.path, "a feature is a number and a category"));
-            }
-            continue;
-        }
-        feature.levels = match names {
-            Some(names) if names.len() < n_asked => {
-                return Err(damaged(&model.path, "has fewer levels than the trees"));
-            }
-            Some(names) => Some(names),
-            None if n_asked > 0 => Some((0..n_asked).map(|code| code.to_string()).collect()),
-            None => None,
-        };
-    }
-    Ok(())
-}
-
-/// By feature, the names of its levels: texts end to end with their bounds, or a list of numbers.
-fn category_names(cats: &At<'_>) -> Result<Vec<Option<Vec<String>>>, ImportError> {
-    let Ok(list) = cats.key("enc") else {
+/// Features with the names of their levels: texts end to end with their bounds, or a list of numbers.
+fn category_names(cats: &At<'_>) -> Result<Vec<(usize, Vec<String>)>, ImportError> {
+    let Some(list) = cats.find("enc") else {
         return Ok(Vec::new());
     };
     let names = |value: &Value| -> Option<Option<Vec<String>>> {
@@ -455,24 +481,36 @@ fn category_names(cats: &At<'_>) -> Result<Vec<Option<Vec<String>>>, ImportError
         });
         Some(Some(texts.collect::<Option<_>>()?))
     };
-    list.map("is no list of levels", names)
+    let named = list.map("is no list of levels", names)?;
+    let named = named.into_iter().enumerate();
+    Ok(named
+        .filter_map(|(feature, names)| Some((feature, names?)))
+        .collect())
 }
 
-/// Trees in rounds of one tree an output, as ours are added; parallel trees of a round become rounds of their own.
-fn by_round(trees: Vec<ParsedTree>, outputs: &[usize], n_outputs: usize) -> Vec<ParsedTree> {
+/// Trees in rounds of one tree an output, as ours are added; parallel trees of a round become rounds of their own. An
+/// output that has fewer trees than the others gets empty ones; none if that would be many.
+fn by_round(
+    trees: Vec<ParsedTree>,
+    outputs: &[usize],
+    n_outputs: usize,
+) -> Option<Vec<ParsedTree>> {
+    let n_trees = trees.len();
     let mut place = vec![0; n_outputs];
-    let mut numbered: Vec<(usize, usize, ParsedTree)> = Vec::with_capacity(trees.len());
+    let mut numbered: Vec<(usize, usize, ParsedTree)> = Vec::with_capacity(n_trees);
     for (tree, &output) in trees.into_iter().zip(outputs) {
         numbered.push((place[output], output, tree));
         place[output] += 1;
     }
-    // An output that has fewer trees than the others gets empty ones.
-    let n_rounds = place.iter().copied().max().unwrap_or(0);
+    let n_rounds: usize = place.iter().copied().max().unwrap_or(0);
+    if n_rounds.saturating_mul(n_outputs) > n_trees.saturating_mul(PADDING_MAX) {
+        return None;
+    }
     for (output, &n) in place.iter().enumerate() {
         numbered.extend((n..n_rounds).map(|round| (round, output, ParsedTree::nothing())));
     }
     numbered.sort_by_key(|&(round, output, _)| (round, output));
-    numbered.into_iter().map(|(_, _, tree)| tree).collect()
+    Some(numbered.into_iter().map(|(_, _, tree)| tree).collect())
 }
 
 impl ParsedTree {
