@@ -8,7 +8,7 @@ use automl_core::{
     Task, Threads, Warnings,
 };
 use automl_features::Recipe;
-use automl_tree::import::{ImportedFeature, ImportedModel, import};
+use automl_tree::import::{ImportedFeature, ImportedModel, import, import_with_columns};
 use std::sync::Arc;
 
 /// An imported model that takes and gives what ours do.
@@ -25,32 +25,43 @@ pub struct Imported {
     pub schema: Schema,
 }
 
-/// Reads the bytes of another program's model file. `classes` are the names of its classes in code order, the codes
-/// themselves where there are none; `target` is what its predictions are of.
+/// What a model file does not know of the tables that it is for.
+#[derive(Debug, Clone, Default)]
+pub struct ImportNames {
+    /// The column that it predicts.
+    pub target: String,
+    /// The names of its classes in code order; the codes themselves where there are none.
+    pub classes: Option<Vec<String>>,
+    /// The columns in the order of its features; called as in the file where there are none.
+    pub columns: Option<Vec<String>>,
+}
+
+/// Reads the bytes of another program's model file.
 ///
 /// # Errors
-/// A file that cannot be imported, not as many distinct classes as the model has, or a target that is one of its features.
-pub fn import_model(
-    bytes: &[u8],
-    target: &str,
-    classes: Option<Vec<String>>,
-) -> Result<Imported, EngineError> {
-    let imported = import(bytes)?;
-    let task = task(&imported, classes)?;
+/// A file that cannot be imported, not as many distinct classes or columns as the model has, or a target that is one of
+/// its features.
+pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, EngineError> {
+    let imported = match names.columns {
+        Some(columns) => import_with_columns(bytes, columns)?,
+        None => import(bytes)?,
+    };
+    let target = names.target;
+    let task = task(&imported, names.classes)?;
     if imported
         .features
         .iter()
         .any(|feature| feature.name == target)
     {
         return Err(EngineError::RoleTwice {
-            name: target.to_owned(),
+            name: target,
             first: "target".into(),
             second: "feature of the model".into(),
         });
     }
     let mut fields: Vec<Field> = imported.features.iter().map(field).collect();
     fields.push(Field {
-        name: target.to_owned(),
+        name: target,
         kind: if task.is_classification() {
             Kind::Category
         } else {

@@ -32,7 +32,7 @@ mod trial;
 
 pub use error::{EngineError, NoFeature};
 pub use fit::{FitOutcome, FitRun, OutOfFold, SplitBy, fit};
-pub use import::{Imported, import_model};
+pub use import::{ImportNames, Imported, import_model};
 pub use importance::{ColumnImportance, ImportantColumn, ImportantFeature};
 pub use leaderboard::{Leaderboard, LeaderboardRow};
 pub use model::EnsembleModel;

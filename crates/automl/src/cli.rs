@@ -370,6 +370,7 @@ pub(crate) struct ImportanceArgs {
 Examples:
   automl models import model.txt --output model/              from LightGBM's save_model
   automl models import model.ubj --output model/ --target churned --classes no,yes
+  automl models import model.ubj --output model/ --columns age,plan,'days left'   for f0, f1, f2
   automl predict model/ new.csv
 
 XGBoost models are read as JSON or UBJSON. They predict the same as in their own program, to six digits and more.")]
@@ -388,6 +389,9 @@ pub(crate) struct ImportArgs {
     /// Names of the classes in the order of their codes [default: the codes]
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub(crate) classes: Option<Vec<String>>,
+    /// Names that the table has for the model's features, in the model's order [default: the model's own names]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

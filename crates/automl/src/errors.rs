@@ -57,7 +57,14 @@ pub(crate) enum CliError {
     #[error("both tables cannot come from stdin")]
     StdinTwice,
     #[error("the data has no target column '{target}' to score against")]
-    TargetMissing { target: String, near: Vec<String> },
+    TargetMissing {
+        target: String,
+        near: Vec<String>,
+        /// The import said what the target is called, so another import can say it again.
+        is_imported: bool,
+    },
+    #[error(transparent)]
+    ImportedColumnMissing(DataError),
     #[error("the data has no column '{weight}', which the model was fitted with as weights")]
     WeightMissing { weight: String, near: Vec<String> },
     #[error("no row of the data has a target to score against")]
@@ -79,10 +86,8 @@ pub(crate) enum CliError {
     },
     #[error("the model has no leaderboard: it was imported, not searched for")]
     NoLeaderboard,
-    #[error(
-        "the model has no importance: it was imported, made by an older version, or none of its parts can say"
-    )]
-    NoImportance,
+    #[error("the model has no importance: {}", why_no_importance(*is_imported))]
+    NoImportance { is_imported: bool },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
@@ -93,6 +98,14 @@ pub(crate) enum CliError {
     Interrupted,
     #[error("stopped; nothing was saved")]
     StoppedAtOnce,
+}
+
+fn why_no_importance(is_imported: bool) -> &'static str {
+    if is_imported {
+        "it was imported, by an older version or from a file that tells no gains of splits"
+    } else {
+        "it was made by an older version, or none of its parts can say"
+    }
 }
 
 fn quoted(class: Option<&str>) -> String {
@@ -110,11 +123,12 @@ impl Coded for CliError {
             Self::ThresholdTask { .. } => "usage-threshold-task",
             Self::TargetMissing { .. } => "evaluate-target-missing",
             Self::WeightMissing { .. } => "evaluate-weight-missing",
+            Self::ImportedColumnMissing(error) => error.code(),
             Self::NoRows => "evaluate-no-rows",
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
             Self::NoLeaderboard => "leaderboard-none",
-            Self::NoImportance => "importance-none",
+            Self::NoImportance { .. } => "importance-none",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -150,12 +164,28 @@ impl Coded for CliError {
                 ))
             }
             Self::StdinTwice => Some("give one of the two as a file".into()),
+            Self::TargetMissing {
+                is_imported: true, ..
+            } => Some("import again with --target COLUMN, as the data calls the target".into()),
             Self::TargetMissing { .. } => Some("`automl predict` needs no target".into()),
+            Self::ImportedColumnMissing(error) => {
+                let again = "or import again with --columns, the data's names in the order of the model's features";
+                Some(
+                    error
+                        .hint()
+                        .map_or_else(|| again.to_owned(), |hint| format!("{hint}; {again}")),
+                )
+            }
             Self::LabelUnknown { known, .. } => {
                 Some(format!("the model knows {}", known.join(", ")))
             }
             Self::WeightValue { .. } => Some("weights are finite numbers of at least 0".into()),
-            Self::NoImportance => Some("fit the model again to have it".into()),
+            Self::NoImportance { is_imported: true } => {
+                Some("import it again, from a file that its program saved with gains".into())
+            }
+            Self::NoImportance { is_imported: false } => {
+                Some("fit the model again to have it".into())
+            }
             Self::ImportDirectory { .. } => Some(
                 "give the file that LightGBM's save_model wrote, or XGBoost's as .json or .ubj"
                     .into(),

@@ -2,9 +2,13 @@
 
 use crate::errors::CliError;
 use automl_core::{Field, Role, Schema, Task};
+use automl_data::DataError;
 use automl_engine::EnsembleModel;
 use automl_store::{Manifest, read_model};
 use std::path::Path;
+
+/// The setting of an import that names the program which trained the model.
+pub(crate) const IMPORTED_FROM: &str = "imported_from";
 
 /// A model and what it takes and gives.
 pub(crate) struct LoadedModel {
@@ -79,10 +83,25 @@ impl LoadedModel {
         config["read"]["rename_duplicates"].as_bool() == Some(true)
     }
 
+    /// What a table lacks that was opened for this model, with what to do about it.
+    pub(crate) fn opening(&self, error: DataError) -> anyhow::Error {
+        match error {
+            DataError::ColumnMissing { .. } if is_imported(&self.manifest) => {
+                CliError::ImportedColumnMissing(error).into()
+            }
+            other => other.into(),
+        }
+    }
+
     /// The column of a role, if the model was fitted with one.
     pub(crate) fn column(&self, role: Role) -> Option<&Field> {
         self.manifest.inputs.with_role(role).next()
     }
+}
+
+/// Whether another program trained the model.
+pub(crate) fn is_imported(manifest: &Manifest) -> bool {
+    manifest.lineage.config.get(IMPORTED_FROM).is_some()
 }
 
 /// Notices a model and data that stand in each other's place.

@@ -4,8 +4,10 @@ use super::{Status, read_results};
 use crate::cli::ImportanceArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
+use crate::modeldir;
 use crate::text::{self, Align};
 use automl_engine::ColumnImportance;
+use automl_store::Manifest;
 
 /// The file of a model directory that holds it.
 pub(super) const FILE: &str = "importance.json";
@@ -15,7 +17,10 @@ const FEATURES_SHOWN: usize = 3;
 const NAME_WIDTH: usize = 40;
 
 pub(super) fn run(args: &ImportanceArgs, console: Console) -> anyhow::Result<Status> {
-    let importance: ColumnImportance = read_results(&args.model, FILE, CliError::NoImportance)?;
+    let absent = |manifest: &Manifest| CliError::NoImportance {
+        is_imported: modeldir::is_imported(manifest),
+    };
+    let importance: ColumnImportance = read_results(&args.model, FILE, absent)?;
     match console.format() {
         Format::Json => print_json(&importance)?,
         Format::Text => print_text(&table(&importance, args.top))?,

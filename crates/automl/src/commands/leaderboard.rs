@@ -11,7 +11,7 @@ use automl_engine::Leaderboard;
 pub(super) const FILE: &str = "leaderboard.json";
 
 pub(super) fn run(args: &LeaderboardArgs, console: Console) -> anyhow::Result<Status> {
-    let leaderboard: Leaderboard = read_results(&args.model, FILE, CliError::NoLeaderboard)?;
+    let leaderboard: Leaderboard = read_results(&args.model, FILE, |_| CliError::NoLeaderboard)?;
     match console.format() {
         Format::Json => print_json(&leaderboard)?,
         Format::Text => print_text(&table(&leaderboard, args.top))?,

@@ -14,7 +14,7 @@ use crate::errors::{self, CliError};
 use anyhow::Context as _;
 use automl_core::Threads;
 use automl_data::Encoding;
-use automl_store::ModelDir;
+use automl_store::{Manifest, ModelDir};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::process::ExitCode;
@@ -70,15 +70,15 @@ fn encoding(asked: Option<EncodingArg>) -> Encoding {
     }
 }
 
-/// Reads what a fit wrote into a model directory; `absent` if the directory does not list the file.
+/// Reads what a fit wrote into a model directory; `absent` of its manifest if the directory does not list the file.
 fn read_results<T: DeserializeOwned>(
     model: &Path,
     file: &'static str,
-    absent: CliError,
+    absent: impl Fn(&Manifest) -> CliError,
 ) -> anyhow::Result<T> {
     let dir = ModelDir::open(model)?;
     if !dir.files().iter().any(|listed| listed.path == file) {
-        return Err(absent.into());
+        return Err(absent(dir.manifest()).into());
     }
     let bytes = dir.file(file)?;
     serde_json::from_slice(&bytes).map_err(|error| {

@@ -7,9 +7,9 @@ use crate::errors::CliError;
 use crate::lineage;
 use crate::modeldir;
 use crate::text;
-use automl_core::{Clock, Model as _, Role};
+use automl_core::{Clock, Model as _, Role, Task};
 use automl_data::DataError;
-use automl_engine::{Imported, import_model};
+use automl_engine::{ImportNames, Imported, import_model};
 use automl_store::{
     Lineage, Machine, Manifest, ModelContents, Overwrite, check_target, hex_sha256,
     prediction_schema, rfc3339, write_model,
@@ -27,11 +27,20 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
     };
     check_target(&args.output, overwrite)?;
     let bytes = read(&args.file)?;
-    let imported = import_model(&bytes, &args.target, args.classes)?;
+    let names = ImportNames {
+        target: args.target.clone(),
+        classes: args.classes,
+        columns: args.columns,
+    };
+    let imported = import_model(&bytes, names)?;
+    let importance = imported.model.column_importance()?.map(|importance| {
+        let text = serde_json::to_vec_pretty(&importance)?;
+        anyhow::Ok((super::importance::FILE.to_owned(), text))
+    });
     let contents = ModelContents {
         manifest: manifest(&imported, &args.file, &bytes),
         artifact: imported.model.artifact(),
-        files: Vec::new(),
+        files: importance.transpose()?.into_iter().collect(),
     };
     write_model(&args.output, &contents, overwrite)?;
     let features: Vec<&str> = (imported.schema.with_role(Role::Feature))
@@ -43,6 +52,7 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
             "model": args.output,
             "source": imported.source,
             "objective": imported.objective,
+            "target": args.target,
             "task": imported.model.task(),
             "n_trees": imported.n_trees,
             "n_features": n_features,
@@ -51,12 +61,14 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
         Format::Text => {
             let output = args.output.display().to_string();
             print_text(&format!(
-                "source  {} '{}', {}, {}\ncolumns {}\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n",
+                "source  {} '{}', {}, {}\ntarget  {}, {}\ncolumns {}, matched by name\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n",
                 imported.source,
                 imported.objective,
                 text::counted(imported.n_trees as u64, "tree"),
                 text::counted(n_features, "feature"),
-                columns(&features),
+                args.target,
+                predicted(imported.model.task()),
+                first_few(&features),
                 text::shell_word(&output),
             ))?;
         }
@@ -64,15 +76,25 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
     Ok(Status::Done)
 }
 
-/// The columns that a table needs, in words; a model without names gives them numbers.
-fn columns(features: &[&str]) -> String {
+/// What is predicted, in words: the kind of task and its classes in the order of their codes.
+fn predicted(task: &Task) -> String {
+    let name = task.kind().name();
+    let classes: Vec<&str> = task.classes().iter().map(String::as_str).collect();
+    match classes.as_slice() {
+        [] => name.to_owned(),
+        classes => format!("{name}: {}", first_few(classes)),
+    }
+}
+
+/// Names as a list that is cut where it gets long.
+fn first_few(names: &[&str]) -> String {
     const SHOWN: usize = 8;
-    let more = match features.len().saturating_sub(SHOWN) {
+    let more = match names.len().saturating_sub(SHOWN) {
         0 => String::new(),
         n_more => format!(" and {n_more} more"),
     };
-    let shown = &features[..features.len().min(SHOWN)];
-    format!("{}{more}, matched by name", shown.join(", "))
+    let shown = &names[..names.len().min(SHOWN)];
+    format!("{}{more}", shown.join(", "))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -109,7 +131,7 @@ fn manifest(imported: &Imported, file: &Path, bytes: &[u8]) -> Manifest {
             data: file.display().to_string(),
             data_fingerprint: hex_sha256(bytes),
             n_features: imported.schema.with_role(Role::Feature).count() as u64,
-            config: json!({ "imported_from": imported.source, "objective": imported.objective }),
+            config: json!({ modeldir::IMPORTED_FROM: imported.source, "objective": imported.objective }),
             git: lineage::git_state(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::this(1),

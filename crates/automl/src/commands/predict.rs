@@ -184,7 +184,8 @@ fn predict<W: Write + Send>(
         is_feature,
         &cut,
         reporter.warnings(),
-    )?;
+    )
+    .map_err(|error| model.opening(error))?;
     reporter.show_warnings();
     let threads = start_threads(settings.threads)?;
     let columns = PredictionColumns {

@@ -81,6 +81,7 @@ fn evaluate(
         return Err(CliError::TargetMissing {
             target: target.name.clone(),
             near: Vec::new(),
+            is_imported: modeldir::is_imported(&model.manifest),
         }
         .into());
     }
@@ -194,6 +195,7 @@ fn open(
             CliError::TargetMissing {
                 target: target.name.clone(),
                 near,
+                is_imported: modeldir::is_imported(&model.manifest),
             }
             .into()
         }
@@ -206,7 +208,7 @@ fn open(
         {
             CliError::WeightMissing { weight: name, near }.into()
         }
-        other => anyhow::Error::from(other),
+        other => model.opening(other),
     })?;
     reporter.show_warnings();
     Ok(batches)
