@@ -47,8 +47,9 @@ fn is_near(a: &str, b: &str) -> bool {
     let begins_alike = n_alike >= MIN_START && strsim::jaro_winkler(a, b) > 0.7;
     let longer = a.chars().count().max(b.chars().count());
     let n_differ_max = (longer / 3).max(1);
-    // Of a single letter nothing would be left.
-    let is_alike = shorter > 1 && strsim::osa_distance(a, b) <= n_differ_max;
+    // Of a single letter nothing would be left, if not the start.
+    let has_common = shorter > 1 || n_alike == 1;
+    let is_alike = has_common && strsim::osa_distance(a, b) <= n_differ_max;
     begins_alike || is_alike || a == b
 }
 

@@ -309,7 +309,7 @@ fn a_full_disk_is_said_and_leaves_nothing_behind() {
         };
         let error =
             write::write_watched(&directory, &sample(2.0), Overwrite::Replace, &watch).unwrap_err();
-        assert_eq!(error.code(), "store-io");
+        assert_eq!(error.code(), "output-full");
         assert!(error.hint().unwrap().contains("the disk is full"));
         assert!(names(parent.path()).is_empty(), "after {fatal}");
     }

@@ -15,7 +15,7 @@
 //!   differ in their Hessian. The Tweedie case therefore asks for a Hessian instead.
 
 use super::{classification, fit, predict, regression};
-use automl_core::{Artifact, Column, Dataset, Fitted, Levels, Params, Threads};
+use automl_core::{Artifact, Column, Dataset, Fitted, Levels, Threads};
 use serde_json::Value;
 
 const VALUE_TOLERANCE: f64 = 1e-5;

@@ -30,7 +30,7 @@ fn use_model(imported: &ImportedModel, what: &str) {
         match imported.model.explain(&table.rows(few), &Threads::one()) {
             Ok(explained) => assert!(explained.values.iter().all(|v| v.is_finite()), "{what}"),
             Err(error) => {
-                assert!(["explain-unsupported", "explain-no-cover"].contains(&error.code()))
+                assert!(["explain-unsupported", "explain-no-cover"].contains(&error.code()));
             }
         }
     }

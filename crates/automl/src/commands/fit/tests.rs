@@ -142,7 +142,7 @@ fn the_lineage_holds_how_the_table_was_read_and_what_the_schema_file_said() {
     let config = settings.to_config();
     assert_eq!(
         config["read"].to_string(),
-        r#"{"missing":["x","-99"],"encoding":"latin1","delimiter":";"}"#
+        r#"{"missing":["x","-99"],"encoding":"latin1","delimiter":";","rename_duplicates":false}"#
     );
     assert_eq!(config["schema"]["file"], *path);
     assert_eq!(
