@@ -155,6 +155,7 @@ def report(args):
         lines += ["## Limits", "", "| what | measured | unit | at most |", "|---|---:|---|---:|"]
         lines += ["| " + " | ".join(row) + " |" for row in list(csv.reader(open(args.limits)))[1:]]
         lines.append("")
+    lines += ["The tree engine against LightGBM, XGBoost, CatBoost and hessboost: [benchmarks of trees](benchmarks-trees.md).", ""]
     Path(args.output).write_text("\n".join(lines))
     print("\n".join(lines))
 
