@@ -13,6 +13,7 @@ mod full_disk;
 mod golden;
 mod harness;
 mod interruption;
+mod mlflow;
 mod predictions;
 mod scenario;
 mod tidy;

@@ -31,11 +31,17 @@
 //!
 //! What this crate must not know: learners, the command line, HTTP.
 
+pub mod artifacts;
 mod atomic;
+pub mod db;
 mod error;
+pub mod filter;
+mod hex;
 mod manifest;
 mod model_dir;
+pub mod registry;
 mod staging;
+pub mod tracking;
 mod weights;
 mod write;
 

@@ -49,6 +49,8 @@ pub(crate) enum Verb {
     /// Take over models of other programs
     #[command(subcommand)]
     Models(ModelsVerb),
+    /// Serve the record of runs and models to MLflow's clients
+    Serve(ServeArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +70,7 @@ impl Verb {
             Self::Leaderboard(args) => args.format,
             Self::Importance(args) => args.format,
             Self::Models(ModelsVerb::Import(args)) => args.format,
+            Self::Serve(args) => args.format,
         }
     }
 }
@@ -400,4 +403,41 @@ pub(crate) struct ImportArgs {
 /// Reads the arguments, or says what is wrong with them (or the help that was asked for).
 pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Usage> {
     Cli::try_parse_from(args).map_err(|error| Usage::new(error, args))
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl serve
+  automl serve --port 5000 --workspace /srv/team
+  automl serve --workspace postgres://automl@db/automl --artifacts /srv/artifacts
+
+Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")")]
+pub(crate) struct ServeArgs {
+    /// Address to serve at
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: std::net::IpAddr,
+    /// Port to serve at; 0 for any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Where the record is: a directory, or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "AUTOML_WORKSPACE",
+        default_value = ".automl"
+    )]
+    pub(crate) workspace: String,
+    /// Directory of artifacts that clients send [default: artifacts in the workspace]
+    #[arg(long, value_name = "DIR", visible_alias = "artifacts-destination")]
+    pub(crate) artifacts: Option<PathBuf>,
+    /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
+    #[arg(long, value_name = "URI")]
+    pub(crate) default_artifact_root: Option<String>,
+    /// Serve on an address that other machines reach, though there is no access control
+    #[arg(long)]
+    pub(crate) without_access_control: bool,
+    /// How the start is told: text or json
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }

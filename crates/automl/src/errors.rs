@@ -6,6 +6,7 @@ use automl_core::{ArtifactError, Coded, PredictError, is_out_of_space};
 use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
+use automl_serve::ServeError;
 use automl_store::StoreError;
 use serde_json::{Value, json};
 use std::io;
@@ -36,6 +37,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("interrupted", INTERRUPTED),
     ("output-closed", DONE),
     ("output-stdout", FAILED),
+    ("serve-stopped", FAILED),
     ("store-contents", FAILED),
 ];
 
@@ -88,6 +90,8 @@ pub(crate) enum CliError {
     NoLeaderboard,
     #[error("the model has no importance: {}", why_no_importance(*is_imported))]
     NoImportance { is_imported: bool },
+    #[error("{host} can be reached by other machines, and there is no access control")]
+    ServeOpen { host: std::net::IpAddr },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
@@ -129,6 +133,7 @@ impl Coded for CliError {
             Self::WeightValue { .. } => "evaluate-weight",
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
+            Self::ServeOpen { .. } => "serve-open",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -186,6 +191,10 @@ impl Coded for CliError {
             Self::NoImportance { is_imported: false } => {
                 Some("fit the model again to have it".into())
             }
+            Self::ServeOpen { .. } => Some(
+                "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"
+                    .into(),
+            ),
             Self::ImportDirectory { .. } => Some(
                 "give the file that LightGBM's save_model wrote, or XGBoost's as .json or .ubj"
                     .into(),
@@ -276,6 +285,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         StoreError,
         MetricError,
         PredictError,
+        ServeError,
         ArtifactError
     );
     None

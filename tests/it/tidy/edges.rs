@@ -26,6 +26,7 @@ const OURS: &[(&str, &[&str])] = &[
         ],
     ),
     ("automl-store", &["automl-core"]),
+    ("automl-serve", &["automl-core", "automl-store"]),
     (
         "automl",
         &[
@@ -33,6 +34,7 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-data",
             "automl-features",
             "automl-engine",
+            "automl-serve",
             "automl-store",
             "automl-tensorboard",
         ],
@@ -43,6 +45,7 @@ const OURS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("anyhow", &["automl"]),
     ("arrow", &["automl-data"]),
+    ("axum", &["automl-serve"]),
     ("clap", &["automl"]),
     ("csv", &["automl-data"]),
     ("ctrlc", &["automl"]),
@@ -51,10 +54,13 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("glob", &["automl-data"]),
     ("indicatif", &["automl"]),
     ("parquet", &["automl-data"]),
+    ("postgres", &["automl-store"]),
     ("prost", &["automl-tensorboard"]),
     ("rayon", &["automl-core"]),
+    ("rusqlite", &["automl-store"]),
     ("safetensors", &["automl-store"]),
     ("syn", &["automl-macros"]),
+    ("tokio", &["automl-serve", "automl-store"]),
     ("zstd", &["automl-data"]),
 ];
 

@@ -7,6 +7,7 @@ mod leaderboard;
 mod models;
 mod predict;
 mod profile;
+mod serve;
 
 use crate::cli::{EncodingArg, ModelsVerb, Verb};
 use crate::console::Console;
@@ -47,6 +48,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Leaderboard(args) => leaderboard::run(&args, console),
         Verb::Importance(args) => importance::run(&args, console),
         Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
+        Verb::Serve(args) => serve::run(args, console),
     }
 }
 

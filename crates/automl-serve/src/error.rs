@@ -1,0 +1,77 @@
+//! Errors as clients see them: `{"error_code": …, "message": …}` under a status.
+
+use automl_store::db::DbError;
+use automl_store::tracking::{ErrorCode, TrackingError};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// What a request is answered with when it cannot be met.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", message)
+    }
+
+    pub(crate) fn missing(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", message)
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
+    }
+
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<TrackingError> for ApiError {
+    fn from(error: TrackingError) -> Self {
+        let (status, code) = match error.code() {
+            ErrorCode::InvalidParameterValue => {
+                (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE")
+            }
+            ErrorCode::ResourceDoesNotExist => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST"),
+            ErrorCode::ResourceAlreadyExists => {
+                (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS")
+            }
+            ErrorCode::InvalidState => (StatusCode::INTERNAL_SERVER_ERROR, "INVALID_STATE"),
+            ErrorCode::TemporarilyUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE")
+            }
+            ErrorCode::ResourceExhausted => {
+                (StatusCode::INSUFFICIENT_STORAGE, "RESOURCE_EXHAUSTED")
+            }
+            ErrorCode::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        TrackingError::from(error).into()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::error!(code = self.code, message = self.message, "a request failed");
+        }
+        let body = json!({ "error_code": self.code, "message": self.message }).to_string();
+        let headers = [(header::CONTENT_TYPE, "application/json")];
+        (self.status, headers, body).into_response()
+    }
+}

@@ -1,0 +1,18 @@
+//! The server: one port that speaks MLflow's tracking and registry protocol, so that its clients work here unchanged.
+//!
+//! [`run`] opens the record, binds and serves until it is told to stop. Handlers translate between the wire and
+//! `automl-store`; what is kept and how is decided there.
+//!
+//! What this crate must not know: the command line.
+
+mod artifacts;
+mod error;
+mod fields;
+mod mlflow;
+mod server;
+mod state;
+
+pub use server::{Config, ServeError, Switch, run};
+
+#[cfg(test)]
+mod tests;

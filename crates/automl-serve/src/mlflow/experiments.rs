@@ -1,0 +1,174 @@
+//! Experiments.
+
+use super::wire;
+use crate::error::ApiError;
+use crate::fields::Fields;
+use crate::state::App;
+use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE, NewExperiment, Search, id_of};
+use automl_store::tracking::{KeyValue, LIMITS, Stage, TrackingError, View};
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::path::Path;
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/experiments/create", post(create))
+        .route("/experiments/get", get(read))
+        .route("/experiments/get-by-name", get(by_name))
+        .route("/experiments/update", post(update))
+        .route("/experiments/delete", post(delete))
+        .route("/experiments/restore", post(restore))
+        .route("/experiments/set-experiment-tag", post(set_tag))
+        .route("/experiments/delete-experiment-tag", post(delete_tag))
+        .route("/experiments/search", post(search).get(search))
+}
+
+type Answer = Result<Json<Value>, ApiError>;
+
+async fn create(State(app): State<App>, fields: Fields) -> Answer {
+    let location = fields.text("artifact_location")?;
+    let new = NewExperiment {
+        name: fields.required("name")?,
+        artifact_location: location.map(|location| absolute(&app.work_dir, &location)),
+        tags: fields.pairs("tags")?,
+    };
+    let root = app.artifact_root.clone();
+    let id = app
+        .db
+        .write(move |sql| experiments::create(sql, DEFAULT_WORKSPACE, &root, &new))
+        .await?;
+    Ok(Json(json!({ "experiment_id": id.to_string() })))
+}
+
+/// A location without a scheme is a folder of the server.
+fn absolute(work_dir: &Path, location: &str) -> String {
+    if location.is_empty() || location.contains(":/") {
+        return location.to_owned();
+    }
+    work_dir.join(location).display().to_string()
+}
+
+async fn read(State(app): State<App>, fields: Fields) -> Answer {
+    let id = id_of(&fields.required("experiment_id")?)?;
+    let found = app
+        .db
+        .read(move |sql| experiments::get(sql, DEFAULT_WORKSPACE, id))
+        .await?;
+    Ok(Json(json!({ "experiment": wire::experiment(&found) })))
+}
+
+async fn by_name(State(app): State<App>, fields: Fields) -> Answer {
+    let name = fields.required("experiment_name")?;
+    let found = app
+        .db
+        .read(move |sql| {
+            experiments::by_name(sql, DEFAULT_WORKSPACE, &name)?.ok_or_else(|| {
+                TrackingError::Absent(format!("Could not find experiment with name '{name}'"))
+            })
+        })
+        .await?;
+    Ok(Json(json!({ "experiment": wire::experiment(&found) })))
+}
+
+async fn update(State(app): State<App>, fields: Fields) -> Answer {
+    let id = id_of(&fields.required("experiment_id")?)?;
+    if let Some(name) = fields.text("new_name")?.filter(|name| !name.is_empty()) {
+        app.db
+            .write(move |sql| experiments::rename(sql, DEFAULT_WORKSPACE, id, &name))
+            .await?;
+    }
+    Ok(Json(json!({})))
+}
+
+async fn delete(State(app): State<App>, fields: Fields) -> Answer {
+    set_stage(app, fields, Stage::Deleted).await
+}
+
+async fn restore(State(app): State<App>, fields: Fields) -> Answer {
+    set_stage(app, fields, Stage::Active).await
+}
+
+async fn set_stage(app: App, fields: Fields, stage: Stage) -> Answer {
+    let id = id_of(&fields.required("experiment_id")?)?;
+    app.db
+        .write(move |sql| experiments::set_stage(sql, DEFAULT_WORKSPACE, id, stage))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+async fn set_tag(State(app): State<App>, fields: Fields) -> Answer {
+    let id = id_of(&fields.required("experiment_id")?)?;
+    let tag = KeyValue {
+        key: fields.required("key")?,
+        value: fields.text("value")?.unwrap_or_default(),
+    };
+    app.db
+        .write(move |sql| experiments::set_tag(sql, DEFAULT_WORKSPACE, id, &tag))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+async fn delete_tag(State(app): State<App>, fields: Fields) -> Answer {
+    let id = id_of(&fields.required("experiment_id")?)?;
+    let key = fields.required("key")?;
+    app.db
+        .write(move |sql| experiments::delete_tag(sql, DEFAULT_WORKSPACE, id, &key))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+async fn search(State(app): State<App>, fields: Fields) -> Answer {
+    let n_max = max_results(&fields, 1000, LIMITS.experiments_a_page)?;
+    let search = Search {
+        view: view(&fields, "view_type")?,
+        filter: fields.text("filter")?.unwrap_or_default(),
+        order_by: fields.texts("order_by")?,
+        n_max,
+        page_token: fields.text("page_token")?,
+    };
+    let found = app
+        .db
+        .read(move |sql| experiments::search(sql, DEFAULT_WORKSPACE, &search))
+        .await?;
+    let items = found.items.iter().map(wire::experiment).collect();
+    Ok(Json(wire::page("experiments", items, found.next)))
+}
+
+/// How much a page may hold, by the wish of the client.
+pub(super) fn max_results(
+    fields: &Fields,
+    default: usize,
+    limit: usize,
+) -> Result<usize, ApiError> {
+    let Some(wish) = fields.int("max_results")? else {
+        return Ok(default);
+    };
+    if wish < 1 || wish > limit as i64 {
+        return Err(ApiError::invalid(format!(
+            "Invalid value {wish} for parameter 'max_results' supplied: It must be at least 1 and at most {limit}"
+        )));
+    }
+    Ok(wish as usize)
+}
+
+/// Which stages to look at: only what is active if it is not said.
+pub(super) fn view(fields: &Fields, name: &str) -> Result<View, ApiError> {
+    match fields.text(name) {
+        Ok(None) => Ok(View::ActiveOnly),
+        Ok(Some(text)) => match text.as_str() {
+            "" | "ACTIVE_ONLY" | "1" => Ok(View::ActiveOnly),
+            "DELETED_ONLY" | "2" => Ok(View::DeletedOnly),
+            "ALL" | "3" => Ok(View::All),
+            _ => Err(ApiError::invalid(format!("Invalid view type '{text}'"))),
+        },
+        // A number is the place in the protocol's list.
+        Err(error) => match fields.int(name)? {
+            Some(1) => Ok(View::ActiveOnly),
+            Some(2) => Ok(View::DeletedOnly),
+            Some(3) => Ok(View::All),
+            _ => Err(error),
+        },
+    }
+}

@@ -1,0 +1,172 @@
+//! Registered models and their aliases.
+
+use super::experiments::max_results;
+use super::versions::number;
+use super::wire;
+use crate::error::ApiError;
+use crate::fields::Fields;
+use crate::state::App;
+use automl_store::registry::models;
+use automl_store::registry::search::{self, Search};
+use automl_store::registry::versions as registry_versions;
+use automl_store::tracking::KeyValue;
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use axum::extract::State;
+use axum::routing::{delete, get, patch, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/registered-models/create", post(create))
+        .route("/registered-models/get", get(read))
+        .route("/registered-models/rename", post(rename))
+        .route("/registered-models/update", patch(update))
+        .route("/registered-models/delete", delete(remove))
+        .route("/registered-models/search", get(find))
+        .route(
+            "/registered-models/get-latest-versions",
+            get(latest).post(latest),
+        )
+        .route("/registered-models/set-tag", post(set_tag))
+        .route("/registered-models/delete-tag", delete(delete_tag))
+        .route(
+            "/registered-models/alias",
+            post(set_alias).delete(delete_alias).get(by_alias),
+        )
+}
+
+type Answer = Result<Json<Value>, ApiError>;
+
+const MODELS_MAX: usize = 1000;
+
+fn one(found: &models::RegisteredModel) -> Json<Value> {
+    Json(json!({ "registered_model": wire::model(found) }))
+}
+
+async fn create(State(app): State<App>, fields: Fields) -> Answer {
+    let name = fields.required("name")?;
+    let description = fields.text("description")?;
+    let tags = fields.pairs("tags")?;
+    let found = app
+        .db
+        .write(move |sql| {
+            models::create(sql, DEFAULT_WORKSPACE, &name, description.as_deref(), &tags)
+        })
+        .await?;
+    Ok(one(&found))
+}
+
+async fn read(State(app): State<App>, fields: Fields) -> Answer {
+    let name = fields.required("name")?;
+    let found = app
+        .db
+        .read(move |sql| models::get(sql, DEFAULT_WORKSPACE, &name))
+        .await?;
+    Ok(one(&found))
+}
+
+async fn rename(State(app): State<App>, fields: Fields) -> Answer {
+    let (name, new_name) = (fields.required("name")?, fields.required("new_name")?);
+    let found = app
+        .db
+        .write(move |sql| models::rename(sql, DEFAULT_WORKSPACE, &name, &new_name))
+        .await?;
+    Ok(one(&found))
+}
+
+async fn update(State(app): State<App>, fields: Fields) -> Answer {
+    let (name, description) = (fields.required("name")?, fields.text("description")?);
+    let found = app
+        .db
+        .write(move |sql| models::describe(sql, DEFAULT_WORKSPACE, &name, description.as_deref()))
+        .await?;
+    Ok(one(&found))
+}
+
+async fn remove(State(app): State<App>, fields: Fields) -> Answer {
+    let name = fields.required("name")?;
+    app.db
+        .write(move |sql| models::delete(sql, DEFAULT_WORKSPACE, &name))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+pub(super) fn search_of(fields: &Fields, default: usize, limit: usize) -> Result<Search, ApiError> {
+    Ok(Search {
+        filter: fields.text("filter")?.unwrap_or_default(),
+        order_by: fields.texts("order_by")?,
+        n_max: max_results(fields, default, limit)?,
+        page_token: fields.text("page_token")?,
+    })
+}
+
+async fn find(State(app): State<App>, fields: Fields) -> Answer {
+    let search = search_of(&fields, 100, MODELS_MAX)?;
+    let found = app
+        .db
+        .read(move |sql| search::models(sql, DEFAULT_WORKSPACE, &search))
+        .await?;
+    let items = found.items.iter().map(wire::model).collect();
+    Ok(Json(wire::page("registered_models", items, found.next)))
+}
+
+async fn latest(State(app): State<App>, fields: Fields) -> Answer {
+    let (name, stages) = (fields.required("name")?, fields.texts("stages")?);
+    let found = app
+        .db
+        .read(move |sql| {
+            models::get(sql, DEFAULT_WORKSPACE, &name)?;
+            registry_versions::latest(sql, DEFAULT_WORKSPACE, &name, &stages)
+        })
+        .await?;
+    Ok(Json(
+        json!({ "model_versions": found.iter().map(wire::version).collect::<Value>() }),
+    ))
+}
+
+async fn set_tag(State(app): State<App>, fields: Fields) -> Answer {
+    let name = fields.required("name")?;
+    let tag = KeyValue {
+        key: fields.required("key")?,
+        value: fields.text("value")?.unwrap_or_default(),
+    };
+    app.db
+        .write(move |sql| models::set_tag(sql, DEFAULT_WORKSPACE, &name, &tag))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+async fn delete_tag(State(app): State<App>, fields: Fields) -> Answer {
+    let (name, key) = (fields.required("name")?, fields.required("key")?);
+    app.db
+        .write(move |sql| models::delete_tag(sql, DEFAULT_WORKSPACE, &name, &key))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+async fn set_alias(State(app): State<App>, fields: Fields) -> Answer {
+    let (name, alias) = (fields.required("name")?, fields.required("alias")?);
+    let version = number(&fields)?;
+    app.db
+        .write(move |sql| models::set_alias(sql, DEFAULT_WORKSPACE, &name, &alias, version))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+async fn delete_alias(State(app): State<App>, fields: Fields) -> Answer {
+    let (name, alias) = (fields.required("name")?, fields.required("alias")?);
+    app.db
+        .write(move |sql| models::delete_alias(sql, DEFAULT_WORKSPACE, &name, &alias))
+        .await?;
+    Ok(Json(json!({})))
+}
+
+async fn by_alias(State(app): State<App>, fields: Fields) -> Answer {
+    let (name, alias) = (fields.required("name")?, fields.required("alias")?);
+    let found = app
+        .db
+        .read(move |sql| models::by_alias(sql, DEFAULT_WORKSPACE, &name, &alias))
+        .await?;
+    Ok(Json(json!({ "model_version": wire::version(&found) })))
+}

@@ -1,0 +1,197 @@
+//! Where the files of a version to be registered are: only inside what its run or its logged model owns.
+
+use crate::error::ApiError;
+use crate::fields::percent_decoded;
+use automl_store::db::Sql;
+use automl_store::registry::versions::{self, NewVersion};
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use automl_store::tracking::{logged_models, runs};
+
+/// Checks the source of a version and finds out where its files are.
+pub(super) fn resolve(sql: &mut dyn Sql, mut new: NewVersion) -> Result<NewVersion, ApiError> {
+    new.storage_location.clone_from(&new.source);
+    if let Some(rest) = new.source.strip_prefix("models:/") {
+        check_plain(&new.source)?;
+        let rest = rest.to_owned();
+        return of_model(sql, &rest, new);
+    }
+    let owner = owner(sql, &mut new)?;
+    let source = &new.source;
+    if let Some(path) = local_path(source)? {
+        let is_inside = owner
+            .as_deref()
+            .is_some_and(|root| is_local_inside(&path, root));
+        if !is_inside {
+            return Err(ApiError::invalid(format!(
+                "Invalid model version source: '{source}'. To use a local path as a model version source, the run_id request parameter has to be specified and the local path has to be contained within the artifact directory of the run specified by the run_id."
+            )));
+        }
+        return Ok(new);
+    }
+    check_plain(source)?;
+    if let Some(rest) = source.strip_prefix("runs:/") {
+        let run_id = rest
+            .trim_start_matches('/')
+            .split('/')
+            .next()
+            .unwrap_or_default();
+        if new.model_id.is_some() || new.run_id.as_deref() != Some(run_id) {
+            return Err(not_owned(source, "run_id"));
+        }
+        return Ok(new);
+    }
+    if is_proxied(source) && !owner.is_some_and(|root| is_within(source, &root)) {
+        return Err(not_owned(
+            source,
+            if new.model_id.is_some() {
+                "model_id"
+            } else {
+                "run_id"
+            },
+        ));
+    }
+    Ok(new)
+}
+
+fn not_owned(source: &str, parameter: &str) -> ApiError {
+    ApiError::invalid(format!(
+        "Invalid model version source: '{source}'. The {parameter} request parameter must identify the resource that contains the source."
+    ))
+}
+
+/// The root of what the logged model or the run of a version owns; a run is not needed where nothing is checked against it.
+fn owner(sql: &mut dyn Sql, new: &mut NewVersion) -> Result<Option<String>, ApiError> {
+    if let Some(id) = &new.model_id {
+        let model = logged_models::get(sql, DEFAULT_WORKSPACE, id)?;
+        new.run_id = new.run_id.take().or(model.source_run_id);
+        return Ok(Some(model.artifact_uri));
+    }
+    match &new.run_id {
+        Some(id) => Ok(runs::get(sql, DEFAULT_WORKSPACE, id)
+            .ok()
+            .map(|run| run.artifact_uri)),
+        None => Ok(None),
+    }
+}
+
+/// `models:/m-ID`, `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+fn of_model(sql: &mut dyn Sql, rest: &str, mut new: NewVersion) -> Result<NewVersion, ApiError> {
+    let rest = rest.trim_start_matches('/');
+    let invalid = || {
+        ApiError::invalid(format!(
+            "Unable to fetch model from model URI source artifact location '{}'.",
+            new.source
+        ))
+    };
+    if rest.starts_with("m-") && !rest.contains(['/', '@']) {
+        let model = logged_models::get(sql, DEFAULT_WORKSPACE, rest)?;
+        if new.model_id.as_deref().is_some_and(|id| id != rest) {
+            return Err(not_owned(&new.source, "model_id"));
+        }
+        new.model_id = Some(rest.to_owned());
+        new.run_id = new.run_id.or(model.source_run_id);
+        new.storage_location = model.artifact_uri;
+        return Ok(new);
+    }
+    let version = match (rest.rsplit_once('@'), rest.rsplit_once('/')) {
+        (Some((name, alias)), _) => {
+            automl_store::registry::models::by_alias(sql, DEFAULT_WORKSPACE, name, alias)?
+        }
+        (None, Some((name, version))) => {
+            let version = version.parse().map_err(|_not_a_number| invalid())?;
+            versions::get(sql, DEFAULT_WORKSPACE, name, version)?
+        }
+        (None, None) => return Err(invalid()),
+    };
+    new.storage_location = version.storage_location;
+    Ok(new)
+}
+
+/// The path of a source that is a folder of this machine.
+fn local_path(source: &str) -> Result<Option<String>, ApiError> {
+    if let Some(rest) = source.strip_prefix("file:") {
+        let path = match rest.strip_prefix("//") {
+            Some(rest) if !rest.starts_with('/') && !rest.starts_with("localhost/") => {
+                return Err(ApiError::internal(format!(
+                    "{source} is not a valid remote uri"
+                )));
+            }
+            Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
+            None => rest,
+        };
+        return Ok(Some(percent_decoded(path)));
+    }
+    Ok((!source.contains(":/")).then(|| source.to_owned()))
+}
+
+/// The parts of an absolute path, with `.` and `..` followed; nothing if it leaves the root.
+fn parts(path: &str) -> Option<Vec<&str>> {
+    let mut parts = Vec::new();
+    for part in path.strip_prefix('/')?.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            _ => parts.push(part),
+        }
+    }
+    Some(parts)
+}
+
+fn is_local_inside(path: &str, root: &str) -> bool {
+    let Ok(Some(root)) = local_path(root) else {
+        return false;
+    };
+    match (parts(path), parts(&root)) {
+        (Some(path), Some(root)) => path.starts_with(&root),
+        _ => false,
+    }
+}
+
+/// Refuses a source that names something by way of something else.
+fn check_plain(source: &str) -> Result<(), ApiError> {
+    let mut decoded = source.to_owned();
+    loop {
+        let next = percent_decoded(&decoded);
+        if next == decoded {
+            break;
+        }
+        decoded = next;
+    }
+    let is_plain =
+        !decoded.contains('\0') && decoded.split('/').all(|part| part != ".." && part != ".");
+    if is_plain {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "Invalid model version source: '{source}'. If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present. Please provide an absolute path."
+    )))
+}
+
+/// Whether this kind of server serves what the source names.
+fn is_proxied(source: &str) -> bool {
+    source.starts_with("mlflow-artifacts:")
+        || (source.starts_with("http") && source.contains("/api/2.0/mlflow-artifacts/artifacts"))
+}
+
+fn is_within(source: &str, root: &str) -> bool {
+    let split = |uri: &str| {
+        let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
+        let (authority, path) = match rest.strip_prefix("//") {
+            Some(rest) => {
+                let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+                (authority.to_lowercase(), path)
+            }
+            None => (String::new(), rest),
+        };
+        let parts: Vec<String> = path
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .map(percent_decoded)
+            .collect();
+        (scheme.to_lowercase(), authority, parts)
+    };
+    let (source, root) = (split(source), split(root));
+    source.0 == root.0 && source.1 == root.1 && !root.2.is_empty() && source.2.starts_with(&root.2)
+}

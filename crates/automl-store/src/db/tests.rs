@@ -1,0 +1,146 @@
+//! Batches, conflicts, newer and broken files.
+
+use super::{Database, DbError, Place, Sql};
+use crate::tracking::TrackingError;
+use std::sync::Barrier;
+use std::thread;
+
+/// A database of its own, in a file; the suite of clients asks the same of Postgres.
+fn database(directory: &tempfile::TempDir) -> Database {
+    let db = Database::open(&Place::File(directory.path().join("t.db"))).unwrap();
+    db.write(|sql| {
+        sql.execute(
+            "CREATE TABLE words (id BIGINT PRIMARY KEY, word TEXT NOT NULL)",
+            &[],
+        )?;
+        Ok::<_, DbError>(())
+    })
+    .wait()
+    .unwrap();
+    db
+}
+
+fn put(sql: &mut dyn Sql, id: i64, word: &str) -> Result<(), DbError> {
+    sql.execute(
+        "INSERT INTO words (id, word) VALUES (?1, ?2)",
+        args![id, word],
+    )?;
+    Ok(())
+}
+
+fn words(db: &Database) -> Vec<(i64, String)> {
+    db.read(|sql| {
+        let rows = sql.query("SELECT id, word FROM words ORDER BY id", &[])?;
+        rows.iter()
+            .map(|row| Ok((row.int(0)?, row.text(1)?)))
+            .collect()
+    })
+    .wait()
+    .map_err(|error: DbError| error)
+    .unwrap()
+}
+
+#[test]
+fn work_that_fails_leaves_nothing_and_does_not_touch_its_neighbours() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    let good = db.write(|sql| put(sql, 1, "one"));
+    let bad = db.write(|sql| {
+        put(sql, 2, "two")?;
+        Err::<(), _>(TrackingError::Invalid("changed my mind".into()))
+    });
+    let other = db.write(|sql| put(sql, 3, "three"));
+    assert!(good.wait().is_ok() && other.wait().is_ok());
+    assert_eq!(bad.wait().unwrap_err().to_string(), "changed my mind");
+    assert_eq!(words(&db), [(1, "one".into()), (3, "three".into())]);
+}
+
+#[test]
+fn the_same_key_twice_is_a_conflict_of_the_second_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    db.write(|sql| put(sql, 1, "one")).wait().unwrap();
+    let error = db.write(|sql| put(sql, 1, "uno")).wait().unwrap_err();
+    assert!(matches!(error, DbError::Conflict), "{error}");
+    assert_eq!(words(&db), [(1, "one".into())]);
+}
+
+#[test]
+fn many_writers_at_once_lose_nothing() {
+    const N_THREADS: i64 = 16;
+    const N_EACH: i64 = 100;
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    let start = Barrier::new(N_THREADS as usize);
+    thread::scope(|scope| {
+        for thread in 0..N_THREADS {
+            let (db, start) = (&db, &start);
+            scope.spawn(move || {
+                start.wait();
+                for number in 0..N_EACH {
+                    db.write(move |sql| put(sql, thread * N_EACH + number, "w"))
+                        .wait()
+                        .unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(words(&db).len() as i64, N_THREADS * N_EACH);
+}
+
+#[test]
+fn what_was_acknowledged_is_there_when_it_is_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    db.write(|sql| put(sql, 1, "one")).wait().unwrap();
+    drop(db);
+    let again = Database::open(&Place::File(directory.path().join("t.db"))).unwrap();
+    assert_eq!(words(&again), [(1, "one".into())]);
+}
+
+#[test]
+fn readers_cannot_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    assert!(db.read(|sql| put(sql, 1, "one")).wait().is_err());
+    assert!(words(&db).is_empty());
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    db.write(|sql| {
+        sql.execute("UPDATE schema_version SET version = 999", &[])?;
+        Ok::<_, DbError>(())
+    })
+    .wait()
+    .unwrap();
+    drop(db);
+    let error = Database::open(&Place::File(directory.path().join("t.db")))
+        .err()
+        .unwrap();
+    assert!(
+        matches!(error, DbError::Newer { found: 999, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_database_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("t.db");
+    std::fs::write(&path, "a,b\n1,2\n".repeat(1000)).unwrap();
+    let error = Database::open(&Place::File(path))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("not a database") && error.contains("t.db"),
+        "{error}"
+    );
+    let error = Database::open(&Place::File(directory.path().join("no/such/t.db")))
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("no/such/t.db"));
+}

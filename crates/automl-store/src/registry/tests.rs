@@ -1,0 +1,220 @@
+//! Versions, aliases, stages and the search for them.
+
+use super::models;
+use super::search::{self, Search};
+use super::versions::{self, NewVersion};
+use crate::db::{Database, Place, Sql};
+use crate::tracking::experiments::DEFAULT_WORKSPACE as W;
+use crate::tracking::{KeyValue, TrackingError};
+
+struct Desk {
+    db: Database,
+    _directory: tempfile::TempDir,
+}
+
+impl Desk {
+    /// With the models `a` and `b`, of which `a` has three versions.
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Database::open(&Place::File(directory.path().join("t.db"))).unwrap();
+        let desk = Self {
+            db,
+            _directory: directory,
+        };
+        desk.write(|sql| models::create(sql, W, "a", None, &[]));
+        desk.write(|sql| models::create(sql, W, "b", Some("the other"), &[]));
+        for number in 1..=3 {
+            let new = version(number);
+            let made = desk.write(move |sql| versions::create(sql, W, &new));
+            assert_eq!(made.version, number);
+        }
+        desk
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
+    ) -> T {
+        self.db.write(work).wait().unwrap()
+    }
+
+    fn refused<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
+    ) -> String {
+        self.db
+            .write(work)
+            .wait()
+            .err()
+            .expect("a refusal")
+            .to_string()
+    }
+}
+
+fn version(number: i64) -> NewVersion {
+    NewVersion {
+        name: "a".into(),
+        source: format!("runs:/r{number}/model"),
+        storage_location: format!("s3://bucket/r{number}"),
+        run_id: Some(format!("r{number}")),
+        tags: vec![KeyValue {
+            key: "n".into(),
+            value: number.to_string(),
+        }],
+        ..NewVersion::default()
+    }
+}
+
+#[test]
+fn numbers_of_versions_are_never_given_twice() {
+    let desk = Desk::new();
+    desk.write(|sql| versions::delete(sql, W, "a", 3));
+    let made = desk.write(|sql| versions::create(sql, W, &version(4)));
+    assert_eq!(made.version, 4);
+    let told = desk.refused(|sql| versions::get(sql, W, "a", 3));
+    assert_eq!(told, "Model Version (name=a, version=3) not found");
+}
+
+#[test]
+fn a_name_is_registered_once_and_moves_with_all_that_hangs_on_it() {
+    let desk = Desk::new();
+    assert_eq!(
+        desk.refused(|sql| models::create(sql, W, "a", None, &[])),
+        "Registered Model 'a' already exists."
+    );
+    desk.write(|sql| models::set_alias(sql, W, "a", "best", 2));
+    let renamed = desk.write(|sql| models::rename(sql, W, "a", "c"));
+    assert_eq!(renamed.aliases, [("best".to_owned(), 2)]);
+    assert_eq!(
+        desk.refused(|sql| models::get(sql, W, "a")),
+        "Registered Model with name=a not found"
+    );
+    let found = desk.write(|sql| models::by_alias(sql, W, "c", "best"));
+    assert_eq!((found.version, found.tags[0].value.as_str()), (2, "2"));
+    assert!(
+        desk.refused(|sql| models::rename(sql, W, "c", "b"))
+            .contains("already exists")
+    );
+}
+
+#[test]
+fn stages_have_a_latest_version_and_can_archive_the_others() {
+    let desk = Desk::new();
+    let latest = |desk: &Desk, stages: &[&str]| -> Vec<i64> {
+        let stages: Vec<String> = stages.iter().map(|&stage| stage.to_owned()).collect();
+        let found = desk.write(move |sql| versions::latest(sql, W, "a", &stages));
+        found.iter().map(|version| version.version).collect()
+    };
+    desk.write(|sql| versions::transition(sql, W, ("a", 1), "production", false));
+    desk.write(|sql| versions::transition(sql, W, ("a", 2), "Production", false));
+    assert_eq!(latest(&desk, &["Production"]), [2]);
+    assert_eq!(latest(&desk, &[]), [2, 3]);
+    desk.write(|sql| versions::transition(sql, W, ("a", 3), "Production", true));
+    assert_eq!(latest(&desk, &["Archived"]), [2]);
+    assert!(
+        desk.refused(|sql| versions::transition(sql, W, ("a", 3), "Shop", false))
+            .contains("Invalid Model Version stage: Shop")
+    );
+    assert!(
+        desk.refused(|sql| versions::transition(sql, W, ("a", 3), "None", true))
+            .contains("cannot archive")
+    );
+}
+
+#[test]
+fn aliases_point_to_versions_and_go_with_them() {
+    let desk = Desk::new();
+    desk.write(|sql| models::set_alias(sql, W, "a", "best", 1));
+    desk.write(|sql| models::set_alias(sql, W, "a", "best", 2));
+    assert_eq!(
+        desk.write(|sql| versions::get(sql, W, "a", 2)).aliases,
+        ["best"]
+    );
+    assert!(
+        desk.write(|sql| versions::get(sql, W, "a", 1))
+            .aliases
+            .is_empty()
+    );
+    desk.write(|sql| versions::delete(sql, W, "a", 2));
+    assert!(
+        desk.refused(|sql| models::by_alias(sql, W, "a", "best"))
+            .contains("best")
+    );
+    for bad in ["", "a b", "latest", "LATEST", "v3", "V12"] {
+        desk.refused(move |sql| models::set_alias(sql, W, "a", bad, 1));
+    }
+    assert!(
+        desk.refused(|sql| models::set_alias(sql, W, "a", "x", 9))
+            .contains("version=9")
+    );
+}
+
+#[test]
+fn searches_find_models_and_versions() {
+    let desk = Desk::new();
+    let search = |filter: &str, order_by: &[&str]| Search {
+        filter: filter.into(),
+        order_by: order_by.iter().map(|&order| order.to_owned()).collect(),
+        n_max: 10,
+        page_token: None,
+    };
+    let found = |filter: &str, order_by: &[&str]| -> Vec<i64> {
+        let search = search(filter, order_by);
+        let page = desk.write(move |sql| search::versions(sql, W, &search));
+        page.items.iter().map(|version| version.version).collect()
+    };
+    assert_eq!(found("name = 'a'", &["version_number ASC"]), [1, 2, 3]);
+    assert_eq!(
+        found("run_id IN ('r1', 'r3')", &["version_number DESC"]),
+        [3, 1]
+    );
+    assert_eq!(found("source_path = 'runs:/r2/model'", &[]), [2]);
+    assert_eq!(found("tags.n = '3' AND version_number > 2", &[]), [3]);
+    assert_eq!(found("name LIKE 'A'", &[]), Vec::<i64>::new());
+    let models = search("name ILIKE 'B%'", &["name DESC"]);
+    let page = desk.write(move |sql| search::models(sql, W, &models));
+    assert_eq!(page.items[0].description.as_deref(), Some("the other"));
+    let odd = search("colour = 'x'", &[]);
+    assert!(
+        desk.refused(move |sql| search::models(sql, W, &odd))
+            .contains("Invalid attribute name: colour")
+    );
+    let odd = search("", &["colour"]);
+    assert!(
+        desk.refused(move |sql| search::versions(sql, W, &odd))
+            .contains("Invalid order by key 'colour'")
+    );
+}
+
+#[test]
+fn prompts_are_found_only_by_those_who_ask_for_them() {
+    let desk = Desk::new();
+    let tag = KeyValue {
+        key: "mlflow.prompt.is_prompt".into(),
+        value: "true".into(),
+    };
+    desk.write(move |sql| models::create(sql, W, "p", None, &[tag]));
+    for (filter, expected) in [
+        ("", vec!["a", "b"]),
+        ("tag.`mlflow.prompt.is_prompt` != 'true'", vec!["a", "b"]),
+        ("tag.`mlflow.prompt.is_prompt` = 'true'", vec!["p"]),
+    ] {
+        let search = Search {
+            filter: filter.into(),
+            order_by: Vec::new(),
+            n_max: 10,
+            page_token: None,
+        };
+        let page = desk.write(move |sql| search::models(sql, W, &search));
+        let names: Vec<&str> = page.items.iter().map(|model| model.name.as_str()).collect();
+        assert_eq!(names, expected, "{filter}");
+    }
+}
+
+#[test]
+fn names_that_would_be_paths_are_refused() {
+    let desk = Desk::new();
+    for bad in ["", "  ", "a/b", "a:b", ".."] {
+        desk.refused(move |sql| models::create(sql, W, bad, None, &[]));
+    }
+}

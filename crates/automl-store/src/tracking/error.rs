@@ -1,0 +1,79 @@
+//! What can be wrong with a request to the record.
+
+use crate::db::DbError;
+use crate::filter::FilterError;
+
+/// The kinds of error that MLflow's clients tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the protocol")]
+pub enum ErrorCode {
+    InvalidParameterValue,
+    ResourceDoesNotExist,
+    ResourceAlreadyExists,
+    InvalidState,
+    TemporarilyUnavailable,
+    ResourceExhausted,
+    Internal,
+}
+
+/// A request that cannot be met.
+#[derive(Debug, Clone, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each is")]
+pub enum TrackingError {
+    #[error("No {kind} with {by} {name}{}", if *.by == "id" { " exists" } else { "" })]
+    Missing {
+        kind: &'static str,
+        by: &'static str,
+        name: String,
+    },
+    #[error("Run with id={id} not found")]
+    RunMissing { id: String },
+    #[error("{kind} '{name}' already exists{note}")]
+    Exists {
+        kind: &'static str,
+        name: String,
+        note: &'static str,
+    },
+    #[error("The {kind} {id} must be in the '{wanted}' state. Current state is {found}.")]
+    Stage {
+        kind: &'static str,
+        id: String,
+        wanted: &'static str,
+        found: String,
+    },
+    #[error("{0}")]
+    Absent(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error(
+        "Changing param values is not allowed. Param with key='{key}' was already logged with value='{old}' for run ID='{run}'. Attempted logging new value '{new}'."
+    )]
+    ParamChanged {
+        key: String,
+        run: String,
+        old: String,
+        new: String,
+    },
+    #[error("Invalid filter: {0}")]
+    Filter(#[from] FilterError),
+    #[error("{0}")]
+    Db(#[from] DbError),
+}
+
+impl TrackingError {
+    /// The code that clients see.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Missing { .. } | Self::RunMissing { .. } | Self::Absent(_) => {
+                ErrorCode::ResourceDoesNotExist
+            }
+            Self::Exists { .. } => ErrorCode::ResourceAlreadyExists,
+            Self::Stage { .. } | Self::Invalid(_) | Self::ParamChanged { .. } | Self::Filter(_) => {
+                ErrorCode::InvalidParameterValue
+            }
+            Self::Db(DbError::Away { .. } | DbError::Closed) => ErrorCode::TemporarilyUnavailable,
+            Self::Db(DbError::Full) => ErrorCode::ResourceExhausted,
+            Self::Db(_) => ErrorCode::Internal,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `automl serve`: the record of runs and models, for MLflow's clients.
+
+use super::Status;
+use crate::cli::ServeArgs;
+use crate::console::{Console, Format, print_json, print_text};
+use crate::errors::CliError;
+use crate::interrupt::Interrupt;
+use anyhow::Context as _;
+use automl_serve::{Config, Switch};
+use automl_store::db::Place;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The file of the record in a workspace.
+const DATABASE: &str = "automl.db";
+/// The directory of artifacts in a workspace.
+const ARTIFACTS: &str = "artifacts";
+/// Where a workspace in a database server keeps its artifacts, if nothing else is said.
+const DEFAULT_DIRECTORY: &str = ".automl";
+
+pub(super) fn run(args: ServeArgs, console: Console) -> anyhow::Result<Status> {
+    if !args.host.is_loopback() && !args.without_access_control {
+        return Err(CliError::ServeOpen { host: args.host }.into());
+    }
+    log(console);
+    let switch = Switch::default();
+    let stop = switch.clone();
+    let _listening = Interrupt::listen(console, move || stop.stop())?;
+    let config = config(args)?;
+    let mut told = Ok(());
+    automl_serve::run(config, &switch, |address| told = tell(address, console))?;
+    told?;
+    Ok(Status::Done)
+}
+
+/// What the server has to say while it runs goes to stderr, a line each.
+fn log(console: Console) {
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    match console.format() {
+        Format::Json => lines.json().init(),
+        Format::Text => lines.with_ansi(false).init(),
+    }
+}
+
+fn tell(address: SocketAddr, console: Console) -> anyhow::Result<()> {
+    let url = format!("http://{address}");
+    match console.format() {
+        Format::Json => print_json(&json!({ "url": url }))?,
+        Format::Text => print_text(&format!("serving at {url}\n"))?,
+    }
+    Ok(())
+}
+
+fn config(args: ServeArgs) -> anyhow::Result<Config> {
+    let is_server = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| args.workspace.starts_with(scheme));
+    let directory = PathBuf::from(if is_server {
+        DEFAULT_DIRECTORY
+    } else {
+        &args.workspace
+    });
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make the workspace {}", directory.display()))?;
+    let database = if is_server {
+        Place::Server(args.workspace)
+    } else {
+        Place::File(directory.join(DATABASE))
+    };
+    Ok(Config {
+        address: SocketAddr::new(args.host, args.port),
+        database,
+        artifacts: args.artifacts.unwrap_or_else(|| directory.join(ARTIFACTS)),
+        artifact_root: args.default_artifact_root,
+        work_dir: std::env::current_dir().context("the current directory is gone")?,
+    })
+}
