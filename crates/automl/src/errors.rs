@@ -92,6 +92,8 @@ pub(crate) enum CliError {
     NoImportance { is_imported: bool },
     #[error("{host} can be reached by other machines, and there is no access control")]
     ServeOpen { host: std::net::IpAddr },
+    #[error("the workspace cannot be made: {}", .path.display())]
+    Workspace { path: PathBuf, source: io::Error },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
@@ -134,6 +136,7 @@ impl Coded for CliError {
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
+            Self::Workspace { .. } => "workspace-make",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -190,6 +193,9 @@ impl Coded for CliError {
             }
             Self::NoImportance { is_imported: false } => {
                 Some("fit the model again to have it".into())
+            }
+            Self::Workspace { .. } => {
+                Some("name a directory that can be written to with --workspace".into())
             }
             Self::ServeOpen { .. } => Some(
                 "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"

@@ -63,8 +63,10 @@ fn config(args: ServeArgs) -> anyhow::Result<Config> {
     } else {
         &args.workspace
     });
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot make the workspace {}", directory.display()))?;
+    if let Err(source) = std::fs::create_dir_all(&directory) {
+        let path = directory;
+        return Err(CliError::Workspace { path, source }.into());
+    }
     let database = if is_server {
         Place::Server(args.workspace)
     } else {
