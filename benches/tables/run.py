@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure `automl` on real tables and write docs/benchmarks.md.
+"""Measure `automl` on real tables and write its part of docs/benchmarks.md.
 
     python benches/tables/run.py tables  --harness automl_bench.py --results results.csv   # every table, 60 s each
     python benches/tables/run.py limits  --data DIR --results limits.csv                   # speed, memory, big table
@@ -16,6 +16,9 @@ import argparse, csv, gzip, json, os, platform, shutil, statistics, subprocess, 
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+from document import DOCUMENT, write_part
+
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
 PEERS = ["lightgbm@0", "flaml@60", "autogluon:medium_quality@60", "autogluon:best_quality@60"]
 
@@ -132,7 +135,7 @@ def report(args):
     losses[higher] = -losses[higher]
     ranks = losses.rank(axis=1)
     own = results[results["column"] == ours].groupby("dataset").last()
-    lines = ["# Benchmarks", "", "Written by `benches/tables/run.py`; do not edit.", "",
+    lines = ["## Tables", "",
              f"Machine: {os.cpu_count()} cores, {platform.machine()}. One fixed 80/20 split a table, {args.seconds} s to fit, 2 threads; "
              "AUC: higher is better, log loss and RMSE: lower is better. The best of a row is bold. `lightgbm` is one "
              "model with 300 trees; times of `automl` include start, reading and writing.", "",
@@ -152,12 +155,10 @@ def report(args):
     among = losses[pair].rank(axis=1).mean()
     lines += ["", "Mean rank among " + ", ".join(f"{c} {among[c]:.2f}" for c in pair) + f". Longest fit: {own['fit_s'].max():.1f} s.", ""]
     if args.limits and Path(args.limits).exists():
-        lines += ["## Limits", "", "| what | measured | unit | at most |", "|---|---:|---|---:|"]
+        lines += ["### Limits", "", "| what | measured | unit | at most |", "|---|---:|---|---:|"]
         lines += ["| " + " | ".join(row) + " |" for row in list(csv.reader(open(args.limits)))[1:]]
         lines.append("")
-    lines += ["The tree engine against LightGBM, XGBoost, CatBoost and hessboost: [benchmarks of trees](benchmarks-trees.md).", ""]
-    Path(args.output).write_text("\n".join(lines))
-    print("\n".join(lines))
+    write_part("tables", lines, args.output)
 
 
 if __name__ == "__main__":
@@ -170,6 +171,6 @@ if __name__ == "__main__":
     parser.add_argument("--limits")
     parser.add_argument("--only")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--output", default=ROOT / "docs/benchmarks.md")
+    parser.add_argument("--output", default=DOCUMENT)
     arguments = parser.parse_args()
     {"tables": tables, "limits": limits, "report": report, "check": check}[arguments.verb](arguments)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Race `automl serve` against `mlflow server` (SQLite, one worker), and write docs/benchmarks-tracking.md.
+"""Race `automl serve` against `mlflow server` (SQLite, one worker), and write the part of docs/benchmarks.md on it.
 
     python3.12 -m venv VENV && VENV/bin/pip install mlflow==3.17.2
     cargo build --release -p automl
-    VENV/bin/python benches/tracking/run.py --output docs/benchmarks-tracking.md
+    VENV/bin/python benches/tracking/run.py --report
 
 Both get the same requests over one kept connection each, one after the other, by the same caller: `create_run`,
 `log_metric`, `log_batch` of 500 metrics, `search` of 100 in 10,000 runs ordered by a metric. The median of all requests
@@ -14,6 +14,9 @@ import argparse, http.client, json, os, platform, shutil, socket, statistics, su
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+from document import write_part
+
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl"))
 # name: (what, least times that we are to be faster)
 LIMITS = {"log_metric": 20, "log_batch": 10, "create_run": 10, "search": 10}
@@ -163,12 +166,12 @@ def main():
     parser.add_argument("--count", type=int, default=500, help="requests of a kind")
     parser.add_argument("--runs", type=int, default=10_000, help="runs that are searched")
     parser.add_argument("--many", type=int, default=100_000, help="runs at which our memory is measured again")
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--report", action="store_true", help="write the part of docs/benchmarks.md")
     args = parser.parse_args()
     found = {system: measure(system, args) for system in ("automl", "mlflow")}
     ours, theirs = found["automl"], found["mlflow"]
     p95 = lambda times: sorted(times)[int(len(times) * 0.95)]
-    lines = ["# Benchmarks of tracking", "", "Written by `benches/tracking/run.py`; do not edit.", "",
+    lines = ["## Tracking", "",
              f"Machine: {os.cpu_count()} cores, {platform.machine()}. MLflow 3.17.2, SQLite, one worker. Median (95 %) of single requests, one "
              "after the other over one kept connection.", "",
              "| request | ours | MLflow | times as fast | at least |", "|---|---:|---:|---:|---:|"]
@@ -183,9 +186,10 @@ def main():
               f"| resident, {args.runs:,} runs | {ours['resident']:.0f} MiB | {theirs['resident']:.0f} MiB | |",
               f"| resident, {args.many:,} runs | {ours['resident_many']:.0f} MiB | | 60 MB |",
               f"| search in {args.many:,} runs | {text(statistics.median(ours['search_many']))} | | |", ""]
-    print("\n".join(lines))
-    if args.output:
-        args.output.write_text("\n".join(lines))
+    if args.report:
+        write_part("tracking", lines)
+    else:
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(os.environ.get("RACE_BIN", ROOT / "target/release/examples/race"))
+BIN = Path(os.environ.get("RACE_BIN", ROOT / "target/release/automl"))
 ROUNDS, PATIENCE = 2000, 50
 DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}T\d{6}")
 SYSTEMS = ["automl", "lightgbm", "catboost"]
@@ -71,7 +71,7 @@ def automl(data):
             np.ascontiguousarray(y, "<f4").tofile(folder / f"{name}.y.f32")
         meta = {name: data[name] for name in ("task", "n_classes", "n_levels")}
         (folder / "meta.json").write_text(json.dumps(dict(meta, n_valid=len(data["y_valid"]))))
-        command = [BIN, folder, "watch", "2", f"n_trees={ROUNDS}", f"early_stopping_rounds={PATIENCE}"]
+        command = [BIN, "race", folder, "watch", "--threads", "2", f"n_trees={ROUNDS}", f"early_stopping_rounds={PATIENCE}"]
         subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         return np.fromfile(folder / "predicted.f64").reshape(len(data["y_test"]), -1)
 

@@ -51,6 +51,9 @@ pub(crate) enum Verb {
     Models(ModelsVerb),
     /// Serve the record of runs and models to MLflow's clients
     Serve(ServeArgs),
+    /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
+    #[command(hide = true)]
+    Race(RaceArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +74,7 @@ impl Verb {
             Self::Importance(args) => args.format,
             Self::Models(ModelsVerb::Import(args)) => args.format,
             Self::Serve(args) => args.format,
+            Self::Race(_) => Format::Text,
         }
     }
 }
@@ -440,4 +444,37 @@ pub(crate) struct ServeArgs {
     /// How the start is told: text or json
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RaceArgs {
+    /// Holds meta.json (task: regression, binary or multiclass; n_classes; n_levels: for each column 0 for numbers or how
+    /// many categories it has) and, of train and test, row-major PART.x.f32 and PART.y.f32, little-endian, NaN for missing
+    pub(crate) folder: PathBuf,
+    /// What is measured
+    #[arg(value_enum)]
+    pub(crate) measure: Measure,
+    /// Parameters of the learner
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Threads to use
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Measure {
+    /// Binning and fit; the loss on the test rows, and the area under the ROC curve of two classes
+    Fit,
+    /// Scoring all training rows with a fit; the loss is theirs
+    Score,
+    /// Scoring test rows with a fit, one at a time
+    Row,
+    /// Explaining the first test rows
+    Shap,
+    /// A fit on all but the last n_valid training rows (of meta.json), which it watches and which have no say in the bins;
+    /// the predictions of the test rows are written to predicted.f64
+    Watch,
+    /// Five folds by every configuration of configs.json, with one set of bins; each worker has a fold
+    Folds,
 }

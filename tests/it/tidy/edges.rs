@@ -37,6 +37,7 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-serve",
             "automl-store",
             "automl-tensorboard",
+            "automl-tree",
         ],
     ),
 ];

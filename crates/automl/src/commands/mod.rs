@@ -7,6 +7,7 @@ mod leaderboard;
 mod models;
 mod predict;
 mod profile;
+mod race;
 mod serve;
 
 use crate::cli::{EncodingArg, ModelsVerb, Verb};
@@ -49,6 +50,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Importance(args) => importance::run(&args, console),
         Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
         Verb::Serve(args) => serve::run(args, console),
+        Verb::Race(args) => race::run(&args),
     }
 }
 

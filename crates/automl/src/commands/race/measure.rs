@@ -1,57 +1,50 @@
-//! The verbs of the race, apart from its `main` so that a test can call them.
+//! What is measured of boosting on a table.
 
+use super::super::start_threads;
+use super::table::{Meta, dataset, json, param, params};
+use super::watch::{Peak, Watch};
+use crate::cli::{Measure, RaceArgs};
+use anyhow::Context as _;
 use automl_core::metrics::Metric;
 use automl_core::{
-    Budget, Clock, Column, Dataset, FitContext, Levels, Model, ParamMap, ParamValue, Params,
-    Predictions, Seed, Table, Target, Task, Threads, TrainingData, Warnings,
+    Budget, Clock, Dataset, FitContext, Model, ParamMap, ParamValue, Params as _, Predictions,
+    Seed, Table, Target, Threads, TrainingData, Warnings,
 };
 use automl_tree::{BinningSketch, GRADIENT_BOOSTING, GradientBoosting, GradientBoostingParams};
 use serde_json::{Value, json};
-use std::error::Error;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
-
-/// The answer to what the command line asks, without the program's name.
-pub(crate) fn run(args: &[String]) -> Result<Value, Failure> {
-    let [folder, verb, threads, rest @ ..] = args else {
-        return Err("race FOLDER VERB THREADS [name=value ...]".into());
-    };
-    let folder = Path::new(folder);
-    let meta: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("meta.json"))?)?;
+/// Time, peak of memory and, where there is one, the loss.
+pub(super) fn answer(args: &RaceArgs) -> anyhow::Result<Value> {
+    let folder = &args.folder;
+    let meta: Meta = json(&folder.join("meta.json"))?;
     let train = dataset(folder, "train", &meta, usize::MAX)?;
     let test = dataset(folder, "test", &meta, usize::MAX)?;
-    let is_of_some = ["score", "row", "shap"].contains(&verb.as_str());
-    let n_some = if is_of_some { FIT_ROWS } else { 1 };
-    let some = dataset(folder, "train", &meta, n_some)?;
-    let mut params = ParamMap::new();
-    for pair in rest {
-        let (name, value) = pair.split_once('=').ok_or("name=value")?;
-        params.insert(name.into(), param(value));
-    }
+    let is_of_some = matches!(args.measure, Measure::Score | Measure::Row | Measure::Shap);
+    let some = dataset(
+        folder,
+        "train",
+        &meta,
+        if is_of_some { FIT_ROWS } else { 1 },
+    )?;
     let race = Race {
         train,
         some,
         test,
-        params,
-        threads: Threads::new(threads.parse()?)?,
+        params: params(&args.params)?,
+        threads: start_threads(usize::from(args.threads))?,
     };
     race.warm_up()?;
-    // The peak of memory starts here.
-    std::fs::write("/proc/self/clear_refs", "5")?;
-    let loaded_mib = status_mib("VmRSS:")?;
-    let mut answer = match verb.as_str() {
-        "fit" => race.fit()?,
-        "score" => race.score()?,
-        "row" => race.row()?,
-        "shap" => race.shap()?,
-        "folds" => race.folds(folder)?,
-        "watch" => race.watch(folder, &meta)?,
-        _ => return Err("fit, score, row, shap, folds or watch".into()),
+    let peak = Peak::start()?;
+    let mut answer = match args.measure {
+        Measure::Fit => race.fit()?,
+        Measure::Score => race.score()?,
+        Measure::Row => race.row()?,
+        Measure::Shap => race.shap()?,
+        Measure::Folds => race.folds(folder)?,
+        Measure::Watch => race.watch(folder, &meta)?,
     };
-    answer["peak_mib"] = (status_mib("VmHWM:")? - loaded_mib).into();
+    answer["peak_mib"] = peak.mib()?.into();
     Ok(answer)
 }
 
@@ -79,13 +72,13 @@ impl Race {
         params: &ParamMap,
         rows: &[u32],
         threads: &Threads,
-    ) -> Result<Box<dyn Model>, Failure> {
+    ) -> anyhow::Result<Box<dyn Model>> {
         model_of(&self.train, params, rows, threads)
     }
 
     /// Starts the threads and loads the code by a small fit, as is done for the peers, so that no verb's time or memory
     /// holds that.
-    fn warm_up(&self) -> Result<(), Failure> {
+    fn warm_up(&self) -> anyhow::Result<()> {
         self.threads.map(1 << 12, |index| index);
         let mut params = self.params.clone();
         params.insert("n_trees".into(), ParamValue::Int(1));
@@ -95,18 +88,14 @@ impl Race {
         Ok(())
     }
 
-    fn fit(&self) -> Result<Value, Failure> {
+    fn fit(&self) -> anyhow::Result<Value> {
         let rows = self.train.all_rows();
-        let watch = Watch::start()?;
+        let watch = Watch::start();
         let model = self.model(&self.params, &rows, &self.threads)?;
-        let (seconds, cpu_seconds) = watch.read()?;
+        let mut answer = watch.read();
         let predicted = model.predict(&self.test.table().view())?;
         let rows = self.test.all_rows();
-        let mut answer = json!({
-            "seconds": seconds,
-            "cpu_seconds": cpu_seconds,
-            "loss": loss(&predicted, self.test.target(), &rows),
-        });
+        answer["loss"] = loss(&predicted, self.test.target(), &rows).into();
         if self.test.task().n_classes() == 2 {
             let target = self.test.view(&rows).target_numbers();
             answer["auc"] = Metric::RocAuc.score(&target, &predicted, None)?.into();
@@ -114,10 +103,13 @@ impl Race {
         Ok(answer)
     }
 
-    fn watch(&self, folder: &Path, meta: &Value) -> Result<Value, Failure> {
-        let n_valid = meta["n_valid"].as_u64().ok_or("no n_valid")? as usize;
+    fn watch(&self, folder: &Path, meta: &Meta) -> anyhow::Result<Value> {
+        let n_valid = meta.n_valid;
         let rows = self.train.all_rows();
-        let n_train = rows.len().checked_sub(n_valid).ok_or("n_valid: too many")?;
+        let n_train = rows
+            .len()
+            .checked_sub(n_valid)
+            .context("n_valid is more than the training rows")?;
         let (train, valid) = rows.split_at(n_train);
         let parts = [train, valid].map(|rows| self.train.table().gather(rows));
         // The bins hold the columns; what is left are the targets.
@@ -130,7 +122,7 @@ impl Race {
             valid: Some(targets.view(valid)),
         };
         let params = GradientBoostingParams::from_map(&self.params)?;
-        let watch = Watch::start()?;
+        let watch = Watch::start();
         let mut sketch = BinningSketch::new(params.max_bins, params.bundle_exclusive)?;
         sketch.add(&parts[0])?;
         let mut bins = sketch.finish(&self.threads)?.with_rows_to_watch(n_valid)?;
@@ -139,50 +131,47 @@ impl Race {
         }
         let bins = bins.finish(&self.threads)?;
         let fitted = GradientBoosting::new(params)?.fit_binned(&ctx, &bins, &data)?;
-        let (seconds, cpu_seconds) = watch.read()?;
+        let answer = watch.read();
         let predicted = fitted.model.predict(&self.test.table().view())?;
         let bytes = predicted.values().iter().flat_map(|p| p.to_le_bytes());
         std::fs::write(folder.join("predicted.f64"), bytes.collect::<Vec<u8>>())?;
-        Ok(json!({ "seconds": seconds, "cpu_seconds": cpu_seconds }))
+        Ok(answer)
     }
 
     /// What is scored and explained.
-    fn model_of_some(&self) -> Result<Box<dyn Model>, Failure> {
+    fn model_of_some(&self) -> anyhow::Result<Box<dyn Model>> {
         let rows = self.some.all_rows();
         model_of(&self.some, &self.params, &rows, &self.threads)
     }
 
-    fn score(&self) -> Result<Value, Failure> {
+    fn score(&self) -> anyhow::Result<Value> {
         let model = self.model_of_some()?;
         let rows = self.train.all_rows();
         let chunks: Vec<&[u32]> = rows.chunks(CHUNK_ROWS).collect();
-        let watch = Watch::start()?;
+        let watch = Watch::start();
         let parts = self.threads.map(chunks.len(), |index| {
             model.predict(&self.train.table().rows(chunks[index]))
         });
-        let (seconds, cpu_seconds) = watch.read()?;
+        let mut answer = watch.read();
         let mut sum = 0.0;
         for (part, chunk) in parts.into_iter().zip(chunks) {
             sum += loss(&part?, self.train.target(), chunk) * chunk.len() as f64;
         }
-        Ok(json!({
-            "seconds": seconds,
-            "cpu_seconds": cpu_seconds,
-            "loss": sum / rows.len() as f64,
-        }))
+        answer["loss"] = (sum / rows.len() as f64).into();
+        Ok(answer)
     }
 
-    fn shap(&self) -> Result<Value, Failure> {
+    fn shap(&self) -> anyhow::Result<Value> {
         let model = self.model_of_some()?;
         let rows: Vec<u32> = (0..self.test.n_rows().min(EXPLAINED_ROWS) as u32).collect();
-        let watch = Watch::start()?;
+        let watch = Watch::start();
         let explained = model.explain(&self.test.table().rows(&rows), &self.threads)?;
-        let (seconds, cpu_seconds) = watch.read()?;
+        let answer = watch.read();
         std::hint::black_box(explained);
-        Ok(json!({ "seconds": seconds, "cpu_seconds": cpu_seconds }))
+        Ok(answer)
     }
 
-    fn row(&self) -> Result<Value, Failure> {
+    fn row(&self) -> anyhow::Result<Value> {
         let model = self.model_of_some()?;
         let mut micros = Vec::with_capacity(SINGLE_ROWS);
         let n_test = self.test.n_rows();
@@ -199,11 +188,10 @@ impl Race {
         )
     }
 
-    fn folds(&self, folder: &Path) -> Result<Value, Failure> {
-        let text = std::fs::read_to_string(folder.join("configs.json"))?;
-        let configs: Vec<serde_json::Map<String, Value>> = serde_json::from_str(&text)?;
+    fn folds(&self, folder: &Path) -> anyhow::Result<Value> {
+        let configs: Vec<serde_json::Map<String, Value>> = json(&folder.join("configs.json"))?;
         let n = self.train.n_rows() as u32;
-        let watch = Watch::start()?;
+        let watch = Watch::start();
         let losses = self.threads.map(N_FOLDS as usize, |fold| {
             let fold = fold as u32;
             let is_valid = |row: &u32| row % N_FOLDS == fold;
@@ -219,12 +207,13 @@ impl Race {
                 let predicted = model.predict(&self.train.table().rows(&valid))?;
                 sum += loss(&predicted, self.train.target(), &valid);
             }
-            Ok::<_, Failure>(sum)
+            anyhow::Ok(sum)
         });
-        let (seconds, cpu_seconds) = watch.read()?;
+        let mut answer = watch.read();
         let sum: f64 = losses.into_iter().sum::<Result<_, _>>()?;
         let n_fits = f64::from(N_FOLDS) * configs.len() as f64;
-        Ok(json!({ "seconds": seconds, "cpu_seconds": cpu_seconds, "loss": sum / n_fits }))
+        answer["loss"] = (sum / n_fits).into();
+        Ok(answer)
     }
 }
 
@@ -233,7 +222,7 @@ fn model_of(
     params: &ParamMap,
     rows: &[u32],
     threads: &Threads,
-) -> Result<Box<dyn Model>, Failure> {
+) -> anyhow::Result<Box<dyn Model>> {
     let warnings = Warnings::default();
     let ctx = context(threads, &warnings);
     let learner = (GRADIENT_BOOSTING.build)(params)?;
@@ -251,93 +240,6 @@ const SINGLE_ROWS: usize = 20_000;
 /// Rows that are explained.
 const EXPLAINED_ROWS: usize = 10_000;
 const N_FOLDS: u32 = 5;
-
-fn param(text: &str) -> ParamValue {
-    serde_json::from_str(text).unwrap_or_else(|_| ParamValue::Text(text.to_owned().into()))
-}
-
-/// The first rows of a table, at most `n_rows`.
-fn dataset(folder: &Path, name: &str, meta: &Value, n_rows: usize) -> Result<Dataset, Failure> {
-    let n_levels: Vec<usize> = serde_json::from_value(meta["n_levels"].clone())?;
-    let mut y: Vec<f32> = numbers(&folder.join(format!("{name}.y.f32")))?;
-    y.truncate(n_rows);
-    let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(y.len()); n_levels.len()];
-    let mut reader = BufReader::new(File::open(folder.join(format!("{name}.x.f32")))?);
-    let mut row = vec![0_u8; n_levels.len() * 4];
-    for _ in 0..y.len() {
-        reader.read_exact(&mut row)?;
-        for (column, bytes) in columns.iter_mut().zip(row.as_chunks::<4>().0) {
-            column.push(f64::from(f32::from_le_bytes(*bytes)));
-        }
-    }
-    let columns = columns.into_iter().zip(n_levels).enumerate();
-    let columns = columns.map(|(place, (values, n_levels))| {
-        let column = if n_levels > 0 {
-            let codes = values.iter().map(|&code| code as u32).collect();
-            Column::category(
-                codes,
-                Levels::new((0..n_levels).map(|level| level.to_string())),
-            )
-        } else {
-            Column::Number(values)
-        };
-        (format!("x{place}"), column)
-    });
-    let n_classes = meta["n_classes"].as_u64().unwrap_or(0);
-    let classes = (0..n_classes).map(|class| class.to_string()).collect();
-    let task = match meta["task"].as_str() {
-        Some("regression") => Task::Regression,
-        Some("binary") => Task::Binary { classes },
-        _ => Task::Multiclass { classes },
-    };
-    let target = if task == Task::Regression {
-        Target::Numbers(y.iter().map(|&y| f64::from(y)).collect())
-    } else {
-        Target::Classes(y.iter().map(|&code| code as u32).collect())
-    };
-    Ok(Dataset::new(Table::new(columns.collect())?, task, target)?)
-}
-
-fn numbers(path: &Path) -> Result<Vec<f32>, Failure> {
-    let bytes = std::fs::read(path)?;
-    Ok(bytes
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|&b| f32::from_le_bytes(b))
-        .collect())
-}
-
-/// Wall time, and the CPU time of all threads, which a busy machine does not stretch.
-struct Watch(Clock, f64);
-
-impl Watch {
-    fn start() -> Result<Self, Failure> {
-        let cpu = cpu_seconds()?;
-        Ok(Self(Clock::start(), cpu))
-    }
-
-    fn read(&self) -> Result<(f64, f64), Failure> {
-        Ok((self.0.seconds(), cpu_seconds()? - self.1))
-    }
-}
-
-/// A size of the process's memory.
-fn status_mib(field: &str) -> Result<f64, Failure> {
-    let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text.lines().find(|line| line.starts_with(field));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(number.ok_or("no such size")?.parse::<f64>()? / 1024.0)
-}
-
-fn cpu_seconds() -> Result<f64, Failure> {
-    let mut nanos = 0.0;
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        nanos += text.split(' ').next().ok_or("no time")?.parse::<f64>()?;
-    }
-    Ok(nanos * 1e-9)
-}
 
 /// Root mean squared error, or log loss. `rows` are the rows of the target that were predicted.
 fn loss(predicted: &Predictions, target: &Target, rows: &[u32]) -> f64 {
