@@ -8,6 +8,7 @@
 mod artifacts;
 mod error;
 mod fields;
+mod intake;
 mod mlflow;
 mod server;
 mod state;

@@ -1,12 +1,14 @@
 //! Binds, serves, stops.
 
+use crate::intake::Intake;
 use crate::mlflow;
 use crate::state::{App, Inner};
 use automl_core::Coded;
 use automl_store::artifacts::{ArtifactError, Folder};
-use automl_store::db::{Database, DbError, Place};
+use automl_store::db::{Database, DbError};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
+use automl_store::workspace::{PROXY_ROOT, Record, Workspace};
 use axum::Router;
 use axum::routing::get;
 use std::net::SocketAddr;
@@ -18,7 +20,7 @@ use tokio::sync::watch;
 #[expect(missing_docs, reason = "the names say what each is")]
 pub struct Config {
     pub address: SocketAddr,
-    pub database: Place,
+    pub workspace: Workspace,
     /// The folder of the artifacts that clients send.
     pub artifacts: PathBuf,
     /// The URI that new experiments put their artifacts below; this server's own if it is not said.
@@ -97,9 +99,6 @@ impl Switch {
     }
 }
 
-/// The root of artifacts that go through this server.
-const PROXY_ROOT: &str = "mlflow-artifacts:";
-
 /// Serves until `stop` is told to, then finishes what was begun. `ready` is told the address once requests are taken.
 ///
 /// # Errors
@@ -115,7 +114,13 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(|source| ServeError::Bind { address, source })?;
+    let spool = config.workspace.spool().to_owned();
     let app = open(config)?;
+    let record = Record {
+        db: app.db.clone(),
+        artifacts: app.artifacts.clone(),
+    };
+    let _intake = Intake::start(record, spool);
     let stop = stop.clone().stopped();
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind(address)
@@ -134,7 +139,7 @@ pub fn run(
 
 /// Opens the record and the artifacts.
 pub(crate) fn open(config: Config) -> Result<App, ServeError> {
-    let db = Database::open(&config.database)?;
+    let db = Database::open(config.workspace.database())?;
     let artifact_root = config
         .artifact_root
         .unwrap_or_else(|| PROXY_ROOT.to_owned());

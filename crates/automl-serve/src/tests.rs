@@ -1,7 +1,7 @@
 //! The routes, without sockets.
 
 use crate::server::{Config, open, router};
-use automl_store::db::Place;
+use automl_store::workspace::Workspace;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -19,7 +19,7 @@ impl Desk {
         let directory = tempfile::tempdir().unwrap();
         let config = Config {
             address: ([127, 0, 0, 1], 0).into(),
-            database: Place::File(directory.path().join("t.db")),
+            workspace: Workspace::parse(directory.path().to_str().unwrap()),
             artifacts: directory.path().join("artifacts"),
             artifact_root: None,
             work_dir: directory.path().to_owned(),

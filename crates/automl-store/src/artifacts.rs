@@ -75,6 +75,15 @@ impl Folder {
         })
     }
 
+    /// Opens the same folder beside another process, whose unfinished files are left alone.
+    pub fn join(root: PathBuf) -> Result<Self, ArtifactError> {
+        fs::create_dir_all(root.join(UNFINISHED)).map_err(|error| failed(UNFINISHED, error))?;
+        Ok(Self {
+            root,
+            has_blobs: true,
+        })
+    }
+
     /// A folder that others write too: files in it are only files.
     pub fn plain(root: PathBuf) -> Self {
         Self {
@@ -130,6 +139,14 @@ impl Folder {
             file,
             hash: Sha256::new(),
         })
+    }
+
+    /// Where a file or folder is on this machine.
+    ///
+    /// # Errors
+    /// If it would be outside, or a link.
+    pub fn path_of(&self, path: &str) -> Result<PathBuf, ArtifactError> {
+        self.inside(path)
     }
 
     /// Opens a file and says how long it is.

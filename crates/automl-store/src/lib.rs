@@ -33,25 +33,29 @@
 
 pub mod artifacts;
 mod atomic;
+pub mod datasets;
 pub mod db;
 mod error;
 pub mod filter;
 mod hex;
+pub mod lineage;
 mod manifest;
 mod model_dir;
 pub mod registry;
+pub mod spool;
 mod staging;
 pub mod tracking;
 mod weights;
+pub mod workspace;
 mod write;
 
 pub use atomic::{AtomicFile, write_atomic};
 pub use error::StoreError;
 pub use manifest::{
-    FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, prediction_schema, rfc3339,
+    FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, ModelId, prediction_schema, rfc3339,
 };
 pub use model_dir::{ModelDir, ReadModel, hex_sha256, read_model};
-pub use write::{ModelContents, Overwrite, check_target, write_model};
+pub use write::{ModelContents, Overwrite, check_target, write_directory, write_model};
 
 #[cfg(test)]
 mod tests;

@@ -53,10 +53,22 @@ pub struct Lineage {
     /// State of the user's repository, if the run was started in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<Git>,
+    /// What the record knows the model by, if the run was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<ModelId>,
     /// Version of this program.
     pub version: String,
     /// Where it ran.
     pub machine: Machine,
+}
+
+/// A model in the record of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelId {
+    /// The run that made it.
+    pub run_id: String,
+    /// Its own id.
+    pub model_id: String,
 }
 
 /// State of a repository.

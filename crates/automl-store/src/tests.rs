@@ -58,6 +58,7 @@ fn sample(mark: f64) -> ModelContents {
                 commit: "0123abcd".into(),
                 is_dirty: true,
             }),
+            record: None,
             version: "0.1.0".into(),
             machine: Machine {
                 os: "linux".into(),

@@ -259,3 +259,36 @@ fn swap(staged: &Path, target: &Path) -> io::Result<Option<PathBuf>> {
         fs::rename(staged, target).map(|()| None)
     }
 }
+
+/// Makes a directory whole or not at all: `fill` writes into a hidden one beside it, which is then moved into place.
+///
+/// # Errors
+/// If something is there already, or `fill` or the disk fails.
+pub fn write_directory<E: From<StoreError>>(
+    dir: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let is_empty = fs::read_dir(dir).map_or(!dir.exists(), |mut listed| listed.next().is_none());
+    if !is_empty {
+        return Err(StoreError::Exists {
+            path: dir.to_owned(),
+            reason: "it is not empty".into(),
+            is_replaceable: false,
+        }
+        .into());
+    }
+    let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    let (parent, _) = staging::split(&target)?;
+    let made = staging::create_parents(&parent).map_err(StoreError::io("create", &parent))?;
+    let staged = staging::claim(&target, Shape::Directory)?;
+    let filled = fill(&staged.path).and_then(|()| {
+        swap(&staged.path, &target).map_err(StoreError::io("replace", dir))?;
+        Ok(staging::sync_directory(&parent).map_err(StoreError::io("write", &parent))?)
+    });
+    if filled.is_err() {
+        // What cannot be removed now is swept by the next write.
+        staging::remove(&staged.path).ok();
+        staging::remove_made(&made);
+    }
+    filled
+}

@@ -4,6 +4,10 @@
     reason = "these comments are the help texts, where backticks would be printed"
 )]
 
+mod registry;
+
+pub(crate) use registry::*;
+
 use crate::console::Format;
 use crate::errors::Usage;
 use crate::units;
@@ -46,20 +50,22 @@ pub(crate) enum Verb {
     Leaderboard(LeaderboardArgs),
     /// Show how much each column of the table matters to a model
     Importance(ImportanceArgs),
-    /// Take over models of other programs
+    /// Register, compare, promote and fetch models, and take over those of other programs
     #[command(subcommand)]
     Models(ModelsVerb),
+    /// Look at what was recorded
+    #[command(subcommand)]
+    Runs(RunsVerb),
+    /// Name data, and list what is named
+    #[command(subcommand)]
+    Datasets(DatasetsVerb),
+    /// Show where data, a run, a model or a version came from, and what became of it
+    Lineage(LineageArgs),
     /// Serve the record of runs and models to MLflow's clients
     Serve(ServeArgs),
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModelsVerb {
-    /// Make a model directory of a LightGBM or XGBoost model, to predict and evaluate with
-    Import(ImportArgs),
 }
 
 impl Verb {
@@ -72,7 +78,10 @@ impl Verb {
             Self::Evaluate(args) => args.format,
             Self::Leaderboard(args) => args.format,
             Self::Importance(args) => args.format,
-            Self::Models(ModelsVerb::Import(args)) => args.format,
+            Self::Models(verb) => verb.format(),
+            Self::Runs(verb) => verb.format(),
+            Self::Datasets(verb) => verb.format(),
+            Self::Lineage(args) => args.format,
             Self::Serve(args) => args.format,
             Self::Race(_) => Format::Text,
         }
@@ -99,6 +108,44 @@ pub(crate) struct ReadArgs {
     /// Tell columns of one name apart by a number behind it, as a, a.1, a.2, instead of refusing them
     #[arg(long)]
     pub(crate) rename_duplicates: bool,
+}
+
+/// Where a workspace is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WorkspaceArgs {
+    /// Where the record is: a directory, or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "AUTOML_WORKSPACE",
+        hide_env_values = true,
+        default_value = ".automl"
+    )]
+    pub(crate) workspace: String,
+}
+
+/// How a run is recorded.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Record")]
+pub(crate) struct RecordArgs {
+    /// Where the run is recorded: a directory, or postgres://USER:PASSWORD@HOST/NAME; `automl serve` shows it
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "AUTOML_WORKSPACE",
+        hide_env_values = true,
+        default_value = ".automl"
+    )]
+    pub(crate) workspace: String,
+    /// Experiment that the run belongs to; made if it is not there
+    #[arg(long, value_name = "NAME", env = "AUTOML_EXPERIMENT", default_value = "Default", value_parser = units::experiment)]
+    pub(crate) experiment: String,
+    /// Name of the run [default: made up]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run_name: Option<String>,
+    /// Do not record the run
+    #[arg(long, env = "AUTOML_NO_RECORD", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_record: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -244,6 +291,8 @@ pub(crate) struct FitArgs {
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -272,7 +321,7 @@ Examples:
 The predictions have one row for each row of the data, in its order: `prediction`, and for classification
 `probability_<class>` for each class. Columns are matched by name; the data may be bigger than memory.")]
 pub(crate) struct PredictArgs {
-    /// Directory that `automl fit` wrote
+    /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,
     /// Table to predict: a path, a glob, or - for stdin
     pub(crate) data: String,
@@ -304,6 +353,8 @@ pub(crate) struct PredictArgs {
     /// How to print messages; with json and an output file, a summary goes to stdout
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
 }
 
 #[derive(Debug, Args)]
@@ -313,7 +364,9 @@ Examples:
   automl evaluate model/ test.csv --threshold 0.3     what predicting the positive class above 0.3 would give
   automl evaluate model/ test.csv --format json | jq .metrics.roc_auc")]
 pub(crate) struct EvaluateArgs {
-    /// Directory that `automl fit` wrote
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,
     /// Table with the target: a path, a glob, or - for stdin
     pub(crate) data: String,
@@ -424,14 +477,8 @@ pub(crate) struct ServeArgs {
     /// Port to serve at; 0 for any that is free
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) port: u16,
-    /// Where the record is: a directory, or postgres://USER:PASSWORD@HOST/NAME
-    #[arg(
-        long,
-        value_name = "PLACE",
-        env = "AUTOML_WORKSPACE",
-        default_value = ".automl"
-    )]
-    pub(crate) workspace: String,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
     /// Directory of artifacts that clients send [default: artifacts in the workspace]
     #[arg(long, value_name = "DIR", visible_alias = "artifacts-destination")]
     pub(crate) artifacts: Option<PathBuf>,

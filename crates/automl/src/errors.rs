@@ -8,14 +8,19 @@ use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_serve::ServeError;
 use automl_store::StoreError;
+use automl_store::registry::files::FilesError;
+use automl_store::tracking::TrackingError;
+use automl_store::workspace::WorkspaceError;
 use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
 
+mod record;
 #[cfg(test)]
 mod tests;
 mod usage;
 
+pub(crate) use record::RecordError;
 pub(crate) use usage::Usage;
 
 /// Done.
@@ -37,6 +42,8 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("interrupted", INTERRUPTED),
     ("output-closed", DONE),
     ("output-stdout", FAILED),
+    ("record-away", FAILED),
+    ("record-database", FAILED),
     ("serve-stopped", FAILED),
     ("store-contents", FAILED),
 ];
@@ -92,8 +99,6 @@ pub(crate) enum CliError {
     NoImportance { is_imported: bool },
     #[error("{host} can be reached by other machines, and there is no access control")]
     ServeOpen { host: std::net::IpAddr },
-    #[error("the workspace cannot be made: {}", .path.display())]
-    Workspace { path: PathBuf, source: io::Error },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
@@ -136,7 +141,6 @@ impl Coded for CliError {
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
-            Self::Workspace { .. } => "workspace-make",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -193,9 +197,6 @@ impl Coded for CliError {
             }
             Self::NoImportance { is_imported: false } => {
                 Some("fit the model again to have it".into())
-            }
-            Self::Workspace { .. } => {
-                Some("name a directory that can be written to with --workspace".into())
             }
             Self::ServeOpen { .. } => Some(
                 "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"
@@ -285,6 +286,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
     }
     one_of!(
         CliError,
+        RecordError,
         DataError,
         ProfileError,
         EngineError,
@@ -292,7 +294,10 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         MetricError,
         PredictError,
         ServeError,
-        ArtifactError
+        ArtifactError,
+        WorkspaceError,
+        TrackingError,
+        FilesError
     );
     None
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
+
 /// How a column of a text table is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -103,6 +105,16 @@ pub(crate) fn clock(value: f64) -> String {
 /// `12.5%`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
+}
+
+/// Lines of a name and its value each; those without a value are left out.
+pub(crate) fn facts(facts: &[(&str, String)]) -> String {
+    let mut lines = String::new();
+    for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        // A string takes all that is written.
+        let _written = writeln!(lines, "{name:8}{value}");
+    }
+    lines
 }
 
 /// `text` cut to `width` characters, with an ellipsis where something is gone.

@@ -113,6 +113,25 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads the name of an experiment.
+///
+/// # Errors
+/// A sentence for the user: nothing, or too long.
+pub(crate) fn experiment(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("an experiment needs a name".into());
+    }
+    match text.chars().count() {
+        0..=MAX_EXPERIMENT_NAME => Ok(text.to_owned()),
+        count => Err(format!(
+            "the name of an experiment has at most {MAX_EXPERIMENT_NAME} characters; this one has {count}"
+        )),
+    }
+}
+
+/// Characters of the name of an experiment.
+const MAX_EXPERIMENT_NAME: usize = 500;
+
 /// Reads one byte that separates cells: a character, or `tab`, `\t`, `comma`, `semicolon`, `pipe`, `space`.
 ///
 /// # Errors

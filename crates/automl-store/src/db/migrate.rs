@@ -8,6 +8,7 @@ use crate::args;
 const STEPS: &[&str] = &[
     include_str!("steps/1_tracking.sql"),
     include_str!("steps/2_registry.sql"),
+    include_str!("steps/5_lineage.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {
@@ -40,10 +41,9 @@ fn steps(connection: &mut impl Connection) -> Result<(), DbError> {
         return Err(DbError::Newer { found, known });
     }
     for step in &STEPS[version as usize..] {
-        for statement in step.split(';') {
-            let statement = in_dialect(statement, connection.dialect());
+        for statement in in_dialect(step, connection.dialect()).split(';') {
             if !statement.trim().is_empty() {
-                connection.execute(&statement, &[])?;
+                connection.execute(statement, &[])?;
             }
         }
     }
@@ -55,14 +55,14 @@ fn steps(connection: &mut impl Connection) -> Result<(), DbError> {
 }
 
 /// Texts are ordered by their bytes everywhere; comments go, for a semicolon in one would cut a statement.
-fn in_dialect(statement: &str, dialect: Dialect) -> String {
-    let lines = statement
+fn in_dialect(step: &str, dialect: Dialect) -> String {
+    let lines = step
         .lines()
         .filter(|line| !line.trim_start().starts_with("--"));
-    let statement: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let statements: String = lines.flat_map(|line| [line, "\n"]).collect();
     match dialect {
-        Dialect::Sqlite => statement,
-        Dialect::Postgres => statement
+        Dialect::Sqlite => statements,
+        Dialect::Postgres => statements
             .replace(" TEXT", " TEXT COLLATE \"C\"")
             .replace(" WITHOUT ROWID", "")
             .replace(" BLOB", " BYTEA"),

@@ -1,6 +1,9 @@
 //! The registry: named models, their numbered versions, aliases and stages.
 
+pub mod approvals;
+pub mod files;
 pub mod models;
+pub mod moves;
 pub mod search;
 pub mod versions;
 

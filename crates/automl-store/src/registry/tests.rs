@@ -1,54 +1,25 @@
 //! Versions, aliases, stages and the search for them.
 
+use super::approvals::{self, State};
 use super::models;
+use super::moves::{self, Mover, WANTS_APPROVAL_TAG};
 use super::search::{self, Search};
 use super::versions::{self, NewVersion};
-use crate::db::{Database, Place, Sql};
+use crate::tracking::KeyValue;
 use crate::tracking::experiments::DEFAULT_WORKSPACE as W;
-use crate::tracking::{KeyValue, TrackingError};
+use crate::tracking::tests::Desk;
 
-struct Desk {
-    db: Database,
-    _directory: tempfile::TempDir,
-}
-
-impl Desk {
-    /// With the models `a` and `b`, of which `a` has three versions.
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let db = Database::open(&Place::File(directory.path().join("t.db"))).unwrap();
-        let desk = Self {
-            db,
-            _directory: directory,
-        };
-        desk.write(|sql| models::create(sql, W, "a", None, &[]));
-        desk.write(|sql| models::create(sql, W, "b", Some("the other"), &[]));
-        for number in 1..=3 {
-            let new = version(number);
-            let made = desk.write(move |sql| versions::create(sql, W, &new));
-            assert_eq!(made.version, number);
-        }
-        desk
+/// With the models `a` and `b`, of which `a` has three versions.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.write(|sql| models::create(sql, W, "a", None, &[]));
+    desk.write(|sql| models::create(sql, W, "b", Some("the other"), &[]));
+    for number in 1..=3 {
+        let new = version(number);
+        let made = desk.write(move |sql| versions::create(sql, W, &new));
+        assert_eq!(made.version, number);
     }
-
-    fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
-    ) -> T {
-        self.db.write(work).wait().unwrap()
-    }
-
-    fn refused<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
-    ) -> String {
-        self.db
-            .write(work)
-            .wait()
-            .err()
-            .expect("a refusal")
-            .to_string()
-    }
+    desk
 }
 
 fn version(number: i64) -> NewVersion {
@@ -67,7 +38,7 @@ fn version(number: i64) -> NewVersion {
 
 #[test]
 fn numbers_of_versions_are_never_given_twice() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write(|sql| versions::delete(sql, W, "a", 3));
     let made = desk.write(|sql| versions::create(sql, W, &version(4)));
     assert_eq!(made.version, 4);
@@ -77,7 +48,7 @@ fn numbers_of_versions_are_never_given_twice() {
 
 #[test]
 fn a_name_is_registered_once_and_moves_with_all_that_hangs_on_it() {
-    let desk = Desk::new();
+    let desk = desk();
     assert_eq!(
         desk.refused(|sql| models::create(sql, W, "a", None, &[])),
         "Registered Model 'a' already exists."
@@ -99,7 +70,7 @@ fn a_name_is_registered_once_and_moves_with_all_that_hangs_on_it() {
 
 #[test]
 fn stages_have_a_latest_version_and_can_archive_the_others() {
-    let desk = Desk::new();
+    let desk = desk();
     let latest = |desk: &Desk, stages: &[&str]| -> Vec<i64> {
         let stages: Vec<String> = stages.iter().map(|&stage| stage.to_owned()).collect();
         let found = desk.write(move |sql| versions::latest(sql, W, "a", &stages));
@@ -123,7 +94,7 @@ fn stages_have_a_latest_version_and_can_archive_the_others() {
 
 #[test]
 fn aliases_point_to_versions_and_go_with_them() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write(|sql| models::set_alias(sql, W, "a", "best", 1));
     desk.write(|sql| models::set_alias(sql, W, "a", "best", 2));
     assert_eq!(
@@ -151,7 +122,7 @@ fn aliases_point_to_versions_and_go_with_them() {
 
 #[test]
 fn searches_find_models_and_versions() {
-    let desk = Desk::new();
+    let desk = desk();
     let search = |filter: &str, order_by: &[&str]| Search {
         filter: filter.into(),
         order_by: order_by.iter().map(|&order| order.to_owned()).collect(),
@@ -188,7 +159,7 @@ fn searches_find_models_and_versions() {
 
 #[test]
 fn prompts_are_found_only_by_those_who_ask_for_them() {
-    let desk = Desk::new();
+    let desk = desk();
     let tag = KeyValue {
         key: "mlflow.prompt.is_prompt".into(),
         value: "true".into(),
@@ -213,8 +184,92 @@ fn prompts_are_found_only_by_those_who_ask_for_them() {
 
 #[test]
 fn names_that_would_be_paths_are_refused() {
-    let desk = Desk::new();
+    let desk = desk();
     for bad in ["", "  ", "a/b", "a:b", ".."] {
         desk.refused(move |sql| models::create(sql, W, bad, None, &[]));
     }
+}
+
+const ADA: Mover<'_> = Mover {
+    user: "ada",
+    note: Some("better"),
+};
+
+fn promote(desk: &Desk, version: i64) {
+    desk.write(move |sql| moves::promote(sql, W, ("a", version), "champion", ADA));
+}
+
+fn champion(desk: &Desk) -> i64 {
+    desk.write(|sql| models::by_alias(sql, W, "a", "champion"))
+        .version
+}
+
+fn back(desk: &Desk) -> i64 {
+    desk.write(|sql| moves::roll_back(sql, W, "a", "champion", ADA))
+        .version
+}
+
+#[test]
+fn promotions_can_be_taken_back_one_by_one() {
+    let desk = desk();
+    for version in 1..=3 {
+        promote(&desk, version);
+    }
+    assert_eq!((champion(&desk), back(&desk), back(&desk)), (3, 2, 1));
+    let refused = desk.refused(|sql| moves::roll_back(sql, W, "a", "champion", ADA));
+    assert_eq!(
+        refused,
+        "Alias 'champion' of 'a' pointed to no version before 1"
+    );
+    promote(&desk, 3);
+    assert_eq!((back(&desk), champion(&desk)), (1, 1));
+
+    let history = desk.write(|sql| moves::moves(sql, W, "a"));
+    let versions: Vec<_> = history
+        .iter()
+        .map(|past| past.new_version.unwrap())
+        .collect();
+    assert_eq!(versions, [1, 2, 3, 2, 1, 3, 1]);
+    assert_eq!(
+        (history[0].user_id.as_str(), history[0].note.as_deref()),
+        ("ada", Some("better"))
+    );
+    assert!(history[3].is_rollback && !history[5].is_rollback);
+}
+
+#[test]
+fn rejected_versions_are_not_promoted_and_some_models_want_a_decision_first() {
+    let desk = desk();
+    let decide =
+        |state| desk.write(move |sql| approvals::decide(sql, W, ("a", 2), state, "bob", None));
+    let state = |version| desk.write(move |sql| approvals::state(sql, W, "a", version));
+    decide(State::Rejected);
+    let refused = desk.refused(|sql| moves::promote(sql, W, ("a", 2), "champion", ADA));
+    assert_eq!(refused, "Version 2 of 'a' was rejected; approve it first");
+    decide(State::Approved);
+    promote(&desk, 2);
+    let history = desk.write(|sql| approvals::decisions(sql, W, "a", 2));
+    assert_eq!(
+        history.iter().map(|past| past.state).collect::<Vec<_>>(),
+        [State::Rejected, State::Approved]
+    );
+    assert_eq!(history[0].user_id, "bob");
+
+    assert_eq!(state(1), State::Pending);
+    promote(&desk, 1);
+    assert_eq!(state(1), State::Approved);
+    desk.write(|sql| {
+        models::set_tag(
+            sql,
+            W,
+            "a",
+            &KeyValue {
+                key: WANTS_APPROVAL_TAG.into(),
+                value: "true".into(),
+            },
+        )
+    });
+    let refused = desk.refused(|sql| moves::promote(sql, W, ("a", 3), "champion", ADA));
+    assert!(refused.contains("waits for approval"), "{refused}");
+    assert_eq!(champion(&desk), 1);
 }

@@ -153,6 +153,19 @@ pub(super) fn whole(
     })
 }
 
+/// The newest version of a name, if it has one.
+pub fn newest(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    name: &str,
+) -> Result<Option<ModelVersion>, TrackingError> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM model_versions WHERE workspace = ?1 AND name = ?2 ORDER BY version DESC LIMIT 1"
+    );
+    let row = sql.query_one(&query, args![workspace, name])?;
+    row.map(|row| whole(sql, workspace, &row)).transpose()
+}
+
 /// Describes a version.
 pub fn describe(
     sql: &mut dyn Sql,

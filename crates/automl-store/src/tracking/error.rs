@@ -77,3 +77,29 @@ impl TrackingError {
         }
     }
 }
+
+impl automl_core::Coded for TrackingError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::RunMissing { .. } | Self::Absent(_) => "record-missing",
+            Self::Exists { .. } => "record-exists",
+            Self::Stage { .. } | Self::Invalid(_) | Self::ParamChanged { .. } => "record-invalid",
+            Self::Filter(_) => "record-filter",
+            Self::Db(DbError::Away { .. } | DbError::Closed) => "record-away",
+            Self::Db(DbError::Newer { .. }) => "record-newer",
+            Self::Db(DbError::Full) => "output-full",
+            Self::Db(_) => "record-database",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Filter(_) => Some(
+                "write for example metrics.rmse < 1 and params.depth = '6' and tags.team = 'a'"
+                    .into(),
+            ),
+            Self::Db(DbError::Away { .. }) => Some("check that the database server runs".into()),
+            _ => None,
+        }
+    }
+}

@@ -104,6 +104,23 @@ pub fn log_datasets(
     Ok(())
 }
 
+/// Notes that a run wrote data.
+pub fn log_outputs(
+    sql: &mut dyn Sql,
+    run: &RunInfo,
+    outputs: &[DatasetInput],
+) -> Result<(), TrackingError> {
+    for DatasetInput { dataset, .. } in outputs {
+        let id = dataset_id(sql, run.experiment_id, dataset)?;
+        sql.execute(
+            "INSERT INTO run_outputs (run, dataset_id, place) VALUES (?1, ?2, \
+             (SELECT COUNT(*) FROM run_outputs WHERE run = ?1)) ON CONFLICT DO NOTHING",
+            args![run.number, id],
+        )?;
+    }
+    Ok(())
+}
+
 fn dataset_id(
     sql: &mut dyn Sql,
     experiment_id: i64,

@@ -100,8 +100,29 @@ pub fn create(
     workspace: &str,
     new: &NewLoggedModel,
 ) -> Result<LoggedModel, TrackingError> {
+    create_as(sql, workspace, &format!("m-{}", new_id()?), new)
+}
+
+/// Makes a model of an id that was given elsewhere, unless it is there.
+pub fn ensure(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: &str,
+    new: &NewLoggedModel,
+) -> Result<LoggedModel, TrackingError> {
+    match get(sql, workspace, id) {
+        Err(TrackingError::Absent(_)) => create_as(sql, workspace, id, new),
+        found => found,
+    }
+}
+
+fn create_as(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: &str,
+    new: &NewLoggedModel,
+) -> Result<LoggedModel, TrackingError> {
     let experiment = experiments::active(sql, workspace, new.experiment_id)?;
-    let id = format!("m-{}", new_id()?);
     let name = match new.name.as_deref().filter(|name| !name.is_empty()) {
         Some(name) => check_name(name)?.to_owned(),
         None => super::runs::random_name()?,
@@ -112,13 +133,13 @@ pub fn create(
         "INSERT INTO logged_models (id, experiment_id, name, artifact_uri, created_ms, updated_ms, status, model_type, source_run_id, stage) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'PENDING', ?7, ?8, 'active')",
         args![
-            &id, new.experiment_id, &name, &artifact_uri, now, now, new.model_type.as_deref(),
+            id, new.experiment_id, &name, &artifact_uri, now, now, new.model_type.as_deref(),
             new.source_run_id.as_deref(),
         ],
     )?;
-    put_params(sql, &id, &new.params)?;
-    put_tags(sql, &id, &new.tags)?;
-    get(sql, workspace, &id)
+    put_params(sql, id, &new.params)?;
+    put_tags(sql, id, &new.tags)?;
+    get(sql, workspace, id)
 }
 
 fn check_name(name: &str) -> Result<&str, TrackingError> {

@@ -133,4 +133,4 @@ pub(crate) fn offset(token: Option<&str>) -> Result<usize, TrackingError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -72,6 +72,16 @@ pub(super) fn info(row: &Row) -> Result<RunInfo, TrackingError> {
 
 /// Starts a run in an active experiment.
 pub fn create(sql: &mut dyn Sql, workspace: &str, new: &NewRun) -> Result<RunInfo, TrackingError> {
+    create_as(sql, workspace, &new_id()?, new)
+}
+
+/// Starts a run whose id was given elsewhere.
+pub fn create_as(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: &str,
+    new: &NewRun,
+) -> Result<RunInfo, TrackingError> {
     let experiment = experiments::active(sql, workspace, new.experiment_id)?;
     for (index, tag) in new.tags.iter().enumerate() {
         check_key("key", &format!("tags[{index}].key"), &tag.key)?;
@@ -92,11 +102,10 @@ pub fn create(sql: &mut dyn Sql, workspace: &str, new: &NewRun) -> Result<RunInf
     };
     check_length("run_name", LIMITS.tag_value, &name)?;
     check_length("user_id", LIMITS.key, &new.user_id)?;
-    let id = new_id()?;
     let artifact_uri = format!("{}/{id}/artifacts", experiment.artifact_location);
     let run = RunInfo {
         number: next_number(sql, "run")?,
-        id,
+        id: id.to_owned(),
         experiment_id: new.experiment_id,
         name,
         user_id: new.user_id.clone(),

@@ -13,13 +13,13 @@ mod searches;
 
 const W: &str = DEFAULT_WORKSPACE;
 
-pub(super) struct Desk {
+pub(crate) struct Desk {
     db: Database,
     _directory: tempfile::TempDir,
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let db = Database::open(&Place::File(directory.path().join("t.db"))).unwrap();
         let desk = Self {
@@ -30,14 +30,14 @@ impl Desk {
         desk
     }
 
-    pub(super) fn write<T: Send + 'static>(
+    pub(crate) fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
     ) -> T {
         self.db.write(work).wait().unwrap()
     }
 
-    fn refused<T: Send + 'static>(
+    pub(crate) fn refused<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
     ) -> String {

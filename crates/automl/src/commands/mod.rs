@@ -1,16 +1,20 @@
 //! The verbs: one module each. A verb resolves what was typed into settings once, then does its work.
 
+mod datasets;
 mod evaluate;
 mod fit;
 mod importance;
 mod leaderboard;
+mod lineage;
 mod models;
 mod predict;
 mod profile;
 mod race;
+mod record;
+mod runs;
 mod serve;
 
-use crate::cli::{EncodingArg, ModelsVerb, Verb};
+use crate::cli::{EncodingArg, Verb};
 use crate::console::Console;
 use crate::errors::{self, CliError};
 use anyhow::Context as _;
@@ -48,7 +52,10 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Evaluate(args) => evaluate::run(args, console),
         Verb::Leaderboard(args) => leaderboard::run(&args, console),
         Verb::Importance(args) => importance::run(&args, console),
-        Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
+        Verb::Models(verb) => models::run(verb, console),
+        Verb::Runs(verb) => runs::run(verb, console),
+        Verb::Datasets(verb) => datasets::run(verb, console),
+        Verb::Lineage(args) => lineage::run(&args, console),
         Verb::Serve(args) => serve::run(args, console),
         Verb::Race(args) => race::run(&args),
     }

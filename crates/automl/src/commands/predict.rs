@@ -1,12 +1,14 @@
 //! `automl predict`: one prediction a row, streamed, so that the data may be bigger than memory.
 
-use super::{Status, encoding, start_threads, thread_count};
+use super::record::model_dir;
+use super::{Status, datasets, encoding, start_threads, thread_count};
 use crate::cli::PredictArgs;
 use crate::console::{Console, Format, print_json, print_line};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
+use crate::record::{Detail, Recorder, Seen};
 use crate::scoring::{BATCH_ROWS, Scorer};
 use crate::{tables, text};
 use automl_core::{Clock, Column, Field, Kind, Role, Table, UNSEEN_CODE, Warning, WarningKind};
@@ -15,6 +17,7 @@ use automl_data::{
     Source,
 };
 use automl_store::AtomicFile;
+use automl_store::spool::Status as RunStatus;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -100,14 +103,25 @@ impl Output {
     }
 }
 
-pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status> {
+pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Status> {
+    args.data = datasets::place(&args.data, &args.record.workspace)?;
     modeldir::check_order("predict", &args.model, &args.data)?;
+    let record = args.record.clone();
     let mut settings = Settings::resolve(args)?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model = LoadedModel::read(&settings.model)?;
+    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace)?)?;
     settings.read.rename_duplicates |= model.renames_duplicates();
-    match &settings.output {
+    let recorder = Recorder::begin(&record, "predict", Detail::Brief, &reporter);
+    recorder.reads_model(model.manifest.lineage.record.as_ref());
+    recorder.reads(Seen {
+        context: "prediction",
+        place: &settings.data,
+        sha256: None,
+        n_rows: None,
+        schema: None,
+    });
+    let n_rows = match &settings.output {
         Output::Stdout => {
             let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
             let to = Destination {
@@ -118,7 +132,9 @@ pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status>
                     is_gzipped: false,
                 },
             };
-            predict(&settings, &model, &reporter, &interrupt, to).map_err(as_stdout_failure)?;
+            let (n_rows, _) =
+                predict(&settings, &model, &reporter, &interrupt, to).map_err(as_stdout_failure)?;
+            n_rows
         }
         Output::File(path, layout) => {
             if settings.source.has_file(path)? {
@@ -135,9 +151,22 @@ pub(super) fn run(args: PredictArgs, console: Console) -> anyhow::Result<Status>
             file.commit()?;
             *is_written = true;
             drop(is_written);
+            recorder.writes(Seen {
+                context: "prediction",
+                place: &path.to_string_lossy(),
+                sha256: None,
+                n_rows: Some(n_rows),
+                schema: None,
+            });
             say_done(console, &reporter, path, n_rows)?;
+            n_rows
         }
-    }
+    };
+    recorder.metrics([
+        ("n_rows", n_rows as f64),
+        ("seconds", reporter.clock().seconds()),
+    ]);
+    recorder.end(RunStatus::Finished);
     Ok(Status::Done)
 }
 

@@ -5,17 +5,20 @@ mod scores;
 mod tests;
 mod truth;
 
-use super::{Status, encoding, start_threads, thread_count};
+use super::record::model_dir;
+use super::{Status, datasets, encoding, start_threads, thread_count};
 use crate::cli::EvaluateArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
+use crate::record::{Detail, Recorder, Seen};
 use crate::scoring::{BATCH_ROWS, Scorer};
 use crate::tables;
 use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, Warning, WarningKind};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
+use automl_store::spool::Status as RunStatus;
 use scores::{Scored, Scores};
 use std::path::PathBuf;
 use truth::Truth;
@@ -48,14 +51,27 @@ impl Settings {
     }
 }
 
-pub(super) fn run(args: EvaluateArgs, console: Console) -> anyhow::Result<Status> {
+pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<Status> {
+    args.data = datasets::place(&args.data, &args.record.workspace)?;
     modeldir::check_order("evaluate", &args.model, &args.data)?;
+    let (record, data) = (args.record.clone(), args.data.clone());
     let mut settings = Settings::resolve(args);
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model = LoadedModel::read(&settings.model)?;
+    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace)?)?;
     settings.read.rename_duplicates |= model.renames_duplicates();
+    let recorder = Recorder::begin(&record, "evaluate", Detail::Brief, &reporter);
+    recorder.reads_model(model.manifest.lineage.record.as_ref());
+    recorder.reads(Seen {
+        context: "evaluation",
+        place: &data,
+        sha256: None,
+        n_rows: None,
+        schema: None,
+    });
     let scores = evaluate(&settings, &model, &reporter, &interrupt)?;
+    recorder.metrics(scores.numbers());
+    recorder.end(RunStatus::Finished);
     match console.format() {
         Format::Json => print_json(&scores)?,
         Format::Text => print_text(&scores.to_text())?,

@@ -43,6 +43,14 @@ pub(super) struct Scores {
     pub(super) confusion: Vec<Vec<u64>>,
 }
 
+impl Scores {
+    /// The metrics that have a value.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (&str, f64)> {
+        let metrics = self.metrics.iter();
+        metrics.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)))
+    }
+}
+
 /// How well one class is told from the others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ClassScores {

@@ -6,30 +6,33 @@ pub(super) mod settings;
 #[cfg(test)]
 mod tests;
 
-use super::Status;
+use super::{Status, datasets};
 use crate::cli::FitArgs;
 use crate::console::Console;
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
-use crate::lineage;
 use crate::memory;
 use crate::modeldir;
 use crate::progress::Reporter;
+use crate::record::{self, Detail, Recorder, Seen};
 use crate::report::{self, Page};
 use crate::text;
 use automl_core::metrics::Metric;
-use automl_core::{Clock, Model as _, Role};
+use automl_core::{Clock, Event, Events, Model as _, Role};
 use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
 use automl_engine::{ColumnImportance, FitOutcome, FitRun, PrepareOptions, Prepared, SplitBy};
+use automl_store::spool;
 use automl_store::{
-    Lineage, Machine, Manifest, ModelContents, check_target, prediction_schema, rfc3339,
+    Lineage, Machine, Manifest, ModelContents, ModelId, check_target, prediction_schema, rfc3339,
     write_model,
 };
+use serde_json::json;
 use settings::Settings;
 use std::sync::Arc;
 
-pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
+pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status> {
+    args.data = datasets::place(&args.data, &args.record.workspace)?;
     let clock = Clock::start();
     let started_micros = Clock::unix_micros();
     let settings = Settings::resolve(args)?;
@@ -40,7 +43,17 @@ pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
     say_task(&settings, &prepared, &reporter);
     warn_of_time(&loaded, &prepared, &reporter);
     warn_of_leaks(&settings, &prepared, &reporter);
-    let outcome = search(&settings, &prepared, &reporter, &interrupt)?;
+    let recorder = Recorder::begin(&settings.record, "fit", Detail::Whole, &reporter);
+    recorder.settings(&settings.to_config());
+    recorder.reads(Seen {
+        context: "training",
+        place: &settings.data,
+        sha256: Some(&loaded.fingerprint.sha256),
+        n_rows: Some(loaded.fingerprint.n_rows),
+        schema: serde_json::to_value(&prepared.schema).ok(),
+    });
+    let hearers = Both(&*reporter, &recorder);
+    let outcome = search(&settings, &prepared, &reporter, &hearers, &interrupt)?;
     let importance = outcome.model.column_importance()?;
     let run = Finished {
         settings: &settings,
@@ -49,6 +62,7 @@ pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
         outcome: &outcome,
         importance: importance.as_ref(),
         started_micros,
+        record: recorder.new_model(),
     };
     reporter.phase("write");
     {
@@ -56,8 +70,10 @@ pub(super) fn run(args: FitArgs, console: Console) -> anyhow::Result<Status> {
         run.write(&reporter)?;
         *is_written = true;
     }
+    run.record(&recorder);
     reporter.finish();
-    result::print(&run, &reporter, console)?;
+    let run_id = recorder.end(spool::Status::Finished);
+    result::print(&run, run_id.as_deref(), &reporter, console)?;
     Ok(if outcome.interrupted {
         Status::Interrupted
     } else {
@@ -143,6 +159,7 @@ fn search(
     settings: &Settings,
     prepared: &Prepared,
     reporter: &Reporter,
+    events: &dyn Events,
     interrupt: &Interrupt,
 ) -> anyhow::Result<FitOutcome> {
     let name_of = |role| {
@@ -158,9 +175,34 @@ fn search(
             time: name_of(Role::Time),
         },
         warnings: reporter.warnings(),
-        events: reporter,
+        events,
     };
     Ok(automl_engine::fit(&prepared.dataset, &settings.fit, &run)?)
+}
+
+/// The target as a name that the record takes.
+fn model_name(target: &str) -> String {
+    let is_taken = |letter: char| !"/:.%\"'".contains(letter);
+    let name: String = target
+        .chars()
+        .filter(|&letter| is_taken(letter))
+        .take(200)
+        .collect();
+    if name.trim().is_empty() {
+        "model".to_owned()
+    } else {
+        name
+    }
+}
+
+/// Two that hear of everything.
+struct Both<'a>(&'a dyn Events, &'a dyn Events);
+
+impl Events for Both<'_> {
+    fn emit(&self, event: &Event) {
+        self.0.emit(event);
+        self.1.emit(event);
+    }
 }
 
 /// A search that gave a model.
@@ -172,9 +214,26 @@ struct Finished<'a> {
     /// How much each column matters, if any part of the model can say.
     importance: Option<&'a ColumnImportance>,
     started_micros: i64,
+    /// What the record knows the model by.
+    record: Option<ModelId>,
 }
 
 impl Finished<'_> {
+    /// What only the end tells: the score, what each trial was given, and the model itself.
+    fn record(&self, recorder: &Recorder<'_>) {
+        let outcome = self.outcome;
+        recorder.metrics([(outcome.metric.name(), outcome.score)]);
+        for row in &outcome.leaderboard.rows {
+            let Some(trial) = row.trial else { continue };
+            let given =
+                json!({ "learner": row.learner, "recipe": row.recipe, "params": row.params });
+            recorder.trial(trial, &given);
+        }
+        let output = &self.settings.output;
+        let name = model_name(&self.settings.prepare.target);
+        recorder.makes_model(self.record.as_ref(), &name, output);
+    }
+
     fn write(&self, reporter: &Reporter) -> anyhow::Result<()> {
         let manifest = self.manifest();
         let artifact = self.outcome.model.artifact();
@@ -210,7 +269,8 @@ impl Finished<'_> {
                 n_features: dataset.table().n_columns() as u64,
                 config: self.settings.to_config(),
                 seed: self.settings.fit.seed.0,
-                git: lineage::git_state(),
+                git: record::git::state(),
+                record: self.record.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 machine: Machine::this(self.settings.fit.threads),
             },

@@ -14,6 +14,7 @@ const TOP: usize = 10;
 /// Prints the result.
 pub(super) fn print(
     run: &Finished<'_>,
+    run_id: Option<&str>,
     reporter: &Reporter,
     console: Console,
 ) -> anyhow::Result<()> {
@@ -22,6 +23,7 @@ pub(super) fn print(
     match console.format() {
         Format::Json => print_json(&json!({
             "model": run.settings.output,
+            "run_id": run_id,
             "target": run.settings.prepare.target,
             "task": run.prepared.dataset.task(),
             "positive_class": run.prepared.dataset.task().positive_class(),
@@ -37,7 +39,12 @@ pub(super) fn print(
             "leaderboard": outcome.leaderboard,
             "warnings": reporter.warnings().list(),
         }))?,
-        Format::Text => print_text(&in_words(run, seconds))?,
+        Format::Text => {
+            print_text(&in_words(run, seconds))?;
+            if let Some(run_id) = run_id {
+                print_text(&format!("run     {run_id}, shown by automl serve\n"))?;
+            }
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What a fit is to do: flags, files and defaults resolved once.
 
 use super::super::{encoding, thread_count};
-use crate::cli::{FitArgs, QualityArg, ReadArgs, TaskArg};
+use crate::cli::{FitArgs, QualityArg, ReadArgs, RecordArgs, TaskArg};
 use crate::memory;
 use automl_core::metrics::Metric;
 use automl_core::{Seed, TaskKind};
@@ -29,6 +29,7 @@ pub(super) struct Settings {
     pub(super) fit: FitOptions,
     pub(super) output: PathBuf,
     pub(super) overwrite: Overwrite,
+    pub(super) record: RecordArgs,
 }
 
 impl Settings {
@@ -77,6 +78,7 @@ impl Settings {
             prepare,
             fit,
             output: args.output,
+            record: args.record,
             overwrite: if args.overwrite {
                 Overwrite::Replace
             } else {

@@ -1,11 +1,11 @@
 //! `automl models`: model directories made of other programs' models.
 
-use super::Status;
+use super::super::{Status, importance};
 use crate::cli::ImportArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
-use crate::lineage;
 use crate::modeldir;
+use crate::record;
 use crate::text;
 use automl_core::{Clock, Model as _, Role, Task};
 use automl_data::DataError;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// `automl models import`.
-pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Status> {
+pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Status> {
     let overwrite = if args.overwrite {
         Overwrite::Replace
     } else {
@@ -35,7 +35,7 @@ pub(super) fn import(args: ImportArgs, console: Console) -> anyhow::Result<Statu
     let imported = import_model(&bytes, names)?;
     let importance = imported.model.column_importance()?.map(|importance| {
         let text = serde_json::to_vec_pretty(&importance)?;
-        anyhow::Ok((super::importance::FILE.to_owned(), text))
+        anyhow::Ok((importance::FILE.to_owned(), text))
     });
     let contents = ModelContents {
         manifest: manifest(&imported, &args.file, &bytes),
@@ -132,7 +132,7 @@ fn manifest(imported: &Imported, file: &Path, bytes: &[u8]) -> Manifest {
             data_fingerprint: hex_sha256(bytes),
             n_features: imported.schema.with_role(Role::Feature).count() as u64,
             config: json!({ modeldir::IMPORTED_FROM: imported.source, "objective": imported.objective }),
-            git: lineage::git_state(),
+            git: record::git::state(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::this(1),
             ..Lineage::default()

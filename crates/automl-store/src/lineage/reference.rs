@@ -1,0 +1,105 @@
+//! From what people type to what they mean.
+
+use super::Node;
+use crate::args;
+use crate::db::Sql;
+use crate::registry::{models, versions};
+use crate::tracking::TrackingError;
+
+/// The least digits that a run is known by.
+const PREFIX_DIGITS: usize = 6;
+
+/// What a reference means: `NAME/3`, `NAME@ALIAS` or `NAME` (its latest version), also with `models:/` before it; the id of
+/// a model; the id of a run or its first digits; the digest, the name or the place of data.
+///
+/// # Errors
+/// If it means nothing, or more than one run.
+pub fn resolve(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Node, TrackingError> {
+    if let Some(found) = model_version(sql, workspace, text)? {
+        return Ok(found);
+    }
+    let model = sql.query_one(
+        "SELECT m.id FROM logged_models m JOIN experiments e ON e.id = m.experiment_id WHERE m.id = ?1 AND e.workspace = ?2",
+        args![text, workspace],
+    )?;
+    if let Some(row) = model {
+        return Ok(Node::Model { id: row.text(0)? });
+    }
+    if let Some(id) = run_of_prefix(sql, workspace, text)? {
+        return Ok(Node::Run { id });
+    }
+    if let Some(digest) = data(sql, workspace, text)? {
+        return Ok(Node::Data { digest });
+    }
+    Err(TrackingError::Absent(format!(
+        "No run, model, model version or data is known as '{text}'"
+    )))
+}
+
+/// The version that `NAME/3`, `NAME@ALIAS` or `NAME` (the newest) means, if there is one.
+///
+/// # Errors
+/// If there is no such alias, or the record cannot be read.
+pub fn model_version(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    text: &str,
+) -> Result<Option<Node>, TrackingError> {
+    let text = text.strip_prefix("models:/").unwrap_or(text);
+    let found = if let Some((name, alias)) = text.split_once('@') {
+        models::by_alias(sql, workspace, name, alias).map(Some)
+    } else if let Some((name, version)) = text.rsplit_once('/') {
+        match version.parse() {
+            Ok(version) => versions::get(sql, workspace, name, version).map(Some),
+            Err(_not_a_number) => return Ok(None),
+        }
+    } else {
+        versions::newest(sql, workspace, text)
+    };
+    match found {
+        Ok(found) => Ok(found.map(|found| Node::ModelVersion {
+            name: found.name,
+            version: found.version,
+        })),
+        // A path has slashes, too.
+        Err(TrackingError::Absent(_)) if !text.contains('@') => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The run whose id begins so.
+///
+/// # Errors
+/// If there are several.
+pub fn run_of_prefix(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    text: &str,
+) -> Result<Option<String>, TrackingError> {
+    if text.len() < PREFIX_DIGITS || !text.chars().all(|digit| digit.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    let rows = sql.query(
+        "SELECT r.id FROM runs r JOIN experiments e ON e.id = r.experiment_id \
+         WHERE r.id >= ?1 AND r.id < ?2 AND e.workspace = ?3 ORDER BY r.id LIMIT 2",
+        args![text, &format!("{text}g"), workspace],
+    )?;
+    match rows.as_slice() {
+        [] => Ok(None),
+        [row] => Ok(Some(row.text(0)?)),
+        _ => Err(TrackingError::Invalid(format!(
+            "Several runs have ids that begin with '{text}'; give more of it"
+        ))),
+    }
+}
+
+/// The digest of the latest data of a digest, name or place.
+fn data(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Option<String>, TrackingError> {
+    let source = serde_json::json!({ "uri": text }).to_string();
+    let row = sql.query_one(
+        "SELECT d.digest FROM datasets d JOIN experiments e ON e.id = d.experiment_id \
+         WHERE (d.digest = ?1 OR d.name = ?1 OR d.source = ?2) AND e.workspace = ?3 ORDER BY d.id DESC LIMIT 1",
+        args![text, &source, workspace],
+    )?;
+    Ok(row.map(|row| row.text(0)).transpose()?)
+}

@@ -1,0 +1,396 @@
+//! The arguments of verbs that look into the record: runs, models, lineage.
+
+use super::{ImportArgs, WorkspaceArgs};
+use crate::console::Format;
+use automl_store::registry::moves::CHAMPION;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsVerb {
+    /// Make a model directory of a LightGBM or XGBoost model, to predict and evaluate with
+    Import(ImportArgs),
+    /// Make a model the next version of a name
+    Register(RegisterArgs),
+    /// List registered models
+    List(ModelsListArgs),
+    /// Show a model with its versions, or one version
+    Show(ModelsShowArgs),
+    /// Write the model card of a version
+    Card(CardArgs),
+    /// Point an alias to a version, or take it away
+    Alias(AliasArgs),
+    /// Put a version to use: point @champion to it
+    Promote(PromoteArgs),
+    /// Point an alias back to the version before
+    Rollback(RollbackArgs),
+    /// Approve a version
+    Approve(DecideArgs),
+    /// Reject a version
+    Reject(DecideArgs),
+    /// Delete a model or a version
+    Delete(DeleteArgs),
+    /// Copy the files of a version into a directory
+    Export(ExportArgs),
+    /// Show how two versions differ
+    Diff(DiffArgs),
+}
+
+impl ModelsVerb {
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Import(args) => args.format,
+            Self::Register(args) => args.format,
+            Self::List(args) => args.format,
+            Self::Show(args) => args.format,
+            Self::Card(args) => args.format,
+            Self::Alias(args) => args.format,
+            Self::Promote(args) => args.format,
+            Self::Rollback(args) => args.format,
+            Self::Approve(args) | Self::Reject(args) => args.format,
+            Self::Delete(args) => args.format,
+            Self::Export(args) => args.format,
+            Self::Diff(args) => args.format,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models register churn model/
+  automl models register churn 4f1c2a --alias challenger        the model that a run made
+  automl predict churn@champion new.csv --output predictions.csv
+
+A version takes the same columns and gives the same as the one before, so that callers need not change; --allow-signature-change
+lets it differ.")]
+pub(crate) struct RegisterArgs {
+    /// Name of the registered model; made if it is not there
+    pub(crate) name: String,
+    /// Model directory, id of a model, or run that made one
+    pub(crate) model: String,
+    /// Alias to point to the new version
+    #[arg(long, value_name = "ALIAS")]
+    pub(crate) alias: Option<String>,
+    /// What the version is
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// From now on, versions of this model are approved before they are promoted
+    #[arg(long)]
+    pub(crate) require_approval: bool,
+    /// Take a version that takes or gives other columns than the one before
+    #[arg(long)]
+    pub(crate) allow_signature_change: bool,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsListArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models show churn
+  automl models show churn/3
+  automl models show churn@champion --format json")]
+pub(crate) struct ModelsShowArgs {
+    /// NAME, or a version as NAME/3 or NAME@ALIAS
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models card churn@champion
+  automl models card churn/3 --output CARD.md")]
+pub(crate) struct CardArgs {
+    /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
+    pub(crate) version: String,
+    /// File to write the card to, in Markdown [default: stdout]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models alias churn/4 challenger
+  automl models alias churn challenger --delete")]
+pub(crate) struct AliasArgs {
+    /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
+    pub(crate) version: String,
+    /// The alias
+    pub(crate) alias: String,
+    /// Take the alias away
+    #[arg(long)]
+    pub(crate) delete: bool,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models promote churn/4
+  automl models promote churn@challenger --note 'better on new customers'
+  automl models rollback churn                                 if it was not
+
+Promoting a version that nobody decided of approves it, unless the model was registered with --require-approval.")]
+pub(crate) struct PromoteArgs {
+    /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
+    pub(crate) version: String,
+    /// Alias to point to it
+    #[arg(long, value_name = "ALIAS", default_value = CHAMPION)]
+    pub(crate) alias: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// Name of the registered model
+    pub(crate) name: String,
+    /// Alias to point back
+    #[arg(long, value_name = "ALIAS", default_value = CHAMPION)]
+    pub(crate) alias: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
+    pub(crate) version: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// NAME with all its versions, or one version as NAME/3 or NAME@ALIAS
+    pub(crate) model: String,
+    /// Also a model that has versions, or a version that an alias points to
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
+    pub(crate) version: String,
+    /// Directory to write, which must not be there or be empty
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
+    pub(crate) old: String,
+    /// Version to compare it with
+    pub(crate) new: String,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsVerb {
+    /// List runs, latest first
+    List(RunsListArgs),
+    /// Show all that was recorded of a run
+    Show(RunsShowArgs),
+    /// Put runs side by side
+    Compare(RunsCompareArgs),
+}
+
+impl RunsVerb {
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::List(args) => args.format,
+            Self::Show(args) => args.format,
+            Self::Compare(args) => args.format,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl runs list
+  automl runs list --experiment churn --filter \"metrics.roc_auc > 0.9 and tags.team = 'a'\"
+  automl runs list --sort 'metrics.rmse ASC' --limit 5 --format json
+
+Filters and orders are those of MLflow's search.")]
+pub(crate) struct RunsListArgs {
+    /// Experiment whose runs to list [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Which runs, as in MLflow's search
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// In which order, such as 'metrics.rmse ASC' [default: latest first]
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) sort: Option<String>,
+    /// Runs to list at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Also runs below others, such as the trials of a fit
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsShowArgs {
+    /// Id of the run, or its first digits
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsCompareArgs {
+    /// Ids of the runs, or their first digits
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
+    /// Also params that are the same in all
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetsVerb {
+    /// Give data a name; other content under the same name is its next version
+    Register(DatasetsRegisterArgs),
+    /// List named data with its versions
+    List(DatasetsListArgs),
+}
+
+impl DatasetsVerb {
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Register(args) => args.format,
+            Self::List(args) => args.format,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl datasets register churn data/churn.csv
+  automl fit churn/1 --target churned
+  automl datasets register photos photos.tar --file
+
+Nothing is copied: a version says where the data lies and what its content was. Using a version whose file has changed since
+is an error.")]
+pub(crate) struct DatasetsRegisterArgs {
+    /// Name: letters, digits, _, - and .
+    pub(crate) name: String,
+    /// The file
+    pub(crate) data: String,
+    /// Take it as a file, not as a table
+    #[arg(long)]
+    pub(crate) file: bool,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatasetsListArgs {
+    /// Name whose versions to list [default: all]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl lineage predictions.csv         which model and data these predictions came from
+  automl lineage churn@champion
+  automl lineage train.csv               what came of this data
+  automl lineage 4f1c2a --format json    a run
+
+What something came from stands above it (↑), what became of it below (↓), each step further to the right.")]
+pub(crate) struct LineageArgs {
+    /// Run, model, version (NAME/3, NAME@ALIAS), model directory, or data: a file or the name or digest it was recorded by
+    pub(crate) reference: String,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}

@@ -1,0 +1,108 @@
+//! What verbs share that look into the record of a workspace.
+
+use crate::cli::WorkspaceArgs;
+use crate::console::print_line;
+use automl_store::db::Sql;
+use automl_store::lineage::{self, Node};
+use automl_store::registry::{files, versions};
+use automl_store::rfc3339;
+use automl_store::spool::{Tails, replay};
+use automl_store::tracking::TrackingError;
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use automl_store::workspace::{self, Workspace};
+use std::path::{Path, PathBuf};
+
+/// The open record of a workspace that is there, with all that verbs wrote down until now.
+pub(super) struct Record(workspace::Record);
+
+impl Record {
+    pub(super) fn open(args: &WorkspaceArgs) -> anyhow::Result<Self> {
+        let workspace = Workspace::parse(&args.workspace);
+        let record = workspace.open_existing()?;
+        let replayed = replay(&record, workspace.spool(), &mut Tails::default())?;
+        for (path, reason) in replayed.bad {
+            print_line(&format!(
+                "{} is no run that can be understood: {reason}",
+                path.display()
+            ));
+        }
+        Ok(Self(record))
+    }
+
+    /// As [`Record::open`]; none where there is no workspace.
+    pub(super) fn open_if_there(workspace: &str) -> anyhow::Result<Option<Self>> {
+        if !Workspace::parse(workspace).is_there() {
+            return Ok(None);
+        }
+        let args = WorkspaceArgs {
+            workspace: workspace.to_owned(),
+        };
+        Self::open(&args).map(Some)
+    }
+
+    /// As [`Record::open`], making a workspace where there is none.
+    pub(super) fn open_or_make(args: &WorkspaceArgs) -> anyhow::Result<Self> {
+        Workspace::parse(&args.workspace).open()?;
+        Self::open(args)
+    }
+
+    /// Asks one state of the record.
+    pub(super) fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        Ok(self.0.db.read(work).wait()?)
+    }
+
+    /// Changes the record, wholly or not at all.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        Ok(self.0.db.write(work).wait()?)
+    }
+
+    pub(super) fn artifacts(&self) -> &automl_store::artifacts::Folder {
+        &self.0.artifacts
+    }
+}
+
+/// The directory of a model: as it was named, or that of the registered version that the name means in the workspace.
+pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<PathBuf> {
+    let (Some(reference), false) = (model.to_str(), model.exists()) else {
+        return Ok(model.to_owned());
+    };
+    let Some(record) = Record::open_if_there(workspace)? else {
+        return Ok(model.to_owned());
+    };
+    let reference = reference.to_owned();
+    let found = record.read(move |sql| {
+        match lineage::model_version(sql, DEFAULT_WORKSPACE, &reference)? {
+            Some(Node::ModelVersion { name, version }) => {
+                versions::get(sql, DEFAULT_WORKSPACE, &name, version).map(Some)
+            }
+            _ => Ok(None),
+        }
+    })?;
+    match found {
+        Some(version) => {
+            let path = files::of_version(&version)?;
+            Ok(record
+                .artifacts()
+                .path_of(&path)
+                .map_err(files::FilesError::from)?)
+        }
+        None => Ok(model.to_owned()),
+    }
+}
+
+/// Milliseconds since 1970 as `2026-05-01 12:30`, in UTC.
+pub(super) fn time(at_ms: i64) -> String {
+    let text = rfc3339(at_ms.saturating_mul(1000)).replacen('T', " ", 1);
+    text.chars().take("2026-05-01 12:30".len()).collect()
+}
+
+/// As [`time`]; nothing if there is none.
+pub(super) fn maybe_time(at_ms: Option<i64>) -> String {
+    at_ms.map_or_else(String::new, time)
+}

@@ -1,0 +1,49 @@
+//! What is wrong with what verbs ask of the record.
+
+use automl_core::Coded;
+use std::io;
+
+/// A question or a change that the record is not asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    #[error("comparing takes two runs or more")]
+    CompareOne,
+    #[error("versions of '{name}' do not take and give the same: {}", .differences.join("; "))]
+    Signature {
+        name: String,
+        differences: Vec<String>,
+    },
+    #[error("cannot read {place}")]
+    DataPlace { place: String, source: io::Error },
+    #[error("{key} is not what it was when it was registered: {place} has changed")]
+    DataChanged { key: String, place: String },
+    #[error("'{name}' is {what} and would be lost")]
+    WouldLose { name: String, what: String },
+}
+
+impl Coded for RecordError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::CompareOne => "usage",
+            Self::Signature { .. } => "registry-signature",
+            Self::DataPlace { .. } => "data-not-found",
+            Self::DataChanged { .. } => "data-changed",
+            Self::WouldLose { .. } => "registry-would-lose",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::CompareOne => Some("name two ids, or the first digits of them".into()),
+            Self::Signature { .. } => Some(
+                "register it under another name, or say --allow-signature-change if callers know"
+                    .into(),
+            ),
+            Self::DataChanged { .. } => Some(
+                "register it again to have the next version, or bring the old content back".into(),
+            ),
+            Self::WouldLose { .. } => Some("say --force to delete it all the same".into()),
+            Self::DataPlace { .. } => None,
+        }
+    }
+}

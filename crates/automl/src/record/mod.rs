@@ -1,0 +1,404 @@
+//! Every verb writes its run down: what it was given, what it measured and what it made.
+//!
+//! Recording never fails the work and hardly costs it anything: facts are appended to a file of the run, which whoever
+//! opens the workspace next takes in (see [`automl_store::spool`]). If that file cannot be written, the user hears of it
+//! once and the work goes on.
+
+mod environment;
+pub(crate) mod git;
+mod pump;
+
+pub(crate) use environment::user;
+
+use crate::cli::RecordArgs;
+use crate::progress::Reporter;
+use automl_core::{Event, Events};
+use automl_store::spool::{Begin, Child, Data, Entry, Point, Spool, Status, Texts};
+use automl_store::tracking::{new_id, now_ms};
+use automl_store::workspace::Workspace;
+use automl_store::{ModelId, db::Place};
+use pump::Pump;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
+
+/// Hexadecimal digits of a digest that the record keeps: MLflow allows 36.
+const DIGEST_DIGITS: usize = 32;
+
+/// Hexadecimal digits of the digest of data that was not read as a whole.
+const UNREAD_DIGITS: usize = 24;
+
+/// The run of a verb that goes on.
+pub(crate) struct Recorder<'a> {
+    reporter: &'a Reporter,
+    workspace: Workspace,
+    run: Mutex<Run>,
+}
+
+struct Run {
+    /// None if the run is not recorded, or cannot be any more.
+    spool: Option<Spool>,
+    /// Sends to a database server while the verb works.
+    pump: Option<Pump>,
+    /// The runs of trials by number.
+    trials: BTreeMap<u64, Child>,
+}
+
+/// How much is looked at of where the verb runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What can be read in no time.
+    Brief,
+    /// The state of the repository too, with what differs from its commit.
+    Whole,
+}
+
+impl<'a> Recorder<'a> {
+    /// Begins a run of a verb, unless the user does not want it.
+    pub(crate) fn begin(
+        args: &RecordArgs,
+        verb: &'static str,
+        detail: Detail,
+        reporter: &'a Reporter,
+    ) -> Self {
+        let workspace = Workspace::parse(&args.workspace);
+        let mut run = Run {
+            spool: None,
+            pump: None,
+            trials: BTreeMap::new(),
+        };
+        if !args.no_record {
+            match start(args, verb, detail, &workspace) {
+                Ok(spool) => {
+                    if let Place::Server(_) = workspace.database() {
+                        run.pump = Some(Pump::start(workspace.clone()));
+                    }
+                    run.spool = Some(spool);
+                }
+                Err(error) => not_recorded(reporter, &error),
+            }
+        }
+        let recorder = Self {
+            reporter,
+            workspace,
+            run: Mutex::new(run),
+        };
+        if detail == Detail::Whole
+            && let Some(diff) = git::diff()
+        {
+            recorder.with(|spool| spool.stage_bytes("git.diff", diff.as_bytes()));
+        }
+        recorder
+    }
+
+    /// The run's id, if it is recorded.
+    pub(crate) fn id(&self) -> Option<String> {
+        let run = self.lock();
+        run.spool.as_ref().map(|spool| spool.id().to_owned())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Run> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down; if that fails, it is said once and nothing more is written.
+    fn with(&self, work: impl FnOnce(&mut Spool) -> io::Result<()>) {
+        let mut run = self.lock();
+        let Some(spool) = &mut run.spool else { return };
+        if let Err(error) = work(spool) {
+            run.spool = None;
+            drop(run);
+            not_recorded(self.reporter, &error);
+        }
+    }
+
+    /// Logs settings, each under the path of its names.
+    pub(crate) fn settings(&self, settings: &Value) {
+        let mut params = Texts::new();
+        flatten(settings, "", &mut params);
+        self.with(|spool| {
+            spool.append(&Entry::Log {
+                params,
+                tags: Texts::new(),
+                metrics: Vec::new(),
+            })
+        });
+    }
+
+    /// Logs values as they are now.
+    pub(crate) fn metrics<'m>(&self, metrics: impl IntoIterator<Item = (&'m str, f64)>) {
+        let at_ms = now_ms();
+        let points = metrics.into_iter().map(|(key, value)| Point {
+            key: key.to_owned(),
+            value,
+            step: 0,
+            at_ms,
+        });
+        self.log(points.collect());
+    }
+
+    fn log(&self, metrics: Vec<Point>) {
+        self.with(|spool| {
+            spool.append(&Entry::Log {
+                params: Texts::new(),
+                tags: Texts::new(),
+                metrics,
+            })
+        });
+    }
+
+    /// Notes that the run read data.
+    pub(crate) fn reads(&self, data: Seen<'_>) {
+        let data = data.into_entry(false);
+        self.with(|spool| spool.append(&Entry::Data(data)));
+    }
+
+    /// Notes that the run wrote data.
+    pub(crate) fn writes(&self, data: Seen<'_>) {
+        let data = data.into_entry(true);
+        self.with(|spool| spool.append(&Entry::Data(data)));
+    }
+
+    /// Notes that the run used a model, if the record knows that.
+    pub(crate) fn reads_model(&self, model: Option<&ModelId>) {
+        if let Some(model) = model {
+            let id = model.model_id.clone();
+            self.with(|spool| spool.append(&Entry::ModelRead { id }));
+        }
+    }
+
+    /// What a model that this run makes is known by, if the run is recorded.
+    pub(crate) fn new_model(&self) -> Option<ModelId> {
+        let run_id = self.id()?;
+        let model_id = format!("m-{}", new_id().ok()?);
+        Some(ModelId { run_id, model_id })
+    }
+
+    /// Notes that the run made a model, and keeps its directory as it is now.
+    pub(crate) fn makes_model(&self, model: Option<&ModelId>, name: &str, directory: &Path) {
+        let Some(ModelId { model_id: id, .. }) = model else {
+            return;
+        };
+        self.with(|spool| {
+            spool.append(&Entry::ModelMade {
+                id: id.clone(),
+                name: name.to_owned(),
+            })?;
+            spool.stage(directory, Some(id), "")
+        });
+    }
+
+    /// Notes what a trial was given, once that is known.
+    pub(crate) fn trial(&self, trial: u64, given: &Value) {
+        let known = self.lock().trials.remove(&trial);
+        if let Some(mut child) = known {
+            flatten(given, "", &mut child.params);
+            self.child(child);
+        }
+    }
+
+    fn child(&self, child: Child) {
+        self.with(|spool| spool.append(&Entry::Child(child)));
+    }
+
+    /// Ends the run, and gives its id if it was recorded.
+    pub(crate) fn end(self, status: Status) -> Option<String> {
+        let run = self
+            .run
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let spool = run.spool?;
+        let id = spool.id().to_owned();
+        if let Err(error) = spool.end(status) {
+            not_recorded(self.reporter, &error);
+            return None;
+        }
+        if let Some(pump) = run.pump
+            && !pump.finish()
+        {
+            let spool = self.workspace.spool().display();
+            self.reporter.note(&format!(
+                "the workspace is away: run {id} is kept in {spool} and sent the next time"
+            ));
+        }
+        Some(id)
+    }
+}
+
+fn not_recorded(reporter: &Reporter, error: &io::Error) {
+    reporter.note(&format!("this run is not recorded: {error}"));
+}
+
+fn start(
+    args: &RecordArgs,
+    verb: &'static str,
+    detail: Detail,
+    workspace: &Workspace,
+) -> io::Result<Spool> {
+    workspace.make().map_err(io::Error::other)?;
+    let begin = Begin {
+        id: new_id().map_err(io::Error::other)?,
+        experiment: args.experiment.clone(),
+        name: args.run_name.clone(),
+        user: user(),
+        start_ms: now_ms(),
+        tags: environment::tags(verb, detail),
+    };
+    Spool::begin(workspace.spool(), begin)
+}
+
+/// `{"search": {"seed": 0}}` becomes `search.seed` with `0`; what is not set is left out.
+fn flatten(value: &Value, path: &str, params: &mut Texts) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                flatten(value, &path, params);
+            }
+        }
+        Value::String(text) => {
+            params.insert(path.to_owned(), text.clone());
+        }
+        other => {
+            params.insert(path.to_owned(), other.to_string());
+        }
+    }
+}
+
+impl Events for Recorder<'_> {
+    /// A trial becomes a run below this one, and the best score so far a metric.
+    fn emit(&self, event: &Event) {
+        let end_ms = now_ms();
+        let (trial, name, status, fit_seconds) = match event {
+            Event::TrialFinished {
+                trial,
+                name,
+                fit_seconds,
+                ..
+            } => (*trial, name, Status::Finished, *fit_seconds),
+            Event::TrialFailed { trial, learner, .. } => (*trial, learner, Status::Failed, 0.0),
+            _ => return,
+        };
+        let Ok(id) = new_id() else { return };
+        let point = |key: &str, value: f64| Point {
+            key: key.to_owned(),
+            value,
+            step: trial as i64,
+            at_ms: end_ms,
+        };
+        let mut metrics = Vec::new();
+        if let Event::TrialFinished {
+            score, best_score, ..
+        } = event
+        {
+            metrics = vec![point("score", *score), point("fit_seconds", fit_seconds)];
+            self.log(vec![
+                point("score", *score),
+                point("best_score", *best_score),
+            ]);
+        }
+        let child = Child {
+            id,
+            name: name.clone(),
+            status,
+            start_ms: end_ms - (fit_seconds * 1000.0) as i64,
+            end_ms,
+            params: Texts::new(),
+            metrics,
+        };
+        self.lock().trials.insert(trial, child.clone());
+        self.child(child);
+    }
+}
+
+/// Data that a run read or wrote.
+pub(crate) struct Seen<'a> {
+    /// What for: `training`, `evaluation`, `prediction`.
+    pub(crate) context: &'static str,
+    /// As the user named it: a path, a pattern, or `-`.
+    pub(crate) place: &'a str,
+    /// SHA-256 of its content, where that is known.
+    pub(crate) sha256: Option<&'a str>,
+    pub(crate) n_rows: Option<u64>,
+    /// Columns with kinds and roles, as JSON.
+    pub(crate) schema: Option<Value>,
+}
+
+impl Seen<'_> {
+    fn into_entry(self, is_written: bool) -> Data {
+        let path = std::path::absolute(self.place).unwrap_or_else(|_| PathBuf::from(self.place));
+        let uri = if self.place == "-" {
+            "-".to_owned()
+        } else {
+            path.display().to_string()
+        };
+        let digest = match self.sha256 {
+            Some(sha256) => sha256.chars().take(DIGEST_DIGITS).collect(),
+            None => unread_digest(&path, &uri),
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = if self.place == "-" { "stdin" } else { &name };
+        Data {
+            is_written,
+            context: self.context.to_owned(),
+            name: name.to_owned(),
+            digest,
+            uri,
+            schema: self.schema.map(|schema| schema.to_string()),
+            profile: self
+                .n_rows
+                .map(|n_rows| serde_json::json!({ "num_rows": n_rows }).to_string()),
+        }
+    }
+}
+
+/// SHA-256 of a file's content, as the record keeps it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn digest_of(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n_read => hash.update(&buffer[..n_read]),
+        }
+    }
+    Ok(hex(&hash.finalize())[..DIGEST_DIGITS].to_owned())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // A string takes all that is written.
+        let _written = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// What tells data apart that was not hashed as a whole, which takes longer than scoring it: where it is, how large, and
+/// when it was changed.
+fn unread_digest(path: &Path, uri: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(uri.as_bytes());
+    if let Ok(about) = path.metadata() {
+        hash.update(about.len().to_le_bytes());
+        let changed = about.modified().ok();
+        let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
+        hash.update(since.unwrap_or_default().as_nanos().to_le_bytes());
+    }
+    format!("unread-{}", &hex(&hash.finalize())[..UNREAD_DIGITS])
+}

@@ -1,0 +1,301 @@
+//! What verbs write down of themselves, and what can be asked of it.
+
+use crate::harness::{BINARY, Desk, Outcome, churn_model};
+use serde_json::Value;
+
+/// A desk where verbs record.
+struct Recorded(Desk);
+
+impl Recorded {
+    fn new() -> Self {
+        Self(Desk::new())
+    }
+
+    fn run(&self, arguments: &str) -> Outcome {
+        let mut command = self.0.command(BINARY);
+        command.env_remove("AUTOML_NO_RECORD").env("USER", "ada");
+        let output = command
+            .args(arguments.split_whitespace())
+            .output()
+            .expect("the binary starts");
+        Outcome {
+            exit_code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    fn ok(&self, arguments: &str) -> String {
+        let outcome = self.run(arguments);
+        assert_eq!(
+            outcome.exit_code,
+            Some(0),
+            "automl {arguments}\n{}",
+            outcome.stderr
+        );
+        outcome.stdout
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        let line = format!("{arguments} --format json");
+        serde_json::from_str(&self.ok(&line)).expect("JSON")
+    }
+
+    fn refused(&self, arguments: &str, code: &str) {
+        let outcome = self.run(arguments);
+        assert_eq!(
+            outcome.exit_code,
+            Some(2),
+            "automl {arguments}\n{}",
+            outcome.stderr
+        );
+        assert!(
+            outcome.stderr.starts_with(&format!("error[{code}]")),
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
+/// Fit, predict, evaluate and register, once for the questions of one test.
+fn story() -> Recorded {
+    let desk = Recorded::new();
+    desk.ok("fit datasets/churn.csv --target churned --max-trials 3 --quality fast --holdout 0.3 --output model --experiment churn --run-name first");
+    desk.ok("predict model datasets/churn_test.csv --output predictions.csv");
+    desk.ok("evaluate model datasets/churn_test.csv");
+    desk.ok("models register churn model --alias champion");
+    desk
+}
+
+#[test]
+fn every_verb_is_a_run_with_what_it_took_and_gave() {
+    let desk = story();
+    let runs = desk.json("runs list");
+    let runs = runs.as_array().unwrap();
+    let verbs: Vec<&str> = runs
+        .iter()
+        .map(|run| run["tags"]["automl.verb"].as_str().unwrap())
+        .collect();
+    assert_eq!(verbs, ["evaluate", "predict", "fit"]);
+    let [evaluate, predict, fit] = [&runs[0], &runs[1], &runs[2]];
+    for run in runs {
+        assert_eq!(
+            (run["status"].as_str(), run["user"].as_str()),
+            (Some("FINISHED"), Some("ada"))
+        );
+        assert!(run["end_ms"].as_i64() >= run["start_ms"].as_i64());
+    }
+    assert_eq!(fit["name"], "first");
+    assert_eq!(fit["params"]["columns.target"], "churned");
+    assert!(fit["metrics"]["roc_auc"].as_f64().unwrap() > 0.7);
+    assert_eq!(fit["datasets"][0]["context"], "training");
+    assert_eq!(fit["models_made"], predict["models_read"]);
+    assert_eq!(fit["models_made"], evaluate["models_read"]);
+    assert_eq!(predict["metrics"]["n_rows"], 300.0);
+    assert!(evaluate["metrics"]["roc_auc"].is_number());
+    let command = fit["tags"]["automl.command"].as_str().unwrap();
+    assert!(
+        command.starts_with("automl fit datasets/churn.csv --target churned"),
+        "{command}"
+    );
+
+    let all = desk.json("runs list --all --experiment churn");
+    let trials: Vec<&Value> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|run| run["tags"]["mlflow.parentRunId"] == fit["run_id"])
+        .collect();
+    assert_eq!(trials.len(), 3);
+    assert!(
+        trials
+            .iter()
+            .all(|trial| trial["metrics"]["score"].is_number())
+    );
+    assert!(
+        trials
+            .iter()
+            .any(|trial| trial["params"]["learner"].is_string())
+    );
+}
+
+#[test]
+fn predictions_lead_back_to_the_data_and_forward_from_it() {
+    let desk = story();
+    let back = desk.json("lineage predictions.csv");
+    let titles = |graph: &Value| -> Vec<String> {
+        let nodes = graph["nodes"].as_array().unwrap().iter();
+        nodes
+            .map(|found| {
+                format!(
+                    "{} {}",
+                    found["distance"],
+                    found["about"]["title"].as_str().unwrap()
+                )
+            })
+            .collect()
+    };
+    let found = titles(&back);
+    assert_eq!(found[0], "-4 churn.csv");
+    assert_eq!(found.last().unwrap(), "0 predictions.csv");
+    let forward = titles(&desk.json("lineage datasets/churn.csv"));
+    for expected in ["0 churn.csv", "1 first", "3 churn/1", "4 predictions.csv"] {
+        assert!(
+            forward.iter().any(|title| title == expected),
+            "{expected} in {forward:?}"
+        );
+    }
+    // A model directory is the model that its run made.
+    assert!(titles(&desk.json("lineage model")).contains(&"0 churned".to_owned()));
+    desk.refused("lineage nothing-of-this-name", "record-missing");
+}
+
+#[test]
+fn versions_are_promoted_rolled_back_exported_and_used_by_name() {
+    let desk = story();
+    desk.ok("models register churn model");
+    desk.ok("models promote churn/2 --note better");
+    assert_eq!(desk.json("models show churn@champion")["version"], 2);
+    desk.ok("models rollback churn");
+    assert_eq!(desk.json("models show churn@champion")["version"], 1);
+    desk.ok("models reject churn/2 --note biased");
+    desk.refused("models promote churn/2", "record-invalid");
+    let decisions = desk.json("models show churn/2");
+    assert_eq!(decisions["decisions"][1]["note"], "biased");
+
+    desk.ok("models export churn/1 --output copy");
+    desk.refused("models export churn/1 --output copy", "store-exists");
+    for model in ["copy", "churn@champion", "churn/1", "models:/churn/1"] {
+        desk.ok(&format!(
+            "predict {model} datasets/churn_test.csv --output again.csv"
+        ));
+        assert_eq!(
+            desk.0.read("again.csv"),
+            desk.0.read("predictions.csv"),
+            "{model}"
+        );
+    }
+    assert!(desk.ok("models card churn/1").contains("## What it takes"));
+    assert_eq!(desk.ok("models diff churn/1 churn/1"), "no difference\n");
+    desk.refused("models delete churn/1", "registry-would-lose");
+    desk.refused("models delete churn", "registry-would-lose");
+    desk.ok("models delete churn --force");
+    assert_eq!(desk.json("models list").as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_version_that_takes_other_columns_is_refused() {
+    let desk = story();
+    desk.ok("fit datasets/churn.csv --target plan --drop churned --max-trials 1 --quality fast --holdout 0.3 --output other");
+    desk.refused("models register churn other", "registry-signature");
+    desk.ok("models register churn other --allow-signature-change");
+}
+
+#[test]
+fn work_is_done_where_nothing_can_be_recorded() {
+    let desk = Recorded::new();
+    desk.0.copy_churn_model();
+    // A file stands where the workspace would be.
+    desk.0.write("taken", "");
+    let outcome =
+        desk.run("predict model datasets/churn_test.csv --output p.csv --workspace taken/w");
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("this run is not recorded"),
+        "{}",
+        outcome.stderr
+    );
+    desk.ok("predict model datasets/churn_test.csv --output q.csv --no-record");
+    assert_eq!(desk.0.entries(), ["model", "p.csv", "q.csv", "taken"]);
+}
+
+#[test]
+fn a_database_server_that_is_away_holds_up_nothing() {
+    let desk = Recorded::new();
+    desk.0.copy_churn_model();
+    // Nobody listens at port 1.
+    let place = "postgres://ada:secret@127.0.0.1:1/w";
+    let outcome = desk.run(&format!(
+        "predict model datasets/churn_test.csv --output p.csv --workspace {place}"
+    ));
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("the workspace is away"),
+        "{}",
+        outcome.stderr
+    );
+    let spool = std::fs::read_dir(desk.0.path(".automl"))
+        .unwrap()
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            path.is_dir().then_some(path)
+        });
+    let lines: String = spool
+        .flat_map(|dir| std::fs::read_dir(dir).unwrap())
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+        .collect();
+    assert!(lines.contains("automl.verb"), "{lines}");
+    assert!(!lines.contains("secret"), "{lines}");
+}
+
+#[test]
+fn a_run_whose_verb_failed_says_so() {
+    let desk = Recorded::new();
+    desk.0.copy_churn_model();
+    desk.0.write("wrong.csv", "a,b\n1,2\n");
+    let outcome = desk.run("predict model wrong.csv --output p.csv");
+    assert_eq!(outcome.exit_code, Some(2));
+    let runs = desk.json("runs list");
+    assert_eq!(runs[0]["status"], "FAILED");
+}
+
+#[test]
+fn a_workspace_that_is_not_there_is_named() {
+    let desk = Recorded::new();
+    desk.refused("runs list", "workspace-missing");
+    desk.refused("models list --workspace elsewhere", "workspace-missing");
+    assert!(desk.0.entries().is_empty());
+}
+
+#[test]
+fn artifacts_of_a_model_are_kept_when_its_directory_is_gone() {
+    let desk = story();
+    std::fs::remove_dir_all(desk.0.path("model")).unwrap();
+    desk.ok("predict churn datasets/churn_test.csv --output again.csv");
+    assert_eq!(desk.0.read("again.csv"), desk.0.read("predictions.csv"));
+}
+
+/// The models of tests are not recorded: their lineage names no run.
+#[test]
+fn a_model_that_was_not_recorded_can_be_registered() {
+    let desk = Recorded::new();
+    let model = churn_model().display();
+    desk.ok(&format!("models register churn {model}"));
+    let version = desk.json("models show churn/1");
+    assert!(version["run_id"].is_null() && version["model_id"].is_string());
+    desk.ok("predict churn/1 datasets/churn_test.csv --output p.csv");
+}
+
+#[test]
+fn named_data_is_used_by_its_version_as_long_as_it_is_the_same() {
+    let desk = Recorded::new();
+    desk.0.write(
+        "data.csv",
+        std::fs::read(desk.0.path("datasets/churn.csv")).unwrap(),
+    );
+    assert_eq!(desk.ok("datasets register churn data.csv"), "churn/1\n");
+    assert_eq!(desk.ok("datasets register churn data.csv"), "churn/1\n");
+    let fit =
+        "fit churn/1 --target churned --max-trials 1 --quality fast --holdout 0.3 --output model";
+    desk.ok(fit);
+    let runs = desk.json("runs list");
+    let listed = desk.json("datasets list churn");
+    assert_eq!(runs[0]["datasets"][0]["digest"], listed[0]["digest"]);
+    assert_eq!(listed[0]["kind"], "tabular");
+
+    desk.0.write("data.csv", "a,churned\n1,yes\n2,no\n");
+    desk.refused(&format!("{fit} --overwrite"), "data-changed");
+    assert_eq!(desk.ok("datasets register churn data.csv"), "churn/2\n");
+    desk.refused("fit churn/7 --target churned", "record-missing");
+    desk.refused("datasets register photos none.tar --file", "data-not-found");
+}
