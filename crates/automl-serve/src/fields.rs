@@ -100,6 +100,21 @@ impl Fields {
         Some(Self { map, n_bytes: 0 })
     }
 
+    /// The fields of an object that was made here.
+    pub(crate) fn of_map(map: Map<String, Value>) -> Self {
+        Self { map, n_bytes: 0 }
+    }
+
+    /// All fields as they came.
+    pub(crate) fn into_map(self) -> Map<String, Value> {
+        self.map
+    }
+
+    /// A field as it came, if it is there.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.there(name)
+    }
+
     fn there(&self, name: &str) -> Option<&Value> {
         self.map.get(name).filter(|value| !value.is_null())
     }
@@ -209,6 +224,23 @@ impl Fields {
             }
         }
         Ok(items)
+    }
+
+    /// Checks that the objects of a list have what they need; the first that lacks something is named by its place.
+    pub(crate) fn require_each(&self, name: &str, needed: &[&str]) -> Result<(), ApiError> {
+        for (place, item) in self.list(name)?.iter().enumerate() {
+            let Some(item) = item.as_object() else {
+                continue;
+            };
+            let lacks = |field: &&&str| match item.get(**field) {
+                None | Some(Value::Null) => true,
+                Some(value) => value.as_str() == Some(""),
+            };
+            if let Some(field) = needed.iter().find(lacks) {
+                return Err(absent(&format!("{name}[{place}].{field}")));
+            }
+        }
+        Ok(())
     }
 
     /// An object, if it is there.

@@ -12,8 +12,9 @@ mod intake;
 mod mlflow;
 mod server;
 mod state;
+mod webhooks;
 
-pub use server::{Config, ServeError, Switch, run};
+pub use server::{Config, Links, ServeError, Switch, run};
 
 #[cfg(test)]
 mod tests;

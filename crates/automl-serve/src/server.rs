@@ -3,6 +3,7 @@
 use crate::intake::Intake;
 use crate::mlflow;
 use crate::state::{App, Inner};
+use crate::webhooks::{Manner, Webhooks};
 use automl_core::Coded;
 use automl_store::artifacts::{ArtifactError, Folder};
 use automl_store::db::{Database, DbError};
@@ -13,6 +14,7 @@ use axum::Router;
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What to serve, and where.
@@ -27,6 +29,16 @@ pub struct Config {
     pub artifact_root: Option<String>,
     /// Where relative locations start.
     pub work_dir: PathBuf,
+    pub links: Links,
+}
+
+/// Where the server goes by itself, beyond its record and its artifacts.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    /// The address of a server of language models that pages reach through this one.
+    pub gateway: Option<String>,
+    /// Whether webhooks may lead to plain HTTP and to addresses that are not public.
+    pub webhooks_to_private: bool,
 }
 
 /// Why the server cannot start or go on.
@@ -38,6 +50,8 @@ pub enum ServeError {
         address: SocketAddr,
         source: std::io::Error,
     },
+    #[error("cannot start a thread")]
+    Threads { source: std::io::Error },
     #[error("the server stopped")]
     Stopped { source: std::io::Error },
     #[error(transparent)]
@@ -52,6 +66,7 @@ impl Coded for ServeError {
     fn code(&self) -> &'static str {
         match self {
             Self::Bind { .. } => "serve-bind",
+            Self::Threads { .. } => "serve-threads",
             Self::Stopped { .. } => "serve-stopped",
             Self::Database(DbError::Newer { .. }) => "record-newer",
             Self::Database(DbError::Full) | Self::Artifacts(ArtifactError::Full) => "output-full",
@@ -146,8 +161,15 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
     let root = artifact_root.clone();
     db.write(move |sql| ensure_default(sql, DEFAULT_WORKSPACE, &root))
         .wait()?;
+    let manner = Manner {
+        allows_private: config.links.webhooks_to_private,
+        first_wait: Duration::from_secs(1),
+    };
+    let webhooks = Webhooks::start(manner).map_err(|source| ServeError::Threads { source })?;
     Ok(App::new(Inner {
         db,
+        webhooks,
+        gateway: config.links.gateway,
         artifact_root,
         artifacts: Folder::open(config.artifacts)?,
         work_dir: config.work_dir,

@@ -1,6 +1,7 @@
 //! What handlers share.
 
 use crate::artifacts::Artifacts;
+use crate::webhooks::{Happening, Webhooks};
 use automl_store::db::Database;
 use std::sync::Arc;
 
@@ -16,11 +17,20 @@ pub(crate) struct Inner {
     pub(crate) artifacts: Artifacts,
     /// Where relative locations start.
     pub(crate) work_dir: std::path::PathBuf,
+    /// What is told of changes in the registry.
+    pub(crate) webhooks: Webhooks,
+    /// The server of language models that pages reach through this one.
+    pub(crate) gateway: Option<String>,
 }
 
 impl App {
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    /// Tells webhooks what happened.
+    pub(crate) async fn tell(&self, happening: Happening) {
+        self.webhooks.tell(&self.db, happening).await;
     }
 }
 

@@ -9,13 +9,13 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-struct Desk {
+pub(crate) struct Desk {
     router: Router,
     directory: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = Config {
             address: ([127, 0, 0, 1], 0).into(),
@@ -23,6 +23,7 @@ impl Desk {
             artifacts: directory.path().join("artifacts"),
             artifact_root: None,
             work_dir: directory.path().to_owned(),
+            links: crate::Links::default(),
         };
         // Opening waits for the database, which a thread that runs futures must not.
         let app = std::thread::spawn(|| open(config)).join().unwrap().unwrap();
@@ -39,7 +40,7 @@ impl Desk {
         (status, body.to_vec())
     }
 
-    async fn call(&self, method: &str, path: &str, body: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -50,7 +51,7 @@ impl Desk {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self
             .call("POST", &format!("/api/2.0/mlflow/{path}"), &body)
             .await;
@@ -70,12 +71,12 @@ impl Desk {
         (status.as_u16(), told)
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, Vec<u8>) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Vec<u8>) {
         self.send(Request::get(path).body(Body::empty()).unwrap())
             .await
     }
 
-    async fn run(&self) -> String {
+    pub(crate) async fn run(&self) -> String {
         let answer = self.post("runs/create", json!({})).await;
         answer["run"]["info"]["run_id"].as_str().unwrap().to_owned()
     }
@@ -235,4 +236,114 @@ async fn the_server_tells_how_it_is() {
         desk.get("/api/2.0/mlflow/nothing").await.0,
         StatusCode::NOT_FOUND
     );
+}
+
+#[tokio::test]
+async fn slashes_too_many_lead_to_the_path_that_is_meant() {
+    let desk = Desk::new();
+    for (path, location) in [
+        ("//get-artifact?path=a", Some("/get-artifact?path=a")),
+        ("/a//b", Some("/a/b")),
+        ("//evil.example", Some("/evil.example")),
+        ("//\\evil.example", None),
+        ("/nowhere", None),
+    ] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let answer = desk.router.clone().oneshot(request).await.unwrap();
+        let found = answer.headers().get(header::LOCATION);
+        assert_eq!(found.map(|text| text.to_str().unwrap()), location, "{path}");
+        assert!(answer.status() == 308 || answer.status() == 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn prompts_name_no_files() {
+    let desk = Desk::new();
+    let tags = json!([{ "key": "mlflow.prompt.is_prompt", "value": "true" }]);
+    desk.post(
+        "registered-models/create",
+        json!({ "name": "p", "tags": tags }),
+    )
+    .await;
+    let new = |source: &str| json!({ "name": "p", "source": source, "tags": tags });
+    desk.post("model-versions/create", new("dummy-source"))
+        .await;
+    let (status, told) = desk.refused("model-versions/create", new("/etc")).await;
+    assert_eq!(status, 400);
+    assert!(told.contains("Invalid prompt source: '/etc'"), "{told}");
+}
+
+#[tokio::test]
+async fn what_a_batch_lacks_is_named_by_its_place() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    for (name, batch) in [
+        (
+            "metrics[1].timestamp",
+            json!({ "metrics": [{ "key": "a", "value": 1, "timestamp": 1 }, { "key": "a", "value": 1 }] }),
+        ),
+        (
+            "metrics[0].key",
+            json!({ "metrics": [{ "value": 1, "timestamp": 1 }] }),
+        ),
+        ("params[0].key", json!({ "params": [{ "value": "1" }] })),
+        ("tags[0].key", json!({ "tags": [{ "key": "" }] })),
+    ] {
+        let mut body = batch;
+        body["run_id"] = run.clone().into();
+        let (_, told) = desk.refused("runs/log-batch", body).await;
+        let wanted =
+            format!("INVALID_PARAMETER_VALUE: Missing value for required parameter '{name}'.");
+        assert!(told.starts_with(&wanted), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_of_webhooks_are_never_told() {
+    let desk = Desk::new();
+    let new = json!({
+        "name": "w",
+        "url": "https://93.184.216.34/x",
+        "secret": "hush",
+        "events": [{ "entity": "MODEL_VERSION", "action": "CREATED" }],
+    });
+    let made = desk.post("webhooks", new).await;
+    let id = made["webhook"]["webhook_id"].as_str().unwrap();
+    for path in ["webhooks".to_owned(), format!("webhooks/{id}")] {
+        let (status, body) = desk.get(&format!("/api/2.0/mlflow/{path}")).await;
+        assert_eq!(status, StatusCode::OK);
+        let body = String::from_utf8(body).unwrap();
+        assert!(
+            body.contains("93.184.216.34") && !body.contains("hush"),
+            "{body}"
+        );
+    }
+    for (field, value, told) in [
+        (
+            "events",
+            json!([{ "entity": "MODEL_VERSION", "action": "SET" }]),
+            "Invalid webhook event 'model_version.set'",
+        ),
+        (
+            "events",
+            json!([]),
+            "Missing value for required parameter 'events'",
+        ),
+        ("url", json!("https://10.0.0.1/"), "not a public address"),
+        (
+            "url",
+            json!("gopher://example.com/"),
+            "Invalid webhook URL scheme: 'gopher'",
+        ),
+        (
+            "status",
+            json!("ASLEEP"),
+            "Invalid value \"ASLEEP\" for parameter 'status'",
+        ),
+    ] {
+        let mut body = json!({ "name": "w", "url": "https://93.184.216.34/", "events": [{ "entity": "PROMPT", "action": "CREATED" }] });
+        body[field] = value;
+        let (status, found) = desk.refused("webhooks", body).await;
+        assert!(status == 400 && found.contains(told), "{found}");
+    }
 }

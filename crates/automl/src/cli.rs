@@ -482,6 +482,12 @@ pub(crate) struct ServeArgs {
     /// Directory of artifacts that clients send [default: artifacts in the workspace]
     #[arg(long, value_name = "DIR", visible_alias = "artifacts-destination")]
     pub(crate) artifacts: Option<PathBuf>,
+    /// Server of language models that pages reach through this one
+    #[arg(long, value_name = "URL", env = "MLFLOW_DEPLOYMENTS_TARGET")]
+    pub(crate) deployments_target: Option<String>,
+    /// Let webhooks lead to plain HTTP and to addresses that are not public, as in a network of your own
+    #[arg(long, env = "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS")]
+    pub(crate) webhooks_to_private: bool,
     /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
     #[arg(long, value_name = "URI")]
     pub(crate) default_artifact_root: Option<String>,

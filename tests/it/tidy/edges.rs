@@ -46,13 +46,17 @@ const OURS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("anyhow", &["automl"]),
     ("arrow", &["automl-data"]),
+    ("async-graphql-parser", &["automl-serve"]),
+    ("async-graphql-value", &["automl-serve"]),
     ("axum", &["automl-serve"]),
+    ("base64", &["automl-serve"]),
     ("clap", &["automl"]),
     ("csv", &["automl-data"]),
     ("ctrlc", &["automl"]),
     ("encoding_rs", &["automl-data"]),
     ("flate2", &["automl-data"]),
     ("glob", &["automl-data"]),
+    ("hmac", &["automl-serve"]),
     ("indicatif", &["automl"]),
     ("parquet", &["automl-data"]),
     ("postgres", &["automl-store"]),
@@ -62,6 +66,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("safetensors", &["automl-store"]),
     ("syn", &["automl-macros"]),
     ("tokio", &["automl-serve", "automl-store"]),
+    ("ureq", &["automl-serve"]),
     ("zstd", &["automl-data"]),
 ];
 

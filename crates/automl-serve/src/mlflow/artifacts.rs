@@ -96,6 +96,18 @@ fn folder_of(app: &App, place: Place, path: &str) -> (Folder, String) {
     }
 }
 
+/// Sends a file of what has its artifacts at a URI.
+pub(super) async fn send_of(app: &App, uri: &str, path: &str) -> Result<Response, ApiError> {
+    let (folder, path) = folder_of(app, place(uri)?, path);
+    send(&folder, path).await
+}
+
+/// Writes a file of what has its artifacts at a URI.
+pub(super) async fn store_of(app: &App, uri: &str, path: &str, body: Body) -> Result<(), ApiError> {
+    let (folder, path) = folder_of(app, place(uri)?, path);
+    store(&folder, path, body).await
+}
+
 pub(super) async fn list_answer(app: &App, uri: &str, path: &str) -> Answer {
     let (folder, whole) = folder_of(app, place(uri)?, path);
     let entries = on_files(move || folder.list(&whole)).await?;
@@ -104,7 +116,7 @@ pub(super) async fn list_answer(app: &App, uri: &str, path: &str) -> Answer {
     Ok(Json(answer))
 }
 
-async fn list(State(app): State<App>, fields: Fields) -> Answer {
+pub(super) async fn list(State(app): State<App>, fields: Fields) -> Answer {
     let path = safe_path(&fields.text("path")?.unwrap_or_default())?;
     let id = fields.run_id()?;
     let run = app
@@ -157,8 +169,7 @@ async fn to_run(State(app): State<App>, RawQuery(query): RawQuery, body: Body) -
         .db
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    let (folder, path) = folder_of(&app, place(&run.artifact_uri)?, &path);
-    store(&folder, path, Body::from(data)).await?;
+    store_of(&app, &run.artifact_uri, &path, Body::from(data)).await?;
     Ok(Json(json!({})))
 }
 
@@ -169,8 +180,7 @@ async fn of_run(State(app): State<App>, fields: Fields) -> Result<Response, ApiE
         .db
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    let (folder, path) = folder_of(&app, place(&run.artifact_uri)?, &path);
-    send(&folder, path).await
+    send_of(&app, &run.artifact_uri, &path).await
 }
 
 async fn of_version(State(app): State<App>, fields: Fields) -> Result<Response, ApiError> {
@@ -181,6 +191,5 @@ async fn of_version(State(app): State<App>, fields: Fields) -> Result<Response, 
         .db
         .read(move |sql| versions::get(sql, DEFAULT_WORKSPACE, &name, version))
         .await?;
-    let (folder, path) = folder_of(&app, place(&found.storage_location)?, &path);
-    send(&folder, path).await
+    send_of(&app, &found.storage_location, &path).await
 }

@@ -50,7 +50,7 @@ fn absolute(work_dir: &Path, location: &str) -> String {
     work_dir.join(location).display().to_string()
 }
 
-async fn read(State(app): State<App>, fields: Fields) -> Answer {
+pub(super) async fn read(State(app): State<App>, fields: Fields) -> Answer {
     let id = id_of(&fields.required("experiment_id")?)?;
     let found = app
         .db

@@ -96,7 +96,7 @@ async fn bulk(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(json!({ "metrics": points })))
 }
 
-async fn interval(State(app): State<App>, fields: Fields) -> Answer {
+pub(super) async fn interval(State(app): State<App>, fields: Fields) -> Answer {
     let ids = fields.texts("run_ids")?;
     if ids.is_empty() {
         return Err(absent("run_ids"));

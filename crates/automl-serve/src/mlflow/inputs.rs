@@ -76,7 +76,7 @@ async fn log_outputs(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(json!({})))
 }
 
-async fn search_datasets(State(app): State<App>, fields: Fields) -> Answer {
+pub(super) async fn search_datasets(State(app): State<App>, fields: Fields) -> Answer {
     let ids = fields.texts("experiment_ids")?;
     if ids.is_empty() {
         return Err(ApiError::invalid(

@@ -1,6 +1,6 @@
 //! Models that runs log.
 
-use super::artifacts::{list_answer, safe_path};
+use super::artifacts::{list_answer, safe_path, send_of};
 use super::experiments::max_results;
 use super::wire;
 use crate::error::ApiError;
@@ -11,6 +11,7 @@ use automl_store::tracking::logged_models::{
     self, LoggedModel, NewLoggedModel, Order, Search, Status,
 };
 use axum::extract::{Path, State};
+use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ pub(super) fn router() -> Router<App> {
         .route("/logged-models/{id}/tags", patch(set_tags))
         .route("/logged-models/{id}/tags/{key}", delete(delete_tag))
         .route("/logged-models/{id}/artifacts/directories", get(artifacts))
+        .route("/logged-models/{id}/artifacts/files", get(artifact))
 }
 
 type Answer = Result<Json<Value>, ApiError>;
@@ -181,4 +183,17 @@ async fn artifacts(State(app): State<App>, Path(id): Path<String>, fields: Field
         .read(move |sql| logged_models::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
     list_answer(&app, &model.artifact_uri, &path).await
+}
+
+async fn artifact(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, ApiError> {
+    let path = safe_path(&fields.required("artifact_file_path")?)?;
+    let model = app
+        .db
+        .read(move |sql| logged_models::get(sql, DEFAULT_WORKSPACE, &id))
+        .await?;
+    send_of(&app, &model.artifact_uri, &path).await
 }

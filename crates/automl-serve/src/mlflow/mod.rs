@@ -2,17 +2,24 @@
 
 mod artifacts;
 mod experiments;
+mod gateway;
+mod graphql;
 mod history;
 mod inputs;
 mod logged_models;
 mod models;
+mod promptlab;
 mod runs;
 mod source;
 mod versions;
+mod webhooks;
 mod wire;
 
+use crate::error::ApiError;
 use crate::state::App;
 use axum::Router;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 /// The version whose clients are served.
@@ -27,6 +34,9 @@ pub(crate) fn router() -> Router<App> {
         .merge(models::router())
         .merge(versions::router())
         .merge(logged_models::router())
+        .merge(webhooks::router())
+        .merge(promptlab::router())
+        .merge(gateway::router())
         .merge(artifacts::api());
     Router::new()
         .nest("/api/2.0/mlflow", api.clone())
@@ -34,19 +44,43 @@ pub(crate) fn router() -> Router<App> {
         .nest("/api/2.0/mlflow-artifacts", artifacts::proxy())
         .nest("/ajax-api/2.0/mlflow-artifacts", artifacts::proxy())
         .merge(artifacts::pages())
+        .merge(graphql::router())
         .route("/version", get(async || VERSION))
         .route("/api/3.0/mlflow/server-info", get(server_info))
         .route("/ajax-api/3.0/mlflow/server-info", get(server_info))
         .route("/api/2.0/mlflow/traces", post(no_traces).get(no_traces))
+        .fallback(nowhere)
+}
+
+/// A path with slashes too many leads to the one that is meant; others lead nowhere.
+async fn nowhere(method: Method, uri: Uri) -> Response {
+    let parts: Vec<&str> = (uri.path().split('/'))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let path = format!("/{}", parts.join("/"));
+    // A browser takes a backslash for a slash, and would go to another server.
+    if uri.path().contains("//") && !uri.path().contains('\\') {
+        let query = uri
+            .query()
+            .map_or(String::new(), |query| format!("?{query}"));
+        let there = [(header::LOCATION, format!("{path}{query}"))];
+        return (StatusCode::PERMANENT_REDIRECT, there).into_response();
+    }
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "ENDPOINT_NOT_FOUND",
+        format!("this server has no {method} {path}"),
+    )
+    .into_response()
 }
 
 async fn server_info() -> axum::Json<serde_json::Value> {
     axum::Json(serde_json::json!({ "store_type": "SqlStore", "workspaces_enabled": false }))
 }
 
-async fn no_traces() -> crate::error::ApiError {
-    crate::error::ApiError::new(
-        axum::http::StatusCode::NOT_FOUND,
+async fn no_traces() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
         "ENDPOINT_NOT_FOUND",
         "traces are not kept by this server",
     )

@@ -6,11 +6,13 @@ use super::wire;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::state::App;
+use crate::webhooks::Happening;
+use automl_store::registry::is_prompt;
 use automl_store::registry::models;
 use automl_store::registry::search::{self, Search};
 use automl_store::registry::versions as registry_versions;
-use automl_store::tracking::KeyValue;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use automl_store::tracking::{KeyValue, TrackingError};
 use axum::extract::State;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
@@ -54,6 +56,13 @@ async fn create(State(app): State<App>, fields: Fields) -> Answer {
             models::create(sql, DEFAULT_WORKSPACE, &name, description.as_deref(), &tags)
         })
         .await?;
+    app.tell(Happening::model(
+        is_prompt(&found.tags),
+        &found.name,
+        &found.tags,
+        found.description.as_deref(),
+    ))
+    .await;
     Ok(one(&found))
 }
 
@@ -131,34 +140,62 @@ async fn set_tag(State(app): State<App>, fields: Fields) -> Answer {
         key: fields.required("key")?,
         value: fields.text("value")?.unwrap_or_default(),
     };
-    app.db
-        .write(move |sql| models::set_tag(sql, DEFAULT_WORKSPACE, &name, &tag))
+    let happening = Happening::prompt_tag(&name, &tag.key, Some(&tag.value));
+    let is_prompt = app
+        .db
+        .write(move |sql| {
+            models::set_tag(sql, DEFAULT_WORKSPACE, &name, &tag)?;
+            models::is_prompt(sql, DEFAULT_WORKSPACE, &name)
+        })
         .await?;
+    if is_prompt {
+        app.tell(happening).await;
+    }
     Ok(Json(json!({})))
 }
 
 async fn delete_tag(State(app): State<App>, fields: Fields) -> Answer {
     let (name, key) = (fields.required("name")?, fields.required("key")?);
-    app.db
-        .write(move |sql| models::delete_tag(sql, DEFAULT_WORKSPACE, &name, &key))
+    let happening = Happening::prompt_tag(&name, &key, None);
+    let is_prompt = app
+        .db
+        .write(move |sql| {
+            models::delete_tag(sql, DEFAULT_WORKSPACE, &name, &key)?;
+            models::is_prompt(sql, DEFAULT_WORKSPACE, &name)
+        })
         .await?;
+    if is_prompt {
+        app.tell(happening).await;
+    }
     Ok(Json(json!({})))
 }
 
 async fn set_alias(State(app): State<App>, fields: Fields) -> Answer {
     let (name, alias) = (fields.required("name")?, fields.required("alias")?);
     let version = number(&fields)?;
-    app.db
-        .write(move |sql| models::set_alias(sql, DEFAULT_WORKSPACE, &name, &alias, version))
+    let happening = app
+        .db
+        .write(move |sql| {
+            models::set_alias(sql, DEFAULT_WORKSPACE, &name, &alias, version)?;
+            let is_prompt = models::is_prompt(sql, DEFAULT_WORKSPACE, &name)?;
+            Ok::<_, TrackingError>(Happening::alias(is_prompt, &name, &alias, Some(version)))
+        })
         .await?;
+    app.tell(happening).await;
     Ok(Json(json!({})))
 }
 
 async fn delete_alias(State(app): State<App>, fields: Fields) -> Answer {
     let (name, alias) = (fields.required("name")?, fields.required("alias")?);
-    app.db
-        .write(move |sql| models::delete_alias(sql, DEFAULT_WORKSPACE, &name, &alias))
+    let happening = app
+        .db
+        .write(move |sql| {
+            models::delete_alias(sql, DEFAULT_WORKSPACE, &name, &alias)?;
+            let is_prompt = models::is_prompt(sql, DEFAULT_WORKSPACE, &name)?;
+            Ok::<_, TrackingError>(Happening::alias(is_prompt, &name, &alias, None))
+        })
         .await?;
+    app.tell(happening).await;
     Ok(Json(json!({})))
 }
 

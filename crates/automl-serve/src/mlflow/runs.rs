@@ -66,7 +66,7 @@ fn whole_run(found: &[search::Run]) -> Answer {
     }
 }
 
-async fn read(State(app): State<App>, fields: Fields) -> Answer {
+pub(super) async fn read(State(app): State<App>, fields: Fields) -> Answer {
     let id = fields.run_id()?;
     let found = app
         .db
@@ -180,6 +180,9 @@ async fn log_batch(State(app): State<App>, fields: Fields) -> Answer {
         )));
     }
     let id = fields.run_id()?;
+    fields.require_each("metrics", &["key", "value", "timestamp"])?;
+    fields.require_each("params", &["key"])?;
+    fields.require_each("tags", &["key"])?;
     let batch = Batch {
         metrics: fields.objects("metrics", metric)?,
         params: fields.pairs("params")?,
@@ -205,7 +208,7 @@ async fn delete_tag(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(json!({})))
 }
 
-async fn search_runs(State(app): State<App>, fields: Fields) -> Answer {
+pub(super) async fn search_runs(State(app): State<App>, fields: Fields) -> Answer {
     let ids = fields.texts("experiment_ids")?;
     let search = Search {
         experiment_ids: ids.iter().map(|id| id_of(id)).collect::<Result<_, _>>()?,

@@ -3,13 +3,27 @@
 use crate::error::ApiError;
 use crate::fields::percent_decoded;
 use automl_store::db::Sql;
+use automl_store::registry::is_prompt;
 use automl_store::registry::versions::{self, NewVersion};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::{logged_models, runs};
 
+/// What clients name as the source of a prompt.
+const PROMPT_SOURCES: [&str; 2] = ["dummy-source", "prompt-template"];
+
 /// Checks the source of a version and finds out where its files are.
 pub(super) fn resolve(sql: &mut dyn Sql, mut new: NewVersion) -> Result<NewVersion, ApiError> {
     new.storage_location.clone_from(&new.source);
+    if is_prompt(&new.tags) {
+        // A prompt has no files: what it says is in its tags.
+        if !PROMPT_SOURCES.contains(&new.source.as_str()) {
+            return Err(ApiError::invalid(format!(
+                "Invalid prompt source: '{}'. Prompt sources must use an MLflow placeholder.",
+                new.source
+            )));
+        }
+        return Ok(new);
+    }
     if let Some(rest) = new.source.strip_prefix("models:/") {
         check_plain(&new.source)?;
         let rest = rest.to_owned();

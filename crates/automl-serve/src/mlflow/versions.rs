@@ -5,10 +5,12 @@ use super::{source, wire};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::state::App;
+use crate::webhooks::Happening;
 use automl_store::registry::search;
 use automl_store::registry::versions::{self, ModelVersion, NewVersion};
-use automl_store::tracking::KeyValue;
+use automl_store::registry::{is_prompt, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use automl_store::tracking::{KeyValue, TrackingError};
 use axum::extract::State;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
@@ -67,6 +69,8 @@ async fn create(State(app): State<App>, fields: Fields) -> Answer {
             versions::create(sql, DEFAULT_WORKSPACE, &new).map_err(ApiError::from)
         })
         .await?;
+    app.tell(Happening::version(is_prompt(&found.tags), &found))
+        .await;
     Ok(one(&found))
 }
 
@@ -105,7 +109,7 @@ async fn remove(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(json!({})))
 }
 
-async fn find(State(app): State<App>, fields: Fields) -> Answer {
+pub(super) async fn find(State(app): State<App>, fields: Fields) -> Answer {
     let search = search_of(&fields, 10_000, VERSIONS_MAX)?;
     let found = app
         .db
@@ -149,17 +153,32 @@ async fn set_tag(State(app): State<App>, fields: Fields) -> Answer {
         key: fields.required("key")?,
         value: fields.text("value")?.unwrap_or_default(),
     };
-    app.db
-        .write(move |sql| versions::set_tag(sql, DEFAULT_WORKSPACE, &name, version, &tag))
+    let happening = app
+        .db
+        .write(move |sql| {
+            versions::set_tag(sql, DEFAULT_WORKSPACE, &name, version, &tag)?;
+            let is_prompt = models::is_prompt(sql, DEFAULT_WORKSPACE, &name)?;
+            let happening =
+                Happening::version_tag(is_prompt, (&name, version), &tag.key, Some(&tag.value));
+            Ok::<_, TrackingError>(happening)
+        })
         .await?;
+    app.tell(happening).await;
     Ok(Json(json!({})))
 }
 
 async fn delete_tag(State(app): State<App>, fields: Fields) -> Answer {
     let (name, version) = (fields.required("name")?, number(&fields)?);
     let key = fields.required("key")?;
-    app.db
-        .write(move |sql| versions::delete_tag(sql, DEFAULT_WORKSPACE, &name, version, &key))
+    let happening = app
+        .db
+        .write(move |sql| {
+            versions::delete_tag(sql, DEFAULT_WORKSPACE, &name, version, &key)?;
+            let is_prompt = models::is_prompt(sql, DEFAULT_WORKSPACE, &name)?;
+            let happening = Happening::version_tag(is_prompt, (&name, version), &key, None);
+            Ok::<_, TrackingError>(happening)
+        })
         .await?;
+    app.tell(happening).await;
     Ok(Json(json!({})))
 }

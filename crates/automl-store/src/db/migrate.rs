@@ -8,6 +8,7 @@ use crate::args;
 const STEPS: &[&str] = &[
     include_str!("steps/1_tracking.sql"),
     include_str!("steps/2_registry.sql"),
+    include_str!("steps/3_webhooks.sql"),
     include_str!("steps/5_lineage.sql"),
 ];
 

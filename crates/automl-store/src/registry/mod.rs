@@ -6,6 +6,7 @@ pub mod models;
 pub mod moves;
 pub mod search;
 pub mod versions;
+pub mod webhooks;
 
 pub use models::RegisteredModel;
 pub use versions::ModelVersion;
@@ -14,6 +15,15 @@ use crate::tracking::{KeyValue, LIMITS, TrackingError, check_key, check_length};
 
 /// The stages of a version.
 pub const STAGES: [&str; 4] = ["None", "Staging", "Production", "Archived"];
+
+/// The tag that marks a prompt among models and versions.
+pub const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+
+/// Whether tags mark a prompt; of a tag given twice the last counts.
+pub fn is_prompt(tags: &[KeyValue]) -> bool {
+    let mark = tags.iter().rev().find(|tag| tag.key == PROMPT_TAG);
+    mark.is_some_and(|tag| tag.value.eq_ignore_ascii_case("true"))
+}
 
 fn check_name(name: &str) -> Result<(), TrackingError> {
     if name.trim().is_empty() {

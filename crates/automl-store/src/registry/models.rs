@@ -200,6 +200,16 @@ pub fn delete(sql: &mut dyn Sql, workspace: &str, name: &str) -> Result<(), Trac
     Ok(())
 }
 
+/// Whether a model that is there is a prompt.
+pub fn is_prompt(sql: &mut dyn Sql, workspace: &str, name: &str) -> Result<bool, TrackingError> {
+    let row = sql.query_one(
+        "SELECT value FROM registered_model_tags WHERE workspace = ?1 AND name = ?2 AND key = ?3",
+        args![workspace, name, super::PROMPT_TAG],
+    )?;
+    let value = row.map(|row| row.text(0)).transpose()?;
+    Ok(value.is_some_and(|value| value.eq_ignore_ascii_case("true")))
+}
+
 /// Sets a tag.
 pub fn set_tag(
     sql: &mut dyn Sql,

@@ -1,5 +1,6 @@
 //! The search for models and versions.
 
+use super::PROMPT_TAG;
 use super::models::{self, RegisteredModel};
 use super::versions::{self, ModelVersion};
 use crate::db::{Sql, Value};
@@ -140,9 +141,6 @@ fn find<T>(
         .collect::<Result<_, _>>()?;
     Ok(page(found, search.n_max, offset))
 }
-
-/// What marks a prompt among models.
-const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 
 fn is_prompt_tag(clause: &Clause) -> bool {
     let subject = &clause.subject;

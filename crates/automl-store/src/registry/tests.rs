@@ -5,9 +5,12 @@ use super::models;
 use super::moves::{self, Mover, WANTS_APPROVAL_TAG};
 use super::search::{self, Search};
 use super::versions::{self, NewVersion};
-use crate::tracking::KeyValue;
+use super::webhooks;
+use crate::db::Sql;
 use crate::tracking::experiments::DEFAULT_WORKSPACE as W;
+use crate::tracking::logged_models::{self, NewLoggedModel};
 use crate::tracking::tests::Desk;
+use crate::tracking::{KeyValue, TrackingError};
 
 /// With the models `a` and `b`, of which `a` has three versions.
 fn desk() -> Desk {
@@ -272,4 +275,126 @@ fn rejected_versions_are_not_promoted_and_some_models_want_a_decision_first() {
     let refused = desk.refused(|sql| moves::promote(sql, W, ("a", 3), "champion", ADA));
     assert!(refused.contains("waits for approval"), "{refused}");
     assert_eq!(champion(&desk), 1);
+fn hook(name: &str, events: &[(&str, &str)]) -> webhooks::Change {
+    let event = |(entity, action): &(&str, &str)| webhooks::Event::new(entity, action).unwrap();
+    webhooks::Change {
+        name: Some(name.into()),
+        url: Some("https://example.com/".into()),
+        secret: webhooks::Secret::new("hush".into()),
+        events: Some(events.iter().map(event).collect()),
+        ..webhooks::Change::default()
+    }
+}
+
+#[test]
+fn webhooks_hear_what_they_asked_for_while_they_are_active() {
+    let desk = desk();
+    let one = hook(
+        "one",
+        &[("MODEL_VERSION", "CREATED"), ("prompt", "created")],
+    );
+    let one = desk.write(move |sql| webhooks::create(sql, W, &one));
+    let two = hook("two", &[("model_version", "created")]);
+    let two = desk.write(move |sql| webhooks::create(sql, W, &two));
+    let listening = |desk: &Desk, entity: &str| -> Vec<String> {
+        let event = webhooks::Event::new(entity, "created").unwrap();
+        let found = desk.write(move |sql| webhooks::listening(sql, W, &event));
+        assert!(
+            found
+                .iter()
+                .all(|(_, secret)| secret.as_ref().is_some_and(|s| s.reveal() == "hush"))
+        );
+        found.into_iter().map(|(webhook, _)| webhook.name).collect()
+    };
+    assert_eq!(listening(&desk, "prompt"), ["one"]);
+    assert_eq!(listening(&desk, "model_version").len(), 2);
+    let off = webhooks::Change {
+        is_active: Some(false),
+        description: Some("quiet".into()),
+        ..webhooks::Change::default()
+    };
+    let id = two.id.clone();
+    let changed = desk.write(move |sql| webhooks::update(sql, W, &id, &off));
+    assert_eq!(
+        (
+            changed.name,
+            changed.url,
+            changed.description,
+            changed.events
+        ),
+        (two.name, two.url, Some("quiet".into()), two.events),
+        "what is not named stays"
+    );
+    assert_eq!(listening(&desk, "model_version"), ["one"]);
+    desk.write(move |sql| webhooks::delete(sql, W, &one.id));
+    assert!(listening(&desk, "prompt").is_empty());
+    let other = desk.write(|sql| webhooks::list(sql, "other", 10, None));
+    assert!(other.items.is_empty(), "a workspace has its own");
+}
+
+#[test]
+fn webhooks_that_are_not_right_are_refused() {
+    let desk = desk();
+    for (name, events, told) in [
+        (
+            "",
+            vec![("prompt", "created")],
+            "Webhook name '' is invalid",
+        ),
+        (
+            "a b",
+            vec![("prompt", "created")],
+            "Webhook name 'a b' is invalid",
+        ),
+        (
+            ".a",
+            vec![("prompt", "created")],
+            "Webhook name '.a' is invalid",
+        ),
+        ("a", vec![], "non-empty list"),
+    ] {
+        let new = hook(name, &events);
+        let error = desk
+            .db
+            .write(move |sql| webhooks::create(sql, W, &new))
+            .wait()
+            .unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    let error = webhooks::Event::new("model_version", "set")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("'model_version.set'") && error.contains("model_version_tag.set"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_logged_model_notes_each_version_that_came_of_it_once() {
+    let desk = desk();
+    desk.write(|sql| crate::tracking::experiments::ensure_default(sql, W, "root"));
+    let model = desk.write(|sql| {
+        logged_models::create(
+            sql,
+            W,
+            &NewLoggedModel {
+                experiment_id: 0,
+                ..NewLoggedModel::default()
+            },
+        )
+    });
+    for _ in 0..2 {
+        let mut new = version(9);
+        new.model_id = Some(model.id.clone());
+        desk.write(move |sql| versions::create(sql, W, &new));
+    }
+    let id = model.id.clone();
+    desk.write(move |sql| logged_models::note_version(sql, &id, "a", 5));
+    let found = desk.write(move |sql| logged_models::get(sql, W, &model.id));
+    assert_eq!(found.tags[0].key, "mlflow.modelVersions");
+    assert_eq!(
+        found.tags[0].value,
+        r#"[{"name": "a", "version": 4}, {"name": "a", "version": 5}]"#
+    );
 }

@@ -3,7 +3,7 @@
 use super::{STAGES, check_tag, models};
 use crate::args;
 use crate::db::{Row, Sql};
-use crate::tracking::{KeyValue, TrackingError, now_ms};
+use crate::tracking::{KeyValue, TrackingError, logged_models, now_ms};
 
 /// A version of a registered model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,9 @@ pub fn create(
     )?;
     for tag in &new.tags {
         put_tag(sql, workspace, &new.name, version, tag)?;
+    }
+    if let Some(model_id) = &new.model_id {
+        logged_models::note_version(sql, model_id, &new.name, version)?;
     }
     get(sql, workspace, &new.name, version)
 }

@@ -303,6 +303,47 @@ pub fn set_tags(
     get(sql, workspace, id)
 }
 
+/// The tag with the registered versions that came of a model.
+const VERSIONS_TAG: &str = "mlflow.modelVersions";
+
+/// Tags a model with a registered version that came of it; a model that is not of this record has no tags.
+pub(crate) fn note_version(
+    sql: &mut dyn Sql,
+    id: &str,
+    name: &str,
+    version: i64,
+) -> Result<(), TrackingError> {
+    if sql
+        .query_one("SELECT 1 FROM logged_models WHERE id = ?1", args![id])?
+        .is_none()
+    {
+        return Ok(());
+    }
+    let row = sql.query_one(
+        "SELECT value FROM logged_model_tags WHERE model_id = ?1 AND key = ?2",
+        args![id, VERSIONS_TAG],
+    )?;
+    let noted = row.map(|row| row.text(0)).transpose()?.unwrap_or_default();
+    // As Python writes lists, for clients compare the text.
+    let new = format!(
+        "{{\"name\": {}, \"version\": {version}}}",
+        serde_json::Value::from(name)
+    );
+    let value = match noted.trim_end().strip_suffix(']') {
+        Some(_) if noted.contains(&new) => return Ok(()),
+        Some(others) if others != "[" => format!("{others}, {new}]"),
+        _ => format!("[{new}]"),
+    };
+    put_tags(
+        sql,
+        id,
+        &[KeyValue {
+            key: VERSIONS_TAG.to_owned(),
+            value,
+        }],
+    )
+}
+
 /// Takes a tag away.
 pub fn delete_tag(
     sql: &mut dyn Sql,

@@ -6,7 +6,7 @@ use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use anyhow::Context as _;
-use automl_serve::{Config, Switch};
+use automl_serve::{Config, Links, Switch};
 use automl_store::workspace::Workspace;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -54,6 +54,10 @@ fn config(args: ServeArgs) -> anyhow::Result<Config> {
         artifacts: args.artifacts.unwrap_or_else(|| workspace.artifacts()),
         workspace,
         artifact_root: args.default_artifact_root,
+        links: Links {
+            gateway: args.deployments_target,
+            webhooks_to_private: args.webhooks_to_private,
+        },
         work_dir: std::env::current_dir().context("the current directory is gone")?,
     })
 }
