@@ -2,6 +2,7 @@
 
 use crate::intake::Intake;
 use crate::mlflow;
+use crate::pages;
 use crate::state::{App, Inner};
 use automl_core::Coded;
 use automl_store::artifacts::{ArtifactError, Folder};
@@ -158,6 +159,7 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .merge(mlflow::router())
+        .merge(pages::router())
         .route("/health", get(async || "OK"))
         .route("/ready", get(ready))
         .with_state(app)

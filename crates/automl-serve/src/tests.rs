@@ -9,13 +9,13 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-struct Desk {
+pub(crate) struct Desk {
     router: Router,
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = Config {
             address: ([127, 0, 0, 1], 0).into(),
@@ -32,7 +32,11 @@ impl Desk {
         }
     }
 
-    async fn send(&self, request: Request<Body>) -> (StatusCode, Vec<u8>) {
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Vec<u8>) {
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let status = answer.status();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -50,7 +54,7 @@ impl Desk {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self
             .call("POST", &format!("/api/2.0/mlflow/{path}"), &body)
             .await;
@@ -70,12 +74,12 @@ impl Desk {
         (status.as_u16(), told)
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, Vec<u8>) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Vec<u8>) {
         self.send(Request::get(path).body(Body::empty()).unwrap())
             .await
     }
 
-    async fn run(&self) -> String {
+    pub(crate) async fn run(&self) -> String {
         let answer = self.post("runs/create", json!({})).await;
         answer["run"]["info"]["run_id"].as_str().unwrap().to_owned()
     }

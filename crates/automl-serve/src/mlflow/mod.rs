@@ -1,6 +1,6 @@
 //! MLflow's REST protocol, by the paths and fields of its 3.17 client.
 
-mod artifacts;
+pub(crate) mod artifacts;
 mod experiments;
 mod history;
 mod inputs;
