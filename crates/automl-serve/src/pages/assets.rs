@@ -41,7 +41,9 @@ impl Asset {
 }
 
 /// Sends a file; its address says what it holds, so that it may be kept for ever.
-pub(super) async fn send(Path((hash, name)): Path<(String, String)>) -> Result<Response, PageError> {
+pub(super) async fn send(
+    Path((hash, name)): Path<(String, String)>,
+) -> Result<Response, PageError> {
     let asset = [&STYLE, &SCRIPT, &ICON]
         .into_iter()
         .find(|asset| asset.name == name && *asset.hash == hash)

@@ -8,7 +8,7 @@ use super::table::{self, Choice};
 use super::{Answer, PageError, format, parts, runs};
 use crate::state::App;
 use automl_store::db::Sql;
-use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE, Experiment};
 use automl_store::tracking::runs::get;
 use automl_store::tracking::search::{Run, whole};
 use automl_store::tracking::{TrackingError, curve};
@@ -33,6 +33,8 @@ const N_BINS_ALL: usize = 1000;
 
 struct Found {
     runs: Vec<Run>,
+    /// The experiment that all are of, if they are of one.
+    experiment: Option<Experiment>,
     /// Metrics with the histories of the runs that have one.
     charts: Vec<(String, Vec<Read>)>,
     n_charts: usize,
@@ -46,11 +48,17 @@ pub(super) async fn page(State(app): State<App>, query: Query) -> Answer {
         }
     }
     if ids.len() > N_RUNS {
-        return Err(PageError::invalid(format!("{} runs are too many to compare at once; choose up to {N_RUNS}", ids.len())));
+        return Err(PageError::invalid(format!(
+            "{} runs are too many to compare at once; choose up to {N_RUNS}",
+            ids.len()
+        )));
     }
     let options = Options::of(&query);
     let find = query.one("find").to_lowercase();
-    let found = app.db.read(move |sql| read(sql, &ids, options, &find)).await?;
+    let found = app
+        .db
+        .read(move |sql| read(sql, &ids, options, &find))
+        .await?;
     let is_short = query.one("differences") == "only";
     let body = html! {
         div.head {
@@ -64,17 +72,22 @@ pub(super) async fn page(State(app): State<App>, query: Query) -> Answer {
         }
     };
     let shell = Shell::new("Compare", Place::Experiments).below("Experiments", "/");
-    let experiment = found.runs.first().map(|run| run.info.experiment_id);
-    let is_one = found.runs.iter().all(|run| Some(run.info.experiment_id) == experiment);
-    let shell = match experiment.filter(|_| is_one) {
-        Some(id) => shell.below("Experiment", format!("/experiments/{id}")),
+    let shell = match &found.experiment {
+        Some(experiment) => {
+            shell.below(&experiment.name, format!("/experiments/{}", experiment.id))
+        }
         None => shell,
     };
     let is_live = found.runs.iter().any(|run| run.info.status == "RUNNING");
     Ok(shell.live(is_live).show(&body))
 }
 
-fn read(sql: &mut dyn Sql, ids: &[String], options: Options, find: &str) -> Result<Found, TrackingError> {
+fn read(
+    sql: &mut dyn Sql,
+    ids: &[String],
+    options: Options,
+    find: &str,
+) -> Result<Found, TrackingError> {
     let mut infos = Vec::with_capacity(ids.len());
     for id in ids {
         infos.push(get(sql, DEFAULT_WORKSPACE, id)?);
@@ -90,19 +103,33 @@ fn read(sql: &mut dyn Sql, ids: &[String], options: Options, find: &str) -> Resu
     }
     let n_charts = keys.len();
     let mut keys: Vec<_> = keys.into_iter().collect();
-    keys.sort_by_key(|(key, numbers)| (key.starts_with("system/"), std::cmp::Reverse(numbers.len())));
+    keys.sort_by_key(|(key, numbers)| {
+        (key.starts_with("system/"), std::cmp::Reverse(numbers.len()))
+    });
     let mut charts = Vec::new();
     for (key, numbers) in keys.into_iter().take(N_CHARTS) {
         let n_bins = (N_BINS_ALL / numbers.len()).clamp(40, curves::N_BINS_SMALL);
         let mut reads = Vec::with_capacity(numbers.len());
         for number in numbers {
             let info = &runs[number].info;
-            reads.push(curves::read(sql, info, &key, (&info.name, number), (options, n_bins))?);
+            reads.push(curves::read(
+                sql,
+                info,
+                &key,
+                (&info.name, number),
+                (options, n_bins),
+            )?);
         }
         charts.push((key, reads));
     }
+    let ids: BTreeSet<i64> = runs.iter().map(|run| run.info.experiment_id).collect();
+    let only = ids.first().filter(|_| ids.len() == 1);
+    let experiment = only
+        .map(|id| experiments::get(sql, DEFAULT_WORKSPACE, *id))
+        .transpose()?;
     Ok(Found {
         runs,
+        experiment,
         charts,
         n_charts,
     })
@@ -115,7 +142,7 @@ fn charts(found: &Found, query: &Query, options: Options) -> Markup {
             section {
                 h2 { "Histories" }
                 (options.form(query, &find))
-                div.panels.large { @for (key, reads) in &found.charts { (curves::panel(key, None, reads, options, false)) } }
+                div.panels.large { @for (key, reads) in &found.charts { (curves::panel(key, None, reads, options, curves::Size::Small(None))) } }
                 @if found.n_charts > found.charts.len() { p.soft { "The first " (found.charts.len()) " of " (found.n_charts) " metrics; find others by their name." } }
                 @if found.runs.len() > N_DRAWN { p.soft { "Drawn are the first " (N_DRAWN) " runs." } }
             }
@@ -127,23 +154,47 @@ fn charts(found: &Found, query: &Query, options: Options) -> Markup {
 fn parallel(all: &[Run], query: &Query) -> Markup {
     let runs: Vec<&Run> = all.iter().collect();
     let choice = Choice::of(&runs);
-    let metrics: Vec<&String> = choice.metrics.iter().filter(|key| all.iter().filter(|run| table::metric(run, key).is_some_and(f64::is_finite)).count() >= N_PARALLEL_MIN).collect();
+    let metrics: Vec<&String> = choice
+        .metrics
+        .iter()
+        .filter(|key| {
+            all.iter()
+                .filter(|run| table::metric(run, key).is_some_and(f64::is_finite))
+                .count()
+                >= N_PARALLEL_MIN
+        })
+        .collect();
     let asked = query.one("metric");
-    let told = metrics.iter().find(|key| format::is_greater_better(key).is_some());
-    let metric = metrics.iter().find(|key| **key == asked).or(told).or(metrics.first());
+    let told = format::main_metric(metrics.iter().map(|key| key.as_str())).map(|(key, _)| key);
+    let named = |name: &str| metrics.iter().find(|key| key.as_str() == name);
+    let metric = named(asked).or(told.and_then(named)).or(metrics.first());
     let (Some(metric), true) = (metric, choice.is_any_differing()) else {
         return html! {};
     };
     let params = choice.differing().take(N_AXES).map(|key| Across {
         name: key.to_owned(),
-        values: all.iter().map(|run| table::value(run, &table::Column::Param(key.to_owned()))).collect(),
+        values: all
+            .iter()
+            .map(|run| table::value(run, &table::Column::Param(key.to_owned())))
+            .collect(),
     });
     let result = Across {
         name: (*metric).clone(),
-        values: all.iter().map(|run| table::metric(run, metric).map(|value| value.to_string())).collect(),
+        values: all
+            .iter()
+            .map(|run| table::metric(run, metric).map(|value| value.to_string()))
+            .collect(),
     };
     let columns: Vec<Across> = params.chain([result]).collect();
-    let names: Vec<(String, String)> = all.iter().map(|run| (run.info.name.clone(), format!("/runs/{}", encoded(&run.info.id)))).collect();
+    let names: Vec<(String, String)> = all
+        .iter()
+        .map(|run| {
+            (
+                run.info.name.clone(),
+                format!("/runs/{}", encoded(&run.info.id)),
+            )
+        })
+        .collect();
     html! {
         section {
             h2 { "Params and " (metric) }
@@ -155,7 +206,10 @@ fn parallel(all: &[Run], query: &Query) -> Markup {
                 }
             }
             div.card.scroll { (Parallel { columns: &columns, runs: &names }.svg()) }
-            p.soft.small { "Each line is a run. The darkest fifth has the greatest " (metric) "." }
+            p.soft.small {
+                "Each line is a run; from the least to the greatest " (metric) " "
+                svg.shades viewBox="0 0 60 6" aria-hidden="true" { @for shade in 0..5 { path class=(format!("q{shade}")) d=(format!("M{} 3h10", shade * 12)) {} } }
+            }
         }
     }
 }
@@ -175,26 +229,58 @@ impl Line {
 }
 
 fn lines(all: &[Run]) -> [(&'static str, Vec<Line>); 3] {
-    let keys = |of: fn(&Run) -> Vec<&str>| -> BTreeSet<String> { all.iter().flat_map(of).map(str::to_owned).collect() };
+    let keys = |of: fn(&Run) -> Vec<&str>| -> BTreeSet<String> {
+        all.iter().flat_map(of).map(str::to_owned).collect()
+    };
     let params = keys(|run| run.params.iter().map(|param| param.key.as_str()).collect());
-    let metrics = keys(|run| run.metrics.iter().map(|metric| metric.key.as_str()).collect());
-    let tags = keys(|run| run.tags.iter().map(|tag| tag.key.as_str()).filter(|key| !key.starts_with("mlflow.")).collect());
+    let metrics = keys(|run| {
+        run.metrics
+            .iter()
+            .map(|metric| metric.key.as_str())
+            .collect()
+    });
+    let tags = keys(|run| {
+        run.tags
+            .iter()
+            .map(|tag| tag.key.as_str())
+            .filter(|key| !key.starts_with("mlflow."))
+            .collect()
+    });
     let runs: Vec<&Run> = all.iter().collect();
     let param = |key: String| {
         let column = table::Column::Param(key.clone());
-        Line { values: all.iter().map(|run| table::value(run, &column)).collect(), name: key, best: Vec::new() }
+        Line {
+            values: all.iter().map(|run| table::value(run, &column)).collect(),
+            name: key,
+            best: Vec::new(),
+        }
     };
     let metric = |key: String| {
         let best = table::best(&runs, &key);
         Line {
-            values: all.iter().map(|run| table::metric(run, &key).map(format::number)).collect(),
-            best: all.iter().map(|run| best.is_some() && table::metric(run, &key) == best).collect(),
+            values: all
+                .iter()
+                .map(|run| table::metric(run, &key).map(format::number))
+                .collect(),
+            best: all
+                .iter()
+                .map(|run| best.is_some() && table::metric(run, &key) == best)
+                .collect(),
             name: key,
         }
     };
     let tag = |key: String| {
-        let value = |run: &Run| run.tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.clone());
-        Line { values: all.iter().map(value).collect(), name: key, best: Vec::new() }
+        let value = |run: &Run| {
+            run.tags
+                .iter()
+                .find(|tag| tag.key == key)
+                .map(|tag| tag.value.clone())
+        };
+        Line {
+            values: all.iter().map(value).collect(),
+            name: key,
+            best: Vec::new(),
+        }
     };
     [
         ("Metrics", metrics.into_iter().map(metric).collect()),

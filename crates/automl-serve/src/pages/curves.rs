@@ -12,7 +12,7 @@ use maud::{Markup, html};
 /// The most smoothing; at 1 a line would never move.
 const SMOOTH_MAX: f64 = 0.99;
 /// Bins of a chart among many, and of one that has the page to itself.
-pub(super) const N_BINS_SMALL: usize = 120;
+pub(super) const N_BINS_SMALL: usize = 160;
 pub(super) const N_BINS_WIDE: usize = 400;
 
 /// How curves are shown, as the address says.
@@ -28,8 +28,16 @@ impl Options {
         let smooth: f64 = query.one("smooth").parse().unwrap_or(0.0);
         Self {
             is_log: query.one("scale") == "log",
-            smooth: if smooth.is_finite() { smooth.clamp(0.0, SMOOTH_MAX) } else { 0.0 },
-            axis: if query.one("x") == "time" { Axis::Time } else { Axis::Step },
+            smooth: if smooth.is_finite() {
+                smooth.clamp(0.0, SMOOTH_MAX)
+            } else {
+                0.0
+            },
+            axis: if query.one("x") == "time" {
+                Axis::Time
+            } else {
+                Axis::Step
+            },
         }
     }
 
@@ -91,18 +99,42 @@ fn unit(seconds: f64) -> (f64, &'static str) {
     }
 }
 
+/// How much room a chart has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Size {
+    /// One among many; with the latest value beside its title, if it has one line.
+    Small(Option<f64>),
+    /// The page to itself.
+    Wide,
+}
+
 /// A chart of curves under its title, which leads to `address`; with a legend if there are several.
-pub(super) fn panel(title: &str, address: Option<&str>, reads: &[Read], options: Options, is_wide: bool) -> Markup {
+pub(super) fn panel(
+    title: &str,
+    address: Option<&str>,
+    reads: &[Read],
+    options: Options,
+    size: Size,
+) -> Markup {
+    let is_wide = size == Size::Wide;
     // A metric without steps can only stand along time; then all do.
     let is_time = reads.iter().any(|read| read.curve.axis == Axis::Time);
     let seconds = |read: &Read, x: f64| (x - read.start_ms as f64) / 1000.0;
-    let shown = || reads.iter().filter(|read| !is_time || read.curve.axis == Axis::Time);
+    let shown = || {
+        reads
+            .iter()
+            .filter(|read| !is_time || read.curve.axis == Axis::Time)
+    };
     let ends = shown().flat_map(|read| read.curve.bins.iter().map(|bin| seconds(read, bin.x)));
     let (per_unit, unit) = unit(ends.fold(0.0, f64::max));
     let series: Vec<Series> = shown()
         .map(|read| {
             let point = |bin: &curve::Bin| Point {
-                x: if is_time { seconds(read, bin.x) / per_unit } else { bin.x },
+                x: if is_time {
+                    seconds(read, bin.x) / per_unit
+                } else {
+                    bin.x
+                },
                 y: bin.mean,
                 low: bin.low,
                 high: bin.high,
@@ -112,8 +144,16 @@ pub(super) fn panel(title: &str, address: Option<&str>, reads: &[Read], options:
             Series {
                 name: read.name.clone(),
                 number: read.number,
-                raw: if is_smooth { points.clone() } else { Vec::new() },
-                points: if is_smooth { smoothed(&points, options.smooth) } else { points },
+                raw: if is_smooth {
+                    points.clone()
+                } else {
+                    Vec::new()
+                },
+                points: if is_smooth {
+                    smoothed(&points, options.smooth)
+                } else {
+                    points
+                },
             }
         })
         .collect();
@@ -124,12 +164,11 @@ pub(super) fn panel(title: &str, address: Option<&str>, reads: &[Read], options:
         is_wide,
         series: &series,
     };
-    let last = series.first().filter(|_| series.len() == 1).and_then(|one| one.points.last());
     html! {
         figure.panel.wide[is_wide] {
             figcaption {
                 @if let Some(address) = address { a href=(address) title=(title) { (title) } } @else { span title=(title) { (title) } }
-                @if let Some(last) = last { b { (format::number(last.y)) } }
+                @if let Size::Small(Some(latest)) = size { b title="latest" { (format::number(latest)) } }
             }
             @if series.iter().all(|one| one.points.is_empty()) { p.nothing { "No number to draw." } }
             @else { div.scroll { (chart.svg()) } }
@@ -157,14 +196,23 @@ fn notes(reads: &[Read], chart: &LineChart<'_>) -> Vec<String> {
     let n_not_finite: i64 = reads.iter().map(|read| read.curve.n_not_finite).sum();
     let n_bins: usize = reads.iter().map(|read| read.curve.bins.len()).sum();
     if n_points - n_not_finite > n_bins as i64 {
-        notes.push(format!("{} points as means, with the range of each in the shade", format::count(n_points - n_not_finite)));
+        notes.push(format!(
+            "{} points, drawn as means with their range in the shade",
+            format::count(n_points - n_not_finite)
+        ));
     }
     if n_not_finite > 0 {
-        notes.push(format!("{} NaN or infinite, not drawn", format::counted(n_not_finite, "value")));
+        notes.push(format!(
+            "{} NaN or infinite, not drawn",
+            format::counted(n_not_finite, "value")
+        ));
     }
     let n_left_out = chart.n_left_out();
     if n_left_out > 0 {
-        notes.push(format!("{} not above zero, which powers of ten have no place for", format::counted(n_left_out as i64, "point")));
+        notes.push(format!(
+            "{} not above zero, which powers of ten have no place for",
+            format::counted(n_left_out as i64, "point")
+        ));
     }
     notes
 }

@@ -34,7 +34,8 @@ impl PageError {
         Self {
             status: StatusCode::GATEWAY_TIMEOUT,
             code: "PAGE_TIMEOUT",
-            message: "This page took too long. Ask for less: a filter, fewer runs, fewer metrics.".into(),
+            message: "This page took too long. Ask for less: a filter, fewer runs, fewer metrics."
+                .into(),
         }
     }
 }
@@ -76,7 +77,9 @@ impl IntoResponse for PageError {
                 p.soft { code { (self.code) } " · " a href="/" { "All experiments" } " · " a href="/models" { "All models" } }
             }
         };
-        let mut response = Shell::new(title, Place::Elsewhere).show(&body).into_response();
+        let mut response = Shell::new(title, Place::Elsewhere)
+            .show(&body)
+            .into_response();
         *response.status_mut() = self.status;
         response
     }

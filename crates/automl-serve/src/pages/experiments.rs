@@ -35,7 +35,11 @@ struct Best {
 
 pub(super) async fn page(State(app): State<App>, query: Query) -> Result<Response, PageError> {
     let wish = Search {
-        view: if query.one("view") == "deleted" { View::DeletedOnly } else { View::ActiveOnly },
+        view: if query.one("view") == "deleted" {
+            View::DeletedOnly
+        } else {
+            View::ActiveOnly
+        },
         filter: filter::meant(query.one("filter"), "name"),
         order_by: query.all("order_by").map(str::to_owned).collect(),
         n_max: N_EXPERIMENTS,
@@ -62,7 +66,11 @@ pub(super) async fn page(State(app): State<App>, query: Query) -> Result<Respons
         (pager(&query, next.as_deref()))
     };
     let page = Shell::new("Experiments", Place::Experiments).show(&body);
-    let status = if complaint.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if complaint.is_some() {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     Ok((status, page).into_response())
 }
 
@@ -83,7 +91,11 @@ fn rows(sql: &mut dyn Sql, found: Vec<Experiment>) -> Result<Vec<Row>, TrackingE
     let mut rows = Vec::with_capacity(found.len());
     for experiment in found {
         let activity = activity.get(&experiment.id).copied().unwrap_or_default();
-        let best = if activity.n_runs > 0 { best(sql, &experiment)? } else { None };
+        let best = if activity.n_runs > 0 {
+            best(sql, &experiment)?
+        } else {
+            None
+        };
         rows.push(Row {
             experiment,
             activity,
@@ -97,20 +109,23 @@ fn rows(sql: &mut dyn Sql, found: Vec<Experiment>) -> Result<Vec<Row>, TrackingE
 fn best(sql: &mut dyn Sql, experiment: &Experiment) -> Result<Option<Best>, TrackingError> {
     let named = parts::tag(&experiment.tags, "mlflow.experiment.primaryMetric.name");
     let (key, is_greater_better) = if let Some(key) = named {
-        let told = parts::tag(&experiment.tags, "mlflow.experiment.primaryMetric.greaterIsBetter");
+        let told = parts::tag(
+            &experiment.tags,
+            "mlflow.experiment.primaryMetric.greaterIsBetter",
+        );
         let is_greater = told.map(|told| told.eq_ignore_ascii_case("true"));
-        (key.to_owned(), is_greater.or(format::is_greater_better(key)).unwrap_or(true))
+        (
+            key.to_owned(),
+            is_greater
+                .or(format::is_greater_better(key))
+                .unwrap_or(true),
+        )
     } else {
         let keys = overview::metric_keys(sql, experiment.id, N_LOOKED_AT)?;
-        let told = keys.into_iter().filter_map(|key| Some((format::is_greater_better(&key)?, key)));
-        // What was measured on held-out rows says more than what was measured in training.
-        let is_held_out = |key: &str| ["val", "test", "eval", "cv"].iter().any(|word| key.to_lowercase().contains(word));
-        let told: Vec<_> = told.collect();
-        let chosen = told.iter().find(|(_, key)| is_held_out(key)).or(told.first());
-        let Some((is_greater, key)) = chosen.cloned() else {
+        let Some((key, is_greater)) = format::main_metric(keys.iter().map(String::as_str)) else {
             return Ok(None);
         };
-        (key, is_greater)
+        (key.to_owned(), is_greater)
     };
     let found = overview::best(sql, experiment.id, &key, is_greater_better, N_COMPARED)?;
     Ok(found.map(|(value, run_id)| Best { key, value, run_id }))

@@ -15,7 +15,12 @@ pub(super) async fn list(app: &App, uri: &str, path: &str) -> Result<Vec<Entry>,
 }
 
 /// The first bytes of a file below an artifact URI, and how many it has in all.
-pub(super) async fn head(app: &App, uri: &str, path: &str, n_max: u64) -> Result<(Vec<u8>, u64), PageError> {
+pub(super) async fn head(
+    app: &App,
+    uri: &str,
+    path: &str,
+    n_max: u64,
+) -> Result<(Vec<u8>, u64), PageError> {
     let (folder, whole) = folder_of(app, place(uri)?, &safe_path(path)?);
     let read = move || {
         let (file, n_bytes) = folder.read(&whole)?;

@@ -9,8 +9,11 @@ use maud::{Markup, html};
 pub(super) fn meant(text: &str, name: &str) -> String {
     let text = text.trim();
     let is_of_name = |letter: char| letter.is_alphanumeric() || "-_. ".contains(letter);
-    let is_keyword = |word: &str| ["like", "ilike", "is", "in", "and"].contains(&word.to_lowercase().as_str());
-    let is_plain = !text.is_empty() && text.chars().all(is_of_name) && !text.split_whitespace().any(is_keyword);
+    let is_keyword =
+        |word: &str| ["like", "ilike", "is", "in", "and"].contains(&word.to_lowercase().as_str());
+    let is_plain = !text.is_empty()
+        && text.chars().all(is_of_name)
+        && !text.split_whitespace().any(is_keyword);
     if is_plain {
         format!("{name} ILIKE '%{text}%'")
     } else {

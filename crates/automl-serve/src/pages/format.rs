@@ -47,7 +47,11 @@ pub(super) fn count(count: i64) -> String {
         }
         text.push(digit);
     }
-    if count < 0 { format!("−{text}") } else { text }
+    if count < 0 {
+        format!("−{text}")
+    } else {
+        text
+    }
 }
 
 /// A count with its noun: `1 run`, `2 runs`.
@@ -84,7 +88,10 @@ pub(super) fn ago(ms: i64, now_ms: i64) -> String {
 /// A moment in UTC: `2026-11-26 13:15:33 UTC`.
 pub(super) fn moment(ms: i64) -> String {
     let text = rfc3339(ms.saturating_mul(1000));
-    let text: String = text.chars().take_while(|letter| *letter != '.' && *letter != 'Z').collect();
+    let text: String = text
+        .chars()
+        .take_while(|letter| *letter != '.' && *letter != 'Z')
+        .collect();
     format!("{} UTC", text.replace('T', " "))
 }
 
@@ -109,13 +116,59 @@ pub(super) fn clip(text: &str, n_max: usize) -> (&str, bool) {
     }
 }
 
+/// The metric that says most: one whose name tells which way is better, and rather one of held-out rows than of training.
+pub(super) fn main_metric<'a>(
+    keys: impl Iterator<Item = &'a str> + Clone,
+) -> Option<(&'a str, bool)> {
+    const HELD_OUT: &[&str] = &[
+        "val",
+        "valid",
+        "validation",
+        "test",
+        "eval",
+        "holdout",
+        "cv",
+    ];
+    let told = keys.filter_map(|key| Some((key, is_greater_better(key)?)));
+    let is_held_out = |(key, _): &(&str, bool)| {
+        let lower = key.to_lowercase();
+        lower
+            .split(|letter: char| !letter.is_alphanumeric())
+            .any(|word| HELD_OUT.contains(&word))
+    };
+    told.clone()
+        .find(is_held_out)
+        .or_else(|| told.clone().next())
+}
+
 /// Whether more of a metric is better, as far as its name tells.
 pub(super) fn is_greater_better(key: &str) -> Option<bool> {
     const LESS: &[&str] = &[
-        "error", "rmse", "mse", "mae", "mape", "perplexity", "deviance", "nll", "wer", "brier",
+        "error",
+        "rmse",
+        "mse",
+        "mae",
+        "mape",
+        "perplexity",
+        "deviance",
+        "nll",
+        "wer",
+        "brier",
     ];
     const MORE: &[&str] = &[
-        "acc", "accuracy", "auc", "f1", "r2", "score", "precision", "recall", "map", "ndcg", "bleu", "iou", "mcc",
+        "acc",
+        "accuracy",
+        "auc",
+        "f1",
+        "r2",
+        "score",
+        "precision",
+        "recall",
+        "map",
+        "ndcg",
+        "bleu",
+        "iou",
+        "mcc",
         "kappa",
     ];
     let lower = key.to_lowercase();

@@ -71,7 +71,7 @@ impl Shell {
                             a href="/" aria-current=[here(Place::Experiments)] { "Experiments" }
                             a href="/models" aria-current=[here(Place::Models)] { "Models" }
                         }
-                        @if self.is_live { span.live title="This page follows the run" { "live" } }
+                        @if self.is_live { span.live title="This page follows what goes on" { "live" } }
                     }
                     main id="main" data-live[self.is_live] {
                         @if !self.crumbs.is_empty() {

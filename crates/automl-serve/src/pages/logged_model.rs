@@ -33,7 +33,9 @@ pub(super) async fn page(State(app): State<App>, Path(id): Path<String>, query: 
         let model = get(sql, DEFAULT_WORKSPACE, &id)?;
         let experiment = experiments::get(sql, DEFAULT_WORKSPACE, model.experiment_id)?;
         let run = match &model.source_run_id {
-            Some(run) => runs::get(sql, DEFAULT_WORKSPACE, run).ok().map(|run| (run.id, run.name)),
+            Some(run) => runs::get(sql, DEFAULT_WORKSPACE, run)
+                .ok()
+                .map(|run| (run.id, run.name)),
             None => None,
         };
         Ok::<_, TrackingError>((model, experiment, run))
@@ -75,8 +77,8 @@ fn facts(model: &LoggedModel, run: Option<&(String, String)>) -> Markup {
             @if let Some((id, name)) = run { (parts::fact("Made by", &html! { a href={ "/runs/" (encoded(id)) } { (name) } })) }
             @if let Some(kind) = &model.model_type { (parts::fact("Kind", &html! { (kind) })) }
             (parts::fact("Created", &moment(Some(model.created_ms))))
-            (parts::fact("Model id", &html! { code { (model.id) } }))
-            (parts::fact("Files in", &html! { code { (model.artifact_uri) } }))
+            (parts::long_fact("Model id", &model.id))
+            (parts::long_fact("Files in", &model.artifact_uri))
         }
     }
 }
@@ -112,7 +114,14 @@ pub(super) async fn described(app: &App, uri: &str) -> Markup {
 }
 
 /// A file of the model, as a download.
-pub(super) async fn file(State(app): State<App>, Path(id): Path<String>, query: Query) -> Result<Response, PageError> {
-    let model = app.db.read(move |sql| get(sql, DEFAULT_WORKSPACE, &id)).await?;
+pub(super) async fn file(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, PageError> {
+    let model = app
+        .db
+        .read(move |sql| get(sql, DEFAULT_WORKSPACE, &id))
+        .await?;
     files::download(&app, &model.artifact_uri, query.one("path")).await
 }

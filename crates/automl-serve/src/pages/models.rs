@@ -5,8 +5,8 @@ use super::query::{Query, encoded};
 use super::table::{Kind, heading};
 use super::{Answer, PageError, filter, format, parts};
 use crate::state::App;
-use automl_store::registry::search::{Search, models, versions};
-use automl_store::registry::{ModelVersion, RegisteredModel};
+use automl_store::registry::search::{Search, models};
+use automl_store::registry::{ModelVersion, RegisteredModel, versions};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use axum::extract::{Path, State};
@@ -25,7 +25,10 @@ pub(super) async fn page(State(app): State<App>, query: Query) -> Result<Respons
         n_max: N_MODELS,
         page_token: Some(query.one("page").to_owned()),
     };
-    let found = app.db.read(move |sql| models(sql, DEFAULT_WORKSPACE, &wish)).await;
+    let found = app
+        .db
+        .read(move |sql| models(sql, DEFAULT_WORKSPACE, &wish))
+        .await;
     let (rows, next, complaint) = match found {
         Ok(found) => (found.items, found.next, None),
         Err(error) => (Vec::new(), None, Some(filter::complaint(error)?)),
@@ -38,7 +41,11 @@ pub(super) async fn page(State(app): State<App>, query: Query) -> Result<Respons
         @else { (listed(&rows, &query)) }
         (pager(&query, next.as_deref()))
     };
-    let status = if complaint.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if complaint.is_some() {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Shell::new("Models", Place::Models).show(&body)).into_response())
 }
 
@@ -89,14 +96,8 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>, query:
     let page = query.one("page").to_owned();
     let read = move |sql: &mut dyn automl_store::db::Sql| {
         let model = automl_store::registry::models::get(sql, DEFAULT_WORKSPACE, &name)?;
-        let wish = Search {
-            // A name may hold one kind of quotes or the other; a filter can say each.
-            filter: format!("name = {}", quoted(&name)),
-            order_by: vec!["version_number DESC".into()],
-            n_max: N_VERSIONS,
-            page_token: Some(page),
-        };
-        Ok::<_, TrackingError>((model, versions(sql, DEFAULT_WORKSPACE, &wish)?))
+        let found = versions::of_model(sql, DEFAULT_WORKSPACE, &name, N_VERSIONS, Some(&page))?;
+        Ok::<_, TrackingError>((model, found))
     };
     let (model, found) = app.db.read(read).await?;
     let body = html! {
@@ -115,11 +116,9 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>, query:
         }
         @if !model.tags.is_empty() { section { h2 { "Tags" } (parts::pairs(&model.tags, N_ROWS)) } }
     };
-    Ok(Shell::new(&model.name, Place::Models).below("Models", "/models").show(&body))
-}
-
-fn quoted(text: &str) -> String {
-    if text.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") }
+    Ok(Shell::new(&model.name, Place::Models)
+        .below("Models", "/models")
+        .show(&body))
 }
 
 fn table(rows: &[ModelVersion]) -> Markup {

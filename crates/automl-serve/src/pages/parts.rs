@@ -45,7 +45,7 @@ pub(super) fn long(text: &str) -> Markup {
 /// Keys with their values, as a table of two columns.
 pub(super) fn pairs(pairs: &[KeyValue], n_max: usize) -> Markup {
     html! {
-        div.card.scroll { table.pairs { tbody {
+        div.card.scroll.low { table.pairs { tbody {
             @for pair in pairs.iter().take(n_max) { tr { th scope="row" { (pair.key) } td { (long(&pair.value)) } } }
         } } }
         @if pairs.len() > n_max { p.soft { "and " (format::count((pairs.len() - n_max) as i64)) " more" } }
@@ -69,6 +69,11 @@ pub(super) fn chips<'a>(tags: impl Iterator<Item = &'a KeyValue>) -> Markup {
 /// One fact of a list: its name and what it is.
 pub(super) fn fact(name: &str, what: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (what) } } }
+}
+
+/// A fact that takes more room, such as an address.
+pub(super) fn long_fact(name: &str, what: &str) -> Markup {
+    html! { div.wide { dt { (name) } dd { code { (what) } } } }
 }
 
 /// The value of a tag that is not empty.

@@ -87,7 +87,11 @@ fn table(text: &str, delimiter: char, is_whole: bool) -> Option<Markup> {
         return None;
     }
     let is_number = |index: usize| {
-        let mut cells = rows.iter().filter_map(|row| row.get(index)).filter(|cell| !cell.is_empty()).peekable();
+        let mut cells = rows
+            .iter()
+            .filter_map(|row| row.get(index))
+            .filter(|cell| !cell.is_empty())
+            .peekable();
         cells.peek().is_some() && cells.all(|cell| cell.trim().parse::<f64>().is_ok())
     };
     let numbers: Vec<bool> = (0..names.len()).map(is_number).collect();
@@ -110,7 +114,11 @@ fn table(text: &str, delimiter: char, is_whole: bool) -> Option<Markup> {
 fn rows(text: &str, delimiter: char, n_max: usize) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
     let mut is_quoted = false;
-    let mut letters = text.trim_start_matches('\u{feff}').trim_end().chars().peekable();
+    let mut letters = text
+        .trim_start_matches('\u{feff}')
+        .trim_end()
+        .chars()
+        .peekable();
     while let Some(letter) = letters.next() {
         let n_rows = rows.len();
         let Some(cell) = rows.last_mut().and_then(|row| row.last_mut()) else {
@@ -150,10 +158,20 @@ mod tests {
     #[test]
     fn only_text_is_shown_as_text() {
         assert_eq!(as_text("caf\u{e9}".as_bytes(), true), Some("café"));
-        assert_eq!(as_text(&"café".as_bytes()[..4], false), Some("caf"), "a letter that was cut");
+        assert_eq!(
+            as_text(&"café".as_bytes()[..4], false),
+            Some("caf"),
+            "a letter that was cut"
+        );
         assert_eq!(as_text(&"café".as_bytes()[..4], true), None);
         assert_eq!(as_text(b"\x89PNG\0", true), None);
-        let shown = text(Kind::of("a.json"), b"{\"a\":\"<b>\"}", 11).unwrap().into_string();
-        assert!(shown.contains("\"a\": \"&lt;b&gt;\"") || shown.contains("&quot;a&quot;: &quot;&lt;b&gt;&quot;"), "{shown}");
+        let shown = text(Kind::of("a.json"), b"{\"a\":\"<b>\"}", 11)
+            .unwrap()
+            .into_string();
+        assert!(
+            shown.contains("\"a\": \"&lt;b&gt;\"")
+                || shown.contains("&quot;a&quot;: &quot;&lt;b&gt;&quot;"),
+            "{shown}"
+        );
     }
 }

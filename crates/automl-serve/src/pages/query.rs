@@ -50,20 +50,32 @@ impl Query {
 
     /// The same address with one value more.
     pub(super) fn and(&self, name: &str, value: &str) -> String {
-        let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let pairs = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
         href(pairs.chain([(name, value)]))
     }
 
     /// The same address without one value of a name.
     pub(super) fn without(&self, name: &str, value: &str) -> String {
-        let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let pairs = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
         href(pairs.filter(|pair| *pair != (name, value)))
     }
 
     /// Pairs of other names, for a form that must keep them.
-    pub(super) fn others<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(super) fn others<'a>(
+        &'a self,
+        names: &'a [&str],
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
         let is_other = |(key, value): &(&str, &str)| !names.contains(key) && !value.is_empty();
-        let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let pairs = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
         pairs.filter(is_other)
     }
 }

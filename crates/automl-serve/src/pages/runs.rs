@@ -7,7 +7,7 @@ use super::{PageError, experiments, filter, format, parts};
 use crate::state::App;
 use automl_store::db::Sql;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, Experiment, get, id_of};
-use automl_store::tracking::overview::{self, PARENT_TAG};
+use automl_store::tracking::overview;
 use automl_store::tracking::search::{self, Run, Search};
 use automl_store::tracking::{TrackingError, View, now_ms};
 use axum::extract::{Path, State};
@@ -45,11 +45,19 @@ struct Found {
     complaint: Option<filter::Complaint>,
 }
 
-pub(super) async fn page(State(app): State<App>, Path(id): Path<String>, query: Query) -> Result<Response, PageError> {
+pub(super) async fn page(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, PageError> {
     let id = id_of(&id)?;
     let wish = query.clone();
     let found = app.db.read(move |sql| read(sql, id, &wish)).await?;
-    let status = if found.complaint.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if found.complaint.is_some() {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     let experiment = &found.experiment;
     let body = html! {
         (head(&found))
@@ -59,8 +67,14 @@ pub(super) async fn page(State(app): State<App>, Path(id): Path<String>, query: 
         @else { (listed(&found.rows, &query)) }
         (pager(&query, found.next.as_deref()))
     };
-    let is_live = found.rows.iter().any(|row| row.run.info.status == "RUNNING") && query.one("page").is_empty();
-    let shell = Shell::new(&experiment.name, Place::Experiments).below("Experiments", "/").live(is_live);
+    let is_live = found
+        .rows
+        .iter()
+        .any(|row| row.run.info.status == "RUNNING")
+        && query.one("page").is_empty();
+    let shell = Shell::new(&experiment.name, Place::Experiments)
+        .below("Experiments", "/")
+        .live(is_live);
     Ok((status, shell.show(&body)).into_response())
 }
 
@@ -81,20 +95,31 @@ fn head(found: &Found) -> Markup {
 
 fn read(sql: &mut dyn Sql, id: i64, query: &Query) -> Result<Found, TrackingError> {
     let experiment = get(sql, DEFAULT_WORKSPACE, id)?;
-    let n_runs = overview::activity(sql, &[id])?.get(&id).map_or(0, |activity| activity.n_runs);
+    let n_runs = overview::activity(sql, &[id])?
+        .get(&id)
+        .map_or(0, |activity| activity.n_runs);
     let is_deleted = query.one("view") == "deleted";
     let asked = filter::meant(query.one("filter"), "run_name");
     // A search looks at all runs; without one, children stand below their parents.
     let is_tree = asked.is_empty() && !is_deleted;
     let wish = Search {
         experiment_ids: vec![id],
-        view: if is_deleted { View::DeletedOnly } else { View::ActiveOnly },
-        filter: if is_tree { format!("tags.`{PARENT_TAG}` IS NULL") } else { asked },
+        view: if is_deleted {
+            View::DeletedOnly
+        } else {
+            View::ActiveOnly
+        },
+        filter: asked,
         order_by: query.all("order_by").map(str::to_owned).collect(),
         n_max: query.number("n", N_RUNS, N_RUNS_MAX),
         page_token: Some(query.one("page").to_owned()),
     };
-    let (found, next, complaint) = match search::search(sql, DEFAULT_WORKSPACE, &wish) {
+    let found = if is_tree {
+        search::roots(sql, DEFAULT_WORKSPACE, &wish)
+    } else {
+        search::search(sql, DEFAULT_WORKSPACE, &wish)
+    };
+    let (found, next, complaint) = match found {
         Ok(found) => (found.items, found.next, None),
         Err(error) => (Vec::new(), None, Some(filter::complaint(error)?)),
     };
@@ -124,7 +149,8 @@ fn put_rows(
         let id = run.info.id.clone();
         let n_children = counts.get(&id).copied().unwrap_or(0);
         let is_above = rows.iter().any(|row| row.run.info.id == id);
-        let is_open = n_children > 0 && open.contains(id.as_str()) && depth < DEPTH_MAX && !is_above;
+        let is_open =
+            n_children > 0 && open.contains(id.as_str()) && depth < DEPTH_MAX && !is_above;
         rows.push(Row {
             run,
             depth,
@@ -163,9 +189,17 @@ pub(super) fn listed(rows: &[Row], query: &Query) -> Markup {
         })
         .collect();
     let (n_metrics, n_params) = (
-        columns.iter().filter(|column| matches!(column, Column::Metric(_))).count(),
-        columns.iter().filter(|column| matches!(column, Column::Param(_))).count(),
+        columns
+            .iter()
+            .filter(|column| matches!(column, Column::Metric(_)))
+            .count(),
+        columns
+            .iter()
+            .filter(|column| matches!(column, Column::Param(_)))
+            .count(),
     );
+    let is_metric = |column: &Column| matches!(column, Column::Metric(_));
+    let is_grouped = !columns.is_empty() && columns.is_sorted_by_key(|column| !is_metric(column));
     html! {
         div.tools {
             form id="pick" action="/compare" method="get" { button data-pick="run" { "Compare the chosen" } }
@@ -173,7 +207,7 @@ pub(super) fn listed(rows: &[Row], query: &Query) -> Markup {
         }
         div.card.scroll { table.runs {
             thead {
-                @if n_metrics + n_params > 0 && columns.is_sorted() { tr.groups {
+                @if is_grouped { tr.groups {
                     td colspan="7" {}
                     @if n_metrics > 0 { th colspan=(n_metrics) scope="colgroup" { "Metrics" } }
                     @if n_params > 0 { th colspan=(n_params) scope="colgroup" { "Params" } }
@@ -202,7 +236,7 @@ fn line(row: &Row, columns: &[Column], marks: &[Option<f64>], query: &Query) -> 
     html! {
         tr.child[row.depth > 0] {
             td.pick { input type="checkbox" name="run" value=(info.id) form="pick" aria-label=(format!("Compare {}", info.name)); }
-            td.main class={ "in" (row.depth.min(DEPTH_MAX)) } {
+            td class={ "main in" (row.depth.min(DEPTH_MAX)) } {
                 @if row.n_children > 0 { (toggle(row, query)) } @else { span.leaf {} }
                 a href=(address) { (info.name) }
                 @if row.has_more { " " a.soft href={ (address) "#children" } { "all children" } }
@@ -233,8 +267,16 @@ fn cell(run: &Run, column: &Column, mark: Option<f64>) -> Markup {
 
 fn toggle(row: &Row, query: &Query) -> Markup {
     let id = &row.run.info.id;
-    let address = if row.is_open { query.without("open", id) } else { query.and("open", id) };
-    let count = if row.n_children < N_COUNTED { row.n_children.to_string() } else { format!("{N_COUNTED}+") };
+    let address = if row.is_open {
+        query.without("open", id)
+    } else {
+        query.and("open", id)
+    };
+    let count = if row.n_children < N_COUNTED {
+        row.n_children.to_string()
+    } else {
+        format!("{N_COUNTED}+")
+    };
     let verb = if row.is_open { "Hide" } else { "Show" };
     html! {
         a.toggle href=(address) aria-expanded=(row.is_open.to_string()) aria-label=(format!("{verb} {count} children of {}", row.run.info.name)) {

@@ -52,7 +52,11 @@ impl ModelFile {
 
 impl Signature {
     fn show(&self) -> Markup {
-        let parts = [("Takes", &self.inputs), ("Gives", &self.outputs), ("Params", &self.params)];
+        let parts = [
+            ("Takes", &self.inputs),
+            ("Gives", &self.outputs),
+            ("Params", &self.params),
+        ];
         html! {
             div.signature { @for (title, text) in parts {
                 @if let Some(text) = text {
@@ -68,7 +72,9 @@ pub(super) fn schema(text: &str) -> Option<Markup> {
     let value: Value = serde_json::from_str(text).ok()?;
     let list = match &value {
         Value::Array(list) => list,
-        Value::Object(map) => ["mlflow_colspec", "mlflow_tensorspec"].iter().find_map(|key| map.get(*key)?.as_array())?,
+        Value::Object(map) => ["mlflow_colspec", "mlflow_tensorspec"]
+            .iter()
+            .find_map(|key| map.get(*key)?.as_array())?,
         _ => return None,
     };
     let rows: Option<Vec<(String, String, bool)>> = list.iter().map(column).collect();
@@ -86,14 +92,30 @@ pub(super) fn schema(text: &str) -> Option<Markup> {
 }
 
 fn column(value: &Value) -> Option<(String, String, bool)> {
-    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let is_required = value.get("required").and_then(Value::as_bool).unwrap_or(true);
+    let text = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let is_required = value
+        .get("required")
+        .and_then(Value::as_bool)
+        .unwrap_or(true);
     let kind = match value.get("tensor-spec") {
         Some(tensor) => {
-            let shape: Option<Vec<String>> = tensor.get("shape")?.as_array().map(|shape| shape.iter().map(Value::to_string).collect());
+            let shape: Option<Vec<String>> = tensor
+                .get("shape")?
+                .as_array()
+                .map(|shape| shape.iter().map(Value::to_string).collect());
             format!("{} ({})", tensor.get("dtype")?.as_str()?, shape?.join(", "))
         }
-        None => value.get("type").or(value.get("dtype"))?.as_str()?.to_owned(),
+        None => value
+            .get("type")
+            .or(value.get("dtype"))?
+            .as_str()?
+            .to_owned(),
     };
     Some((text("name"), kind, is_required))
 }
@@ -108,7 +130,13 @@ mod tests {
             signature:\n  inputs: '[{\"type\": \"double\", \"name\": \"a<b\", \"required\": false}]'\n  \
             outputs: '[{\"type\": \"tensor\", \"tensor-spec\": {\"dtype\": \"int64\", \"shape\": [-1]}}]'\n  params: null\n";
         let shown = ModelFile::of(text.as_bytes()).unwrap().show().into_string();
-        for part in ["python_function, sklearn", "a&lt;b", "optional", "int64 (-1)", "MLflow 3.17.2"] {
+        for part in [
+            "python_function, sklearn",
+            "a&lt;b",
+            "optional",
+            "int64 (-1)",
+            "MLflow 3.17.2",
+        ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
         assert!(ModelFile::of(b"[1, 2").is_none());
@@ -116,7 +144,8 @@ mod tests {
 
     #[test]
     fn schemas_of_data_and_of_models_are_known() {
-        let data = schema(r#"{"mlflow_colspec": [{"type": "long", "name": "age", "required": true}]}"#);
+        let data =
+            schema(r#"{"mlflow_colspec": [{"type": "long", "name": "age", "required": true}]}"#);
         assert!(data.unwrap().into_string().contains("age"));
         assert!(schema(r#"{"other": 1}"#).is_none());
         assert!(schema("[]").is_none());

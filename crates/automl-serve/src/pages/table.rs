@@ -17,7 +17,10 @@ pub(super) enum Kind {
 
 /// A heading that orders by `key` (in MLflow's words) when it is followed, the other way round the second time.
 pub(super) fn heading(query: &Query, title: &str, key: &str, kind: Kind) -> Markup {
-    let now = query.all("order_by").next().and_then(|order| parse_order(order).ok());
+    let now = query
+        .all("order_by")
+        .next()
+        .and_then(|order| parse_order(order).ok());
     let own = parse_order(key).ok();
     let is_same = |a: &Subject, b: &Subject| (&a.entity, &a.key) == (&b.entity, &b.key);
     let direction = match (now, own) {
@@ -26,7 +29,13 @@ pub(super) fn heading(query: &Query, title: &str, key: &str, kind: Kind) -> Mark
     };
     let is_next_ascending = direction.map_or(kind == Kind::Text, |is_ascending| !is_ascending);
     let next = format!("{key} {}", if is_next_ascending { "ASC" } else { "DESC" });
-    let sort = direction.map(|is_ascending| if is_ascending { "ascending" } else { "descending" });
+    let sort = direction.map(|is_ascending| {
+        if is_ascending {
+            "ascending"
+        } else {
+            "descending"
+        }
+    });
     html! {
         th.n[kind == Kind::Number] scope="col" aria-sort=[sort] {
             a href=(query.with(&[("order_by", &next), ("page", "")])) title=(title) { (title) }
@@ -118,15 +127,27 @@ impl Choice {
 
     /// The columns of the address, or else metrics and params that differ.
     pub(super) fn columns(&self, query: &Query) -> Vec<Column> {
-        let asked: Vec<Column> = query.all("col").filter_map(Column::of).take(N_COLUMNS).collect();
+        let asked: Vec<Column> = query
+            .all("col")
+            .filter_map(Column::of)
+            .take(N_COLUMNS)
+            .collect();
         if !asked.is_empty() {
             return asked;
         }
-        let metrics = self.metrics.iter().filter(|key| !key.starts_with("system/"));
+        let metrics = self
+            .metrics
+            .iter()
+            .filter(|key| !key.starts_with("system/"));
         let metrics = metrics.take(N_CHOSEN).cloned().map(Column::Metric);
         let is_any_differing = !self.differing.is_empty();
-        let params = self.params.iter().filter(|key| !is_any_differing || self.differing.contains(*key));
-        metrics.chain(params.take(N_CHOSEN).cloned().map(Column::Param)).collect()
+        let params = self
+            .params
+            .iter()
+            .filter(|key| !is_any_differing || self.differing.contains(*key));
+        metrics
+            .chain(params.take(N_CHOSEN).cloned().map(Column::Param))
+            .collect()
     }
 }
 
@@ -161,7 +182,11 @@ pub(super) fn metric(run: &Run, key: &str) -> Option<f64> {
 /// The best value of a metric among runs, if there are several and the name tells which way is better.
 pub(super) fn best(runs: &[&Run], key: &str) -> Option<f64> {
     let is_greater = format::is_greater_better(key)?;
-    let values: Vec<f64> = runs.iter().filter_map(|run| metric(run, key)).filter(|value| !value.is_nan()).collect();
+    let values: Vec<f64> = runs
+        .iter()
+        .filter_map(|run| metric(run, key))
+        .filter(|value| !value.is_nan())
+        .collect();
     if values.len() < 2 {
         return None;
     }

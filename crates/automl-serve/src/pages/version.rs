@@ -15,10 +15,15 @@ const N_ROWS: usize = 200;
 /// Metrics and params of the source run that are shown; its page has all.
 const N_OF_RUN: usize = 12;
 
-pub(super) async fn page(State(app): State<App>, Path((name, number)): Path<(String, String)>) -> Answer {
-    let number: i64 = number
-        .parse()
-        .map_err(|_not_a_number| PageError::missing(format!("No version '{number}' of a model: versions are numbers")))?;
+pub(super) async fn page(
+    State(app): State<App>,
+    Path((name, number)): Path<(String, String)>,
+) -> Answer {
+    let number: i64 = number.parse().map_err(|_not_a_number| {
+        PageError::missing(format!(
+            "No version '{number}' of a model: versions are numbers"
+        ))
+    })?;
     let read = move |sql: &mut dyn automl_store::db::Sql| {
         let version = versions::get(sql, DEFAULT_WORKSPACE, &name, number)?;
         let id = version.run_id.as_deref().filter(|id| !id.is_empty());
@@ -63,8 +68,8 @@ fn facts(version: &ModelVersion, run: Option<&Run>) -> Markup {
             @if let Some(user) = version.user_id.as_deref().filter(|user| !user.is_empty()) { (parts::fact("By", &html! { (user) })) }
             (parts::fact("Created", &moment(Some(version.created_ms))))
             (parts::fact("Updated", &moment(Some(version.updated_ms))))
-            (parts::fact("Source", &html! { code { (version.source) } }))
-            @if version.storage_location != version.source { (parts::fact("Files in", &html! { code { (version.storage_location) } })) }
+            (parts::long_fact("Source", &version.source))
+            @if version.storage_location != version.source { (parts::long_fact("Files in", &version.storage_location)) }
         }
     }
 }

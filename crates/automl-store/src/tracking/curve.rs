@@ -107,12 +107,7 @@ pub fn of_run(
     Ok(curve)
 }
 
-fn points(
-    sql: &mut dyn Sql,
-    run: i64,
-    key: &str,
-    column: &str,
-) -> Result<Vec<Bin>, TrackingError> {
+fn points(sql: &mut dyn Sql, run: i64, key: &str, column: &str) -> Result<Vec<Bin>, TrackingError> {
     let rows = sql.query(
         &format!(
             "SELECT {column}, value FROM metrics WHERE run = ?1 AND key = ?2 AND {FINITE} \

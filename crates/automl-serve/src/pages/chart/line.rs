@@ -72,6 +72,8 @@ impl LineChart<'_> {
     pub(in super::super) fn svg(&self) -> Markup {
         let frame = if self.is_wide { &WIDE } else { &SMALL };
         let (x, y) = self.scales(frame);
+        // There is no step between two steps.
+        let least = f64::from(u8::from(self.x_title == "step"));
         let (right, floor) = (frame.width - frame.right, frame.height - frame.bottom);
         html! {
             svg.plot viewBox=(format!("0 0 {} {}", frame.width, frame.height)) role="img" aria-label=(self.told())
@@ -81,7 +83,7 @@ impl LineChart<'_> {
                     line.grid x1=(frame.left) x2=(right) y1=(length(place)) y2=(length(place)) {}
                     text x=(frame.left - 7.0) y=(length(place + 4.0)) text-anchor="end" { (text) }
                 }
-                @for (value, text) in x.ticks(frame.n_ticks) {
+                @for (value, text) in x.ticks_apart(frame.n_ticks, least) {
                     text x=(length(x.place(value))) y=(floor + 16.0) text-anchor="middle" { (text) }
                 }
                 line.axis x1=(frame.left) x2=(right) y1=(floor) y2=(floor) {}
@@ -124,7 +126,12 @@ impl LineChart<'_> {
         };
         let across = (frame.left, frame.width - frame.right);
         let up = (frame.height - frame.bottom, frame.top);
-        let x = Scale::over(all().map(|point| point.x), false, 0.0, across);
+        let (first, last) = all().fold((f64::INFINITY, 0.0_f64), |(first, last), point| {
+            (first.min(point.x), last.max(point.x))
+        });
+        // The mean of the first points stands a little behind their beginning.
+        let zero = (first > 0.0 && first < 0.02 * last).then_some(0.0);
+        let x = Scale::over(all().map(|point| point.x).chain(zero), false, 0.0, across);
         let heights = all().flat_map(|point| [point.low, point.high]);
         (x, Scale::over(heights, self.is_log, 0.05, up))
     }
@@ -136,8 +143,16 @@ impl LineChart<'_> {
             let Some(last) = series.points.last() else {
                 continue;
             };
-            let low = series.points.iter().map(|point| point.low).fold(f64::INFINITY, f64::min);
-            let high = series.points.iter().map(|point| point.high).fold(f64::NEG_INFINITY, f64::max);
+            let low = series
+                .points
+                .iter()
+                .map(|point| point.low)
+                .fold(f64::INFINITY, f64::min);
+            let high = series
+                .points
+                .iter()
+                .map(|point| point.high)
+                .fold(f64::NEG_INFINITY, f64::max);
             // Writing to a string cannot fail.
             write!(
                 told,
@@ -155,7 +170,11 @@ impl LineChart<'_> {
     /// Points that powers of ten have no place for.
     pub(in super::super) fn n_left_out(&self) -> usize {
         let all: usize = self.series.iter().map(|series| series.points.len()).sum();
-        let drawn: usize = self.series.iter().map(|series| self.drawn(&series.points).len()).sum();
+        let drawn: usize = self
+            .series
+            .iter()
+            .map(|series| self.drawn(&series.points).len())
+            .sum();
         all - drawn
     }
 }
@@ -173,9 +192,7 @@ fn path(points: &[Point], x: &Scale, y: &Scale) -> String {
 
 /// The area between the least and the greatest values.
 fn band(points: &[Point], x: &Scale, y: &Scale) -> String {
-    let at = |point: &Point, value: f64| {
-        format!("{:.1} {:.1}", x.place(point.x), y.place(value))
-    };
+    let at = |point: &Point, value: f64| format!("{:.1} {:.1}", x.place(point.x), y.place(value));
     let above = points.iter().map(|point| at(point, point.high));
     let below = points.iter().rev().map(|point| at(point, point.low));
     let corners: Vec<String> = above.chain(below).collect();
@@ -189,7 +206,12 @@ pub(in super::super) fn smoothed(points: &[Point], weight: f64) -> Vec<Point> {
         sum = sum * weight + (1.0 - weight) * point.y;
         remaining *= weight;
         let y = sum / (1.0 - remaining);
-        Point { y, low: y, high: y, ..*point }
+        Point {
+            y,
+            low: y,
+            high: y,
+            ..*point
+        }
     });
     each.collect()
 }

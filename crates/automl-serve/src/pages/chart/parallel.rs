@@ -23,7 +23,9 @@ const HEIGHT: f64 = 340.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 24.0;
 const SIDE: f64 = 70.0;
-const GAP: f64 = 150.0;
+/// The whole, if the gaps between axes are neither too narrow nor too wide for it.
+const WIDTH: f64 = 1400.0;
+const GAPS: (f64, f64) = (140.0, 320.0);
 /// Texts on an axis; more would overlap.
 const TEXTS_MAX: usize = 14;
 const N_SHADES: usize = 5;
@@ -66,7 +68,9 @@ impl Axis {
         match self {
             Self::Numbers(scale) => {
                 let ticks = scale.ticks(5).into_iter();
-                ticks.map(|(value, text)| (scale.place(value), text)).collect()
+                ticks
+                    .map(|(value, text)| (scale.place(value), text))
+                    .collect()
             }
             Self::Texts(texts) => {
                 let stride = texts.len().div_ceil(TEXTS_MAX);
@@ -84,16 +88,20 @@ impl Axis {
 }
 
 fn finite(text: &str) -> Option<f64> {
-    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
 }
 
 impl Parallel<'_> {
     /// The drawing.
     pub(in super::super) fn svg(&self) -> Markup {
         let axes: Vec<Axis> = self.columns.iter().map(Axis::of).collect();
-        let width = 2.0 * SIDE + GAP * (axes.len() as f64 - 1.0);
+        let gap = self.gap();
+        let width = 2.0 * SIDE + gap * (axes.len() as f64 - 1.0);
         let shades = self.shades();
-        let at = |index: usize| SIDE + GAP * index as f64;
+        let at = |index: usize| SIDE + gap * index as f64;
         html! {
             svg.parallel viewBox=(format!("0 0 {width} {HEIGHT}")) width=(width) role="group"
                 aria-label=(format!("{} runs across {}", self.runs.len(), self.names())) {
@@ -119,12 +127,22 @@ impl Parallel<'_> {
         }
     }
 
+    fn gap(&self) -> f64 {
+        let n_gaps = self.columns.len().saturating_sub(1).max(1);
+        ((WIDTH - 2.0 * SIDE) / n_gaps as f64).clamp(GAPS.0, GAPS.1)
+    }
+
     fn names(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        let names: Vec<&str> = self
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
         names.join(", ")
     }
 
     fn path(&self, run: usize, axes: &[Axis]) -> String {
+        let gap = self.gap();
         let mut path = String::new();
         for (index, (axis, column)) in axes.iter().zip(self.columns).enumerate() {
             let text = column.values.get(run).and_then(Option::as_deref);
@@ -132,7 +150,11 @@ impl Parallel<'_> {
                 continue;
             };
             let letter = if path.is_empty() { 'M' } else { 'L' };
-            path.push_str(&format!("{letter}{} {}", SIDE + GAP * index as f64, length(place)));
+            path.push_str(&format!(
+                "{letter}{} {}",
+                length(SIDE + gap * index as f64),
+                length(place)
+            ));
         }
         path
     }

@@ -64,15 +64,20 @@ impl Scale {
 
     /// Some round values in the range, with their texts.
     pub(super) fn ticks(&self, n_wished: usize) -> Vec<(f64, String)> {
+        self.ticks_apart(n_wished, 0.0)
+    }
+
+    /// The same, but no nearer to one another than `least`.
+    pub(super) fn ticks_apart(&self, n_wished: usize, least: f64) -> Vec<(f64, String)> {
         if self.is_log {
             let decades = powers(self.low, self.high, n_wished);
             if decades.len() >= 2 {
                 return decades;
             }
             let (low, high) = (10_f64.powf(self.low), 10_f64.powf(self.high));
-            return round(low, high, n_wished);
+            return round(low, high, n_wished, least);
         }
-        round(self.low, self.high, n_wished)
+        round(self.low, self.high, n_wished, least)
     }
 
     /// What the script needs to read a value back.
@@ -100,7 +105,7 @@ fn powers(low: f64, high: f64, n_wished: usize) -> Vec<(f64, String)> {
         .collect()
 }
 
-fn round(low: f64, high: f64, n_wished: usize) -> Vec<(f64, String)> {
+fn round(low: f64, high: f64, n_wished: usize, least: f64) -> Vec<(f64, String)> {
     let rough = (high / 2.0 - low / 2.0) * 2.0 / n_wished as f64;
     if !rough.is_finite() || rough <= 0.0 {
         return Vec::new();
@@ -110,7 +115,8 @@ fn round(low: f64, high: f64, n_wished: usize) -> Vec<(f64, String)> {
         .map(|factor| factor * power)
         .into_iter()
         .find(|step| *step >= rough * 0.999)
-        .unwrap_or(rough);
+        .unwrap_or(rough)
+        .max(least);
     let (first, last) = ((low / step).ceil(), (high / step).floor());
     let n_ticks = (last - first).clamp(0.0, 50.0) as usize;
     (0..=n_ticks)
@@ -153,7 +159,11 @@ mod tests {
     fn powers_of_ten_stand_at_even_distances() {
         let scale = Scale::over([0.001, 1000.0].into_iter(), true, 0.0, (0.0, 60.0));
         assert_eq!(scale.place(1.0), 30.0);
-        assert_eq!(scale.ticks(6).len(), 4, "at most about as many as asked for");
+        assert_eq!(
+            scale.ticks(6).len(),
+            4,
+            "at most about as many as asked for"
+        );
     }
 
     #[test]
@@ -172,7 +182,10 @@ mod tests {
                 for value in &values {
                     let place = scale.place(*value);
                     let is_inside = (-1e-6..=10.0 + 1e-6).contains(&place);
-                    assert!(is_inside || !value.is_finite() || is_log, "{values:?} {place}");
+                    assert!(
+                        is_inside || !value.is_finite() || is_log,
+                        "{values:?} {place}"
+                    );
                 }
             }
         }

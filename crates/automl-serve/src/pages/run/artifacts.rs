@@ -20,7 +20,11 @@ const N_ENTRIES: usize = 500;
 const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; \
      form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 
-pub(in super::super) async fn page(State(app): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+pub(in super::super) async fn page(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer {
     let read = move |sql: &mut dyn automl_store::db::Sql| {
         let (run, experiment) = whole(sql, &id)?;
         let parent = parent(sql, &run)?;
@@ -30,8 +34,20 @@ pub(in super::super) async fn page(State(app): State<App>, Path(id): Path<String
     let address = format!("/runs/{}", encoded(&run.info.id));
     let wanted = Wanted {
         tree: format!("{address}/artifacts"),
-        raw: format!("/get-artifact{}", href([("run_uuid", run.info.id.as_str()), ("path", query.one("path"))].into_iter())),
-        frame: Some(format!("{address}/html{}", href([("path", query.one("path"))].into_iter()))),
+        raw: format!(
+            "/get-artifact{}",
+            href(
+                [
+                    ("run_uuid", run.info.id.as_str()),
+                    ("path", query.one("path"))
+                ]
+                .into_iter()
+            )
+        ),
+        frame: Some(format!(
+            "{address}/html{}",
+            href([("path", query.one("path"))].into_iter())
+        )),
         path: query.one("path").to_owned(),
     };
     let body = html! {
@@ -54,13 +70,24 @@ pub(in super::super) struct Wanted {
 }
 
 /// The tree below an artifact URI, open as far as the wanted path, and what is there.
-pub(in super::super) async fn browser(app: &App, uri: &str, wanted: &Wanted) -> Result<Markup, PageError> {
-    let parts: Vec<&str> = wanted.path.split('/').filter(|part| !part.is_empty()).collect();
+pub(in super::super) async fn browser(
+    app: &App,
+    uri: &str,
+    wanted: &Wanted,
+) -> Result<Markup, PageError> {
+    let parts: Vec<&str> = wanted
+        .path
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
     let path = parts.join("/");
-    let mut levels: Vec<(String, Vec<Entry>)> = vec![(String::new(), files::list(app, uri, "").await?)];
+    let mut levels: Vec<(String, Vec<Entry>)> =
+        vec![(String::new(), files::list(app, uri, "").await?)];
     let mut chosen = None;
     for (index, part) in parts.iter().enumerate() {
-        let found = levels.last().and_then(|(_, entries)| entries.iter().find(|entry| entry.name == *part));
+        let found = levels
+            .last()
+            .and_then(|(_, entries)| entries.iter().find(|entry| entry.name == *part));
         let Some(found) = found else {
             return Err(PageError::missing(format!("No artifact is at '{path}'")));
         };
@@ -84,7 +111,10 @@ pub(in super::super) async fn browser(app: &App, uri: &str, wanted: &Wanted) -> 
 }
 
 fn folder(entries: &[Entry]) -> Markup {
-    let n_files = entries.iter().filter(|entry| entry.n_bytes.is_some()).count();
+    let n_files = entries
+        .iter()
+        .filter(|entry| entry.n_bytes.is_some())
+        .count();
     html! {
         @if entries.is_empty() { (parts::nothing("No artifacts were logged.")) }
         @else { p.nothing { (format::counted(n_files as i64, "file")) " and " (format::counted((entries.len() - n_files) as i64, "folder")) " here. Choose one to look into it." } }
@@ -115,7 +145,13 @@ fn tree(levels: &[(String, Vec<Entry>)], level: usize, chosen: &str, wanted: &Wa
     }
 }
 
-async fn file(app: &App, uri: &str, path: &str, n_bytes: u64, wanted: &Wanted) -> Result<Markup, PageError> {
+async fn file(
+    app: &App,
+    uri: &str,
+    path: &str,
+    n_bytes: u64,
+    wanted: &Wanted,
+) -> Result<Markup, PageError> {
     let kind = preview::Kind::of(path);
     let text = if kind.is_read() {
         let (bytes, n_bytes) = files::head(app, uri, path, preview::BYTES_MAX).await?;
@@ -160,16 +196,32 @@ pub(super) fn listed(run_id: &str, folder: &str, entries: &[Entry]) -> Markup {
 }
 
 /// HTML that was logged, under a policy that lets it neither run, fetch, nor count as a page of this server.
-pub(in super::super) async fn html_artifact(State(app): State<App>, Path(id): Path<String>, query: Query) -> Result<Response, PageError> {
-    let run = app.db.read(move |sql| get(sql, DEFAULT_WORKSPACE, &id)).await?;
+pub(in super::super) async fn html_artifact(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, PageError> {
+    let run = app
+        .db
+        .read(move |sql| get(sql, DEFAULT_WORKSPACE, &id))
+        .await?;
     let path = query.one("path");
     if preview::Kind::of(path) != preview::Kind::Page {
         return Err(PageError::invalid("Only HTML is shown in a frame"));
     }
     let mut response = files::download(&app, &run.artifact_uri, path).await?;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(SANDBOX),
+    );
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static("inline"),
+    );
     Ok(response)
 }

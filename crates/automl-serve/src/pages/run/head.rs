@@ -36,8 +36,8 @@ pub(super) fn facts(run: &Run) -> Markup {
                 (parts::fact(&format!("Source{}", kind(tag("mlflow.source.type"))), &html! { code { (parts::long(name)) } }))
             }
             @if let Some(commit) = tag("mlflow.source.git.commit") { (parts::fact("Commit", &git(run, commit))) }
-            (parts::fact("Run id", &html! { code { (info.id) } }))
-            (parts::fact("Artifacts in", &html! { code { (info.artifact_uri) } }))
+            (parts::long_fact("Run id", &info.id))
+            (parts::long_fact("Artifacts in", &info.artifact_uri))
         }
         @if let Some(diff) = tag("mlflow.source.git.diff") {
             details { summary { "What was changed since the commit" } pre { (format::clip(diff, 20_000).0) } }
@@ -54,7 +54,8 @@ fn kind(kind: Option<&str>) -> String {
 
 fn git(run: &Run, commit: &str) -> Markup {
     let tag = |key: &str| parts::tag(&run.tags, key);
-    let is_dirty = tag("mlflow.source.git.dirty").is_some_and(|told| told.eq_ignore_ascii_case("true"));
+    let is_dirty =
+        tag("mlflow.source.git.dirty").is_some_and(|told| told.eq_ignore_ascii_case("true"));
     html! {
         code title=(commit) { (format::clip(commit, 12).0) }
         @if let Some(branch) = tag("mlflow.source.git.branch") { " on " (branch) }
@@ -73,9 +74,13 @@ pub(super) fn note(run: &Run) -> Markup {
 }
 
 pub(super) fn tags(run: &Run) -> Markup {
-    let is_own = |tag: &&KeyValue| !tag.key.starts_with("mlflow.") && !tag.key.starts_with("automl.");
+    let is_own =
+        |tag: &&KeyValue| !tag.key.starts_with("mlflow.") && !tag.key.starts_with("automl.");
     let own: Vec<KeyValue> = run.tags.iter().filter(is_own).cloned().collect();
-    let others = run.tags.iter().filter(|tag| !is_own(tag) && !TOLD.contains(&tag.key.as_str()));
+    let others = run
+        .tags
+        .iter()
+        .filter(|tag| !is_own(tag) && !TOLD.contains(&tag.key.as_str()));
     let others: Vec<KeyValue> = others.cloned().collect();
     html! {
         section {

@@ -42,14 +42,17 @@ fn dataset(input: &DatasetInput) -> Markup {
 fn source(text: &str) -> String {
     let value: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let known = value.as_ref().and_then(|value| {
-        ["uri", "url", "path"].iter().find_map(|key| value.get(key)?.as_str())
+        ["uri", "url", "path"]
+            .iter()
+            .find_map(|key| value.get(key)?.as_str())
     });
     known.unwrap_or(text).to_owned()
 }
 
 /// A profile of few numbers stands in a line.
 fn profile_of(text: &str) -> Markup {
-    let numbers: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(text).ok();
+    let numbers: Option<serde_json::Map<String, serde_json::Value>> =
+        serde_json::from_str(text).ok();
     html! {
         @if let Some(numbers) = numbers.filter(|numbers| numbers.len() <= 8 && numbers.values().all(serde_json::Value::is_number)) {
             p { @for (index, (name, number)) in numbers.iter().enumerate() {
@@ -63,7 +66,8 @@ fn profile_of(text: &str) -> Markup {
 }
 
 pub(super) fn models(found: &Found) -> Markup {
-    let is_any = !found.models_in.is_empty() || !found.models_out.is_empty() || !found.versions.is_empty();
+    let is_any =
+        !found.models_in.is_empty() || !found.models_out.is_empty() || !found.versions.is_empty();
     html! {
         @if is_any {
             section {

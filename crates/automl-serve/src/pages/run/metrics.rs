@@ -1,9 +1,9 @@
 //! The metrics of a run: the latest values, and charts of how they came about.
 
-use super::super::curves::{self, N_BINS_SMALL, N_BINS_WIDE, Options, Read};
+use super::super::curves::{self, N_BINS_SMALL, N_BINS_WIDE, Options, Read, Size};
 use super::super::layout::pager;
 use super::super::query::{Query, encoded, href};
-use super::super::{Answer, format, parts};
+use super::super::{Answer, format, parts, table};
 use super::{Found, N_ROWS, parent, shell, top, whole};
 use crate::state::App;
 use automl_store::db::Sql;
@@ -18,30 +18,29 @@ const N_CHARTS: usize = 24;
 /// Lines of one chart.
 const N_LINES: usize = 20;
 
-/// On the first page of a run: a few charts and the latest values.
+/// On the first page of a run: a few charts, if it has histories.
 pub(super) fn section(found: &Found) -> Markup {
     let run = &found.run;
     let address = format!("/runs/{}/metrics", encoded(&run.info.id));
+    let options = Options::of(&Query::default());
     html! {
-        section {
-            h2 { "Metrics" }
-            @if run.metrics.is_empty() { (parts::nothing("No metrics were logged.")) }
-            @else {
-                @if !found.charts.is_empty() {
-                    div.panels { @for (key, read) in &found.charts {
-                        (curves::panel(key, Some(&format!("{address}{}", href([("key", key.as_str())].into_iter()))), std::slice::from_ref(read), Options::of(&Query::default()), false))
-                    } }
-                    @if found.curve_keys.len() > found.charts.len() {
-                        p { a href=(address) { "All " (format::count(found.curve_keys.len() as i64)) " charts" } }
-                    }
+        @if !found.charts.is_empty() {
+            section {
+                h2 { "Charts" }
+                div.panels { @for (key, read) in &found.charts {
+                    @let own = format!("{address}{}", href([("key", key.as_str())].into_iter()));
+                    (curves::panel(key, Some(&own), std::slice::from_ref(read), options, Size::Small(table::metric(run, key))))
+                } }
+                @if found.curve_keys.len() > found.charts.len() {
+                    p { a href=(address) { "All " (format::count(found.curve_keys.len() as i64)) " charts" } }
                 }
-                (latest(&run.metrics, &address, N_ROWS))
             }
         }
     }
 }
 
-fn latest(metrics: &[Metric], address: &str, n_max: usize) -> Markup {
+/// The latest values of metrics; each leads to its chart.
+pub(super) fn latest(metrics: &[Metric], address: &str, n_max: usize) -> Markup {
     html! {
         div.card.scroll.low { table.latest {
             thead { tr { th { "Metric" } th.n { "Latest" } th.n { "Step" } } }
@@ -68,7 +67,11 @@ struct Shown {
     keys: Vec<String>,
 }
 
-pub(in super::super) async fn page(State(app): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+pub(in super::super) async fn page(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer {
     let wish = query.clone();
     let shown = app.db.read(move |sql| read(sql, &id, &wish)).await?;
     let options = Options::of(&query);
@@ -85,7 +88,7 @@ pub(in super::super) async fn page(State(app): State<App>, Path(id): Path<String
         @else if shown.n_found == 0 { (parts::nothing("No metric with a history is like this; the latest values are below.")) }
         @else {
             p.soft { (format::counted(shown.n_found as i64, "metric")) " with a history" }
-            (grid(&shown.charts, &query, options))
+            (grid(&shown, &query, options))
             (pager(&query, shown.next.as_deref()))
         }
         @if query.one("key").is_empty() && !shown.run.metrics.is_empty() {
@@ -103,10 +106,19 @@ fn read(sql: &mut dyn Sql, id: &str, query: &Query) -> Result<Shown, TrackingErr
     let asked: Vec<&str> = query.all("key").take(N_LINES).collect();
     let mut wide = Vec::new();
     for (number, key) in asked.iter().enumerate() {
-        wide.push(curves::read(sql, &run.info, key, (key, number), (options, N_BINS_WIDE))?);
+        wide.push(curves::read(
+            sql,
+            &run.info,
+            key,
+            (key, number),
+            (options, N_BINS_WIDE),
+        )?);
     }
     let part = query.one("find").to_lowercase();
-    let mut like: Vec<&String> = keys.iter().filter(|key| key.to_lowercase().contains(&part)).collect();
+    let mut like: Vec<&String> = keys
+        .iter()
+        .filter(|key| key.to_lowercase().contains(&part))
+        .collect();
     like.sort_by_key(|key| (key.starts_with("system/"), group(key)));
     let n_found = like.len();
     let begin = query.one("page").parse().unwrap_or(0_usize);
@@ -135,14 +147,14 @@ fn group(key: &str) -> &str {
     key.split_once('/').map_or("", |(group, _)| group)
 }
 
-fn grid(charts: &[(String, Read)], query: &Query, options: Options) -> Markup {
+fn grid(shown: &Shown, query: &Query, options: Options) -> Markup {
     html! {
-        @for chunk in charts.chunk_by(|(a, _), (b, _)| group(a) == group(b)) {
+        @for chunk in shown.charts.chunk_by(|(a, _), (b, _)| group(a) == group(b)) {
             section {
                 @let name = group(&chunk[0].0);
                 @if !name.is_empty() { h2 { (name) } }
                 div.panels { @for (key, read) in chunk {
-                    (curves::panel(key, Some(&query.with(&[("key", key), ("find", ""), ("page", "")])), std::slice::from_ref(read), options, false))
+                    (curves::panel(key, Some(&query.with(&[("key", key), ("find", ""), ("page", "")])), std::slice::from_ref(read), options, Size::Small(table::metric(&shown.run, key))))
                 } }
             }
         }
@@ -151,9 +163,12 @@ fn grid(charts: &[(String, Read)], query: &Query, options: Options) -> Markup {
 
 fn one_chart(shown: &Shown, query: &Query, options: Options) -> Markup {
     let asked: Vec<&str> = query.all("key").take(N_LINES).collect();
-    let others = shown.keys.iter().filter(|key| !asked.contains(&key.as_str()));
+    let others = shown
+        .keys
+        .iter()
+        .filter(|key| !asked.contains(&key.as_str()));
     html! {
-        (curves::panel(&asked.join(", "), None, &shown.wide, options, true))
+        (curves::panel(&asked.join(", "), None, &shown.wide, options, Size::Wide))
         p.keys {
             @for key in &asked { a.chip.on href=(query.without("key", key)) title="Take away" { (key) " ×" } }
             a.button.plain href=(query.with(&[("key", "")])) { "All charts" }

@@ -14,7 +14,7 @@ use super::query::{Query, encoded};
 use super::{Answer, files, parts, runs};
 use crate::state::App;
 use automl_store::db::Sql;
-use automl_store::registry::{self, ModelVersion};
+use automl_store::registry::{ModelVersion, versions};
 use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE, Experiment};
 use automl_store::tracking::logged_models::{self, LoggedModel};
 use automl_store::tracking::runs::get;
@@ -63,9 +63,16 @@ pub(super) async fn page(State(app): State<App>, Path(id): Path<String>, query: 
         (head::facts(&found.run))
         (head::note(&found.run))
         (metrics::section(&found))
-        section {
-            h2 { "Params" }
-            @if found.run.params.is_empty() { (parts::nothing("No params were logged.")) } @else { (parts::pairs(&found.run.params, N_ROWS)) }
+        section.columns {
+            div {
+                h2 { "Metrics" }
+                @if found.run.metrics.is_empty() { (parts::nothing("No metrics were logged.")) }
+                @else { (metrics::latest(&found.run.metrics, &format!("/runs/{}/metrics", encoded(&info.id)), N_ROWS)) }
+            }
+            div {
+                h2 { "Params" }
+                @if found.run.params.is_empty() { (parts::nothing("No params were logged.")) } @else { (parts::pairs(&found.run.params, N_ROWS)) }
+            }
         }
         (inputs::datasets(&found.run))
         (inputs::models(&found))
@@ -91,7 +98,12 @@ fn shell(run: &Run, experiment: &Experiment, body: &Markup) -> Page {
 }
 
 /// The name of the run and the way to its pages.
-fn top(run: &Run, experiment: &Experiment, parent: Option<&(String, String)>, here: &str) -> Markup {
+fn top(
+    run: &Run,
+    experiment: &Experiment,
+    parent: Option<&(String, String)>,
+    here: &str,
+) -> Markup {
     let info = &run.info;
     let address = format!("/runs/{}", encoded(&info.id));
     let tab = |name: &str, title: &str, address: &str| {
@@ -145,13 +157,7 @@ fn read(sql: &mut dyn Sql, id: &str, query: &Query) -> Result<Found, TrackingErr
         let read = curves::read(sql, &run.info, key, (key, 0), (options, N_BINS_SMALL))?;
         charts.push((key.clone(), read));
     }
-    let wish = registry::search::Search {
-        filter: format!("run_id = '{}'", run.info.id),
-        order_by: Vec::new(),
-        n_max: N_ROWS,
-        page_token: None,
-    };
-    let versions = registry::search::versions(sql, DEFAULT_WORKSPACE, &wish)?.items;
+    let versions = versions::of_run(sql, DEFAULT_WORKSPACE, id, N_ROWS)?;
     let page = query.one("page");
     let children = overview::children(sql, DEFAULT_WORKSPACE, id, N_CHILDREN, Some(page))?;
     let next_children = children.next;
@@ -170,7 +176,10 @@ fn read(sql: &mut dyn Sql, id: &str, query: &Query) -> Result<Found, TrackingErr
     })
 }
 
-fn links(sql: &mut dyn Sql, links: &[automl_store::tracking::inputs::ModelLink]) -> Result<Vec<Link>, TrackingError> {
+fn links(
+    sql: &mut dyn Sql,
+    links: &[automl_store::tracking::inputs::ModelLink],
+) -> Result<Vec<Link>, TrackingError> {
     let mut found = Vec::with_capacity(links.len());
     for link in links {
         let model = match logged_models::get(sql, DEFAULT_WORKSPACE, &link.model_id) {

@@ -34,7 +34,9 @@ impl Desk {
         let mut metrics = Vec::new();
         for (key, values) in about["metrics"].as_object().into_iter().flatten() {
             for (step, value) in values.as_array().unwrap().iter().enumerate() {
-                metrics.push(json!({ "key": key, "value": value, "step": step, "timestamp": 1000 * step }));
+                metrics.push(
+                    json!({ "key": key, "value": value, "step": step, "timestamp": 1000 * step }),
+                );
             }
         }
         let params: Vec<Value> = (about["params"].as_object().into_iter().flatten())
@@ -51,7 +53,9 @@ impl Desk {
     /// Puts a file among the artifacts of a run.
     async fn put(&self, run: &str, path: &str, bytes: &[u8]) {
         let address = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/{path}");
-        let request = Request::put(address).body(Body::from(bytes.to_vec())).unwrap();
+        let request = Request::put(address)
+            .body(Body::from(bytes.to_vec()))
+            .unwrap();
         assert_eq!(self.send(request).await.0, StatusCode::OK);
     }
 }

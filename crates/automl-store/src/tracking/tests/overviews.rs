@@ -4,7 +4,8 @@ use super::{Batch, Desk, W, metric, pair, runs};
 use crate::tracking::curve::{self, Axis};
 use crate::tracking::overview::{self, Activity, PARENT_TAG};
 use crate::tracking::runs::{NewRun, RunInfo};
-use crate::tracking::{Stage, log};
+use crate::tracking::search::{self, Search};
+use crate::tracking::{Stage, View, log};
 
 impl Desk {
     fn started(&self, start_ms: i64, parent: Option<&RunInfo>) -> RunInfo {
@@ -105,6 +106,31 @@ fn children_are_told_in_the_order_they_began() {
 }
 
 #[test]
+fn a_run_stands_alone_once_its_parent_is_gone() {
+    let desk = Desk::new();
+    let parent = desk.started(1, None);
+    desk.started(2, Some(&parent));
+    let wish = Search {
+        experiment_ids: vec![0],
+        view: View::ActiveOnly,
+        filter: String::new(),
+        order_by: Vec::new(),
+        n_max: 10,
+        page_token: None,
+    };
+    let roots = || {
+        let wish = wish.clone();
+        let found = desk.write(move |sql| search::roots(sql, W, &wish));
+        let starts = found.items.into_iter().map(|run| run.info.start_ms);
+        starts.collect::<Vec<_>>()
+    };
+    assert_eq!(roots(), [Some(1)]);
+    let id = parent.id.clone();
+    desk.write(move |sql| runs::set_stage(sql, W, &id, Stage::Deleted));
+    assert_eq!(roots(), [Some(2)]);
+}
+
+#[test]
 fn a_short_history_is_told_point_by_point() {
     let desk = Desk::new();
     let run = desk.run();
@@ -116,10 +142,7 @@ fn a_short_history_is_told_point_by_point() {
     assert_eq!(points, [(0.0, 3.0), (3.0, 1.0)]);
     let found = desk.write(move |sql| curve::of_run(sql, number, "loss", Axis::Time, 100));
     assert_eq!(found.bins[0].x, 5.0, "milliseconds");
-    assert_eq!(
-        desk.write(move |sql| curve::keys(sql, number)),
-        ["loss"]
-    );
+    assert_eq!(desk.write(move |sql| curve::keys(sql, number)), ["loss"]);
 }
 
 #[test]
@@ -134,7 +157,11 @@ fn a_long_history_keeps_its_peaks_and_its_mean() {
     desk.points(&run, (0..2000).map(value));
     let number = run.number;
     let found = desk.write(move |sql| curve::of_run(sql, number, "loss", Axis::Step, 50));
-    assert!((49..=51).contains(&found.bins.len()), "{}", found.bins.len());
+    assert!(
+        (49..=51).contains(&found.bins.len()),
+        "{}",
+        found.bins.len()
+    );
     assert_eq!(found.bins.iter().map(|bin| bin.n_points).sum::<i64>(), 2000);
     assert!(found.bins.iter().any(|bin| bin.high == 100.0));
     assert!(found.bins.iter().any(|bin| bin.low == -100.0));
