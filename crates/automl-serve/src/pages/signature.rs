@@ -3,7 +3,6 @@
 use super::format;
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ const N_COLUMNS: usize = 500;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ModelFile {
-    pub(super) flavors: BTreeMap<String, IgnoredAny>,
+    pub(super) flavors: BTreeMap<String, Value>,
     pub(super) signature: Option<Signature>,
     pub(super) mlflow_version: Option<String>,
 }

@@ -72,10 +72,8 @@ pub fn of_run(
     n_bins: usize,
 ) -> Result<Curve, TrackingError> {
     let about = sql.query_one(
-        &format!(
-            "SELECT COUNT(*), COUNT(CASE WHEN {FINITE} THEN 1 END), MIN(step), MAX(step), MIN(timestamp_ms), \
-             MAX(timestamp_ms) FROM metrics WHERE run = ?1 AND key = ?2"
-        ),
+        "SELECT COUNT(*), MIN(step), MAX(step), MIN(timestamp_ms), MAX(timestamp_ms) FROM metrics \
+         WHERE run = ?1 AND key = ?2",
         args![run, key],
     )?;
     let mut curve = Curve {
@@ -88,22 +86,22 @@ pub fn of_run(
         return Ok(curve);
     };
     curve.n_points = about.int(0)?;
-    let n_finite = about.int(1)?;
-    curve.n_not_finite = curve.n_points - n_finite;
-    if curve.n_points > 1 && about.int(2)? == about.int(3)? {
+    if curve.n_points > 1 && about.int(1)? == about.int(2)? {
         curve.axis = Axis::Time;
     }
     let (column, low, high) = match curve.axis {
-        Axis::Step => ("step", about.int(2)?, about.int(3)?),
-        Axis::Time => ("timestamp_ms", about.int(4)?, about.int(5)?),
+        Axis::Step => ("step", about.int(1)?, about.int(2)?),
+        Axis::Time => ("timestamp_ms", about.int(3)?, about.int(4)?),
     };
-    curve.bins = if n_finite <= 2 * n_bins as i64 {
+    curve.bins = if curve.n_points <= 2 * n_bins as i64 {
         points(sql, run, key, column)?
     } else {
         let low = low as f64;
         let per_unit = n_bins as f64 / (high as f64 - low + 1.0);
         bins(sql, run, key, column, (low, per_unit))?
     };
+    let n_finite: i64 = curve.bins.iter().map(|bin| bin.n_points).sum();
+    curve.n_not_finite = curve.n_points - n_finite;
     Ok(curve)
 }
 

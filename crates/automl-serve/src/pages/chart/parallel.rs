@@ -3,6 +3,7 @@
 use super::length;
 use super::scale::Scale;
 use maud::{Markup, html};
+use std::fmt::Write as _;
 
 /// The values of all runs on one axis; a run may have none.
 #[derive(Debug, Clone)]
@@ -150,11 +151,9 @@ impl Parallel<'_> {
                 continue;
             };
             let letter = if path.is_empty() { 'M' } else { 'L' };
-            path.push_str(&format!(
-                "{letter}{} {}",
-                length(SIDE + gap * index as f64),
-                length(place)
-            ));
+            let across = length(SIDE + gap * index as f64);
+            // Writing to a string cannot fail.
+            write!(path, "{letter}{across} {}", length(place)).ok();
         }
         path
     }
