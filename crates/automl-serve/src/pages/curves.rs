@@ -43,18 +43,17 @@ impl Options {
 
     /// The form that changes them; all else in the address stays.
     pub(super) fn form(self, query: &Query, more: &Markup) -> Markup {
-        let chosen = |is_chosen: bool| is_chosen;
         html! {
             form.options method="get" data-submit="change" {
                 @for (key, value) in query.others(&["scale", "smooth", "x", "find", "page"]) { input type="hidden" name=(key) value=(value); }
                 (more)
                 label { "Along" select name="x" {
                     option value="" { "steps" }
-                    option value="time" selected[chosen(self.axis == Axis::Time)] { "time" }
+                    option value="time" selected[self.axis == Axis::Time] { "time" }
                 } }
                 label { "Scale" select name="scale" {
                     option value="" { "linear" }
-                    option value="log" selected[chosen(self.is_log)] { "logarithmic" }
+                    option value="log" selected[self.is_log] { "logarithmic" }
                 } }
                 label { "Smoothing" input type="number" name="smooth" min="0" max=(SMOOTH_MAX) step="0.01" value=(self.smooth); }
                 button { "Show" }
