@@ -18,8 +18,20 @@ const TOLD: &[&str] = &[
     "mlflow.source.git.commit",
     "mlflow.source.git.branch",
     "mlflow.source.git.repoURL",
-    "mlflow.source.git.dirty",
-    "mlflow.source.git.diff",
+    "automl.command",
+    "automl.directory",
+    "automl.git.dirty",
+];
+
+/// Tags that tell what a run ran on, and what each is called.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("automl.version", "automl"),
+    ("automl.os", "System"),
+    ("automl.cpu", "Processor"),
+    ("automl.cores", "Cores"),
+    ("automl.memory", "Memory"),
+    ("automl.gpu", "GPU"),
+    ("automl.container", "Container"),
 ];
 
 pub(super) fn facts(run: &Run) -> Markup {
@@ -35,12 +47,17 @@ pub(super) fn facts(run: &Run) -> Markup {
             @if let Some(name) = tag("mlflow.source.name") {
                 (parts::fact(&format!("Source{}", kind(tag("mlflow.source.type"))), &html! { code { (parts::long(name)) } }))
             }
+            @if let Some(command) = tag("automl.command") { (parts::long_fact("Command", command)) }
+            @if let Some(directory) = tag("automl.directory") { (parts::long_fact("In directory", directory)) }
             @if let Some(commit) = tag("mlflow.source.git.commit") { (parts::fact("Commit", &git(run, commit))) }
             (parts::long_fact("Run id", &info.id))
             (parts::long_fact("Artifacts in", &info.artifact_uri))
         }
-        @if let Some(diff) = tag("mlflow.source.git.diff") {
-            details { summary { "What was changed since the commit" } pre { (format::clip(diff, 20_000).0) } }
+        @if ENVIRONMENT.iter().any(|(key, _)| tag(key).is_some()) {
+            details {
+                summary { "What it ran on" }
+                dl.facts.card { @for (key, name) in ENVIRONMENT { @if let Some(value) = tag(key) { (parts::fact(name, &html! { (value) })) } } }
+            }
         }
     }
 }
@@ -54,8 +71,7 @@ fn kind(kind: Option<&str>) -> String {
 
 fn git(run: &Run, commit: &str) -> Markup {
     let tag = |key: &str| parts::tag(&run.tags, key);
-    let is_dirty =
-        tag("mlflow.source.git.dirty").is_some_and(|told| told.eq_ignore_ascii_case("true"));
+    let is_dirty = tag("automl.git.dirty").is_some_and(|told| told.eq_ignore_ascii_case("true"));
     html! {
         code title=(commit) { (format::clip(commit, 12).0) }
         @if let Some(branch) = tag("mlflow.source.git.branch") { " on " (branch) }
@@ -73,6 +89,10 @@ pub(super) fn note(run: &Run) -> Markup {
     }
 }
 
+fn is_told(key: &str) -> bool {
+    TOLD.contains(&key) || ENVIRONMENT.iter().any(|(known, _)| *known == key)
+}
+
 pub(super) fn tags(run: &Run) -> Markup {
     let is_own =
         |tag: &&KeyValue| !tag.key.starts_with("mlflow.") && !tag.key.starts_with("automl.");
@@ -80,7 +100,7 @@ pub(super) fn tags(run: &Run) -> Markup {
     let others = run
         .tags
         .iter()
-        .filter(|tag| !is_own(tag) && !TOLD.contains(&tag.key.as_str()));
+        .filter(|tag| !is_own(tag) && !is_told(&tag.key));
     let others: Vec<KeyValue> = others.cloned().collect();
     html! {
         section {

@@ -13,7 +13,7 @@ async fn a_run_tells_who_made_it_from_what() {
         "tags": [
             tag("mlflow.user", "mia"), tag("mlflow.source.name", "train.py"), tag("mlflow.note.content", "tried *again*"),
             tag("mlflow.source.git.commit", "0123456789abcdef"), tag("mlflow.source.git.branch", "main"),
-            tag("mlflow.source.git.dirty", "True"), tag("team", "risk"),
+            tag("automl.git.dirty", "true"), tag("automl.command", "automl fit x.csv"), tag("automl.cores", "2"), tag("team", "risk"),
         ],
         "params": { "depth": "4" },
         "metrics": { "loss": [1, 0.5, 0.25], "once": ["NaN"] },
@@ -33,6 +33,8 @@ async fn a_run_tells_who_made_it_from_what() {
         "User mia",
         "Source train.py",
         "Commit 0123456789ab on main with changes",
+        "Command automl fit x.csv",
+        "What it ran on Cores 2",
         "Notes tried *again*",
         "depth 4",
         "loss 0.25 2",
