@@ -285,7 +285,7 @@ pub(crate) fn wrong(name: &str, value: &Value) -> ApiError {
 }
 
 /// The decoded pairs of a query.
-fn form_pairs(query: &str) -> Vec<(String, String)> {
+pub(crate) fn form_pairs(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {

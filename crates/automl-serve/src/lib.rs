@@ -10,6 +10,7 @@ mod error;
 mod fields;
 mod intake;
 mod mlflow;
+mod pages;
 mod server;
 mod state;
 mod webhooks;

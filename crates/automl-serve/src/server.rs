@@ -2,6 +2,7 @@
 
 use crate::intake::Intake;
 use crate::mlflow;
+use crate::pages;
 use crate::state::{App, Inner};
 use crate::webhooks::{Manner, Webhooks};
 use automl_core::Coded;
@@ -11,6 +12,8 @@ use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
 use automl_store::workspace::{PROXY_ROOT, Record, Workspace};
 use axum::Router;
+use axum::http::{Method, Uri};
+use axum::response::Response;
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -180,6 +183,8 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .merge(mlflow::router())
+        .merge(pages::router())
+        .fallback(nowhere)
         .route("/health", get(async || "OK"))
         .route("/ready", get(ready))
         .with_state(app)
@@ -196,4 +201,17 @@ async fn ready(
         })
         .await?;
     Ok("OK")
+}
+
+/// Programs are told as MLflow's clients expect, people by a page.
+async fn nowhere(method: Method, uri: Uri) -> Response {
+    let path = uri.path();
+    let is_of_programs = ["/api/", "/ajax-api/"]
+        .iter()
+        .any(|start| path.starts_with(start));
+    if is_of_programs || path.contains("//") {
+        mlflow::nowhere(&method, &uri)
+    } else {
+        pages::nowhere(path)
+    }
 }

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 pub(crate) struct Desk {
     router: Router,
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Desk {
@@ -33,7 +33,11 @@ impl Desk {
         }
     }
 
-    async fn send(&self, request: Request<Body>) -> (StatusCode, Vec<u8>) {
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Vec<u8>) {
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let status = answer.status();
         let body = answer.into_body().collect().await.unwrap().to_bytes();

@@ -61,7 +61,7 @@ pub(crate) enum Verb {
     Datasets(DatasetsVerb),
     /// Show where data, a run, a model or a version came from, and what became of it
     Lineage(LineageArgs),
-    /// Serve the record of runs and models to MLflow's clients
+    /// Serve the record of runs and models to MLflow's clients and to browsers
     Serve(ServeArgs),
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
@@ -469,7 +469,8 @@ Examples:
   automl serve --port 5000 --workspace /srv/team
   automl serve --workspace postgres://automl@db/automl --artifacts /srv/artifacts
 
-Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")")]
+Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")
+and in a browser: http://127.0.0.1:8080")]
 pub(crate) struct ServeArgs {
     /// Address to serve at
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]

@@ -40,7 +40,7 @@ pub(super) fn pages() -> Router<App> {
 type Answer = Result<Json<Value>, ApiError>;
 
 /// A relative path that stays inside; nothing else.
-pub(super) fn safe_path(path: &str) -> Result<String, ApiError> {
+pub(crate) fn safe_path(path: &str) -> Result<String, ApiError> {
     let mut decoded = path.to_owned();
     loop {
         let next = percent_decoded(&decoded);
@@ -89,7 +89,7 @@ fn joined(root: &str, path: &str) -> String {
 }
 
 /// The folder that a place is in, and the path in it.
-fn folder_of(app: &App, place: Place, path: &str) -> (Folder, String) {
+pub(crate) fn folder_of(app: &App, place: Place, path: &str) -> (Folder, String) {
     match place {
         Place::Here(root) => (app.artifacts.clone(), joined(&root, path)),
         Place::Folder(root) => (Folder::plain(root), path.to_owned()),

@@ -1,6 +1,6 @@
 //! MLflow's REST protocol, by the paths and fields of its 3.17 client.
 
-mod artifacts;
+pub(crate) mod artifacts;
 mod experiments;
 mod gateway;
 mod graphql;
@@ -49,11 +49,10 @@ pub(crate) fn router() -> Router<App> {
         .route("/api/3.0/mlflow/server-info", get(server_info))
         .route("/ajax-api/3.0/mlflow/server-info", get(server_info))
         .route("/api/2.0/mlflow/traces", post(no_traces).get(no_traces))
-        .fallback(nowhere)
 }
 
 /// A path with slashes too many leads to the one that is meant; others lead nowhere.
-async fn nowhere(method: Method, uri: Uri) -> Response {
+pub(crate) fn nowhere(method: &Method, uri: &Uri) -> Response {
     let parts: Vec<&str> = (uri.path().split('/'))
         .filter(|part| !part.is_empty())
         .collect();

@@ -40,6 +40,25 @@ fn version(number: i64) -> NewVersion {
 }
 
 #[test]
+fn versions_are_told_by_model_and_by_run() {
+    let desk = Desk::new();
+    let numbers =
+        |found: &[versions::ModelVersion]| found.iter().map(|one| one.version).collect::<Vec<_>>();
+    let first = desk.write(|sql| versions::of_model(sql, W, "a", 2, None));
+    assert_eq!(numbers(&first.items), [3, 2]);
+    let rest = desk.write(move |sql| versions::of_model(sql, W, "a", 2, first.next.as_deref()));
+    assert_eq!((numbers(&rest.items), rest.next), (vec![1], None));
+    assert_eq!(
+        numbers(&desk.write(|sql| versions::of_run(sql, W, "r2", 9))),
+        [2]
+    );
+    assert!(
+        desk.write(|sql| versions::of_run(sql, W, "none", 9))
+            .is_empty()
+    );
+}
+
+#[test]
 fn numbers_of_versions_are_never_given_twice() {
     let desk = desk();
     desk.write(|sql| versions::delete(sql, W, "a", 3));
@@ -275,6 +294,8 @@ fn rejected_versions_are_not_promoted_and_some_models_want_a_decision_first() {
     let refused = desk.refused(|sql| moves::promote(sql, W, ("a", 3), "champion", ADA));
     assert!(refused.contains("waits for approval"), "{refused}");
     assert_eq!(champion(&desk), 1);
+}
+
 fn hook(name: &str, events: &[(&str, &str)]) -> webhooks::Change {
     let event = |(entity, action): &(&str, &str)| webhooks::Event::new(entity, action).unwrap();
     webhooks::Change {

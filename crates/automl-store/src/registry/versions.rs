@@ -3,7 +3,7 @@
 use super::{STAGES, check_tag, models};
 use crate::args;
 use crate::db::{Row, Sql};
-use crate::tracking::{KeyValue, TrackingError, logged_models, now_ms};
+use crate::tracking::{KeyValue, Page, TrackingError, logged_models, now_ms, offset, page};
 
 /// A version of a registered model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,41 @@ pub struct NewVersion {
 }
 
 pub(super) const COLUMNS: &str = "name, version, created_ms, updated_ms, description, user_id, stage, source, storage_location, run_id, run_link, model_id";
+
+/// The versions of a model, latest first.
+pub fn of_model(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    name: &str,
+    n_max: usize,
+    page_token: Option<&str>,
+) -> Result<Page<ModelVersion>, TrackingError> {
+    let offset = offset(page_token)?;
+    let query = format!(
+        "SELECT {COLUMNS} FROM model_versions WHERE workspace = ?1 AND name = ?2 ORDER BY version DESC LIMIT ?3 OFFSET ?4"
+    );
+    let rows = sql.query(
+        &query,
+        args![workspace, name, n_max as i64 + 1, offset as i64],
+    )?;
+    let found = rows.iter().map(|row| whole(sql, workspace, row));
+    Ok(page(found.collect::<Result<_, _>>()?, n_max, offset))
+}
+
+/// The versions that a run made, latest first.
+pub fn of_run(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    run_id: &str,
+    n_max: usize,
+) -> Result<Vec<ModelVersion>, TrackingError> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM model_versions WHERE workspace = ?1 AND run_id = ?2 \
+         ORDER BY created_ms DESC, name, version DESC LIMIT ?3"
+    );
+    let rows = sql.query(&query, args![workspace, run_id, n_max as i64])?;
+    rows.iter().map(|row| whole(sql, workspace, row)).collect()
+}
 
 /// Registers the next version of a model; a number is never given twice.
 pub fn create(

@@ -4,12 +4,14 @@
 //! with whom. Names, limits and messages are those that MLflow's clients expect.
 
 mod check;
+pub mod curve;
 mod error;
 pub mod experiments;
 pub mod history;
 pub mod inputs;
 pub mod log;
 pub mod logged_models;
+pub mod overview;
 pub mod runs;
 pub mod search;
 

@@ -2,6 +2,7 @@
 
 use super::inputs::{DatasetInput, Direction, ModelLink, datasets_of, models_of};
 use super::log::Metric;
+use super::overview::PARENT_TAG;
 use super::runs::{COLUMNS, NAME_TAG, RunInfo, info};
 use super::{KeyValue, Page, TrackingError, View, offset, page};
 use crate::db::{Row, Sql, Value};
@@ -41,6 +42,28 @@ pub fn search(
     workspace: &str,
     search: &Search,
 ) -> Result<Page<Run>, TrackingError> {
+    find(sql, workspace, search, "")
+}
+
+/// Finds runs that are part of no other active run of their experiment.
+pub fn roots(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    search: &Search,
+) -> Result<Page<Run>, TrackingError> {
+    let is_root = format!(
+        " AND NOT EXISTS (SELECT 1 FROM tags t JOIN runs p ON p.id = t.value WHERE t.run = r.run AND t.key = '{PARENT_TAG}' \
+         AND p.experiment_id = r.experiment_id AND p.stage = 'active' AND p.run <> r.run)"
+    );
+    find(sql, workspace, search, &is_root)
+}
+
+fn find(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    search: &Search,
+    more: &str,
+) -> Result<Page<Run>, TrackingError> {
     let offset = offset(search.page_token.as_deref())?;
     if search.experiment_ids.is_empty() {
         return Ok(page(Vec::new(), search.n_max, 0));
@@ -58,6 +81,7 @@ pub fn search(
         let condition = condition(&mut query, &clause)?;
         query.push(&format!(" AND {condition}"));
     }
+    query.push(more);
     query.push(&format!(
         " ORDER BY {order} LIMIT {} OFFSET {offset}",
         search.n_max + 1

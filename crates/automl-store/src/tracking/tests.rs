@@ -9,6 +9,7 @@ use super::{KeyValue, Stage, TrackingError, View, history};
 use crate::db::{Database, Place, Sql};
 use std::collections::BTreeSet;
 
+mod overviews;
 mod searches;
 
 const W: &str = DEFAULT_WORKSPACE;
@@ -49,11 +50,11 @@ impl Desk {
             .to_string()
     }
 
-    fn run(&self) -> RunInfo {
+    pub(super) fn run(&self) -> RunInfo {
         self.write(|sql| runs::create(sql, W, &NewRun::default()))
     }
 
-    fn log(&self, run: &RunInfo, batch: Batch) {
+    pub(super) fn log(&self, run: &RunInfo, batch: Batch) {
         let id = run.id.clone();
         self.write(move |sql| log::log(sql, W, &id, &batch));
     }

@@ -1,0 +1,73 @@
+//! The studio: pages of experiments, runs and models for a browser, drawn here and whole without script.
+//!
+//! A page is a function from what the record says to HTML; its state is its address. Everything that was logged is shown
+//! as text: it is escaped, and the headers of every page forbid what is not a file of this program.
+
+mod assets;
+mod chart;
+mod compare;
+mod curves;
+mod error;
+mod experiments;
+mod files;
+mod filter;
+mod format;
+mod layout;
+mod logged_model;
+mod models;
+mod parts;
+mod preview;
+mod query;
+mod run;
+mod runs;
+mod signature;
+mod table;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use crate::state::App;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use error::PageError;
+use std::time::Duration;
+
+/// How long a page may take.
+const PAGE_TIME: Duration = Duration::from_secs(20);
+
+/// All pages, and what is said of addresses that are none.
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/", get(experiments::page))
+        .route("/experiments/{id}", get(runs::page))
+        .route("/runs/{id}", get(run::page))
+        .route("/runs/{id}/metrics", get(run::metrics_page))
+        .route("/runs/{id}/artifacts", get(run::artifacts_page))
+        .route("/runs/{id}/html", get(run::html_artifact))
+        .route("/logged-models/{id}", get(logged_model::page))
+        .route("/logged-models/{id}/file", get(logged_model::file))
+        .route("/compare", get(compare::page))
+        .route("/models", get(models::page))
+        .route("/models/{name}", get(models::one))
+        .route("/models/{name}/{version}", get(version::page))
+        .layer(from_fn(in_time))
+        .route("/assets/{hash}/{name}", get(assets::send))
+}
+
+/// Gives a page up that takes too long.
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(PAGE_TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_too_late) => PageError::slow().into_response(),
+    }
+}
+
+/// A page that says that nothing is there.
+pub(crate) fn nowhere(path: &str) -> Response {
+    PageError::missing(format!("Nothing is at {path}")).into_response()
+}
+
+type Answer = Result<layout::Page, PageError>;
