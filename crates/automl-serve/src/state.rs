@@ -1,6 +1,7 @@
 //! What handlers share.
 
 use crate::artifacts::Artifacts;
+use crate::events::EventFiles;
 use automl_store::db::Database;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub(crate) struct Inner {
     pub(crate) artifact_root: String,
     /// The files behind `mlflow-artifacts:` URIs.
     pub(crate) artifacts: Artifacts,
+    /// Event files among them, to be read into metrics.
+    pub(crate) event_files: EventFiles,
     /// Where relative locations start.
     pub(crate) work_dir: std::path::PathBuf,
 }

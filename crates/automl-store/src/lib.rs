@@ -31,14 +31,17 @@
 //!
 //! What this crate must not know: learners, the command line, HTTP.
 
+pub mod artifact_uri;
 pub mod artifacts;
 mod atomic;
+pub mod backup;
 pub mod db;
 mod error;
 pub mod filter;
 mod hex;
 mod manifest;
 mod model_dir;
+pub mod moving;
 pub mod registry;
 mod staging;
 pub mod tracking;

@@ -7,7 +7,11 @@ use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_serve::ServeError;
+use crate::workspace::WorkspaceError;
 use automl_store::StoreError;
+use automl_store::backup::BackupError;
+use automl_store::moving::ImportError;
+use automl_store::tracking::events::EventsError;
 use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
@@ -34,11 +38,13 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("fit-cancelled", INTERRUPTED),
     ("fit-column", FAILED),
     ("fit-numeric", FAILED),
+    ("import-incomplete", FAILED),
     ("interrupted", INTERRUPTED),
     ("output-closed", DONE),
     ("output-stdout", FAILED),
     ("serve-stopped", FAILED),
     ("store-contents", FAILED),
+    ("tensorboard-failed", FAILED),
 ];
 
 /// What is wrong with what the user gave to the command line itself.
@@ -92,8 +98,20 @@ pub(crate) enum CliError {
     NoImportance { is_imported: bool },
     #[error("{host} can be reached by other machines, and there is no access control")]
     ServeOpen { host: std::net::IpAddr },
-    #[error("the workspace cannot be made: {}", .path.display())]
-    Workspace { path: PathBuf, source: io::Error },
+    #[error("there are no event files below {}", .path.display())]
+    NoEvents { path: PathBuf },
+    #[error("no program 'tensorboard' is on PATH")]
+    NoTensorBoard,
+    #[error("TensorBoard ended by itself, {status}")]
+    TensorBoardFailed { status: std::process::ExitStatus },
+    #[error("'{name}' has no event files: {}", .path.display())]
+    RunWithoutEvents { name: String, path: PathBuf },
+    #[error("no run has the id '{id}', and no directory that name")]
+    RunMissing { id: String },
+    #[error("its artifacts are not on this machine: {uri}")]
+    ArtifactsElsewhere { uri: String },
+    #[error("{n_failed} of {n_all} could not be imported")]
+    ImportIncomplete { n_failed: u64, n_all: u64 },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
@@ -136,7 +154,13 @@ impl Coded for CliError {
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
-            Self::Workspace { .. } => "workspace-make",
+            Self::NoEvents { .. } => "events-none",
+            Self::NoTensorBoard => "tensorboard-absent",
+            Self::TensorBoardFailed { .. } => "tensorboard-failed",
+            Self::RunWithoutEvents { .. } => "tensorboard-no-events",
+            Self::RunMissing { .. } => "record-missing",
+            Self::ArtifactsElsewhere { .. } => "tensorboard-elsewhere",
+            Self::ImportIncomplete { .. } => "import-incomplete",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -194,9 +218,26 @@ impl Coded for CliError {
             Self::NoImportance { is_imported: false } => {
                 Some("fit the model again to have it".into())
             }
-            Self::Workspace { .. } => {
-                Some("name a directory that can be written to with --workspace".into())
+            Self::NoEvents { .. } => Some(
+                "give the folder that the writer logged to; its files are named events.out.tfevents.…"
+                    .into(),
+            ),
+            Self::NoTensorBoard => Some(
+                "install it with `pip install tensorboard`, in an environment that is active here".into(),
+            ),
+            Self::TensorBoardFailed { .. } => {
+                Some("it says why above; a port that is taken is changed by --port".into())
             }
+            Self::RunWithoutEvents { .. } => {
+                Some("log its event files as artifacts of the run, or name another run".into())
+            }
+            Self::RunMissing { .. } => Some("name its workspace with --workspace".into()),
+            Self::ArtifactsElsewhere { .. } => {
+                Some("download them, and give the directory instead of the run".into())
+            }
+            Self::ImportIncomplete { .. } => Some(
+                "mend what is told above and call it again; what was imported is left alone".into(),
+            ),
             Self::ServeOpen { .. } => Some(
                 "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"
                     .into(),
@@ -292,7 +333,11 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         MetricError,
         PredictError,
         ServeError,
-        ArtifactError
+        ArtifactError,
+        WorkspaceError,
+        EventsError,
+        ImportError,
+        BackupError
     );
     None
 }

@@ -100,7 +100,8 @@ pub fn create(
     Ok(id)
 }
 
-fn below(root: &str, id: i64) -> String {
+/// Where artifacts of an experiment go.
+pub(crate) fn below(root: &str, id: i64) -> String {
     format!("{}/{id}", root.trim_end_matches('/'))
 }
 
@@ -118,7 +119,7 @@ fn check_tag(tag: &KeyValue) -> Result<(), TrackingError> {
     check_length("value", LIMITS.experiment_tag_value, &tag.value)
 }
 
-fn put_tag(sql: &mut dyn Sql, id: i64, tag: &KeyValue) -> Result<(), TrackingError> {
+pub(crate) fn put_tag(sql: &mut dyn Sql, id: i64, tag: &KeyValue) -> Result<(), TrackingError> {
     sql.execute(
         "INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?1, ?2, ?3) \
          ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value",

@@ -5,6 +5,7 @@
 
 mod check;
 mod error;
+pub mod events;
 pub mod experiments;
 pub mod history;
 pub mod inputs;

@@ -1,16 +1,20 @@
 //! The verbs: one module each. A verb resolves what was typed into settings once, then does its work.
 
+mod backup;
 mod evaluate;
 mod fit;
 mod importance;
 mod leaderboard;
+mod mlruns;
 mod models;
 mod predict;
 mod profile;
 mod race;
+mod runs;
 mod serve;
+mod tensorboard;
 
-use crate::cli::{EncodingArg, ModelsVerb, Verb};
+use crate::cli::{EncodingArg, ImportVerb, ModelsVerb, RunsVerb, Verb};
 use crate::console::Console;
 use crate::errors::{self, CliError};
 use anyhow::Context as _;
@@ -49,7 +53,12 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Leaderboard(args) => leaderboard::run(&args, console),
         Verb::Importance(args) => importance::run(&args, console),
         Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
+        Verb::Runs(RunsVerb::ImportEvents(args)) => runs::import_events(&args, console),
         Verb::Serve(args) => serve::run(args, console),
+        Verb::TensorBoard(args) => tensorboard::run(&args, console),
+        Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(args, console),
+        Verb::Backup(args) => backup::backup(&args, console),
+        Verb::Restore(args) => backup::restore(&args, console),
         Verb::Race(args) => race::run(&args),
     }
 }
