@@ -24,6 +24,14 @@ pub(crate) fn place(uri: &str) -> Result<Place, ApiError> {
     })
 }
 
+fn joined(root: &str, path: &str) -> String {
+    [root, path]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
 /// The folder that a place is in, and the path in it.
 pub(crate) fn folder_of(artifacts: &Artifacts, place: Place, path: &str) -> (Folder, String) {
     match place {

@@ -89,7 +89,11 @@ impl EventFiles {
         }
         let mut state = self.queue.state();
         if state.waiting.len() >= WAITING_MAX {
-            tracing::warn!(run, path, "too many event files wait; read it by `automl runs import-events`");
+            tracing::warn!(
+                run,
+                path,
+                "too many event files wait; read it by `automl runs import-events`"
+            );
             return;
         }
         state.waiting.insert((run.to_owned(), path.to_owned()));
@@ -158,7 +162,13 @@ fn read(
     let (folder, whole) = folder_of(artifacts, place, path);
     let (file, _) = folder.read(&whole)?;
     let input = BufReader::with_capacity(64 << 10, file);
-    Ok(events::import(db, DEFAULT_WORKSPACE, run_id, below_first(path), input)?)
+    Ok(events::import(
+        db,
+        DEFAULT_WORKSPACE,
+        run_id,
+        below_first(path),
+        input,
+    )?)
 }
 
 /// The folders of a path behind the first, which is only where a client put its files: `tensorboard/train/FILE` is `train`.

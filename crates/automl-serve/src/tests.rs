@@ -259,9 +259,13 @@ async fn event_files_that_are_sent_become_metrics_once() {
         let found: Value = serde_json::from_slice(&body).unwrap();
         found["metrics"].as_array().map_or(0, Vec::len)
     };
-    // The file in the deeper folder is read last.
-    while count("eval/lr").await < 3 {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    // They are read after the answers, on a thread of their own.
+    for _ in 0..2000 {
+        if count("eval/lr").await == 3 && count("lr").await == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!((count("loss/train").await, count("lr").await), (5, 3));
+    assert_eq!(count("eval/loss/train").await, 5);
 }

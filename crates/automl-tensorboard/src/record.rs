@@ -1,9 +1,9 @@
 //! One value of one tag at one step, and how it stands in an event file.
 
 use crate::message::{
-    DATA_CLASS_SCALAR, DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData, HistogramProto, PluginData, ProtoValue,
-    ProtoValueKind, Session, SessionEndInfo, SessionStartInfo, Summary, SummaryMetadata,
-    SummaryValue, TensorProto, TensorShapeProto, ValueKind, What,
+    DATA_CLASS_SCALAR, DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData, HistogramProto,
+    PluginData, ProtoValue, ProtoValueKind, Session, SessionEndInfo, SessionStartInfo, Summary,
+    SummaryMetadata, SummaryValue, TensorProto, TensorShapeProto, ValueKind, What,
 };
 use prost::Message;
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use crate::framing::{HELD_MAX, crc32c, masked_crc, push_frame};
 use crate::{
-    EventFileName, EventLog, EventReader, EventWriter, Histogram, HyperParameter, Record, SessionStatus,
-    TensorBoardError, Value, read_events,
+    EventFileName, EventLog, EventReader, EventWriter, Histogram, HyperParameter, Record,
+    SessionStatus, TensorBoardError, Value, read_events,
 };
 use prost::Message;
 use std::collections::BTreeMap;
@@ -181,7 +181,10 @@ fn a_long_run_reaches_the_file_without_a_flush() {
             .unwrap();
     }
     let on_disk = read_events(&std::fs::read(writer.path()).unwrap()).unwrap();
-    assert!(on_disk.records.len() > 1000 && on_disk.records[0].value == Value::Scalar(f64::from(0.1_f32)));
+    assert!(
+        on_disk.records.len() > 1000
+            && on_disk.records[0].value == Value::Scalar(f64::from(0.1_f32))
+    );
 }
 
 #[test]
@@ -212,8 +215,13 @@ fn reference(name: &str) -> [Vec<(String, i64, f64, f64)>; 2] {
         Some(value) => value,
         None => value.as_str().unwrap().parse().unwrap(),
     };
-    let told = told.into_iter().map(|(tag, step, time, value)| (tag, step, time, number(value)));
-    [read.into_iter().filter_map(scalar).collect(), told.collect()]
+    let told = told
+        .into_iter()
+        .map(|(tag, step, time, value)| (tag, step, time, number(value)));
+    [
+        read.into_iter().filter_map(scalar).collect(),
+        told.collect(),
+    ]
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! From any error to what its reader sees: one line, a stable code, advice, and an exit code.
 
 use crate::text;
+use crate::workspace::WorkspaceError;
 use automl_core::metrics::MetricError;
 use automl_core::{ArtifactError, Coded, PredictError, is_out_of_space};
 use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_serve::ServeError;
-use crate::workspace::WorkspaceError;
 use automl_store::StoreError;
 use automl_store::backup::BackupError;
 use automl_store::moving::ImportError;
@@ -16,10 +16,12 @@ use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
 
+mod moving;
 #[cfg(test)]
 mod tests;
 mod usage;
 
+pub(crate) use moving::MovingError;
 pub(crate) use usage::Usage;
 
 /// Done.
@@ -98,20 +100,6 @@ pub(crate) enum CliError {
     NoImportance { is_imported: bool },
     #[error("{host} can be reached by other machines, and there is no access control")]
     ServeOpen { host: std::net::IpAddr },
-    #[error("there are no event files below {}", .path.display())]
-    NoEvents { path: PathBuf },
-    #[error("no program 'tensorboard' is on PATH")]
-    NoTensorBoard,
-    #[error("TensorBoard ended by itself, {status}")]
-    TensorBoardFailed { status: std::process::ExitStatus },
-    #[error("'{name}' has no event files: {}", .path.display())]
-    RunWithoutEvents { name: String, path: PathBuf },
-    #[error("no run has the id '{id}', and no directory that name")]
-    RunMissing { id: String },
-    #[error("its artifacts are not on this machine: {uri}")]
-    ArtifactsElsewhere { uri: String },
-    #[error("{n_failed} of {n_all} could not be imported")]
-    ImportIncomplete { n_failed: u64, n_all: u64 },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
@@ -154,13 +142,6 @@ impl Coded for CliError {
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
-            Self::NoEvents { .. } => "events-none",
-            Self::NoTensorBoard => "tensorboard-absent",
-            Self::TensorBoardFailed { .. } => "tensorboard-failed",
-            Self::RunWithoutEvents { .. } => "tensorboard-no-events",
-            Self::RunMissing { .. } => "record-missing",
-            Self::ArtifactsElsewhere { .. } => "tensorboard-elsewhere",
-            Self::ImportIncomplete { .. } => "import-incomplete",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -218,26 +199,6 @@ impl Coded for CliError {
             Self::NoImportance { is_imported: false } => {
                 Some("fit the model again to have it".into())
             }
-            Self::NoEvents { .. } => Some(
-                "give the folder that the writer logged to; its files are named events.out.tfevents.…"
-                    .into(),
-            ),
-            Self::NoTensorBoard => Some(
-                "install it with `pip install tensorboard`, in an environment that is active here".into(),
-            ),
-            Self::TensorBoardFailed { .. } => {
-                Some("it says why above; a port that is taken is changed by --port".into())
-            }
-            Self::RunWithoutEvents { .. } => {
-                Some("log its event files as artifacts of the run, or name another run".into())
-            }
-            Self::RunMissing { .. } => Some("name its workspace with --workspace".into()),
-            Self::ArtifactsElsewhere { .. } => {
-                Some("download them, and give the directory instead of the run".into())
-            }
-            Self::ImportIncomplete { .. } => Some(
-                "mend what is told above and call it again; what was imported is left alone".into(),
-            ),
             Self::ServeOpen { .. } => Some(
                 "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"
                     .into(),
@@ -334,6 +295,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         PredictError,
         ServeError,
         ArtifactError,
+        MovingError,
         WorkspaceError,
         EventsError,
         ImportError,

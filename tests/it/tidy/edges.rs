@@ -25,7 +25,7 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-tune",
         ],
     ),
-    ("automl-store", &["automl-core"]),
+    ("automl-store", &["automl-core", "automl-tensorboard"]),
     ("automl-serve", &["automl-core", "automl-store"]),
     (
         "automl",
@@ -47,6 +47,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("anyhow", &["automl"]),
     ("arrow", &["automl-data"]),
     ("axum", &["automl-serve"]),
+    ("base64", &["automl-serve"]),
     ("clap", &["automl"]),
     ("csv", &["automl-data"]),
     ("ctrlc", &["automl"]),
@@ -61,8 +62,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["automl-store"]),
     ("safetensors", &["automl-store"]),
     ("syn", &["automl-macros"]),
+    ("tar", &["automl-store"]),
     ("tokio", &["automl-serve", "automl-store"]),
-    ("zstd", &["automl-data"]),
+    ("ureq", &["automl-serve"]),
+    ("zstd", &["automl-data", "automl-store"]),
 ];
 
 /// What only tests may use, wherever they are.

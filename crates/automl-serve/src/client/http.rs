@@ -60,7 +60,9 @@ impl Server {
             .build();
         Self {
             agent: agent.into(),
-            url: format!("{scheme}://{host}/{path}").trim_end_matches('/').to_owned(),
+            url: format!("{scheme}://{host}/{path}")
+                .trim_end_matches('/')
+                .to_owned(),
             authorization,
         }
     }
@@ -118,17 +120,29 @@ impl Server {
         if (200..300).contains(&status) {
             return Ok(answer);
         }
-        let text = answer.into_body().into_with_config().limit(1 << 16).read_to_string();
+        let text = answer
+            .into_body()
+            .into_with_config()
+            .limit(1 << 16)
+            .read_to_string();
         let text = text.unwrap_or_default();
         let told: Option<String> = serde_json::from_str::<Value>(&text)
             .ok()
             .and_then(|value| Some(value.get("message")?.as_str()?.to_owned()));
         let reason = told.unwrap_or_else(|| text.lines().next().unwrap_or_default().to_owned());
-        Err(ImportError::Refused { url, status, reason })
+        Err(ImportError::Refused {
+            url,
+            status,
+            reason,
+        })
     }
 
     fn json(&self, path: &str, answer: Response<Body>) -> Result<Value, ImportError> {
-        let text = answer.into_body().into_with_config().limit(ANSWER_MAX).read_to_string();
+        let text = answer
+            .into_body()
+            .into_with_config()
+            .limit(ANSWER_MAX)
+            .read_to_string();
         let place = format!("{}{path}", self.url);
         let text = text.map_err(|error| ImportError::Away {
             url: place.clone(),

@@ -4,10 +4,10 @@ mod http;
 
 pub use http::Credentials;
 
+use automl_store::artifact_uri::ArtifactPlace;
 use automl_store::moving::{
     Experiment, ImportError, LoggedModel, Owner, OwnerKind, RegisteredModel, Run, Source,
 };
-use automl_store::artifact_uri::ArtifactPlace;
 use automl_store::registry::ModelVersion;
 use automl_store::tracking::KeyValue;
 use automl_store::tracking::inputs::{Dataset, DatasetInput, ModelLink};
@@ -38,14 +38,19 @@ impl ServerSource {
     pub fn open(url: &str, credentials: &Credentials) -> Result<Self, ImportError> {
         let server = Server::new(url, credentials);
         let place = url.rsplit('@').next().unwrap_or(url).to_owned();
-        let asked = server.post(&format!("{API}/experiments/search"), &json!({ "max_results": 1 }));
+        let asked = server.post(
+            &format!("{API}/experiments/search"),
+            &json!({ "max_results": 1 }),
+        );
         match asked {
             Ok(_) => Ok(Self { server, place }),
             Err(ImportError::Refused { status, reason, .. }) if !matches!(status, 401 | 403) => {
                 let reason = format!("the server answered {status} {reason}");
                 Err(ImportError::NotAStore { place, reason })
             }
-            Err(ImportError::Malformed { reason, .. }) => Err(ImportError::NotAStore { place, reason }),
+            Err(ImportError::Malformed { reason, .. }) => {
+                Err(ImportError::NotAStore { place, reason })
+            }
             Err(error) => Err(error),
         }
     }
@@ -64,7 +69,12 @@ impl ServerSource {
     }
 
     /// The same, for searches by GET.
-    fn query_pages(&self, path: &str, name: &str, query: &[(&str, &str)]) -> Result<Vec<Value>, ImportError> {
+    fn query_pages(
+        &self,
+        path: &str,
+        name: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<Value>, ImportError> {
         let mut items = Vec::new();
         let mut token = String::new();
         loop {
@@ -93,14 +103,21 @@ impl ServerSource {
     }
 
     fn ids(&self, items: &[Value], path: [&str; 2]) -> Result<Vec<String>, ImportError> {
-        items.iter().map(|item| self.needed(&item[path[0]], path[1])).collect()
+        items
+            .iter()
+            .map(|item| self.needed(&item[path[0]], path[1]))
+            .collect()
     }
 
     /// The whole history of a run's metrics.
     fn history(&self, run: &str, keys: &[String]) -> Result<Vec<Metric>, ImportError> {
         let mut points = Vec::new();
         for key in keys {
-            let query = [("run_id", run), ("metric_key", key), ("max_results", POINTS_A_PAGE)];
+            let query = [
+                ("run_id", run),
+                ("metric_key", key),
+                ("max_results", POINTS_A_PAGE),
+            ];
             for point in self.query_pages("/metrics/get-history", "metrics", &query)? {
                 points.push(metric(&point).ok_or_else(|| self.wrong("value of a metric"))?);
             }
@@ -123,14 +140,19 @@ impl ServerSource {
                 tags: pairs(&input["tags"]),
             })
         };
-        list(inputs, "dataset_inputs").into_iter().map(input).collect()
+        list(inputs, "dataset_inputs")
+            .into_iter()
+            .map(input)
+            .collect()
     }
 
     fn version(&self, value: &Value) -> Result<ModelVersion, ImportError> {
         let (name, version) = (self.needed(value, "name")?, self.needed(value, "version")?);
         let source = text(value, "source").unwrap_or_default();
         let query = [("name", name.as_str()), ("version", version.as_str())];
-        let download = self.server.get(&format!("{API}/model-versions/get-download-uri"), &query)?;
+        let download = self
+            .server
+            .get(&format!("{API}/model-versions/get-download-uri"), &query)?;
         let some = |name: &str| text(value, name).filter(|text| !text.is_empty());
         let version = version.parse();
         Ok(ModelVersion {
@@ -154,21 +176,33 @@ impl ServerSource {
     /// What lies in a folder of an owner's artifacts, with paths below the owner's root.
     fn entries(&self, owner: Owner<'_>, below: &str) -> Result<Vec<(String, bool)>, ImportError> {
         let entries = if let Some(root) = proxied(owner.uri) {
-            let path = if below.is_empty() { root } else { format!("{root}/{below}") };
+            let path = if below.is_empty() {
+                root
+            } else {
+                format!("{root}/{below}")
+            };
             let mut answer = self.server.get(PROXY, &[("path", &path)])?;
             let entries = list(&mut answer, "files");
             let inside = |entry: &Value| {
                 let name = text(entry, "path")?;
                 let name = name.rsplit('/').next()?.to_owned();
-                Some(if below.is_empty() { name } else { format!("{below}/{name}") })
+                Some(if below.is_empty() {
+                    name
+                } else {
+                    format!("{below}/{name}")
+                })
             };
-            entries.iter().map(|entry| (inside(entry), is_dir(entry))).collect()
+            entries
+                .iter()
+                .map(|entry| (inside(entry), is_dir(entry)))
+                .collect()
         } else {
             let mut answer = match owner.kind {
                 OwnerKind::Run => {
                     let query = [("run_id", owner.id), ("path", below)];
                     let n_used = if below.is_empty() { 1 } else { 2 };
-                    self.server.get(&format!("{API}/artifacts/list"), &query[..n_used])?
+                    self.server
+                        .get(&format!("{API}/artifacts/list"), &query[..n_used])?
                 }
                 OwnerKind::Model => {
                     let query = [("artifact_directory_path", below)];
@@ -178,7 +212,9 @@ impl ServerSource {
                 }
             };
             let entries = list(&mut answer, "files");
-            let entries = entries.iter().map(|entry| (text(entry, "path"), is_dir(entry)));
+            let entries = entries
+                .iter()
+                .map(|entry| (text(entry, "path"), is_dir(entry)));
             entries.collect::<Vec<_>>()
         };
         let named = |(path, is_dir): (Option<String>, bool)| {
@@ -216,10 +252,15 @@ impl Source for ServerSource {
     }
 
     fn run(&mut self, _experiment: &str, id: &str) -> Result<Run, ImportError> {
-        let mut answer = self.server.get(&format!("{API}/runs/get"), &[("run_id", id)])?;
+        let mut answer = self
+            .server
+            .get(&format!("{API}/runs/get"), &[("run_id", id)])?;
         let mut run = answer["run"].take();
         let metrics = list(&mut run["data"], "metrics");
-        let keys: Vec<String> = metrics.iter().filter_map(|metric| text(metric, "key")).collect();
+        let keys: Vec<String> = metrics
+            .iter()
+            .filter_map(|metric| text(metric, "key"))
+            .collect();
         let info = &run["info"];
         Ok(Run {
             id: id.to_owned(),
@@ -274,7 +315,10 @@ impl Source for ServerSource {
             source_run_id: text(info, "source_run_id").filter(|id| !id.is_empty()),
             params: pairs(&model["data"]["params"]),
             tags: pairs(&info["tags"]),
-            metrics: points.iter().map(point).collect::<Result<_, ImportError>>()?,
+            metrics: points
+                .iter()
+                .map(point)
+                .collect::<Result<_, ImportError>>()?,
         })
     }
 
@@ -285,7 +329,9 @@ impl Source for ServerSource {
     }
 
     fn registered_model(&mut self, name: &str) -> Result<RegisteredModel, ImportError> {
-        let mut answer = self.server.get(&format!("{API}/registered-models/get"), &[("name", name)])?;
+        let mut answer = self
+            .server
+            .get(&format!("{API}/registered-models/get"), &[("name", name)])?;
         let mut model = answer["registered_model"].take();
         let filter = format!("name='{}'", name.replace('\'', "''"));
         let query = [("filter", filter.as_str()), ("max_results", "1000")];
@@ -335,8 +381,12 @@ impl Source for ServerSource {
                 self.server.download("/get-artifact", &query)
             }
             OwnerKind::Model => {
-                let route = format!("/ajax-api/2.0/mlflow/logged-models/{}/artifacts/files", owner.id);
-                self.server.download(&route, &[("artifact_file_path", path)])
+                let route = format!(
+                    "/ajax-api/2.0/mlflow/logged-models/{}/artifacts/files",
+                    owner.id
+                );
+                self.server
+                    .download(&route, &[("artifact_file_path", path)])
             }
         }
     }
@@ -389,7 +439,10 @@ fn is_deleted(value: &Value) -> bool {
 }
 
 fn is_dir(entry: &Value) -> bool {
-    entry.get("is_dir").and_then(Value::as_bool).unwrap_or(false)
+    entry
+        .get("is_dir")
+        .and_then(Value::as_bool)
+        .unwrap_or(false)
 }
 
 fn pairs(value: &Value) -> Vec<KeyValue> {
@@ -399,7 +452,12 @@ fn pairs(value: &Value) -> Vec<KeyValue> {
             value: text(pair, "value").unwrap_or_default(),
         })
     };
-    value.as_array().into_iter().flatten().filter_map(pair).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(pair)
+        .collect()
 }
 
 fn links(value: &Value) -> Vec<ModelLink> {
@@ -409,7 +467,12 @@ fn links(value: &Value) -> Vec<ModelLink> {
             step: int(link, "step").unwrap_or(0),
         })
     };
-    value.as_array().into_iter().flatten().filter_map(link).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(link)
+        .collect()
 }
 
 /// A point; NaN and infinities are texts.

@@ -3,8 +3,8 @@
 use super::hashing;
 use super::sink::Sink;
 use super::{
-    ARTIFACTS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary, Workspace,
-    blob,
+    ARTIFACTS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary,
+    Workspace, blob,
 };
 use crate::artifact_uri::ArtifactPlace;
 use crate::artifacts::Folder;
@@ -44,7 +44,8 @@ pub fn create(workspace: Workspace<'_>, target: &Path) -> Result<Summary, Backup
         artifacts,
         summary: summary.clone(),
     };
-    let text = serde_json::to_vec_pretty(&manifest).map_err(|error| BackupError::io(target)(error.into()))?;
+    let text = serde_json::to_vec_pretty(&manifest)
+        .map_err(|error| BackupError::io(target)(error.into()))?;
     sink.put(MANIFEST, text.len() as u64, &mut text.as_slice())?;
     sink.finish()?;
     Ok(summary)
@@ -56,7 +57,9 @@ fn scratch(target: &Path) -> Result<tempfile::TempDir, BackupError> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let scratch = tempfile::Builder::new().prefix(".automl-backup-").tempdir_in(parent);
+    let scratch = tempfile::Builder::new()
+        .prefix(".automl-backup-")
+        .tempdir_in(parent);
     scratch.map_err(BackupError::io(parent))
 }
 
@@ -77,7 +80,9 @@ impl Owners {
     fn of(sql: &mut dyn Sql) -> Result<Self, DbError> {
         let mut texts = |query: &str| {
             let rows = sql.query(query, &[])?;
-            rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()
+            rows.iter()
+                .map(|row| row.text(0))
+                .collect::<Result<Vec<_>, _>>()
         };
         let runs = texts("SELECT id FROM runs")?;
         let models = texts("SELECT id FROM logged_models")?;
@@ -93,9 +98,12 @@ impl Owners {
     /// Whether the artifact at a path is of a run or model that the record does not know.
     fn is_orphan(&self, path: &str) -> bool {
         let parts: Vec<&str> = path.split('/').collect();
-        let is_hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_hex =
+            |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let is_id = |part: &str| is_hex(part.strip_prefix("m-").unwrap_or(part));
-        let owner = parts.windows(2).find(|pair| is_id(pair[0]) && pair[1] == "artifacts");
+        let owner = parts
+            .windows(2)
+            .find(|pair| is_id(pair[0]) && pair[1] == "artifacts");
         owner.is_some_and(|pair| !self.ids.contains(pair[0]))
     }
 }
@@ -115,7 +123,11 @@ fn artifacts(
     let mut waiting = vec![String::new()];
     while let Some(place) = waiting.pop() {
         for entry in folder.list(&place)? {
-            let path = if place.is_empty() { entry.name } else { format!("{place}/{}", entry.name) };
+            let path = if place.is_empty() {
+                entry.name
+            } else {
+                format!("{place}/{}", entry.name)
+            };
             if entry.n_bytes.is_none() {
                 waiting.push(path);
                 continue;

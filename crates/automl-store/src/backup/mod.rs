@@ -85,7 +85,8 @@ fn blob(sha256: &str) -> String {
 
 /// Whether a backup of this name is one file.
 fn is_archive(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".tar.zst"))
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().ends_with(".tar.zst"))
 }
 
 #[cfg(test)]

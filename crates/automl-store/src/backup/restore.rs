@@ -8,10 +8,10 @@ use super::{
 };
 use crate::artifacts::Folder;
 use crate::db::{Database, Place, transfer};
-use crate::staging::{self, Shape};
+use crate::staging::{self, Shape, Staged};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// Makes a workspace of a backup. It appears whole or not at all, once every checksum was compared.
 ///
@@ -27,10 +27,8 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
         check_empty(directory)?;
     }
     let home = directory.as_deref().unwrap_or(workspace.artifacts);
-    let (parent, _) = staging::split(home)?;
-    staging::create_parents(&parent).map_err(BackupError::io(&parent))?;
-    let staged = Removed(staging::claim(home, Shape::Directory)?.path);
-    let unpacked = staged.0.join("unpacked");
+    let staged = Staging::beside(home)?;
+    let unpacked = staged.path().join("unpacked");
     let backup = if is_archive(source) {
         unpack(source, &unpacked)?;
         unpacked.as_path()
@@ -38,53 +36,72 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
         source
     };
     let manifest = verified(source, backup)?;
-    let ready = staged.0.join("ready");
-    let artifacts = ready.join("artifacts");
-    put_artifacts(source, backup, &artifacts)?;
     match (workspace.database, &directory) {
         (Place::File(file), Some(directory)) => {
             let name = file.file_name().unwrap_or_default();
+            let ready = staged.path().join("ready");
+            fs::create_dir(&ready).map_err(BackupError::io(&ready))?;
             copy(&backup.join(DATABASE), &ready.join(name))?;
             // A backup of an older version is brought up to date, and a broken one is found.
             drop(Database::open(&Place::File(ready.join(name)))?);
-            let outside = !workspace.artifacts.starts_with(directory);
-            if outside {
+            if let Ok(inner) = workspace.artifacts.strip_prefix(directory) {
+                put_artifacts(source, backup, &ready.join(inner))?;
+                appear(&ready, directory)?;
+            } else {
+                // Perhaps on another disk.
+                let aside = Staging::beside(workspace.artifacts)?;
+                let artifacts = aside.path().join("ready");
+                put_artifacts(source, backup, &artifacts)?;
                 appear(&artifacts, workspace.artifacts)?;
-            } else if let Ok(inner) = workspace.artifacts.strip_prefix(directory) {
-                move_inside(&artifacts, &ready, inner)?;
+                take_back_unless(appear(&ready, directory), workspace.artifacts)?;
             }
-            sync(&ready)?;
-            let done = appear(&ready, directory);
-            if done.is_err() && outside {
-                staging::remove(workspace.artifacts).map_err(BackupError::io(workspace.artifacts))?;
-            }
-            done?;
         }
         (place, _) => {
-            let file = ready.join(DATABASE);
+            let artifacts = staged.path().join("ready");
+            let file = staged.path().join(DATABASE);
+            put_artifacts(source, backup, &artifacts)?;
             copy(&backup.join(DATABASE), &file)?;
-            sync(&artifacts)?;
             let db = Database::open(place)?;
             appear(&artifacts, workspace.artifacts)?;
-            let filled = transfer::fill(&db, &file);
-            if !matches!(filled, Ok(true)) {
-                staging::remove(workspace.artifacts).map_err(BackupError::io(workspace.artifacts))?;
-            }
-            if !filled? {
+            let filled = transfer::fill(&db, &file).map_err(BackupError::from);
+            let filled = filled.and_then(|is_filled| {
                 let place = "the database has rows".to_owned();
-                return Err(BackupError::NotEmpty { place });
-            }
+                is_filled
+                    .then_some(())
+                    .ok_or(BackupError::NotEmpty { place })
+            });
+            take_back_unless(filled, workspace.artifacts)?;
         }
     }
     Ok(manifest.summary)
 }
 
-/// A path that is removed with all that is in it at the end.
-struct Removed(PathBuf);
+/// Removes artifacts again whose record did not come about.
+fn take_back_unless(done: Result<(), BackupError>, artifacts: &Path) -> Result<(), BackupError> {
+    if done.is_err() {
+        staging::remove(artifacts).map_err(BackupError::io(artifacts))?;
+    }
+    done
+}
 
-impl Drop for Removed {
+/// A directory beside a place, removed with all that is in it at the end.
+struct Staging(Staged);
+
+impl Staging {
+    fn beside(place: &Path) -> Result<Self, BackupError> {
+        let (parent, _) = staging::split(place)?;
+        staging::create_parents(&parent).map_err(BackupError::io(&parent))?;
+        Ok(Self(staging::claim(place, Shape::Directory)?))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0.path
+    }
+}
+
+impl Drop for Staging {
     fn drop(&mut self) {
-        if let Err(error) = staging::remove(&self.0) {
+        if let Err(error) = staging::remove(self.path()) {
             tracing::warn!(%error, "what a restore needed for a while could not be removed");
         }
     }
@@ -104,21 +121,10 @@ fn check_empty(directory: &Path) -> Result<(), BackupError> {
 
 /// Moves a directory to a place where nothing, or an empty directory, is.
 fn appear(ready: &Path, place: &Path) -> Result<(), BackupError> {
+    sync(ready)?;
     let (parent, _) = staging::split(place)?;
-    staging::create_parents(&parent).map_err(BackupError::io(&parent))?;
     fs::rename(ready, place).map_err(BackupError::io(place))?;
     staging::sync_directory(&parent).map_err(BackupError::io(&parent))
-}
-
-/// Moves the artifacts to where the workspace has them in itself.
-fn move_inside(artifacts: &Path, ready: &Path, inner: &Path) -> Result<(), BackupError> {
-    let place = ready.join(inner);
-    if place == artifacts {
-        return Ok(());
-    }
-    let parent = place.parent().unwrap_or(ready);
-    fs::create_dir_all(parent).map_err(BackupError::io(parent))?;
-    fs::rename(artifacts, &place).map_err(BackupError::io(&place))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
@@ -138,7 +144,11 @@ fn is_ours(path: &Path) -> bool {
         .collect();
     match parts.as_slice() {
         [DATABASE | ARTIFACTS | MANIFEST] => true,
-        [BLOBS, head, digest] => digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) && digest.starts_with(head),
+        [BLOBS, head, digest] => {
+            digest.len() == 64
+                && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && digest.starts_with(head)
+        }
         _ => false,
     }
 }
@@ -183,7 +193,10 @@ fn verified(source: &Path, backup: &Path) -> Result<Manifest, BackupError> {
     let text = text.map_err(|error| not_one(format!("{MANIFEST} cannot be read: {error}")))?;
     let value: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| not_one(format!("{MANIFEST}: {error}")))?;
-    let found = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
+    let found = value
+        .get("format")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or(0) as u32;
     if found > FORMAT {
         return Err(BackupError::Newer {
             path: source.to_owned(),
@@ -191,7 +204,8 @@ fn verified(source: &Path, backup: &Path) -> Result<Manifest, BackupError> {
             known: FORMAT,
         });
     }
-    let manifest: Manifest = serde_json::from_value(value).map_err(|error| not_one(format!("{MANIFEST}: {error}")))?;
+    let manifest: Manifest =
+        serde_json::from_value(value).map_err(|error| not_one(format!("{MANIFEST}: {error}")))?;
     check(source, backup, DATABASE, &manifest.database)?;
     check(source, backup, ARTIFACTS, &manifest.artifacts)?;
     each_listed(source, backup, &mut |listed| {

@@ -127,7 +127,10 @@ impl Archive {
     }
 
     fn finish(self) -> Result<(), BackupError> {
-        let encoder = self.tar.into_inner().map_err(BackupError::io(&self.target))?;
+        let encoder = self
+            .tar
+            .into_inner()
+            .map_err(BackupError::io(&self.target))?;
         let file = encoder.finish().map_err(BackupError::io(&self.target))?;
         Ok(file.commit()?)
     }
@@ -142,5 +145,6 @@ pub(super) fn sync(directory: &Path) -> Result<(), BackupError> {
             sync(&entry.path())?;
         }
     }
-    staging::sync_directory(directory).map_err(|error| BackupError::Store(StoreError::io("write", directory)(error)))
+    staging::sync_directory(directory)
+        .map_err(|error| BackupError::Store(StoreError::io("write", directory)(error)))
 }

@@ -30,11 +30,19 @@ impl Desk {
             .wait()
             .unwrap();
         let artifacts = home.join("artifacts");
-        Self { directory, place, artifacts, db }
+        Self {
+            directory,
+            place,
+            artifacts,
+            db,
+        }
     }
 
     fn workspace(&self) -> Workspace<'_> {
-        Workspace { database: &self.place, artifacts: &self.artifacts }
+        Workspace {
+            database: &self.place,
+            artifacts: &self.artifacts,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -47,8 +55,15 @@ fn begin_run(db: &Database, folder: &Folder, text: &str) -> String {
     let id = db
         .write(|sql| {
             let run = runs::create(sql, DEFAULT_WORKSPACE, &NewRun::default())?;
-            let metric = Metric { key: "m".into(), value: 1.0, ..Metric::default() };
-            let batch = Batch { metrics: vec![metric], ..Batch::default() };
+            let metric = Metric {
+                key: "m".into(),
+                value: 1.0,
+                ..Metric::default()
+            };
+            let batch = Batch {
+                metrics: vec![metric],
+                ..Batch::default()
+            };
             log::log(sql, DEFAULT_WORKSPACE, &run.id, &batch)?;
             Ok::<_, TrackingError>(run.id)
         })
@@ -67,7 +82,13 @@ fn restored(home: &Path) -> (Database, Folder) {
 
 fn put_back(source: &Path, home: &Path) -> Result<super::Summary, BackupError> {
     let place = Place::File(home.join("automl.db"));
-    restore(source, Workspace { database: &place, artifacts: &home.join("artifacts") })
+    restore(
+        source,
+        Workspace {
+            database: &place,
+            artifacts: &home.join("artifacts"),
+        },
+    )
 }
 
 #[test]
@@ -96,12 +117,19 @@ fn what_was_acknowledged_before_a_backup_is_in_it_while_four_threads_write() {
             let (db, files) = restored(&home);
             for id in before {
                 let wanted = id.clone();
-                let run = db.read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &wanted)).wait();
+                let run = db
+                    .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &wanted))
+                    .wait();
                 assert!(run.is_ok(), "{name}: {id}");
-                assert!(files.read(&format!("0/{id}/artifacts/a.txt")).is_ok(), "{name}: {id}");
+                assert!(
+                    files.read(&format!("0/{id}/artifacts/a.txt")).is_ok(),
+                    "{name}: {id}"
+                );
             }
             for entry in files.list("0").unwrap() {
-                let run = db.read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &entry.name)).wait();
+                let run = db
+                    .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &entry.name))
+                    .wait();
                 assert!(run.is_ok(), "an artifact of a run that is not there");
             }
         }
@@ -133,10 +161,19 @@ fn a_damaged_backup_is_named_and_nothing_appears() {
     let backup = desk.path("backup");
     create(desk.workspace(), &backup).unwrap();
     let blobs = backup.join("blobs");
-    let blob = fs::read_dir(&blobs).unwrap().next().unwrap().unwrap().path();
+    let blob = fs::read_dir(&blobs)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let blob = fs::read_dir(blob).unwrap().next().unwrap().unwrap().path();
     let home = desk.path("home");
-    for path in [blob, backup.join("artifacts.jsonl"), backup.join("automl.db")] {
+    for path in [
+        blob,
+        backup.join("artifacts.jsonl"),
+        backup.join("automl.db"),
+    ] {
         let sound = fs::read(&path).unwrap();
         let mut altered = sound.clone();
         *altered.last_mut().unwrap() ^= 1;

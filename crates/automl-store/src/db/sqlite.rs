@@ -114,7 +114,9 @@ pub(super) fn snapshot(from: &Path, to: &Path) -> Result<(), DbError> {
 /// Brings all that belongs to a database into its one file.
 pub(super) fn seal(path: &Path) -> Result<(), DbError> {
     let connection = rusqlite::Connection::open(path).map_err(failed)?;
-    connection.pragma_update(None, "journal_mode", "DELETE").map_err(failed)
+    connection
+        .pragma_update(None, "journal_mode", "DELETE")
+        .map_err(failed)
 }
 
 struct File {
@@ -237,7 +239,11 @@ fn failed(error: rusqlite::Error) -> DbError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => DbError::Full,
         // Disks beyond a quota and files beyond a limit are told so.
-        Some(ErrorCode::SystemIoFailure) if error.sqlite_extended_error_code() == Some(IOERR_WRITE) => DbError::Full,
+        Some(ErrorCode::SystemIoFailure)
+            if error.sqlite_extended_error_code() == Some(IOERR_WRITE) =>
+        {
+            DbError::Full
+        }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => DbError::Damaged {
             place: "the file of the workspace".into(),
             reason: error.to_string(),

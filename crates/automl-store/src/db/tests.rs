@@ -201,10 +201,59 @@ fn a_full_disk_is_told_and_costs_only_what_did_not_fit() {
     };
     assert!(matches!(error, DbError::Full), "{error}");
     assert!(n_kept > 0);
-    assert_eq!(words(&db).len() as i64, n_kept, "what was acknowledged is there");
+    assert_eq!(
+        words(&db).len() as i64,
+        n_kept,
+        "what was acknowledged is there"
+    );
     limit(1000);
-    db.write(move |sql| put(sql, n_kept, "fits again")).wait().unwrap();
+    db.write(move |sql| put(sql, n_kept, "fits again"))
+        .wait()
+        .unwrap();
     drop(db);
     let again = Database::open(&Place::File(directory.path().join("t.db"))).unwrap();
     assert_eq!(words(&again).len() as i64, n_kept + 1);
+}
+
+/// The record of each released format, by its version.
+const RELEASED: &[(i64, &str)] = &[(2, include_str!("released/2.sql"))];
+
+#[test]
+fn records_of_released_versions_are_upgraded_with_all_that_is_in_them() {
+    for (version, text) in RELEASED {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.db");
+        let old = rusqlite::Connection::open(&path).unwrap();
+        // The rows of a dump come in the order of tables' names, not of references.
+        old.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        old.execute_batch(text).unwrap();
+        let found: i64 = old
+            .query_row("SELECT version FROM schema_version", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(found, *version);
+        let count = "SELECT (SELECT COUNT(*) FROM runs) || ' ' || (SELECT COUNT(*) FROM metrics) || ' ' || \
+            (SELECT COUNT(*) FROM tags) || ' ' || (SELECT COUNT(*) FROM params) || ' ' || (SELECT COUNT(*) FROM datasets) || ' ' || \
+            (SELECT COUNT(*) FROM logged_models) || ' ' || (SELECT COUNT(*) FROM model_aliases)";
+        let before: String = old.query_row(count, [], |row| row.get(0)).unwrap();
+        drop(old);
+        let db = Database::open(&Place::File(path)).unwrap();
+        let after = db
+            .read(move |sql| sql.query_one(count, &[]))
+            .wait()
+            .unwrap()
+            .unwrap();
+        assert_eq!(after.text(0).unwrap(), before);
+        assert_eq!(before, "2 3 3 1 1 1 1");
+        let now = db
+            .read(|sql| sql.query_one("SELECT version FROM schema_version", &[]))
+            .wait()
+            .unwrap()
+            .unwrap();
+        assert!(now.int(0).unwrap() >= *version);
+        let broken = db
+            .read(|sql| sql.query("PRAGMA foreign_key_check", &[]))
+            .wait()
+            .unwrap();
+        assert!(broken.is_empty());
+    }
 }

@@ -29,10 +29,14 @@ pub(crate) fn snapshot(place: &Place, file: &Path) -> Result<(), DbError> {
     // One transaction that reads sees one state.
     db.read(move |sql| {
         for table in all {
-            pages(&table, &mut |query, args| sql.query(query, args), &mut |rows| {
-                let table = table.clone();
-                into.write(move |sql| insert(sql, &table, &rows)).wait()
-            })?;
+            pages(
+                &table,
+                &mut |query, args| sql.query(query, args),
+                &mut |rows| {
+                    let table = table.clone();
+                    into.write(move |sql| insert(sql, &table, &rows)).wait()
+                },
+            )?;
         }
         Ok::<_, DbError>(())
     })
@@ -78,15 +82,27 @@ fn tables(sql: &mut dyn Sql) -> Result<Vec<Table>, DbError> {
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'schema_version' ORDER BY name",
         &[],
     )?;
-    let mut waiting: Vec<String> = names.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
+    let mut waiting: Vec<String> = names
+        .iter()
+        .map(|row| row.text(0))
+        .collect::<Result<_, _>>()?;
     let (mut done, mut found) = (BTreeSet::new(), Vec::new());
     while !waiting.is_empty() {
         let n_waiting = waiting.len();
         let mut later = Vec::new();
         for name in waiting {
-            let referred = sql.query("SELECT \"table\" FROM pragma_foreign_key_list(?1)", args![&name])?;
-            let referred: BTreeSet<String> = referred.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
-            if referred.iter().any(|other| *other != name && !done.contains(other)) {
+            let referred = sql.query(
+                "SELECT \"table\" FROM pragma_foreign_key_list(?1)",
+                args![&name],
+            )?;
+            let referred: BTreeSet<String> = referred
+                .iter()
+                .map(|row| row.text(0))
+                .collect::<Result<_, _>>()?;
+            if referred
+                .iter()
+                .any(|other| *other != name && !done.contains(other))
+            {
                 later.push(name);
                 continue;
             }
@@ -94,7 +110,10 @@ fn tables(sql: &mut dyn Sql) -> Result<Vec<Table>, DbError> {
             done.insert(name);
         }
         if later.len() == n_waiting {
-            let reason = format!("tables refer to each other in a circle: {}", later.join(", "));
+            let reason = format!(
+                "tables refer to each other in a circle: {}",
+                later.join(", ")
+            );
             return Err(DbError::Statement { reason });
         }
         waiting = later;
@@ -103,7 +122,10 @@ fn tables(sql: &mut dyn Sql) -> Result<Vec<Table>, DbError> {
 }
 
 fn table(sql: &mut dyn Sql, name: &str) -> Result<Table, DbError> {
-    let rows = sql.query("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid", args![name])?;
+    let rows = sql.query(
+        "SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid",
+        args![name],
+    )?;
     let mut columns = Vec::new();
     let mut key = Vec::new();
     for row in rows {
@@ -122,7 +144,10 @@ fn table(sql: &mut dyn Sql, name: &str) -> Result<Table, DbError> {
 }
 
 fn quoted(columns: &[String]) -> String {
-    let quoted: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+    let quoted: Vec<String> = columns
+        .iter()
+        .map(|column| format!("\"{column}\""))
+        .collect();
     quoted.join(", ")
 }
 
@@ -171,9 +196,12 @@ fn pages(
             }
         };
         let is_over = rows.len() < ROWS_A_PAGE;
-        last = rows
-            .last()
-            .map(|row| places_of_key.iter().map(|&place| row.0[place].clone()).collect());
+        last = rows.last().map(|row| {
+            places_of_key
+                .iter()
+                .map(|&place| row.0[place].clone())
+                .collect()
+        });
         take(rows)?;
         if is_over {
             return Ok(());

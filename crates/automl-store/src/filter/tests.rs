@@ -145,10 +145,16 @@ fn the_fuzzers_corpus_is_read_or_refused_with_a_place() {
         let text = String::from_utf8_lossy(&bytes);
         match super::parse(&text) {
             Ok(clauses) => n_read += clauses.len(),
-            Err(error) => assert!((1..=text.chars().count() + 1).contains(&error.at), "{error:?}"),
+            Err(error) => assert!(
+                (1..=text.chars().count() + 1).contains(&error.at),
+                "{error:?}"
+            ),
         }
         if let Err(error) = super::parse_order(&text) {
-            assert!((1..=text.chars().count() + 1).contains(&error.at), "{error:?}");
+            assert!(
+                (1..=text.chars().count() + 1).contains(&error.at),
+                "{error:?}"
+            );
         }
     }
     assert!(n_read >= 8);

@@ -6,7 +6,7 @@ use crate::artifact_uri::ArtifactPlace;
 use crate::artifacts::Folder;
 use crate::db::Database;
 use crate::tracking::TrackingError;
-use crate::tracking::experiments::ensure_default;
+use crate::tracking::experiments::{DEFAULT_NAME, ensure_default};
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -114,7 +114,10 @@ impl Import<'_> {
         self.outcome.n_all += registered.len() as u64;
         watch.total(self.outcome.n_all);
         if !self.is_dry {
-            let (workspace, root) = (self.target.workspace.to_owned(), self.target.artifact_root.to_owned());
+            let (workspace, root) = (
+                self.target.workspace.to_owned(),
+                self.target.artifact_root.to_owned(),
+            );
             self.target
                 .db
                 .write(move |sql| ensure_default(sql, &workspace, &root))
@@ -137,7 +140,11 @@ impl Import<'_> {
                         OwnerKind::Run => self.run(&home, &experiment.id, &id),
                         OwnerKind::Model => self.model(&home, &experiment.id, &id),
                     };
-                    let what = if kind == OwnerKind::Run { "run" } else { "logged model" };
+                    let what = if kind == OwnerKind::Run {
+                        "run"
+                    } else {
+                        "logged model"
+                    };
                     if let Err(error) = outcome {
                         self.failed(format!("{what} {id}"), error)?;
                     }
@@ -174,12 +181,23 @@ impl Import<'_> {
                     args![&workspace, &name],
                 )?)
             });
-            self.outcome.counts.n_experiments += u64::from(found.wait()?.is_none());
-            return Ok(Home { id: 0, location: String::new() });
+            // Every workspace has the default experiment, once it is one.
+            let is_new = found.wait()?.is_none() && new.name != DEFAULT_NAME;
+            self.outcome.counts.n_experiments += u64::from(is_new);
+            return Ok(Home {
+                id: 0,
+                location: String::new(),
+            });
         }
-        let (workspace, root) = (self.target.workspace.to_owned(), self.target.artifact_root.to_owned());
+        let (workspace, root) = (
+            self.target.workspace.to_owned(),
+            self.target.artifact_root.to_owned(),
+        );
         let new = new.clone();
-        let made = self.target.db.write(move |sql| put::experiment(sql, &workspace, &root, &new));
+        let made = self
+            .target
+            .db
+            .write(move |sql| put::experiment(sql, &workspace, &root, &new));
         let (id, location, is_new) = made.wait()?;
         self.outcome.counts.n_experiments += u64::from(is_new);
         Ok(Home { id, location })
@@ -203,29 +221,48 @@ impl Import<'_> {
             return Ok(());
         }
         let run = self.source.run(experiment, id)?;
-        let owner = Owner { experiment, kind: OwnerKind::Run, id, uri: &run.artifact_uri };
+        let owner = Owner {
+            experiment,
+            kind: OwnerKind::Run,
+            id,
+            uri: &run.artifact_uri,
+        };
         let uri = format!("{}/{id}/artifacts", home.location);
         let uri = self.artifacts(owner, uri)?;
         if !self.is_dry {
             let (experiment_id, run) = (home.id, run);
-            self.target.db.write(move |sql| put::run(sql, experiment_id, &uri, &run)).wait()?;
+            self.target
+                .db
+                .write(move |sql| put::run(sql, experiment_id, &uri, &run))
+                .wait()?;
         }
         self.outcome.counts.n_runs += 1;
         Ok(())
     }
 
     fn model(&mut self, home: &Home, experiment: &str, id: &str) -> Result<(), ImportError> {
-        if self.look_up("SELECT id FROM logged_models WHERE id = ?1", id)?.is_some() {
+        if self
+            .look_up("SELECT id FROM logged_models WHERE id = ?1", id)?
+            .is_some()
+        {
             self.outcome.counts.n_there += 1;
             return Ok(());
         }
         let model = self.source.model(experiment, id)?;
-        let owner = Owner { experiment, kind: OwnerKind::Model, id, uri: &model.artifact_uri };
+        let owner = Owner {
+            experiment,
+            kind: OwnerKind::Model,
+            id,
+            uri: &model.artifact_uri,
+        };
         let uri = format!("{}/models/{id}/artifacts", home.location);
         let uri = self.artifacts(owner, uri)?;
         if !self.is_dry {
             let experiment_id = home.id;
-            self.target.db.write(move |sql| put::model(sql, experiment_id, &uri, &model)).wait()?;
+            self.target
+                .db
+                .write(move |sql| put::model(sql, experiment_id, &uri, &model))
+                .wait()?;
         }
         self.outcome.counts.n_models += 1;
         Ok(())
@@ -250,7 +287,11 @@ impl Import<'_> {
         };
         for path in files {
             let mut input = self.source.open(owner, &path)?;
-            let whole = if root.is_empty() { path } else { format!("{root}/{path}") };
+            let whole = if root.is_empty() {
+                path
+            } else {
+                format!("{root}/{path}")
+            };
             self.outcome.counts.n_bytes += copy(&mut input, &folder, &whole)?;
             self.outcome.counts.n_files += 1;
         }
@@ -265,7 +306,11 @@ impl Import<'_> {
         }
         self.relocate(&mut model)?;
         let workspace = self.target.workspace.to_owned();
-        let n_new = self.target.db.write(move |sql| put::registered(sql, &workspace, &model)).wait()?;
+        let n_new = self
+            .target
+            .db
+            .write(move |sql| put::registered(sql, &workspace, &model))
+            .wait()?;
         self.outcome.counts.n_versions += n_new;
         Ok(())
     }
@@ -280,7 +325,8 @@ impl Import<'_> {
                 };
                 let is_model = version.model_id.as_ref() == Some(id);
                 let (old, new) = if is_model {
-                    let new = self.look_up("SELECT artifact_uri FROM logged_models WHERE id = ?1", id)?;
+                    let new =
+                        self.look_up("SELECT artifact_uri FROM logged_models WHERE id = ?1", id)?;
                     (self.source.model(experiment, id)?.artifact_uri, new)
                 } else {
                     let new = self.look_up("SELECT artifact_uri FROM runs WHERE id = ?1", id)?;
@@ -300,7 +346,12 @@ impl Import<'_> {
 
 /// A URI below `old` as it is below `new`.
 fn moved_uri(uri: &str, old: &str, new: &str) -> Option<String> {
-    let plain = |uri: &str| uri.strip_prefix("file://").unwrap_or(uri).trim_end_matches('/').to_owned();
+    let plain = |uri: &str| {
+        uri.strip_prefix("file://")
+            .unwrap_or(uri)
+            .trim_end_matches('/')
+            .to_owned()
+    };
     let (uri, old) = (plain(uri), plain(old));
     let rest = uri.strip_prefix(&old)?;
     (rest.is_empty() || rest.starts_with('/')).then(|| format!("{new}{rest}"))

@@ -40,33 +40,60 @@ impl DatabaseSource {
             &[],
         );
         let rows = rows.map_err(|error| not_a_store(error.to_string()))?;
-        let columns: Result<BTreeSet<String>, DbError> = rows.iter().map(|row| row.text(0)).collect();
+        let columns: Result<BTreeSet<String>, DbError> =
+            rows.iter().map(|row| row.text(0)).collect();
         let columns = columns?;
         if !columns.contains("runs.run_uuid") {
             return Err(not_a_store("it has no table of runs".into()));
         }
         let parent = path.canonicalize().ok();
-        let parent = parent.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+        let parent = parent
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new("."));
         let roots = Roots {
             work_dir: parent.to_owned(),
             proxied: artifacts.unwrap_or_else(|| parent.join("mlartifacts")),
         };
-        Ok(Self { place, sql, columns, roots })
+        Ok(Self {
+            place,
+            sql,
+            columns,
+            roots,
+        })
     }
 
     /// Some columns of the rows of a table, or nothing of those that are not there.
-    fn rows(&mut self, table: &str, columns: &[&str], rest: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, ImportError> {
+    fn rows(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rest: &str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Row>, ImportError> {
         let is_there = |column: &str| self.columns.contains(&format!("{table}.{column}"));
         if !columns.iter().any(|column| is_there(column)) {
             return Ok(Vec::new());
         }
-        let known = |column: &&str| if is_there(column) { (*column).to_owned() } else { "NULL".into() };
+        let known = |column: &&str| {
+            if is_there(column) {
+                (*column).to_owned()
+            } else {
+                "NULL".into()
+            }
+        };
         let known: Vec<String> = columns.iter().map(known).collect();
         let query = format!("SELECT {} FROM {table} {rest}", known.join(", "));
         Ok(self.sql.query(&query, args)?)
     }
 
-    fn pairs(&mut self, table: &str, columns: &[&str; 2], rest: &str, args: &[Arg<'_>]) -> Result<Vec<KeyValue>, ImportError> {
+    fn pairs(
+        &mut self,
+        table: &str,
+        columns: &[&str; 2],
+        rest: &str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<KeyValue>, ImportError> {
         let rows = self.rows(table, columns, rest, args)?;
         let pair = |row: &Row| {
             Ok(KeyValue {
@@ -78,13 +105,21 @@ impl DatabaseSource {
     }
 
     fn one(&self, rows: Vec<Row>, what: &str, id: &str) -> Result<Row, ImportError> {
-        rows.into_iter().next().ok_or_else(|| ImportError::Malformed {
-            place: self.place.clone(),
-            reason: format!("{what} {id} is gone"),
-        })
+        rows.into_iter()
+            .next()
+            .ok_or_else(|| ImportError::Malformed {
+                place: self.place.clone(),
+                reason: format!("{what} {id} is gone"),
+            })
     }
 
-    fn ids(&mut self, table: &str, column: &str, rest: &str, args: &[Arg<'_>]) -> Result<Vec<String>, ImportError> {
+    fn ids(
+        &mut self,
+        table: &str,
+        column: &str,
+        rest: &str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<String>, ImportError> {
         let rows = self.rows(table, &[column], rest, args)?;
         rows.iter().map(|row| Ok(row.text(0)?)).collect()
     }
@@ -96,7 +131,14 @@ impl DatabaseSource {
             "WHERE source_type = 'DATASET' AND destination_type = 'RUN' AND destination_id = ?1 ORDER BY rowid",
             args![run],
         )?;
-        let columns = ["name", "digest", "dataset_source_type", "dataset_source", "dataset_schema", "dataset_profile"];
+        let columns = [
+            "name",
+            "digest",
+            "dataset_source_type",
+            "dataset_source",
+            "dataset_schema",
+            "dataset_profile",
+        ];
         let mut found = Vec::new();
         for input in inputs {
             let (input_id, id) = (input.text(0)?, input.text(1)?);
@@ -111,7 +153,12 @@ impl DatabaseSource {
                     schema: row.maybe_text(4)?,
                     profile: row.maybe_text(5)?,
                 },
-                tags: self.pairs("input_tags", &["name", "value"], "WHERE input_uuid = ?1 ORDER BY name", args![&input_id])?,
+                tags: self.pairs(
+                    "input_tags",
+                    &["name", "value"],
+                    "WHERE input_uuid = ?1 ORDER BY name",
+                    args![&input_id],
+                )?,
             });
         }
         Ok(found)
@@ -136,12 +183,23 @@ impl DatabaseSource {
 
 impl Source for DatabaseSource {
     fn experiments(&mut self) -> Result<Vec<Experiment>, ImportError> {
-        let columns = ["experiment_id", "name", "lifecycle_stage", "creation_time", "last_update_time"];
+        let columns = [
+            "experiment_id",
+            "name",
+            "lifecycle_stage",
+            "creation_time",
+            "last_update_time",
+        ];
         let rows = self.rows("experiments", &columns, "ORDER BY experiment_id", &[])?;
         let mut found = Vec::new();
         for row in rows {
             let id = row.int(0)?;
-            let tags = self.pairs("experiment_tags", &["key", "value"], "WHERE experiment_id = ?1 ORDER BY key", args![id])?;
+            let tags = self.pairs(
+                "experiment_tags",
+                &["key", "value"],
+                "WHERE experiment_id = ?1 ORDER BY key",
+                args![id],
+            )?;
             found.push(Experiment {
                 id: id.to_string(),
                 name: row.text(1)?,
@@ -160,7 +218,16 @@ impl Source for DatabaseSource {
     }
 
     fn run(&mut self, _experiment: &str, id: &str) -> Result<Run, ImportError> {
-        let columns = ["name", "user_id", "status", "start_time", "end_time", "lifecycle_stage", "deleted_time", "artifact_uri"];
+        let columns = [
+            "name",
+            "user_id",
+            "status",
+            "start_time",
+            "end_time",
+            "lifecycle_stage",
+            "deleted_time",
+            "artifact_uri",
+        ];
         let rows = self.rows("runs", &columns, "WHERE run_uuid = ?1", args![id])?;
         let row = self.one(rows, "run", id)?;
         let of_run = "WHERE run_uuid = ?1 ORDER BY key";
@@ -192,7 +259,10 @@ impl Source for DatabaseSource {
             artifact_uri: row.maybe_text(7)?.unwrap_or_default(),
             params: self.pairs("params", &["key", "value"], of_run, args![id])?,
             tags: self.pairs("tags", &["key", "value"], of_run, args![id])?,
-            metrics: rows.iter().map(metric).collect::<Result<_, ImportError>>()?,
+            metrics: rows
+                .iter()
+                .map(metric)
+                .collect::<Result<_, ImportError>>()?,
             datasets: self.datasets(id)?,
             models_in: self.links(id, ["RUN_INPUT", "MODEL_INPUT"])?,
             models_out: self.links(id, ["RUN_OUTPUT", "MODEL_OUTPUT"])?,
@@ -206,15 +276,29 @@ impl Source for DatabaseSource {
 
     fn model(&mut self, _experiment: &str, id: &str) -> Result<LoggedModel, ImportError> {
         let columns = [
-            "name", "artifact_location", "creation_timestamp_ms", "last_updated_timestamp_ms", "status", "status_message",
-            "model_type", "source_run_id",
+            "name",
+            "artifact_location",
+            "creation_timestamp_ms",
+            "last_updated_timestamp_ms",
+            "status",
+            "status_message",
+            "model_type",
+            "source_run_id",
         ];
         let rows = self.rows("logged_models", &columns, "WHERE model_id = ?1", args![id])?;
         let row = self.one(rows, "logged model", id)?;
         let status = Status::of_wire(&row.int(4)?.to_string());
         let rows = self.rows(
             "logged_model_metrics",
-            &["metric_name", "metric_timestamp_ms", "metric_step", "metric_value", "run_id", "dataset_name", "dataset_digest"],
+            &[
+                "metric_name",
+                "metric_timestamp_ms",
+                "metric_step",
+                "metric_value",
+                "run_id",
+                "dataset_name",
+                "dataset_digest",
+            ],
             "WHERE model_id = ?1 ORDER BY metric_name, metric_timestamp_ms",
             args![id],
         )?;
@@ -240,9 +324,22 @@ impl Source for DatabaseSource {
             status_message: row.maybe_text(5)?,
             model_type: row.maybe_text(6)?,
             source_run_id: row.maybe_text(7)?,
-            params: self.pairs("logged_model_params", &["param_key", "param_value"], "WHERE model_id = ?1 ORDER BY param_key", args![id])?,
-            tags: self.pairs("logged_model_tags", &["tag_key", "tag_value"], "WHERE model_id = ?1 ORDER BY tag_key", args![id])?,
-            metrics: rows.iter().map(metric).collect::<Result<_, ImportError>>()?,
+            params: self.pairs(
+                "logged_model_params",
+                &["param_key", "param_value"],
+                "WHERE model_id = ?1 ORDER BY param_key",
+                args![id],
+            )?,
+            tags: self.pairs(
+                "logged_model_tags",
+                &["tag_key", "tag_value"],
+                "WHERE model_id = ?1 ORDER BY tag_key",
+                args![id],
+            )?,
+            metrics: rows
+                .iter()
+                .map(metric)
+                .collect::<Result<_, ImportError>>()?,
         })
     }
 
@@ -252,14 +349,37 @@ impl Source for DatabaseSource {
 
     fn registered_model(&mut self, name: &str) -> Result<RegisteredModel, ImportError> {
         let columns = ["description", "creation_time", "last_updated_time"];
-        let rows = self.rows("registered_models", &columns, "WHERE name = ?1", args![name])?;
+        let rows = self.rows(
+            "registered_models",
+            &columns,
+            "WHERE name = ?1",
+            args![name],
+        )?;
         let row = self.one(rows, "registered model", name)?;
-        let aliases = self.rows("registered_model_aliases", &["alias", "version"], "WHERE name = ?1 ORDER BY alias", args![name])?;
+        let aliases = self.rows(
+            "registered_model_aliases",
+            &["alias", "version"],
+            "WHERE name = ?1 ORDER BY alias",
+            args![name],
+        )?;
         let columns = [
-            "version", "creation_time", "last_updated_time", "description", "user_id", "current_stage", "source",
-            "storage_location", "run_id", "run_link",
+            "version",
+            "creation_time",
+            "last_updated_time",
+            "description",
+            "user_id",
+            "current_stage",
+            "source",
+            "storage_location",
+            "run_id",
+            "run_link",
         ];
-        let rows = self.rows("model_versions", &columns, "WHERE name = ?1 ORDER BY version", args![name])?;
+        let rows = self.rows(
+            "model_versions",
+            &columns,
+            "WHERE name = ?1 ORDER BY version",
+            args![name],
+        )?;
         let mut versions = Vec::new();
         for row in rows {
             versions.push(self.version(name, &row)?);
@@ -271,14 +391,23 @@ impl Source for DatabaseSource {
             description: row.maybe_text(0)?,
             created_ms: row.maybe_int(1)?.unwrap_or(0),
             updated_ms: row.maybe_int(2)?.unwrap_or(0),
-            tags: self.pairs("registered_model_tags", &["key", "value"], "WHERE name = ?1 ORDER BY key", args![name])?,
-            aliases: (aliases.iter().map(|row| Ok((row.text(0)?, row.int(1)?)))).collect::<Result<_, ImportError>>()?,
+            tags: self.pairs(
+                "registered_model_tags",
+                &["key", "value"],
+                "WHERE name = ?1 ORDER BY key",
+                args![name],
+            )?,
+            aliases: (aliases.iter().map(|row| Ok((row.text(0)?, row.int(1)?))))
+                .collect::<Result<_, ImportError>>()?,
             versions,
         })
     }
 
     fn files(&mut self, owner: Owner<'_>) -> Result<Option<Vec<String>>, ImportError> {
-        self.roots.folder(owner).map(|folder| files::list(&folder)).transpose()
+        self.roots
+            .folder(owner)
+            .map(|folder| files::list(&folder))
+            .transpose()
     }
 
     fn open(&mut self, owner: Owner<'_>, path: &str) -> Result<Box<dyn Read>, ImportError> {
@@ -290,7 +419,9 @@ impl DatabaseSource {
     fn version(&mut self, name: &str, row: &Row) -> Result<ModelVersion, ImportError> {
         let number = row.int(0)?;
         let source = row.maybe_text(6)?.unwrap_or_default();
-        let model_id = source.strip_prefix("models:/").filter(|id| id.starts_with("m-") && !id.contains('/'));
+        let model_id = source
+            .strip_prefix("models:/")
+            .filter(|id| id.starts_with("m-") && !id.contains('/'));
         Ok(ModelVersion {
             name: name.to_owned(),
             version: number,

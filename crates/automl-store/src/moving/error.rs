@@ -43,7 +43,9 @@ impl ImportError {
     /// Whether nothing else can be imported either.
     pub(super) fn is_final(&self) -> bool {
         match self {
-            Self::Record(TrackingError::Db(error)) => !matches!(error, DbError::Statement { .. } | DbError::Conflict),
+            Self::Record(TrackingError::Db(error)) => {
+                !matches!(error, DbError::Statement { .. } | DbError::Conflict)
+            }
             Self::Artifact(ArtifactError::Full) | Self::Away { .. } => true,
             Self::Refused { status, .. } => matches!(status, 401 | 403),
             _ => false,

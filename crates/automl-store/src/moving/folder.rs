@@ -10,11 +10,11 @@
 use super::files::{self, Roots, unread};
 use super::{Experiment, ImportError, LoggedModel, Owner, OwnerKind, RegisteredModel, Run, Source};
 use crate::registry::ModelVersion;
+use crate::tracking::KeyValue;
 use crate::tracking::inputs::{Dataset, DatasetInput, ModelLink};
 use crate::tracking::log::Metric;
 use crate::tracking::logged_models::Status;
 use crate::tracking::runs::STATUSES;
-use crate::tracking::KeyValue;
 use serde_json::Value;
 use std::fs;
 use std::io::Read;
@@ -41,13 +41,18 @@ impl FolderSource {
     pub fn open(path: &Path) -> Result<Self, ImportError> {
         let inner = path.join("mlruns");
         let has_experiments = |root: &Path| folders(root).is_ok_and(|found| !found.is_empty());
-        let root = [path.to_owned(), inner].into_iter().find(|root| has_experiments(root));
+        let root = [path.to_owned(), inner]
+            .into_iter()
+            .find(|root| has_experiments(root));
         let root = root.ok_or_else(|| ImportError::NotAStore {
             place: path.display().to_string(),
             reason: "no folder in it has a meta.yaml".into(),
         })?;
         let parent = root.canonicalize().ok();
-        let parent = parent.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+        let parent = parent
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new("."));
         let roots = Roots {
             work_dir: parent.to_owned(),
             proxied: parent.join("mlartifacts"),
@@ -73,7 +78,11 @@ impl FolderSource {
             OwnerKind::Model => experiment.join(MODELS).join(owner.id),
         };
         let beside = home.join(ARTIFACTS);
-        Some(if folder.is_dir() || !beside.is_dir() { folder } else { beside })
+        Some(if folder.is_dir() || !beside.is_dir() {
+            folder
+        } else {
+            beside
+        })
     }
 }
 
@@ -113,15 +122,21 @@ impl Source for FolderSource {
         let folder = home.join(id);
         let meta = Meta::read(&folder)?;
         let status = meta.int("status").unwrap_or(1);
-        let status = usize::try_from(status - 1).ok().and_then(|place| STATUSES.get(place));
+        let status = usize::try_from(status - 1)
+            .ok()
+            .and_then(|place| STATUSES.get(place));
         let status = status.ok_or_else(|| meta.wrong("status"))?;
         let tags = pairs(&folder.join("tags"))?;
-        let tagged = tags.iter().find(|tag| tag.key == crate::tracking::runs::NAME_TAG);
+        let tagged = tags
+            .iter()
+            .find(|tag| tag.key == crate::tracking::runs::NAME_TAG);
         let name = meta.maybe_text("run_name").filter(|name| !name.is_empty());
         let (datasets, models_in) = inputs(&home, &folder.join("inputs"))?;
         Ok(Run {
             id: id.to_owned(),
-            name: name.or_else(|| tagged.map(|tag| tag.value.clone())).unwrap_or_default(),
+            name: name
+                .or_else(|| tagged.map(|tag| tag.value.clone()))
+                .unwrap_or_default(),
             user_id: meta.maybe_text("user_id").unwrap_or_default(),
             status: (*status).to_owned(),
             start_ms: meta.int("start_time"),
@@ -151,7 +166,9 @@ impl Source for FolderSource {
     fn model(&mut self, experiment: &str, id: &str) -> Result<LoggedModel, ImportError> {
         let folder = self.experiment_folder(experiment).join(MODELS).join(id);
         let meta = Meta::read(&folder)?;
-        let status = meta.int("status").and_then(|status| Status::of_wire(&status.to_string()));
+        let status = meta
+            .int("status")
+            .and_then(|status| Status::of_wire(&status.to_string()));
         let points = metrics(&folder.join("metrics"), point_of_model)?;
         Ok(LoggedModel {
             id: id.to_owned(),
@@ -194,13 +211,18 @@ impl Source for FolderSource {
             created_ms: meta.int("creation_timestamp").unwrap_or(0),
             updated_ms: meta.int("last_updated_timestamp").unwrap_or(0),
             tags: pairs(&folder.join("tags"))?,
-            aliases: aliases.into_iter().map(alias).collect::<Result<_, ImportError>>()?,
+            aliases: aliases
+                .into_iter()
+                .map(alias)
+                .collect::<Result<_, ImportError>>()?,
             versions,
         })
     }
 
     fn files(&mut self, owner: Owner<'_>) -> Result<Option<Vec<String>>, ImportError> {
-        self.artifacts(owner).map(|folder| files::list(&folder)).transpose()
+        self.artifacts(owner)
+            .map(|folder| files::list(&folder))
+            .transpose()
     }
 
     fn open(&mut self, owner: Owner<'_>, path: &str) -> Result<Box<dyn Read>, ImportError> {
@@ -226,10 +248,11 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
 
 fn name_of(folder: &Path) -> Result<String, ImportError> {
     let name = folder.file_name().and_then(|name| name.to_str());
-    name.map(str::to_owned).ok_or_else(|| ImportError::Malformed {
-        place: folder.display().to_string(),
-        reason: "its name is not UTF-8".into(),
-    })
+    name.map(str::to_owned)
+        .ok_or_else(|| ImportError::Malformed {
+            place: folder.display().to_string(),
+            reason: "its name is not UTF-8".into(),
+        })
 }
 
 fn text_of(path: &Path) -> Result<String, ImportError> {
@@ -303,7 +326,10 @@ fn inputs(
         let id = meta.text("source_id")?;
         if meta.text("source_type")? != "DATASET" {
             let step = meta.int("step").unwrap_or(0);
-            models.push(ModelLink { model_id: meta.maybe_text("model_id").unwrap_or(id), step });
+            models.push(ModelLink {
+                model_id: meta.maybe_text("model_id").unwrap_or(id),
+                step,
+            });
             continue;
         }
         let about = Meta::read(&experiment.join("datasets").join(&id))?;
@@ -343,8 +369,12 @@ fn version(name: &str, folder: &Path) -> Result<ModelVersion, ImportError> {
         updated_ms: meta.int("last_updated_timestamp").unwrap_or(0),
         description: meta.maybe_text("description"),
         user_id: meta.maybe_text("user_id"),
-        stage: meta.maybe_text("current_stage").unwrap_or_else(|| "None".into()),
-        storage_location: meta.maybe_text("storage_location").unwrap_or_else(|| source.clone()),
+        stage: meta
+            .maybe_text("current_stage")
+            .unwrap_or_else(|| "None".into()),
+        storage_location: meta
+            .maybe_text("storage_location")
+            .unwrap_or_else(|| source.clone()),
         source,
         run_id: meta.maybe_text("run_id"),
         run_link: meta.maybe_text("run_link"),
@@ -399,14 +429,17 @@ impl Meta {
     }
 
     fn is_deleted(&self) -> bool {
-        self.maybe_text("lifecycle_stage").is_some_and(|stage| stage == "deleted")
+        self.maybe_text("lifecycle_stage")
+            .is_some_and(|stage| stage == "deleted")
     }
 
     fn pairs(&self, name: &str) -> Vec<KeyValue> {
         let map = self.value.get(name).and_then(Value::as_object);
         let pair = |(key, value): (&String, &Value)| KeyValue {
             key: key.clone(),
-            value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+            value: value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned),
         };
         map.into_iter().flatten().map(pair).collect()
     }

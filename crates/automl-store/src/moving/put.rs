@@ -11,7 +11,11 @@ use crate::tracking::{KeyValue, Stage, experiments, log, logged_models, next_num
 const COUNTED_MAX: i64 = 1 << 40;
 
 fn stage(is_deleted: bool) -> &'static str {
-    let stage = if is_deleted { Stage::Deleted } else { Stage::Active };
+    let stage = if is_deleted {
+        Stage::Deleted
+    } else {
+        Stage::Active
+    };
     stage.name()
 }
 
@@ -92,7 +96,10 @@ pub(super) fn run(
         )?;
     } else {
         runs::insert(sql, &info)?;
-        sql.execute("UPDATE runs SET deleted_ms = ?1 WHERE run = ?2", args![new.deleted_ms, number])?;
+        sql.execute(
+            "UPDATE runs SET deleted_ms = ?1 WHERE run = ?2",
+            args![new.deleted_ms, number],
+        )?;
     }
     if !new.tags.iter().any(|tag| tag.key == NAME_TAG) && !new.name.is_empty() {
         let (key, value) = (NAME_TAG.to_owned(), new.name.clone());
@@ -156,7 +163,12 @@ pub(super) fn registered(
     workspace: &str,
     new: &RegisteredModel,
 ) -> Result<u64, ImportError> {
-    let last = new.versions.iter().map(|version| version.version).max().unwrap_or(0);
+    let last = new
+        .versions
+        .iter()
+        .map(|version| version.version)
+        .max()
+        .unwrap_or(0);
     sql.execute(
         "INSERT INTO registered_models (workspace, name, description, created_ms, updated_ms, last_version) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (workspace, name) DO UPDATE SET last_version = \

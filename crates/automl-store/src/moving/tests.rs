@@ -28,7 +28,11 @@ fn put(root: &Path, path: &str, text: &str) {
 }
 
 fn store(root: &Path) {
-    put(root, "77/meta.yaml", "experiment_id: '77'\nname: cats\nlifecycle_stage: active\ncreation_time: 5\nlast_update_time: 6\n");
+    put(
+        root,
+        "77/meta.yaml",
+        "experiment_id: '77'\nname: cats\nlifecycle_stage: active\ncreation_time: 5\nlast_update_time: 6\n",
+    );
     put(root, "77/tags/team", "vision");
     for run in [RUN, BROKEN] {
         let meta = format!(
@@ -37,7 +41,11 @@ fn store(root: &Path) {
         put(root, &format!("77/{run}/meta.yaml"), &meta);
     }
     put(root, &format!("77/{RUN}/params/model/depth"), "6");
-    put(root, &format!("77/{RUN}/metrics/loss"), "20 0.5 0\n21 nan 1\n22 0.25 2\n");
+    put(
+        root,
+        &format!("77/{RUN}/metrics/loss"),
+        "20 0.5 0\n21 nan 1\n22 0.25 2\n",
+    );
     put(root, &format!("77/{RUN}/artifacts/deep/a.txt"), "hello");
     put(root, &format!("77/{BROKEN}/metrics/loss"), "20 half 0\n");
 }
@@ -67,7 +75,13 @@ impl Desk {
             workspace: DEFAULT_WORKSPACE,
             artifact_root: "mlflow-artifacts:",
         };
-        import(&mut FolderSource::open(&root).unwrap(), &target, is_dry, &mut Quiet).unwrap()
+        import(
+            &mut FolderSource::open(&root).unwrap(),
+            &target,
+            is_dry,
+            &mut Quiet,
+        )
+        .unwrap()
     }
 
     fn run(&self, id: &'static str) -> Result<search::Run, TrackingError> {
@@ -88,30 +102,76 @@ fn a_store_is_copied_once_and_what_is_broken_is_told_and_left_out() {
     assert!(desk.run(RUN).is_err(), "a dry run copies nothing");
 
     let outcome = desk.import(false);
-    let counts = Counts { n_experiments: 1, n_runs: 1, n_files: 1, n_bytes: 5, ..Counts::default() };
+    let counts = Counts {
+        n_experiments: 1,
+        n_runs: 1,
+        n_files: 1,
+        n_bytes: 5,
+        ..Counts::default()
+    };
     assert_eq!(outcome.counts, counts);
     let [(what, error)] = outcome.failures.as_slice() else {
         panic!("{:?}", outcome.failures)
     };
     assert_eq!(what, &format!("run {BROKEN}"));
-    assert!(error.to_string().contains("metrics/loss:1 is not"), "{error}");
+    assert!(
+        error.to_string().contains("metrics/loss:1 is not"),
+        "{error}"
+    );
     assert!(desk.run(BROKEN).is_err(), "half a run is never seen");
 
     let run = desk.run(RUN).unwrap();
-    assert_eq!((run.info.name.as_str(), run.info.status.as_str(), run.info.end_ms), ("first", "FINISHED", Some(30)));
-    assert_eq!((run.params[0].key.as_str(), run.params[0].value.as_str()), ("model/depth", "6"));
+    assert_eq!(
+        (
+            run.info.name.as_str(),
+            run.info.status.as_str(),
+            run.info.end_ms
+        ),
+        ("first", "FINISHED", Some(30))
+    );
+    assert_eq!(
+        (run.params[0].key.as_str(), run.params[0].value.as_str()),
+        ("model/depth", "6")
+    );
     assert_eq!(run.info.experiment_id, 77);
     let number = run.info.number;
-    let points = desk.db.read(move |sql| history::of_run(sql, number, "loss", None, None)).wait().unwrap().items;
+    let points = desk
+        .db
+        .read(move |sql| history::of_run(sql, number, "loss", None, None))
+        .wait()
+        .unwrap()
+        .items;
     assert_eq!(points.len(), 3);
     assert!(points[1].value.is_nan());
-    let path = run.info.artifact_uri.strip_prefix("mlflow-artifacts:/").unwrap().to_owned();
+    let path = run
+        .info
+        .artifact_uri
+        .strip_prefix("mlflow-artifacts:/")
+        .unwrap()
+        .to_owned();
     let (mut file, _) = desk.artifacts.read(&format!("{path}/deep/a.txt")).unwrap();
     assert_eq!(std::io::read_to_string(&mut file).unwrap(), "hello");
+}
 
-    put(&desk.directory.path().join("mlruns"), &format!("77/{BROKEN}/metrics/loss"), "20 0.5 0\n");
+#[test]
+fn an_import_is_gone_on_with_once_what_was_broken_is_mended() {
+    let desk = Desk::new();
+    store(&desk.directory.path().join("mlruns"));
+    desk.import(false);
+    put(
+        &desk.directory.path().join("mlruns"),
+        &format!("77/{BROKEN}/metrics/loss"),
+        "20 0.5 0\n",
+    );
     let again = desk.import(false);
-    assert_eq!((again.counts.n_there, again.counts.n_runs, again.failures.len()), (1, 1, 0));
+    assert_eq!(
+        (
+            again.counts.n_there,
+            again.counts.n_runs,
+            again.failures.len()
+        ),
+        (1, 1, 0)
+    );
     assert!(desk.run(BROKEN).is_ok());
 }
 

@@ -45,9 +45,9 @@ impl Coded for EventsError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::File(TensorBoardError::Checksum { .. }) => {
-                Some("the file was altered or damaged; what stands before that place was read".into())
-            }
+            Self::File(TensorBoardError::Checksum { .. }) => Some(
+                "the file was altered or damaged; what stands before that place was read".into(),
+            ),
             _ => None,
         }
     }
@@ -114,7 +114,9 @@ fn key(folder: &str, tag: &str) -> String {
         }
     };
     let parts = folder.split('/').chain(tag.split('/'));
-    let parts: Vec<&str> = parts.filter(|part| !matches!(*part, "" | "." | "..")).collect();
+    let parts: Vec<&str> = parts
+        .filter(|part| !matches!(*part, "" | "." | ".."))
+        .collect();
     parts.join("/").chars().map(of_key).collect()
 }
 

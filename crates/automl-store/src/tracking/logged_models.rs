@@ -131,7 +131,11 @@ fn check_name(name: &str) -> Result<&str, TrackingError> {
     Ok(name)
 }
 
-pub(crate) fn put_params(sql: &mut dyn Sql, id: &str, params: &[KeyValue]) -> Result<(), TrackingError> {
+pub(crate) fn put_params(
+    sql: &mut dyn Sql,
+    id: &str,
+    params: &[KeyValue],
+) -> Result<(), TrackingError> {
     for param in params {
         check_key("Param key", "params.key", &param.key)?;
         check_length("Param value", LIMITS.param_value, &param.value)?;
@@ -144,7 +148,11 @@ pub(crate) fn put_params(sql: &mut dyn Sql, id: &str, params: &[KeyValue]) -> Re
     Ok(())
 }
 
-pub(crate) fn put_tags(sql: &mut dyn Sql, id: &str, tags: &[KeyValue]) -> Result<(), TrackingError> {
+pub(crate) fn put_tags(
+    sql: &mut dyn Sql,
+    id: &str,
+    tags: &[KeyValue],
+) -> Result<(), TrackingError> {
     for tag in tags {
         check_key("key", "tags.key", &tag.key)?;
         check_length("value", LIMITS.tag_value, &tag.value)?;

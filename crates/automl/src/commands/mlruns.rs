@@ -3,10 +3,11 @@
 use super::Status;
 use crate::cli::MlrunsArgs;
 use crate::console::{Console, Format, print_json, print_line, print_text};
-use crate::errors::CliError;
+use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
 use crate::text::counted;
 use crate::workspace::Workspace;
+use anyhow::Context as _;
 use automl_core::{CancelToken, Coded};
 use automl_serve::client::{Credentials, ServerSource};
 use automl_store::artifacts::Folder;
@@ -24,8 +25,17 @@ const ARTIFACT_ROOT: &str = "mlflow-artifacts:";
 pub(super) fn run(args: MlrunsArgs, console: Console) -> anyhow::Result<Status> {
     let mut source = source(&args)?;
     let workspace = Workspace::of(&args.place);
-    workspace.make()?;
-    let db = workspace.open_or_make()?;
+    // A dry run makes nothing: against a workspace that is not there, an empty record stands for it.
+    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let db = if args.dry_run && workspace.check_there().is_err() {
+        let place = scratch.path().join("record").display().to_string();
+        let empty = Workspace::named(&place, None);
+        empty.make()?;
+        empty.open_or_make()?
+    } else {
+        workspace.make()?;
+        workspace.open_or_make()?
+    };
     let artifacts = Folder::beside(workspace.artifacts.clone());
     let interrupt = Interrupt::listen(console, || {})?;
     let target = Target {
@@ -42,7 +52,7 @@ pub(super) fn run(args: MlrunsArgs, console: Console) -> anyhow::Result<Status> 
     if !outcome.failures.is_empty() {
         let n_failed = outcome.failures.len() as u64;
         let n_all = outcome.n_all;
-        return Err(CliError::ImportIncomplete { n_failed, n_all }.into());
+        return Err(MovingError::ImportIncomplete { n_failed, n_all }.into());
     }
     Ok(if interrupt.token().is_cancelled() {
         Status::Interrupted
@@ -62,7 +72,9 @@ fn source(args: &MlrunsArgs) -> anyhow::Result<Box<dyn Source>> {
         };
         return Ok(Box::new(ServerSource::open(name, &credentials)?));
     }
-    let path = name.strip_prefix("sqlite:///").or_else(|| name.strip_prefix("file://"));
+    let path = name
+        .strip_prefix("sqlite:///")
+        .or_else(|| name.strip_prefix("file://"));
     let path = Path::new(path.unwrap_or(name));
     if path.is_dir() {
         return Ok(Box::new(FolderSource::open(path)?));

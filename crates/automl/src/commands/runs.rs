@@ -3,7 +3,7 @@
 use super::Status;
 use crate::cli::ImportEventsArgs;
 use crate::console::{Console, Format, print_json, print_text};
-use crate::errors::CliError;
+use crate::errors::MovingError;
 use crate::text::counted;
 use crate::workspace::{Workspace, files_below};
 use anyhow::Context as _;
@@ -24,13 +24,15 @@ pub(super) fn import_events(args: &ImportEventsArgs, console: Console) -> anyhow
     files.retain(|path| is_event_path(path));
     if files.is_empty() {
         let path = args.folder.clone();
-        return Err(CliError::NoEvents { path }.into());
+        return Err(MovingError::NoEvents { path }.into());
     }
     let db = Workspace::of(&args.place).open()?;
     let mut all = EventsRead::default();
     let mut fault = None;
     for path in &files {
-        let folder = path.parent().and_then(|parent| parent.strip_prefix(&args.folder).ok());
+        let folder = path
+            .parent()
+            .and_then(|parent| parent.strip_prefix(&args.folder).ok());
         let folder = folder.unwrap_or(Path::new("")).to_string_lossy();
         let name = path.display().to_string();
         let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
@@ -62,7 +64,9 @@ pub(super) fn import_events(args: &ImportEventsArgs, console: Console) -> anyhow
                 all.n_new
             ))?;
             for tag in &all.passed_over {
-                print_text(&format!("passed over '{tag}', which cannot be the name of a metric\n"))?;
+                print_text(&format!(
+                    "passed over '{tag}', which cannot be the name of a metric\n"
+                ))?;
             }
         }
     }

@@ -3,14 +3,14 @@
 use super::Status;
 use crate::cli::TensorBoardArgs;
 use crate::console::Console;
-use crate::errors::CliError;
+use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
 use crate::workspace::{Workspace, files_below};
 use anyhow::Context as _;
+use automl_store::tracking::TrackingError;
 use automl_store::tracking::events::is_event_file;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::runs::{self, RunInfo};
-use automl_store::tracking::TrackingError;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt as _;
@@ -22,16 +22,18 @@ const PROGRAM: &str = "tensorboard";
 const IN_MODEL: &str = "tensorboard";
 
 pub(super) fn run(args: &TensorBoardArgs, console: Console) -> anyhow::Result<Status> {
-    let program = program().ok_or(CliError::NoTensorBoard)?;
+    let program = program().ok_or(MovingError::NoTensorBoard)?;
     let named = named_folders(args)?;
     for (name, folder) in &named {
         if !has_events(folder) {
             let (name, path) = (name.clone(), folder.clone());
-            return Err(CliError::RunWithoutEvents { name, path }.into());
+            return Err(MovingError::RunWithoutEvents { name, path }.into());
         }
     }
     // Lives until TensorBoard has ended.
-    let links = tempfile::Builder::new().prefix("automl-tensorboard-").tempdir();
+    let links = tempfile::Builder::new()
+        .prefix("automl-tensorboard-")
+        .tempdir();
     let links = links.context("cannot make a directory of links")?;
     let folder = match named.as_slice() {
         [(_, folder)] => folder.clone(),
@@ -59,7 +61,7 @@ fn wait(mut child: Child, console: Console) -> anyhow::Result<Status> {
     if status.success() || interrupt.token().is_cancelled() {
         return Ok(Status::Done);
     }
-    Err(CliError::TensorBoardFailed { status }.into())
+    Err(MovingError::TensorBoardFailed { status }.into())
 }
 
 /// The program, where PATH has it.
@@ -78,8 +80,14 @@ fn named_folders(args: &TensorBoardArgs) -> anyhow::Result<Vec<(String, PathBuf)
         let path = Path::new(run);
         let (name, folder, id) = if path.is_dir() {
             let inner = path.join(IN_MODEL);
-            let folder = if inner.is_dir() { inner } else { path.to_owned() };
-            let folder = folder.canonicalize().with_context(|| format!("cannot read {run}"))?;
+            let folder = if inner.is_dir() {
+                inner
+            } else {
+                path.to_owned()
+            };
+            let folder = folder
+                .canonicalize()
+                .with_context(|| format!("cannot read {run}"))?;
             let name = path.canonicalize().ok();
             let name = name.as_deref().and_then(Path::file_name);
             let name = name.map_or_else(|| run.clone(), |name| name.to_string_lossy().into_owned());
@@ -88,11 +96,17 @@ fn named_folders(args: &TensorBoardArgs) -> anyhow::Result<Vec<(String, PathBuf)
             let workspace = Workspace::of(&args.place);
             let run = run_of(&workspace, run)?;
             let uri = run.artifact_uri;
-            let folder = workspace.folder(&uri).ok_or(CliError::ArtifactsElsewhere { uri })?;
+            let folder = workspace
+                .folder(&uri)
+                .ok_or(MovingError::ArtifactsElsewhere { uri })?;
             (run.name, folder, run.id)
         };
         let name = name.replace(['/', '\0'], "-");
-        let name = if taken.contains(&name) { format!("{name} {}", id.replace('/', "-")) } else { name };
+        let name = if taken.contains(&name) {
+            format!("{name} {}", id.replace('/', "-"))
+        } else {
+            name
+        };
         taken.insert(name.clone());
         named.push((name, folder));
     }
@@ -105,7 +119,7 @@ fn run_of(workspace: &Workspace, id: &str) -> anyhow::Result<RunInfo> {
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &wanted))
         .wait();
     found.map_err(|error: TrackingError| match error {
-        TrackingError::RunMissing { id } => CliError::RunMissing { id }.into(),
+        TrackingError::RunMissing { id } => MovingError::RunMissing { id }.into(),
         error => error.into(),
     })
 }
@@ -121,7 +135,9 @@ fn has_events(folder: &Path) -> bool {
 /// Links to folders, by their names, in a directory.
 fn link(named: &[(String, PathBuf)], directory: &Path) -> anyhow::Result<PathBuf> {
     for (name, folder) in named {
-        let folder = folder.canonicalize().with_context(|| format!("cannot read {}", folder.display()))?;
+        let folder = folder
+            .canonicalize()
+            .with_context(|| format!("cannot read {}", folder.display()))?;
         let link = directory.join(name);
         std::os::unix::fs::symlink(folder, &link)
             .with_context(|| format!("cannot make the link {}", link.display()))?;
