@@ -25,6 +25,7 @@ cases! {
     imports,
     leaks,
     main_job,
+    moving_in,
     odd_tables,
     spellings,
     usage,

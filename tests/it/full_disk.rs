@@ -3,7 +3,10 @@
 //! A limit on the size of a file stands for the full disk: it needs no rights, and a write past it fails like one past
 //! the end of the disk. `/dev/full` is the kernel's own full disk.
 
-use crate::harness::Desk;
+use crate::harness::{BINARY, Desk};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 
 /// Runs a line of shell whose files may hold at most `blocks` × 512 bytes.
 fn with_small_files(blocks: u32, line: &str) -> String {
@@ -94,4 +97,97 @@ fn a_full_stdout_is_an_error() {
             outcome.stderr
         );
     }
+}
+
+/// A server on a workspace, whose files may hold at most `blocks` × 512 bytes, and its address.
+fn server(desk: &Desk, blocks: &str) -> (Child, String) {
+    let line = format!(
+        "trap '' XFSZ; ulimit -f {blocks}; exec {BINARY} serve --port 0 --workspace workspace"
+    );
+    let mut child = Command::new("sh")
+        .args(["-c", &line])
+        .current_dir(desk.path("."))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh starts");
+    let mut told = String::new();
+    let stdout = child.stdout.take().expect("stdout is piped");
+    BufReader::new(stdout)
+        .read_line(&mut told)
+        .expect("the server tells");
+    let (_, address) = told.trim().rsplit_once('/').expect("an address");
+    (child, address.to_owned())
+}
+
+/// The answer to a request, and its body.
+fn call(address: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    write!(
+        stream,
+        "{method} /api/2.0/mlflow/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("the server reads");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("the server answers");
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status.expect("a status"), body.to_owned())
+}
+
+#[test]
+fn a_record_on_a_full_disk_says_so_and_keeps_what_it_acknowledged() {
+    let desk = Desk::new();
+    let (mut child, address) = server(&desk, "1200");
+    let (status, answer) = call(&address, "runs/create", "{\"experiment_id\": \"0\"}");
+    assert_eq!(status, 200, "{answer}");
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+    let run = answer["run"]["info"]["run_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let value = "v".repeat(5000);
+    let mut n_kept = 0;
+    let refused = loop {
+        let params: Vec<String> = (0..20)
+            .map(|number| format!("{{\"key\": \"p{n_kept}.{number}\", \"value\": \"{value}\"}}"))
+            .collect();
+        let body = format!(
+            "{{\"run_id\": \"{run}\", \"params\": [{}]}}",
+            params.join(",")
+        );
+        let (status, answer) = call(&address, "runs/log-batch", &body);
+        if status != 200 {
+            break (status, answer);
+        }
+        n_kept += 1;
+        assert!(n_kept < 1000, "no limit was met");
+    };
+    assert_eq!(refused.0, 507, "{}", refused.1);
+    assert!(
+        refused.1.contains("RESOURCE_EXHAUSTED") && refused.1.contains("takes no more"),
+        "{}",
+        refused.1
+    );
+    assert_eq!(
+        call(&address, &format!("runs/get?run_id={run}"), "").0,
+        200,
+        "it reads on"
+    );
+    child.kill().expect("the server runs");
+    child.wait().expect("the server ends");
+
+    let (mut child, address) = server(&desk, "unlimited");
+    let (status, answer) = call(&address, &format!("runs/get?run_id={run}"), "");
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer.matches("\"key\":\"p").count(), n_kept * 20);
+    child.kill().expect("the server runs");
+    child.wait().expect("the server ends");
 }

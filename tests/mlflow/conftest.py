@@ -91,7 +91,9 @@ def backend(request):
 @pytest.fixture
 def server(backend, tmp_path):
     """A server that clients write their artifacts through."""
-    running = Server("--workspace", backend(tmp_path), "--artifacts", tmp_path / "artifacts", cwd=tmp_path)
+    place = backend(tmp_path)
+    running = Server("--workspace", place, "--artifacts", tmp_path / "artifacts", cwd=tmp_path)
+    running.workspace = place
     yield running
     running.stop()
 

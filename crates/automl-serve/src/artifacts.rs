@@ -1,7 +1,6 @@
 //! The files behind `mlflow-artifacts:` URIs, and what an artifact URI means to this server.
 
 use crate::error::ApiError;
-use crate::fields::percent_decoded;
 use automl_store::artifacts::{ArtifactError, Folder};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -12,43 +11,33 @@ use tokio_util::io::ReaderStream;
 /// The folder with all artifacts.
 pub(crate) type Artifacts = Folder;
 
-/// Where an artifact URI leads.
-pub(crate) enum Place {
-    /// A path below the artifacts of this server.
-    Here(String),
-    /// A folder of this machine.
-    Folder(std::path::PathBuf),
-}
-
-/// The path of the artifacts of a server.
-const ROUTE: &str = "/api/2.0/mlflow-artifacts/artifacts";
+pub(crate) use automl_store::artifact_uri::ArtifactPlace as Place;
 
 /// Finds out where a URI leads.
 pub(crate) fn place(uri: &str) -> Result<Place, ApiError> {
-    if let Some(rest) = uri.strip_prefix("mlflow-artifacts:") {
-        let path = match rest.strip_prefix("//") {
-            // A host may be named: it is this one.
-            Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
-            None => rest,
-        };
-        return Ok(Place::Here(path.trim_matches('/').to_owned()));
+    Place::of(uri).ok_or_else(|| {
+        ApiError::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "NOT_IMPLEMENTED",
+            format!("this server cannot read artifacts of '{uri}'"),
+        )
+    })
+}
+
+fn joined(root: &str, path: &str) -> String {
+    [root, path]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The folder that a place is in, and the path in it.
+pub(crate) fn folder_of(artifacts: &Artifacts, place: Place, path: &str) -> (Folder, String) {
+    match place {
+        Place::Here(root) => (artifacts.clone(), joined(&root, path)),
+        Place::Folder(root) => (Folder::plain(root), path.to_owned()),
     }
-    if uri.starts_with("http")
-        && let Some((_, path)) = uri.split_once(ROUTE)
-    {
-        return Ok(Place::Here(path.trim_matches('/').to_owned()));
-    }
-    if let Some(rest) = uri.strip_prefix("file://") {
-        return Ok(Place::Folder(percent_decoded(rest).into()));
-    }
-    if !uri.contains(":/") {
-        return Ok(Place::Folder(uri.into()));
-    }
-    Err(ApiError::new(
-        StatusCode::NOT_IMPLEMENTED,
-        "NOT_IMPLEMENTED",
-        format!("this server cannot read artifacts of '{uri}'"),
-    ))
 }
 
 impl From<ArtifactError> for ApiError {

@@ -1,5 +1,6 @@
 //! Binds, serves, stops.
 
+use crate::events::EventFiles;
 use crate::intake::Intake;
 use crate::mlflow;
 use crate::pages;
@@ -73,6 +74,7 @@ impl Coded for ServeError {
             Self::Stopped { .. } => "serve-stopped",
             Self::Database(DbError::Newer { .. }) => "record-newer",
             Self::Database(DbError::Full) | Self::Artifacts(ArtifactError::Full) => "output-full",
+            Self::Database(DbError::Damaged { .. }) => "record-damaged",
             Self::Database(_) | Self::Record(_) => "record-open",
             Self::Artifacts(_) => "record-artifacts",
         }
@@ -85,6 +87,9 @@ impl Coded for ServeError {
             }
             Self::Database(DbError::Newer { .. }) => {
                 Some("use a newer automl for this workspace".into())
+            }
+            Self::Database(DbError::Damaged { .. }) => {
+                Some("put back a backup with `automl restore`, or choose another workspace".into())
             }
             Self::Database(DbError::Open { .. } | DbError::Away { .. }) => Some(
                 "check that the place can be written to, or that the database server runs".into(),
@@ -169,12 +174,16 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
         first_wait: Duration::from_secs(1),
     };
     let webhooks = Webhooks::start(manner).map_err(|source| ServeError::Threads { source })?;
+    let artifacts = Folder::open(config.artifacts)?;
+    let event_files = EventFiles::start(db.clone(), artifacts.clone())
+        .map_err(|source| ServeError::Stopped { source })?;
     Ok(App::new(Inner {
         db,
         webhooks,
         gateway: config.links.gateway,
         artifact_root,
-        artifacts: Folder::open(config.artifacts)?,
+        artifacts,
+        event_files,
         work_dir: config.work_dir,
     }))
 }

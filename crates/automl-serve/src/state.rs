@@ -1,6 +1,7 @@
 //! What handlers share.
 
 use crate::artifacts::Artifacts;
+use crate::events::EventFiles;
 use crate::webhooks::{Happening, Webhooks};
 use automl_store::db::Database;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub(crate) struct Inner {
     pub(crate) artifact_root: String,
     /// The files behind `mlflow-artifacts:` URIs.
     pub(crate) artifacts: Artifacts,
+    /// Event files among them, to be read into metrics.
+    pub(crate) event_files: EventFiles,
     /// Where relative locations start.
     pub(crate) work_dir: std::path::PathBuf,
     /// What is told of changes in the registry.

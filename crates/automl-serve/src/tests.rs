@@ -351,3 +351,36 @@ async fn secrets_of_webhooks_are_never_told() {
         assert!(status == 400 && found.contains(told), "{found}");
     }
 }
+
+/// An event file as TensorBoard's writer makes it.
+const EVENTS: &[u8] = include_bytes!("../../automl-tensorboard/src/reference/pytorch.tfevents");
+
+#[tokio::test]
+async fn event_files_that_are_sent_become_metrics_once() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    let name = "events.out.tfevents.1700000000.host.1.0";
+    let send = async |path: &str| {
+        let uri = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/{path}/{name}");
+        let request = Request::put(uri).body(Body::from(EVENTS)).unwrap();
+        assert_eq!(desk.send(request).await.0, StatusCode::OK);
+    };
+    send("tb").await;
+    send("tb").await;
+    send("tb/eval").await;
+    let count = async |key: &str| {
+        let path = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key={key}");
+        let (_, body) = desk.get(&path).await;
+        let found: Value = serde_json::from_slice(&body).unwrap();
+        found["metrics"].as_array().map_or(0, Vec::len)
+    };
+    // They are read after the answers, on a thread of their own.
+    for _ in 0..2000 {
+        if count("eval/lr").await == 3 && count("lr").await == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!((count("loss/train").await, count("lr").await), (5, 3));
+    assert_eq!(count("eval/loss/train").await, 5);
+}

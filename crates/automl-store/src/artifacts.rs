@@ -75,13 +75,12 @@ impl Folder {
         })
     }
 
-    /// Opens the same folder beside another process, whose unfinished files are left alone.
-    pub fn join(root: PathBuf) -> Result<Self, ArtifactError> {
-        fs::create_dir_all(root.join(UNFINISHED)).map_err(|error| failed(UNFINISHED, error))?;
-        Ok(Self {
+    /// A folder as [`Folder::open`] gives it, beside a process that may be writing to it: its unfinished files stay.
+    pub fn beside(root: PathBuf) -> Self {
+        Self {
             root,
             has_blobs: true,
-        })
+        }
     }
 
     /// A folder that others write too: files in it are only files.
@@ -124,7 +123,9 @@ impl Folder {
         })?;
         let name = hex(&bytes);
         let unfinished = if self.has_blobs {
-            self.root.join(UNFINISHED).join(name)
+            let folder = self.root.join(UNFINISHED);
+            fs::create_dir_all(&folder).map_err(|error| failed(path, error))?;
+            folder.join(name)
         } else {
             let parent = target.parent().unwrap_or(&self.root);
             fs::create_dir_all(parent).map_err(|error| failed(path, error))?;

@@ -31,8 +31,10 @@
 //!
 //! What this crate must not know: learners, the command line, HTTP.
 
+pub mod artifact_uri;
 pub mod artifacts;
 mod atomic;
+pub mod backup;
 pub mod datasets;
 pub mod db;
 mod error;
@@ -41,6 +43,7 @@ mod hex;
 pub mod lineage;
 mod manifest;
 mod model_dir;
+pub mod moving;
 pub mod registry;
 pub mod spool;
 mod staging;

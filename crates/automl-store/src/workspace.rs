@@ -160,7 +160,7 @@ impl Workspace {
             .wait()?;
         Ok(Record {
             db,
-            artifacts: Folder::join(self.artifacts())?,
+            artifacts: Folder::beside(self.artifacts()),
         })
     }
 

@@ -13,17 +13,25 @@ pub enum TensorBoardError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The source could not be read.
+    #[error("cannot read the event record at byte {offset}")]
+    Read {
+        /// Where the record begins.
+        offset: u64,
+        /// What the source said.
+        source: std::io::Error,
+    },
     /// Bytes changed after they were written.
     #[error("the event record at byte {offset} does not match its checksum")]
     Checksum {
         /// Where the record begins.
-        offset: usize,
+        offset: u64,
     },
     /// The checksum holds, but the record is not an event.
     #[error("the record at byte {offset} is not an event")]
     NotAnEvent {
         /// Where the record begins.
-        offset: usize,
+        offset: u64,
         /// What the decoder said.
         source: prost::DecodeError,
     },
@@ -40,6 +48,7 @@ impl TensorBoardError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Write { .. } => "tensorboard-write",
+            Self::Read { .. } => "tensorboard-read",
             Self::Checksum { .. } => "tensorboard-checksum",
             Self::NotAnEvent { .. } => "tensorboard-not-an-event",
             Self::Version => "tensorboard-version",

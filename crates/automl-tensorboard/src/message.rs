@@ -59,6 +59,8 @@ pub(crate) enum ValueKind {
 pub(crate) struct SummaryMetadata {
     #[prost(message, optional, tag = "1")]
     pub plugin_data: Option<PluginData>,
+    #[prost(int32, tag = "4")]
+    pub data_class: i32,
 }
 
 /// `SummaryMetadata.PluginData`.
@@ -89,6 +91,9 @@ pub(crate) struct HistogramProto {
     pub bucket: Vec<f64>,
 }
 
+/// `SummaryMetadata.data_class` of time series of scalars.
+pub(crate) const DATA_CLASS_SCALAR: i32 = 1;
+
 /// `tensorboard.TensorProto`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct TensorProto {
@@ -96,8 +101,26 @@ pub(crate) struct TensorProto {
     pub dtype: i32,
     #[prost(message, optional, tag = "2")]
     pub tensor_shape: Option<TensorShapeProto>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub tensor_content: Vec<u8>,
+    #[prost(float, repeated, tag = "5")]
+    pub float_val: Vec<f32>,
+    #[prost(double, repeated, tag = "6")]
+    pub double_val: Vec<f64>,
+    #[prost(int32, repeated, tag = "7")]
+    pub int_val: Vec<i32>,
     #[prost(bytes = "vec", repeated, tag = "8")]
     pub string_val: Vec<Vec<u8>>,
+    #[prost(int64, repeated, tag = "10")]
+    pub int64_val: Vec<i64>,
+    #[prost(bool, repeated, tag = "11")]
+    pub bool_val: Vec<bool>,
+    #[prost(int32, repeated, tag = "13")]
+    pub half_val: Vec<i32>,
+    #[prost(uint32, repeated, tag = "16")]
+    pub uint32_val: Vec<u32>,
+    #[prost(uint64, repeated, tag = "17")]
+    pub uint64_val: Vec<u64>,
 }
 
 /// `DataType.DT_FLOAT`.

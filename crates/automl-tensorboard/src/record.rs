@@ -1,13 +1,14 @@
 //! One value of one tag at one step, and how it stands in an event file.
 
 use crate::message::{
-    DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData, HistogramProto, PluginData, ProtoValue,
-    ProtoValueKind, Session, SessionEndInfo, SessionStartInfo, Summary, SummaryMetadata,
-    SummaryValue, TensorProto, TensorShapeProto, ValueKind, What,
+    DATA_CLASS_SCALAR, DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData, HistogramProto,
+    PluginData, ProtoValue, ProtoValueKind, Session, SessionEndInfo, SessionStartInfo, Summary,
+    SummaryMetadata, SummaryValue, TensorProto, TensorShapeProto, ValueKind, What,
 };
 use prost::Message;
 use std::collections::BTreeMap;
 
+const SCALARS_PLUGIN: &str = "scalars";
 const TEXT_PLUGIN: &str = "text";
 const HPARAMS_PLUGIN: &str = "hparams";
 const SESSION_START_TAG: &str = "_hparams_/session_start_info";
@@ -32,7 +33,7 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A point of a curve.
-    Scalar(f32),
+    Scalar(f64),
     /// Markdown.
     Text(String),
     /// How values were spread.
@@ -125,9 +126,10 @@ impl Histogram {
 }
 
 impl Record {
-    /// A point of a curve. The file format keeps 32 bits of it.
+    /// A point of a curve, rounded to the 32 bits that files of ours keep of it.
     pub fn scalar(tag: &str, step: i64, value: f64, wall_time: f64) -> Self {
-        Self::new(tag, step, wall_time, Value::Scalar(value as f32))
+        let value = f64::from(value as f32);
+        Self::new(tag, step, wall_time, Value::Scalar(value))
     }
 
     /// Markdown.
@@ -176,7 +178,7 @@ impl Record {
 
     pub(crate) fn to_event(&self) -> Event {
         let (metadata, value) = match &self.value {
-            Value::Scalar(value) => (None, ValueKind::SimpleValue(*value)),
+            Value::Scalar(value) => (None, ValueKind::SimpleValue(*value as f32)),
             Value::Histogram(histogram) => (None, ValueKind::Histo(histogram.into())),
             Value::Text(text) => (
                 Some(plugin(TEXT_PLUGIN, Vec::new())),
@@ -217,18 +219,24 @@ impl Record {
         }
     }
 
-    /// `None` for a kind of value that is not known here, such as an image.
-    pub(crate) fn from_summary(step: i64, wall_time: f64, summary: SummaryValue) -> Option<Self> {
+    /// `None` for a kind of value that is not known here, such as an image. `plugins` holds what tags were said to be for.
+    pub(crate) fn from_summary(
+        step: i64,
+        wall_time: f64,
+        summary: SummaryValue,
+        plugins: &mut BTreeMap<String, String>,
+    ) -> Option<Self> {
         let SummaryValue {
             tag,
             metadata,
             value,
         } = summary;
-        let plugin = metadata.and_then(|metadata| metadata.plugin_data);
         let value = match value? {
-            ValueKind::SimpleValue(value) => Value::Scalar(value),
+            ValueKind::SimpleValue(value) => Value::Scalar(f64::from(value)),
             ValueKind::Histo(histogram) => Value::Histogram(histogram.into()),
-            ValueKind::Tensor(tensor) => from_tensor(&plugin?, &tensor)?,
+            ValueKind::Tensor(tensor) => {
+                from_tensor(&tag, &metadata.unwrap_or_default(), &tensor, plugins)?
+            }
         };
         Some(Self {
             tag,
@@ -246,6 +254,7 @@ fn plugin(name: &str, content: Vec<u8>) -> SummaryMetadata {
             plugin_name,
             content,
         }),
+        ..SummaryMetadata::default()
     }
 }
 
@@ -260,7 +269,7 @@ fn session(session: Session) -> (Option<SummaryMetadata>, ValueKind) {
         tensor_shape: Some(TensorShapeProto {
             dim: vec![Dim { size: 0 }],
         }),
-        string_val: Vec::new(),
+        ..TensorProto::default()
     };
     (
         Some(plugin(HPARAMS_PLUGIN, content)),
@@ -273,30 +282,44 @@ fn string_tensor(text: &str) -> TensorProto {
         dtype: DT_STRING,
         tensor_shape: Some(TensorShapeProto { dim: Vec::new() }),
         string_val: vec![text.as_bytes().to_vec()],
+        ..TensorProto::default()
     }
 }
 
-fn from_tensor(plugin: &PluginData, tensor: &TensorProto) -> Option<Value> {
-    match plugin.plugin_name.as_str() {
-        TEXT_PLUGIN => {
+fn from_tensor(
+    tag: &str,
+    metadata: &SummaryMetadata,
+    tensor: &TensorProto,
+    plugins: &mut BTreeMap<String, String>,
+) -> Option<Value> {
+    if metadata.data_class == DATA_CLASS_SCALAR {
+        plugins.insert(tag.to_owned(), SCALARS_PLUGIN.to_owned());
+    } else if let Some(plugin) = &metadata.plugin_data {
+        plugins.insert(tag.to_owned(), plugin.plugin_name.clone());
+    }
+    match plugins.get(tag).map(String::as_str) {
+        // Tensors of unknown use that hold one number are taken for points of curves.
+        None | Some("" | SCALARS_PLUGIN) => Some(Value::Scalar(tensor.scalar()?)),
+        Some(TEXT_PLUGIN) => {
             let text = tensor.string_val.first()?;
             Some(Value::Text(String::from_utf8_lossy(text).into_owned()))
         }
-        HPARAMS_PLUGIN => match HParamsPluginData::decode(plugin.content.as_slice())
-            .ok()?
-            .data?
-        {
-            Session::Start(start) => Some(Value::SessionStart {
-                params: start
-                    .hparams
-                    .into_iter()
-                    .filter_map(|(name, value)| Some((name, value.kind?.into())))
-                    .collect(),
-                group: start.group_name,
-            }),
-            Session::End(end) => Some(Value::SessionEnd(SessionStatus::from_code(end.status)?)),
-        },
-        _ => None,
+        Some(HPARAMS_PLUGIN) => session_of(&metadata.plugin_data.as_ref()?.content),
+        Some(_) => None,
+    }
+}
+
+fn session_of(content: &[u8]) -> Option<Value> {
+    match HParamsPluginData::decode(content).ok()?.data? {
+        Session::Start(start) => Some(Value::SessionStart {
+            params: start
+                .hparams
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.kind?.into())))
+                .collect(),
+            group: start.group_name,
+        }),
+        Session::End(end) => Some(Value::SessionEnd(SessionStatus::from_code(end.status)?)),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Framing against published vectors; whatever is written reads back; damage is told from a cut.
 
-use crate::framing::{crc32c, masked_crc};
+use crate::framing::{HELD_MAX, crc32c, masked_crc, push_frame};
 use crate::{
-    EventFileName, EventLog, EventWriter, Histogram, HyperParameter, Record, SessionStatus,
-    TensorBoardError, Value, read_events,
+    EventFileName, EventLog, EventReader, EventWriter, Histogram, HyperParameter, Record,
+    SessionStatus, TensorBoardError, Value, read_events,
 };
+use prost::Message;
 use std::collections::BTreeMap;
 
 fn every_kind() -> Vec<Record> {
@@ -81,13 +82,13 @@ fn a_changed_byte_is_found_wherever_it_is() {
 #[test]
 fn other_files_are_refused() {
     let mut bytes = Vec::new();
-    crate::framing::push_frame(&mut bytes, b"");
+    push_frame(&mut bytes, b"");
     assert!(matches!(
         read_events(&bytes),
         Err(TensorBoardError::Version)
     ));
     let mut bytes = Vec::new();
-    crate::framing::push_frame(&mut bytes, &[0xff; 7]);
+    push_frame(&mut bytes, &[0xff; 7]);
     assert!(matches!(
         read_events(&bytes),
         Err(TensorBoardError::NotAnEvent { offset: 0, .. })
@@ -180,7 +181,10 @@ fn a_long_run_reaches_the_file_without_a_flush() {
             .unwrap();
     }
     let on_disk = read_events(&std::fs::read(writer.path()).unwrap()).unwrap();
-    assert!(on_disk.records.len() > 1000 && on_disk.records[0].value == Value::Scalar(0.1));
+    assert!(
+        on_disk.records.len() > 1000
+            && on_disk.records[0].value == Value::Scalar(f64::from(0.1_f32))
+    );
 }
 
 #[test]
@@ -194,4 +198,108 @@ fn a_directory_that_cannot_be_made_is_an_error_that_names_it() {
     let error = EventWriter::create(path, &name).unwrap_err();
     assert_eq!(error.code(), "tensorboard-write");
     assert!(error.to_string().ends_with("/dev/null/runs"));
+}
+
+/// The scalars of a file of another program, beside those that its writer was given.
+fn reference(name: &str) -> [Vec<(String, i64, f64, f64)>; 2] {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/reference");
+    let bytes = std::fs::read(folder.join(format!("{name}.tfevents"))).unwrap();
+    let told = std::fs::read(folder.join(format!("{name}.json"))).unwrap();
+    let scalar = |record: Record| match record.value {
+        Value::Scalar(value) => Some((record.tag, record.step, record.wall_time, value)),
+        _ => None,
+    };
+    let read = read_events(&bytes).unwrap().records;
+    let told: Vec<(String, i64, f64, serde_json::Value)> = serde_json::from_slice(&told).unwrap();
+    let number = |value: serde_json::Value| match value.as_f64() {
+        Some(value) => value,
+        None => value.as_str().unwrap().parse().unwrap(),
+    };
+    let told = told
+        .into_iter()
+        .map(|(tag, step, time, value)| (tag, step, time, number(value)));
+    [
+        read.into_iter().filter_map(scalar).collect(),
+        told.collect(),
+    ]
+}
+
+#[test]
+fn scalars_of_other_programs_are_read() {
+    for name in ["pytorch", "keras", "tensors", "tensorboardx"] {
+        let [read, told] = reference(name);
+        assert!(told.len() >= 4);
+        // NaN is unlike itself, but not its text.
+        assert_eq!(format!("{read:#?}"), format!("{told:#?}"), "{name}");
+    }
+}
+
+#[test]
+fn a_length_that_claims_too_much_is_a_cut_and_asks_for_no_memory() {
+    let mut bytes = written(&[]);
+    let n_whole = bytes.len();
+    let length = u64::MAX.to_le_bytes();
+    bytes.extend(length);
+    bytes.extend(masked_crc(&length).to_le_bytes());
+    bytes.extend([0; 1000]);
+    let file = read_events(&bytes).unwrap();
+    assert_eq!((file.records.len(), file.is_cut), (0, true));
+    assert!(n_whole < bytes.len());
+}
+
+#[test]
+fn a_record_too_long_to_hold_is_checked_and_passed_over() {
+    let mut bytes = written(&[]);
+    let begin = bytes.len();
+    push_frame(&mut bytes, &vec![0x55; HELD_MAX as usize + 1]);
+    let last = Record::scalar("after", 1, 2.0, 3.0);
+    push_frame(&mut bytes, &last.to_event().encode_to_vec());
+    assert_eq!(read_events(&bytes).unwrap().records, [last]);
+    bytes[begin + 5000] ^= 1;
+    let error = read_events(&bytes).unwrap_err();
+    assert!(
+        matches!(error, TensorBoardError::Checksum { offset } if offset == begin as u64),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_was_whole_before_the_damage_is_given_first() {
+    let mut bytes = written(&every_kind());
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let outcomes: Vec<_> = EventReader::new(bytes.as_slice()).collect();
+    let (error, whole) = outcomes.split_last().unwrap();
+    assert!(whole.iter().all(Result::is_ok) && whole.len() == every_kind().len() - 1);
+    assert!(matches!(error, Err(TensorBoardError::Checksum { .. })));
+}
+
+#[test]
+fn a_source_that_fails_is_an_error_with_the_place() {
+    struct Broken;
+    impl std::io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("unplugged"))
+        }
+    }
+    let error = EventReader::new(Broken).next().unwrap().unwrap_err();
+    assert_eq!(
+        (error.code(), error.to_string().as_str()),
+        ("tensorboard-read", "cannot read the event record at byte 0")
+    );
+}
+
+#[test]
+fn the_fuzzers_corpus_is_read_or_refused() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/events");
+    let mut n_files = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        // Whatever it gives: no panic, and no more records than bytes.
+        if let Ok(file) = read_events(&bytes) {
+            assert!(file.records.len() <= bytes.len());
+        }
+        n_files += 1;
+    }
+    assert!(n_files >= 4);
 }

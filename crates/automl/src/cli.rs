@@ -4,8 +4,12 @@
     reason = "these comments are the help texts, where backticks would be printed"
 )]
 
+mod moving;
 mod registry;
 
+pub(crate) use moving::{
+    BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, PlaceArgs, RestoreArgs, TensorBoardArgs,
+};
 pub(crate) use registry::*;
 
 use crate::console::Format;
@@ -63,6 +67,16 @@ pub(crate) enum Verb {
     Lineage(LineageArgs),
     /// Serve the record of runs and models to MLflow's clients and to browsers
     Serve(ServeArgs),
+    /// Show event files of runs and models in the real TensorBoard
+    #[command(name = "tensorboard")]
+    TensorBoard(TensorBoardArgs),
+    /// Copy the record of another program, from runs to artifacts
+    #[command(subcommand)]
+    Import(ImportVerb),
+    /// Copy a workspace, also while a server writes to it
+    Backup(BackupArgs),
+    /// Make a workspace of a backup
+    Restore(RestoreArgs),
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
@@ -83,6 +97,10 @@ impl Verb {
             Self::Datasets(verb) => verb.format(),
             Self::Lineage(args) => args.format,
             Self::Serve(args) => args.format,
+            Self::TensorBoard(_) => Format::Text,
+            Self::Import(ImportVerb::Mlruns(args)) => args.format,
+            Self::Backup(args) => args.format,
+            Self::Restore(args) => args.format,
             Self::Race(_) => Format::Text,
         }
     }

@@ -8,18 +8,23 @@ use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_serve::ServeError;
 use automl_store::StoreError;
+use automl_store::backup::BackupError;
+use automl_store::moving::ImportError;
 use automl_store::registry::files::FilesError;
 use automl_store::tracking::TrackingError;
+use automl_store::tracking::events::EventsError;
 use automl_store::workspace::WorkspaceError;
 use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
 
+mod moving;
 mod record;
 #[cfg(test)]
 mod tests;
 mod usage;
 
+pub(crate) use moving::MovingError;
 pub(crate) use record::RecordError;
 pub(crate) use usage::Usage;
 
@@ -39,6 +44,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("fit-cancelled", INTERRUPTED),
     ("fit-column", FAILED),
     ("fit-numeric", FAILED),
+    ("import-incomplete", FAILED),
     ("interrupted", INTERRUPTED),
     ("output-closed", DONE),
     ("output-stdout", FAILED),
@@ -46,6 +52,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("record-database", FAILED),
     ("serve-stopped", FAILED),
     ("store-contents", FAILED),
+    ("tensorboard-failed", FAILED),
 ];
 
 /// What is wrong with what the user gave to the command line itself.
@@ -295,9 +302,13 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         PredictError,
         ServeError,
         ArtifactError,
+        MovingError,
         WorkspaceError,
         TrackingError,
-        FilesError
+        FilesError,
+        EventsError,
+        ImportError,
+        BackupError
     );
     None
 }

@@ -25,7 +25,7 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-tune",
         ],
     ),
-    ("automl-store", &["automl-core"]),
+    ("automl-store", &["automl-core", "automl-tensorboard"]),
     ("automl-serve", &["automl-core", "automl-store"]),
     (
         "automl",
@@ -65,9 +65,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["automl-store"]),
     ("safetensors", &["automl-store"]),
     ("syn", &["automl-macros"]),
+    ("tar", &["automl-store"]),
     ("tokio", &["automl-serve", "automl-store"]),
     ("ureq", &["automl-serve"]),
-    ("zstd", &["automl-data"]),
+    ("zstd", &["automl-data", "automl-store"]),
 ];
 
 /// What only tests may use, wherever they are.

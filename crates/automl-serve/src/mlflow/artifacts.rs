@@ -1,10 +1,10 @@
 //! Artifacts: listed by run, and the proxy through which clients read and write them.
 
-use crate::artifacts::{Place, on_files, place, send, store};
+use crate::artifacts::{folder_of, on_files, place, send, store};
 use crate::error::ApiError;
 use crate::fields::{Fields, percent_decoded};
 use crate::state::App;
-use automl_store::artifacts::{Entry, Folder};
+use automl_store::artifacts::Entry;
 use automl_store::registry::versions;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::runs;
@@ -80,36 +80,20 @@ fn files(entries: &[Entry], folder: &str) -> Value {
     answer
 }
 
-fn joined(root: &str, path: &str) -> String {
-    [root, path]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("/")
-}
-
-/// The folder that a place is in, and the path in it.
-pub(crate) fn folder_of(app: &App, place: Place, path: &str) -> (Folder, String) {
-    match place {
-        Place::Here(root) => (app.artifacts.clone(), joined(&root, path)),
-        Place::Folder(root) => (Folder::plain(root), path.to_owned()),
-    }
-}
-
 /// Sends a file of what has its artifacts at a URI.
 pub(super) async fn send_of(app: &App, uri: &str, path: &str) -> Result<Response, ApiError> {
-    let (folder, path) = folder_of(app, place(uri)?, path);
+    let (folder, path) = folder_of(&app.artifacts, place(uri)?, path);
     send(&folder, path).await
 }
 
 /// Writes a file of what has its artifacts at a URI.
 pub(super) async fn store_of(app: &App, uri: &str, path: &str, body: Body) -> Result<(), ApiError> {
-    let (folder, path) = folder_of(app, place(uri)?, path);
+    let (folder, path) = folder_of(&app.artifacts, place(uri)?, path);
     store(&folder, path, body).await
 }
 
 pub(super) async fn list_answer(app: &App, uri: &str, path: &str) -> Answer {
-    let (folder, whole) = folder_of(app, place(uri)?, path);
+    let (folder, whole) = folder_of(&app.artifacts, place(uri)?, path);
     let entries = on_files(move || folder.list(&whole)).await?;
     let mut answer = files(&entries, path);
     answer["root_uri"] = uri.into();
@@ -138,7 +122,9 @@ async fn download(State(app): State<App>, Path(path): Path<String>) -> Result<Re
 }
 
 async fn upload(State(app): State<App>, Path(path): Path<String>, body: Body) -> Answer {
-    store(&app.artifacts, safe_path(&path)?, body).await?;
+    let path = safe_path(&path)?;
+    store(&app.artifacts, path.clone(), body).await?;
+    app.event_files.at(&path);
     Ok(Json(json!({})))
 }
 
@@ -170,6 +156,7 @@ async fn to_run(State(app): State<App>, RawQuery(query): RawQuery, body: Body) -
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
     store_of(&app, &run.artifact_uri, &path, Body::from(data)).await?;
+    app.event_files.of_run(&run.id, &path);
     Ok(Json(json!({})))
 }
 

@@ -1,8 +1,9 @@
 //! Artifacts as pages need them: what lies in a folder, and how a file begins.
 
 use super::error::PageError;
+use crate::artifacts::folder_of;
 use crate::artifacts::{on_files, place, send};
-use crate::mlflow::artifacts::{folder_of, safe_path};
+use crate::mlflow::artifacts::safe_path;
 use crate::state::App;
 use automl_store::artifacts::{ArtifactError, Entry};
 use axum::response::Response;
@@ -10,7 +11,7 @@ use std::io::Read;
 
 /// What lies in a folder below an artifact URI, by name.
 pub(super) async fn list(app: &App, uri: &str, path: &str) -> Result<Vec<Entry>, PageError> {
-    let (folder, whole) = folder_of(app, place(uri)?, &safe_path(path)?);
+    let (folder, whole) = folder_of(&app.artifacts, place(uri)?, &safe_path(path)?);
     Ok(on_files(move || folder.list(&whole)).await?)
 }
 
@@ -21,7 +22,7 @@ pub(super) async fn head(
     path: &str,
     n_max: u64,
 ) -> Result<(Vec<u8>, u64), PageError> {
-    let (folder, whole) = folder_of(app, place(uri)?, &safe_path(path)?);
+    let (folder, whole) = folder_of(&app.artifacts, place(uri)?, &safe_path(path)?);
     let read = move || {
         let (file, n_bytes) = folder.read(&whole)?;
         let mut bytes = Vec::new();
@@ -34,6 +35,6 @@ pub(super) async fn head(
 
 /// A whole file, as a download.
 pub(super) async fn download(app: &App, uri: &str, path: &str) -> Result<Response, PageError> {
-    let (folder, whole) = folder_of(app, place(uri)?, &safe_path(path)?);
+    let (folder, whole) = folder_of(&app.artifacts, place(uri)?, &safe_path(path)?);
     Ok(send(&folder, whole).await?)
 }

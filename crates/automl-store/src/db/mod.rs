@@ -8,6 +8,7 @@
 mod migrate;
 mod postgres;
 mod sqlite;
+pub(crate) mod transfer;
 mod value;
 mod worker;
 
@@ -55,9 +56,11 @@ macro_rules! args {
 pub enum DbError {
     #[error("the database cannot be opened: {reason}: {place}")]
     Open { place: String, reason: String },
+    #[error("the database is damaged: {reason}: {place}")]
+    Damaged { place: String, reason: String },
     #[error("the database is away: {reason}")]
     Away { reason: String },
-    #[error("the disk with the database is full")]
+    #[error("the disk with the database takes no more: it is full, or a limit is reached")]
     Full,
     #[error("such a row is there already")]
     Conflict,
@@ -84,6 +87,11 @@ pub enum Place {
     File(PathBuf),
     /// A Postgres server: `postgres://user:password@host:port/name`.
     Server(String),
+}
+
+/// Opens an SQLite file of another program for reading alone, outside any transaction.
+pub(crate) fn open_foreign(path: &std::path::Path) -> Result<Box<dyn Sql>, DbError> {
+    Ok(Box::new(sqlite::open_foreign(path)?))
 }
 
 /// An open database. Clones share it; the last one closes it once everything handed over is done.

@@ -3,6 +3,7 @@
 use super::migrate::migrate;
 use super::worker::{Connection, Workers};
 use super::{Arg, DbError, Dialect, Row, Sql, Value};
+use rusqlite::backup::StepResult;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 use std::path::Path;
@@ -17,12 +18,105 @@ const STATEMENTS_KEPT: usize = 128;
 const CACHE_KIB: i64 = 2048;
 
 pub(super) fn open(path: &Path) -> Result<Workers, DbError> {
+    check(path)?;
     let mut writer = File::open(path, true)?;
     migrate(&mut writer)?;
     let readers: Vec<File> = (0..N_READERS)
         .map(|_| File::open(path, false))
         .collect::<Result<_, _>>()?;
     Workers::start(writer, readers)
+}
+
+/// What every database file begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Bytes of the largest file whose every page is looked at when it is opened; it takes some milliseconds.
+const CHECKED_WHOLE_MAX: u64 = 4 << 20;
+
+/// Refuses a file that is not what SQLite left. SQLite itself would not look at a file whose first pages are in a
+/// write-ahead log beside it, and would mix the two.
+fn check(path: &Path) -> Result<(), DbError> {
+    let damaged = |reason: String| DbError::Damaged {
+        place: path.display().to_string(),
+        reason,
+    };
+    let failed = |error: std::io::Error| DbError::Open {
+        place: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let n_bytes = file.metadata().map_err(failed)?.len();
+    if n_bytes == 0 {
+        return Ok(());
+    }
+    let mut magic = [0; MAGIC.len()];
+    let is_whole = std::io::Read::read_exact(&mut file, &mut magic).is_ok();
+    if !is_whole || magic != *MAGIC {
+        return Err(damaged("it is not a database of SQLite".into()));
+    }
+    if n_bytes > CHECKED_WHOLE_MAX {
+        return Ok(());
+    }
+    let connection = File::open(path, false)?.connection;
+    let found: Result<String, _> =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    match found {
+        Ok(text) if text == "ok" => Ok(()),
+        Ok(text) => Err(damaged(text)),
+        Err(error) => Err(damaged(error.to_string())),
+    }
+}
+
+/// Opens a file of another program, that nothing is written to.
+pub(super) fn open_foreign(path: &Path) -> Result<impl Sql + use<>, DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags);
+    let connection = connection.map_err(|error| DbError::Open {
+        place: path.display().to_string(),
+        reason: error.to_string(),
+    })?;
+    connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    Ok(File { connection })
+}
+
+/// Pages that a snapshot copies at a time.
+const PAGES_A_STEP: i32 = 1024;
+
+/// Copies the state that a database has now into a new file. It is read in one transaction, so writers go on and nothing
+/// of theirs gets in.
+pub(super) fn snapshot(from: &Path, to: &Path) -> Result<(), DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let source = rusqlite::Connection::open_with_flags(from, flags).map_err(failed)?;
+    source.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    source.execute_batch("BEGIN").map_err(failed)?;
+    // The transaction begins when it first reads.
+    source
+        .query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))
+        .map_err(failed)?;
+    let mut target = rusqlite::Connection::open(to).map_err(failed)?;
+    let backup = rusqlite::backup::Backup::new(&source, &mut target).map_err(failed)?;
+    loop {
+        match backup.step(PAGES_A_STEP).map_err(failed)? {
+            StepResult::Done => break,
+            StepResult::More => {}
+            _ => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    drop(backup);
+    drop(target);
+    source.execute_batch("ROLLBACK").map_err(failed)?;
+    seal(to)
+}
+
+/// Brings all that belongs to a database into its one file.
+pub(super) fn seal(path: &Path) -> Result<(), DbError> {
+    let connection = rusqlite::Connection::open(path).map_err(failed)?;
+    connection
+        .pragma_update(None, "journal_mode", "DELETE")
+        .map_err(failed)
 }
 
 struct File {
@@ -138,10 +232,22 @@ fn value(value: ValueRef<'_>) -> Value {
     }
 }
 
+const IOERR_WRITE: i32 = rusqlite::ffi::SQLITE_IOERR_WRITE;
+
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn failed(error: rusqlite::Error) -> DbError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => DbError::Full,
+        // Disks beyond a quota and files beyond a limit are told so.
+        Some(ErrorCode::SystemIoFailure)
+            if error.sqlite_extended_error_code() == Some(IOERR_WRITE) =>
+        {
+            DbError::Full
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => DbError::Damaged {
+            place: "the file of the workspace".into(),
+            reason: error.to_string(),
+        },
         Some(ErrorCode::ConstraintViolation) => DbError::Conflict,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DbError::Away {
             reason: "another process holds it".into(),

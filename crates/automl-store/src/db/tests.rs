@@ -136,11 +136,124 @@ fn what_is_no_database_is_named() {
         .unwrap()
         .to_string();
     assert!(
-        error.contains("not a database") && error.contains("t.db"),
+        error.contains("not a database of SQLite") && error.contains("t.db"),
         "{error}"
     );
     let error = Database::open(&Place::File(directory.path().join("no/such/t.db")))
         .err()
         .unwrap();
     assert!(error.to_string().contains("no/such/t.db"));
+}
+
+#[test]
+fn a_file_that_was_replaced_beside_its_log_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    db.write(|sql| put(sql, 1, "one")).wait().unwrap();
+    let [path, log] = ["t.db", "t.db-wal"].map(|name| directory.path().join(name));
+    let kept = std::fs::read(&log).unwrap();
+    drop(db);
+    std::fs::write(&path, "a,b\n1,2\n".repeat(1000)).unwrap();
+    std::fs::write(&log, &kept).unwrap();
+    let error = Database::open(&Place::File(path)).err().unwrap();
+    assert!(matches!(error, DbError::Damaged { .. }), "{error}");
+    assert_eq!(std::fs::read(&log).unwrap(), kept, "nothing was touched");
+}
+
+#[test]
+fn pages_that_were_overwritten_are_found_when_it_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    for id in 0..2000 {
+        drop(db.write(move |sql| put(sql, id, "some words to fill a page with")));
+    }
+    drop(db);
+    let path = directory.path().join("t.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let n_bytes = bytes.len();
+    bytes[n_bytes / 2..n_bytes / 2 + 8192].fill(b'x');
+    std::fs::write(&path, bytes).unwrap();
+    let error = Database::open(&Place::File(path)).err().unwrap();
+    assert!(matches!(error, DbError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_costs_only_what_did_not_fit() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    let limit = |n_pages: i64| {
+        db.write(move |sql| {
+            sql.query(&format!("PRAGMA max_page_count = {n_pages}"), &[])?;
+            Ok::<_, DbError>(())
+        })
+        .wait()
+        .unwrap();
+    };
+    let long = "w".repeat(10_000);
+    limit(60);
+    let mut n_kept = 0;
+    let error = loop {
+        let (id, word) = (n_kept, long.clone());
+        match db.write(move |sql| put(sql, id, &word)).wait() {
+            Ok(()) => n_kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, DbError::Full), "{error}");
+    assert!(n_kept > 0);
+    assert_eq!(
+        words(&db).len() as i64,
+        n_kept,
+        "what was acknowledged is there"
+    );
+    limit(1000);
+    db.write(move |sql| put(sql, n_kept, "fits again"))
+        .wait()
+        .unwrap();
+    drop(db);
+    let again = Database::open(&Place::File(directory.path().join("t.db"))).unwrap();
+    assert_eq!(words(&again).len() as i64, n_kept + 1);
+}
+
+/// The record of each released format, by its version.
+const RELEASED: &[(i64, &str)] = &[(2, include_str!("released/2.sql"))];
+
+#[test]
+fn records_of_released_versions_are_upgraded_with_all_that_is_in_them() {
+    for (version, text) in RELEASED {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.db");
+        let old = rusqlite::Connection::open(&path).unwrap();
+        // The rows of a dump come in the order of tables' names, not of references.
+        old.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        old.execute_batch(text).unwrap();
+        let found: i64 = old
+            .query_row("SELECT version FROM schema_version", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(found, *version);
+        let count = "SELECT (SELECT COUNT(*) FROM runs) || ' ' || (SELECT COUNT(*) FROM metrics) || ' ' || \
+            (SELECT COUNT(*) FROM tags) || ' ' || (SELECT COUNT(*) FROM params) || ' ' || (SELECT COUNT(*) FROM datasets) || ' ' || \
+            (SELECT COUNT(*) FROM logged_models) || ' ' || (SELECT COUNT(*) FROM model_aliases)";
+        let before: String = old.query_row(count, [], |row| row.get(0)).unwrap();
+        drop(old);
+        let db = Database::open(&Place::File(path)).unwrap();
+        let after = db
+            .read(move |sql| sql.query_one(count, &[]))
+            .wait()
+            .unwrap()
+            .unwrap();
+        assert_eq!(after.text(0).unwrap(), before);
+        assert_eq!(before, "2 3 3 1 1 1 1");
+        let now = db
+            .read(|sql| sql.query_one("SELECT version FROM schema_version", &[]))
+            .wait()
+            .unwrap()
+            .unwrap();
+        assert!(now.int(0).unwrap() >= *version);
+        let broken = db
+            .read(|sql| sql.query("PRAGMA foreign_key_check", &[]))
+            .wait()
+            .unwrap();
+        assert!(broken.is_empty());
+    }
 }

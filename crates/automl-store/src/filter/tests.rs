@@ -135,3 +135,27 @@ proptest! {
         prop_assert_eq!(&found[0].operand, &Operand::Text(value));
     }
 }
+
+#[test]
+fn the_fuzzers_corpus_is_read_or_refused_with_a_place() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/filter");
+    let mut n_read = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        match super::parse(&text) {
+            Ok(clauses) => n_read += clauses.len(),
+            Err(error) => assert!(
+                (1..=text.chars().count() + 1).contains(&error.at),
+                "{error:?}"
+            ),
+        }
+        if let Err(error) = super::parse_order(&text) {
+            assert!(
+                (1..=text.chars().count() + 1).contains(&error.at),
+                "{error:?}"
+            );
+        }
+    }
+    assert!(n_read >= 8);
+}

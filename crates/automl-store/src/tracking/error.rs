@@ -61,6 +61,21 @@ pub enum TrackingError {
 }
 
 impl TrackingError {
+    /// A stable kebab-case name for the command line.
+    pub fn code_name(&self) -> &'static str {
+        match self {
+            Self::Db(DbError::Full) => "output-full",
+            Self::Db(DbError::Newer { .. }) => "record-newer",
+            Self::Db(DbError::Damaged { .. }) => "record-damaged",
+            Self::Db(_) => "record-open",
+            _ => match self.code() {
+                ErrorCode::ResourceDoesNotExist => "record-missing",
+                ErrorCode::ResourceAlreadyExists => "record-exists",
+                _ => "record-invalid",
+            },
+        }
+    }
+
     /// The code that clients see.
     pub fn code(&self) -> ErrorCode {
         match self {

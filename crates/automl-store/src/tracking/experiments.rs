@@ -10,6 +10,8 @@ use crate::filter::{Clause, Dynamic, FilterError, Op, Operand, compare, parse, p
 
 /// The experiment that runs without one belong to.
 pub const DEFAULT_ID: i64 = 0;
+/// Its name, until it gets another.
+pub const DEFAULT_NAME: &str = "Default";
 /// The workspace of whoever names none.
 pub const DEFAULT_WORKSPACE: &str = "default";
 
@@ -47,8 +49,8 @@ pub fn ensure_default(
     let now = now_ms();
     sql.execute(
         "INSERT INTO experiments (id, workspace, name, artifact_location, stage, created_ms, updated_ms) \
-         VALUES (?1, ?2, 'Default', ?3, 'active', ?4, ?5) ON CONFLICT DO NOTHING",
-        args![DEFAULT_ID, workspace, &below(artifact_root, DEFAULT_ID), now, now],
+         VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?6) ON CONFLICT DO NOTHING",
+        args![DEFAULT_ID, workspace, DEFAULT_NAME, &below(artifact_root, DEFAULT_ID), now, now],
     )?;
     Ok(())
 }
@@ -100,7 +102,8 @@ pub fn create(
     Ok(id)
 }
 
-fn below(root: &str, id: i64) -> String {
+/// Where artifacts of an experiment go.
+pub(crate) fn below(root: &str, id: i64) -> String {
     format!("{}/{id}", root.trim_end_matches('/'))
 }
 
@@ -118,7 +121,7 @@ fn check_tag(tag: &KeyValue) -> Result<(), TrackingError> {
     check_length("value", LIMITS.experiment_tag_value, &tag.value)
 }
 
-fn put_tag(sql: &mut dyn Sql, id: i64, tag: &KeyValue) -> Result<(), TrackingError> {
+pub(crate) fn put_tag(sql: &mut dyn Sql, id: i64, tag: &KeyValue) -> Result<(), TrackingError> {
     sql.execute(
         "INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?1, ?2, ?3) \
          ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value",

@@ -1,6 +1,6 @@
 //! The histories of metrics, whole or thinned out for a plot.
 
-use super::log::Metric;
+use super::log::{Metric, stored};
 use super::{Page, TrackingError, offset, page};
 use crate::args;
 use crate::db::{Row, Sql};
@@ -37,6 +37,29 @@ pub fn of_run(
     )?;
     let metrics = rows.iter().map(metric).collect::<Result<_, _>>()?;
     Ok(page(metrics, n_max, offset))
+}
+
+/// Those of some points that a run does not have.
+pub fn absent(
+    sql: &mut dyn Sql,
+    run: i64,
+    points: Vec<Metric>,
+) -> Result<Vec<Metric>, TrackingError> {
+    let mut absent = Vec::new();
+    for point in points {
+        let found = sql.query_one(
+            "SELECT step FROM metrics WHERE run = ?1 AND key = ?2 AND timestamp_ms = ?3 AND step = ?4 \
+             AND value = ?5 AND is_nan = ?6",
+            args![
+                run, &point.key, point.timestamp_ms, point.step, stored(point.value),
+                point.value.is_nan(),
+            ],
+        )?;
+        if found.is_none() {
+            absent.push(point);
+        }
+    }
+    Ok(absent)
 }
 
 /// The points of one metric at some steps, by step and then time.

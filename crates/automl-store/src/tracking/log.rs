@@ -160,12 +160,25 @@ pub(super) fn put_tag(sql: &mut dyn Sql, run: i64, tag: &KeyValue) -> Result<(),
     Ok(())
 }
 
-/// Adds a point to the history, and to the latest values if it is not older than what is there.
-fn put_metric(sql: &mut dyn Sql, run: i64, metric: &Metric) -> Result<(), TrackingError> {
+/// Adds points to a run, and says how many were not there yet.
+pub(crate) fn put_metrics(
+    sql: &mut dyn Sql,
+    run: i64,
+    metrics: &[Metric],
+) -> Result<u64, TrackingError> {
+    let mut n_new = 0;
+    for metric in metrics {
+        n_new += u64::from(put_metric(sql, run, metric)?);
+    }
+    Ok(n_new)
+}
+
+/// Adds a point to the history if it is not there, which is told, and to the latest values if it is not older than what is there.
+fn put_metric(sql: &mut dyn Sql, run: i64, metric: &Metric) -> Result<bool, TrackingError> {
     let is_nan = metric.value.is_nan();
     let value = stored(metric.value);
     let (time, step) = (metric.timestamp_ms, metric.step);
-    sql.execute(
+    let n_new = sql.execute(
         "INSERT INTO metrics (run, key, timestamp_ms, step, value, is_nan) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
          ON CONFLICT DO NOTHING",
         args![run, &metric.key, time, step, value, is_nan],
@@ -178,21 +191,35 @@ fn put_metric(sql: &mut dyn Sql, run: i64, metric: &Metric) -> Result<(), Tracki
          (latest_metrics.step, latest_metrics.timestamp_ms, latest_metrics.value)",
         args![run, &metric.key, time, step, value, is_nan],
     )?;
-    let Some(model_id) = &metric.model_id else {
-        return Ok(());
-    };
+    let is_new = n_new > 0;
+    if let Some(model_id) = &metric.model_id {
+        put_model_metric(sql, run, model_id, metric)?;
+    }
+    Ok(is_new)
+}
+
+/// Adds a point to the metrics of a logged model.
+pub(crate) fn put_model_metric(
+    sql: &mut dyn Sql,
+    run: i64,
+    model_id: &str,
+    metric: &Metric,
+) -> Result<(), TrackingError> {
     let name = metric.dataset_name.as_deref().unwrap_or_default();
     let digest = metric.dataset_digest.as_deref().unwrap_or_default();
     sql.execute(
         "INSERT INTO model_metrics (model_id, run, key, dataset_name, dataset_digest, timestamp_ms, step, value, is_nan) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-        args![model_id, run, &metric.key, name, digest, time, step, value, is_nan],
+        args![
+            model_id, run, &metric.key, name, digest, metric.timestamp_ms, metric.step,
+            stored(metric.value), metric.value.is_nan(),
+        ],
     )?;
     Ok(())
 }
 
 /// Infinities are the largest numbers, for JSON has none; NaN is 0 beside its mark.
-fn stored(value: f64) -> f64 {
+pub(super) fn stored(value: f64) -> f64 {
     if value.is_nan() {
         0.0
     } else {

@@ -40,7 +40,7 @@ pub enum Status {
 impl Status {
     const ALL: [Self; 3] = [Self::Pending, Self::Ready, Self::Failed];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::Ready => "READY",
@@ -152,7 +152,11 @@ fn check_name(name: &str) -> Result<&str, TrackingError> {
     Ok(name)
 }
 
-fn put_params(sql: &mut dyn Sql, id: &str, params: &[KeyValue]) -> Result<(), TrackingError> {
+pub(crate) fn put_params(
+    sql: &mut dyn Sql,
+    id: &str,
+    params: &[KeyValue],
+) -> Result<(), TrackingError> {
     for param in params {
         check_key("Param key", "params.key", &param.key)?;
         check_length("Param value", LIMITS.param_value, &param.value)?;
@@ -165,7 +169,11 @@ fn put_params(sql: &mut dyn Sql, id: &str, params: &[KeyValue]) -> Result<(), Tr
     Ok(())
 }
 
-fn put_tags(sql: &mut dyn Sql, id: &str, tags: &[KeyValue]) -> Result<(), TrackingError> {
+pub(crate) fn put_tags(
+    sql: &mut dyn Sql,
+    id: &str,
+    tags: &[KeyValue],
+) -> Result<(), TrackingError> {
     for tag in tags {
         check_key("key", "tags.key", &tag.key)?;
         check_length("value", LIMITS.tag_value, &tag.value)?;

@@ -6,6 +6,7 @@
 mod check;
 pub mod curve;
 mod error;
+pub mod events;
 pub mod experiments;
 pub mod history;
 pub mod inputs;

@@ -1,6 +1,6 @@
 //! The arguments of verbs that look into the record: runs, models, lineage.
 
-use super::{ImportArgs, WorkspaceArgs};
+use super::{ImportArgs, ImportEventsArgs, WorkspaceArgs};
 use crate::console::Format;
 use automl_store::registry::moves::CHAMPION;
 use clap::{Args, Subcommand};
@@ -255,6 +255,8 @@ pub(crate) enum RunsVerb {
     Show(RunsShowArgs),
     /// Put runs side by side
     Compare(RunsCompareArgs),
+    /// Read TensorBoard's event files into metrics of a run
+    ImportEvents(ImportEventsArgs),
 }
 
 impl RunsVerb {
@@ -263,6 +265,7 @@ impl RunsVerb {
             Self::List(args) => args.format,
             Self::Show(args) => args.format,
             Self::Compare(args) => args.format,
+            Self::ImportEvents(args) => args.format,
         }
     }
 }

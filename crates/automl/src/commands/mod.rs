@@ -1,11 +1,14 @@
 //! The verbs: one module each. A verb resolves what was typed into settings once, then does its work.
 
+mod backup;
 mod datasets;
 mod evaluate;
+mod events;
 mod fit;
 mod importance;
 mod leaderboard;
 mod lineage;
+mod mlruns;
 mod models;
 mod predict;
 mod profile;
@@ -13,8 +16,9 @@ mod race;
 mod record;
 mod runs;
 mod serve;
+mod tensorboard;
 
-use crate::cli::{EncodingArg, Verb};
+use crate::cli::{EncodingArg, ImportVerb, Verb};
 use crate::console::Console;
 use crate::errors::{self, CliError};
 use anyhow::Context as _;
@@ -57,6 +61,10 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Datasets(verb) => datasets::run(verb, console),
         Verb::Lineage(args) => lineage::run(&args, console),
         Verb::Serve(args) => serve::run(args, console),
+        Verb::TensorBoard(args) => tensorboard::run(&args, console),
+        Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(args, console),
+        Verb::Backup(args) => backup::backup(&args, console),
+        Verb::Restore(args) => backup::restore(&args, console),
         Verb::Race(args) => race::run(&args),
     }
 }

@@ -1,7 +1,7 @@
 //! `automl runs`: what was recorded.
 
-use super::Status;
 use super::record::{Record, maybe_time};
+use super::{Status, events};
 use crate::cli::{RunsCompareArgs, RunsListArgs, RunsShowArgs, RunsVerb};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
@@ -26,6 +26,7 @@ pub(super) fn run(verb: RunsVerb, console: Console) -> anyhow::Result<Status> {
         RunsVerb::List(args) => list(args, console)?,
         RunsVerb::Show(args) => show(&args, console)?,
         RunsVerb::Compare(args) => compare(&args, console)?,
+        RunsVerb::ImportEvents(args) => return events::import(&args, console),
     }
     Ok(Status::Done)
 }

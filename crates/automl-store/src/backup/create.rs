@@ -1,0 +1,154 @@
+//! Makes a backup.
+
+use super::hashing;
+use super::sink::Sink;
+use super::{
+    ARTIFACTS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary,
+    Workspace, blob,
+};
+use crate::artifact_uri::ArtifactPlace;
+use crate::artifacts::Folder;
+use crate::db::{self, DbError, Sql, transfer};
+use crate::manifest::rfc3339;
+use automl_core::Clock;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::path::Path;
+
+/// Copies a workspace, while others may write to it, into a directory or, if the name ends in `.tar.zst`, one file. It
+/// appears when it is whole.
+///
+/// # Errors
+/// If something is there already, the disk is full, or the workspace cannot be read.
+pub fn create(workspace: Workspace<'_>, target: &Path) -> Result<Summary, BackupError> {
+    let mut sink = Sink::create(target)?;
+    let scratch = scratch(target)?;
+    let file = scratch.path().join(DATABASE);
+    transfer::snapshot(workspace.database, &file)?;
+    let owners = Owners::of(db::open_foreign(&file)?.as_mut())?;
+    let database = put_file(&mut sink, DATABASE, &file)?;
+    let list = scratch.path().join(ARTIFACTS);
+    let mut summary = Summary {
+        n_runs: owners.n_runs,
+        n_files: 0,
+        n_bytes: 0,
+        n_elsewhere: owners.n_elsewhere,
+    };
+    artifacts(&mut sink, workspace.artifacts, &owners, &list, &mut summary)?;
+    let artifacts = put_file(&mut sink, ARTIFACTS, &list)?;
+    let manifest = Manifest {
+        format: FORMAT,
+        created: rfc3339(Clock::unix_micros()),
+        database,
+        artifacts,
+        summary: summary.clone(),
+    };
+    let text = serde_json::to_vec_pretty(&manifest)
+        .map_err(|error| BackupError::io(target)(error.into()))?;
+    sink.put(MANIFEST, text.len() as u64, &mut text.as_slice())?;
+    sink.finish()?;
+    Ok(summary)
+}
+
+/// A directory for parts, on the disk that the backup goes to.
+fn scratch(target: &Path) -> Result<tempfile::TempDir, BackupError> {
+    let parent = match target.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let scratch = tempfile::Builder::new()
+        .prefix(".automl-backup-")
+        .tempdir_in(parent);
+    scratch.map_err(BackupError::io(parent))
+}
+
+fn put_file(sink: &mut Sink, name: &str, path: &Path) -> Result<Sealed, BackupError> {
+    let mut file = File::open(path).map_err(BackupError::io(path))?;
+    let n_bytes = file.metadata().map_err(BackupError::io(path))?.len();
+    sink.put(name, n_bytes, &mut file)
+}
+
+/// The runs and models that a record knows.
+struct Owners {
+    ids: BTreeSet<String>,
+    n_runs: u64,
+    n_elsewhere: u64,
+}
+
+impl Owners {
+    fn of(sql: &mut dyn Sql) -> Result<Self, DbError> {
+        let mut texts = |query: &str| {
+            let rows = sql.query(query, &[])?;
+            rows.iter()
+                .map(|row| row.text(0))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let runs = texts("SELECT id FROM runs")?;
+        let models = texts("SELECT id FROM logged_models")?;
+        let locations = texts("SELECT artifact_location FROM experiments")?;
+        let is_here = |uri: &String| matches!(ArtifactPlace::of(uri), Some(ArtifactPlace::Here(_)));
+        Ok(Self {
+            n_runs: runs.len() as u64,
+            n_elsewhere: locations.iter().filter(|uri| !is_here(uri)).count() as u64,
+            ids: runs.into_iter().chain(models).collect(),
+        })
+    }
+
+    /// Whether the artifact at a path is of a run or model that the record does not know.
+    fn is_orphan(&self, path: &str) -> bool {
+        let parts: Vec<&str> = path.split('/').collect();
+        let is_hex =
+            |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_id = |part: &str| is_hex(part.strip_prefix("m-").unwrap_or(part));
+        let owner = parts
+            .windows(2)
+            .find(|pair| is_id(pair[0]) && pair[1] == "artifacts");
+        owner.is_some_and(|pair| !self.ids.contains(pair[0]))
+    }
+}
+
+/// Copies all artifacts, and writes the list of them.
+fn artifacts(
+    sink: &mut Sink,
+    root: &Path,
+    owners: &Owners,
+    list: &Path,
+    summary: &mut Summary,
+) -> Result<(), BackupError> {
+    let failed = |error| BackupError::io(list)(error);
+    let mut list = std::io::BufWriter::new(File::create_new(list).map_err(failed)?);
+    let folder = Folder::beside(root.to_owned());
+    let mut known = BTreeSet::new();
+    let mut waiting = vec![String::new()];
+    while let Some(place) = waiting.pop() {
+        for entry in folder.list(&place)? {
+            let path = if place.is_empty() {
+                entry.name
+            } else {
+                format!("{place}/{}", entry.name)
+            };
+            if entry.n_bytes.is_none() {
+                waiting.push(path);
+                continue;
+            }
+            if owners.is_orphan(&path) {
+                continue;
+            }
+            let (mut file, n_bytes) = folder.read(&path)?;
+            let sealed = hashing::seal(&mut file).map_err(failed)?;
+            if known.insert(sealed.sha256.clone()) {
+                file.rewind().map_err(failed)?;
+                if sink.put(&blob(&sealed.sha256), n_bytes, &mut file)? != sealed {
+                    return Err(BackupError::Restless { path });
+                }
+                summary.n_bytes += sealed.n_bytes;
+            }
+            summary.n_files += 1;
+            let line = Listed { path, sealed };
+            serde_json::to_writer(&mut list, &line).map_err(|error| failed(error.into()))?;
+            list.write_all(b"\n").map_err(failed)?;
+        }
+    }
+    list.flush().map_err(failed)
+}

@@ -1,0 +1,153 @@
+//! What is typed to move records in and out, and to look at event files.
+
+use crate::console::Format;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportVerb {
+    /// Copy an MLflow store: an mlruns directory, its SQLite file, or a running server
+    Mlruns(MlrunsArgs),
+}
+
+/// The workspace that a verb works on.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PlaceArgs {
+    /// Where the record is: a directory, or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "AUTOML_WORKSPACE",
+        hide_env_values = true,
+        default_value = ".automl"
+    )]
+    pub(crate) workspace: String,
+    /// Directory of its artifacts [default: artifacts in the workspace]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) artifacts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl runs import-events 4fe2a91c0d3b4c0f9f6f3d0c8a7b6e5d lightning_logs/version_0
+  automl runs import-events 4fe2a91c0d3b4c0f9f6f3d0c8a7b6e5d runs/ --workspace /srv/team
+
+A scalar's tag becomes the metric's name, behind the folders below FOLDER that its file lies in. Points that are there
+already are left alone, so the same folder may be imported again while it grows.")]
+pub(crate) struct ImportEventsArgs {
+    /// Id of the run that gets the metrics
+    pub(crate) run: String,
+    /// Folder with event files (events.out.tfevents.…), or one of them
+    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl tensorboard model/                          what `automl fit` wrote
+  automl tensorboard 4fe2a91c0d3b4c0f9f6f3d0c8a7b6e5d model/ --port 6007
+
+Several are shown side by side, each under its name. Ctrl-C ends TensorBoard.")]
+pub(crate) struct TensorBoardArgs {
+    /// Ids of runs, model directories or folders with event files
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
+    /// Port that TensorBoard serves at, on this machine only
+    #[arg(long, value_name = "PORT", default_value_t = 6006)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl import mlruns mlruns/
+  automl import mlruns sqlite:///mlflow.db --store-artifacts mlartifacts/
+  MLFLOW_TRACKING_TOKEN=… automl import mlruns https://mlflow.example.org --workspace /srv/team --dry-run
+
+Runs keep their ids. What is there already is left alone, so an import that was broken off goes on when it is called again.
+User and password for a server stand in its URL, or in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.")]
+pub(crate) struct MlrunsArgs {
+    /// Directory mlruns/, SQLite file (sqlite:///FILE or a path) or URL of a server
+    #[arg(value_name = "PATH|URL")]
+    pub(crate) source: String,
+    /// Directory of the files behind mlflow-artifacts: URIs of a SQLite file [default: mlartifacts beside it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store_artifacts: Option<PathBuf>,
+    /// Token for a server
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "MLFLOW_TRACKING_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+    /// User for a server
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "MLFLOW_TRACKING_USERNAME",
+        hide_env_values = true
+    )]
+    pub(crate) username: Option<String>,
+    /// Password for a server
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "MLFLOW_TRACKING_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+    /// Tell what would be copied, and copy nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl backup /backups/monday
+  automl backup /backups/monday.tar.zst --workspace /srv/team
+  automl backup all.tar.zst --workspace postgres://automl@db/automl --artifacts /srv/artifacts
+
+The backup holds the record at one moment, as a SQLite file whatever the workspace is in, and the artifacts of its runs.
+A server may go on writing meanwhile.")]
+pub(crate) struct BackupArgs {
+    /// Directory to make, or file whose name ends in .tar.zst
+    #[arg(value_name = "DEST")]
+    pub(crate) destination: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl restore /backups/monday.tar.zst --workspace /srv/again
+  automl restore /backups/monday --workspace postgres://automl@db/empty --artifacts /srv/artifacts
+
+All checksums are compared first. The workspace must be empty or not there, and appears whole or not at all.")]
+pub(crate) struct RestoreArgs {
+    /// What `automl backup` made
+    pub(crate) source: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}

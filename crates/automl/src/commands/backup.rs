@@ -1,0 +1,48 @@
+//! `automl backup` and `automl restore`: a workspace copied away, and put back.
+
+use super::Status;
+use crate::cli::{BackupArgs, RestoreArgs};
+use crate::console::{Console, Format, print_json, print_text};
+use crate::text::counted;
+use crate::workspace::Workspace;
+use automl_store::backup::{self, Summary};
+use serde_json::json;
+use std::path::Path;
+
+/// `automl backup`.
+pub(super) fn backup(args: &BackupArgs, console: Console) -> anyhow::Result<Status> {
+    let workspace = Workspace::of(&args.place);
+    // What verbs wrote down belongs to it, too.
+    drop(workspace.open()?);
+    let summary = backup::create(workspace.to_back_up(), &args.destination)?;
+    tell("backed up", &args.destination, &summary, console)?;
+    Ok(Status::Done)
+}
+
+/// `automl restore`.
+pub(super) fn restore(args: &RestoreArgs, console: Console) -> anyhow::Result<Status> {
+    let workspace = Workspace::of(&args.place);
+    let summary = backup::restore(&args.source, workspace.to_back_up())?;
+    tell("restored", &args.source, &summary, console)?;
+    Ok(Status::Done)
+}
+
+fn tell(verb: &str, backup: &Path, summary: &Summary, console: Console) -> anyhow::Result<()> {
+    match console.format() {
+        Format::Json => print_json(&json!({ "backup": backup, "summary": summary })),
+        Format::Text => {
+            let mut text = format!(
+                "{verb} {} and {}\n",
+                counted(summary.n_runs, "run"),
+                counted(summary.n_files, "artifact")
+            );
+            if summary.n_elsewhere > 0 {
+                text += &format!(
+                    "artifacts elsewhere, which are not in the backup: those of {}\n",
+                    counted(summary.n_elsewhere, "experiment")
+                );
+            }
+            Ok(print_text(&text)?)
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `automl import mlruns`: an MLflow store copied into the workspace.
+
+use super::Status;
+use crate::cli::MlrunsArgs;
+use crate::console::{Console, Format, print_json, print_line, print_text};
+use crate::errors::MovingError;
+use crate::interrupt::Interrupt;
+use crate::text::counted;
+use crate::workspace::Workspace;
+use anyhow::Context as _;
+use automl_core::{CancelToken, Coded};
+use automl_serve::client::{Credentials, ServerSource};
+use automl_store::artifacts::Folder;
+use automl_store::moving::{
+    Counts, DatabaseSource, FolderSource, Outcome, Source, Target, Watch, import,
+};
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::path::Path;
+
+/// Where artifacts of new experiments go: through the server of the workspace.
+const ARTIFACT_ROOT: &str = "mlflow-artifacts:";
+
+pub(super) fn run(args: MlrunsArgs, console: Console) -> anyhow::Result<Status> {
+    let mut source = source(&args)?;
+    let workspace = Workspace::of(&args.place);
+    // A dry run makes nothing: against a workspace that is not there, an empty record stands for it.
+    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let db = if args.dry_run && !workspace.is_there() {
+        let place = scratch.path().join("record").display().to_string();
+        let empty = Workspace::named(&place, None);
+        empty.open_or_make()?
+    } else {
+        workspace.open_or_make()?
+    };
+    let artifacts = Folder::beside(workspace.artifacts.clone());
+    let interrupt = Interrupt::listen(console, || {})?;
+    let target = Target {
+        db: &db,
+        artifacts: &artifacts,
+        workspace: DEFAULT_WORKSPACE,
+        artifact_root: ARTIFACT_ROOT,
+    };
+    let mut bar = Bar::new(console, interrupt.token());
+    let outcome = import(source.as_mut(), &target, args.dry_run, &mut bar);
+    bar.bar.finish_and_clear();
+    let outcome = outcome?;
+    tell(&outcome, args.dry_run, console)?;
+    if !outcome.failures.is_empty() {
+        let n_failed = outcome.failures.len() as u64;
+        let n_all = outcome.n_all;
+        return Err(MovingError::ImportIncomplete { n_failed, n_all }.into());
+    }
+    Ok(if interrupt.token().is_cancelled() {
+        Status::Interrupted
+    } else {
+        Status::Done
+    })
+}
+
+/// A directory, a SQLite file or a server.
+fn source(args: &MlrunsArgs) -> anyhow::Result<Box<dyn Source>> {
+    let name = args.source.as_str();
+    if name.starts_with("http://") || name.starts_with("https://") {
+        let login = args.username.clone();
+        let credentials = Credentials {
+            token: args.token.clone(),
+            login: login.map(|user| (user, args.password.clone().unwrap_or_default())),
+        };
+        return Ok(Box::new(ServerSource::open(name, &credentials)?));
+    }
+    let path = name
+        .strip_prefix("sqlite:///")
+        .or_else(|| name.strip_prefix("file://"));
+    let path = Path::new(path.unwrap_or(name));
+    if path.is_dir() {
+        return Ok(Box::new(FolderSource::open(path)?));
+    }
+    let artifacts = args.store_artifacts.clone();
+    Ok(Box::new(DatabaseSource::open(path, artifacts)?))
+}
+
+struct Bar {
+    bar: ProgressBar,
+    cancel: CancelToken,
+}
+
+impl Bar {
+    fn new(console: Console, cancel: CancelToken) -> Self {
+        let bar = if console.is_live() {
+            ProgressBar::no_length()
+        } else {
+            ProgressBar::hidden()
+        };
+        // The template is a constant, and sound.
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar, cancel }
+    }
+}
+
+impl Watch for Bar {
+    fn total(&mut self, n_all: u64) {
+        self.bar.set_length(n_all);
+    }
+
+    fn done(&mut self, what: &str) {
+        self.bar.set_message(what.to_owned());
+        self.bar.inc(1);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}
+
+fn tell(outcome: &Outcome, is_dry: bool, console: Console) -> anyhow::Result<()> {
+    let Counts {
+        n_experiments,
+        n_runs,
+        n_models,
+        n_versions,
+        n_files,
+        n_bytes,
+        n_there,
+        n_elsewhere,
+    } = outcome.counts;
+    for (what, error) in &outcome.failures {
+        match console.format() {
+            Format::Json => print_line(
+                &json!({ "event": "failure", "what": what, "code": error.code(), "message": error.to_string() })
+                    .to_string(),
+            ),
+            Format::Text => print_line(&format!("{what}: {error}")),
+        }
+    }
+    match console.format() {
+        Format::Json => print_json(&json!({
+            "dry_run": is_dry,
+            "n_experiments": n_experiments,
+            "n_runs": n_runs,
+            "n_logged_models": n_models,
+            "n_versions": n_versions,
+            "n_files": n_files,
+            "n_bytes": n_bytes,
+            "n_there_already": n_there,
+            "n_artifacts_elsewhere": n_elsewhere,
+            "n_failed": outcome.failures.len(),
+        })),
+        Format::Text => {
+            let verb = if is_dry { "would import" } else { "imported" };
+            let mut text = format!(
+                "{verb} {}, {}, {}, {}, {}\n",
+                counted(n_experiments, "experiment"),
+                counted(n_runs, "run"),
+                counted(n_models, "logged model"),
+                counted(n_versions, "model version"),
+                counted(n_files, "file"),
+            );
+            if n_there > 0 {
+                text += &format!("there already: {n_there} of the runs and logged models\n");
+            }
+            if n_elsewhere > 0 {
+                text += &format!(
+                    "artifacts that stay where they are: those of {n_elsewhere} runs and logged models\n"
+                );
+            }
+            Ok(print_text(&text)?)
+        }
+    }
+}
