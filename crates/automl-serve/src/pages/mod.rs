@@ -13,6 +13,7 @@ mod files;
 mod filter;
 mod format;
 mod layout;
+mod lineage;
 mod logged_model;
 mod models;
 mod parts;
@@ -50,6 +51,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/logged-models/{id}", get(logged_model::page))
         .route("/logged-models/{id}/file", get(logged_model::file))
         .route("/compare", get(compare::page))
+        .route("/lineage", get(lineage::page))
+        .route("/api/automl/lineage", get(lineage::json))
         .route("/models", get(models::page))
         .route("/models/{name}", get(models::one))
         .route("/models/{name}/{version}", get(version::page))

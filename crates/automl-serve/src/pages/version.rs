@@ -66,6 +66,7 @@ fn facts(version: &ModelVersion, run: Option<&Run>) -> Markup {
                 (parts::fact("Logged model", &html! { a href={ "/logged-models/" (encoded(id)) } { code { (id) } } }))
             }
             @if let Some(user) = version.user_id.as_deref().filter(|user| !user.is_empty()) { (parts::fact("By", &html! { (user) })) }
+            (parts::fact("Lineage", &html! { a href=(format!("/lineage?of={}", encoded(&format!("{}/{}", version.name, version.version)))) { "where it came from, what became of it" } }))
             (parts::fact("Created", &moment(Some(version.created_ms))))
             (parts::fact("Updated", &moment(Some(version.updated_ms))))
             (parts::long_fact("Source", &version.source))

@@ -1,6 +1,7 @@
 //! Who made a run, when, from what and where.
 
 use super::super::layout::moment;
+use super::super::query::encoded;
 use super::super::{format, parts, runs};
 use super::N_ROWS;
 use automl_store::tracking::KeyValue;
@@ -50,6 +51,7 @@ pub(super) fn facts(run: &Run) -> Markup {
             @if let Some(command) = tag("automl.command") { (parts::long_fact("Command", command)) }
             @if let Some(directory) = tag("automl.directory") { (parts::long_fact("In directory", directory)) }
             @if let Some(commit) = tag("mlflow.source.git.commit") { (parts::fact("Commit", &git(run, commit))) }
+            (parts::fact("Lineage", &html! { a href=(format!("/lineage?of={}", encoded(&info.id))) { "where it came from, what became of it" } }))
             (parts::long_fact("Run id", &info.id))
             (parts::long_fact("Artifacts in", &info.artifact_uri))
         }

@@ -1,6 +1,7 @@
 //! What pages say, and what they never do, by calls of the routes.
 
 mod hostile;
+mod lineage;
 mod lists;
 mod runs;
 
