@@ -62,8 +62,9 @@ def told(client):
     runs = {}
     for run in client.search_runs(list(experiments), run_view_type=ViewType.ALL, max_results=1000):
         info, id = run.info, run.info.run_id
-        history = {key: sorted((m.timestamp, m.step, repr(min(max(m.value, -1.7976931348623157e308), 1.7976931348623157e308)))
-                               for m in client.get_metric_history(id, key)) for key in run.data.metrics}
+        # The file store writes a point twice that it logs for a model too.
+        history = {key: sorted({(m.timestamp, m.step, repr(min(max(m.value, -1.7976931348623157e308), 1.7976931348623157e308)))
+                               for m in client.get_metric_history(id, key)}) for key in run.data.metrics}
         runs[id] = dict(
             experiment=experiments[info.experiment_id].name, name=info.run_name, user=info.user_id, status=info.status,
             start=info.start_time, end=info.end_time, stage=info.lifecycle_stage, params=run.data.params,
@@ -78,7 +79,9 @@ def told(client):
     registered = {}
     for model in client.search_registered_models():
         versions = client.search_model_versions(f"name='{model.name}'")
-        registered[model.name] = (model.description, model.tags, model.aliases, sorted(
+        # Stores on this machine give numbers, servers texts.
+        aliases = {alias: str(version) for alias, version in model.aliases.items()}
+        registered[model.name] = (model.description, model.tags, aliases, sorted(
             (int(v.version), v.run_id, v.current_stage, v.creation_timestamp, sorted(v.tags.items())) for v in versions))
     return heads, runs, models, registered
 

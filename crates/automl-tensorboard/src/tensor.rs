@@ -26,13 +26,13 @@ impl TensorProto {
             return None;
         }
         if self.tensor_content.is_empty() {
-            self.from_values()
+            self.in_lists()
         } else {
-            self.from_content()
+            self.in_content()
         }
     }
 
-    fn from_values(&self) -> Option<f64> {
+    fn in_lists(&self) -> Option<f64> {
         let half = || u16::try_from(*only(&self.half_val)?).ok();
         match self.dtype {
             DT_FLOAT => only(&self.float_val).map(|&value| f64::from(value)),
@@ -51,7 +51,7 @@ impl TensorProto {
     }
 
     /// Little-endian bytes.
-    fn from_content(&self) -> Option<f64> {
+    fn in_content(&self) -> Option<f64> {
         let bytes = self.tensor_content.as_slice();
         Some(match self.dtype {
             DT_FLOAT => f64::from(f32::from_le_bytes(bytes.try_into().ok()?)),

@@ -97,11 +97,10 @@ impl Verb {
             Self::Datasets(verb) => verb.format(),
             Self::Lineage(args) => args.format,
             Self::Serve(args) => args.format,
-            Self::TensorBoard(_) => Format::Text,
             Self::Import(ImportVerb::Mlruns(args)) => args.format,
             Self::Backup(args) => args.format,
             Self::Restore(args) => args.format,
-            Self::Race(_) => Format::Text,
+            Self::TensorBoard(_) | Self::Race(_) => Format::Text,
         }
     }
 }

@@ -403,15 +403,14 @@ fn proxied(uri: &str) -> Option<String> {
 
 /// A path as it stands in a URL.
 fn encoded(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
+    let letter = |byte: u8| {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
-            out.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            format!("%{byte:02X}")
         }
-    }
-    out
+    };
+    path.bytes().map(letter).collect()
 }
 
 fn list(value: &mut Value, name: &str) -> Vec<Value> {

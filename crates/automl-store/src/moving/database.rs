@@ -34,6 +34,9 @@ impl DatabaseSource {
             place: place.clone(),
             reason,
         };
+        if !path.is_file() {
+            return Err(not_a_store("there is no such file or directory".into()));
+        }
         let mut sql = db::open_foreign(path).map_err(|error| not_a_store(error.to_string()))?;
         let rows = sql.query(
             "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'",

@@ -121,7 +121,7 @@ impl Source for FolderSource {
         let home = self.experiment_folder(experiment);
         let folder = home.join(id);
         let meta = Meta::read(&folder)?;
-        let status = meta.int("status").unwrap_or(1);
+        let status = meta.int("status").ok_or_else(|| meta.wrong("status"))?;
         let status = usize::try_from(status - 1)
             .ok()
             .and_then(|place| STATUSES.get(place));

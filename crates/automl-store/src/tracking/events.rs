@@ -48,6 +48,9 @@ impl Coded for EventsError {
             Self::File(TensorBoardError::Checksum { .. }) => Some(
                 "the file was altered or damaged; what stands before that place was read".into(),
             ),
+            Self::Record(TrackingError::RunMissing { .. }) => {
+                Some("name its workspace with --workspace".into())
+            }
             _ => None,
         }
     }

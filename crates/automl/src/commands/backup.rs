@@ -31,18 +31,18 @@ fn tell(verb: &str, backup: &Path, summary: &Summary, console: Console) -> anyho
     match console.format() {
         Format::Json => print_json(&json!({ "backup": backup, "summary": summary })),
         Format::Text => {
-            let mut text = format!(
+            print_text(&format!(
                 "{verb} {} and {}\n",
                 counted(summary.n_runs, "run"),
                 counted(summary.n_files, "artifact")
-            );
+            ))?;
             if summary.n_elsewhere > 0 {
-                text += &format!(
+                print_text(&format!(
                     "artifacts elsewhere, which are not in the backup: those of {}\n",
                     counted(summary.n_elsewhere, "experiment")
-                );
+                ))?;
             }
-            Ok(print_text(&text)?)
+            Ok(())
         }
     }
 }

@@ -22,8 +22,8 @@ use std::path::Path;
 /// Where artifacts of new experiments go: through the server of the workspace.
 const ARTIFACT_ROOT: &str = "mlflow-artifacts:";
 
-pub(super) fn run(args: MlrunsArgs, console: Console) -> anyhow::Result<Status> {
-    let mut source = source(&args)?;
+pub(super) fn run(args: &MlrunsArgs, console: Console) -> anyhow::Result<Status> {
+    let mut source = source(args)?;
     let workspace = Workspace::of(&args.place);
     // A dry run makes nothing: against a workspace that is not there, an empty record stands for it.
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
@@ -150,23 +150,25 @@ fn tell(outcome: &Outcome, is_dry: bool, console: Console) -> anyhow::Result<()>
         })),
         Format::Text => {
             let verb = if is_dry { "would import" } else { "imported" };
-            let mut text = format!(
+            print_text(&format!(
                 "{verb} {}, {}, {}, {}, {}\n",
                 counted(n_experiments, "experiment"),
                 counted(n_runs, "run"),
                 counted(n_models, "logged model"),
                 counted(n_versions, "model version"),
                 counted(n_files, "file"),
-            );
+            ))?;
             if n_there > 0 {
-                text += &format!("there already: {n_there} of the runs and logged models\n");
+                print_text(&format!(
+                    "there already: {n_there} of the runs and logged models\n"
+                ))?;
             }
             if n_elsewhere > 0 {
-                text += &format!(
+                print_text(&format!(
                     "artifacts that stay where they are: those of {n_elsewhere} runs and logged models\n"
-                );
+                ))?;
             }
-            Ok(print_text(&text)?)
+            Ok(())
         }
     }
 }

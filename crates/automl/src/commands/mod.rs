@@ -62,7 +62,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Lineage(args) => lineage::run(&args, console),
         Verb::Serve(args) => serve::run(args, console),
         Verb::TensorBoard(args) => tensorboard::run(&args, console),
-        Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(args, console),
+        Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(&args, console),
         Verb::Backup(args) => backup::backup(&args, console),
         Verb::Restore(args) => backup::restore(&args, console),
         Verb::Race(args) => race::run(&args),

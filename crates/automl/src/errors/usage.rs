@@ -89,6 +89,7 @@ impl Usage {
             let command = Cli::command();
             let verbs: Vec<&str> = command
                 .get_subcommands()
+                .filter(|verb| !verb.is_hide_set())
                 .map(clap::Command::get_name)
                 .collect();
             return Some(format!("the verbs are {}", verbs.join(", ")));
