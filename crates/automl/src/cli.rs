@@ -160,8 +160,8 @@ pub(crate) struct RecordArgs {
     /// Name of the run [default: made up]
     #[arg(long, value_name = "NAME")]
     pub(crate) run_name: Option<String>,
-    /// Do not record the run
-    #[arg(long, env = "AUTOML_NO_RECORD", value_parser = clap::builder::FalseyValueParser::new())]
+    /// Do not record the run; AUTOML_NO_RECORD=1 in the environment says it for all
+    #[arg(long)]
     pub(crate) no_record: bool,
 }
 

@@ -190,7 +190,8 @@ fn a_full_disk_is_told_and_costs_only_what_did_not_fit() {
         .unwrap();
     };
     let long = "w".repeat(10_000);
-    limit(60);
+    let n_pages = db.read(|sql| sql.query_one("PRAGMA page_count", &[])?.unwrap().int(0));
+    limit(n_pages.wait().unwrap() + 30);
     let mut n_kept = 0;
     let error = loop {
         let (id, word) = (n_kept, long.clone());

@@ -95,11 +95,13 @@ pub fn run_of_prefix(
 
 /// The digest of the latest data of a digest, name or place.
 fn data(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Option<String>, TrackingError> {
-    let source = serde_json::json!({ "uri": text }).to_string();
+    // As we write it, and as MLflow's client does.
+    let plain = serde_json::json!({ "uri": text }).to_string();
+    let spaced = plain.replacen("\"uri\":", "\"uri\": ", 1);
     let row = sql.query_one(
         "SELECT d.digest FROM datasets d JOIN experiments e ON e.id = d.experiment_id \
-         WHERE (d.digest = ?1 OR d.name = ?1 OR d.source = ?2) AND e.workspace = ?3 ORDER BY d.id DESC LIMIT 1",
-        args![text, &source, workspace],
+         WHERE (d.digest = ?1 OR d.name = ?1 OR d.source IN (?2, ?3)) AND e.workspace = ?4 ORDER BY d.id DESC LIMIT 1",
+        args![text, &plain, &spaced, workspace],
     )?;
     Ok(row.map(|row| row.text(0)).transpose()?)
 }

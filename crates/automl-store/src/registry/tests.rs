@@ -6,11 +6,10 @@ use super::moves::{self, Mover, WANTS_APPROVAL_TAG};
 use super::search::{self, Search};
 use super::versions::{self, NewVersion};
 use super::webhooks;
-use crate::db::Sql;
+use crate::tracking::KeyValue;
 use crate::tracking::experiments::DEFAULT_WORKSPACE as W;
 use crate::tracking::logged_models::{self, NewLoggedModel};
 use crate::tracking::tests::Desk;
-use crate::tracking::{KeyValue, TrackingError};
 
 /// With the models `a` and `b`, of which `a` has three versions.
 fn desk() -> Desk {
@@ -41,7 +40,7 @@ fn version(number: i64) -> NewVersion {
 
 #[test]
 fn versions_are_told_by_model_and_by_run() {
-    let desk = Desk::new();
+    let desk = desk();
     let numbers =
         |found: &[versions::ModelVersion]| found.iter().map(|one| one.version).collect::<Vec<_>>();
     let first = desk.write(|sql| versions::of_model(sql, W, "a", 2, None));

@@ -15,7 +15,7 @@ mod searches;
 const W: &str = DEFAULT_WORKSPACE;
 
 pub(crate) struct Desk {
-    db: Database,
+    pub(crate) db: Database,
     _directory: tempfile::TempDir,
 }
 

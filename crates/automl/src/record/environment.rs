@@ -16,6 +16,16 @@ pub(crate) fn user() -> String {
     named.or_else(account).unwrap_or_else(|| "unknown".into())
 }
 
+/// Whether the environment says that nothing is to be recorded.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "not an argument's variable, for usage messages would name the argument as if it had been typed"
+)]
+pub(super) fn is_unwanted() -> bool {
+    std::env::var("AUTOML_NO_RECORD")
+        .is_ok_and(|value| !["", "0", "false"].contains(&value.as_str()))
+}
+
 /// The name of the account that this process runs under, where there is a list of them.
 fn account() -> Option<String> {
     let id = rustix::process::getuid().as_raw().to_string();

@@ -73,7 +73,7 @@ impl<'a> Recorder<'a> {
             pump: None,
             trials: BTreeMap::new(),
         };
-        if !args.no_record {
+        if !args.no_record && !environment::is_unwanted() {
             match start(args, verb, detail, &workspace) {
                 Ok(spool) => {
                     if let Place::Server(_) = workspace.database() {

@@ -231,7 +231,11 @@ async fn what_is_not_there_is_told_by_a_page_and_to_programs_as_json() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(body.starts_with(b"{"), "{body:?}");
     let (status, body) = desk.get("/api/2.0/mlflow/none").await;
-    assert_eq!((status, body), (StatusCode::NOT_FOUND, Vec::new()));
+    let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(
+        (status, told["error_code"].as_str()),
+        (StatusCode::NOT_FOUND, Some("ENDPOINT_NOT_FOUND"))
+    );
 }
 
 #[tokio::test]
