@@ -16,7 +16,7 @@ pub(super) fn router() -> Router<App> {
 }
 
 /// Models take their time.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 async fn pass(
     State(app): State<App>,

@@ -17,7 +17,7 @@ use ureq::unversioned::transport::DefaultConnector;
 
 /// Tries after the first.
 const RETRIES: u32 = 3;
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of an answer that are read.
 const ANSWER_MAX: u64 = 64 << 10;

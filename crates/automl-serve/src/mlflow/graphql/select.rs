@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
                 ConstValue::from_json(value)
             });
             let value = value
-                .and_then(|value| value.into_json())
+                .and_then(async_graphql_value::ConstValue::into_json)
                 .map_err(|error| error.to_string())?;
             if value.as_bool() != Some(wanted) {
                 return Ok(false);

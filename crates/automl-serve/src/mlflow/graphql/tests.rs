@@ -23,10 +23,12 @@ async fn query(desk: &Desk, query: &str) -> Value {
 
 #[test]
 fn a_document_asks_for_only_so_much() {
-    let roots: String = (0..11)
+    let roots: Vec<String> = (0..11)
         .map(|i| format!("a{i}: test {{ output }} "))
         .collect();
-    let aliases: String = (0..11).map(|i| format!("a{i}: name ")).collect();
+    let roots = roots.concat();
+    let aliases: Vec<String> = (0..11).map(|i| format!("a{i}: name ")).collect();
+    let aliases = aliases.concat();
     let many = "name ".repeat(1001);
     let spread = "{ test { ...A ...B } } fragment A on Test { a: x b: x c: x d: x e: x f: x } fragment B on Test { g: x h: x i: x j: x k: x }";
     for (text, told) in [
@@ -145,7 +147,7 @@ async fn what_is_wrong_is_named() {
             r#"{ mlflowGetRun(input: { runId: "x" }) { run } }"#,
             "must have a selection of subfields",
         ),
-        (r#"{ test { output { x } } }"#, "must not have a selection"),
+        ("{ test { output { x } } }", "must not have a selection"),
         (
             r#"{ mlflowGetRun(input: { id: "x" }) { run { info { status } } } }"#,
             "Field 'id' is not defined by type 'MlflowGetRunInput'.",
