@@ -15,13 +15,13 @@ use std::collections::BTreeMap;
 
 /// Nodes that are drawn; a list has them all.
 const N_DRAWN: usize = 120;
-const WIDTH: i64 = 220;
+const WIDTH: i64 = 212;
 const HEIGHT: i64 = 52;
-const GAP_X: i64 = 64;
+const GAP_X: i64 = 42;
 const GAP_Y: i64 = 16;
 /// Characters of a title and of a detail that fit into a box.
-const N_TITLE: usize = 26;
-const N_DETAIL: usize = 34;
+const N_TITLE: usize = 24;
+const N_DETAIL: usize = 30;
 
 /// The graph around what `of` means.
 async fn graph(app: &App, of: &str) -> Result<Graph, TrackingError> {

@@ -54,8 +54,8 @@ pub(super) fn run(args: &TensorBoardArgs, console: Console) -> anyhow::Result<St
 fn wait(mut child: Child, console: Console) -> anyhow::Result<Status> {
     let pid = Pid::from_child(&child);
     let interrupt = Interrupt::listen(console, move || {
-        // One that has ended by itself cannot be told.
-        kill_process(pid, Signal::INT).ok();
+        // Not an interrupt, which whoever started us may have it ignore. One that has ended by itself cannot be told.
+        kill_process(pid, Signal::TERM).ok();
     })?;
     let status = child.wait().context("TensorBoard is lost")?;
     if status.success() || interrupt.token().is_cancelled() {
