@@ -7,11 +7,9 @@ use crate::pages;
 use crate::state::{App, Inner};
 use crate::webhooks::{Manner, Webhooks};
 use automl_core::Coded;
-use automl_store::artifacts::{ArtifactError, Folder};
-use automl_store::db::{Database, DbError};
+use automl_store::artifacts::Folder;
 use automl_store::tracking::TrackingError;
-use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
-use automl_store::workspace::{PROXY_ROOT, Record, Workspace};
+use automl_store::workspace::{PROXY_ROOT, Record, Workspace, WorkspaceError};
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::response::Response;
@@ -59,11 +57,7 @@ pub enum ServeError {
     #[error("the server stopped")]
     Stopped { source: std::io::Error },
     #[error(transparent)]
-    Database(#[from] DbError),
-    #[error(transparent)]
-    Record(#[from] TrackingError),
-    #[error(transparent)]
-    Artifacts(#[from] ArtifactError),
+    Workspace(#[from] WorkspaceError),
 }
 
 impl Coded for ServeError {
@@ -72,11 +66,7 @@ impl Coded for ServeError {
             Self::Bind { .. } => "serve-bind",
             Self::Threads { .. } => "serve-threads",
             Self::Stopped { .. } => "serve-stopped",
-            Self::Database(DbError::Newer { .. }) => "record-newer",
-            Self::Database(DbError::Full) | Self::Artifacts(ArtifactError::Full) => "output-full",
-            Self::Database(DbError::Damaged { .. }) => "record-damaged",
-            Self::Database(_) | Self::Record(_) => "record-open",
-            Self::Artifacts(_) => "record-artifacts",
+            Self::Workspace(error) => error.code(),
         }
     }
 
@@ -85,15 +75,7 @@ impl Coded for ServeError {
             Self::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
                 Some("another program serves there; choose another --port".into())
             }
-            Self::Database(DbError::Newer { .. }) => {
-                Some("use a newer automl for this workspace".into())
-            }
-            Self::Database(DbError::Damaged { .. }) => {
-                Some("put back a backup with `automl restore`, or choose another workspace".into())
-            }
-            Self::Database(DbError::Open { .. } | DbError::Away { .. }) => Some(
-                "check that the place can be written to, or that the database server runs".into(),
-            ),
+            Self::Workspace(error) => error.hint(),
             _ => None,
         }
     }
@@ -162,19 +144,16 @@ pub fn run(
 
 /// Opens the record and the artifacts.
 pub(crate) fn open(config: Config) -> Result<App, ServeError> {
-    let db = Database::open(config.workspace.database())?;
     let artifact_root = config
         .artifact_root
         .unwrap_or_else(|| PROXY_ROOT.to_owned());
-    let root = artifact_root.clone();
-    db.write(move |sql| ensure_default(sql, DEFAULT_WORKSPACE, &root))
-        .wait()?;
+    let artifacts = Folder::open(config.artifacts).map_err(WorkspaceError::from)?;
+    let Record { db, artifacts } = config.workspace.open_with(artifacts, &artifact_root)?;
     let manner = Manner {
         allows_private: config.links.webhooks_to_private,
         first_wait: Duration::from_secs(1),
     };
     let webhooks = Webhooks::start(manner).map_err(|source| ServeError::Threads { source })?;
-    let artifacts = Folder::open(config.artifacts)?;
     let event_files = EventFiles::start(db.clone(), artifacts.clone())
         .map_err(|source| ServeError::Stopped { source })?;
     Ok(App::new(Inner {

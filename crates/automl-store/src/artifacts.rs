@@ -5,13 +5,16 @@
 //! into the folder are read like any other.
 
 use crate::hex::hex;
+use automl_core::Coded;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The folder of blobs, below the root.
 const BLOBS: &str = ".blobs";
+/// Bytes copied at a time.
+const COPIED_BYTES: usize = 64 << 10;
 /// Where unfinished files are, below the root.
 const UNFINISHED: &str = ".unfinished";
 
@@ -27,6 +30,25 @@ pub enum ArtifactError {
     Full,
     #[error("an artifact cannot be read or written: {source}")]
     Io { source: io::Error },
+}
+
+impl Coded for ArtifactError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Full => "output-full",
+            Self::Path | Self::Missing { .. } | Self::Io { .. } => "record-artifacts",
+        }
+    }
+}
+
+/// Why a copy into a folder failed: what it reads, or what it writes.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each is")]
+pub enum CopyError {
+    #[error("cannot be read: {0}")]
+    Read(io::Error),
+    #[error(transparent)]
+    Write(#[from] ArtifactError),
 }
 
 fn failed(path: &str, error: io::Error) -> ArtifactError {
@@ -148,6 +170,26 @@ impl Folder {
     /// If it would be outside, or a link.
     pub fn path_of(&self, path: &str) -> Result<PathBuf, ArtifactError> {
         self.inside(path)
+    }
+
+    /// Puts all that can be read of `input` into a file, which appears whole or not at all; gives its size.
+    pub fn copy_from(&self, path: &str, input: &mut dyn Read) -> Result<u64, CopyError> {
+        let mut upload = self.begin(path)?;
+        let mut chunk = vec![0; COPIED_BYTES];
+        let mut n_bytes = 0;
+        loop {
+            match input.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n_read) => {
+                    upload.write(&chunk[..n_read])?;
+                    n_bytes += n_read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(CopyError::Read(error)),
+            }
+        }
+        upload.finish()?;
+        Ok(n_bytes)
     }
 
     /// Opens a file and says how long it is.

@@ -53,6 +53,7 @@ pub mod workspace;
 mod write;
 
 pub use atomic::{AtomicFile, write_atomic};
+pub use backup::sha256_of;
 pub use error::StoreError;
 pub use manifest::{
     FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, ModelId, prediction_schema, rfc3339,

@@ -54,10 +54,9 @@ impl Coded for WorkspaceError {
         match self {
             Self::Make { .. } => "workspace-make",
             Self::Missing { .. } => "workspace-missing",
-            Self::Database(DbError::Newer { .. }) => "record-newer",
-            Self::Database(DbError::Full) | Self::Artifacts(ArtifactError::Full) => "output-full",
-            Self::Database(_) | Self::Record(_) => "record-open",
-            Self::Artifacts(_) => "record-artifacts",
+            Self::Database(error) => error.code(),
+            Self::Record(error) => Coded::code(error),
+            Self::Artifacts(error) => error.code(),
         }
     }
 
@@ -69,13 +68,9 @@ impl Coded for WorkspaceError {
             Self::Missing { .. } => Some(
                 "name another with --workspace; `automl fit` and `automl serve` make one".into(),
             ),
-            Self::Database(DbError::Newer { .. }) => {
-                Some("use a newer automl for this workspace".into())
-            }
-            Self::Database(DbError::Open { .. } | DbError::Away { .. }) => Some(
-                "check that the place can be written to, or that the database server runs".into(),
-            ),
-            _ => None,
+            Self::Database(error) => error.hint(),
+            Self::Record(error) => error.hint(),
+            Self::Artifacts(error) => error.hint(),
         }
     }
 }
@@ -155,13 +150,19 @@ impl Workspace {
     /// If the directory cannot be made, or the database or the artifacts cannot be opened.
     pub fn open(&self) -> Result<Record, WorkspaceError> {
         self.make()?;
+        self.open_with(Folder::beside(self.artifacts()), PROXY_ROOT)
+    }
+
+    /// As [`Workspace::open`], with artifacts where they are, and new experiments' below `root`.
+    ///
+    /// # Errors
+    /// If the database cannot be opened.
+    pub fn open_with(&self, artifacts: Folder, root: &str) -> Result<Record, WorkspaceError> {
         let db = Database::open(&self.database)?;
-        db.write(|sql| ensure_default(sql, DEFAULT_WORKSPACE, PROXY_ROOT))
+        let root = root.to_owned();
+        db.write(move |sql| ensure_default(sql, DEFAULT_WORKSPACE, &root))
             .wait()?;
-        Ok(Record {
-            db,
-            artifacts: Folder::beside(self.artifacts()),
-        })
+        Ok(Record { db, artifacts })
     }
 
     /// Opens the record of a workspace that must be there.

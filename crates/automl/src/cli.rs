@@ -95,7 +95,7 @@ impl Verb {
             Self::Models(verb) => verb.format(),
             Self::Runs(verb) => verb.format(),
             Self::Datasets(verb) => verb.format(),
-            Self::Lineage(args) => args.format,
+            Self::Lineage(args) => args.ask.format,
             Self::Serve(args) => args.format,
             Self::Import(ImportVerb::Mlruns(args)) => args.format,
             Self::Backup(args) => args.format,
@@ -145,15 +145,8 @@ pub(crate) struct WorkspaceArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Record")]
 pub(crate) struct RecordArgs {
-    /// Where the run is recorded: a directory, or postgres://USER:PASSWORD@HOST/NAME; `automl serve` shows it
-    #[arg(
-        long,
-        value_name = "PLACE",
-        env = "AUTOML_WORKSPACE",
-        hide_env_values = true,
-        default_value = ".automl"
-    )]
-    pub(crate) workspace: String,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
     /// Experiment that the run belongs to; made if it is not there
     #[arg(long, value_name = "NAME", env = "AUTOML_EXPERIMENT", default_value = "Default", value_parser = units::experiment)]
     pub(crate) experiment: String,

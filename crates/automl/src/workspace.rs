@@ -27,7 +27,7 @@ impl Workspace {
 
     /// What a verb was given.
     pub(crate) fn of(args: &PlaceArgs) -> Self {
-        Self::named(&args.workspace, args.artifacts.clone())
+        Self::named(&args.workspace.workspace, args.artifacts.clone())
     }
 
     /// Whether anything was ever recorded there.

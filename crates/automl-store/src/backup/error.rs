@@ -56,9 +56,8 @@ impl Coded for BackupError {
             Self::Io { source, .. } if is_out_of_space(source.kind()) => "output-full",
             Self::Io { .. } => "backup-io",
             Self::Store(error) => error.code(),
-            Self::Database(DbError::Full) | Self::Artifact(ArtifactError::Full) => "output-full",
-            Self::Database(DbError::Damaged { .. }) => "record-damaged",
-            Self::Database(_) => "record-open",
+            Self::Database(error) => error.code(),
+            Self::Artifact(ArtifactError::Full) => "output-full",
             Self::Artifact(_) => "backup-artifact",
         }
     }

@@ -22,6 +22,7 @@ pub use restore::restore;
 
 use crate::db::Place;
 use serde::{Deserialize, Serialize};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The format that is written.
@@ -30,6 +31,14 @@ const DATABASE: &str = "automl.db";
 const ARTIFACTS: &str = "artifacts.jsonl";
 const MANIFEST: &str = "manifest.json";
 const BLOBS: &str = "blobs";
+
+/// SHA-256 of all that can be read, in lower-case hexadecimal.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn sha256_of(input: &mut dyn Read) -> io::Result<String> {
+    Ok(hashing::seal(input)?.sha256)
+}
 
 /// The workspace that is copied, or to be made.
 #[derive(Debug, Clone, Copy)]

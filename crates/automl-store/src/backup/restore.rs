@@ -6,7 +6,7 @@ use super::{
     ARTIFACTS, BLOBS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary,
     Workspace, blob, is_archive,
 };
-use crate::artifacts::Folder;
+use crate::artifacts::{ArtifactError, CopyError, Folder};
 use crate::db::{Database, Place, transfer};
 use crate::staging::{self, Shape, Staged};
 use std::fs::{self, File};
@@ -253,35 +253,10 @@ fn put_artifacts(source: &Path, backup: &Path, root: &Path) -> Result<(), Backup
     each_listed(source, backup, &mut |listed| {
         let path = backup.join(blob(&listed.sealed.sha256));
         let mut file = File::open(&path).map_err(BackupError::io(&path))?;
-        let mut upload = folder.begin(&listed.path)?;
-        hashing::each::<Fault>(&mut file, |piece| Ok(upload.write(piece)?))?;
-        Ok(upload.finish()?)
-    })
-}
-
-/// What stops a copy: the backup cannot be read, or the workspace not written.
-enum Fault {
-    Read(std::io::Error),
-    Write(crate::artifacts::ArtifactError),
-}
-
-impl From<std::io::Error> for Fault {
-    fn from(error: std::io::Error) -> Self {
-        Self::Read(error)
-    }
-}
-
-impl From<crate::artifacts::ArtifactError> for Fault {
-    fn from(error: crate::artifacts::ArtifactError) -> Self {
-        Self::Write(error)
-    }
-}
-
-impl From<Fault> for BackupError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Read(source) => Self::Artifact(crate::artifacts::ArtifactError::Io { source }),
-            Fault::Write(error) => Self::Artifact(error),
+        match folder.copy_from(&listed.path, &mut file) {
+            Ok(_n_bytes) => Ok(()),
+            Err(CopyError::Read(source)) => Err(ArtifactError::Io { source }.into()),
+            Err(CopyError::Write(error)) => Err(error.into()),
         }
-    }
+    })
 }

@@ -15,6 +15,7 @@ mod worker;
 pub use value::{Arg, Row, Value};
 pub use worker::Pending;
 
+use automl_core::Coded;
 use std::path::PathBuf;
 use worker::{Job, Workers};
 
@@ -78,6 +79,37 @@ pub enum DbError {
     },
     #[error("the database was closed")]
     Closed,
+}
+
+impl Coded for DbError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => "record-newer",
+            Self::Damaged { .. } => "record-damaged",
+            Self::Full => "output-full",
+            Self::Open { .. } => "record-open",
+            Self::Away { .. } | Self::Closed => "record-away",
+            Self::Conflict | Self::Statement { .. } | Self::Unexpected { .. } => "record-database",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Newer { .. } => "use a newer automl for this workspace",
+            Self::Damaged { .. } => {
+                "put back a backup with `automl restore`, or choose another workspace"
+            }
+            Self::Open { .. } | Self::Away { .. } => {
+                "check that the place can be written to, or that the database server runs"
+            }
+            Self::Full
+            | Self::Closed
+            | Self::Conflict
+            | Self::Statement { .. }
+            | Self::Unexpected { .. } => return None,
+        };
+        Some(hint.into())
+    }
 }
 
 /// Where a database is.

@@ -50,7 +50,8 @@ fn work_that_fails_leaves_nothing_and_does_not_touch_its_neighbours() {
         Err::<(), _>(TrackingError::Invalid("changed my mind".into()))
     });
     let other = db.write(|sql| put(sql, 3, "three"));
-    assert!(good.wait().is_ok() && other.wait().is_ok());
+    good.wait().unwrap();
+    other.wait().unwrap();
     assert_eq!(bad.wait().unwrap_err().to_string(), "changed my mind");
     assert_eq!(words(&db), [(1, "one".into()), (3, "three".into())]);
 }

@@ -19,17 +19,14 @@ pub(super) fn from(
     match node {
         Node::Data { digest } => steps.ask(
             "read",
-            "SELECT DISTINCT r.id FROM datasets d JOIN experiments e ON e.id = d.experiment_id \
-             JOIN run_datasets i ON i.dataset_id = d.id JOIN runs r ON r.run = i.run \
-             WHERE d.digest = ?1 AND e.workspace = ?2 AND r.stage = 'active' ORDER BY r.id LIMIT ?3",
+            &runs_of_data("run_datasets"),
             args![digest, workspace, MAX_EDGES],
             run,
         )?,
         Node::Run { id } => {
             steps.ask(
                 "wrote",
-                "SELECT DISTINCT d.digest FROM runs r JOIN run_outputs o ON o.run = r.run \
-                 JOIN datasets d ON d.id = o.dataset_id WHERE r.id = ?1 ORDER BY d.digest LIMIT ?2",
+                &data_of_run("run_outputs"),
                 args![id, MAX_EDGES],
                 data,
             )?;
@@ -91,17 +88,14 @@ pub(super) fn to(
     match node {
         Node::Data { digest } => steps.ask(
             "wrote",
-            "SELECT DISTINCT r.id FROM datasets d JOIN experiments e ON e.id = d.experiment_id \
-             JOIN run_outputs o ON o.dataset_id = d.id JOIN runs r ON r.run = o.run \
-             WHERE d.digest = ?1 AND e.workspace = ?2 AND r.stage = 'active' ORDER BY r.id LIMIT ?3",
+            &runs_of_data("run_outputs"),
             args![digest, workspace, MAX_EDGES],
             run,
         )?,
         Node::Run { id } => {
             steps.ask(
                 "read",
-                "SELECT DISTINCT d.digest FROM runs r JOIN run_datasets i ON i.run = r.run \
-                 JOIN datasets d ON d.id = i.dataset_id WHERE r.id = ?1 ORDER BY d.digest LIMIT ?2",
+                &data_of_run("run_datasets"),
                 args![id, MAX_EDGES],
                 data,
             )?;
@@ -140,6 +134,23 @@ pub(super) fn to(
         }
     }
     Ok(steps.found)
+}
+
+/// Asks for the runs that a table joins with data of a digest.
+fn runs_of_data(table: &str) -> String {
+    format!(
+        "SELECT DISTINCT r.id FROM datasets d JOIN experiments e ON e.id = d.experiment_id \
+         JOIN {table} t ON t.dataset_id = d.id JOIN runs r ON r.run = t.run \
+         WHERE d.digest = ?1 AND e.workspace = ?2 AND r.stage = 'active' ORDER BY r.id LIMIT ?3"
+    )
+}
+
+/// Asks for the data that a table joins with a run.
+fn data_of_run(table: &str) -> String {
+    format!(
+        "SELECT DISTINCT d.digest FROM runs r JOIN {table} t ON t.run = r.run \
+         JOIN datasets d ON d.id = t.dataset_id WHERE r.id = ?1 ORDER BY d.digest LIMIT ?2"
+    )
 }
 
 /// The steps that lead from or to a node.

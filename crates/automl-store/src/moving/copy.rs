@@ -3,7 +3,7 @@
 use super::{Experiment, ImportError, Owner, OwnerKind, RegisteredModel, Source, put};
 use crate::args;
 use crate::artifact_uri::ArtifactPlace;
-use crate::artifacts::Folder;
+use crate::artifacts::{CopyError, Folder};
 use crate::db::Database;
 use crate::tracking::TrackingError;
 use crate::tracking::experiments::{DEFAULT_NAME, ensure_default};
@@ -358,24 +358,11 @@ fn moved_uri(uri: &str, old: &str, new: &str) -> Option<String> {
 }
 
 fn copy(input: &mut dyn Read, folder: &Folder, path: &str) -> Result<u64, ImportError> {
-    let mut upload = folder.begin(path)?;
-    let mut chunk = vec![0; 64 << 10];
-    let mut n_bytes = 0;
-    loop {
-        let n_read = match input.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(n_read) => n_read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(ImportError::Read {
-                    place: path.to_owned(),
-                    reason: error.to_string(),
-                });
-            }
-        };
-        upload.write(&chunk[..n_read])?;
-        n_bytes += n_read as u64;
-    }
-    upload.finish()?;
-    Ok(n_bytes)
+    folder.copy_from(path, input).map_err(|error| match error {
+        CopyError::Read(error) => ImportError::Read {
+            place: path.to_owned(),
+            reason: error.to_string(),
+        },
+        CopyError::Write(error) => error.into(),
+    })
 }

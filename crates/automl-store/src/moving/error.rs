@@ -63,7 +63,7 @@ impl Coded for ImportError {
             Self::Away { .. } => "import-away",
             Self::Another { .. } => "import-another",
             Self::Elsewhere { .. } => "import-elsewhere",
-            Self::Record(error) => error.code_name(),
+            Self::Record(error) => Coded::code(error),
             Self::Artifact(ArtifactError::Full) => "output-full",
             Self::Artifact(_) => "import-artifact",
         }

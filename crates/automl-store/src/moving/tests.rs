@@ -172,7 +172,11 @@ fn an_import_is_gone_on_with_once_what_was_broken_is_mended() {
         ),
         (1, 1, 0)
     );
-    assert!(desk.run(BROKEN).is_ok());
+    let mended = desk.run(BROKEN).unwrap();
+    assert_eq!(
+        (mended.info.id.as_str(), mended.metrics[0].value),
+        (BROKEN, 0.5)
+    );
 }
 
 #[test]

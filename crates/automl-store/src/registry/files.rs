@@ -1,10 +1,11 @@
 //! The files of versions and logged models, where they are in the folder of the workspace.
 
 use super::ModelVersion;
-use crate::artifacts::{ArtifactError, Folder};
+use crate::artifacts::{ArtifactError, CopyError, Folder};
 use crate::tracking::logged_models::LoggedModel;
 use crate::workspace::PROXY_ROOT;
 use crate::{StoreError, write_directory};
+use automl_core::Coded;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -23,13 +24,12 @@ pub enum FilesError {
     Store(#[from] StoreError),
 }
 
-impl automl_core::Coded for FilesError {
+impl Coded for FilesError {
     fn code(&self) -> &'static str {
         match self {
             Self::Elsewhere { .. } => "registry-elsewhere",
             Self::None { .. } => "registry-no-files",
-            Self::Artifacts(ArtifactError::Full) => "output-full",
-            Self::Artifacts(_) => "record-artifacts",
+            Self::Artifacts(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -150,19 +150,11 @@ pub fn import(artifacts: &Folder, source: &Path, path: &str) -> Result<(), Files
             continue;
         }
         let mut file = fs::File::open(entry.path()).map_err(io_failed)?;
-        let mut upload = artifacts.begin(&to)?;
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            let n_read = file.read(&mut buffer).map_err(io_failed)?;
-            if n_read == 0 {
-                break;
-            }
-            upload.write(&buffer[..n_read])?;
+        match artifacts.copy_from(&to, &mut file) {
+            Ok(_n_bytes) => {}
+            Err(CopyError::Read(error)) => return Err(io_failed(error)),
+            Err(CopyError::Write(error)) => return Err(error.into()),
         }
-        upload.finish()?;
     }
     Ok(())
 }
-
-/// Bytes read of a file at once.
-const READ_BYTES: usize = 1 << 20;

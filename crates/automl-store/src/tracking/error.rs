@@ -2,6 +2,7 @@
 
 use crate::db::DbError;
 use crate::filter::FilterError;
+use automl_core::Coded;
 
 /// The kinds of error that MLflow's clients tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,21 +62,6 @@ pub enum TrackingError {
 }
 
 impl TrackingError {
-    /// A stable kebab-case name for the command line.
-    pub fn code_name(&self) -> &'static str {
-        match self {
-            Self::Db(DbError::Full) => "output-full",
-            Self::Db(DbError::Newer { .. }) => "record-newer",
-            Self::Db(DbError::Damaged { .. }) => "record-damaged",
-            Self::Db(_) => "record-open",
-            _ => match self.code() {
-                ErrorCode::ResourceDoesNotExist => "record-missing",
-                ErrorCode::ResourceAlreadyExists => "record-exists",
-                _ => "record-invalid",
-            },
-        }
-    }
-
     /// The code that clients see.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -93,17 +79,14 @@ impl TrackingError {
     }
 }
 
-impl automl_core::Coded for TrackingError {
+impl Coded for TrackingError {
     fn code(&self) -> &'static str {
         match self {
             Self::Missing { .. } | Self::RunMissing { .. } | Self::Absent(_) => "record-missing",
             Self::Exists { .. } => "record-exists",
             Self::Stage { .. } | Self::Invalid(_) | Self::ParamChanged { .. } => "record-invalid",
             Self::Filter(_) => "record-filter",
-            Self::Db(DbError::Away { .. } | DbError::Closed) => "record-away",
-            Self::Db(DbError::Newer { .. }) => "record-newer",
-            Self::Db(DbError::Full) => "output-full",
-            Self::Db(_) => "record-database",
+            Self::Db(error) => error.code(),
         }
     }
 
@@ -113,7 +96,7 @@ impl automl_core::Coded for TrackingError {
                 "write for example metrics.rmse < 1 and params.depth = '6' and tags.team = 'a'"
                     .into(),
             ),
-            Self::Db(DbError::Away { .. }) => Some("check that the database server runs".into()),
+            Self::Db(error) => error.hint(),
             _ => None,
         }
     }

@@ -39,7 +39,7 @@ impl Coded for EventsError {
     fn code(&self) -> &'static str {
         match self {
             Self::File(error) => error.code(),
-            Self::Record(error) => error.code_name(),
+            Self::Record(error) => Coded::code(error),
         }
     }
 

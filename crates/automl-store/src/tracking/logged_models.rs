@@ -198,6 +198,20 @@ pub fn get(sql: &mut dyn Sql, workspace: &str, id: &str) -> Result<LoggedModel, 
     whole(sql, &row)
 }
 
+/// The newest model that a run made, if it made one.
+pub fn made_by(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    run_id: &str,
+) -> Result<Option<LoggedModel>, TrackingError> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM logged_models m JOIN experiments e ON e.id = m.experiment_id \
+         WHERE m.source_run_id = ?1 AND e.workspace = ?2 AND m.stage = 'active' ORDER BY m.created_ms DESC, m.id LIMIT 1"
+    );
+    let row = sql.query_one(&query, args![run_id, workspace])?;
+    row.map(|row| whole(sql, &row)).transpose()
+}
+
 fn whole(sql: &mut dyn Sql, row: &Row) -> Result<LoggedModel, TrackingError> {
     let id = row.text(0)?;
     let pair = |row: &Row| {

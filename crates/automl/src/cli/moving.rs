@@ -1,5 +1,6 @@
 //! What is typed to move records in and out, and to look at event files.
 
+use super::WorkspaceArgs;
 use crate::console::Format;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -13,15 +14,8 @@ pub(crate) enum ImportVerb {
 /// The workspace that a verb works on.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlaceArgs {
-    /// Where the record is: a directory, or postgres://USER:PASSWORD@HOST/NAME
-    #[arg(
-        long,
-        value_name = "PLACE",
-        env = "AUTOML_WORKSPACE",
-        hide_env_values = true,
-        default_value = ".automl"
-    )]
-    pub(crate) workspace: String,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
     /// Directory of its artifacts [default: artifacts in the workspace]
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,

@@ -6,6 +6,16 @@ use automl_store::registry::moves::CHAMPION;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
+/// Which workspace is asked, and how its answer is printed.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AskArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsVerb {
     /// Make a model directory of a LightGBM or XGBoost model, to predict and evaluate with
@@ -40,17 +50,17 @@ impl ModelsVerb {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Import(args) => args.format,
-            Self::Register(args) => args.format,
-            Self::List(args) => args.format,
-            Self::Show(args) => args.format,
-            Self::Card(args) => args.format,
-            Self::Alias(args) => args.format,
-            Self::Promote(args) => args.format,
-            Self::Rollback(args) => args.format,
-            Self::Approve(args) | Self::Reject(args) => args.format,
-            Self::Delete(args) => args.format,
-            Self::Export(args) => args.format,
-            Self::Diff(args) => args.format,
+            Self::Register(args) => args.ask.format,
+            Self::List(args) => args.ask.format,
+            Self::Show(args) => args.ask.format,
+            Self::Card(args) => args.ask.format,
+            Self::Alias(args) => args.ask.format,
+            Self::Promote(args) => args.ask.format,
+            Self::Rollback(args) => args.ask.format,
+            Self::Approve(args) | Self::Reject(args) => args.ask.format,
+            Self::Delete(args) => args.ask.format,
+            Self::Export(args) => args.ask.format,
+            Self::Diff(args) => args.ask.format,
         }
     }
 }
@@ -82,19 +92,13 @@ pub(crate) struct RegisterArgs {
     #[arg(long)]
     pub(crate) allow_signature_change: bool,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsListArgs {
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -107,10 +111,7 @@ pub(crate) struct ModelsShowArgs {
     /// NAME, or a version as NAME/3 or NAME@ALIAS
     pub(crate) model: String,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -125,10 +126,7 @@ pub(crate) struct CardArgs {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -145,10 +143,7 @@ pub(crate) struct AliasArgs {
     #[arg(long)]
     pub(crate) delete: bool,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -169,10 +164,7 @@ pub(crate) struct PromoteArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -186,10 +178,7 @@ pub(crate) struct RollbackArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -200,10 +189,7 @@ pub(crate) struct DecideArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -214,10 +200,7 @@ pub(crate) struct DeleteArgs {
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -228,10 +211,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -241,10 +221,7 @@ pub(crate) struct DiffArgs {
     /// Version to compare it with
     pub(crate) new: String,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -262,9 +239,9 @@ pub(crate) enum RunsVerb {
 impl RunsVerb {
     pub(crate) fn format(&self) -> Format {
         match self {
-            Self::List(args) => args.format,
-            Self::Show(args) => args.format,
-            Self::Compare(args) => args.format,
+            Self::List(args) => args.ask.format,
+            Self::Show(args) => args.ask.format,
+            Self::Compare(args) => args.ask.format,
             Self::ImportEvents(args) => args.format,
         }
     }
@@ -295,10 +272,7 @@ pub(crate) struct RunsListArgs {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -306,10 +280,7 @@ pub(crate) struct RunsShowArgs {
     /// Id of the run, or its first digits
     pub(crate) run: String,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -321,10 +292,7 @@ pub(crate) struct RunsCompareArgs {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -338,8 +306,8 @@ pub(crate) enum DatasetsVerb {
 impl DatasetsVerb {
     pub(crate) fn format(&self) -> Format {
         match self {
-            Self::Register(args) => args.format,
-            Self::List(args) => args.format,
+            Self::Register(args) => args.ask.format,
+            Self::List(args) => args.ask.format,
         }
     }
 }
@@ -362,10 +330,7 @@ pub(crate) struct DatasetsRegisterArgs {
     #[arg(long)]
     pub(crate) file: bool,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -373,10 +338,7 @@ pub(crate) struct DatasetsListArgs {
     /// Name whose versions to list [default: all]
     pub(crate) name: Option<String>,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -392,8 +354,5 @@ pub(crate) struct LineageArgs {
     /// Run, model, version (NAME/3, NAME@ALIAS), model directory, or data: a file or the name or digest it was recorded by
     pub(crate) reference: String,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) ask: AskArgs,
 }

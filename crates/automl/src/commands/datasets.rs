@@ -47,7 +47,7 @@ fn register(args: &DatasetsRegisterArgs, console: Console) -> anyhow::Result<()>
         profile,
         user_id: Some(user()),
     };
-    let record = Record::open_or_make(&args.workspace)?;
+    let record = Record::open_or_make(&args.ask.workspace)?;
     let version = record.write(move |sql| datasets::register(sql, DEFAULT_WORKSPACE, &new))?;
     match console.format() {
         Format::Json => print_json(&version),
@@ -59,7 +59,7 @@ fn register(args: &DatasetsRegisterArgs, console: Console) -> anyhow::Result<()>
 }
 
 fn list(args: DatasetsListArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let found =
         record.read(move |sql| datasets::list(sql, DEFAULT_WORKSPACE, args.name.as_deref()))?;
     if console.format() == Format::Json {

@@ -12,7 +12,7 @@ use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use std::path::Path;
 
 pub(super) fn run(args: &LineageArgs, console: Console) -> anyhow::Result<Status> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let start = start(&record, &args.reference)?;
     let graph = record.read(move |sql| lineage::trace(sql, DEFAULT_WORKSPACE, &start))?;
     match console.format() {

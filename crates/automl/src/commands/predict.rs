@@ -104,13 +104,13 @@ impl Output {
 }
 
 pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Status> {
-    args.data = datasets::place(&args.data, &args.record.workspace)?;
+    args.data = datasets::place(&args.data, &args.record.workspace.workspace)?;
     modeldir::check_order("predict", &args.model, &args.data)?;
     let record = args.record.clone();
     let mut settings = Settings::resolve(args)?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace)?)?;
+    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace.workspace)?)?;
     settings.read.rename_duplicates |= model.renames_duplicates();
     let recorder = Recorder::begin(&record, "predict", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest.lineage.record.as_ref());

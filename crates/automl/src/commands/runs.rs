@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 
 /// Metrics that a list has columns for.
 const METRICS_IN_LIST: usize = 3;
+/// Experiments whose runs are listed together, those made last first.
+const N_EXPERIMENTS: usize = 10_000;
 /// Characters of a run's id that a list shows.
 const ID_DIGITS: usize = 8;
 /// Characters of a value in a table.
@@ -32,7 +34,7 @@ pub(super) fn run(verb: RunsVerb, console: Console) -> anyhow::Result<Status> {
 }
 
 fn list(args: RunsListArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let found = record.read(move |sql| {
         let ids = match &args.experiment {
             Some(name) => vec![experiment(sql, name)?],
@@ -75,11 +77,15 @@ fn experiment(sql: &mut dyn Sql, name: &str) -> Result<i64, TrackingError> {
 }
 
 fn all_experiments(sql: &mut dyn Sql) -> Result<Vec<i64>, TrackingError> {
-    let rows = sql.query(
-        "SELECT id FROM experiments WHERE stage = 'active' ORDER BY id",
-        &[],
-    )?;
-    rows.iter().map(|row| Ok(row.int(0)?)).collect()
+    let everything = experiments::Search {
+        view: View::ActiveOnly,
+        filter: String::new(),
+        order_by: Vec::new(),
+        n_max: N_EXPERIMENTS,
+        page_token: None,
+    };
+    let found = experiments::search(sql, DEFAULT_WORKSPACE, &everything)?;
+    Ok(found.items.iter().map(|experiment| experiment.id).collect())
 }
 
 fn list_table(runs: &[Run]) -> String {
@@ -192,7 +198,7 @@ fn find(record: &Record, ids: &[String]) -> anyhow::Result<Vec<Run>> {
 }
 
 fn show(args: &RunsShowArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     for run in find(&record, std::slice::from_ref(&args.run))? {
         match console.format() {
             Format::Json => print_json(&to_json(&run))?,
@@ -265,7 +271,7 @@ fn compare(args: &RunsCompareArgs, console: Console) -> anyhow::Result<()> {
     if args.runs.len() < 2 {
         return Err(RecordError::CompareOne.into());
     }
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let found = find(&record, &args.runs)?;
     if console.format() == Format::Json {
         return print_json(&found.iter().map(to_json).collect::<Vec<_>>());

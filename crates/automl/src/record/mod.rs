@@ -16,14 +16,12 @@ use automl_core::{Event, Events};
 use automl_store::spool::{Begin, Child, Data, Entry, Point, Spool, Status, Texts};
 use automl_store::tracking::{new_id, now_ms};
 use automl_store::workspace::Workspace;
-use automl_store::{ModelId, db::Place};
+use automl_store::{ModelId, db::Place, hex_sha256, sha256_of};
 use pump::Pump;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
@@ -67,7 +65,7 @@ impl<'a> Recorder<'a> {
         detail: Detail,
         reporter: &'a Reporter,
     ) -> Self {
-        let workspace = Workspace::parse(&args.workspace);
+        let workspace = Workspace::parse(&args.workspace.workspace);
         let mut run = Run {
             spool: None,
             pump: None,
@@ -254,7 +252,7 @@ fn start(
 }
 
 /// `{"search": {"seed": 0}}` becomes `search.seed` with `0`; what is not set is left out.
-fn flatten(value: &Value, path: &str, params: &mut Texts) {
+pub(crate) fn flatten(value: &Value, path: &str, params: &mut Texts) {
     match value {
         Value::Null => {}
         Value::Object(fields) => {
@@ -368,37 +366,20 @@ impl Seen<'_> {
 /// # Errors
 /// If the file cannot be read.
 pub(crate) fn digest_of(path: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n_read => hash.update(&buffer[..n_read]),
-        }
-    }
-    Ok(hex(&hash.finalize())[..DIGEST_DIGITS].to_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // A string takes all that is written.
-        let _written = write!(text, "{byte:02x}");
-    }
-    text
+    let mut digest = sha256_of(&mut File::open(path)?)?;
+    digest.truncate(DIGEST_DIGITS);
+    Ok(digest)
 }
 
 /// What tells data apart that was not hashed as a whole, which takes longer than scoring it: where it is, how large, and
 /// when it was changed.
 fn unread_digest(path: &Path, uri: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(uri.as_bytes());
+    let mut known = uri.as_bytes().to_vec();
     if let Ok(about) = path.metadata() {
-        hash.update(about.len().to_le_bytes());
+        known.extend(about.len().to_le_bytes());
         let changed = about.modified().ok();
         let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
-        hash.update(since.unwrap_or_default().as_nanos().to_le_bytes());
+        known.extend(since.unwrap_or_default().as_nanos().to_le_bytes());
     }
-    format!("unread-{}", &hex(&hash.finalize())[..UNREAD_DIGITS])
+    format!("unread-{}", &hex_sha256(&known)[..UNREAD_DIGITS])
 }

@@ -52,13 +52,13 @@ impl Settings {
 }
 
 pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<Status> {
-    args.data = datasets::place(&args.data, &args.record.workspace)?;
+    args.data = datasets::place(&args.data, &args.record.workspace.workspace)?;
     modeldir::check_order("evaluate", &args.model, &args.data)?;
     let (record, data) = (args.record.clone(), args.data.clone());
     let mut settings = Settings::resolve(args);
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace)?)?;
+    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace.workspace)?)?;
     settings.read.rename_duplicates |= model.renames_duplicates();
     let recorder = Recorder::begin(&record, "evaluate", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest.lineage.record.as_ref());

@@ -32,7 +32,7 @@ use settings::Settings;
 use std::sync::Arc;
 
 pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status> {
-    args.data = datasets::place(&args.data, &args.record.workspace)?;
+    args.data = datasets::place(&args.data, &args.record.workspace.workspace)?;
     let clock = Clock::start();
     let started_micros = Clock::unix_micros();
     let settings = Settings::resolve(args)?;

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 const TOP_COLUMNS: usize = 10;
 
 pub(super) fn run(args: &CardArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let version = find(&record, &args.version)?;
     let (name, number) = (version.name.clone(), version.version);
     let decisions =

@@ -4,6 +4,7 @@ use super::super::record::Record;
 use super::{find, key, manifest_of};
 use crate::cli::DiffArgs;
 use crate::console::{Console, Format, print_json, print_text};
+use crate::record::flatten;
 use crate::text::{self, Align};
 use automl_core::Role;
 use automl_store::Manifest;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const VALUE_WIDTH: usize = 50;
 
 pub(super) fn run(args: &DiffArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let versions = [find(&record, &args.old)?, find(&record, &args.new)?];
     let mut facts = Vec::new();
     for version in &versions {
@@ -86,21 +87,4 @@ pub(super) fn of_manifest(manifest: &Manifest) -> BTreeMap<String, String> {
     }
     flatten(&lineage.config, "setting", &mut facts);
     facts
-}
-
-fn flatten(value: &Value, path: &str, facts: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Null => {}
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                flatten(value, &format!("{path}.{name}"), facts);
-            }
-        }
-        Value::String(text) => {
-            facts.insert(path.to_owned(), text.clone());
-        }
-        other => {
-            facts.insert(path.to_owned(), other.to_string());
-        }
-    }
 }

@@ -20,7 +20,7 @@ fn say(console: Console, text: &str, value: &Value) -> anyhow::Result<()> {
 }
 
 pub(super) fn alias(args: &AliasArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let version = find(&record, &args.version)?;
     let key = key(&version);
     let target = (!args.delete).then_some(version.version);
@@ -46,7 +46,7 @@ pub(super) fn alias(args: &AliasArgs, console: Console) -> anyhow::Result<()> {
 }
 
 pub(super) fn promote(args: PromoteArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let version = find(&record, &args.version)?;
     let (alias, note) = (args.alias.clone(), args.note);
     let promoted = record.write(move |sql| {
@@ -64,7 +64,7 @@ pub(super) fn promote(args: PromoteArgs, console: Console) -> anyhow::Result<()>
 }
 
 pub(super) fn roll_back(args: RollbackArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let (name, alias, note) = (args.name, args.alias.clone(), args.note);
     let version = record.write(move |sql| {
         let user = user();
@@ -88,7 +88,7 @@ pub(super) fn reject(args: DecideArgs, console: Console) -> anyhow::Result<()> {
 }
 
 fn decide(args: DecideArgs, state: State, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let version = find(&record, &args.version)?;
     let key = key(&version);
     let note = args.note;
@@ -112,7 +112,7 @@ fn decide(args: DecideArgs, state: State, console: Console) -> anyhow::Result<()
 }
 
 pub(super) fn delete(args: DeleteArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     if args.model.contains('/') || args.model.contains('@') {
         return delete_version(&record, &args, console);
     }

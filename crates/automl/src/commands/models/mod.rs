@@ -17,7 +17,8 @@ use crate::console::Console;
 use automl_store::Manifest;
 use automl_store::db::Sql;
 use automl_store::lineage::{self, Node};
-use automl_store::registry::{ModelVersion, files, versions};
+use automl_store::registry::files::{self, FilesError};
+use automl_store::registry::{ModelVersion, versions};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 
@@ -59,9 +60,17 @@ fn find(record: &Record, reference: &str) -> anyhow::Result<ModelVersion> {
 
 /// What the files of a version say of it, if it is one of ours and they are in the workspace.
 fn manifest_of(record: &Record, version: &ModelVersion) -> anyhow::Result<Option<Manifest>> {
-    let path = match files::of_version(version) {
+    manifest_at(record, files::of_version(version))
+}
+
+/// What `manifest.json` says at a place of the artifacts.
+fn manifest_at(
+    record: &Record,
+    place: Result<String, FilesError>,
+) -> anyhow::Result<Option<Manifest>> {
+    let path = match place {
         Ok(path) => path,
-        Err(files::FilesError::Elsewhere { .. }) => return Ok(None),
+        Err(FilesError::Elsewhere { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let bytes = files::read(record.artifacts(), &path, "manifest.json")?;

@@ -1,7 +1,7 @@
 //! `automl models register`: a model becomes the next version of a name.
 
 use super::super::record::Record;
-use super::{key, manifest_of, signature};
+use super::{key, manifest_at, manifest_of, signature};
 use crate::cli::RegisterArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
@@ -19,9 +19,9 @@ use serde_json::json;
 use std::path::Path;
 
 pub(super) fn run(args: RegisterArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open_or_make(&args.workspace)?;
+    let record = Record::open_or_make(&args.ask.workspace)?;
     let model = model(&record, &args.model)?;
-    let new = manifest(&record, &model)?;
+    let new = manifest_at(&record, files::of_model(&model))?;
     if !args.allow_signature_change {
         check(&record, &args.name, new.as_ref())?;
     }
@@ -69,23 +69,13 @@ fn model(record: &Record, reference: &str) -> anyhow::Result<LoggedModel> {
     record.read(
         move |sql| match lineage::resolve(sql, DEFAULT_WORKSPACE, &reference)? {
             Node::Model { id } => logged_models::get(sql, DEFAULT_WORKSPACE, &id),
-            Node::Run { id } => made_by(sql, &id),
+            Node::Run { id } => logged_models::made_by(sql, DEFAULT_WORKSPACE, &id)?
+                .ok_or_else(|| TrackingError::Absent(format!("Run {id} made no model"))),
             Node::ModelVersion { .. } | Node::Data { .. } => Err(TrackingError::Invalid(format!(
                 "'{reference}' is no run, model or model directory"
             ))),
         },
     )
-}
-
-fn made_by(sql: &mut dyn Sql, run: &str) -> Result<LoggedModel, TrackingError> {
-    let row = sql.query_one(
-        "SELECT id FROM logged_models WHERE source_run_id = ?1 AND stage = 'active' ORDER BY created_ms DESC LIMIT 1",
-        automl_store::args![run],
-    )?;
-    match row {
-        Some(row) => logged_models::get(sql, DEFAULT_WORKSPACE, &row.text(0)?),
-        None => Err(TrackingError::Absent(format!("Run {run} made no model"))),
-    }
 }
 
 /// Takes in a directory that this workspace does not know: one of another workspace, an import, or one never recorded.
@@ -101,16 +91,6 @@ fn take_in(record: &Record, dir: &Path) -> anyhow::Result<LoggedModel> {
     record.write(move |sql| {
         logged_models::finalize(sql, DEFAULT_WORKSPACE, &id, logged_models::Status::Ready)
     })
-}
-
-fn manifest(record: &Record, model: &LoggedModel) -> anyhow::Result<Option<Manifest>> {
-    let path = match files::of_model(model) {
-        Ok(path) => path,
-        Err(files::FilesError::Elsewhere { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let bytes = files::read(record.artifacts(), &path, "manifest.json")?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// That the new version can stand in for the newest one, where both say what they take and give.

@@ -9,24 +9,25 @@ use automl_core::Role;
 use automl_store::db::Sql;
 use automl_store::registry::approvals::{self, Decision, State};
 use automl_store::registry::moves::{self, Move};
+use automl_store::registry::search::{self, Search};
 use automl_store::registry::{ModelVersion, RegisteredModel, files, models, versions};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use serde_json::{Value, json};
 
+/// Models, and versions of one, that are listed at most.
+const N_LISTED: usize = 10_000;
+
 pub(super) fn list(args: &ModelsListArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
-    let found = record.read(|sql| {
-        let rows = sql.query(
-            "SELECT name FROM registered_models WHERE workspace = ?1 ORDER BY name",
-            automl_store::args![DEFAULT_WORKSPACE],
-        )?;
-        let mut found = Vec::new();
-        for row in rows {
-            found.push(models::get(sql, DEFAULT_WORKSPACE, &row.text(0)?)?);
-        }
-        Ok(found)
-    })?;
+    let record = Record::open(&args.ask.workspace)?;
+    let everything = Search {
+        filter: String::new(),
+        order_by: vec!["name ASC".into()],
+        n_max: N_LISTED,
+        page_token: None,
+    };
+    let found = record.read(move |sql| search::models(sql, DEFAULT_WORKSPACE, &everything))?;
+    let found = found.items;
     match console.format() {
         Format::Json => print_json(&found.iter().map(model_json).collect::<Vec<_>>())?,
         Format::Text if found.is_empty() => {
@@ -87,13 +88,8 @@ struct Whole {
 
 fn whole(sql: &mut dyn Sql, name: &str) -> Result<Whole, TrackingError> {
     let model = models::get(sql, DEFAULT_WORKSPACE, name)?;
-    let rows = sql.query(
-        "SELECT version FROM model_versions WHERE workspace = ?1 AND name = ?2 ORDER BY version DESC",
-        automl_store::args![DEFAULT_WORKSPACE, name],
-    )?;
     let mut found = Vec::new();
-    for row in rows {
-        let version = versions::get(sql, DEFAULT_WORKSPACE, name, row.int(0)?)?;
+    for version in versions::of_model(sql, DEFAULT_WORKSPACE, name, N_LISTED, None)?.items {
         let state = approvals::state(sql, DEFAULT_WORKSPACE, name, version.version)?;
         found.push((version, state));
     }
@@ -106,7 +102,7 @@ fn whole(sql: &mut dyn Sql, name: &str) -> Result<Whole, TrackingError> {
 }
 
 pub(super) fn show(args: &ModelsShowArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     if args.model.contains(['/', '@']) {
         return show_version(&record, &args.model, console);
     }
@@ -260,7 +256,7 @@ fn show_version(record: &Record, reference: &str, console: Console) -> anyhow::R
 }
 
 pub(super) fn export(args: &ExportArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.workspace)?;
+    let record = Record::open(&args.ask.workspace)?;
     let version = find(&record, &args.version)?;
     let path = files::of_version(&version)?;
     let (n_files, n_bytes) =
