@@ -177,6 +177,14 @@ fn versions_are_promoted_rolled_back_exported_and_used_by_name() {
     }
     assert!(desk.ok("models card churn/1").contains("## What it takes"));
     assert_eq!(desk.ok("models diff churn/1 churn/1"), "no difference\n");
+    desk.refused("predict churn/9 datasets/churn_test.csv", "record-missing");
+    desk.refused("runs import-events abcdef nowhere", "data-not-found");
+    let outcome = desk.run("runs list --filter metrics.x>>1");
+    assert!(
+        outcome.stderr.contains("character 11 of"),
+        "{}",
+        outcome.stderr
+    );
     desk.refused("models delete churn/1", "registry-would-lose");
     desk.refused("models delete churn", "registry-would-lose");
     desk.ok("models delete churn --force");

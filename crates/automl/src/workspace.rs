@@ -1,7 +1,7 @@
 //! A workspace with its artifacts where `--artifacts` says.
 
 use crate::cli::PlaceArgs;
-use anyhow::Context as _;
+use crate::errors::RecordError;
 use automl_store::artifact_uri::ArtifactPlace;
 use automl_store::db::Database;
 use automl_store::spool::{Tails, replay};
@@ -65,19 +65,20 @@ impl Workspace {
 }
 
 /// The files below a folder, or the file itself, in the order of their paths; links are not followed.
-pub(crate) fn files_below(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn files_below(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let mut found = Vec::new();
     let mut waiting = vec![path.to_owned()];
     while let Some(path) = waiting.pop() {
-        let about = std::fs::symlink_metadata(&path);
-        let about = about.with_context(|| format!("cannot read {}", path.display()))?;
+        let failed = |source| RecordError::DataPlace {
+            place: path.display().to_string(),
+            source,
+        };
+        let about = std::fs::symlink_metadata(&path).map_err(failed)?;
         if about.is_file() {
             found.push(path);
         } else if about.is_dir() {
-            let entries = std::fs::read_dir(&path);
-            let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
-            for entry in entries {
-                waiting.push(entry?.path());
+            for entry in std::fs::read_dir(&path).map_err(failed)? {
+                waiting.push(entry.map_err(failed)?.path());
             }
         }
     }

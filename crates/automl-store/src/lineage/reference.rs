@@ -39,7 +39,7 @@ pub fn resolve(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Node, T
 /// The version that `NAME/3`, `NAME@ALIAS` or `NAME` (the newest) means, if there is one.
 ///
 /// # Errors
-/// If there is no such alias, or the record cannot be read.
+/// If there is no such alias, no such version of a name that is there, or the record cannot be read.
 pub fn model_version(
     sql: &mut dyn Sql,
     workspace: &str,
@@ -49,22 +49,18 @@ pub fn model_version(
     let found = if let Some((name, alias)) = text.split_once('@') {
         models::by_alias(sql, workspace, name, alias).map(Some)
     } else if let Some((name, version)) = text.rsplit_once('/') {
-        match version.parse() {
-            Ok(version) => versions::get(sql, workspace, name, version).map(Some),
-            Err(_not_a_number) => return Ok(None),
+        // A path has slashes, too: only where the name is one of ours, the version must be there.
+        match (version.parse(), versions::newest(sql, workspace, name)?) {
+            (Ok(version), Some(_)) => versions::get(sql, workspace, name, version).map(Some),
+            _ => return Ok(None),
         }
     } else {
         versions::newest(sql, workspace, text)
     };
-    match found {
-        Ok(found) => Ok(found.map(|found| Node::ModelVersion {
-            name: found.name,
-            version: found.version,
-        })),
-        // A path has slashes, too.
-        Err(TrackingError::Absent(_)) if !text.contains('@') => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(found?.map(|found| Node::ModelVersion {
+        name: found.name,
+        version: found.version,
+    }))
 }
 
 /// The run whose id begins so.

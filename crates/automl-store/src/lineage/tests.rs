@@ -212,6 +212,8 @@ fn references_are_names_ids_and_places() {
         refused,
         "No run, model, model version or data is known as 'nothing/9'"
     );
+    let refused = story.desk.refused(|sql| resolve(sql, W, "churn/9"));
+    assert_eq!(refused, "Model Version (name=churn, version=9) not found");
     let refused = story.desk.refused(|sql| resolve(sql, W, "churn@none"));
     assert!(refused.contains("alias none not found"), "{refused}");
 }

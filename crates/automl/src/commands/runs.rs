@@ -40,11 +40,11 @@ fn list(args: RunsListArgs, console: Console) -> anyhow::Result<()> {
             Some(name) => vec![experiment(sql, name)?],
             None => all_experiments(sql)?,
         };
-        let mut clauses = Vec::new();
+        // What was typed stands first, so that an error's place is that in what was typed.
+        let mut clauses: Vec<String> = args.filter.into_iter().collect();
         if !args.all {
             clauses.push("tags.`mlflow.parentRunId` IS NULL".to_owned());
         }
-        clauses.extend(args.filter);
         let wanted = Search {
             experiment_ids: ids,
             view: View::ActiveOnly,
