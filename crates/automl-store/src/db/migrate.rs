@@ -4,10 +4,32 @@ use super::worker::Connection;
 use super::{DbError, Dialect};
 use crate::args;
 
-/// Each step, oldest first; a database that has the first `n` has version `n`. Released steps are never changed.
-const STEPS: &[&str] = &[
-    include_str!("steps/1_tracking.sql"),
-    include_str!("steps/2_registry.sql"),
+/// A step, and what only one of the databases understands of it.
+struct Step {
+    number: i64,
+    sql: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const fn step(number: i64, sql: &'static str) -> Step {
+    Step {
+        number,
+        sql,
+        sqlite: "",
+        postgres: "",
+    }
+}
+
+/// All steps by number; a database has the number of the last that it took. Released steps are never changed.
+const STEPS: &[Step] = &[
+    step(1, include_str!("steps/1_tracking.sql")),
+    step(2, include_str!("steps/2_registry.sql")),
+    Step {
+        sqlite: include_str!("steps/4_access.sqlite.sql"),
+        postgres: include_str!("steps/4_access.postgres.sql"),
+        ..step(4, include_str!("steps/4_access.sql"))
+    },
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {
@@ -34,13 +56,18 @@ fn steps(connection: &mut impl Connection) -> Result<(), DbError> {
         Some(row) => row.int(0)?,
         None => 0,
     };
-    let known = STEPS.len() as i64;
+    let known = STEPS.last().map_or(0, |step| step.number);
     if version > known {
         let found = version;
         return Err(DbError::Newer { found, known });
     }
-    for step in &STEPS[version as usize..] {
-        for statement in step.split(';') {
+    for step in STEPS.iter().filter(|step| step.number > version) {
+        let own = match connection.dialect() {
+            Dialect::Sqlite => step.sqlite,
+            Dialect::Postgres => step.postgres,
+        };
+        // A semicolon inside a line does not end a statement: the body of a trigger has such.
+        for statement in step.sql.split(";\n").chain(own.split(";\n")) {
             let statement = in_dialect(statement, connection.dialect());
             if !statement.trim().is_empty() {
                 connection.execute(&statement, &[])?;
@@ -54,7 +81,7 @@ fn steps(connection: &mut impl Connection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Texts are ordered by their bytes everywhere; comments go, for a semicolon in one would cut a statement.
+/// Texts are ordered by their bytes everywhere; comments go, for a semicolon that ends one would cut a statement.
 fn in_dialect(statement: &str, dialect: Dialect) -> String {
     let lines = statement
         .lines()

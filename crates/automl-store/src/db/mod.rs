@@ -12,7 +12,7 @@ mod value;
 mod worker;
 
 pub use value::{Arg, Row, Value};
-pub use worker::Pending;
+pub use worker::{Load, Pending};
 
 use std::path::PathBuf;
 use worker::{Job, Workers};
@@ -112,6 +112,11 @@ impl Database {
     /// Which database it is.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// How busy the thread that writes is.
+    pub fn load(&self) -> Load {
+        self.workers.load()
     }
 
     /// Hands over work that writes. All that it wrote is undone if it fails.
