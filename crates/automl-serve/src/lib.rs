@@ -5,14 +5,27 @@
 //!
 //! What this crate must not know: the command line.
 
+mod access;
 mod artifacts;
+mod connections;
 mod error;
 mod fields;
+mod ledger;
+mod metrics;
 mod mlflow;
+mod observe;
+mod oidc;
+mod openapi;
+mod own;
+mod routes;
 mod server;
 mod state;
+mod tls;
 
-pub use server::{Config, ServeError, Switch, run};
+pub use metrics::Process;
+pub use oidc::OidcConfig;
+pub use server::{AccessConfig, Config, ServeError, Switch, run};
+pub use tls::Tls;
 
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,25 @@
 //! Binds, serves, stops.
 
-use crate::mlflow;
+use crate::access::{Access, Gate, Hosts, guard};
+use crate::ledger::Ledger;
+use crate::metrics::{Metrics, Process};
+use crate::observe::Observer;
+use crate::oidc::{self, Oidc, OidcConfig};
+use crate::routes::Table;
 use crate::state::{App, Inner};
+use crate::tls::{Tls, acceptor};
+use crate::{connections, mlflow, openapi, own};
 use automl_core::Coded;
+use automl_store::access::users;
 use automl_store::artifacts::{ArtifactError, Folder};
 use automl_store::db::{Database, DbError, Place};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
 use axum::Router;
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What to serve, and where.
@@ -25,6 +34,21 @@ pub struct Config {
     pub artifact_root: Option<String>,
     /// Where relative locations start.
     pub work_dir: PathBuf,
+    /// Who may do what; everyone may do everything if it is not said.
+    pub access: Option<AccessConfig>,
+    /// The names that the server answers to besides this machine's own; any if it is not said.
+    pub hosts: Option<Vec<String>>,
+    /// Plain HTTP if it is not said.
+    pub tls: Option<Tls>,
+    /// Reads what the process holds and used.
+    pub process: fn() -> Process,
+}
+
+/// How it is known who asks, besides users and tokens of the record.
+#[derive(Debug, Clone, Default)]
+pub struct AccessConfig {
+    /// An issuer whose tokens are taken.
+    pub oidc: Option<OidcConfig>,
 }
 
 /// Why the server cannot start or go on.
@@ -44,6 +68,14 @@ pub enum ServeError {
     Record(#[from] TrackingError),
     #[error(transparent)]
     Artifacts(#[from] ArtifactError),
+    #[error("there is no user yet, so nobody could ask")]
+    NoUser,
+    #[error("cannot serve with TLS: {reason}")]
+    Tls { reason: String },
+    #[error("the issuer '{issuer}' cannot be trusted: it is not https")]
+    Issuer { issuer: String },
+    #[error("no randomness")]
+    Random(#[from] getrandom::Error),
 }
 
 impl Coded for ServeError {
@@ -55,6 +87,10 @@ impl Coded for ServeError {
             Self::Database(DbError::Full) | Self::Artifacts(ArtifactError::Full) => "output-full",
             Self::Database(_) | Self::Record(_) => "record-open",
             Self::Artifacts(_) => "record-artifacts",
+            Self::NoUser => "serve-no-user",
+            Self::Tls { .. } => "serve-tls",
+            Self::Issuer { .. } => "serve-issuer",
+            Self::Random(_) => "serve-stopped",
         }
     }
 
@@ -69,6 +105,14 @@ impl Coded for ServeError {
             Self::Database(DbError::Open { .. } | DbError::Away { .. }) => Some(
                 "check that the place can be written to, or that the database server runs".into(),
             ),
+            Self::NoUser => Some(
+                "make one: automl users add NAME --role admin, with the same --workspace; then automl tokens create NAME"
+                    .into(),
+            ),
+            Self::Tls { .. } => Some(
+                "give --tls-cert the certificate and --tls-key its key, both as PEM".into(),
+            ),
+            Self::Issuer { .. } => Some("give --oidc-issuer an https:// URL".into()),
             _ => None,
         }
     }
@@ -115,7 +159,17 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(|source| ServeError::Bind { address, source })?;
-    let app = open(config)?;
+    let tls = config.tls.as_ref().map(acceptor).transpose();
+    let tls = tls.map_err(|reason| ServeError::Tls { reason })?;
+    if config.access.is_some() && tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(
+            "passwords and tokens travel unencrypted; give --tls-cert and --tls-key, or let a proxy encrypt"
+        );
+    }
+    let hosts = config.hosts.clone();
+    let (app, routes) = open(config)?;
+    let metrics = app.metrics.clone();
+    let router = router(app, routes, hosts)?;
     let stop = stop.clone().stopped();
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind(address)
@@ -125,15 +179,16 @@ pub fn run(
             .local_addr()
             .map_err(|source| ServeError::Bind { address, source })?;
         ready(bound);
-        axum::serve(listener, router(app))
-            .with_graceful_shutdown(stop)
-            .await
-            .map_err(|source| ServeError::Stopped { source })
+        connections::serve(listener, tls, router, metrics, stop).await;
+        Ok(())
     })
 }
 
+/// All routes, not yet with what they work on.
+pub(crate) type Parts = (Router<App>, Table);
+
 /// Opens the record and the artifacts.
-pub(crate) fn open(config: Config) -> Result<App, ServeError> {
+pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let db = Database::open(&config.database)?;
     let artifact_root = config
         .artifact_root
@@ -141,32 +196,51 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
     let root = artifact_root.clone();
     db.write(move |sql| ensure_default(sql, DEFAULT_WORKSPACE, &root))
         .wait()?;
-    Ok(App::new(Inner {
+    let access = config.access.map(|access| open_access(&db, access));
+    let address = config.address;
+    let ledger =
+        Ledger::start(db.clone()).map_err(|source| ServeError::Bind { address, source })?;
+    let parts = own::routes().merge(mlflow::routes()).into_parts();
+    let app = App::new(Inner {
+        metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
+        openapi: openapi::document(&parts.1),
+        access: access.transpose()?.map(Arc::new),
+        ledger,
         db,
         artifact_root,
         artifacts: Folder::open(config.artifacts)?,
         work_dir: config.work_dir,
-    }))
+    });
+    Ok((app, parts))
 }
 
-/// All routes.
-pub(crate) fn router(app: App) -> Router {
-    Router::new()
-        .merge(mlflow::router())
-        .route("/health", get(async || "OK"))
-        .route("/ready", get(ready))
-        .with_state(app)
+pub(crate) fn open_access(db: &Database, config: AccessConfig) -> Result<Access, ServeError> {
+    if let Some(oidc) = &config.oidc {
+        if !oidc::is_safe(&oidc.issuer) {
+            let issuer = oidc.issuer.clone();
+            return Err(ServeError::Issuer { issuer });
+        }
+    } else if !db.read(users::is_any).wait()? {
+        return Err(ServeError::NoUser);
+    }
+    Ok(Access::new(db.clone(), config.oidc.map(Oidc::new)))
 }
 
-/// Whether the record answers.
-async fn ready(
-    axum::extract::State(app): axum::extract::State<App>,
-) -> Result<&'static str, crate::error::ApiError> {
-    app.db
-        .read(|sql| {
-            sql.query_one("SELECT 1", &[])?;
-            Ok::<_, TrackingError>(())
-        })
-        .await?;
-    Ok("OK")
+/// The routes behind the guard.
+pub(crate) fn router(
+    app: App,
+    (router, table): Parts,
+    hosts: Option<Vec<String>>,
+) -> Result<Router, ServeError> {
+    let hosts = hosts.map_or_else(Hosts::any, |names| Hosts::only(&names));
+    let observer = Observer::new(app.metrics.clone())?;
+    let gate = Gate::new(
+        table,
+        hosts,
+        app.access.clone(),
+        app.ledger.clone(),
+        observer,
+    );
+    let guarded = router.layer(from_fn_with_state(Arc::new(gate), guard));
+    Ok(guarded.with_state(app))
 }

@@ -1,6 +1,9 @@
 //! What handlers share.
 
+use crate::access::Access;
 use crate::artifacts::Artifacts;
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use automl_store::db::Database;
 use std::sync::Arc;
 
@@ -16,6 +19,11 @@ pub(crate) struct Inner {
     pub(crate) artifacts: Artifacts,
     /// Where relative locations start.
     pub(crate) work_dir: std::path::PathBuf,
+    /// Nothing if everyone may do everything.
+    pub(crate) access: Option<Arc<Access>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) metrics: Metrics,
+    pub(crate) openapi: serde_json::Value,
 }
 
 impl App {

@@ -4,6 +4,12 @@
     reason = "these comments are the help texts, where backticks would be printed"
 )]
 
+mod access;
+
+pub(crate) use access::{
+    Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb, WorkspaceArgs,
+};
+
 use crate::console::Format;
 use crate::errors::Usage;
 use crate::units;
@@ -51,6 +57,14 @@ pub(crate) enum Verb {
     Models(ModelsVerb),
     /// Serve the record of runs and models to MLflow's clients
     Serve(ServeArgs),
+    /// Say who may use a server, and what they may do
+    #[command(subcommand)]
+    Users(UsersVerb),
+    /// Make and end the tokens that programs show to a server
+    #[command(subcommand)]
+    Tokens(TokensVerb),
+    /// Show what was written through a server and what it refused
+    Audit(AuditArgs),
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
@@ -74,6 +88,9 @@ impl Verb {
             Self::Importance(args) => args.format,
             Self::Models(ModelsVerb::Import(args)) => args.format,
             Self::Serve(args) => args.format,
+            Self::Users(verb) => verb.at().format,
+            Self::Tokens(verb) => verb.at().format,
+            Self::Audit(args) => args.at.format,
             Self::Race(_) => Format::Text,
         }
     }
@@ -415,6 +432,7 @@ Examples:
   automl serve
   automl serve --port 5000 --workspace /srv/team
   automl serve --workspace postgres://automl@db/automl --artifacts /srv/artifacts
+  automl serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem   asks who calls; see `automl users --help`
 
 Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")")]
 pub(crate) struct ServeArgs {
@@ -429,6 +447,7 @@ pub(crate) struct ServeArgs {
         long,
         value_name = "PLACE",
         env = "AUTOML_WORKSPACE",
+        hide_env_values = true,
         default_value = ".automl"
     )]
     pub(crate) workspace: String,
@@ -438,12 +457,11 @@ pub(crate) struct ServeArgs {
     /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
     #[arg(long, value_name = "URI")]
     pub(crate) default_artifact_root: Option<String>,
-    /// Serve on an address that other machines reach, though there is no access control
-    #[arg(long)]
-    pub(crate) without_access_control: bool,
     /// How the start is told: text or json
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_serve::ServeError;
 use automl_store::StoreError;
+use automl_store::tracking::ErrorCode;
 use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("interrupted", INTERRUPTED),
     ("output-closed", DONE),
     ("output-stdout", FAILED),
+    ("record-failed", FAILED),
     ("serve-stopped", FAILED),
     ("store-contents", FAILED),
 ];
@@ -90,7 +92,13 @@ pub(crate) enum CliError {
     NoLeaderboard,
     #[error("the model has no importance: {}", why_no_importance(*is_imported))]
     NoImportance { is_imported: bool },
-    #[error("{host} can be reached by other machines, and there is no access control")]
+    #[error("cannot read {}", .path.display())]
+    TlsFile { path: PathBuf, source: io::Error },
+    #[error("no password came from stdin")]
+    NoPassword,
+    #[error(transparent)]
+    Record(#[from] automl_store::tracking::TrackingError),
+    #[error("{host} can be reached by other machines, and access control is off")]
     ServeOpen { host: std::net::IpAddr },
     #[error("the workspace cannot be made: {}", .path.display())]
     Workspace { path: PathBuf, source: io::Error },
@@ -136,6 +144,14 @@ impl Coded for CliError {
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
+            Self::TlsFile { .. } => "serve-tls",
+            Self::NoPassword => "users-no-password",
+            Self::Record(error) => match error.code() {
+                ErrorCode::ResourceDoesNotExist => "record-missing",
+                ErrorCode::ResourceAlreadyExists => "record-exists",
+                ErrorCode::InvalidParameterValue => "record-invalid",
+                _ => "record-failed",
+            },
             Self::Workspace { .. } => "workspace-make",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
@@ -198,9 +214,15 @@ impl Coded for CliError {
                 Some("name a directory that can be written to with --workspace".into())
             }
             Self::ServeOpen { .. } => Some(
-                "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"
+                "leave --access off out, or say --without-access-control if something else asks who calls"
                     .into(),
             ),
+            Self::TlsFile { .. } => {
+                Some("give --tls-cert and --tls-key files that can be read".into())
+            }
+            Self::NoPassword => {
+                Some("put it on the first line: echo \"$PASSWORD\" | automl users …".into())
+            }
             Self::ImportDirectory { .. } => Some(
                 "give the file that LightGBM's save_model wrote, or XGBoost's as .json or .ubj"
                     .into(),

@@ -1,5 +1,6 @@
 //! The verbs: one module each. A verb resolves what was typed into settings once, then does its work.
 
+mod access;
 mod evaluate;
 mod fit;
 mod importance;
@@ -50,6 +51,9 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Importance(args) => importance::run(&args, console),
         Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
         Verb::Serve(args) => serve::run(args, console),
+        Verb::Users(verb) => access::users(verb, console),
+        Verb::Tokens(verb) => access::tokens(verb, console),
+        Verb::Audit(args) => access::audit(args, console),
         Verb::Race(args) => race::run(&args),
     }
 }

@@ -1,0 +1,35 @@
+//! `automl users`, `automl tokens`, `automl audit`: who may do what with a workspace, and what they did.
+//!
+//! They work on the record itself, so the first admin needs no server; servers that run notice within a second.
+
+mod audit;
+mod tokens;
+mod users;
+
+pub(super) use audit::run as audit;
+pub(super) use tokens::run as tokens;
+pub(super) use users::run as users;
+
+use crate::cli::WorkspaceArgs;
+use crate::errors::CliError;
+use crate::workspace::Workspace;
+use automl_store::db::{Database, Sql};
+use automl_store::rfc3339;
+use automl_store::tracking::TrackingError;
+
+fn open(at: WorkspaceArgs) -> anyhow::Result<Database> {
+    Workspace::open(at.workspace)
+}
+
+/// Does a piece of work on the record and waits for it.
+fn write<T: Send + 'static>(
+    db: &Database,
+    work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
+) -> Result<T, CliError> {
+    Ok(db.write(work).wait()?)
+}
+
+/// Milliseconds since 1970 as people read them.
+fn time(ms: i64) -> String {
+    rfc3339(ms / 1000 * 1_000_000)
+}
