@@ -23,11 +23,12 @@ LIMITS = {"log_metric": 20, "log_batch": 10, "create_run": 10, "search": 10}
 
 
 class Caller:
-    def __init__(self, port):
+    def __init__(self, port, headers=()):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+        self.headers = {"Content-Type": "application/json", **dict(headers)}
 
     def __call__(self, path, body):
-        self.connection.request("POST", f"/api/2.0/mlflow/{path}", json.dumps(body), {"Content-Type": "application/json"})
+        self.connection.request("POST", f"/api/2.0/mlflow/{path}", json.dumps(body), self.headers)
         answer = self.connection.getresponse()
         text = answer.read()
         assert answer.status == 200, (path, answer.status, text[:300])
@@ -45,7 +46,7 @@ class Served:
         self.port = free_port()
         env = dict(os.environ, MLFLOW_DISABLE_TELEMETRY="true")
         if system == "automl":
-            command = [BIN, "serve", "--port", self.port, "--workspace", folder]
+            command = self.command(folder)
         else:
             command = [Path(sys.executable).parent / "mlflow", "server", "--port", self.port, "--workers", 1,
                        "--backend-store-uri", f"sqlite:///{folder}/m.db", "--artifacts-destination", folder / "a"]
@@ -61,6 +62,9 @@ class Served:
             except OSError:
                 time.sleep(0.001)
         self.cold_start = time.perf_counter() - begun
+
+    def command(self, folder):
+        return [BIN, "serve", "--port", self.port, "--workspace", folder]
 
     def resident_mib(self):
         """Of the process and its children."""
@@ -109,12 +113,12 @@ def timed(work, count):
     return times
 
 
-def rate(port, work, seconds=3, n_callers=8):
+def rate(port, work, seconds=3, n_callers=8, headers=()):
     """Requests a second of some callers at once."""
     counts, end = [0] * n_callers, time.perf_counter() + seconds
 
     def go(place):
-        call, number = Caller(port), 0
+        call, number = Caller(port, headers), 0
         while time.perf_counter() < end:
             work(call, place, number)
             number += 1

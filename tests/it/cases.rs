@@ -16,6 +16,7 @@ macro_rules! cases {
 }
 
 cases! {
+    access,
     bad_columns,
     bad_files,
     bad_models,

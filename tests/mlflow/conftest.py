@@ -17,7 +17,7 @@ class Server:
     def __init__(self, *args, cwd=None):
         self.process = subprocess.Popen([BIN, "serve", "--port", "0", *map(str, args)], stdout=subprocess.PIPE, text=True, cwd=cwd)
         line = self.process.stdout.readline()
-        found = re.search(r"http://\S+", line)
+        found = re.search(r"https?://\S+", line)
         assert found, f"the server did not start: {line!r}"
         self.url = found[0]
 

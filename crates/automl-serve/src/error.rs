@@ -2,7 +2,7 @@
 
 use automl_store::db::DbError;
 use automl_store::tracking::{ErrorCode, TrackingError};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -12,6 +12,8 @@ pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// A header that tells how to go on.
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
@@ -41,7 +43,58 @@ impl ApiError {
             status,
             code,
             message: message.into(),
+            header: None,
         }
+    }
+
+    fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.header = Some((name, value.into()));
+        self
+    }
+
+    /// It is not known who asks.
+    pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message).with(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"mlflow\""),
+        )
+    }
+
+    /// Whoever asks may not.
+    pub(crate) fn denied(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message)
+    }
+
+    /// It is asked too often; `wait` in seconds.
+    pub(crate) fn too_many(message: impl std::fmt::Display, wait: f64) -> Self {
+        let seconds = wait.ceil().clamp(1.0, 86_400.0) as u64;
+        let message = format!("{message}; ask again in {seconds} s");
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "REQUEST_LIMIT_EXCEEDED",
+            message,
+        )
+        .with(header::RETRY_AFTER, seconds)
+    }
+
+    /// More is asked at once than can be answered.
+    pub(crate) fn busy() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(
+            status,
+            "TEMPORARILY_UNAVAILABLE",
+            "too many requests at once",
+        )
+        .with(header::RETRY_AFTER, 1_u64)
+    }
+
+    /// The body has more bytes than are read.
+    pub(crate) fn too_long(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "INVALID_PARAMETER_VALUE",
+            format!("the body has more than {limit} bytes"),
+        )
     }
 }
 
@@ -81,6 +134,10 @@ impl IntoResponse for ApiError {
         }
         let body = json!({ "error_code": self.code, "message": self.message }).to_string();
         let headers = [(header::CONTENT_TYPE, "application/json")];
-        (self.status, headers, body).into_response()
+        let mut response = (self.status, headers, body).into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }

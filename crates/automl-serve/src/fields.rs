@@ -3,6 +3,7 @@
 //! They are read as protobuf's JSON is: unknown fields are ignored, null is absence, whole numbers may be texts.
 
 use crate::error::ApiError;
+use crate::observe::Noted;
 pub(crate) use automl_store::artifact_uri::percent_decoded;
 use automl_store::tracking::KeyValue;
 use axum::body::{Body, Bytes};
@@ -10,9 +11,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// Bytes of a JSON body: a dataset's profile may have 16 MB.
-const BODY_MAX: usize = 32 << 20;
+pub(crate) const BODY_MAX: usize = 32 << 20;
 
 const SEE: &str = "See the API docs for more information about request parameters.";
 
@@ -28,6 +30,38 @@ impl<S: Sync> FromRequest<S> for Fields {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let noted = request.extensions().get::<Noted>().cloned();
+        let fields = Self::read(request).await?;
+        if let Some((noted, object)) = noted.zip(fields.object_named()) {
+            noted.note(object);
+        }
+        Ok(fields)
+    }
+}
+
+/// How long a body may take to come.
+const BODY_WAIT: Duration = Duration::from_mins(1);
+
+/// The fields that name what a request is about, the closest first.
+const NAMES: &[&str] = &[
+    "run_id",
+    "run_uuid",
+    "model_id",
+    "name",
+    "experiment_id",
+    "username",
+];
+
+impl Fields {
+    /// What a request is about, as the audit log tells it.
+    fn object_named(&self) -> Option<&str> {
+        let mut named = NAMES
+            .iter()
+            .filter_map(|name| self.map.get(*name)?.as_str());
+        named.find(|text| !text.is_empty() && !text.contains('\0'))
+    }
+
+    async fn read(request: Request) -> Result<Self, ApiError> {
         if request.method() == Method::GET {
             return Ok(Self::of_query(request.uri().query().unwrap_or_default()));
         }
@@ -43,7 +77,16 @@ impl<S: Sync> FromRequest<S> for Fields {
                 "Bad Request. Content-Type must be one of ['application/json'], got '{kind}'."
             )));
         }
-        Self::of_body(&body_of(request.into_body()).await?)
+        let body = tokio::time::timeout(BODY_WAIT, body_of(request.into_body())).await;
+        let body = body.map_err(|_late| {
+            let status = StatusCode::REQUEST_TIMEOUT;
+            ApiError::new(
+                status,
+                "INVALID_PARAMETER_VALUE",
+                "the body did not come in time",
+            )
+        })?;
+        Self::of_body(&body?)
     }
 }
 
@@ -51,11 +94,9 @@ impl<S: Sync> FromRequest<S> for Fields {
 async fn body_of(body: Body) -> Result<Bytes, ApiError> {
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "INVALID_PARAMETER_VALUE",
-            format!("the body has more than {BODY_MAX} bytes"),
-        )),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(ApiError::too_long(BODY_MAX))
+        }
         Err(error) => Err(ApiError::invalid(format!(
             "the body cannot be read: {error}"
         ))),

@@ -7,19 +7,32 @@
 //!
 //! What this crate must not know: the command line.
 
+mod access;
 mod artifacts;
 pub mod client;
+mod connections;
 mod error;
 mod events;
 mod fields;
 mod intake;
+mod ledger;
+mod metrics;
 mod mlflow;
+mod observe;
+mod oidc;
+mod openapi;
+mod own;
 mod pages;
+mod routes;
 mod server;
 mod state;
+mod tls;
 mod webhooks;
 
-pub use server::{Config, Links, ServeError, Switch, run};
+pub use metrics::Process;
+pub use oidc::OidcConfig;
+pub use server::{AccessConfig, Config, Links, ServeError, Switch, run};
+pub use tls::Tls;
 
 #[cfg(test)]
 mod tests;

@@ -1,21 +1,29 @@
 //! Binds, serves, stops.
 
+use crate::access::{Access, Gate, Hosts, guard};
 use crate::events::EventFiles;
 use crate::intake::Intake;
-use crate::mlflow;
-use crate::pages;
+use crate::ledger::Ledger;
+use crate::metrics::{Metrics, Process};
+use crate::observe::Observer;
+use crate::oidc::{self, Oidc, OidcConfig};
+use crate::routes::Table;
 use crate::state::{App, Inner};
+use crate::tls::{Tls, acceptor};
 use crate::webhooks::{Manner, Webhooks};
+use crate::{connections, mlflow, openapi, own, pages};
 use automl_core::Coded;
+use automl_store::access::users;
 use automl_store::artifacts::Folder;
-use automl_store::tracking::TrackingError;
+use automl_store::db::Database;
 use automl_store::workspace::{PROXY_ROOT, Record, Workspace, WorkspaceError};
 use axum::Router;
 use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::get;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -32,6 +40,14 @@ pub struct Config {
     /// Where relative locations start.
     pub work_dir: PathBuf,
     pub links: Links,
+    /// Who may do what; everyone may do everything if it is not said.
+    pub access: Option<AccessConfig>,
+    /// The names that the server answers to besides this machine's own; any if it is not said.
+    pub hosts: Option<Vec<String>>,
+    /// Plain HTTP if it is not said.
+    pub tls: Option<Tls>,
+    /// Reads what the process holds and used.
+    pub process: fn() -> Process,
 }
 
 /// Where the server goes by itself, beyond its record and its artifacts.
@@ -41,6 +57,13 @@ pub struct Links {
     pub gateway: Option<String>,
     /// Whether webhooks may lead to plain HTTP and to addresses that are not public.
     pub webhooks_to_private: bool,
+}
+
+/// How it is known who asks, besides users and tokens of the record.
+#[derive(Debug, Clone, Default)]
+pub struct AccessConfig {
+    /// An issuer whose tokens are taken.
+    pub oidc: Option<OidcConfig>,
 }
 
 /// Why the server cannot start or go on.
@@ -58,6 +81,14 @@ pub enum ServeError {
     Stopped { source: std::io::Error },
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
+    #[error("there is no user yet, so nobody could ask")]
+    NoUser,
+    #[error("cannot serve with TLS: {reason}")]
+    Tls { reason: String },
+    #[error("the issuer '{issuer}' cannot be trusted: it is not https")]
+    Issuer { issuer: String },
+    #[error("no randomness")]
+    Random(#[from] getrandom::Error),
 }
 
 impl Coded for ServeError {
@@ -65,8 +96,11 @@ impl Coded for ServeError {
         match self {
             Self::Bind { .. } => "serve-bind",
             Self::Threads { .. } => "serve-threads",
-            Self::Stopped { .. } => "serve-stopped",
+            Self::Stopped { .. } | Self::Random(_) => "serve-stopped",
             Self::Workspace(error) => error.code(),
+            Self::NoUser => "serve-no-user",
+            Self::Tls { .. } => "serve-tls",
+            Self::Issuer { .. } => "serve-issuer",
         }
     }
 
@@ -76,6 +110,14 @@ impl Coded for ServeError {
                 Some("another program serves there; choose another --port".into())
             }
             Self::Workspace(error) => error.hint(),
+            Self::NoUser => Some(
+                "make one: automl users add NAME --role admin, with the same --workspace; then automl tokens create NAME"
+                    .into(),
+            ),
+            Self::Tls { .. } => Some(
+                "give --tls-cert the certificate and --tls-key its key, both as PEM".into(),
+            ),
+            Self::Issuer { .. } => Some("give --oidc-issuer an https:// URL".into()),
             _ => None,
         }
     }
@@ -119,13 +161,23 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(|source| ServeError::Bind { address, source })?;
+    let tls = config.tls.as_ref().map(acceptor).transpose();
+    let tls = tls.map_err(|reason| ServeError::Tls { reason })?;
+    let hosts = config.hosts.clone();
     let spool = config.workspace.spool().to_owned();
-    let app = open(config)?;
+    let (app, routes) = open(config)?;
+    if app.access.is_some() && tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(
+            "passwords and tokens travel unencrypted; give --tls-cert and --tls-key, or let a proxy encrypt"
+        );
+    }
     let record = Record {
         db: app.db.clone(),
         artifacts: app.artifacts.clone(),
     };
     let _intake = Intake::start(record, spool);
+    let metrics = app.metrics.clone();
+    let router = router(app, routes, hosts)?;
     let stop = stop.clone().stopped();
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind(address)
@@ -135,15 +187,16 @@ pub fn run(
             .local_addr()
             .map_err(|source| ServeError::Bind { address, source })?;
         ready(bound);
-        axum::serve(listener, router(app))
-            .with_graceful_shutdown(stop)
-            .await
-            .map_err(|source| ServeError::Stopped { source })
+        connections::serve(listener, tls, router, metrics, stop).await;
+        Ok(())
     })
 }
 
+/// All routes, not yet with what they work on.
+pub(crate) type Parts = (Router<App>, Table);
+
 /// Opens the record and the artifacts.
-pub(crate) fn open(config: Config) -> Result<App, ServeError> {
+pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let artifact_root = config
         .artifact_root
         .unwrap_or_else(|| PROXY_ROOT.to_owned());
@@ -153,10 +206,20 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
         allows_private: config.links.webhooks_to_private,
         first_wait: Duration::from_secs(1),
     };
-    let webhooks = Webhooks::start(manner).map_err(|source| ServeError::Threads { source })?;
-    let event_files = EventFiles::start(db.clone(), artifacts.clone())
-        .map_err(|source| ServeError::Stopped { source })?;
-    Ok(App::new(Inner {
+    let threads = |source| ServeError::Threads { source };
+    let webhooks = Webhooks::start(manner).map_err(threads)?;
+    let event_files = EventFiles::start(db.clone(), artifacts.clone()).map_err(threads)?;
+    let access = config.access.map(|access| open_access(&db, access));
+    let ledger = Ledger::start(db.clone()).map_err(threads)?;
+    let parts = own::routes()
+        .merge(mlflow::routes())
+        .merge(pages::routes())
+        .into_parts();
+    let app = App::new(Inner {
+        metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
+        openapi: openapi::document(&parts.1),
+        access: access.transpose()?.map(Arc::new),
+        ledger,
         db,
         webhooks,
         gateway: config.links.gateway,
@@ -164,31 +227,45 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
         artifacts,
         event_files,
         work_dir: config.work_dir,
-    }))
+    });
+    Ok((app, parts))
 }
 
-/// All routes.
-pub(crate) fn router(app: App) -> Router {
-    Router::new()
-        .merge(mlflow::router())
-        .merge(pages::router())
+pub(crate) fn open_access(db: &Database, config: AccessConfig) -> Result<Access, ServeError> {
+    if let Some(oidc) = &config.oidc {
+        if !oidc::is_safe(&oidc.issuer) {
+            let issuer = oidc.issuer.clone();
+            return Err(ServeError::Issuer { issuer });
+        }
+    } else if !db
+        .read(users::is_any)
+        .wait()
+        .map_err(WorkspaceError::from)?
+    {
+        return Err(ServeError::NoUser);
+    }
+    Ok(Access::new(db.clone(), config.oidc.map(Oidc::new)))
+}
+
+/// The routes behind the guard.
+pub(crate) fn router(
+    app: App,
+    (router, table): Parts,
+    hosts: Option<Vec<String>>,
+) -> Result<Router, ServeError> {
+    let hosts = hosts.map_or_else(Hosts::any, |names| Hosts::only(&names));
+    let observer = Observer::new(app.metrics.clone())?;
+    let gate = Gate::new(
+        table,
+        hosts,
+        app.access.clone(),
+        app.ledger.clone(),
+        observer,
+    );
+    let guarded = router
         .fallback(nowhere)
-        .route("/health", get(async || "OK"))
-        .route("/ready", get(ready))
-        .with_state(app)
-}
-
-/// Whether the record answers.
-async fn ready(
-    axum::extract::State(app): axum::extract::State<App>,
-) -> Result<&'static str, crate::error::ApiError> {
-    app.db
-        .read(|sql| {
-            sql.query_one("SELECT 1", &[])?;
-            Ok::<_, TrackingError>(())
-        })
-        .await?;
-    Ok("OK")
+        .layer(from_fn_with_state(Arc::new(gate), guard));
+    Ok(guarded.with_state(app))
 }
 
 /// Programs are told as MLflow's clients expect, people by a page.

@@ -1,7 +1,10 @@
 //! What handlers share.
 
+use crate::access::Access;
 use crate::artifacts::Artifacts;
 use crate::events::EventFiles;
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::webhooks::{Happening, Webhooks};
 use automl_store::db::Database;
 use std::sync::Arc;
@@ -20,6 +23,11 @@ pub(crate) struct Inner {
     pub(crate) event_files: EventFiles,
     /// Where relative locations start.
     pub(crate) work_dir: std::path::PathBuf,
+    /// Nothing if everyone may do everything.
+    pub(crate) access: Option<Arc<Access>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) metrics: Metrics,
+    pub(crate) openapi: serde_json::Value,
     /// What is told of changes in the registry.
     pub(crate) webhooks: Webhooks,
     /// The server of language models that pages reach through this one.

@@ -1,6 +1,9 @@
 //! The routes, without sockets.
 
+use crate::metrics::Process;
+use crate::routes::Table;
 use crate::server::{Config, open, router};
+use crate::state::App;
 use automl_store::workspace::Workspace;
 use axum::Router;
 use axum::body::Body;
@@ -9,26 +12,48 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+/// A server of its own, without sockets.
 pub(crate) struct Desk {
-    router: Router,
+    pub(crate) router: Router,
+    pub(crate) app: App,
+    pub(crate) table: Table,
     pub(crate) directory: tempfile::TempDir,
 }
 
 impl Desk {
+    /// Where everyone may do everything.
     pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With settings, and a record, as `prepare` makes them.
+    pub(crate) fn with(prepare: impl FnOnce(&mut Config) + Send) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let config = Config {
+        let mut config = Config {
             address: ([127, 0, 0, 1], 0).into(),
             workspace: Workspace::parse(directory.path().to_str().unwrap()),
             artifacts: directory.path().join("artifacts"),
             artifact_root: None,
             work_dir: directory.path().to_owned(),
             links: crate::Links::default(),
+            access: None,
+            hosts: None,
+            tls: None,
+            process: Process::default,
         };
         // Opening waits for the database, which a thread that runs futures must not.
-        let app = std::thread::spawn(|| open(config)).join().unwrap().unwrap();
+        let open = move || {
+            prepare(&mut config);
+            let hosts = config.hosts.clone();
+            let (app, parts) = open(config).unwrap();
+            let table = parts.1.clone();
+            (router(app.clone(), parts, hosts).unwrap(), app, table)
+        };
+        let (router, app, table) = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
         Self {
-            router: router(app),
+            router,
+            app,
+            table,
             directory,
         }
     }

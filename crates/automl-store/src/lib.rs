@@ -31,6 +31,7 @@
 //!
 //! What this crate must not know: learners, the command line, HTTP.
 
+pub mod access;
 pub mod artifact_uri;
 pub mod artifacts;
 mod atomic;

@@ -4,9 +4,11 @@
     reason = "these comments are the help texts, where backticks would be printed"
 )]
 
+mod access;
 mod moving;
 mod registry;
 
+pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
 pub(crate) use moving::{
     BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, PlaceArgs, RestoreArgs, TensorBoardArgs,
 };
@@ -67,6 +69,14 @@ pub(crate) enum Verb {
     Lineage(LineageArgs),
     /// Serve the record of runs and models to MLflow's clients and to browsers
     Serve(ServeArgs),
+    /// Say who may use a server, and what they may do
+    #[command(subcommand)]
+    Users(UsersVerb),
+    /// Make and end the tokens that programs show to a server
+    #[command(subcommand)]
+    Tokens(TokensVerb),
+    /// Show what was written through a server and what it refused
+    Audit(AuditArgs),
     /// Show event files of runs and models in the real TensorBoard
     #[command(name = "tensorboard")]
     TensorBoard(TensorBoardArgs),
@@ -100,6 +110,9 @@ impl Verb {
             Self::Import(ImportVerb::Mlruns(args)) => args.format,
             Self::Backup(args) => args.format,
             Self::Restore(args) => args.format,
+            Self::Users(verb) => verb.ask().format,
+            Self::Tokens(verb) => verb.ask().format,
+            Self::Audit(args) => args.ask.format,
             Self::TensorBoard(_) | Self::Race(_) => Format::Text,
         }
     }
@@ -478,6 +491,7 @@ Examples:
   automl serve
   automl serve --port 5000 --workspace /srv/team
   automl serve --workspace postgres://automl@db/automl --artifacts /srv/artifacts
+  automl serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem   asks who calls; see `automl users --help`
 
 Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")
 and in a browser: http://127.0.0.1:8080")]
@@ -502,12 +516,11 @@ pub(crate) struct ServeArgs {
     /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
     #[arg(long, value_name = "URI")]
     pub(crate) default_artifact_root: Option<String>,
-    /// Serve on an address that other machines reach, though there is no access control
-    #[arg(long)]
-    pub(crate) without_access_control: bool,
     /// How the start is told: text or json
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
 }
 
 #[derive(Debug, Args)]

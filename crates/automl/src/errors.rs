@@ -104,7 +104,11 @@ pub(crate) enum CliError {
     NoLeaderboard,
     #[error("the model has no importance: {}", why_no_importance(*is_imported))]
     NoImportance { is_imported: bool },
-    #[error("{host} can be reached by other machines, and there is no access control")]
+    #[error("cannot read {}", .path.display())]
+    TlsFile { path: PathBuf, source: io::Error },
+    #[error("no password came from stdin")]
+    NoPassword,
+    #[error("{host} can be reached by other machines, and access control is off")]
     ServeOpen { host: std::net::IpAddr },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
@@ -148,6 +152,8 @@ impl Coded for CliError {
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
+            Self::TlsFile { .. } => "serve-tls",
+            Self::NoPassword => "users-no-password",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -206,9 +212,15 @@ impl Coded for CliError {
                 Some("fit the model again to have it".into())
             }
             Self::ServeOpen { .. } => Some(
-                "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"
+                "leave --access off out, or say --without-access-control if something else asks who calls"
                     .into(),
             ),
+            Self::TlsFile { .. } => {
+                Some("give --tls-cert and --tls-key files that can be read".into())
+            }
+            Self::NoPassword => {
+                Some("put it on the first line: echo \"$PASSWORD\" | automl users …".into())
+            }
             Self::ImportDirectory { .. } => Some(
                 "give the file that LightGBM's save_model wrote, or XGBoost's as .json or .ubj"
                     .into(),

@@ -10,6 +10,12 @@ pub(crate) fn in_use() -> Option<u64> {
     kib_line(Path::new("/proc/self/status"), "VmRSS:")
 }
 
+/// Seconds that the threads of this process ran.
+pub(crate) fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 /// The limit for a fit that was given none: most of what is free now, or of what the container may use if that is less.
 pub(crate) fn default_limit() -> Option<u64> {
     let free = kib_line(Path::new("/proc/meminfo"), "MemAvailable:");

@@ -132,6 +132,17 @@ pub(crate) fn experiment(text: &str) -> Result<String, String> {
 /// Characters of the name of an experiment.
 const MAX_EXPERIMENT_NAME: usize = 500;
 
+/// Reads how often something may be, such as `50` or `0.5`: finite and above 0.
+///
+/// # Errors
+/// A sentence for the user: not such a number.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let value = text.trim().parse::<f64>().ok();
+    value
+        .filter(|value| value.is_finite() && *value > 0.0)
+        .ok_or_else(|| format!("'{text}' is not a number above 0, such as 50"))
+}
+
 /// Reads one byte that separates cells: a character, or `tab`, `\t`, `comma`, `semicolon`, `pipe`, `space`.
 ///
 /// # Errors

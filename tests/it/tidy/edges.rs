@@ -45,6 +45,7 @@ const OURS: &[(&str, &[&str])] = &[
 /// Crates of others that only these of ours may use.
 const OWNERS: &[(&str, &[&str])] = &[
     ("anyhow", &["automl"]),
+    ("argon2", &["automl-store"]),
     ("arrow", &["automl-data"]),
     ("async-graphql-parser", &["automl-serve"]),
     ("async-graphql-value", &["automl-serve"]),
@@ -57,11 +58,15 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("flate2", &["automl-data"]),
     ("glob", &["automl-data"]),
     ("hmac", &["automl-serve"]),
+    ("hyper", &["automl-serve"]),
     ("indicatif", &["automl"]),
+    ("jsonwebtoken", &["automl-serve"]),
     ("parquet", &["automl-data"]),
     ("postgres", &["automl-store"]),
+    ("prometheus-client", &["automl-serve"]),
     ("prost", &["automl-tensorboard"]),
     ("rayon", &["automl-core"]),
+    ("ring", &["automl-serve"]),
     ("rusqlite", &["automl-store"]),
     ("safetensors", &["automl-store"]),
     ("syn", &["automl-macros"]),
@@ -72,7 +77,7 @@ const OWNERS: &[(&str, &[&str])] = &[
 ];
 
 /// What only tests may use, wherever they are.
-const FOR_TESTS: &[&str] = &["automl-testkit", "expect-test", "proptest"];
+const FOR_TESTS: &[&str] = &["automl-testkit", "expect-test", "proptest", "rcgen"];
 
 struct Package {
     name: String,

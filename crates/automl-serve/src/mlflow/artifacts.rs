@@ -3,38 +3,66 @@
 use crate::artifacts::{folder_of, on_files, place, send, store};
 use crate::error::ApiError;
 use crate::fields::{Fields, percent_decoded};
+use crate::routes::{Routes, get, post};
 use crate::state::App;
 use automl_store::artifacts::Entry;
 use automl_store::registry::versions;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::runs;
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 /// By run.
-pub(super) fn api() -> Router<App> {
-    Router::new()
-        .route("/artifacts/list", get(list))
-        .route("/upload-artifact", post(to_run))
+pub(super) fn api() -> Routes {
+    Routes::new()
+        .route(
+            "/artifacts/list",
+            get(list).viewer("The artifacts of a run"),
+        )
+        .route(
+            "/upload-artifact",
+            post(to_run)
+                .editor("Write a small artifact of a run")
+                .streamed(),
+        )
 }
 
 /// By path.
-pub(super) fn proxy() -> Router<App> {
-    Router::new().route("/artifacts", get(list_all)).route(
-        "/artifacts/{*path}",
-        get(download).put(upload).delete(remove),
-    )
+pub(super) fn proxy() -> Routes {
+    Routes::new()
+        .route(
+            "/artifacts",
+            get(list_all).viewer("The artifacts below a path"),
+        )
+        .route(
+            "/artifacts/{*path}",
+            get(download)
+                .viewer("Read an artifact")
+                .streamed()
+                .put(upload)
+                .editor("Write an artifact")
+                .streamed()
+                .delete(remove)
+                .editor("Remove an artifact, or all below a path"),
+        )
 }
 
 /// Downloads of single files.
-pub(super) fn pages() -> Router<App> {
-    Router::new()
-        .route("/get-artifact", get(of_run))
-        .route("/model-versions/get-artifact", get(of_version))
+pub(super) fn pages() -> Routes {
+    Routes::new()
+        .route(
+            "/get-artifact",
+            get(of_run).viewer("Read an artifact of a run").streamed(),
+        )
+        .route(
+            "/model-versions/get-artifact",
+            get(of_version)
+                .viewer("Read an artifact of a version")
+                .streamed(),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;

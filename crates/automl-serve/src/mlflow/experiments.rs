@@ -1,34 +1,72 @@
 //! Experiments.
 
 use super::wire;
+use crate::access::Visitor;
+use crate::artifacts::{Place, place};
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, get, post};
 use crate::state::App;
+use automl_store::access::Role;
 use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE, NewExperiment, Search, id_of};
 use automl_store::tracking::{KeyValue, LIMITS, Stage, TrackingError, View};
 use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/experiments/create", post(create))
-        .route("/experiments/get", get(read))
-        .route("/experiments/get-by-name", get(by_name))
-        .route("/experiments/update", post(update))
-        .route("/experiments/delete", post(delete))
-        .route("/experiments/restore", post(restore))
-        .route("/experiments/set-experiment-tag", post(set_tag))
-        .route("/experiments/delete-experiment-tag", post(delete_tag))
-        .route("/experiments/search", post(search).get(search))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route(
+            "/experiments/create",
+            post(create).editor("Make an experiment"),
+        )
+        .route("/experiments/get", get(read).viewer("An experiment by id"))
+        .route(
+            "/experiments/get-by-name",
+            get(by_name).viewer("An experiment by name"),
+        )
+        .route(
+            "/experiments/update",
+            post(update).editor("Rename an experiment"),
+        )
+        .route(
+            "/experiments/delete",
+            post(delete).editor("Delete an experiment; it can be restored"),
+        )
+        .route(
+            "/experiments/restore",
+            post(restore).editor("Restore a deleted experiment"),
+        )
+        .route(
+            "/experiments/set-experiment-tag",
+            post(set_tag).editor("Set a tag of an experiment"),
+        )
+        .route(
+            "/experiments/delete-experiment-tag",
+            post(delete_tag).editor("Remove a tag of an experiment"),
+        )
+        .route(
+            "/experiments/search",
+            post(search)
+                .viewer("Search experiments")
+                .get(search)
+                .viewer("Search experiments"),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;
 
-async fn create(State(app): State<App>, fields: Fields) -> Answer {
+async fn create(
+    State(app): State<App>,
+    asker: Option<Extension<Arc<Visitor>>>,
+    fields: Fields,
+) -> Answer {
     let location = fields.text("artifact_location")?;
+    if let Some(Extension(asker)) = asker {
+        check_location(&asker, location.as_deref().unwrap_or_default())?;
+    }
     let new = NewExperiment {
         name: fields.required("name")?,
         artifact_location: location.map(|location| absolute(&app.work_dir, &location)),
@@ -40,6 +78,17 @@ async fn create(State(app): State<App>, fields: Fields) -> Answer {
         .write(move |sql| experiments::create(sql, DEFAULT_WORKSPACE, &root, &new))
         .await?;
     Ok(Json(json!({ "experiment_id": id.to_string() })))
+}
+
+/// A folder of the server's machine may hold anything, its own record too: where it is asked who calls, admins name one.
+fn check_location(asker: &Visitor, location: &str) -> Result<(), ApiError> {
+    let is_folder = !location.is_empty() && matches!(place(location), Ok(Place::Folder(_)));
+    if is_folder && asker.role != Some(Role::Admin) {
+        return Err(ApiError::denied(
+            "Permission denied: only admins may put artifacts into a folder of the server; leave artifact_location out.",
+        ));
+    }
+    Ok(())
 }
 
 /// A location without a scheme is a folder of the server.

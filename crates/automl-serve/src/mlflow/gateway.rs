@@ -2,17 +2,23 @@
 
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, get};
 use crate::state::App;
+use axum::Json;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use std::time::Duration;
 use ureq::Agent;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/gateway-proxy", get(pass).post(pass))
+pub(super) fn router() -> Routes {
+    Routes::new().route(
+        "/gateway-proxy",
+        get(pass)
+            .viewer("The endpoints of the server of language models")
+            .post(pass)
+            .editor("Ask a language model"),
+    )
 }
 
 /// Models take their time.

@@ -3,21 +3,30 @@
 use super::wire;
 use crate::error::ApiError;
 use crate::fields::{Fields, absent};
+use crate::routes::{Routes, get};
 use crate::state::App;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::log::Metric;
 use automl_store::tracking::{TrackingError, history, runs};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/metrics/get-history", get(read))
-        .route("/metrics/get-history-bulk", get(bulk))
-        .route("/metrics/get-history-bulk-interval", get(interval))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route(
+            "/metrics/get-history",
+            get(read).viewer("All values of a metric of a run"),
+        )
+        .route(
+            "/metrics/get-history-bulk",
+            get(bulk).viewer("All values of a metric of some runs"),
+        )
+        .route(
+            "/metrics/get-history-bulk-interval",
+            get(interval).viewer("Thinned values of a metric of some runs"),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;

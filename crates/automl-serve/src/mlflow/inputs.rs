@@ -2,20 +2,29 @@
 
 use crate::error::ApiError;
 use crate::fields::{Fields, absent};
+use crate::routes::{Routes, post};
 use crate::state::App;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, id_of};
 use automl_store::tracking::inputs::{self, Dataset, DatasetInput, Direction, ModelLink};
 use automl_store::tracking::{TrackingError, runs};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/runs/log-inputs", post(log_inputs))
-        .route("/runs/outputs", post(log_outputs))
-        .route("/experiments/search-datasets", post(search_datasets))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route(
+            "/runs/log-inputs",
+            post(log_inputs).editor("Log the datasets and models that a run read"),
+        )
+        .route(
+            "/runs/outputs",
+            post(log_outputs).editor("Log the models that a run made"),
+        )
+        .route(
+            "/experiments/search-datasets",
+            post(search_datasets).viewer("The datasets of some experiments"),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;

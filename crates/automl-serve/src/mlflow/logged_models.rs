@@ -5,30 +5,53 @@ use super::experiments::max_results;
 use super::wire;
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, delete, get, patch, post};
 use crate::state::App;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, id_of};
 use automl_store::tracking::logged_models::{
     self, LoggedModel, NewLoggedModel, Order, Search, Status,
 };
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::{delete, get, patch, post};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/logged-models", post(create))
-        .route("/logged-models/search", post(search))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route("/logged-models", post(create).editor("Log a model"))
+        .route(
+            "/logged-models/search",
+            post(search).viewer("Search logged models"),
+        )
         .route(
             "/logged-models/{id}",
-            get(read).patch(finalize).delete(remove),
+            get(read)
+                .viewer("A logged model")
+                .patch(finalize)
+                .editor("Say that a logged model is done")
+                .delete(remove)
+                .editor("Delete a logged model"),
         )
-        .route("/logged-models/{id}/params", post(log_params))
-        .route("/logged-models/{id}/tags", patch(set_tags))
-        .route("/logged-models/{id}/tags/{key}", delete(delete_tag))
-        .route("/logged-models/{id}/artifacts/directories", get(artifacts))
-        .route("/logged-models/{id}/artifacts/files", get(artifact))
+        .route(
+            "/logged-models/{id}/params",
+            post(log_params).editor("Log params of a logged model"),
+        )
+        .route(
+            "/logged-models/{id}/tags",
+            patch(set_tags).editor("Set tags of a logged model"),
+        )
+        .route(
+            "/logged-models/{id}/tags/{key}",
+            delete(delete_tag).editor("Remove a tag of a logged model"),
+        )
+        .route(
+            "/logged-models/{id}/artifacts/directories",
+            get(artifacts).viewer("The files of a logged model"),
+        )
+        .route(
+            "/logged-models/{id}/artifacts/files",
+            get(artifact).viewer("A file of a logged model").streamed(),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;

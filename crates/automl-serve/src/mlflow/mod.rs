@@ -11,22 +11,21 @@ mod models;
 mod promptlab;
 mod runs;
 mod source;
+mod users;
 mod versions;
 mod webhooks;
 mod wire;
 
 use crate::error::ApiError;
-use crate::state::App;
-use axum::Router;
+use crate::routes::{Routes, get};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 
 /// The version whose clients are served.
 pub(crate) const VERSION: &str = "3.17.2";
 
-pub(crate) fn router() -> Router<App> {
-    let api = Router::new()
+pub(crate) fn routes() -> Routes {
+    let api = Routes::new()
         .merge(experiments::router())
         .merge(runs::router())
         .merge(history::router())
@@ -34,21 +33,33 @@ pub(crate) fn router() -> Router<App> {
         .merge(models::router())
         .merge(versions::router())
         .merge(logged_models::router())
+        .merge(users::router())
         .merge(webhooks::router())
         .merge(promptlab::router())
         .merge(gateway::router())
         .merge(artifacts::api());
-    Router::new()
-        .nest("/api/2.0/mlflow", api.clone())
-        .nest("/ajax-api/2.0/mlflow", api)
-        .nest("/api/2.0/mlflow-artifacts", artifacts::proxy())
-        .nest("/ajax-api/2.0/mlflow-artifacts", artifacts::proxy())
+    let info = || get(server_info).viewer("What this server keeps and how");
+    let traces = || {
+        get(no_traces)
+            .viewer("Traces are not kept: 404")
+            .post(no_traces)
+            .viewer("Traces are not kept: 404")
+    };
+    Routes::new()
+        .merge(api.twice("/api/2.0/mlflow", "/ajax-api/2.0/mlflow"))
+        .merge(artifacts::proxy().twice(
+            "/api/2.0/mlflow-artifacts",
+            "/ajax-api/2.0/mlflow-artifacts",
+        ))
         .merge(artifacts::pages())
         .merge(graphql::router())
-        .route("/version", get(async || VERSION))
-        .route("/api/3.0/mlflow/server-info", get(server_info))
-        .route("/ajax-api/3.0/mlflow/server-info", get(server_info))
-        .route("/api/2.0/mlflow/traces", post(no_traces).get(no_traces))
+        .route(
+            "/version",
+            get(async || VERSION).open("The version of MLflow whose clients are served"),
+        )
+        .route("/api/3.0/mlflow/server-info", info())
+        .route("/ajax-api/3.0/mlflow/server-info", info())
+        .route("/api/2.0/mlflow/traces", traces())
 }
 
 /// A path with slashes too many leads to the one that is meant; others lead nowhere.

@@ -5,6 +5,7 @@ use super::versions::number;
 use super::wire;
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, delete, get, patch, post};
 use crate::state::App;
 use crate::webhooks::Happening;
 use automl_store::registry::is_prompt;
@@ -13,28 +14,59 @@ use automl_store::registry::search::{self, Search};
 use automl_store::registry::versions as registry_versions;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::{KeyValue, TrackingError};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{delete, get, patch, post};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/registered-models/create", post(create))
-        .route("/registered-models/get", get(read))
-        .route("/registered-models/rename", post(rename))
-        .route("/registered-models/update", patch(update))
-        .route("/registered-models/delete", delete(remove))
-        .route("/registered-models/search", get(find))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route(
+            "/registered-models/create",
+            post(create).editor("Register a model"),
+        )
+        .route(
+            "/registered-models/get",
+            get(read).viewer("A registered model"),
+        )
+        .route(
+            "/registered-models/rename",
+            post(rename).editor("Rename a registered model"),
+        )
+        .route(
+            "/registered-models/update",
+            patch(update).editor("Describe a registered model"),
+        )
+        .route(
+            "/registered-models/delete",
+            delete(remove).editor("Delete a registered model with its versions"),
+        )
+        .route(
+            "/registered-models/search",
+            get(find).viewer("Search registered models"),
+        )
         .route(
             "/registered-models/get-latest-versions",
-            get(latest).post(latest),
+            get(latest)
+                .viewer("The last version in each stage")
+                .post(latest)
+                .viewer("The last version in each stage"),
         )
-        .route("/registered-models/set-tag", post(set_tag))
-        .route("/registered-models/delete-tag", delete(delete_tag))
+        .route(
+            "/registered-models/set-tag",
+            post(set_tag).editor("Set a tag of a registered model"),
+        )
+        .route(
+            "/registered-models/delete-tag",
+            delete(delete_tag).editor("Remove a tag of a registered model"),
+        )
         .route(
             "/registered-models/alias",
-            post(set_alias).delete(delete_alias).get(by_alias),
+            post(set_alias)
+                .editor("Point an alias at a version")
+                .delete(delete_alias)
+                .editor("Remove an alias")
+                .get(by_alias)
+                .viewer("The version of an alias"),
         )
 }
 

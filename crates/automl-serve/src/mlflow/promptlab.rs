@@ -4,20 +4,23 @@ use super::artifacts::store_of;
 use super::{VERSION, wire};
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, post};
 use crate::state::App;
 use automl_store::rfc3339;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, id_of};
 use automl_store::tracking::log::{self, Batch};
 use automl_store::tracking::runs::{self, Change, NewRun, RunInfo};
 use automl_store::tracking::{KeyValue, TrackingError, new_id, now_ms, search};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/runs/create-promptlab-run", post(create))
+pub(super) fn router() -> Routes {
+    Routes::new().route(
+        "/runs/create-promptlab-run",
+        post(create).editor("Keep a prompt that was tried as a run"),
+    )
 }
 
 /// A prompt with what went into it and what came of it.

@@ -4,30 +4,48 @@ use super::experiments::{max_results, view};
 use super::wire;
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, get, post};
 use crate::state::App;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, id_of};
 use automl_store::tracking::log::{self, Batch, Metric};
 use automl_store::tracking::runs::{self, Change, NewRun, USER_TAG};
 use automl_store::tracking::search::{self, Search};
 use automl_store::tracking::{KeyValue, LIMITS, Stage};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/runs/create", post(create))
-        .route("/runs/get", get(read))
-        .route("/runs/update", post(update))
-        .route("/runs/delete", post(delete))
-        .route("/runs/restore", post(restore))
-        .route("/runs/log-metric", post(log_metric))
-        .route("/runs/log-parameter", post(log_param))
-        .route("/runs/set-tag", post(set_tag))
-        .route("/runs/delete-tag", post(delete_tag))
-        .route("/runs/log-batch", post(log_batch))
-        .route("/runs/search", post(search_runs))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route("/runs/create", post(create).editor("Start a run"))
+        .route(
+            "/runs/get",
+            get(read).viewer("A run with its params, last metrics and tags"),
+        )
+        .route(
+            "/runs/update",
+            post(update).editor("Change name, status or end of a run"),
+        )
+        .route(
+            "/runs/delete",
+            post(delete).editor("Delete a run; it can be restored"),
+        )
+        .route(
+            "/runs/restore",
+            post(restore).editor("Restore a deleted run"),
+        )
+        .route("/runs/log-metric", post(log_metric).editor("Log a metric"))
+        .route("/runs/log-parameter", post(log_param).editor("Log a param"))
+        .route("/runs/set-tag", post(set_tag).editor("Set a tag of a run"))
+        .route(
+            "/runs/delete-tag",
+            post(delete_tag).editor("Remove a tag of a run"),
+        )
+        .route(
+            "/runs/log-batch",
+            post(log_batch).editor("Log metrics, params and tags at once"),
+        )
+        .route("/runs/search", post(search_runs).viewer("Search runs"))
 }
 
 type Answer = Result<Json<Value>, ApiError>;

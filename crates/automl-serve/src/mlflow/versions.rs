@@ -4,6 +4,7 @@ use super::models::search_of;
 use super::{source, wire};
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, delete, get, patch, post};
 use crate::state::App;
 use crate::webhooks::Happening;
 use automl_store::registry::search;
@@ -11,22 +12,48 @@ use automl_store::registry::versions::{self, ModelVersion, NewVersion};
 use automl_store::registry::{is_prompt, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::{KeyValue, TrackingError};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{delete, get, patch, post};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/model-versions/create", post(create))
-        .route("/model-versions/get", get(read))
-        .route("/model-versions/update", patch(update))
-        .route("/model-versions/delete", delete(remove))
-        .route("/model-versions/search", get(find))
-        .route("/model-versions/transition-stage", post(transition))
-        .route("/model-versions/get-download-uri", get(download_uri))
-        .route("/model-versions/set-tag", post(set_tag))
-        .route("/model-versions/delete-tag", delete(delete_tag))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route(
+            "/model-versions/create",
+            post(create).editor("Make a version of a registered model"),
+        )
+        .route(
+            "/model-versions/get",
+            get(read).viewer("A version of a registered model"),
+        )
+        .route(
+            "/model-versions/update",
+            patch(update).editor("Describe a version"),
+        )
+        .route(
+            "/model-versions/delete",
+            delete(remove).editor("Delete a version"),
+        )
+        .route(
+            "/model-versions/search",
+            get(find).viewer("Search versions of registered models"),
+        )
+        .route(
+            "/model-versions/transition-stage",
+            post(transition).editor("Move a version to a stage"),
+        )
+        .route(
+            "/model-versions/get-download-uri",
+            get(download_uri).viewer("Where the files of a version are"),
+        )
+        .route(
+            "/model-versions/set-tag",
+            post(set_tag).editor("Set a tag of a version"),
+        )
+        .route(
+            "/model-versions/delete-tag",
+            delete(delete_tag).editor("Remove a tag of a version"),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;

@@ -3,21 +3,39 @@
 use super::wire;
 use crate::error::ApiError;
 use crate::fields::{Fields, absent};
+use crate::routes::{Routes, get, post};
 use crate::state::App;
 use crate::webhooks::{check_url, example};
 use automl_store::registry::webhooks::{self, Change, Event, Secret, Webhook};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/webhooks", get(list).post(create))
-        .route("/webhooks/{id}", get(read).patch(update).delete(remove))
-        .route("/webhooks/{id}/test", post(test))
+/// For admins: a webhook leads from inside the network to an address that its maker chose.
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route(
+            "/webhooks",
+            get(list)
+                .admin("The webhooks")
+                .post(create)
+                .admin("Make a webhook"),
+        )
+        .route(
+            "/webhooks/{id}",
+            get(read)
+                .admin("A webhook")
+                .patch(update)
+                .admin("Change a webhook")
+                .delete(remove)
+                .admin("Remove a webhook"),
+        )
+        .route(
+            "/webhooks/{id}/test",
+            post(test).admin("Send an example to a webhook"),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;

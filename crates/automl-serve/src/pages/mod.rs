@@ -27,12 +27,10 @@ mod table;
 mod tests;
 mod version;
 
-use crate::state::App;
-use axum::Router;
+use crate::routes::{Routes, get};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use error::PageError;
 use std::time::Duration;
 
@@ -40,24 +38,61 @@ use std::time::Duration;
 const PAGE_TIME: Duration = Duration::from_secs(20);
 
 /// All pages, and what is said of addresses that are none.
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/", get(experiments::page))
-        .route("/experiments/{id}", get(runs::page))
-        .route("/runs/{id}", get(run::page))
-        .route("/runs/{id}/metrics", get(run::metrics_page))
-        .route("/runs/{id}/artifacts", get(run::artifacts_page))
-        .route("/runs/{id}/html", get(run::html_artifact))
-        .route("/logged-models/{id}", get(logged_model::page))
-        .route("/logged-models/{id}/file", get(logged_model::file))
-        .route("/compare", get(compare::page))
-        .route("/lineage", get(lineage::page))
-        .route("/api/automl/lineage", get(lineage::json))
-        .route("/models", get(models::page))
-        .route("/models/{name}", get(models::one))
-        .route("/models/{name}/{version}", get(version::page))
-        .layer(from_fn(in_time))
-        .route("/assets/{hash}/{name}", get(assets::send))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/", get(experiments::page).page("All experiments"))
+        .route(
+            "/experiments/{id}",
+            get(runs::page).page("The runs of an experiment"),
+        )
+        .route("/runs/{id}", get(run::page).page("A run"))
+        .route(
+            "/runs/{id}/metrics",
+            get(run::metrics_page).page("The curves of a run"),
+        )
+        .route(
+            "/runs/{id}/artifacts",
+            get(run::artifacts_page).page("The files of a run"),
+        )
+        .route(
+            "/runs/{id}/html",
+            get(run::html_artifact)
+                .page("A page among the files of a run, in a sandbox")
+                .streamed(),
+        )
+        .route(
+            "/logged-models/{id}",
+            get(logged_model::page).page("A logged model"),
+        )
+        .route(
+            "/logged-models/{id}/file",
+            get(logged_model::file)
+                .page("A file of a logged model")
+                .streamed(),
+        )
+        .route(
+            "/compare",
+            get(compare::page).page("Runs beside each other"),
+        )
+        .route("/lineage", get(lineage::page).page("What came of what"))
+        .route(
+            "/api/automl/lineage",
+            get(lineage::json).viewer("What came of what, as JSON"),
+        )
+        .route("/models", get(models::page).page("Registered models"))
+        .route(
+            "/models/{name}",
+            get(models::one).page("A registered model"),
+        )
+        .route(
+            "/models/{name}/{version}",
+            get(version::page).page("A version of a registered model"),
+        )
+        .wrapped(|router| router.layer(from_fn(in_time)))
+        .route(
+            "/assets/{hash}/{name}",
+            get(assets::send).page("Styles and scripts of the pages"),
+        )
 }
 
 /// Gives a page up that takes too long.

@@ -4,12 +4,34 @@ use super::worker::Connection;
 use super::{DbError, Dialect};
 use crate::args;
 
-/// Each step, oldest first; a database that has the first `n` has version `n`. Released steps are never changed.
-const STEPS: &[&str] = &[
-    include_str!("steps/1_tracking.sql"),
-    include_str!("steps/2_registry.sql"),
-    include_str!("steps/3_webhooks.sql"),
-    include_str!("steps/5_lineage.sql"),
+/// A step, and what only one of the databases understands of it.
+struct Step {
+    number: i64,
+    sql: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const fn step(number: i64, sql: &'static str) -> Step {
+    Step {
+        number,
+        sql,
+        sqlite: "",
+        postgres: "",
+    }
+}
+
+/// All steps by number; a database has the number of the last that it took. Released steps are never changed.
+const STEPS: &[Step] = &[
+    step(1, include_str!("steps/1_tracking.sql")),
+    step(2, include_str!("steps/2_registry.sql")),
+    step(3, include_str!("steps/3_webhooks.sql")),
+    step(4, include_str!("steps/4_lineage.sql")),
+    Step {
+        sqlite: include_str!("steps/5_access.sqlite.sql"),
+        postgres: include_str!("steps/5_access.postgres.sql"),
+        ..step(5, include_str!("steps/5_access.sql"))
+    },
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {
@@ -36,15 +58,21 @@ fn steps(connection: &mut impl Connection) -> Result<(), DbError> {
         Some(row) => row.int(0)?,
         None => 0,
     };
-    let known = STEPS.len() as i64;
+    let known = STEPS.last().map_or(0, |step| step.number);
     if version > known {
         let found = version;
         return Err(DbError::Newer { found, known });
     }
-    for step in &STEPS[version as usize..] {
-        for statement in in_dialect(step, connection.dialect()).split(';') {
+    for step in STEPS.iter().filter(|step| step.number > version) {
+        let own = match connection.dialect() {
+            Dialect::Sqlite => step.sqlite,
+            Dialect::Postgres => step.postgres,
+        };
+        // A semicolon inside a line does not end a statement: the body of a trigger has such.
+        for statement in step.sql.split(";\n").chain(own.split(";\n")) {
+            let statement = in_dialect(statement, connection.dialect());
             if !statement.trim().is_empty() {
-                connection.execute(statement, &[])?;
+                connection.execute(&statement, &[])?;
             }
         }
     }
@@ -55,9 +83,9 @@ fn steps(connection: &mut impl Connection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Texts are ordered by their bytes everywhere; comments go, for a semicolon in one would cut a statement.
-fn in_dialect(step: &str, dialect: Dialect) -> String {
-    let lines = step
+/// Texts are ordered by their bytes everywhere; comments go, for a semicolon that ends one would cut a statement.
+fn in_dialect(statement: &str, dialect: Dialect) -> String {
+    let lines = statement
         .lines()
         .filter(|line| !line.trim_start().starts_with("--"));
     let statements: String = lines.flat_map(|line| [line, "\n"]).collect();

@@ -13,7 +13,7 @@ mod value;
 mod worker;
 
 pub use value::{Arg, Row, Value};
-pub use worker::Pending;
+pub use worker::{Load, Pending};
 
 use automl_core::Coded;
 use std::path::PathBuf;
@@ -152,6 +152,11 @@ impl Database {
     /// Which database it is.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// How busy the thread that writes is.
+    pub fn load(&self) -> Load {
+        self.workers.load()
     }
 
     /// Hands over work that writes. All that it wrote is undone if it fails.

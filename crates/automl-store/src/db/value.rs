@@ -115,6 +115,14 @@ impl Row {
         }
     }
 
+    /// A number, or nothing.
+    pub fn maybe_real(&self, place: usize) -> Result<Option<f64>, DbError> {
+        match self.0.get(place) {
+            Some(Value::Null) => Ok(None),
+            _ => self.real(place).map(Some),
+        }
+    }
+
     /// A text that is there.
     pub fn text(&self, place: usize) -> Result<String, DbError> {
         self.maybe_text(place)?

@@ -3,6 +3,7 @@
 use super::{DbError, Sql};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -109,8 +110,38 @@ pub(super) trait Connection: Sql + Send {
     fn release(&mut self, is_kept: bool) -> Result<(), DbError>;
 }
 
+/// How busy the thread that writes is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Work that waits.
+    pub waiting: u64,
+    /// Transactions so far.
+    pub transactions: u64,
+    /// Work that they took.
+    pub jobs: u64,
+    /// Work that the last of them took.
+    pub last_batch: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    handed_over: AtomicU64,
+    taken: AtomicU64,
+    transactions: AtomicU64,
+    last_batch: AtomicU64,
+}
+
+impl Counts {
+    fn take(&self, n_jobs: usize) {
+        self.taken.fetch_add(n_jobs as u64, Ordering::Relaxed);
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        self.last_batch.store(n_jobs as u64, Ordering::Relaxed);
+    }
+}
+
 /// One thread that writes and a few that read.
 pub(super) struct Workers {
+    counts: Arc<Counts>,
     write: Option<Sender<Box<dyn Job>>>,
     read: Option<Sender<Box<dyn Job>>>,
     threads: Vec<JoinHandle<()>>,
@@ -124,8 +155,10 @@ impl Workers {
     {
         let (write, write_queue) = channel();
         let (read, read_queue) = channel();
+        let counts = Arc::new(Counts::default());
+        let seen = Arc::clone(&counts);
         let mut threads = vec![spawn("store-write", move || {
-            write_all(writer, &write_queue);
+            write_all(writer, &write_queue, &seen);
         })?];
         let read_queue = Arc::new(Mutex::new(read_queue));
         for reader in readers {
@@ -133,13 +166,26 @@ impl Workers {
             threads.push(spawn("store-read", move || read_all(reader, &queue))?);
         }
         Ok(Self {
+            counts,
             write: Some(write),
             read: Some(read),
             threads,
         })
     }
 
+    pub(super) fn load(&self) -> Load {
+        let taken = self.counts.taken.load(Ordering::Relaxed);
+        let handed_over = self.counts.handed_over.load(Ordering::Relaxed);
+        Load {
+            waiting: handed_over.saturating_sub(taken),
+            transactions: self.counts.transactions.load(Ordering::Relaxed),
+            jobs: taken,
+            last_batch: self.counts.last_batch.load(Ordering::Relaxed),
+        }
+    }
+
     pub(super) fn write(&self, job: Box<dyn Job>) {
+        self.counts.handed_over.fetch_add(1, Ordering::Relaxed);
         hand_over(self.write.as_ref(), job);
     }
 
@@ -174,10 +220,11 @@ fn hand_over(queue: Option<&Sender<Box<dyn Job>>>, job: Box<dyn Job>) {
 }
 
 /// Takes all jobs that wait into one transaction, so that many callers share the cost of a commit.
-fn write_all(mut connection: impl Connection, queue: &Receiver<Box<dyn Job>>) {
+fn write_all(mut connection: impl Connection, queue: &Receiver<Box<dyn Job>>, counts: &Counts) {
     while let Ok(first) = queue.recv() {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(BATCH_MAX - 1));
+        counts.take(batch.len());
         let outcome = write_batch(&mut connection, &mut batch);
         if outcome.is_err() {
             connection.roll_back();

@@ -1,5 +1,6 @@
 //! The verbs: one module each. A verb resolves what was typed into settings once, then does its work.
 
+mod access;
 mod backup;
 mod datasets;
 mod evaluate;
@@ -61,6 +62,9 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Datasets(verb) => datasets::run(verb, console),
         Verb::Lineage(args) => lineage::run(&args, console),
         Verb::Serve(args) => serve::run(args, console),
+        Verb::Users(verb) => access::users(verb, console),
+        Verb::Tokens(verb) => access::tokens(verb, console),
+        Verb::Audit(args) => access::audit(args, console),
         Verb::TensorBoard(args) => tensorboard::run(&args, console),
         Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(&args, console),
         Verb::Backup(args) => backup::backup(&args, console),

@@ -1,44 +1,67 @@
 //! `automl serve`: the record of runs and models, for MLflow's clients.
 
 use super::Status;
-use crate::cli::ServeArgs;
+use crate::cli::{Access, AccessArgs, ServeArgs};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
+use crate::memory;
 use anyhow::Context as _;
-use automl_serve::{Config, Links, Switch};
+use automl_serve::{AccessConfig, Config, Links, OidcConfig, Process, Switch, Tls};
 use automl_store::workspace::Workspace;
 use serde_json::json;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use tracing_appender::non_blocking::WorkerGuard;
 
 pub(super) fn run(args: ServeArgs, console: Console) -> anyhow::Result<Status> {
-    if !args.host.is_loopback() && !args.without_access_control {
-        return Err(CliError::ServeOpen { host: args.host }.into());
-    }
-    log(console);
+    let has_access = has_access(args.host, &args.access)?;
+    let _flushed_at_the_end = log(console);
     let switch = Switch::default();
     let stop = switch.clone();
     let _listening = Interrupt::listen(console, move || stop.stop())?;
-    let config = config(args)?;
+    let config = config(args, has_access)?;
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let mut told = Ok(());
-    automl_serve::run(config, &switch, |address| told = tell(address, console))?;
+    automl_serve::run(config, &switch, |address| {
+        told = tell(scheme, address, console);
+    })?;
     told?;
     Ok(Status::Done)
 }
 
-/// What the server has to say while it runs goes to stderr, a line each.
-fn log(console: Console) {
-    let lines = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    match console.format() {
-        Format::Json => lines.json().init(),
-        Format::Text => lines.with_ansi(false).init(),
+/// Whether it is asked who calls.
+fn has_access(host: IpAddr, args: &AccessArgs) -> Result<bool, CliError> {
+    match args.access {
+        Some(Access::On) => Ok(true),
+        Some(Access::Off) if !host.is_loopback() => Err(CliError::ServeOpen { host }),
+        Some(Access::Off) => Ok(false),
+        None => {
+            Ok(args.oidc_issuer.is_some() || !(host.is_loopback() || args.without_access_control))
+        }
     }
 }
 
-fn tell(address: SocketAddr, console: Console) -> anyhow::Result<()> {
-    let url = format!("http://{address}");
+/// What the server has to say while it runs goes to stderr, a line each, from a thread of its own: nobody who is slow to read
+/// it holds up a request.
+fn log(console: Console) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let lines = tracing_subscriber::fmt()
+        .with_writer(writer)
+        .with_target(false);
+    match console.format() {
+        Format::Json => lines.json().flatten_event(true).init(),
+        Format::Text => lines.with_ansi(false).init(),
+    }
+    guard
+}
+
+fn tell(scheme: &str, address: SocketAddr, console: Console) -> anyhow::Result<()> {
+    let url = format!("{scheme}://{address}");
     match console.format() {
         Format::Json => print_json(&json!({ "url": url }))?,
         Format::Text => print_text(&format!("serving at {url}\n"))?,
@@ -46,9 +69,21 @@ fn tell(address: SocketAddr, console: Console) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(args: ServeArgs) -> anyhow::Result<Config> {
+fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
     let workspace = Workspace::parse(&args.workspace.workspace);
     workspace.make()?;
+    let tls = tls(&args.access)?;
+    // Without access control, whoever leads a browser of this machine here could ask anything.
+    let is_exposed = !has_access && args.host.is_loopback();
+    let names = [
+        vec![host_name(args.host)],
+        args.access.allowed_hosts.clone(),
+    ]
+    .concat();
+    let hosts = (is_exposed || names.len() > 1).then_some(names);
+    let access = has_access.then(|| AccessConfig {
+        oidc: oidc(args.access),
+    });
     Ok(Config {
         address: SocketAddr::new(args.host, args.port),
         artifacts: args.artifacts.unwrap_or_else(|| workspace.artifacts()),
@@ -59,5 +94,45 @@ fn config(args: ServeArgs) -> anyhow::Result<Config> {
             webhooks_to_private: args.webhooks_to_private,
         },
         work_dir: std::env::current_dir().context("the current directory is gone")?,
+        access,
+        hosts,
+        tls,
+        process: || Process {
+            resident_bytes: memory::in_use().unwrap_or(0),
+            cpu_seconds: memory::cpu_seconds(),
+        },
+    })
+}
+
+/// An address as the header of a request has it.
+fn host_name(host: IpAddr) -> String {
+    match host {
+        IpAddr::V4(host) => host.to_string(),
+        IpAddr::V6(host) => format!("[{host}]"),
+    }
+}
+
+fn tls(args: &AccessArgs) -> anyhow::Result<Option<Tls>> {
+    let (Some(certificates), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(None);
+    };
+    Ok(Some(Tls {
+        certificates: read(certificates)?,
+        key: read(key)?,
+    }))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(path).map_err(|source| CliError::TlsFile {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn oidc(args: AccessArgs) -> Option<OidcConfig> {
+    Some(OidcConfig {
+        issuer: args.oidc_issuer?,
+        audience: args.oidc_audience?,
+        role_claim: args.oidc_role_claim,
     })
 }

@@ -13,15 +13,19 @@ mod tests;
 
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::routes::{Routes, get};
 use crate::state::App;
 use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/graphql", get(answer).post(answer))
+pub(super) fn router() -> Routes {
+    let summary = "What MLflow's pages read, as GraphQL";
+    Routes::new().route(
+        "/graphql",
+        get(answer).viewer(summary).post(answer).viewer(summary),
+    )
 }
 
 async fn answer(State(app): State<App>, fields: Fields) -> Result<Json<Value>, ApiError> {

@@ -1,8 +1,8 @@
 //! Time and memory of this process.
 
+use crate::memory::cpu_seconds;
 use anyhow::Context as _;
 use automl_core::Clock;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 /// Wall time, and the CPU time of all threads, which a busy machine does not stretch.
@@ -18,11 +18,6 @@ impl Watch {
         let seconds = self.0.seconds();
         json!({ "seconds": seconds, "cpu_seconds": cpu_seconds() - self.1 })
     }
-}
-
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// The peak of the process's memory beyond what it held when this was made.

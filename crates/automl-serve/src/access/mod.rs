@@ -1,0 +1,34 @@
+//! Who asks, and whether they may.
+//!
+//! [`guard`] stands before every route. It asks in this order, cheapest first, and goes on only if all is well: is the host
+//! one of ours and the page that asks as well; is there room; who is it; may they; do they not ask too often; is the body not
+//! too long. What a route needs is said where the route is made ([`crate::routes`]).
+
+mod attempts;
+mod bucket;
+mod credentials;
+mod guard;
+mod hosts;
+mod identify;
+mod usage;
+
+pub(crate) use guard::{Gate, guard};
+pub(crate) use hosts::Hosts;
+pub(crate) use identify::{Access, Visitor};
+pub(crate) use usage::Usage;
+
+use axum::http::Request;
+use std::net::SocketAddr;
+
+/// The other end of a connection, put into each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+impl Peer {
+    fn of<B>(request: &Request<B>) -> Option<SocketAddr> {
+        request.extensions().get::<Self>().map(|peer| peer.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

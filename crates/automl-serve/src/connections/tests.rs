@@ -1,0 +1,124 @@
+//! Over real sockets: TLS, clients that dawdle, and the end.
+
+use crate::server::{Config, Switch, run};
+use crate::tls::Tls;
+use automl_store::workspace::Workspace;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use tokio_rustls::rustls;
+
+/// A server on a port of its own, until it is dropped.
+struct Served {
+    address: SocketAddr,
+    switch: Switch,
+    thread: Option<std::thread::JoinHandle<()>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Served {
+    fn new(tls: Option<Tls>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config {
+            address: ([127, 0, 0, 1], 0).into(),
+            workspace: Workspace::parse(directory.path().to_str().unwrap()),
+            artifacts: directory.path().join("artifacts"),
+            artifact_root: None,
+            work_dir: directory.path().to_owned(),
+            links: crate::Links::default(),
+            access: None,
+            hosts: None,
+            tls,
+            process: crate::Process::default,
+        };
+        let switch = Switch::default();
+        let (sender, receiver) = channel();
+        let stop = switch.clone();
+        let thread = std::thread::spawn(move || {
+            run(config, &stop, |address| sender.send(address).unwrap()).unwrap();
+        });
+        Self {
+            address: receiver.recv().unwrap(),
+            switch,
+            thread: Some(thread),
+            _directory: directory,
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.switch.stop();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+const ASK: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+fn answer(mut stream: impl Read + Write) -> String {
+    stream.write_all(ASK).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok();
+    text
+}
+
+#[test]
+fn plain_requests_are_answered_and_the_server_ends() {
+    let served = Served::new(None);
+    let text = answer(TcpStream::connect(served.address).unwrap());
+    assert!(
+        text.starts_with("HTTP/1.1 200") && text.contains("x-request-id: "),
+        "{text}"
+    );
+    // One that is open and idle does not hold up the end.
+    let _idle = TcpStream::connect(served.address).unwrap();
+    drop(served);
+}
+
+#[test]
+fn with_a_certificate_requests_are_encrypted() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let served = Served::new(Some(Tls {
+        certificates: made.cert.pem().into_bytes(),
+        key: made.signing_key.serialize_pem().into_bytes(),
+    }));
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let stream = TcpStream::connect(served.address).unwrap();
+    let text = answer(rustls::StreamOwned::new(client, stream));
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    let plain = answer(TcpStream::connect(served.address).unwrap());
+    assert!(!plain.contains("200"), "{plain}");
+}
+
+#[test]
+fn what_is_no_certificate_is_named() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (good, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    for (certificates, key, told) in [
+        ("", key.as_str(), "has none"),
+        (&good, "", "the key cannot be read"),
+        (
+            &good,
+            &other.signing_key.serialize_pem(),
+            "do not go together",
+        ),
+    ] {
+        let tls = Tls {
+            certificates: certificates.as_bytes().to_vec(),
+            key: key.as_bytes().to_vec(),
+        };
+        let error = crate::tls::acceptor(&tls).err().unwrap();
+        assert!(error.contains(told), "{error}");
+    }
+}
