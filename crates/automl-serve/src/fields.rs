@@ -3,6 +3,7 @@
 //! They are read as protobuf's JSON is: unknown fields are ignored, null is absence, whole numbers may be texts.
 
 use crate::error::ApiError;
+use automl_store::artifacts::percent_decoded;
 use automl_store::tracking::KeyValue;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
@@ -265,21 +266,4 @@ fn form_pairs(query: &str) -> Vec<(String, String)> {
 
 fn form_decoded(text: &str) -> String {
     percent_decoded(&text.replace('+', " "))
-}
-
-/// `%41` as `A`; what is no such code stays.
-pub(crate) fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut place = 0;
-    while let Some(&byte) = bytes.get(place) {
-        let code = (byte == b'%')
-            .then(|| text.get(place + 1..place + 3))
-            .flatten()
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        decoded.push(code.unwrap_or(byte));
-        place += if code.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }

@@ -3,7 +3,7 @@
 use crate::mlflow;
 use crate::state::{App, Inner};
 use automl_core::Coded;
-use automl_store::artifacts::{ArtifactError, Folder};
+use automl_store::artifacts::{ArtifactError, ArtifactStore, Location, Signatures};
 use automl_store::db::{Database, DbError, Place};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
@@ -19,8 +19,8 @@ use tokio::sync::watch;
 pub struct Config {
     pub address: SocketAddr,
     pub database: Place,
-    /// The folder of the artifacts that clients send.
-    pub artifacts: PathBuf,
+    /// Where the artifacts are kept that clients send.
+    pub artifacts: Location,
     /// The URI that new experiments put their artifacts below; this server's own if it is not said.
     pub artifact_root: Option<String>,
     /// Where relative locations start.
@@ -54,6 +54,7 @@ impl Coded for ServeError {
             Self::Database(DbError::Newer { .. }) => "record-newer",
             Self::Database(DbError::Full) | Self::Artifacts(ArtifactError::Full) => "output-full",
             Self::Database(_) | Self::Record(_) => "record-open",
+            Self::Artifacts(ArtifactError::Location { .. }) => "artifacts-location",
             Self::Artifacts(_) => "record-artifacts",
         }
     }
@@ -69,6 +70,12 @@ impl Coded for ServeError {
             Self::Database(DbError::Open { .. } | DbError::Away { .. }) => Some(
                 "check that the place can be written to, or that the database server runs".into(),
             ),
+            Self::Artifacts(ArtifactError::Location { .. }) => Some(
+                "look at --artifacts and at the variables AWS_*, GOOGLE_* or AZURE_* of the environment".into(),
+            ),
+            Self::Artifacts(ArtifactError::Away { .. } | ArtifactError::Refused { .. }) => {
+                Some("check that the store can be reached with the credentials of the environment".into())
+            }
             _ => None,
         }
     }
@@ -142,9 +149,10 @@ pub(crate) fn open(config: Config) -> Result<App, ServeError> {
     db.write(move |sql| ensure_default(sql, DEFAULT_WORKSPACE, &root))
         .wait()?;
     Ok(App::new(Inner {
+        artifacts: ArtifactStore::open(&config.artifacts, &db)?,
+        signatures: Signatures::open(&db)?,
         db,
         artifact_root,
-        artifacts: Folder::open(config.artifacts)?,
         work_dir: config.work_dir,
     }))
 }

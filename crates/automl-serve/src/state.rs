@@ -1,6 +1,6 @@
 //! What handlers share.
 
-use crate::artifacts::Artifacts;
+use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::db::Database;
 use std::sync::Arc;
 
@@ -13,7 +13,9 @@ pub(crate) struct Inner {
     /// The URI that new experiments are put below.
     pub(crate) artifact_root: String,
     /// The files behind `mlflow-artifacts:` URIs.
-    pub(crate) artifacts: Artifacts,
+    pub(crate) artifacts: ArtifactStore,
+    /// Signs addresses of single parts and files.
+    pub(crate) signatures: Signatures,
     /// Where relative locations start.
     pub(crate) work_dir: std::path::PathBuf,
 }

@@ -1,6 +1,7 @@
 //! The routes, without sockets.
 
 use crate::server::{Config, open, router};
+use automl_store::artifacts::Location;
 use automl_store::db::Place;
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +21,7 @@ impl Desk {
         let config = Config {
             address: ([127, 0, 0, 1], 0).into(),
             database: Place::File(directory.path().join("t.db")),
-            artifacts: directory.path().join("artifacts"),
+            artifacts: Location::Folder(directory.path().join("artifacts")),
             artifact_root: None,
             work_dir: directory.path().to_owned(),
         };

@@ -36,6 +36,7 @@ mod atomic;
 pub mod db;
 mod error;
 pub mod filter;
+pub mod gc;
 mod hex;
 mod manifest;
 mod model_dir;

@@ -51,6 +51,8 @@ pub(crate) enum Verb {
     Models(ModelsVerb),
     /// Serve the record of runs and models to MLflow's clients
     Serve(ServeArgs),
+    /// Remove for good what was deleted from the record, and files that nothing refers to
+    Gc(GcArgs),
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
@@ -74,6 +76,7 @@ impl Verb {
             Self::Importance(args) => args.format,
             Self::Models(ModelsVerb::Import(args)) => args.format,
             Self::Serve(args) => args.format,
+            Self::Gc(args) => args.format,
             Self::Race(_) => Format::Text,
         }
     }
@@ -414,8 +417,9 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Usage> {
 Examples:
   automl serve
   automl serve --port 5000 --workspace /srv/team
-  automl serve --workspace postgres://automl@db/automl --artifacts /srv/artifacts
+  automl serve --workspace postgres://automl@db/automl --artifacts s3://bucket/prefix
 
+Credentials and endpoints of object stores come from the environment: AWS_*, GOOGLE_* or AZURE_*.
 Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")")]
 pub(crate) struct ServeArgs {
     /// Address to serve at
@@ -432,9 +436,10 @@ pub(crate) struct ServeArgs {
         default_value = ".automl"
     )]
     pub(crate) workspace: String,
-    /// Directory of artifacts that clients send [default: artifacts in the workspace]
-    #[arg(long, value_name = "DIR", visible_alias = "artifacts-destination")]
-    pub(crate) artifacts: Option<PathBuf>,
+    /// Where artifacts go that clients send: a directory, s3://BUCKET/PREFIX, gs://… or az://…
+    /// [default: artifacts in the workspace]
+    #[arg(long, value_name = "PLACE", visible_alias = "artifacts-destination")]
+    pub(crate) artifacts: Option<String>,
     /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
     #[arg(long, value_name = "URI")]
     pub(crate) default_artifact_root: Option<String>,
@@ -443,6 +448,38 @@ pub(crate) struct ServeArgs {
     pub(crate) without_access_control: bool,
     /// How the start is told: text or json
     #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl gc --dry-run                                what would go, and its size
+  automl gc --older-than 7d
+  automl gc --workspace postgres://automl@db/automl --artifacts s3://bucket/prefix
+
+Runs, logged models and experiments that were deleted go with their files, unless a registered version, or a run or
+logged model in use, refers to them. It may run beside a server.")]
+pub(crate) struct GcArgs {
+    /// Only list what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long ago things must have been deleted, such as 12h or 30d
+    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = units::duration)]
+    pub(crate) older_than: std::time::Duration,
+    /// Where the record is: a directory, or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "AUTOML_WORKSPACE",
+        default_value = ".automl"
+    )]
+    pub(crate) workspace: String,
+    /// Where the artifacts are, as `automl serve` was told [default: artifacts in the workspace]
+    #[arg(long, value_name = "PLACE", visible_alias = "artifacts-destination")]
+    pub(crate) artifacts: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
 

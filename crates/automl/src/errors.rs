@@ -94,6 +94,10 @@ pub(crate) enum CliError {
     ServeOpen { host: std::net::IpAddr },
     #[error("the workspace cannot be made: {}", .path.display())]
     Workspace { path: PathBuf, source: io::Error },
+    #[error("no workspace is there: {}", .path.display())]
+    NoWorkspace { path: PathBuf },
+    #[error("no artifacts are there: {}", .path.display())]
+    NoArtifacts { path: PathBuf },
     #[error("the model to import is a directory: {}", .path.display())]
     ImportDirectory { path: PathBuf },
     #[error("'{file}' of the model cannot be read: {reason}")]
@@ -137,6 +141,8 @@ impl Coded for CliError {
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
             Self::Workspace { .. } => "workspace-make",
+            Self::NoWorkspace { .. } => "workspace-none",
+            Self::NoArtifacts { .. } => "artifacts-none",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
             Self::Stdout { source } if is_out_of_space(source.kind()) => "output-full",
@@ -196,6 +202,12 @@ impl Coded for CliError {
             }
             Self::Workspace { .. } => {
                 Some("name a directory that can be written to with --workspace".into())
+            }
+            Self::NoWorkspace { .. } => {
+                Some("name the one that `automl serve` made with --workspace".into())
+            }
+            Self::NoArtifacts { .. } => {
+                Some("give the --artifacts that `automl serve` was given".into())
             }
             Self::ServeOpen { .. } => Some(
                 "serve on 127.0.0.1 behind a proxy that asks who calls, or say --without-access-control"

@@ -21,6 +21,7 @@ mod scoring;
 mod tables;
 mod text;
 mod units;
+mod workspace;
 
 use console::Console;
 use std::process::ExitCode;

@@ -54,6 +54,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("flate2", &["automl-data"]),
     ("glob", &["automl-data"]),
     ("indicatif", &["automl"]),
+    ("object_store", &["automl-store"]),
     ("parquet", &["automl-data"]),
     ("postgres", &["automl-store"]),
     ("prost", &["automl-tensorboard"]),

@@ -1,15 +1,17 @@
 //! Artifacts: listed by run, and the proxy through which clients read and write them.
 
-use crate::artifacts::{Place, on_files, place, send, store};
+use super::parts;
+use crate::artifacts::{on_files, send, store};
 use crate::error::ApiError;
-use crate::fields::{Fields, percent_decoded};
+use crate::fields::Fields;
 use crate::state::App;
-use automl_store::artifacts::{Entry, Folder};
+use automl_store::artifacts::{ArtifactStore, Entry, Folder, Place, percent_decoded, place};
 use automl_store::registry::versions;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::runs;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -24,10 +26,13 @@ pub(super) fn api() -> Router<App> {
 
 /// By path.
 pub(super) fn proxy() -> Router<App> {
-    Router::new().route("/artifacts", get(list_all)).route(
-        "/artifacts/{*path}",
-        get(download).put(upload).delete(remove),
-    )
+    Router::new()
+        .merge(parts::router())
+        .route("/artifacts", get(list_all))
+        .route(
+            "/artifacts/{*path}",
+            get(download).put(upload).delete(remove),
+        )
 }
 
 /// Downloads of single files.
@@ -88,16 +93,20 @@ fn joined(root: &str, path: &str) -> String {
         .join("/")
 }
 
-/// The folder that a place is in, and the path in it.
-fn folder_of(app: &App, place: Place, path: &str) -> (Folder, String) {
-    match place {
+/// The store that a place is in, and the path in it.
+fn store_of(app: &App, uri: &str, path: &str) -> Result<(ArtifactStore, String), ApiError> {
+    Ok(match place(uri)? {
         Place::Here(root) => (app.artifacts.clone(), joined(&root, path)),
-        Place::Folder(root) => (Folder::plain(root), path.to_owned()),
-    }
+        Place::Folder(root) => {
+            // Where locations that are relative start is said by whoever started the server.
+            let root = app.work_dir.join(root);
+            (ArtifactStore::Folder(Folder::plain(root)), path.to_owned())
+        }
+    })
 }
 
 pub(super) async fn list_answer(app: &App, uri: &str, path: &str) -> Answer {
-    let (folder, whole) = folder_of(app, place(uri)?, path);
+    let (folder, whole) = store_of(app, uri, path)?;
     let entries = on_files(move || folder.list(&whole)).await?;
     let mut answer = files(&entries, path);
     answer["root_uri"] = uri.into();
@@ -121,8 +130,12 @@ async fn list_all(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(files(&entries, "")))
 }
 
-async fn download(State(app): State<App>, Path(path): Path<String>) -> Result<Response, ApiError> {
-    send(&app.artifacts, safe_path(&path)?).await
+async fn download(
+    State(app): State<App>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    send(&app.artifacts, safe_path(&path)?, &headers).await
 }
 
 async fn upload(State(app): State<App>, Path(path): Path<String>, body: Body) -> Answer {
@@ -157,23 +170,31 @@ async fn to_run(State(app): State<App>, RawQuery(query): RawQuery, body: Body) -
         .db
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    let (folder, path) = folder_of(&app, place(&run.artifact_uri)?, &path);
+    let (folder, path) = store_of(&app, &run.artifact_uri, &path)?;
     store(&folder, path, Body::from(data)).await?;
     Ok(Json(json!({})))
 }
 
-async fn of_run(State(app): State<App>, fields: Fields) -> Result<Response, ApiError> {
+async fn of_run(
+    State(app): State<App>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, ApiError> {
     let path = safe_path(&fields.required("path")?)?;
     let id = fields.run_id()?;
     let run = app
         .db
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    let (folder, path) = folder_of(&app, place(&run.artifact_uri)?, &path);
-    send(&folder, path).await
+    let (folder, path) = store_of(&app, &run.artifact_uri, &path)?;
+    send(&folder, path, &headers).await
 }
 
-async fn of_version(State(app): State<App>, fields: Fields) -> Result<Response, ApiError> {
+async fn of_version(
+    State(app): State<App>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, ApiError> {
     let path = safe_path(&fields.required("path")?)?;
     let name = fields.required("name")?;
     let version = super::versions::number(&fields)?;
@@ -181,6 +202,6 @@ async fn of_version(State(app): State<App>, fields: Fields) -> Result<Response, 
         .db
         .read(move |sql| versions::get(sql, DEFAULT_WORKSPACE, &name, version))
         .await?;
-    let (folder, path) = folder_of(&app, place(&found.storage_location)?, &path);
-    send(&folder, path).await
+    let (folder, path) = store_of(&app, &found.storage_location, &path)?;
+    send(&folder, path, &headers).await
 }

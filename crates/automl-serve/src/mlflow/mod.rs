@@ -6,6 +6,7 @@ mod history;
 mod inputs;
 mod logged_models;
 mod models;
+mod parts;
 mod runs;
 mod source;
 mod versions;
@@ -40,8 +41,15 @@ pub(crate) fn router() -> Router<App> {
         .route("/api/2.0/mlflow/traces", post(no_traces).get(no_traces))
 }
 
-async fn server_info() -> axum::Json<serde_json::Value> {
-    axum::Json(serde_json::json!({ "store_type": "SqlStore", "workspaces_enabled": false }))
+async fn server_info(
+    axum::extract::State(app): axum::extract::State<App>,
+) -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({
+        "store_type": "SqlStore",
+        "workspaces_enabled": false,
+        "multipart_uploads_enabled": app.artifacts.takes_parts(),
+        "multipart_downloads_enabled": app.artifacts.signs(),
+    }))
 }
 
 async fn no_traces() -> crate::error::ApiError {

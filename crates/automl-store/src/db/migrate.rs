@@ -8,6 +8,7 @@ use crate::args;
 const STEPS: &[&str] = &[
     include_str!("steps/1_tracking.sql"),
     include_str!("steps/2_registry.sql"),
+    include_str!("steps/6_artifacts.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

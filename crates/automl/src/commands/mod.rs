@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod fit;
+mod gc;
 mod importance;
 mod leaderboard;
 mod models;
@@ -50,6 +51,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Importance(args) => importance::run(&args, console),
         Verb::Models(ModelsVerb::Import(args)) => models::import(args, console),
         Verb::Serve(args) => serve::run(args, console),
+        Verb::Gc(args) => gc::run(&args, console),
         Verb::Race(args) => race::run(&args),
     }
 }

@@ -5,19 +5,11 @@ use crate::cli::ServeArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
+use crate::workspace::Workspace;
 use anyhow::Context as _;
 use automl_serve::{Config, Switch};
-use automl_store::db::Place;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-
-/// The file of the record in a workspace.
-const DATABASE: &str = "automl.db";
-/// The directory of artifacts in a workspace.
-const ARTIFACTS: &str = "artifacts";
-/// Where a workspace in a database server keeps its artifacts, if nothing else is said.
-const DEFAULT_DIRECTORY: &str = ".automl";
 
 pub(super) fn run(args: ServeArgs, console: Console) -> anyhow::Result<Status> {
     if !args.host.is_loopback() && !args.without_access_control {
@@ -55,27 +47,15 @@ fn tell(address: SocketAddr, console: Console) -> anyhow::Result<()> {
 }
 
 fn config(args: ServeArgs) -> anyhow::Result<Config> {
-    let is_server = ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| args.workspace.starts_with(scheme));
-    let directory = PathBuf::from(if is_server {
-        DEFAULT_DIRECTORY
-    } else {
-        &args.workspace
-    });
-    if let Err(source) = std::fs::create_dir_all(&directory) {
-        let path = directory;
+    let workspace = Workspace::of(&args.workspace);
+    if let Err(source) = std::fs::create_dir_all(&workspace.directory) {
+        let path = workspace.directory;
         return Err(CliError::Workspace { path, source }.into());
     }
-    let database = if is_server {
-        Place::Server(args.workspace)
-    } else {
-        Place::File(directory.join(DATABASE))
-    };
     Ok(Config {
         address: SocketAddr::new(args.host, args.port),
-        database,
-        artifacts: args.artifacts.unwrap_or_else(|| directory.join(ARTIFACTS)),
+        artifacts: workspace.artifacts(args.artifacts.as_deref())?,
+        database: workspace.database,
         artifact_root: args.default_artifact_root,
         work_dir: std::env::current_dir().context("the current directory is gone")?,
     })
