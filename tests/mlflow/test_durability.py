@@ -134,10 +134,13 @@ def test_a_database_that_goes_away_comes_back(request, tmp_path):
 
     def stop_for_a_while():
         time.sleep(0.3)
-        postgres.halt()
-        time.sleep(N_SECONDS_AWAY)
-        postgres.start()
-        is_back.set()
+        try:
+            postgres.halt()
+            time.sleep(N_SECONDS_AWAY)
+            postgres.start()
+        finally:
+            # Else those who log would go on for ever.
+            is_back.set()
 
     away = threading.Thread(target=stop_for_a_while)
     away.start()

@@ -5,18 +5,20 @@ use crate::metrics::Metrics;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::header::{self, HeaderValue};
+use hyper::server::conn::{http1, http2};
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 /// Connections at once; more wait until one ends.
@@ -29,6 +31,13 @@ const HEAD_WAIT: Duration = Duration::from_secs(30);
 const HEAD_FIELDS_MAX: usize = 100;
 /// Bytes of a head.
 const HEAD_BYTES_MAX: usize = 128 << 10;
+/// What HTTP/2 begins with.
+const HTTP2_BEGINS: &[u8; 4] = b"PRI ";
+/// Requests at once in a connection of HTTP/2.
+const STREAMS_MAX: u32 = 256;
+/// How often a silent client of HTTP/2 is asked whether it is there, and how long it may take to answer.
+const PING_EVERY: Duration = Duration::from_mins(1);
+const PING_WAIT: Duration = Duration::from_secs(20);
 /// How long requests may take that were begun when the server is told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(30);
 /// After a connection could not be taken, such as for want of descriptors.
@@ -43,6 +52,7 @@ pub(crate) async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
+    let (stopping, _) = watch::channel(());
     let room = Arc::new(Semaphore::new(OPEN_MAX));
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -63,15 +73,18 @@ pub(crate) async fn serve(
             }
         };
         let (tls, router, metrics) = (tls.clone(), router.clone(), metrics.clone());
-        let watcher = graceful.watcher();
+        let end = End {
+            stopping: stopping.subscribe(),
+            watcher: graceful.watcher(),
+        };
         tokio::spawn(async move {
             metrics.connections().inc();
-            open(stream, address, tls, router, watcher).await;
+            open(stream, address, tls, router, end).await;
             metrics.connections().dec();
             drop(place);
         });
     }
-    drop(listener);
+    drop((listener, stopping));
     if tokio::time::timeout(STOP_WAIT, graceful.shutdown())
         .await
         .is_err()
@@ -80,24 +93,93 @@ pub(crate) async fn serve(
     }
 }
 
+/// How a connection hears that the server is told to stop.
+struct End {
+    /// While nothing was asked yet.
+    stopping: watch::Receiver<()>,
+    watcher: Watcher,
+}
+
 async fn open(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
-    watcher: Watcher,
+    end: End,
 ) {
+    let End {
+        mut stopping,
+        watcher,
+    } = end;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection went away");
         return;
     }
     let Some(tls) = tls else {
-        return answer(stream, address, router, watcher).await;
+        let begun = tokio::select! {
+            begun = tokio::time::timeout(HEAD_WAIT, begins_as_http2(&stream)) => begun,
+            // Nothing was asked yet.
+            _ended = stopping.changed() => return,
+        };
+        return match begun {
+            Ok(Ok(true)) => answer_http2(stream, address, router, watcher).await,
+            Ok(Ok(false)) => answer(stream, address, router, watcher).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a connection went away"),
+            Err(_late) => tracing::debug!("no request in time"),
+        };
     };
     match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            answer_http2(stream, address, router, watcher).await;
+        }
         Ok(Ok(stream)) => answer(stream, address, router, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
         Err(_late) => tracing::debug!("no TLS in time"),
+    }
+}
+
+/// Whether a client speaks HTTP/2, as gRPC does, which its first bytes tell.
+async fn begins_as_http2(stream: &TcpStream) -> io::Result<bool> {
+    loop {
+        let mut bytes = [0; HTTP2_BEGINS.len()];
+        let n_bytes = stream.peek(&mut bytes).await?;
+        if n_bytes == 0 || bytes[..n_bytes] != HTTP2_BEGINS[..n_bytes] {
+            return Ok(false);
+        }
+        if n_bytes == bytes.len() {
+            return Ok(true);
+        }
+        // A few bytes came alone; nothing tells when more are there.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn answer_http2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: SocketAddr,
+    router: Router,
+    watcher: Watcher,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(address));
+        // What HTTP/1 says in a header.
+        let authority = request.uri().authority();
+        let host = authority.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
+        if let Some(host) = host {
+            request.headers_mut().insert(header::HOST, host);
+        }
+        router.call(request)
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_WAIT)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection broke off");
     }
 }
 

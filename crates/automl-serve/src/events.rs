@@ -1,9 +1,9 @@
 //! Event files of TensorBoard that clients send, read into metrics of their runs: after they are whole, on one thread of its
 //! own, so that no request waits for it.
 
-use crate::artifacts::{Artifacts, folder_of, place};
+use crate::artifacts::{place, store_of};
 use automl_core::Coded;
-use automl_store::artifacts::ArtifactError;
+use automl_store::artifacts::{ArtifactError, ArtifactStore, Wanted};
 use automl_store::db::Database;
 use automl_store::tracking::events::{self, EventsError, is_event_file};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
@@ -60,7 +60,7 @@ impl Queue {
 
 impl EventFiles {
     /// Starts the thread.
-    pub(crate) fn start(db: Database, artifacts: Artifacts) -> std::io::Result<Self> {
+    pub(crate) fn start(db: Database, artifacts: ArtifactStore) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let files = Arc::clone(&queue);
         let thread = std::thread::Builder::new().name("events".into());
@@ -147,7 +147,7 @@ impl Coded for ReadError {
 
 fn read(
     db: &Database,
-    artifacts: &Artifacts,
+    artifacts: &ArtifactStore,
     run_id: &str,
     path: &str,
 ) -> Result<events::EventsRead, ReadError> {
@@ -159,8 +159,8 @@ fn read(
     let place = place(&run.artifact_uri).map_err(|_elsewhere| ReadError::Elsewhere {
         uri: run.artifact_uri.clone(),
     })?;
-    let (folder, whole) = folder_of(artifacts, place, path);
-    let (file, _) = folder.read(&whole)?;
+    let (folder, whole) = store_of(artifacts, place, path);
+    let file = folder.read(&whole, Wanted::Whole)?;
     let input = BufReader::with_capacity(64 << 10, file);
     Ok(events::import(
         db,

@@ -14,6 +14,7 @@ mod connections;
 mod error;
 mod events;
 mod fields;
+mod grpc;
 mod intake;
 mod ledger;
 mod metrics;

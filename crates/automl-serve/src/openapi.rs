@@ -1,7 +1,7 @@
 //! The routes as an OpenAPI 3.1 document.
 
 use crate::mlflow;
-use crate::routes::{Endpoint, Need, Table};
+use crate::routes::{Answers, Endpoint, Need, Table};
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +10,10 @@ pub(crate) fn document(table: &Table) -> Value {
     let mut paths = Map::new();
     for (template, endpoints) in table {
         let names = names(template);
+        // What gRPC is asked is said by its own protocol buffers.
+        let endpoints = endpoints
+            .iter()
+            .filter(|endpoint| endpoint.answers != Answers::Grpc);
         let mut item = Map::new();
         if !names.is_empty() {
             let parameter = |name: &&str| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } });
@@ -18,6 +22,9 @@ pub(crate) fn document(table: &Table) -> Value {
         for endpoint in endpoints {
             let method = endpoint.method.as_str().to_lowercase();
             item.insert(method, operation(template, endpoint));
+        }
+        if item.keys().all(|key| key == "parameters") {
+            continue;
         }
         // A path inside a path has a star for the router alone.
         paths.insert(template.replace("{*", "{"), Value::Object(item));
@@ -86,7 +93,7 @@ fn operation(template: &str, endpoint: &Endpoint) -> Value {
             "default": { "$ref": "#/components/responses/Error" },
         },
     });
-    if endpoint.is_page {
+    if endpoint.answers == Answers::Browser {
         operation["responses"]["200"]["content"] = json!({ "text/html": {} });
     }
     if endpoint.need == Need::Nobody {

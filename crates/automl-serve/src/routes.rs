@@ -6,10 +6,14 @@
 use crate::state::App;
 use automl_store::access::Role;
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use tower::Service;
 
 /// What a request must show to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,17 @@ pub(crate) enum Need {
     Nobody,
     /// A user with this role or a higher one.
     Role(Role),
+}
+
+/// Whom an endpoint answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// A program, with JSON or a file.
+    Program,
+    /// A browser, with a page.
+    Browser,
+    /// A client of gRPC.
+    Grpc,
 }
 
 /// One method of a path.
@@ -31,8 +46,7 @@ pub(crate) struct Endpoint {
     pub(crate) is_streamed: bool,
     /// Whether it changes something, though it needs no more than to read; else the role says.
     pub(crate) is_write: bool,
-    /// Whether it answers a browser, not a program.
-    pub(crate) is_page: bool,
+    pub(crate) answers: Answers,
 }
 
 /// What answers the methods of a path.
@@ -63,7 +77,22 @@ verbs! {
     get GET;
     post POST;
     patch PATCH;
+    put PUT;
     delete DELETE;
+}
+
+/// A gRPC service, which answers all calls below its path by itself.
+pub(crate) fn grpc() -> Methods {
+    let mut methods = Methods::new();
+    methods.endpoints.push(Endpoint {
+        method: Method::POST,
+        need: Need::Role(Role::Admin),
+        summary: None,
+        is_streamed: true,
+        is_write: true,
+        answers: Answers::Grpc,
+    });
+    methods
 }
 
 impl Methods {
@@ -86,7 +115,7 @@ impl Methods {
             summary: None,
             is_streamed: false,
             is_write: true,
-            is_page: false,
+            answers: Answers::Program,
         });
         Self {
             router: self.router.on(filter, handler),
@@ -99,10 +128,6 @@ impl Methods {
             (last.need, last.is_write, last.summary) = (need, is_write, Some(summary));
         }
         self
-    }
-
-    pub(crate) fn put<H: Handler<T, App>, T: 'static>(self, handler: H) -> Self {
-        self.on(Method::PUT, MethodFilter::PUT, handler)
     }
 
     /// Everyone may ask, unknown or not.
@@ -119,7 +144,7 @@ impl Methods {
     pub(crate) fn page(self, summary: &'static str) -> Self {
         let mut methods = self.viewer(summary);
         if let Some(last) = methods.endpoints.last_mut() {
-            last.is_page = true;
+            last.answers = Answers::Browser;
         }
         methods
     }
@@ -174,6 +199,20 @@ impl Routes {
         endpoints.extend(methods.endpoints);
         Self {
             router: self.router.route(path, methods.router),
+            ..self
+        }
+    }
+
+    /// A service of its own below a path, behind the guard like all others.
+    pub(crate) fn service<S>(mut self, path: &str, service: S, methods: Methods) -> Self
+    where
+        S: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Response: IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.table.insert(path.to_owned(), methods.endpoints);
+        Self {
+            router: self.router.route_service(path, service),
             ..self
         }
     }

@@ -11,10 +11,10 @@ use crate::routes::Table;
 use crate::state::{App, Inner};
 use crate::tls::{Tls, acceptor};
 use crate::webhooks::{Manner, Webhooks};
-use crate::{connections, mlflow, openapi, own, pages};
+use crate::{connections, grpc, mlflow, openapi, own, pages};
 use automl_core::Coded;
 use automl_store::access::users;
-use automl_store::artifacts::Folder;
+use automl_store::artifacts::Signatures;
 use automl_store::db::Database;
 use automl_store::workspace::{PROXY_ROOT, Record, Workspace, WorkspaceError};
 use axum::Router;
@@ -32,9 +32,8 @@ use tokio::sync::watch;
 #[expect(missing_docs, reason = "the names say what each is")]
 pub struct Config {
     pub address: SocketAddr,
+    /// What is served, with its artifacts.
     pub workspace: Workspace,
-    /// The folder of the artifacts that clients send.
-    pub artifacts: PathBuf,
     /// The URI that new experiments put their artifacts below; this server's own if it is not said.
     pub artifact_root: Option<String>,
     /// Where relative locations start.
@@ -200,8 +199,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let artifact_root = config
         .artifact_root
         .unwrap_or_else(|| PROXY_ROOT.to_owned());
-    let artifacts = Folder::open(config.artifacts).map_err(WorkspaceError::from)?;
-    let Record { db, artifacts } = config.workspace.open_with(artifacts, &artifact_root)?;
+    let Record { db, artifacts } = config.workspace.open_to_serve(&artifact_root)?;
     let manner = Manner {
         allows_private: config.links.webhooks_to_private,
         first_wait: Duration::from_secs(1),
@@ -214,8 +212,11 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let parts = own::routes()
         .merge(mlflow::routes())
         .merge(pages::routes())
+        .merge(grpc::routes(&db))
         .into_parts();
+    let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
+        signatures,
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
         openapi: openapi::document(&parts.1),
         access: access.transpose()?.map(Arc::new),

@@ -1,11 +1,11 @@
 //! What handlers share.
 
 use crate::access::Access;
-use crate::artifacts::Artifacts;
 use crate::events::EventFiles;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::webhooks::{Happening, Webhooks};
+use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::db::Database;
 use std::sync::Arc;
 
@@ -18,8 +18,10 @@ pub(crate) struct Inner {
     /// The URI that new experiments are put below.
     pub(crate) artifact_root: String,
     /// The files behind `mlflow-artifacts:` URIs.
-    pub(crate) artifacts: Artifacts,
-    /// Event files among them, to be read into metrics.
+    pub(crate) artifacts: ArtifactStore,
+    /// Signs addresses of single parts and files.
+    pub(crate) signatures: Signatures,
+    /// Event files among the artifacts, to be read into metrics.
     pub(crate) event_files: EventFiles,
     /// Where relative locations start.
     pub(crate) work_dir: std::path::PathBuf,

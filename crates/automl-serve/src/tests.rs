@@ -32,7 +32,6 @@ impl Desk {
         let mut config = Config {
             address: ([127, 0, 0, 1], 0).into(),
             workspace: Workspace::parse(directory.path().to_str().unwrap()),
-            artifacts: directory.path().join("artifacts"),
             artifact_root: None,
             work_dir: directory.path().to_owned(),
             links: crate::Links::default(),

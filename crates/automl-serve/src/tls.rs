@@ -42,6 +42,6 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, String> {
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .map_err(|error| format!("certificate and key do not go together: {error}"))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -40,6 +40,7 @@ pub mod datasets;
 pub mod db;
 mod error;
 pub mod filter;
+pub mod gc;
 mod hex;
 pub mod lineage;
 mod manifest;

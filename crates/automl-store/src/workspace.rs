@@ -3,13 +3,15 @@
 //! A directory holds everything: `automl.db`, `artifacts/` and `spool/`. A workspace in a Postgres server has a directory
 //! too, for what is not yet sent and, unless they are elsewhere, for artifacts.
 
-use crate::artifacts::{ArtifactError, Folder};
+use crate::args;
+use crate::artifacts::{ArtifactError, ArtifactStore, Folder, Location};
 use crate::db::{Database, DbError, Place};
 use crate::hex::hex;
 use crate::tracking::TrackingError;
 use crate::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
 use automl_core::Coded;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,9 @@ pub struct Workspace {
     directory: PathBuf,
     database: Place,
     spool: PathBuf,
+    /// Where its artifacts are, as somebody said.
+    artifacts: Option<String>,
+    environment: BTreeMap<String, String>,
 }
 
 /// Why a workspace cannot be opened.
@@ -89,6 +94,8 @@ impl Workspace {
                 spool: directory.join(format!("{SPOOL}-{}", &digest[..12])),
                 directory,
                 database: Place::Server(text.to_owned()),
+                artifacts: None,
+                environment: BTreeMap::new(),
             }
         } else {
             let directory = PathBuf::from(text);
@@ -96,8 +103,24 @@ impl Workspace {
                 spool: directory.join(SPOOL),
                 database: Place::File(directory.join(DATABASE)),
                 directory,
+                artifacts: None,
+                environment: BTreeMap::new(),
             }
         }
+    }
+
+    /// What the environment says of object stores, by names in lower case such as `aws_access_key_id`.
+    pub fn with_environment(self, environment: BTreeMap<String, String>) -> Self {
+        Self {
+            environment,
+            ..self
+        }
+    }
+
+    /// Where its artifacts are, if it is said: a directory, `s3://…`, `gs://…` or `az://…`; else the record knows where a
+    /// server was told to keep them, or they are in its directory.
+    pub fn with_artifacts(self, artifacts: Option<String>) -> Self {
+        Self { artifacts, ..self }
     }
 
     /// Its directory on this machine.
@@ -150,19 +173,76 @@ impl Workspace {
     /// If the directory cannot be made, or the database or the artifacts cannot be opened.
     pub fn open(&self) -> Result<Record, WorkspaceError> {
         self.make()?;
-        self.open_with(Folder::beside(self.artifacts()), PROXY_ROOT)
+        let db = self.open_database(PROXY_ROOT)?;
+        let artifacts = match self.location(&db)? {
+            Location::Folder(root) => ArtifactStore::Folder(Folder::beside(root)),
+            elsewhere @ Location::Objects { .. } => ArtifactStore::open(&elsewhere, &db)?,
+        };
+        Ok(Record { db, artifacts })
     }
 
-    /// As [`Workspace::open`], with artifacts where they are, and new experiments' below `root`.
+    /// As [`Workspace::open`], for a server: new experiments put their artifacts below `root`, what dead processes left
+    /// among the artifacts goes, and the record remembers where they are.
     ///
     /// # Errors
-    /// If the database cannot be opened.
-    pub fn open_with(&self, artifacts: Folder, root: &str) -> Result<Record, WorkspaceError> {
+    /// As [`Workspace::open`].
+    pub fn open_to_serve(&self, root: &str) -> Result<Record, WorkspaceError> {
+        self.make()?;
+        let db = self.open_database(root)?;
+        let location = self.location(&db)?;
+        let artifacts = ArtifactStore::open(&location, &db)?;
+        self.remember(&location, &db)?;
+        Ok(Record { db, artifacts })
+    }
+
+    fn open_database(&self, root: &str) -> Result<Database, WorkspaceError> {
         let db = Database::open(&self.database)?;
         let root = root.to_owned();
         db.write(move |sql| ensure_default(sql, DEFAULT_WORKSPACE, &root))
             .wait()?;
-        Ok(Record { db, artifacts })
+        Ok(db)
+    }
+
+    /// Where its artifacts are.
+    fn location(&self, db: &Database) -> Result<Location, WorkspaceError> {
+        let row = db
+            .read(|sql| {
+                sql.query_one(
+                    "SELECT value FROM settings WHERE name = ?1",
+                    args![ARTIFACTS],
+                )
+            })
+            .wait()?;
+        let noted = row.map(|row| row.text(0)).transpose()?;
+        Ok(match self.artifacts.clone().or(noted) {
+            Some(text) => Location::parse(&text, &self.environment)?,
+            None => Location::Folder(self.artifacts()),
+        })
+    }
+
+    /// Notes where artifacts are, if that was said and is the same place for all who open the record.
+    fn remember(&self, location: &Location, db: &Database) -> Result<(), WorkspaceError> {
+        let place = match (location, &self.database) {
+            (Location::Objects { url, .. }, _) => url.clone(),
+            (Location::Folder(folder), Place::File(_)) => {
+                let whole = std::path::absolute(folder);
+                let whole = whole.map_err(|source| ArtifactError::Io { source })?;
+                whole.display().to_string()
+            }
+            // A folder of one machine, and perhaps another folder elsewhere.
+            (Location::Folder(_), Place::Server(_)) => return Ok(()),
+        };
+        if self.artifacts.is_none() {
+            return Ok(());
+        }
+        db.write(move |sql| {
+            sql.execute(
+                "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                args![ARTIFACTS, &place],
+            )
+        })
+        .wait()?;
+        Ok(())
     }
 
     /// Opens the record of a workspace that must be there.
@@ -184,7 +264,7 @@ impl Workspace {
 #[expect(missing_docs, reason = "the names say what each is")]
 pub struct Record {
     pub db: Database,
-    pub artifacts: Folder,
+    pub artifacts: ArtifactStore,
 }
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ pub(crate) enum Verb {
     Backup(BackupArgs),
     /// Make a workspace of a backup
     Restore(RestoreArgs),
+    /// Remove for good what was deleted from the record, and files that nothing refers to
+    Gc(GcArgs),
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
@@ -107,6 +109,7 @@ impl Verb {
             Self::Datasets(verb) => verb.format(),
             Self::Lineage(args) => args.ask.format,
             Self::Serve(args) => args.format,
+            Self::Gc(args) => args.format,
             Self::Import(ImportVerb::Mlruns(args)) => args.format,
             Self::Backup(args) => args.format,
             Self::Restore(args) => args.format,
@@ -490,9 +493,10 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Usage> {
 Examples:
   automl serve
   automl serve --port 5000 --workspace /srv/team
-  automl serve --workspace postgres://automl@db/automl --artifacts /srv/artifacts
+  automl serve --workspace postgres://automl@db/automl --artifacts s3://bucket/prefix
   automl serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem   asks who calls; see `automl users --help`
 
+Credentials and endpoints of object stores come from the environment: AWS_*, GOOGLE_* or AZURE_*.
 Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")
 and in a browser: http://127.0.0.1:8080")]
 pub(crate) struct ServeArgs {
@@ -503,10 +507,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) port: u16,
     #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    /// Directory of artifacts that clients send [default: artifacts in the workspace]
-    #[arg(long, value_name = "DIR", visible_alias = "artifacts-destination")]
-    pub(crate) artifacts: Option<PathBuf>,
+    pub(crate) place: PlaceArgs,
     /// Server of language models that pages reach through this one
     #[arg(long, value_name = "URL", env = "MLFLOW_DEPLOYMENTS_TARGET")]
     pub(crate) deployments_target: Option<String>,
@@ -521,6 +522,29 @@ pub(crate) struct ServeArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) access: AccessArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl gc --dry-run                                what would go, and its size
+  automl gc --older-than 7d
+  automl gc --workspace postgres://automl@db/automl
+
+Runs, logged models and experiments that were deleted go with their files, unless a registered version, or a run or
+logged model in use, refers to them. It may run beside a server.")]
+pub(crate) struct GcArgs {
+    /// Only list what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long ago things must have been deleted, such as 12h or 30d
+    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = units::duration)]
+    pub(crate) older_than: std::time::Duration,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use automl_engine::EngineError;
 use automl_serve::ServeError;
 use automl_store::StoreError;
 use automl_store::backup::BackupError;
+use automl_store::gc::GcError;
 use automl_store::moving::ImportError;
 use automl_store::registry::files::FilesError;
 use automl_store::tracking::TrackingError;
@@ -320,7 +321,8 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         FilesError,
         EventsError,
         ImportError,
-        BackupError
+        BackupError,
+        GcError
     );
     None
 }

@@ -1,66 +1,37 @@
-//! A workspace with its artifacts where `--artifacts` says.
+//! A workspace as verbs name it, with what the environment says of object stores.
 
 use crate::cli::PlaceArgs;
 use crate::errors::RecordError;
 use automl_store::artifact_uri::ArtifactPlace;
-use automl_store::db::Database;
+use automl_store::artifacts::ArtifactStore;
 use automl_store::spool::{Tails, replay};
-use automl_store::workspace::{self, WorkspaceError};
+use automl_store::workspace::{Record, Workspace};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where a record and its artifacts are.
-#[derive(Debug, Clone)]
-pub(crate) struct Workspace {
-    record: workspace::Workspace,
-    pub(crate) artifacts: PathBuf,
+/// The workspace that `--workspace` names.
+pub(crate) fn named(place: &str) -> Workspace {
+    Workspace::parse(place).with_environment(environment())
 }
 
-impl Workspace {
-    /// What `--workspace` and `--artifacts` name.
-    pub(crate) fn named(place: &str, artifacts: Option<PathBuf>) -> Self {
-        let record = workspace::Workspace::parse(place);
-        Self {
-            artifacts: artifacts.unwrap_or_else(|| record.artifacts()),
-            record,
-        }
-    }
+/// The workspace that `--workspace` and `--artifacts` name.
+pub(crate) fn of(args: &PlaceArgs) -> Workspace {
+    named(&args.workspace.workspace).with_artifacts(args.artifacts.clone())
+}
 
-    /// What a verb was given.
-    pub(crate) fn of(args: &PlaceArgs) -> Self {
-        Self::named(&args.workspace.workspace, args.artifacts.clone())
-    }
+/// Opens the record of a workspace that is there, with all that verbs wrote down until now.
+pub(crate) fn open(workspace: &Workspace) -> anyhow::Result<Record> {
+    let record = workspace.open_existing()?;
+    replay(&record, workspace.spool(), &mut Tails::default())?;
+    Ok(record)
+}
 
-    /// Whether anything was ever recorded there.
-    pub(crate) fn is_there(&self) -> bool {
-        self.record.is_there()
-    }
-
-    /// Opens the record of a workspace that is there, with all that verbs wrote down until now.
-    pub(crate) fn open(&self) -> anyhow::Result<Database> {
-        let record = self.record.open_existing()?;
-        replay(&record, self.record.spool(), &mut Tails::default())?;
-        Ok(record.db)
-    }
-
-    /// Opens the record, made if it is not there.
-    pub(crate) fn open_or_make(&self) -> Result<Database, WorkspaceError> {
-        Ok(self.record.open()?.db)
-    }
-
-    /// What backups are made and put back by.
-    pub(crate) fn to_back_up(&self) -> automl_store::backup::Workspace<'_> {
-        automl_store::backup::Workspace {
-            database: self.record.database(),
-            artifacts: &self.artifacts,
-        }
-    }
-
-    /// The folder of this machine that an artifact URI of the workspace means, if it means one.
-    pub(crate) fn folder(&self, uri: &str) -> Option<PathBuf> {
-        Some(match ArtifactPlace::of(uri)? {
-            ArtifactPlace::Here(path) => self.artifacts.join(path),
-            ArtifactPlace::Folder(folder) => folder,
-        })
+/// The folder of this machine that an artifact URI of a record means, if it means one.
+pub(crate) fn folder(record: &Record, uri: &str) -> Option<PathBuf> {
+    match (ArtifactPlace::of(uri)?, &record.artifacts) {
+        (ArtifactPlace::Here(path), ArtifactStore::Folder(folder)) => folder.path_of(&path).ok(),
+        (ArtifactPlace::Here(_), ArtifactStore::Objects(_)) => None,
+        (ArtifactPlace::Folder(folder), _) => Some(folder),
     }
 }
 
@@ -84,4 +55,24 @@ pub(crate) fn files_below(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// What the environment says of object stores, by names in lower case.
+fn environment() -> BTreeMap<String, String> {
+    let mut found: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| {
+            let name = name.to_str()?.to_ascii_lowercase();
+            let is_ours = ["aws_", "google_", "azure_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
+            Some((name, value.into_string().ok()?)).filter(|_| is_ours)
+        })
+        .collect();
+    // What MLflow's own client goes by.
+    if let Some(endpoint) = std::env::var_os("MLFLOW_S3_ENDPOINT_URL")
+        && let Ok(endpoint) = endpoint.into_string()
+    {
+        found.entry("aws_endpoint_url".into()).or_insert(endpoint);
+    }
+    found
 }

@@ -17,8 +17,13 @@ pub(crate) use hosts::Hosts;
 pub(crate) use identify::{Access, Visitor};
 pub(crate) use usage::Usage;
 
+use axum::Extension;
 use axum::http::Request;
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Who asks; nothing where nobody is asked who calls.
+pub(crate) type Asker = Option<Extension<Arc<Visitor>>>;
 
 /// The other end of a connection, put into each of its requests.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 mod told;
 
 use crate::access::Peer;
-use crate::routes::Need;
+use crate::routes::{Answers, Endpoint, Need};
 use crate::server::AccessConfig;
 use crate::tests::Desk;
 use automl_store::access::{Role, password, tokens, users};
@@ -119,14 +119,15 @@ impl Guarded {
     }
 
     /// Every method of every route with what it needs.
+    /// All that is not gRPC.
     fn endpoints(&self) -> Vec<(Method, String, Need)> {
         let table = self.desk.table.iter();
         let all = table.flat_map(|(template, endpoints)| {
             let path = template.replace(['{', '}', '*'], "");
-            let one = move |endpoint: &crate::routes::Endpoint| {
-                (endpoint.method.clone(), path.clone(), endpoint.need)
-            };
-            endpoints.iter().map(one).collect::<Vec<_>>()
+            let one =
+                move |endpoint: &Endpoint| (endpoint.method.clone(), path.clone(), endpoint.need);
+            let http = (endpoints.iter()).filter(|one| one.answers != Answers::Grpc);
+            http.map(one).collect::<Vec<_>>()
         });
         all.collect()
     }
@@ -148,13 +149,22 @@ async fn every_route_says_who_may_ask() {
     );
 }
 
+/// Whether an address is good by a signature in it, whoever asks.
+fn is_signed(path: &str) -> bool {
+    path.contains("/mlflow-artifacts/signed/")
+}
+
 #[tokio::test]
 async fn strangers_see_how_the_server_is_and_nothing_else() {
     let desk = Guarded::new();
     for (method, path, need) in desk.endpoints() {
         let answer = desk.ask(&method, &path, None, json!({})).await;
         let is_open = ["/health", "/ready", "/version"].contains(&path.as_str());
-        assert_eq!(need == Need::Nobody, is_open, "{path}");
+        assert_eq!(need == Need::Nobody, is_open || is_signed(&path), "{path}");
+        if is_signed(&path) {
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+            continue;
+        }
         if is_open {
             assert_eq!(answer.status, StatusCode::OK, "{path}");
             continue;
@@ -176,6 +186,9 @@ async fn a_role_does_what_it_may_and_no_more() {
         (Role::Admin, &desk.ada),
     ] {
         for (method, path, need) in desk.endpoints() {
+            if is_signed(&path) {
+                continue;
+            }
             let answer = desk
                 .ask(&method, &path, Some(&bearer(secret)), json!({}))
                 .await;
@@ -194,6 +207,17 @@ async fn a_role_does_what_it_may_and_no_more() {
 }
 
 #[tokio::test]
+async fn only_the_health_is_asked_by_grpc_without_a_name() {
+    for (path, endpoints) in &Guarded::new().desk.table {
+        let is_open = |one: &Endpoint| one.answers == Answers::Grpc && one.need == Need::Nobody;
+        assert!(
+            path.starts_with("/grpc.health.") || !endpoints.iter().any(is_open),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_writes_is_for_editors() {
     let desk = Guarded::new();
     let may_read_by_post = [
@@ -206,7 +230,8 @@ async fn what_writes_is_for_editors() {
     for (method, path, need) in desk.endpoints() {
         let is_read = [Method::GET, Method::HEAD].contains(&method)
             || may_read_by_post.iter().any(|end| path.ends_with(end))
-            || path.ends_with("users/update-password");
+            || path.ends_with("users/update-password")
+            || is_signed(&path);
         let needs_more = matches!(need, Need::Role(need) if need > Role::Viewer);
         assert!(
             is_read || needs_more,

@@ -3,6 +3,10 @@
 use crate::server::{Config, Switch, run};
 use crate::tls::Tls;
 use automl_store::workspace::Workspace;
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -23,7 +27,6 @@ impl Served {
         let config = Config {
             address: ([127, 0, 0, 1], 0).into(),
             workspace: Workspace::parse(directory.path().to_str().unwrap()),
-            artifacts: directory.path().join("artifacts"),
             artifact_root: None,
             work_dir: directory.path().to_owned(),
             links: crate::Links::default(),
@@ -98,6 +101,56 @@ fn with_a_certificate_requests_are_encrypted() {
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     let plain = answer(TcpStream::connect(served.address).unwrap());
     assert!(!plain.contains("200"), "{plain}");
+}
+
+/// Asks over HTTP/2, as clients of gRPC do; gives the status, the body and the trailers.
+fn over_http2(address: SocketAddr, request: Request<Full<Bytes>>) -> (u16, Vec<u8>, String) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (mut asker, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let answer = asker.send_request(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap();
+        let trailers = body
+            .trailers()
+            .map_or(String::new(), |trailers| format!("{trailers:?}"));
+        (status, body.to_bytes().to_vec(), trailers)
+    })
+}
+
+#[test]
+fn grpc_and_http2_are_answered_on_the_same_port() {
+    let served = Served::new(None);
+    let check = Request::post(format!(
+        "http://{}/grpc.health.v1.Health/Check",
+        served.address
+    ))
+    .header("content-type", "application/grpc")
+    .header("te", "trailers")
+    .body(Full::from(Bytes::from_static(&[0; 5])))
+    .unwrap();
+    // A message of two bytes: field 1 is 1, which is SERVING.
+    let (status, body, trailers) = over_http2(served.address, check);
+    assert_eq!((status, body), (200, vec![0, 0, 0, 0, 2, 8, 1]));
+    assert!(trailers.contains(r#""grpc-status": "0""#), "{trailers}");
+    let of_one = Request::post(format!(
+        "http://{}/grpc.health.v1.Health/Check",
+        served.address
+    ))
+    .header("content-type", "application/grpc")
+    .body(Full::from(Bytes::from_static(b"\0\0\0\0\x03\n\x01x")))
+    .unwrap();
+    assert_eq!(over_http2(served.address, of_one).0, 200);
+    let page = Request::get(format!("http://{}/health", served.address));
+    let page = page.body(Full::default()).unwrap();
+    assert_eq!(over_http2(served.address, page).1, b"OK");
 }
 
 #[test]

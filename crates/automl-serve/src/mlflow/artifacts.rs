@@ -1,6 +1,7 @@
 //! Artifacts: listed by run, and the proxy through which clients read and write them.
 
-use crate::artifacts::{folder_of, on_files, place, send, store};
+use super::parts;
+use crate::artifacts::{on_files, place, send, store, store_of};
 use crate::error::ApiError;
 use crate::fields::{Fields, percent_decoded};
 use crate::routes::{Routes, get, post};
@@ -12,6 +13,7 @@ use automl_store::tracking::runs;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -33,6 +35,7 @@ pub(super) fn api() -> Routes {
 /// By path.
 pub(super) fn proxy() -> Routes {
     Routes::new()
+        .merge(parts::router())
         .route(
             "/artifacts",
             get(list_all).viewer("The artifacts below a path"),
@@ -109,19 +112,24 @@ fn files(entries: &[Entry], folder: &str) -> Value {
 }
 
 /// Sends a file of what has its artifacts at a URI.
-pub(super) async fn send_of(app: &App, uri: &str, path: &str) -> Result<Response, ApiError> {
-    let (folder, path) = folder_of(&app.artifacts, place(uri)?, path);
-    send(&folder, path).await
+pub(super) async fn send_of(
+    app: &App,
+    uri: &str,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let (folder, path) = store_of(&app.artifacts, place(uri)?, path);
+    send(&folder, path, headers).await
 }
 
 /// Writes a file of what has its artifacts at a URI.
-pub(super) async fn store_of(app: &App, uri: &str, path: &str, body: Body) -> Result<(), ApiError> {
-    let (folder, path) = folder_of(&app.artifacts, place(uri)?, path);
-    store(&folder, path, body).await
+pub(super) async fn write_of(app: &App, uri: &str, path: &str, body: Body) -> Result<(), ApiError> {
+    let (found, path) = store_of(&app.artifacts, place(uri)?, path);
+    store(&found, path, body).await
 }
 
 pub(super) async fn list_answer(app: &App, uri: &str, path: &str) -> Answer {
-    let (folder, whole) = folder_of(&app.artifacts, place(uri)?, path);
+    let (folder, whole) = store_of(&app.artifacts, place(uri)?, path);
     let entries = on_files(move || folder.list(&whole)).await?;
     let mut answer = files(&entries, path);
     answer["root_uri"] = uri.into();
@@ -145,8 +153,12 @@ async fn list_all(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(files(&entries, "")))
 }
 
-async fn download(State(app): State<App>, Path(path): Path<String>) -> Result<Response, ApiError> {
-    send(&app.artifacts, safe_path(&path)?).await
+async fn download(
+    State(app): State<App>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    send(&app.artifacts, safe_path(&path)?, &headers).await
 }
 
 async fn upload(State(app): State<App>, Path(path): Path<String>, body: Body) -> Answer {
@@ -183,22 +195,30 @@ async fn to_run(State(app): State<App>, RawQuery(query): RawQuery, body: Body) -
         .db
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    store_of(&app, &run.artifact_uri, &path, Body::from(data)).await?;
+    write_of(&app, &run.artifact_uri, &path, Body::from(data)).await?;
     app.event_files.of_run(&run.id, &path);
     Ok(Json(json!({})))
 }
 
-async fn of_run(State(app): State<App>, fields: Fields) -> Result<Response, ApiError> {
+async fn of_run(
+    State(app): State<App>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, ApiError> {
     let path = safe_path(&fields.required("path")?)?;
     let id = fields.run_id()?;
     let run = app
         .db
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    send_of(&app, &run.artifact_uri, &path).await
+    send_of(&app, &run.artifact_uri, &path, &headers).await
 }
 
-async fn of_version(State(app): State<App>, fields: Fields) -> Result<Response, ApiError> {
+async fn of_version(
+    State(app): State<App>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, ApiError> {
     let path = safe_path(&fields.required("path")?)?;
     let name = fields.required("name")?;
     let version = super::versions::number(&fields)?;
@@ -206,5 +226,5 @@ async fn of_version(State(app): State<App>, fields: Fields) -> Result<Response, 
         .db
         .read(move |sql| versions::get(sql, DEFAULT_WORKSPACE, &name, version))
         .await?;
-    send_of(&app, &found.storage_location, &path).await
+    send_of(&app, &found.storage_location, &path, &headers).await
 }

@@ -13,6 +13,7 @@ use automl_store::tracking::logged_models::{
 };
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -211,6 +212,7 @@ async fn artifacts(State(app): State<App>, Path(id): Path<String>, fields: Field
 async fn artifact(
     State(app): State<App>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, ApiError> {
     let path = safe_path(&fields.required("artifact_file_path")?)?;
@@ -218,5 +220,5 @@ async fn artifact(
         .db
         .read(move |sql| logged_models::get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    send_of(&app, &model.artifact_uri, &path).await
+    send_of(&app, &model.artifact_uri, &path, &headers).await
 }

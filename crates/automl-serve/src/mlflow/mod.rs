@@ -8,6 +8,7 @@ mod history;
 mod inputs;
 mod logged_models;
 mod models;
+mod parts;
 mod promptlab;
 mod runs;
 mod source;
@@ -84,8 +85,15 @@ pub(crate) fn nowhere(method: &Method, uri: &Uri) -> Response {
     .into_response()
 }
 
-async fn server_info() -> axum::Json<serde_json::Value> {
-    axum::Json(serde_json::json!({ "store_type": "SqlStore", "workspaces_enabled": false }))
+async fn server_info(
+    axum::extract::State(app): axum::extract::State<crate::state::App>,
+) -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({
+        "store_type": "SqlStore",
+        "workspaces_enabled": false,
+        "multipart_uploads_enabled": app.artifacts.takes_parts(),
+        "multipart_downloads_enabled": app.artifacts.signs(),
+    }))
 }
 
 async fn no_traces() -> ApiError {

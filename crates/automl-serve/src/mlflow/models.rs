@@ -3,6 +3,7 @@
 use super::experiments::max_results;
 use super::versions::number;
 use super::wire;
+use crate::access::Asker;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::routes::{Routes, delete, get, patch, post};
@@ -10,6 +11,7 @@ use crate::state::App;
 use crate::webhooks::Happening;
 use automl_store::registry::is_prompt;
 use automl_store::registry::models;
+use automl_store::registry::moves::{self, Mover};
 use automl_store::registry::search::{self, Search};
 use automl_store::registry::versions as registry_versions;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
@@ -202,29 +204,28 @@ async fn delete_tag(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(json!({})))
 }
 
-async fn set_alias(State(app): State<App>, fields: Fields) -> Answer {
-    let (name, alias) = (fields.required("name")?, fields.required("alias")?);
+async fn set_alias(State(app): State<App>, asker: Asker, fields: Fields) -> Answer {
     let version = number(&fields)?;
-    let happening = app
-        .db
-        .write(move |sql| {
-            models::set_alias(sql, DEFAULT_WORKSPACE, &name, &alias, version)?;
-            let is_prompt = models::is_prompt(sql, DEFAULT_WORKSPACE, &name)?;
-            Ok::<_, TrackingError>(Happening::alias(is_prompt, &name, &alias, Some(version)))
-        })
-        .await?;
-    app.tell(happening).await;
-    Ok(Json(json!({})))
+    move_alias(&app, asker, &fields, Some(version)).await
 }
 
-async fn delete_alias(State(app): State<App>, fields: Fields) -> Answer {
+async fn delete_alias(State(app): State<App>, asker: Asker, fields: Fields) -> Answer {
+    move_alias(&app, asker, &fields, None).await
+}
+
+/// Points an alias to a version, or takes it away; its history tells who did.
+async fn move_alias(app: &App, asker: Asker, fields: &Fields, version: Option<i64>) -> Answer {
     let (name, alias) = (fields.required("name")?, fields.required("alias")?);
     let happening = app
         .db
         .write(move |sql| {
-            models::delete_alias(sql, DEFAULT_WORKSPACE, &name, &alias)?;
+            let mover = Mover {
+                user: asker.as_ref().map_or("", |asker| &asker.name),
+                note: None,
+            };
+            moves::put(sql, DEFAULT_WORKSPACE, &name, &alias, version, mover)?;
             let is_prompt = models::is_prompt(sql, DEFAULT_WORKSPACE, &name)?;
-            Ok::<_, TrackingError>(Happening::alias(is_prompt, &name, &alias, None))
+            Ok::<_, TrackingError>(Happening::alias(is_prompt, &name, &alias, version))
         })
         .await?;
     app.tell(happening).await;

@@ -1,6 +1,6 @@
 //! Runs of prompts that were tried on MLflow's pages: what was asked and answered, kept as a run with a model.
 
-use super::artifacts::store_of;
+use super::artifacts::write_of;
 use super::{VERSION, wire};
 use crate::error::ApiError;
 use crate::fields::Fields;
@@ -119,7 +119,7 @@ fn texts(fields: &Fields, name: &str) -> Result<Vec<KeyValue>, ApiError> {
 
 async fn write(app: &App, run: &RunInfo, prompt: &Prompt) -> Result<(), ApiError> {
     for (path, text) in prompt.files(&run.id)? {
-        store_of(app, &run.artifact_uri, path, Body::from(text)).await?;
+        write_of(app, &run.artifact_uri, path, Body::from(text)).await?;
     }
     Ok(())
 }

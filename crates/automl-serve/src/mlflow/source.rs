@@ -1,7 +1,7 @@
 //! Where the files of a version to be registered are: only inside what its run or its logged model owns.
 
 use crate::error::ApiError;
-use crate::fields::percent_decoded;
+use automl_store::artifact_uri::percent_decoded;
 use automl_store::db::Sql;
 use automl_store::registry::is_prompt;
 use automl_store::registry::versions::{self, NewVersion};

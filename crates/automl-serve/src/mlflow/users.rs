@@ -1,6 +1,6 @@
 //! Users, as MLflow's client of its basic authentication manages them.
 
-use crate::access::Visitor;
+use crate::access::Asker;
 use crate::error::ApiError;
 use crate::fields::{Fields, absent};
 use crate::routes::{Routes, delete, get, patch, post};
@@ -11,7 +11,6 @@ use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 pub(super) fn router() -> Routes {
     Routes::new()
@@ -44,7 +43,6 @@ pub(super) fn router() -> Routes {
 }
 
 type Answer = Result<Json<Value>, ApiError>;
-type Asker = Option<Extension<Arc<Visitor>>>;
 
 fn wire(user: &User) -> Value {
     json!({

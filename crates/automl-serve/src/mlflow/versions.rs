@@ -2,6 +2,7 @@
 
 use super::models::search_of;
 use super::{source, wire};
+use crate::access::Asker;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::routes::{Routes, delete, get, patch, post};
@@ -78,7 +79,7 @@ pub(super) fn number(fields: &Fields) -> Result<i64, ApiError> {
     })
 }
 
-async fn create(State(app): State<App>, fields: Fields) -> Answer {
+async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer {
     let new = NewVersion {
         name: fields.required("name")?,
         source: fields.required("source")?,
@@ -87,6 +88,7 @@ async fn create(State(app): State<App>, fields: Fields) -> Answer {
         model_id: fields.text("model_id")?.filter(|id| !id.is_empty()),
         description: fields.text("description")?,
         tags: fields.pairs("tags")?,
+        user_id: asker.map(|asker| asker.name.clone()),
         ..NewVersion::default()
     };
     let found = app

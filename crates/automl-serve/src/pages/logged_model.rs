@@ -10,6 +10,7 @@ use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE, Experiment};
 use automl_store::tracking::logged_models::{LoggedModel, Status, get};
 use automl_store::tracking::runs;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -117,11 +118,12 @@ pub(super) async fn described(app: &App, uri: &str) -> Markup {
 pub(super) async fn file(
     State(app): State<App>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     query: Query,
 ) -> Result<Response, PageError> {
     let model = app
         .db
         .read(move |sql| get(sql, DEFAULT_WORKSPACE, &id))
         .await?;
-    files::download(&app, &model.artifact_uri, query.one("path")).await
+    files::download(&app, &model.artifact_uri, query.one("path"), &headers).await
 }

@@ -3,17 +3,16 @@
 use super::hashing;
 use super::sink::Sink;
 use super::{
-    ARTIFACTS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary,
-    Workspace, blob,
+    ARTIFACTS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary, blob,
 };
 use crate::artifact_uri::ArtifactPlace;
-use crate::artifacts::Folder;
-use crate::db::{self, DbError, Sql, transfer};
+use crate::artifacts::{ArtifactStore, Wanted};
+use crate::db::{self, DbError, Place, Sql, transfer};
 use crate::manifest::rfc3339;
 use automl_core::Clock;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// Copies a workspace, while others may write to it, into a directory or, if the name ends in `.tar.zst`, one file. It
@@ -21,11 +20,15 @@ use std::path::Path;
 ///
 /// # Errors
 /// If something is there already, the disk is full, or the workspace cannot be read.
-pub fn create(workspace: Workspace<'_>, target: &Path) -> Result<Summary, BackupError> {
+pub fn create(
+    database: &Place,
+    store: &ArtifactStore,
+    target: &Path,
+) -> Result<Summary, BackupError> {
     let mut sink = Sink::create(target)?;
     let scratch = scratch(target)?;
     let file = scratch.path().join(DATABASE);
-    transfer::snapshot(workspace.database, &file)?;
+    transfer::snapshot(database, &file)?;
     let owners = Owners::of(db::open_foreign(&file)?.as_mut())?;
     let database = put_file(&mut sink, DATABASE, &file)?;
     let list = scratch.path().join(ARTIFACTS);
@@ -35,7 +38,7 @@ pub fn create(workspace: Workspace<'_>, target: &Path) -> Result<Summary, Backup
         n_bytes: 0,
         n_elsewhere: owners.n_elsewhere,
     };
-    artifacts(&mut sink, workspace.artifacts, &owners, &list, &mut summary)?;
+    artifacts(&mut sink, store, &owners, &list, &mut summary)?;
     let artifacts = put_file(&mut sink, ARTIFACTS, &list)?;
     let manifest = Manifest {
         format: FORMAT,
@@ -111,18 +114,17 @@ impl Owners {
 /// Copies all artifacts, and writes the list of them.
 fn artifacts(
     sink: &mut Sink,
-    root: &Path,
+    store: &ArtifactStore,
     owners: &Owners,
     list: &Path,
     summary: &mut Summary,
 ) -> Result<(), BackupError> {
     let failed = |error| BackupError::io(list)(error);
     let mut list = std::io::BufWriter::new(File::create_new(list).map_err(failed)?);
-    let folder = Folder::beside(root.to_owned());
     let mut known = BTreeSet::new();
     let mut waiting = vec![String::new()];
     while let Some(place) = waiting.pop() {
-        for entry in folder.list(&place)? {
+        for entry in store.list(&place)? {
             let path = if place.is_empty() {
                 entry.name
             } else {
@@ -135,10 +137,11 @@ fn artifacts(
             if owners.is_orphan(&path) {
                 continue;
             }
-            let (mut file, n_bytes) = folder.read(&path)?;
+            let mut file = store.read(&path, Wanted::Whole)?;
+            let n_bytes = file.n_bytes;
             let sealed = hashing::seal(&mut file).map_err(failed)?;
             if known.insert(sealed.sha256.clone()) {
-                file.rewind().map_err(failed)?;
+                let mut file = store.read(&path, Wanted::Whole)?;
                 if sink.put(&blob(&sealed.sha256), n_bytes, &mut file)? != sealed {
                     return Err(BackupError::Restless { path });
                 }

@@ -6,8 +6,8 @@ use super::{
     ARTIFACTS, BLOBS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary,
     Workspace, blob, is_archive,
 };
-use crate::artifacts::{ArtifactError, CopyError, Folder};
-use crate::db::{Database, Place, transfer};
+use crate::artifacts::{ArtifactError, ArtifactStore, CopyError, Folder};
+use crate::db::{Database, DbError, Place, transfer};
 use crate::staging::{self, Shape, Staged};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -43,7 +43,7 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
             fs::create_dir(&ready).map_err(BackupError::io(&ready))?;
             copy(&backup.join(DATABASE), &ready.join(name))?;
             // A backup of an older version is brought up to date, and a broken one is found.
-            drop(Database::open(&Place::File(ready.join(name)))?);
+            forget_store(&ready.join(name))?;
             if let Ok(inner) = workspace.artifacts.strip_prefix(directory) {
                 put_artifacts(source, backup, &ready.join(inner))?;
                 appear(&ready, directory)?;
@@ -61,6 +61,7 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
             let file = staged.path().join(DATABASE);
             put_artifacts(source, backup, &artifacts)?;
             copy(&backup.join(DATABASE), &file)?;
+            forget_store(&file)?;
             let db = Database::open(place)?;
             appear(&artifacts, workspace.artifacts)?;
             let filled = transfer::fill(&db, &file).map_err(BackupError::from);
@@ -74,6 +75,24 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
         }
     }
     Ok(manifest.summary)
+}
+
+/// The artifacts are in a folder from now on, wherever they were.
+fn forget_store(file: &Path) -> Result<(), BackupError> {
+    let db = Database::open(&Place::File(file.to_owned()))?;
+    db.write(|sql| {
+        for forget in [
+            "DELETE FROM artifact_links",
+            "DELETE FROM artifact_blobs",
+            "DELETE FROM artifact_uploads",
+            "DELETE FROM settings WHERE name = 'artifacts'",
+        ] {
+            sql.execute(forget, &[])?;
+        }
+        Ok::<_, DbError>(())
+    })
+    .wait()?;
+    Ok(())
 }
 
 /// Removes artifacts again whose record did not come about.
@@ -249,7 +268,7 @@ fn each_listed(
 
 fn put_artifacts(source: &Path, backup: &Path, root: &Path) -> Result<(), BackupError> {
     fs::create_dir_all(root).map_err(BackupError::io(root))?;
-    let folder = Folder::open(root.to_owned())?;
+    let folder = ArtifactStore::Folder(Folder::open(root.to_owned())?);
     each_listed(source, backup, &mut |listed| {
         let path = backup.join(blob(&listed.sealed.sha256));
         let mut file = File::open(&path).map_err(BackupError::io(&path))?;

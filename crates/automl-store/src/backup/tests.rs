@@ -1,7 +1,7 @@
 //! Backups of workspaces that are written to, put back elsewhere; damage; places that are taken.
 
 use super::{BackupError, Workspace, create, restore};
-use crate::artifacts::Folder;
+use crate::artifacts::{ArtifactStore, Folder, Wanted};
 use crate::db::{Database, Place};
 use crate::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
 use crate::tracking::log::{Batch, Metric};
@@ -38,11 +38,8 @@ impl Desk {
         }
     }
 
-    fn workspace(&self) -> Workspace<'_> {
-        Workspace {
-            database: &self.place,
-            artifacts: &self.artifacts,
-        }
+    fn store(&self) -> ArtifactStore {
+        ArtifactStore::Folder(Folder::beside(self.artifacts.clone()))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -110,7 +107,7 @@ fn what_was_acknowledged_before_a_backup_is_in_it_while_four_threads_write() {
                 std::thread::yield_now();
             }
             let before = acknowledged.lock().unwrap().clone();
-            let summary = create(desk.workspace(), &desk.path(name)).unwrap();
+            let summary = create(&desk.place, &desk.store(), &desk.path(name)).unwrap();
             assert!(summary.n_runs as usize >= before.len());
             let home = desk.path(&format!("{name}-restored"));
             assert_eq!(put_back(&desk.path(name), &home).unwrap(), summary);
@@ -122,7 +119,9 @@ fn what_was_acknowledged_before_a_backup_is_in_it_while_four_threads_write() {
                     .wait();
                 assert!(run.is_ok(), "{name}: {id}");
                 assert!(
-                    files.read(&format!("0/{id}/artifacts/a.txt")).is_ok(),
+                    files
+                        .read(&format!("0/{id}/artifacts/a.txt"), Wanted::Whole)
+                        .is_ok(),
                     "{name}: {id}"
                 );
             }
@@ -142,8 +141,8 @@ fn nothing_is_put_where_something_is() {
     let desk = Desk::new();
     let folder = Folder::open(desk.artifacts.clone()).unwrap();
     begin_run(&desk.db, &folder, "hello");
-    create(desk.workspace(), &desk.path("backup")).unwrap();
-    let taken = create(desk.workspace(), &desk.path("backup")).unwrap_err();
+    create(&desk.place, &desk.store(), &desk.path("backup")).unwrap();
+    let taken = create(&desk.place, &desk.store(), &desk.path("backup")).unwrap_err();
     assert!(matches!(taken, BackupError::NotEmpty { .. }), "{taken}");
     let home = desk.path("home");
     fs::create_dir(&home).unwrap();
@@ -159,7 +158,7 @@ fn a_damaged_backup_is_named_and_nothing_appears() {
     let folder = Folder::open(desk.artifacts.clone()).unwrap();
     begin_run(&desk.db, &folder, "hello");
     let backup = desk.path("backup");
-    create(desk.workspace(), &backup).unwrap();
+    create(&desk.place, &desk.store(), &backup).unwrap();
     let blobs = backup.join("blobs");
     let blob = fs::read_dir(&blobs)
         .unwrap()

@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
         postgres: include_str!("steps/5_access.postgres.sql"),
         ..step(5, include_str!("steps/5_access.sql"))
     },
+    step(6, include_str!("steps/6_artifacts.sql")),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

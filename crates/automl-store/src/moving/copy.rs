@@ -3,7 +3,7 @@
 use super::{Experiment, ImportError, Owner, OwnerKind, RegisteredModel, Source, put};
 use crate::args;
 use crate::artifact_uri::ArtifactPlace;
-use crate::artifacts::{CopyError, Folder};
+use crate::artifacts::{ArtifactStore, CopyError, Folder};
 use crate::db::Database;
 use crate::tracking::TrackingError;
 use crate::tracking::experiments::{DEFAULT_NAME, ensure_default};
@@ -15,7 +15,7 @@ pub struct Target<'a> {
     /// The record.
     pub db: &'a Database,
     /// The files behind `mlflow-artifacts:` URIs of the workspace.
-    pub artifacts: &'a Folder,
+    pub artifacts: &'a ArtifactStore,
     /// The workspace in the record.
     pub workspace: &'a str,
     /// The URI that new experiments put their artifacts below.
@@ -280,7 +280,9 @@ impl Import<'_> {
         }
         let (folder, root) = match ArtifactPlace::of(&uri) {
             Some(ArtifactPlace::Here(root)) => (self.target.artifacts.clone(), root),
-            Some(ArtifactPlace::Folder(root)) => (Folder::plain(root), String::new()),
+            Some(ArtifactPlace::Folder(root)) => {
+                (ArtifactStore::Folder(Folder::plain(root)), String::new())
+            }
             None => {
                 return Err(ImportError::Elsewhere { uri });
             }
@@ -357,7 +359,7 @@ fn moved_uri(uri: &str, old: &str, new: &str) -> Option<String> {
     (rest.is_empty() || rest.starts_with('/')).then(|| format!("{new}{rest}"))
 }
 
-fn copy(input: &mut dyn Read, folder: &Folder, path: &str) -> Result<u64, ImportError> {
+fn copy(input: &mut dyn Read, folder: &ArtifactStore, path: &str) -> Result<u64, ImportError> {
     folder.copy_from(path, input).map_err(|error| match error {
         CopyError::Read(error) => ImportError::Read {
             place: path.to_owned(),

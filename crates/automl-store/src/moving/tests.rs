@@ -1,7 +1,7 @@
 //! A small store, as MLflow's file store lays it down, moved in.
 
 use super::{Counts, FolderSource, ImportError, Outcome, Target, Watch, import};
-use crate::artifacts::Folder;
+use crate::artifacts::{ArtifactStore, Folder, Wanted};
 use crate::db::{Database, Place};
 use crate::tracking::experiments::DEFAULT_WORKSPACE;
 use crate::tracking::{TrackingError, history, runs, search};
@@ -53,7 +53,7 @@ fn store(root: &Path) {
 struct Desk {
     directory: tempfile::TempDir,
     db: Database,
-    artifacts: Folder,
+    artifacts: ArtifactStore,
 }
 
 impl Desk {
@@ -62,7 +62,9 @@ impl Desk {
         let place = Place::File(directory.path().join("t.db"));
         Self {
             db: Database::open(&place).unwrap(),
-            artifacts: Folder::open(directory.path().join("artifacts")).unwrap(),
+            artifacts: ArtifactStore::Folder(
+                Folder::open(directory.path().join("artifacts")).unwrap(),
+            ),
             directory,
         }
     }
@@ -149,8 +151,10 @@ fn a_store_is_copied_once_and_what_is_broken_is_told_and_left_out() {
         .strip_prefix("mlflow-artifacts:/")
         .unwrap()
         .to_owned();
-    let (mut file, _) = desk.artifacts.read(&format!("{path}/deep/a.txt")).unwrap();
-    assert_eq!(std::io::read_to_string(&mut file).unwrap(), "hello");
+    let file = desk
+        .artifacts
+        .read(&format!("{path}/deep/a.txt"), Wanted::Whole);
+    assert_eq!(file.unwrap().all().unwrap(), b"hello");
 }
 
 #[test]

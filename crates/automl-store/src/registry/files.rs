@@ -1,13 +1,13 @@
 //! The files of versions and logged models, where they are in the folder of the workspace.
 
 use super::ModelVersion;
-use crate::artifacts::{ArtifactError, CopyError, Folder};
+use crate::artifacts::{ArtifactError, ArtifactStore, CopyError, Wanted};
 use crate::tracking::logged_models::LoggedModel;
 use crate::workspace::PROXY_ROOT;
 use crate::{StoreError, write_directory};
 use automl_core::Coded;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why files of a version cannot be had.
@@ -76,14 +76,13 @@ fn below(uri: &str, what: String) -> Result<String, FilesError> {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read(artifacts: &Folder, path: &str, name: &str) -> Result<Option<Vec<u8>>, FilesError> {
-    match artifacts.read(&format!("{path}/{name}")) {
-        Ok((mut file, _n_bytes)) => {
-            let mut bytes = Vec::new();
-            let read = file.read_to_end(&mut bytes);
-            read.map_err(|source| ArtifactError::Io { source })?;
-            Ok(Some(bytes))
-        }
+pub fn read(
+    artifacts: &ArtifactStore,
+    path: &str,
+    name: &str,
+) -> Result<Option<Vec<u8>>, FilesError> {
+    match artifacts.read(&format!("{path}/{name}"), Wanted::Whole) {
+        Ok(file) => Ok(Some(file.all()?)),
         Err(ArtifactError::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -94,7 +93,7 @@ pub fn read(artifacts: &Folder, path: &str, name: &str) -> Result<Option<Vec<u8>
 /// # Errors
 /// If there are none, the directory is not empty, or something cannot be read or written.
 pub fn export(
-    artifacts: &Folder,
+    artifacts: &ArtifactStore,
     path: &str,
     what: &str,
     target: &Path,
@@ -113,7 +112,7 @@ pub fn export(
 }
 
 fn copy(
-    artifacts: &Folder,
+    artifacts: &ArtifactStore,
     path: &str,
     target: &Path,
     count: &mut (u64, u64),
@@ -127,7 +126,7 @@ fn copy(
             copy(artifacts, &from, &to, count)?;
             continue;
         }
-        let (mut file, _) = artifacts.read(&from)?;
+        let mut file = artifacts.read(&from, Wanted::Whole)?;
         let mut written = fs::File::create_new(&to).map_err(io_failed)?;
         count.0 += 1;
         count.1 += io::copy(&mut file, &mut written).map_err(io_failed)?;
@@ -140,7 +139,7 @@ fn copy(
 ///
 /// # Errors
 /// If something cannot be read or written.
-pub fn import(artifacts: &Folder, source: &Path, path: &str) -> Result<(), FilesError> {
+pub fn import(artifacts: &ArtifactStore, source: &Path, path: &str) -> Result<(), FilesError> {
     let io_failed = |source| FilesError::Artifacts(ArtifactError::Io { source });
     for entry in fs::read_dir(source).map_err(io_failed)? {
         let entry = entry.map_err(io_failed)?;

@@ -255,7 +255,7 @@ pub fn set_alias(
     Ok(())
 }
 
-fn check_alias(alias: &str) -> Result<(), TrackingError> {
+pub(super) fn check_alias(alias: &str) -> Result<(), TrackingError> {
     let invalid = |reason: String| Err(TrackingError::Invalid(reason));
     if alias.is_empty() {
         return invalid("Registered model alias name cannot be empty.".into());

@@ -148,6 +148,9 @@ fn move_to(
     }: Target,
     mover: Mover<'_>,
 ) -> Result<(), TrackingError> {
+    if version.is_some() {
+        models::check_alias(alias)?;
+    }
     let model = models::get(sql, workspace, name)?;
     let old = model.aliases.iter().find(|(known, _)| known == alias);
     let old = old.map(|(_, version)| *version);

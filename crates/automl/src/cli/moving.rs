@@ -16,9 +16,10 @@ pub(crate) enum ImportVerb {
 pub(crate) struct PlaceArgs {
     #[command(flatten)]
     pub(crate) workspace: WorkspaceArgs,
-    /// Directory of its artifacts [default: artifacts in the workspace]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) artifacts: Option<PathBuf>,
+    /// Where its artifacts are: a directory, s3://BUCKET/PREFIX, gs://… or az://…; `automl serve` remembers it [default:
+    /// artifacts in the workspace]
+    #[arg(long, value_name = "PLACE", visible_alias = "artifacts-destination")]
+    pub(crate) artifacts: Option<String>,
 }
 
 #[derive(Debug, Args)]

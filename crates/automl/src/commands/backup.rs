@@ -3,26 +3,39 @@
 use super::Status;
 use crate::cli::{BackupArgs, RestoreArgs};
 use crate::console::{Console, Format, print_json, print_text};
+use crate::errors::MovingError;
 use crate::text::counted;
-use crate::workspace::Workspace;
+use crate::workspace;
 use automl_store::backup::{self, Summary};
 use serde_json::json;
 use std::path::Path;
 
 /// `automl backup`.
 pub(super) fn backup(args: &BackupArgs, console: Console) -> anyhow::Result<Status> {
-    let workspace = Workspace::of(&args.place);
-    // What verbs wrote down belongs to it, too.
-    drop(workspace.open()?);
-    let summary = backup::create(workspace.to_back_up(), &args.destination)?;
+    let workspace = workspace::of(&args.place);
+    // With what verbs wrote down, which belongs to it, too.
+    let record = workspace::open(&workspace)?;
+    let summary = backup::create(workspace.database(), &record.artifacts, &args.destination)?;
     tell("backed up", &args.destination, &summary, console)?;
     Ok(Status::Done)
 }
 
 /// `automl restore`.
 pub(super) fn restore(args: &RestoreArgs, console: Console) -> anyhow::Result<Status> {
-    let workspace = Workspace::of(&args.place);
-    let summary = backup::restore(&args.source, workspace.to_back_up())?;
+    let workspace = workspace::of(&args.place);
+    let artifacts = match args.place.artifacts.as_deref() {
+        None => workspace.artifacts(),
+        Some(text) if text.contains("://") => {
+            let place = text.to_owned();
+            return Err(MovingError::RestoreElsewhere { place }.into());
+        }
+        Some(text) => text.into(),
+    };
+    let target = backup::Workspace {
+        database: workspace.database(),
+        artifacts: &artifacts,
+    };
+    let summary = backup::restore(&args.source, target)?;
     tell("restored", &args.source, &summary, console)?;
     Ok(Status::Done)
 }

@@ -5,7 +5,7 @@ use crate::cli::ImportEventsArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::MovingError;
 use crate::text::counted;
-use crate::workspace::{Workspace, files_below};
+use crate::workspace::{self, files_below};
 use anyhow::Context as _;
 use automl_store::tracking::events::{self, EventsError, EventsRead, is_event_file};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
@@ -25,7 +25,7 @@ pub(super) fn import(args: &ImportEventsArgs, console: Console) -> anyhow::Resul
         let path = args.folder.clone();
         return Err(MovingError::NoEvents { path }.into());
     }
-    let db = Workspace::of(&args.place).open()?;
+    let db = workspace::open(&workspace::of(&args.place))?.db;
     let mut all = EventsRead::default();
     let mut fault = None;
     for path in &files {

@@ -6,11 +6,10 @@ use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
 use crate::text::counted;
-use crate::workspace::Workspace;
+use crate::workspace;
 use anyhow::Context as _;
 use automl_core::{CancelToken, Coded};
 use automl_serve::client::{Credentials, ServerSource};
-use automl_store::artifacts::Folder;
 use automl_store::moving::{
     Counts, DatabaseSource, FolderSource, Outcome, Source, Target, Watch, import,
 };
@@ -24,21 +23,19 @@ const ARTIFACT_ROOT: &str = "mlflow-artifacts:";
 
 pub(super) fn run(args: &MlrunsArgs, console: Console) -> anyhow::Result<Status> {
     let mut source = source(args)?;
-    let workspace = Workspace::of(&args.place);
+    let workspace = workspace::of(&args.place);
     // A dry run makes nothing: against a workspace that is not there, an empty record stands for it.
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let db = if args.dry_run && !workspace.is_there() {
+    let record = if args.dry_run && !workspace.is_there() {
         let place = scratch.path().join("record").display().to_string();
-        let empty = Workspace::named(&place, None);
-        empty.open_or_make()?
+        workspace::named(&place).open()?
     } else {
-        workspace.open_or_make()?
+        workspace.open()?
     };
-    let artifacts = Folder::beside(workspace.artifacts.clone());
     let interrupt = Interrupt::listen(console, || {})?;
     let target = Target {
-        db: &db,
-        artifacts: &artifacts,
+        db: &record.db,
+        artifacts: &record.artifacts,
         workspace: DEFAULT_WORKSPACE,
         artifact_root: ARTIFACT_ROOT,
     };

@@ -6,6 +6,7 @@ mod datasets;
 mod evaluate;
 mod events;
 mod fit;
+mod gc;
 mod importance;
 mod leaderboard;
 mod lineage;
@@ -69,6 +70,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(&args, console),
         Verb::Backup(args) => backup::backup(&args, console),
         Verb::Restore(args) => backup::restore(&args, console),
+        Verb::Gc(args) => gc::run(&args, console),
         Verb::Race(args) => race::run(&args),
     }
 }

@@ -110,7 +110,8 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     let mut settings = Settings::resolve(args)?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace.workspace)?)?;
+    let model =
+        LoadedModel::read(model_dir(&settings.model, &record.workspace.workspace)?.as_ref())?;
     settings.read.rename_duplicates |= model.renames_duplicates();
     let recorder = Recorder::begin(&record, "predict", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest.lineage.record.as_ref());

@@ -2,6 +2,9 @@
 
 use crate::cli::WorkspaceArgs;
 use crate::console::print_line;
+use crate::workspace;
+use anyhow::Context as _;
+use automl_store::artifacts::ArtifactStore;
 use automl_store::db::Sql;
 use automl_store::lineage::{self, Node};
 use automl_store::registry::{files, versions};
@@ -9,15 +12,16 @@ use automl_store::rfc3339;
 use automl_store::spool::{Tails, replay};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
-use automl_store::workspace::{self, Workspace};
+use automl_store::workspace::Record as Open;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The open record of a workspace that is there, with all that verbs wrote down until now.
-pub(super) struct Record(workspace::Record);
+pub(super) struct Record(Open);
 
 impl Record {
     pub(super) fn open(args: &WorkspaceArgs) -> anyhow::Result<Self> {
-        let workspace = Workspace::parse(&args.workspace);
+        let workspace = workspace::named(&args.workspace);
         let record = workspace.open_existing()?;
         let replayed = replay(&record, workspace.spool(), &mut Tails::default())?;
         for (path, reason) in replayed.bad {
@@ -31,7 +35,7 @@ impl Record {
 
     /// As [`Record::open`]; none where there is no workspace.
     pub(super) fn open_if_there(workspace: &str) -> anyhow::Result<Option<Self>> {
-        if !Workspace::parse(workspace).is_there() {
+        if !workspace::named(workspace).is_there() {
             return Ok(None);
         }
         let args = WorkspaceArgs {
@@ -42,7 +46,7 @@ impl Record {
 
     /// As [`Record::open`], making a workspace where there is none.
     pub(super) fn open_or_make(args: &WorkspaceArgs) -> anyhow::Result<Self> {
-        Workspace::parse(&args.workspace).open()?;
+        workspace::named(&args.workspace).open()?;
         Self::open(args)
     }
 
@@ -62,18 +66,36 @@ impl Record {
         Ok(self.0.db.write(work).wait()?)
     }
 
-    pub(super) fn artifacts(&self) -> &automl_store::artifacts::Folder {
+    pub(super) fn artifacts(&self) -> &ArtifactStore {
         &self.0.artifacts
     }
 }
 
+/// A directory with a model.
+pub(super) enum ModelDir {
+    /// Where it is.
+    There(PathBuf),
+    /// A copy, which goes with this.
+    Copy(TempDir),
+}
+
+impl AsRef<Path> for ModelDir {
+    fn as_ref(&self) -> &Path {
+        match self {
+            Self::There(path) => path,
+            Self::Copy(directory) => directory.path(),
+        }
+    }
+}
+
 /// The directory of a model: as it was named, or that of the registered version that the name means in the workspace.
-pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<ModelDir> {
+    let as_named = || Ok(ModelDir::There(model.to_owned()));
     let (Some(reference), false) = (model.to_str(), model.exists()) else {
-        return Ok(model.to_owned());
+        return as_named();
     };
     let Some(record) = Record::open_if_there(workspace)? else {
-        return Ok(model.to_owned());
+        return as_named();
     };
     let reference = reference.to_owned();
     let found = record.read(move |sql| {
@@ -84,15 +106,21 @@ pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<PathBuf
             _ => Ok(None),
         }
     })?;
-    match found {
-        Some(version) => {
-            let path = files::of_version(&version)?;
-            Ok(record
-                .artifacts()
-                .path_of(&path)
-                .map_err(files::FilesError::from)?)
+    let Some(version) = found else {
+        return as_named();
+    };
+    let path = files::of_version(&version)?;
+    match record.artifacts() {
+        ArtifactStore::Folder(folder) => {
+            let path = folder.path_of(&path).map_err(files::FilesError::from)?;
+            Ok(ModelDir::There(path))
         }
-        None => Ok(model.to_owned()),
+        store @ ArtifactStore::Objects(_) => {
+            let copy = tempfile::tempdir().context("cannot make a temporary directory")?;
+            let what = format!("{}/{}", version.name, version.version);
+            files::export(store, &path, &what, copy.path())?;
+            Ok(ModelDir::Copy(copy))
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::memory;
+use crate::workspace;
 use anyhow::Context as _;
 use automl_serve::{AccessConfig, Config, Links, OidcConfig, Process, Switch, Tls};
-use automl_store::workspace::Workspace;
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -70,7 +70,7 @@ fn tell(scheme: &str, address: SocketAddr, console: Console) -> anyhow::Result<(
 }
 
 fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
-    let workspace = Workspace::parse(&args.workspace.workspace);
+    let workspace = workspace::of(&args.place);
     workspace.make()?;
     let tls = tls(&args.access)?;
     // Without access control, whoever leads a browser of this machine here could ask anything.
@@ -86,7 +86,6 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
     });
     Ok(Config {
         address: SocketAddr::new(args.host, args.port),
-        artifacts: args.artifacts.unwrap_or_else(|| workspace.artifacts()),
         workspace,
         artifact_root: args.default_artifact_root,
         links: Links {

@@ -5,8 +5,9 @@ use crate::cli::TensorBoardArgs;
 use crate::console::Console;
 use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
-use crate::workspace::{Workspace, files_below};
+use crate::workspace::{self, files_below};
 use anyhow::Context as _;
+use automl_store::db::Database;
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::events::is_event_file;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
@@ -93,12 +94,11 @@ fn named_folders(args: &TensorBoardArgs) -> anyhow::Result<Vec<(String, PathBuf)
             let name = name.map_or_else(|| run.clone(), |name| name.to_string_lossy().into_owned());
             (name, folder, run.clone())
         } else {
-            let workspace = Workspace::of(&args.place);
-            let run = run_of(&workspace, run)?;
+            let record = workspace::open(&workspace::of(&args.place))?;
+            let run = run_of(&record.db, run)?;
             let uri = run.artifact_uri;
-            let folder = workspace
-                .folder(&uri)
-                .ok_or(MovingError::ArtifactsElsewhere { uri })?;
+            let folder =
+                workspace::folder(&record, &uri).ok_or(MovingError::ArtifactsElsewhere { uri })?;
             (run.name, folder, run.id)
         };
         let name = name.replace(['/', '\0'], "-");
@@ -113,8 +113,8 @@ fn named_folders(args: &TensorBoardArgs) -> anyhow::Result<Vec<(String, PathBuf)
     Ok(named)
 }
 
-fn run_of(workspace: &Workspace, id: &str) -> anyhow::Result<RunInfo> {
-    let (db, wanted) = (workspace.open()?, id.to_owned());
+fn run_of(db: &Database, id: &str) -> anyhow::Result<RunInfo> {
+    let wanted = id.to_owned();
     let found = db
         .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &wanted))
         .wait();

@@ -1,10 +1,10 @@
-//! What can be wrong with event files, TensorBoard and imports.
+//! What can be wrong with event files, TensorBoard, imports, backups and what is to be collected.
 
 use automl_core::Coded;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-/// What can be wrong with event files, TensorBoard and imports.
+/// What can be wrong with event files, TensorBoard, imports, backups and what is to be collected.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MovingError {
     #[error("there are no event files below {}", .path.display())]
@@ -19,6 +19,10 @@ pub(crate) enum MovingError {
     RunMissing { id: String },
     #[error("its artifacts are not on this machine: {uri}")]
     ArtifactsElsewhere { uri: String },
+    #[error("a backup is put back into a directory, not into {place}")]
+    RestoreElsewhere { place: String },
+    #[error("no artifacts are there: {}", .path.display())]
+    NoArtifacts { path: PathBuf },
     #[error("{n_failed} of {n_all} could not be imported")]
     ImportIncomplete { n_failed: u64, n_all: u64 },
 }
@@ -32,6 +36,8 @@ impl Coded for MovingError {
             Self::RunWithoutEvents { .. } => "tensorboard-no-events",
             Self::RunMissing { .. } => "record-missing",
             Self::ArtifactsElsewhere { .. } => "tensorboard-elsewhere",
+            Self::RestoreElsewhere { .. } => "restore-elsewhere",
+            Self::NoArtifacts { .. } => "artifacts-none",
             Self::ImportIncomplete { .. } => "import-incomplete",
         }
     }
@@ -54,6 +60,8 @@ impl Coded for MovingError {
             Self::ArtifactsElsewhere { .. } => {
                 "download them, and give the directory instead of the run"
             }
+            Self::RestoreElsewhere { .. } => "leave --artifacts out, or name a directory",
+            Self::NoArtifacts { .. } => "give the --artifacts that `automl serve` was given",
             Self::ImportIncomplete { .. } => {
                 "mend what is told above and call it again; what was imported is left alone"
             }

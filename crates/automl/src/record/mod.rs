@@ -65,7 +65,7 @@ impl<'a> Recorder<'a> {
         detail: Detail,
         reporter: &'a Reporter,
     ) -> Self {
-        let workspace = Workspace::parse(&args.workspace.workspace);
+        let workspace = crate::workspace::named(&args.workspace.workspace);
         let mut run = Run {
             spool: None,
             pump: None,

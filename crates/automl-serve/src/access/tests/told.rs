@@ -161,6 +161,10 @@ async fn the_document_has_every_route() {
     let mut ids = std::collections::BTreeSet::new();
     for (template, endpoints) in &desk.desk.table {
         let item = &document["paths"][template.replace("{*", "{")];
+        if endpoints.iter().all(|one| one.answers == Answers::Grpc) {
+            assert!(item.is_null(), "{template}");
+            continue;
+        }
         for endpoint in endpoints {
             let operation = &item[endpoint.method.as_str().to_lowercase()];
             assert!(

@@ -9,7 +9,7 @@ use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::runs::get;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -209,7 +209,7 @@ pub(in super::super) async fn html_artifact(
     if preview::Kind::of(path) != preview::Kind::Page {
         return Err(PageError::invalid("Only HTML is shown in a frame"));
     }
-    let mut response = files::download(&app, &run.artifact_uri, path).await?;
+    let mut response = files::download(&app, &run.artifact_uri, path, &HeaderMap::new()).await?;
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_SECURITY_POLICY,

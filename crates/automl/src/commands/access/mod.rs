@@ -11,13 +11,13 @@ pub(super) use tokens::run as tokens;
 pub(super) use users::run as users;
 
 use crate::cli::AskArgs;
+use crate::workspace;
 use automl_store::db::{Database, Sql};
 use automl_store::rfc3339;
 use automl_store::tracking::TrackingError;
-use automl_store::workspace::Workspace;
 
 fn open(ask: &AskArgs) -> anyhow::Result<Database> {
-    Ok(Workspace::parse(&ask.workspace.workspace).open()?.db)
+    Ok(workspace::named(&ask.workspace.workspace).open()?.db)
 }
 
 /// Does a piece of work on the record and waits for it.

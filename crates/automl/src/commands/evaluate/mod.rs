@@ -58,7 +58,8 @@ pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<St
     let mut settings = Settings::resolve(args);
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model = LoadedModel::read(&model_dir(&settings.model, &record.workspace.workspace)?)?;
+    let model =
+        LoadedModel::read(model_dir(&settings.model, &record.workspace.workspace)?.as_ref())?;
     settings.read.rename_duplicates |= model.renames_duplicates();
     let recorder = Recorder::begin(&record, "evaluate", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest.lineage.record.as_ref());
