@@ -94,5 +94,5 @@ def test_a_killed_collection_is_finished_by_the_next(desk, tmp_path):
 
 def test_no_workspace_is_bad_input(tmp_path):
     done = subprocess.run([BIN, "gc", "--workspace", tmp_path / "none"], capture_output=True, text=True)
-    assert done.returncode == 2 and "error[workspace-none]" in done.stderr
+    assert done.returncode == 2 and "error[workspace-missing]" in done.stderr
     assert not os.listdir(tmp_path)

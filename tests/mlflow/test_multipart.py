@@ -40,11 +40,11 @@ def ended(server, verb, path, name, upload, **fields):
 
 def test_the_client_sends_large_files_in_parts(client, server, large, in_parts, tmp_path):
     run = client.create_run("0").info.run_id
-    client.log_artifact(run, large, "deep/er")
+    client.log_artifact(run, str(large), "deep/er")
     assert [f.file_size for f in client.list_artifacts(run, "deep/er")] == [large.stat().st_size]
     there = download_artifacts(run_id=run, artifact_path="deep/er/large file.bin", tracking_uri=server.url)
     assert open(there, "rb").read() == large.read_bytes()
-    client.log_artifact(run, large)
+    client.log_artifact(run, str(large))
     blobs = [f for f in (tmp_path / "artifacts/.blobs").glob("*/*")]
     assert len(blobs) == 1 and blobs[0].name == hashlib.sha256(large.read_bytes()).hexdigest()
     assert not list((tmp_path / "artifacts/.unfinished").iterdir())
@@ -54,7 +54,7 @@ def test_the_client_reads_large_files_in_ranges(client, server, large, monkeypat
     monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "true")
     monkeypatch.setenv("MLFLOW_MULTIPART_DOWNLOAD_CHUNK_SIZE", str(5 * MIB))
     run = client.create_run("0").info.run_id
-    client.log_artifact(run, large)
+    client.log_artifact(run, str(large))
     there = download_artifacts(run_id=run, artifact_path="large file.bin", tracking_uri=server.url)
     assert open(there, "rb").read() == large.read_bytes()
 

@@ -107,7 +107,7 @@ def test_the_client_sends_and_reads_large_files_past_the_server(desk, s3, tmp_pa
     file.write_bytes(os.urandom(12 * MIB))
     client = MlflowClient(desk.url)
     run = client.create_run("0").info.run_id
-    client.log_artifact(run, file)
+    client.log_artifact(run, str(file))
     assert [f.file_size for f in client.list_artifacts(run)] == [12 * MIB]
     assert open(download_artifacts(run_id=run, artifact_path="large.bin", tracking_uri=desk.url), "rb").read() == file.read_bytes()
     assert requests.get(f"{proxy(desk)}/0/{run}/artifacts/large.bin").content == file.read_bytes()

@@ -173,11 +173,14 @@ fn n_bytes(store: &ArtifactStore, uri: &str) -> Result<u64, ArtifactError> {
 fn remove(store: &ArtifactStore, uri: &str) -> Result<(), ArtifactError> {
     match place(uri)? {
         Place::Here(path) => {
-            store.remove(&path)?;
-            match store {
-                ArtifactStore::Folder(folder) => folder.prune(&path),
-                ArtifactStore::Objects(_) => Ok(()),
+            let removed = store.remove(&path);
+            // A process that was killed may have removed the files and not the empty folders above them.
+            if let (ArtifactStore::Folder(folder), Ok(()) | Err(ArtifactError::Missing { .. })) =
+                (store, &removed)
+            {
+                folder.prune(&path)?;
             }
+            removed
         }
         Place::Folder(path) => {
             let (folder, name) = above(&path)?;
