@@ -9,6 +9,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Finds out where a URI leads.
 pub(crate) fn place(uri: &str) -> Result<Place, ApiError> {
@@ -51,7 +53,9 @@ impl From<ArtifactError> for ApiError {
                 "NOT_IMPLEMENTED",
                 error.to_string(),
             ),
-            ArtifactError::Parts(_) => Self::invalid(error.to_string()),
+            ArtifactError::Parts(_) | ArtifactError::Both { .. } => {
+                Self::invalid(error.to_string())
+            }
             ArtifactError::Range { .. } => Self::new(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "INVALID_PARAMETER_VALUE",
@@ -119,43 +123,54 @@ async fn take<S: Sink>(
     begin: impl FnOnce() -> Result<S, ArtifactError> + Send + 'static,
     body: Body,
 ) -> Result<S::Told, ApiError> {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Bytes>(CHUNKS_WAITING);
+    let place = place_for_transfer()?;
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(CHUNKS_WAITING);
     let writer = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let mut sink = begin()?;
-        while let Some(chunk) = receiver.blocking_recv() {
-            if chunk.is_empty() {
-                // The body broke off.
-                return Ok(None);
+        // Without a word that this was all, nothing appears: whoever sent went away, or the server ends.
+        while let Some(piece) = receiver.blocking_recv() {
+            match piece {
+                Piece::Bytes(bytes) => sink.write(&bytes)?,
+                Piece::End => return sink.finish().map(Some),
             }
-            sink.write(&chunk)?;
         }
-        sink.finish().map(Some)
+        Ok(None)
     });
     let mut body = body.into_data_stream();
-    let mut broken = None;
-    while let Some(chunk) = body.next().await {
-        match chunk {
-            Ok(chunk) if chunk.is_empty() => {}
-            Ok(chunk) => {
-                // A writer that failed says why below.
-                if sender.send(chunk).await.is_err() {
-                    break;
-                }
-            }
-            Err(error) => {
-                broken = Some(ApiError::invalid(format!("the body broke off: {error}")));
-                // Sent to a writer that may have failed: its own error counts.
-                drop(sender.send(Bytes::new()).await);
-                break;
-            }
+    let broken = loop {
+        let piece = match tokio::time::timeout(IDLE, body.next()).await {
+            Ok(Some(Ok(bytes))) => Piece::Bytes(bytes),
+            Ok(None) => Piece::End,
+            Ok(Some(Err(error))) => break format!("the body broke off: {error}"),
+            Err(_late) => break "the body did not go on".to_owned(),
+        };
+        let is_end = matches!(piece, Piece::End);
+        // A writer that failed says why below.
+        if sender.send(piece).await.is_err() || is_end {
+            break "the body broke off".to_owned();
         }
-    }
+    };
     drop(sender);
     let outcome: Result<Option<S::Told>, ArtifactError> = writer
         .await
         .map_err(|error| ApiError::internal(error.to_string()))?;
-    let broken = || broken.unwrap_or_else(|| ApiError::invalid("the body broke off"));
-    outcome?.ok_or_else(broken)
+    outcome?.ok_or_else(|| ApiError::invalid(broken))
+}
+
+/// What goes to the thread that writes a body.
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// Bodies that go up or down at once; each holds a thread.
+static TRANSFERS: Semaphore = Semaphore::const_new(256);
+/// How long a client may let a body wait.
+const IDLE: Duration = Duration::from_mins(1);
+
+fn place_for_transfer() -> Result<SemaphorePermit<'static>, ApiError> {
+    TRANSFERS.try_acquire().map_err(|_none| ApiError::busy())
 }
 
 /// Work on files, away from the threads that run futures.
@@ -190,9 +205,12 @@ fn wanted(headers: &HeaderMap) -> Wanted {
 }
 
 /// The chunks of a file as a body. One that turns out to be damaged breaks off, so that no client takes it for whole.
-fn body_of(mut download: Download) -> Body {
+fn body_of(mut download: Download) -> Result<Body, ApiError> {
+    let place = place_for_transfer()?;
     let (sender, receiver) = tokio::sync::mpsc::channel(CHUNKS_WAITING);
+    let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
+        let _place = place;
         loop {
             let chunk = download.chunk();
             let is_last = !matches!(chunk, Ok(Some(_)));
@@ -200,16 +218,18 @@ fn body_of(mut download: Download) -> Body {
                 tracing::error!(%error, "a download broke off");
             }
             let chunk = chunk.transpose();
-            // A client that went away wants no more.
-            if chunk.is_some_and(|chunk| sender.blocking_send(chunk).is_err()) || is_last {
+            let Some(chunk) = chunk else { return };
+            // A client that went away, or takes nothing, wants no more.
+            let sent = runtime.block_on(tokio::time::timeout(IDLE, sender.send(chunk)));
+            if !matches!(sent, Ok(Ok(()))) || is_last {
                 return;
             }
         }
     });
-    Body::from_stream(futures_util::stream::unfold(
+    Ok(Body::from_stream(futures_util::stream::unfold(
         receiver,
         async |mut receiver| receiver.recv().await.map(|chunk| (chunk, receiver)),
-    ))
+    )))
 }
 
 /// Sends a file, or the part that the request wants, as a download, so that a browser never runs what it holds.
@@ -235,7 +255,7 @@ pub(crate) async fn send(
     .await?;
     let ((from, to), n_bytes, tag) = (download.range, download.n_bytes, tag_of(&download));
     let is_whole = (from, to) == (0, n_bytes);
-    let mut response = body_of(download).into_response();
+    let mut response = body_of(download)?.into_response();
     if !is_whole {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         let range = format!("bytes {from}-{}/{n_bytes}", to - 1);
@@ -317,5 +337,37 @@ fn mime(name: &str) -> &'static str {
         "html" | "htm" => "text/html",
         _ if TEXTS.contains(&extension) => "text/plain",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::store;
+    use automl_store::artifacts::{ArtifactStore, Folder, Wanted};
+    use axum::body::{Body, Bytes};
+    use futures_util::{StreamExt as _, stream};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn what_is_given_up_in_the_middle_never_appears() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = ArtifactStore::Folder(Folder::open(directory.path().into()).unwrap());
+        let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"half"))]);
+        let body = Body::from_stream(begun.chain(stream::pending()));
+        let upload = store(&files, "a.bin".into(), body);
+        // As when the client goes away or the server ends.
+        let given_up = tokio::time::timeout(Duration::from_millis(100), upload).await;
+        assert!(given_up.is_err());
+        let unfinished = directory.path().join(".unfinished");
+        while std::fs::read_dir(&unfinished).unwrap().count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(files.read("a.bin", Wanted::Whole).is_err());
+        let whole = Body::from("whole");
+        assert!(store(&files, "a.bin".into(), whole).await.is_ok());
+        assert_eq!(
+            files.read("a.bin", Wanted::Whole).unwrap().all().unwrap(),
+            b"whole"
+        );
     }
 }

@@ -33,6 +33,8 @@ const HEAD_FIELDS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 128 << 10;
 /// What HTTP/2 begins with.
 const HTTP2_BEGINS: &[u8; 4] = b"PRI ";
+/// Between looks at whether more of that came.
+const PEEK_PAUSE: Duration = Duration::from_millis(50);
 /// Requests at once in a connection of HTTP/2.
 const STREAMS_MAX: u32 = 256;
 /// How often a silent client of HTTP/2 is asked whether it is there, and how long it may take to answer.
@@ -115,6 +117,10 @@ async fn open(
         tracing::debug!(%error, "a connection went away");
         return;
     }
+    let peer = Peer {
+        address,
+        has_tls: tls.is_some(),
+    };
     let Some(tls) = tls else {
         let begun = tokio::select! {
             begun = tokio::time::timeout(HEAD_WAIT, begins_as_http2(&stream)) => begun,
@@ -122,17 +128,17 @@ async fn open(
             _ended = stopping.changed() => return,
         };
         return match begun {
-            Ok(Ok(true)) => answer_http2(stream, address, router, watcher).await,
-            Ok(Ok(false)) => answer(stream, address, router, watcher).await,
+            Ok(Ok(true)) => answer_http2(stream, peer, router, watcher).await,
+            Ok(Ok(false)) => answer(stream, peer, router, watcher).await,
             Ok(Err(error)) => tracing::debug!(%error, "a connection went away"),
             Err(_late) => tracing::debug!("no request in time"),
         };
     };
     match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            answer_http2(stream, address, router, watcher).await;
+            answer_http2(stream, peer, router, watcher).await;
         }
-        Ok(Ok(stream)) => answer(stream, address, router, watcher).await,
+        Ok(Ok(stream)) => answer(stream, peer, router, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
         Err(_late) => tracing::debug!("no TLS in time"),
     }
@@ -150,19 +156,19 @@ async fn begins_as_http2(stream: &TcpStream) -> io::Result<bool> {
             return Ok(true);
         }
         // A few bytes came alone; nothing tells when more are there.
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(PEEK_PAUSE).await;
     }
 }
 
 async fn answer_http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    address: SocketAddr,
+    peer: Peer,
     router: Router,
     watcher: Watcher,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(address));
+        request.extensions_mut().insert(peer);
         // What HTTP/1 says in a header.
         let authority = request.uri().authority();
         let host = authority.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
@@ -185,13 +191,13 @@ async fn answer_http2(
 
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    address: SocketAddr,
+    peer: Peer,
     router: Router,
     watcher: Watcher,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(address));
+        request.extensions_mut().insert(peer);
         router.call(request)
     });
     let connection = http1::Builder::new()

@@ -79,11 +79,15 @@ impl ApiError {
 
     /// More is asked at once than can be answered.
     pub(crate) fn busy() -> Self {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::away("too many requests at once")
+    }
+
+    /// Something that this needs is not there now; the client is to try again.
+    pub(crate) fn away(told: &str) -> Self {
         Self::new(
-            status,
+            StatusCode::SERVICE_UNAVAILABLE,
             "TEMPORARILY_UNAVAILABLE",
-            "too many requests at once",
+            told,
         )
         .with(header::RETRY_AFTER, 1_u64)
     }

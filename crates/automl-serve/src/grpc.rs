@@ -1,10 +1,10 @@
 //! gRPC, on the port of everything else: services behind the same guard, and the standard one of health.
 
+use crate::pulse::Pulse;
 use crate::routes::{Routes, grpc};
-use automl_store::db::Database;
-use automl_store::tracking::TrackingError;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
@@ -13,8 +13,11 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 /// How often those who watch are told anew, if something changed.
 const WATCHED_EVERY: Duration = Duration::from_secs(5);
 
-pub(crate) fn routes(db: &Database) -> Routes {
-    let health = HealthServer::new(Own(db.clone()));
+/// Those who watch at once.
+static WATCHERS: Semaphore = Semaphore::const_new(64);
+
+pub(crate) fn routes(pulse: &Pulse) -> Routes {
+    let health = HealthServer::new(Own(pulse.clone()));
     Routes::new().service(
         "/grpc.health.v1.Health/{*method}",
         health,
@@ -23,17 +26,14 @@ pub(crate) fn routes(db: &Database) -> Routes {
 }
 
 /// The health of this server, as a whole: it serves while its record answers.
-struct Own(Database);
+struct Own(Pulse);
 
 impl Own {
-    async fn status(db: &Database) -> ServingStatus {
-        let asked = db.read(|sql| {
-            sql.query_one("SELECT 1", &[])?;
-            Ok::<_, TrackingError>(())
-        });
-        match asked.await {
-            Ok(()) => ServingStatus::Serving,
-            Err(_away) => ServingStatus::NotServing,
+    async fn status(pulse: &Pulse) -> ServingStatus {
+        if pulse.is_well().await {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
         }
     }
 }
@@ -69,15 +69,20 @@ impl Health for Own {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         check_whole(&request)?;
-        let changes = unfold((self.0.clone(), None), async |(db, told)| {
-            loop {
-                let status = Self::status(&db).await;
-                if told != Some(status) {
-                    return Some((Ok(answer(status)), (db, Some(status))));
+        let place = WATCHERS.try_acquire();
+        let place = place.map_err(|_none| Status::resource_exhausted("too many watch already"))?;
+        let changes = unfold(
+            (self.0.clone(), None, place),
+            async |(pulse, told, place)| {
+                loop {
+                    let status = Self::status(&pulse).await;
+                    if told != Some(status) {
+                        return Some((Ok(answer(status)), (pulse, Some(status), place)));
+                    }
+                    tokio::time::sleep(WATCHED_EVERY).await;
                 }
-                tokio::time::sleep(WATCHED_EVERY).await;
-            }
-        });
+            },
+        );
         Ok(Response::new(changes.boxed()))
     }
 }

@@ -166,6 +166,7 @@ impl Batch {
     fn write(self, db: &Database, is_open: bool) {
         let (entries, moved) = (Arc::new(self.entries), Arc::new(self.moved));
         while !(entries.is_empty() && moved.is_empty()) {
+            let lines = (Arc::clone(&entries), Arc::clone(&moved));
             let (entries, moved) = (Arc::clone(&entries), Arc::clone(&moved));
             let outcome = db.write(move |sql| {
                 audit::append(sql, &entries)?;
@@ -176,9 +177,14 @@ impl Batch {
             });
             match outcome.wait() {
                 Ok(()) => break,
-                Err(error) if is_open && !matches!(error, DbError::Closed) => {
+                Err(error @ (DbError::Away { .. } | DbError::Full)) if is_open => {
                     tracing::error!(%error, "the audit log cannot be written; trying again");
                     std::thread::sleep(PAUSE);
+                }
+                Err(error) if is_open && !matches!(error, DbError::Closed) => {
+                    tracing::error!(%error, "the audit log refuses some lines; writing them one by one");
+                    one_by_one(db, &lines.0, &lines.1);
+                    break;
                 }
                 Err(error) => {
                     tracing::error!(%error, "the end of the audit log is lost");
@@ -189,6 +195,23 @@ impl Batch {
         for mark in self.marks {
             // Whoever waited may have gone away.
             mark.send(()).ok();
+        }
+    }
+}
+
+/// Writes what can be written of lines among which the database refuses some.
+fn one_by_one(db: &Database, entries: &[Entry], moved: &[(String, i64, i64)]) {
+    for entry in entries.iter().cloned() {
+        let request_id = entry.request_id.clone();
+        let written = db.write(move |sql| audit::append(sql, &[entry]));
+        if let Err(error) = written.wait() {
+            tracing::error!(%error, request_id, "a line of the audit log is lost");
+        }
+    }
+    for (prefix, day, n_bytes) in moved.iter().cloned() {
+        let written = db.write(move |sql| tokens::add_used(sql, &prefix, day, n_bytes));
+        if let Err(error) = written.wait() {
+            tracing::error!(%error, "bytes that a token moved are not counted");
         }
     }
 }

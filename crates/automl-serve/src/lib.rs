@@ -24,6 +24,7 @@ mod oidc;
 mod openapi;
 mod own;
 mod pages;
+mod pulse;
 mod routes;
 mod server;
 mod state;

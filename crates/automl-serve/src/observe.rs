@@ -154,7 +154,14 @@ impl Observer {
             user = call.user(),
             "request"
         );
-        let is_told = call.is_refused || (call.is_write && status != StatusCode::NOT_FOUND);
+        let is_refused = [
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]
+        .contains(&status);
+        let is_told =
+            call.is_refused || is_refused || (call.is_write && status != StatusCode::NOT_FOUND);
         is_told.then(|| entry(call, status))
     }
 }

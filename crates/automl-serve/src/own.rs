@@ -5,7 +5,6 @@ use crate::fields::Fields;
 use crate::routes::{Routes, get};
 use crate::state::App;
 use automl_store::access::audit::{self, Entry, Search};
-use automl_store::tracking::TrackingError;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -28,13 +27,11 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn ready(State(app): State<App>) -> Result<&'static str, ApiError> {
-    app.db
-        .read(|sql| {
-            sql.query_one("SELECT 1", &[])?;
-            Ok::<_, TrackingError>(())
-        })
-        .await?;
-    Ok("OK")
+    if app.pulse.is_well().await {
+        Ok("OK")
+    } else {
+        Err(ApiError::away("the record does not answer"))
+    }
 }
 
 async fn numbers(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {

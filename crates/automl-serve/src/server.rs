@@ -7,6 +7,7 @@ use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Process};
 use crate::observe::Observer;
 use crate::oidc::{self, Oidc, OidcConfig};
+use crate::pulse::Pulse;
 use crate::routes::Table;
 use crate::state::{App, Inner};
 use crate::tls::{Tls, acceptor};
@@ -209,14 +210,16 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let event_files = EventFiles::start(db.clone(), artifacts.clone()).map_err(threads)?;
     let access = config.access.map(|access| open_access(&db, access));
     let ledger = Ledger::start(db.clone()).map_err(threads)?;
+    let pulse = Pulse::new(db.clone());
     let parts = own::routes()
         .merge(mlflow::routes())
         .merge(pages::routes())
-        .merge(grpc::routes(&db))
+        .merge(grpc::routes(&pulse))
         .into_parts();
     let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
         signatures,
+        pulse,
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
         openapi: openapi::document(&parts.1),
         access: access.transpose()?.map(Arc::new),

@@ -4,6 +4,7 @@ use crate::access::Access;
 use crate::events::EventFiles;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::pulse::Pulse;
 use crate::webhooks::{Happening, Webhooks};
 use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::db::Database;
@@ -21,6 +22,7 @@ pub(crate) struct Inner {
     pub(crate) artifacts: ArtifactStore,
     /// Signs addresses of single parts and files.
     pub(crate) signatures: Signatures,
+    pub(crate) pulse: Pulse,
     /// Event files among the artifacts, to be read into metrics.
     pub(crate) event_files: EventFiles,
     /// Where relative locations start.

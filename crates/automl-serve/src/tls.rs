@@ -42,6 +42,7 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, String> {
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .map_err(|error| format!("certificate and key do not go together: {error}"))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Who speaks both gets HTTP/1.1, in which an upload that is refused early still has its answer; gRPC offers h2 alone.
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

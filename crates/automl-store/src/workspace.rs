@@ -36,6 +36,8 @@ pub struct Workspace {
     /// Where its artifacts are, as somebody said.
     artifacts: Option<String>,
     environment: BTreeMap<String, String>,
+    /// Whether they are no longer where the record says.
+    has_moved: bool,
 }
 
 /// Why a workspace cannot be opened.
@@ -44,6 +46,8 @@ pub struct Workspace {
 pub enum WorkspaceError {
     #[error("the workspace cannot be made: {}", .path.display())]
     Make { path: PathBuf, source: io::Error },
+    #[error("the artifacts of this workspace are at {noted}, and they were asked for at {asked}")]
+    ArtifactsElsewhere { noted: String, asked: String },
     #[error("there is no workspace at {}", .path.display())]
     Missing { path: PathBuf },
     #[error(transparent)]
@@ -58,6 +62,7 @@ impl Coded for WorkspaceError {
     fn code(&self) -> &'static str {
         match self {
             Self::Make { .. } => "workspace-make",
+            Self::ArtifactsElsewhere { .. } => "artifacts-elsewhere",
             Self::Missing { .. } => "workspace-missing",
             Self::Database(error) => error.code(),
             Self::Record(error) => Coded::code(error),
@@ -70,6 +75,9 @@ impl Coded for WorkspaceError {
             Self::Make { .. } => {
                 Some("name a directory that can be written to with --workspace".into())
             }
+            Self::ArtifactsElsewhere { .. } => Some(
+                "copy them there first, then say so with --artifacts-moved; or leave --artifacts out".into(),
+            ),
             Self::Missing { .. } => Some(
                 "name another with --workspace; `automl fit` and `automl serve` make one".into(),
             ),
@@ -96,6 +104,7 @@ impl Workspace {
                 database: Place::Server(text.to_owned()),
                 artifacts: None,
                 environment: BTreeMap::new(),
+                has_moved: false,
             }
         } else {
             let directory = PathBuf::from(text);
@@ -105,6 +114,7 @@ impl Workspace {
                 directory,
                 artifacts: None,
                 environment: BTreeMap::new(),
+                has_moved: false,
             }
         }
     }
@@ -121,6 +131,11 @@ impl Workspace {
     /// server was told to keep them, or they are in its directory.
     pub fn with_artifacts(self, artifacts: Option<String>) -> Self {
         Self { artifacts, ..self }
+    }
+
+    /// Whether the artifacts were moved from where the record says they are.
+    pub fn with_moved_artifacts(self, has_moved: bool) -> Self {
+        Self { has_moved, ..self }
     }
 
     /// Its directory on this machine.
@@ -190,8 +205,8 @@ impl Workspace {
         self.make()?;
         let db = self.open_database(root)?;
         let location = self.location(&db)?;
-        let artifacts = ArtifactStore::open(&location, &db)?;
         self.remember(&location, &db)?;
+        let artifacts = ArtifactStore::open(&location, &db)?;
         Ok(Record { db, artifacts })
     }
 
@@ -205,16 +220,11 @@ impl Workspace {
 
     /// Where its artifacts are.
     fn location(&self, db: &Database) -> Result<Location, WorkspaceError> {
-        let row = db
-            .read(|sql| {
-                sql.query_one(
-                    "SELECT value FROM settings WHERE name = ?1",
-                    args![ARTIFACTS],
-                )
-            })
-            .wait()?;
-        let noted = row.map(|row| row.text(0)).transpose()?;
-        Ok(match self.artifacts.clone().or(noted) {
+        let place = match &self.artifacts {
+            Some(said) => Some(said.clone()),
+            None => noted(db)?,
+        };
+        Ok(match place {
             Some(text) => Location::parse(&text, &self.environment)?,
             None => Location::Folder(self.artifacts()),
         })
@@ -234,6 +244,13 @@ impl Workspace {
         };
         if self.artifacts.is_none() {
             return Ok(());
+        }
+        if let Some(noted) = noted(db)?
+            && noted != place
+            && !self.has_moved
+        {
+            let asked = place;
+            return Err(WorkspaceError::ArtifactsElsewhere { noted, asked });
         }
         db.write(move |sql| {
             sql.execute(
@@ -257,6 +274,19 @@ impl Workspace {
         }
         self.open()
     }
+}
+
+/// Where the record says that its artifacts are.
+fn noted(db: &Database) -> Result<Option<String>, WorkspaceError> {
+    let row = db
+        .read(|sql| {
+            sql.query_one(
+                "SELECT value FROM settings WHERE name = ?1",
+                args![ARTIFACTS],
+            )
+        })
+        .wait()?;
+    Ok(row.map(|row| row.text(0)).transpose()?)
 }
 
 /// An open record: its rows and its files.

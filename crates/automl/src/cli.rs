@@ -508,6 +508,9 @@ pub(crate) struct ServeArgs {
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
+    /// The artifacts were moved to where --artifacts says, from where the record remembers them
+    #[arg(long, requires = "artifacts")]
+    pub(crate) artifacts_moved: bool,
     /// Server of language models that pages reach through this one
     #[arg(long, value_name = "URL", env = "MLFLOW_DEPLOYMENTS_TARGET")]
     pub(crate) deployments_target: Option<String>,

@@ -2,7 +2,7 @@
 
 use super::bucket::Bucket;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 /// A person who mistypes has ten tries, then one each six seconds.
@@ -22,6 +22,16 @@ fn rate(key: &Key) -> (f64, f64) {
     if key.1.is_some() { BY_NAME } else { BY_ADDRESS }
 }
 
+/// Who has one address of IPv6 has all of its /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) if address.to_ipv4_mapped().is_none() => {
+            Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()
+        }
+        other => other.to_canonical(),
+    }
+}
+
 impl Attempts {
     /// Counts a try, or says after how many seconds there may be one.
     pub(super) fn begin(&self, address: Option<IpAddr>, name: &str, now: f64) -> Result<(), f64> {
@@ -35,7 +45,9 @@ impl Attempts {
         if buckets.len() >= KEPT {
             buckets.clear();
         }
-        for key in [(address, None), (address, Some(name.to_owned()))] {
+        let address = address.map(network);
+        // A name that has run out takes nothing from the others of its address.
+        for key in [(address, Some(name.to_owned())), (address, None)] {
             let (per_second, burst) = rate(&key);
             let bucket = buckets
                 .entry(key)
@@ -48,6 +60,7 @@ impl Attempts {
     /// The try was right: it does not count.
     pub(super) fn was_right(&self, address: Option<IpAddr>, name: &str) {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = address.map(network);
         for key in [(address, None), (address, Some(name.to_owned()))] {
             if let Some(bucket) = buckets.get_mut(&key) {
                 bucket.give_back();
@@ -71,6 +84,17 @@ mod tests {
         assert_eq!(attempts.begin(there, "ada", 0.0), Ok(()), "another address");
         assert_eq!(attempts.begin(here, "bob", 0.0), Ok(()), "another name");
         assert_eq!(attempts.begin(here, "ada", 6.0), Ok(()), "later");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let attempts = Attempts::default();
+        let wrong = (0..150_u128).filter(|n| {
+            let address = std::net::Ipv6Addr::from_bits((0x2001 << 112) + n);
+            let address = Some(address.into());
+            attempts.begin(address, &n.to_string(), 0.0).is_err()
+        });
+        assert_eq!(wrong.count(), 50);
     }
 
     #[test]

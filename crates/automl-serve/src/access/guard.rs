@@ -15,7 +15,7 @@ use automl_store::access::Role;
 use automl_store::access::audit::Entry;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -165,11 +165,19 @@ fn counted(body: Body, mut moved: Moved, is_upload: bool) -> Body {
 }
 
 /// Asks a request for what its route needs, answers it, and tells of it.
-pub(crate) async fn guard(
-    State(gate): State<Arc<Gate>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let is_write = gate
+        .endpoint(&request)
+        .is_none_or(|(_, endpoint)| endpoint.is_write);
+    if !is_write {
+        return answer(gate, request, next).await;
+    }
+    // What is begun is finished and told of, also when the client hangs up.
+    let answered = tokio::spawn(answer(gate, request, next)).await;
+    answered.unwrap_or_else(|panicked| ApiError::internal(panicked.to_string()).into_response())
+}
+
+async fn answer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
     let found = gate.endpoint(&request);
     let endpoint = found.map(|(_, endpoint)| endpoint);
     let mut call = gate.observer.begin(&request, found, Peer::of(&request));
@@ -183,7 +191,7 @@ pub(crate) async fn guard(
     };
     let is_download = endpoint.is_some_and(|endpoint| endpoint.is_streamed && !endpoint.is_write);
     if is_download
-        && response.status() == StatusCode::OK
+        && response.status().is_success()
         && let Some(usage) = call.usage()
     {
         let moved = gate.moved(usage);

@@ -8,7 +8,7 @@ use super::attempts::Attempts;
 use super::credentials::{self, Credentials, Unreadable};
 use super::usage::Usage;
 use crate::error::ApiError;
-use crate::oidc::Oidc;
+use crate::oidc::{Oidc, OidcError};
 use automl_core::Clock;
 use automl_store::access::{Role, password, tokens, users, version};
 use automl_store::db::Database;
@@ -29,7 +29,16 @@ const FRESH_US: i64 = 1_000_000;
 /// Credentials that are remembered.
 const KEPT_MAX: usize = 4096;
 /// Passwords hashed at once: each takes 19 MiB and a core.
-const HASHES_AT_ONCE: usize = 2;
+static HASHING: Semaphore = Semaphore::const_new(2);
+/// Requests with a password that wait for their turn.
+const PASSWORDS_WAITING: usize = 64;
+
+/// The hash of a password, made in turn and where it holds up nobody.
+pub(crate) async fn hashed(password: String) -> Result<String, ApiError> {
+    let _turn = HASHING.acquire().await;
+    let work = tokio::task::spawn_blocking(move || password::hash(&password)).await;
+    Ok(work.map_err(|error| ApiError::internal(error.to_string()))??)
+}
 
 /// Someone who proved who they are.
 #[derive(Debug)]
@@ -64,7 +73,7 @@ pub(crate) struct Access {
     usages: Mutex<BTreeMap<String, Arc<Usage>>>,
     version: AtomicI64,
     asked_us: AtomicI64,
-    hashing: Semaphore,
+    waiting: Semaphore,
     attempts: Attempts,
 }
 
@@ -77,7 +86,7 @@ impl Access {
             usages: Mutex::default(),
             version: AtomicI64::new(-1),
             asked_us: AtomicI64::new(0),
-            hashing: Semaphore::new(HASHES_AT_ONCE),
+            waiting: Semaphore::new(PASSWORDS_WAITING),
             attempts: Attempts::default(),
         }
     }
@@ -109,7 +118,11 @@ impl Access {
                 self.by_token(Some(name), password).await?
             }
             Credentials::Basic { name, password } => {
-                let _turn = self.hashing.acquire().await;
+                // Those who wait hold places that others with a token want.
+                let Ok(_place) = self.waiting.try_acquire() else {
+                    return Err(ApiError::busy());
+                };
+                let _turn = HASHING.acquire().await;
                 // Another request of the same client may have had the turn before.
                 if let Some(visitor) = self.remembered(&key) {
                     return Ok(visitor);
@@ -140,7 +153,9 @@ impl Access {
             return;
         }
         match self.db.read(version).await {
-            Ok(version) => self.version.store(version, Ordering::Relaxed),
+            Ok(version) => {
+                self.version.fetch_max(version, Ordering::Relaxed);
+            }
             // What is remembered runs out by itself.
             Err(error) => tracing::warn!(%error, "cannot ask whether users or tokens changed"),
         }
@@ -250,12 +265,17 @@ impl Access {
         let oidc = self.oidc.as_ref().ok_or_else(|| unknown(wrong))?;
         let claims = oidc.claims(jwt).await.map_err(|error| {
             tracing::info!(%error, "a token of the issuer was refused");
-            unknown(wrong)
+            match error {
+                // The token may be good: the client is to try again.
+                OidcError::Issuer(_) => ApiError::away("the issuer of tokens cannot be asked"),
+                _ => unknown(wrong),
+            }
         })?;
         let now_us = Clock::unix_micros();
         Ok(Known {
             visitor: Arc::new(Visitor {
-                name: claims.name,
+                // Never the name of a user of the record, which has no colon.
+                name: format!("oidc:{}", claims.name),
                 means: format!("oidc {}", claims.subject),
                 role: claims.role,
                 usage: None,

@@ -14,7 +14,7 @@ mod usage;
 
 pub(crate) use guard::{Gate, guard};
 pub(crate) use hosts::Hosts;
-pub(crate) use identify::{Access, Visitor};
+pub(crate) use identify::{Access, Visitor, hashed};
 pub(crate) use usage::Usage;
 
 use axum::Extension;
@@ -27,11 +27,14 @@ pub(crate) type Asker = Option<Extension<Arc<Visitor>>>;
 
 /// The other end of a connection, put into each of its requests.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) has_tls: bool,
+}
 
 impl Peer {
     fn of<B>(request: &Request<B>) -> Option<SocketAddr> {
-        request.extensions().get::<Self>().map(|peer| peer.0)
+        request.extensions().get::<Self>().map(|peer| peer.address)
     }
 }
 

@@ -106,7 +106,10 @@ impl Guarded {
             .method(method)
             .uri(path)
             .header(header::CONTENT_TYPE, "application/json")
-            .extension(Peer(([10, 0, 0, 7], 1234).into()));
+            .extension(Peer {
+                address: ([10, 0, 0, 7], 1234).into(),
+                has_tls: false,
+            });
         if let Some(shown) = shown {
             request = request.header(header::AUTHORIZATION, shown);
         }

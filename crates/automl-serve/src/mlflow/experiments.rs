@@ -1,7 +1,7 @@
 //! Experiments.
 
 use super::wire;
-use crate::access::Visitor;
+use crate::access::{Asker, Visitor};
 use crate::artifacts::{Place, place};
 use crate::error::ApiError;
 use crate::fields::Fields;
@@ -14,7 +14,6 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::Arc;
 
 pub(super) fn router() -> Routes {
     Routes::new()
@@ -58,11 +57,7 @@ pub(super) fn router() -> Routes {
 
 type Answer = Result<Json<Value>, ApiError>;
 
-async fn create(
-    State(app): State<App>,
-    asker: Option<Extension<Arc<Visitor>>>,
-    fields: Fields,
-) -> Answer {
+async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer {
     let location = fields.text("artifact_location")?;
     if let Some(Extension(asker)) = asker {
         check_location(&asker, location.as_deref().unwrap_or_default())?;

@@ -5,6 +5,7 @@
 //! nothing else of its holder.
 
 use super::artifacts::safe_path;
+use crate::access::Peer;
 use crate::artifacts::{on_files, send, store_part};
 use crate::error::ApiError;
 use crate::fields::{Fields, absent, wrong};
@@ -12,11 +13,11 @@ use crate::routes::{Routes, get, post, put};
 use crate::state::App;
 use automl_store::artifacts::{SECONDS_SIGNED, Wanted};
 use automl_store::tracking::now_ms;
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 pub(super) fn router() -> Routes {
@@ -65,11 +66,16 @@ fn target(folder: &str, fields: &Fields) -> Result<String, ApiError> {
 }
 
 /// What this server is called by the client that asks; a proxy in front says how it was asked itself.
-fn base(headers: &HeaderMap) -> Result<String, ApiError> {
+fn base(headers: &HeaderMap, peer: Option<&Peer>) -> Result<String, ApiError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str()));
     let host = host.ok_or_else(|| ApiError::invalid("the request has no Host header"))?;
-    let scheme = text("x-forwarded-proto").unwrap_or("http");
+    let own = if peer.is_some_and(|peer| peer.has_tls) {
+        "https"
+    } else {
+        "http"
+    };
+    let scheme = text("x-forwarded-proto").unwrap_or(own);
     Ok(format!("{scheme}://{host}/api/2.0/mlflow-artifacts/signed"))
 }
 
@@ -100,12 +106,13 @@ fn check(app: &App, what: &str, query: Option<String>) -> Result<(), ApiError> {
 async fn create(
     State(app): State<App>,
     Path(folder): Path<String>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     fields: Fields,
 ) -> Answer {
     let path = target(&folder, &fields)?;
     let n_parts = usize::try_from(fields.int("num_parts")?.unwrap_or(1)).unwrap_or(0);
-    let base = base(&headers)?;
+    let base = base(&headers, peer.as_deref())?;
     let store = app.artifacts.clone();
     let upload = on_files(move || store.begin_parts(&path, n_parts)).await?;
     let own = |number: usize| {
@@ -161,7 +168,12 @@ async fn abort(State(app): State<App>, Path(folder): Path<String>, fields: Field
     Ok(Json(json!({})))
 }
 
-async fn presigned(State(app): State<App>, Path(path): Path<String>, headers: HeaderMap) -> Answer {
+async fn presigned(
+    State(app): State<App>,
+    Path(path): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Answer {
     let path = safe_path(&path)?;
     let (store, wanted) = (app.artifacts.clone(), path.clone());
     let found = on_files(move || {
@@ -178,7 +190,11 @@ async fn presigned(State(app): State<App>, Path(path): Path<String>, headers: He
     } else {
         let what = format!("file/{path}");
         let place = percent_encoded(&what);
-        format!("{}/{place}?{}", base(&headers)?, signed(&app, &what))
+        format!(
+            "{}/{place}?{}",
+            base(&headers, peer.as_deref())?,
+            signed(&app, &what)
+        )
     };
     Ok(Json(
         json!({ "url": url, "headers": {}, "file_size": n_bytes }),

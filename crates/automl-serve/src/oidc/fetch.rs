@@ -4,6 +4,7 @@ use super::OidcError;
 use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long an answer may take altogether.
@@ -35,7 +36,20 @@ pub(super) fn keys(issuer: &str) -> Result<JwkSet, OidcError> {
             discovery.issuer.escape_debug()
         )));
     }
-    json(&agent, &discovery.jwks_uri)
+    let published: Published = json(&agent, &discovery.jwks_uri)?;
+    // Keys of kinds that are not known here, and those for encryption, are the issuer's own affair.
+    let is_for_signatures = |key: &Value| key.get("use").is_none_or(|word| word == "sig");
+    let keys = published.keys.into_iter().filter(is_for_signatures);
+    Ok(JwkSet {
+        keys: keys
+            .filter_map(|key| serde_json::from_value(key).ok())
+            .collect(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Published {
+    keys: Vec<Value>,
 }
 
 fn json<T: DeserializeOwned>(agent: &ureq::Agent, url: &str) -> Result<T, OidcError> {

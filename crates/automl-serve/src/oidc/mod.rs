@@ -13,8 +13,7 @@ use automl_store::access::Role;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which tokens are taken.
 #[derive(Debug, Clone)]
@@ -55,6 +54,8 @@ pub(crate) struct Claims {
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::RS256, Algorithm::ES256];
 /// Seconds by which clocks may differ.
 const LEEWAY: u64 = 30;
+/// Characters that are kept of a name.
+const TEXT_MAX: usize = 200;
 /// Microseconds after which keys are fetched anew, and between two tries.
 const OLD_US: i64 = 3_600_000_000;
 const PAUSE_US: i64 = 30_000_000;
@@ -71,6 +72,8 @@ struct Keys {
 pub(crate) struct Oidc {
     config: Arc<OidcConfig>,
     keys: Arc<Mutex<Keys>>,
+    /// Held by the one who asks the issuer; who has a key that is known never waits for it.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Oidc {
@@ -79,6 +82,7 @@ impl Oidc {
         Self {
             config: Arc::new(config),
             keys: Arc::default(),
+            asking: Arc::default(),
         }
     }
 
@@ -101,8 +105,8 @@ impl Oidc {
         let name = ["preferred_username", "email"].into_iter().find_map(text);
         let expires = claims.get("exp").and_then(Value::as_f64);
         Ok(Claims {
-            name: name.unwrap_or(subject).to_owned(),
-            subject: subject.to_owned(),
+            name: plain(name.unwrap_or(subject)),
+            subject: plain(subject),
             role: self.role(&claims),
             expires_us: (expires.ok_or(OidcError::Claim("exp"))? * 1e6) as i64,
         })
@@ -126,32 +130,41 @@ impl Oidc {
         roles.max()
     }
 
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The key of an id; without one, the only key there is.
     async fn key(&self, id: Option<&str>) -> Result<Jwk, OidcError> {
-        let mut keys = self.keys.lock().await;
-        let now_us = Clock::unix_micros();
-        let may_ask = now_us - keys.tried_us >= PAUSE_US;
-        let found = keys.find(id);
-        if let Some(found) = found {
-            if now_us - keys.fetched_us > OLD_US && may_ask {
-                keys.tried_us = now_us;
-                // Keys that were good an hour ago do meanwhile.
-                tokio::spawn(self.clone().renew());
-            }
+        if let Some(found) = self.known(id) {
             return Ok(found);
         }
-        if may_ask {
-            keys.tried_us = now_us;
-            // Whoever comes meanwhile waits for the same answer.
-            keys.put(self.fetched().await?);
+        // Whoever comes meanwhile waits for the same answer.
+        let _asking = self.asking.lock().await;
+        if let Some(found) = self.known(id) {
+            return Ok(found);
         }
-        let missing = || OidcError::Key(id.unwrap_or_default().escape_debug().to_string());
-        keys.find(id).ok_or_else(missing)
+        if self.keys().may_ask() {
+            let set = self.fetched().await?;
+            self.keys().put(set);
+        }
+        let missing = || OidcError::Key(plain(id.unwrap_or_default()));
+        self.keys().find(id).ok_or_else(missing)
+    }
+
+    /// A key that was fetched; old ones are good, and are fetched anew meanwhile.
+    fn known(&self, id: Option<&str>) -> Option<Jwk> {
+        let mut keys = self.keys();
+        let found = keys.find(id)?;
+        if Clock::unix_micros() - keys.fetched_us > OLD_US && keys.may_ask() {
+            tokio::spawn(self.clone().renew());
+        }
+        Some(found)
     }
 
     async fn renew(self) {
         match self.fetched().await {
-            Ok(set) => self.keys.lock().await.put(set),
+            Ok(set) => self.keys().put(set),
             Err(error) => tracing::warn!(%error, "the keys of the issuer cannot be renewed"),
         }
     }
@@ -163,7 +176,23 @@ impl Oidc {
     }
 }
 
+/// A text of a token as it can be stored and shown.
+fn plain(text: &str) -> String {
+    let letters = text.chars().filter(|letter| !letter.is_control());
+    letters.take(TEXT_MAX).collect()
+}
+
 impl Keys {
+    /// Whether the issuer may be asked now; if so, it counts as asked.
+    fn may_ask(&mut self) -> bool {
+        let now_us = Clock::unix_micros();
+        let may = now_us - self.tried_us >= PAUSE_US;
+        if may {
+            self.tried_us = now_us;
+        }
+        may
+    }
+
     fn put(&mut self, set: JwkSet) {
         self.set = Some(set);
         self.fetched_us = Clock::unix_micros();

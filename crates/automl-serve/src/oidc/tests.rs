@@ -220,7 +220,7 @@ async fn new_keys_are_fetched_when_they_are_named_but_not_over_and_over() {
         assert!(matches!(refused, Err(OidcError::Key(id)) if id == "two"));
     }
     assert_eq!(issuer.published.lock().unwrap().1, 1, "asked a moment ago");
-    oidc.keys.lock().await.tried_us = 0;
+    oidc.keys().tried_us = 0;
     oidc.claims(&token).await.unwrap();
     assert_eq!(issuer.published.lock().unwrap().1, 2);
 }

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The folder of blobs, below the root.
-const BLOBS: &str = ".blobs";
+pub(super) const BLOBS: &str = ".blobs";
 /// Where unfinished files are, below the root.
 pub(super) const UNFINISHED: &str = ".unfinished";
 /// The lock file, among the blobs.
@@ -67,10 +67,7 @@ impl Folder {
     /// A path inside, by its parts; nothing that leaves the folder, follows a link out of it, or is ours.
     fn inside(&self, path: &str) -> Result<PathBuf, ArtifactError> {
         let mut whole = self.root.clone();
-        for (place, part) in parts_of(path)?.into_iter().enumerate() {
-            if place == 0 && (part == BLOBS || part == UNFINISHED) {
-                return Err(ArtifactError::Path);
-            }
+        for part in parts_of(path)? {
             whole.push(part);
             if whole.is_symlink() {
                 return Err(ArtifactError::Path);
@@ -408,6 +405,11 @@ fn link(unfinished: &Path, blob: &Path) -> io::Result<()> {
         other => return other,
     }
     let again = unfinished.with_extension("link");
+    if fs::metadata(blob)?.len() != fs::metadata(unfinished)?.len() {
+        // The blob was cut or added to: the new file, whose content is known, takes its place.
+        fs::hard_link(unfinished, &again)?;
+        return fs::rename(&again, blob);
+    }
     match fs::hard_link(blob, &again) {
         // So many paths lead to the blob that the file system allows no more: this copy takes its place.
         Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {

@@ -37,6 +37,8 @@ pub enum ArtifactError {
     Path,
     #[error("No such artifact: '{path}'")]
     Missing { path: String },
+    #[error("'{path}' cannot be both a file and a folder of artifacts")]
+    Both { path: String },
     #[error("'{path}' does not have the content that was written: the file is damaged")]
     Damaged { path: String },
     #[error("the disk with the artifacts is full")]
@@ -128,12 +130,19 @@ fn parts_of(path: &str) -> Result<Vec<&str>, ArtifactError> {
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".")
         .collect();
-    let is_odd = |part: &&str| *part == ".." || part.contains(['\0', '\\']);
-    if parts.iter().any(is_odd) {
+    let is_odd =
+        |part: &&str| *part == ".." || part.contains(['\0', '\\']) || part.len() > PART_BYTES_MAX;
+    let is_ours = parts.first().is_some_and(|first| OURS.contains(first));
+    if is_ours || parts.iter().any(is_odd) {
         return Err(ArtifactError::Path);
     }
     Ok(parts)
 }
+
+/// Bytes of one name in a path, as file systems allow.
+const PART_BYTES_MAX: usize = 255;
+/// Names below the root of a folder that are not for artifacts, in whatever store, so that each can take what another has.
+const OURS: [&str; 2] = [folder::BLOBS, folder::UNFINISHED];
 
 /// Where artifacts are to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::{
     ARTIFACTS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary, blob,
 };
 use crate::artifact_uri::ArtifactPlace;
-use crate::artifacts::{ArtifactStore, Wanted};
+use crate::artifacts::{ArtifactError, ArtifactStore, Wanted};
 use crate::db::{self, DbError, Place, Sql, transfer};
 use crate::manifest::rfc3339;
 use automl_core::Clock;
@@ -137,7 +137,12 @@ fn artifacts(
             if owners.is_orphan(&path) {
                 continue;
             }
-            let mut file = store.read(&path, Wanted::Whole)?;
+            let mut file = match store.read(&path, Wanted::Whole) {
+                Ok(file) => file,
+                // Removed meanwhile.
+                Err(ArtifactError::Missing { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
             let n_bytes = file.n_bytes;
             let sealed = hashing::seal(&mut file).map_err(failed)?;
             if known.insert(sealed.sha256.clone()) {

@@ -85,7 +85,8 @@ fn forget_store(file: &Path) -> Result<(), BackupError> {
             "DELETE FROM artifact_links",
             "DELETE FROM artifact_blobs",
             "DELETE FROM artifact_uploads",
-            "DELETE FROM settings WHERE name = 'artifacts'",
+            // And a key and a root of its own: what is collected here must not be what another workspace has.
+            "DELETE FROM settings",
         ] {
             sql.execute(forget, &[])?;
         }

@@ -137,6 +137,32 @@ fn what_was_acknowledged_before_a_backup_is_in_it_while_four_threads_write() {
 }
 
 #[test]
+fn what_is_put_back_has_its_own_place_in_an_object_store() {
+    let desk = Desk::new();
+    desk.db
+        .write(|sql| {
+            sql.execute("INSERT INTO settings VALUES ('artifacts', 's3://bucket'), ('artifacts-id', '00'), ('signing-key', '00')", &[])?;
+            sql.execute("INSERT INTO artifact_blobs VALUES ('k', NULL, 1, 0)", &[])?;
+            sql.execute("INSERT INTO artifact_links VALUES ('p', 'k')", &[])
+        })
+        .wait()
+        .unwrap();
+    create(&desk.place, &desk.store(), &desk.path("backup")).unwrap();
+    put_back(&desk.path("backup"), &desk.path("home")).unwrap();
+    let (db, _) = restored(&desk.path("home"));
+    let n_rows = db.read(|sql| {
+        let query =
+            "SELECT (SELECT COUNT(*) FROM settings) + (SELECT COUNT(*) FROM artifact_links)";
+        sql.query_one(query, &[])?.map_or(Ok(-1), |row| row.int(0))
+    });
+    assert_eq!(
+        n_rows.wait().unwrap(),
+        0,
+        "a shared root would be collected by both"
+    );
+}
+
+#[test]
 fn nothing_is_put_where_something_is() {
     let desk = Desk::new();
     let folder = Folder::open(desk.artifacts.clone()).unwrap();

@@ -46,7 +46,7 @@ pub struct Collected {
     pub gone: Vec<Gone>,
     /// Those that stay because something in use refers to them.
     pub n_kept: u64,
-    /// Artifact folders of the rows that went whose files this program cannot remove.
+    /// Artifact folders of rows that went whose files could not be removed: another program keeps them, or the system refused.
     pub not_ours: Vec<String>,
     /// Content and uploads that nothing refers to. When things are only listed, what `gone` would leave is not among them.
     pub swept: Swept,
@@ -107,7 +107,7 @@ pub fn collect(
     }
     if options.sweep == Sweep::Remove {
         while take_batch(db, before)? {}
-        remove_files(db, store)?;
+        collected.not_ours.extend(remove_files(db, store)?);
     }
     collected.swept = store.sweep(now_ms() - UPLOAD_AGE_MS, options.sweep)?;
     Ok(collected)
@@ -132,23 +132,32 @@ fn take_batch(db: &Database, before: i64) -> Result<bool, GcError> {
     Ok(taken.wait()?)
 }
 
-/// Removes files that are noted, and the notes.
-fn remove_files(db: &Database, store: &ArtifactStore) -> Result<(), GcError> {
+/// Removes files that are noted, and the notes; gives the places whose files could not be removed, which stay noted.
+fn remove_files(db: &Database, store: &ArtifactStore) -> Result<Vec<String>, GcError> {
+    let mut stuck = Vec::new();
     let rows = db
         .read(|sql| sql.query("SELECT uri FROM artifact_removals ORDER BY uri", &[]))
         .wait()?;
     for row in rows {
         let uri = row.text(0)?;
-        match remove(store, &uri) {
-            Ok(()) | Err(ArtifactError::Missing { .. }) => {}
-            Err(error) => return Err(error.into()),
+        // Something may live there again, such as a run that was imported anew under its id.
+        let asked = uri.clone();
+        if !db.read(move |sql| select::is_used(sql, &asked)).wait()? {
+            match remove(store, &uri) {
+                Ok(()) | Err(ArtifactError::Missing { .. }) => {}
+                Err(error @ ArtifactError::Away { .. }) => return Err(error.into()),
+                Err(_error) => {
+                    stuck.push(uri);
+                    continue;
+                }
+            }
         }
         let forgotten = db.write(move |sql| {
             sql.execute("DELETE FROM artifact_removals WHERE uri = ?1", args![&uri])
         });
         forgotten.wait()?;
     }
-    Ok(())
+    Ok(stuck)
 }
 
 /// A folder of this machine as the folder above it and its own name.

@@ -1,7 +1,7 @@
 //! What was deleted and is not referred to, read in one transaction.
 
 use crate::args;
-use crate::db::Sql;
+use crate::db::{DbError, Sql};
 use crate::tracking::TrackingError;
 use crate::tracking::experiments::DEFAULT_ID;
 use std::collections::BTreeSet;
@@ -261,4 +261,10 @@ pub(super) fn delete(sql: &mut dyn Sql, one: &Gone) -> Result<(), TrackingError>
         }
     }
     Ok(())
+}
+
+/// Whether a run or a logged model has its files at a place.
+pub(super) fn is_used(sql: &mut dyn Sql, uri: &str) -> Result<bool, DbError> {
+    let query = "SELECT 1 FROM runs WHERE artifact_uri = ?1 UNION ALL SELECT 1 FROM logged_models WHERE artifact_uri = ?1 LIMIT 1";
+    Ok(sql.query_one(query, args![uri])?.is_some())
 }

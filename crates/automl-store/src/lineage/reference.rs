@@ -2,6 +2,7 @@
 
 use super::Node;
 use crate::args;
+use crate::datasets;
 use crate::db::Sql;
 use crate::registry::{models, versions};
 use crate::tracking::TrackingError;
@@ -28,6 +29,10 @@ pub fn resolve(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Node, T
     if let Some(id) = run_of_prefix(sql, workspace, text)? {
         return Ok(Node::Run { id });
     }
+    if let Some(named) = datasets::resolve(sql, workspace, text)? {
+        let digest = named.digest;
+        return Ok(Node::Data { digest });
+    }
     if let Some(digest) = data(sql, workspace, text)? {
         return Ok(Node::Data { digest });
     }
@@ -46,14 +51,16 @@ pub fn model_version(
     text: &str,
 ) -> Result<Option<Node>, TrackingError> {
     let text = text.strip_prefix("models:/").unwrap_or(text);
-    let found = if let Some((name, alias)) = text.split_once('@') {
-        models::by_alias(sql, workspace, name, alias).map(Some)
-    } else if let Some((name, version)) = text.rsplit_once('/') {
+    let numbered = text.rsplit_once('/');
+    let numbered = numbered.and_then(|(name, version)| Some((name, version.parse().ok()?)));
+    let found = if let Some((name, version)) = numbered {
         // A path has slashes, too: only where the name is one of ours, the version must be there.
-        match (version.parse(), versions::newest(sql, workspace, name)?) {
-            (Ok(version), Some(_)) => versions::get(sql, workspace, name, version).map(Some),
-            _ => return Ok(None),
+        match versions::newest(sql, workspace, name)? {
+            Some(_) => versions::get(sql, workspace, name, version).map(Some),
+            None => return Ok(None),
         }
+    } else if let Some((name, alias)) = text.rsplit_once('@') {
+        models::by_alias(sql, workspace, name, alias).map(Some)
     } else {
         versions::newest(sql, workspace, text)
     };

@@ -36,6 +36,34 @@ pub struct Mover<'a> {
     pub note: Option<&'a str>,
 }
 
+/// Refuses to put a version to use that was rejected, or that waits for a decision that its model wants; else tells what was
+/// decided.
+///
+/// # Errors
+/// If the version is not there or not allowed.
+pub fn check_allowed(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    (name, version): (&str, i64),
+) -> Result<State, TrackingError> {
+    versions::get(sql, workspace, name, version)?;
+    let state = approvals::state(sql, workspace, name, version)?;
+    match state {
+        State::Rejected => {
+            return Err(TrackingError::Invalid(format!(
+                "Version {version} of '{name}' was rejected; approve it first"
+            )));
+        }
+        State::Pending if wants_approval(sql, workspace, name)? => {
+            return Err(TrackingError::Invalid(format!(
+                "Version {version} of '{name}' waits for approval, which this model wants before it is used"
+            )));
+        }
+        State::Approved | State::Pending => {}
+    }
+    Ok(state)
+}
+
 /// Points an alias to a version that is not rejected.
 ///
 /// # Errors
@@ -47,23 +75,9 @@ pub fn promote(
     alias: &str,
     mover: Mover<'_>,
 ) -> Result<ModelVersion, TrackingError> {
-    versions::get(sql, workspace, name, version)?;
-    match approvals::state(sql, workspace, name, version)? {
-        State::Approved => {}
-        State::Rejected => {
-            return Err(TrackingError::Invalid(format!(
-                "Version {version} of '{name}' was rejected; approve it first"
-            )));
-        }
-        State::Pending if wants_approval(sql, workspace, name)? => {
-            return Err(TrackingError::Invalid(format!(
-                "Version {version} of '{name}' waits for approval, which this model wants before promotion"
-            )));
-        }
-        State::Pending => {
-            let key = (name, version);
-            approvals::decide(sql, workspace, key, State::Approved, mover.user, mover.note)?;
-        }
+    if check_allowed(sql, workspace, (name, version))? == State::Pending {
+        let key = (name, version);
+        approvals::decide(sql, workspace, key, State::Approved, mover.user, mover.note)?;
     }
     put(sql, workspace, name, alias, Some(version), mover)?;
     versions::get(sql, workspace, name, version)
@@ -148,8 +162,9 @@ fn move_to(
     }: Target,
     mover: Mover<'_>,
 ) -> Result<(), TrackingError> {
-    if version.is_some() {
+    if let Some(version) = version {
         models::check_alias(alias)?;
+        check_allowed(sql, workspace, (name, version))?;
     }
     let model = models::get(sql, workspace, name)?;
     let old = model.aliases.iter().find(|(known, _)| known == alias);

@@ -1,6 +1,6 @@
 //! Versions of registered models.
 
-use super::{STAGES, check_tag, models};
+use super::{STAGES, check_tag, models, moves};
 use crate::args;
 use crate::db::{Row, Sql};
 use crate::tracking::{KeyValue, Page, TrackingError, logged_models, now_ms, offset, page};
@@ -251,6 +251,9 @@ pub fn transition(
         )));
     }
     get(sql, workspace, name, version)?;
+    if ["Staging", "Production"].contains(&stage) {
+        moves::check_allowed(sql, workspace, (name, version))?;
+    }
     let now = now_ms();
     if archives_others {
         sql.execute(

@@ -13,7 +13,7 @@ mod replay;
 mod tests;
 
 pub use entry::{Begin, Child, Data, Entry, FORMAT, Point, Status, Texts};
-pub use replay::{Replayed, Tails, replay};
+pub use replay::{Replayed, Tails, UNREAD_KEY, replay};
 
 use crate::tracking::{now_ms, runs::NAME_TAG};
 use std::fs::{self, File};

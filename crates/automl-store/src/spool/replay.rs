@@ -1,6 +1,7 @@
 //! Takes spool files into the record.
 
 use super::entry::{Begin, Child, Data, Entry, FORMAT, Point, Status, Texts};
+use crate::args;
 use crate::artifacts::ArtifactError;
 use crate::db::{DbError, Sql};
 use crate::registry::files::{self, FilesError};
@@ -228,7 +229,12 @@ fn put(sql: &mut dyn Sql, id: &str, entry: &Entry) -> Result<(), TrackingError> 
             } else {
                 inputs::log_datasets
             };
-            log(sql, &run, &[dataset(data)])
+            same_data(sql, data)?;
+            let mut data = data.clone();
+            if let Some(known) = content_of(sql, &data.digest)? {
+                data.digest = known;
+            }
+            log(sql, &run, &[dataset(&data)])
         }
         Entry::ModelRead { id: model } => {
             let run = this(sql)?;
@@ -365,6 +371,38 @@ fn key_value(key: &str, value: &str, n_max: usize) -> KeyValue {
         key: key.to_owned(),
         value: value.to_owned(),
     }
+}
+
+/// What data is called, in its profile, by verbs that do not hash it.
+pub const UNREAD_KEY: &str = "unread";
+/// What such a name begins with.
+const UNREAD: &str = "unread-";
+
+/// The digest of the content of data that was not hashed, where another verb hashed the same file as it was then.
+fn content_of(sql: &mut dyn Sql, digest: &str) -> Result<Option<String>, TrackingError> {
+    if !digest.starts_with(UNREAD) {
+        return Ok(None);
+    }
+    let row = sql.query_one(
+        "SELECT digest FROM datasets WHERE profile LIKE ?1 ORDER BY id DESC LIMIT 1",
+        args![&format!("%\"{UNREAD_KEY}\":\"{digest}\"%")],
+    )?;
+    Ok(row.map(|row| row.text(0)).transpose()?)
+}
+
+/// Gives data that was used before without being hashed the digest of its content, now that it is known.
+fn same_data(sql: &mut dyn Sql, data: &Data) -> Result<(), TrackingError> {
+    let profile = data.profile.as_deref().unwrap_or_default();
+    let profile: serde_json::Value = serde_json::from_str(profile).unwrap_or_default();
+    let Some(unread) = profile.get(UNREAD_KEY).and_then(serde_json::Value::as_str) else {
+        return Ok(());
+    };
+    sql.execute(
+        "UPDATE datasets SET digest = ?1 WHERE digest = ?2 AND NOT EXISTS (SELECT 1 FROM datasets o \
+         WHERE o.experiment_id = datasets.experiment_id AND o.name = datasets.name AND o.digest = ?1)",
+        args![&data.digest, unread],
+    )?;
+    Ok(())
 }
 
 fn dataset(data: &Data) -> DatasetInput {

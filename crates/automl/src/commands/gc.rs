@@ -68,7 +68,9 @@ fn lines(collected: &Collected, is_dry: bool) -> String {
         lines.push(format!("{verb} {kind} {} ({}), {size}", gone.id, gone.name));
     }
     for uri in &collected.not_ours {
-        lines.push(format!("files stay, for they are not kept here: {uri}"));
+        lines.push(format!(
+            "files stay, for they are kept elsewhere or the system refused to remove them: {uri}"
+        ));
     }
     if collected.n_kept > 0 {
         let kept = text::counted(collected.n_kept, "deleted thing");

@@ -4,7 +4,7 @@ use super::Status;
 use super::record::{Record, maybe_time};
 use crate::cli::LineageArgs;
 use crate::console::{Console, Format, print_json, print_text};
-use crate::record::digest_of;
+use crate::record::{digest_of, unread_digest};
 use automl_store::ModelDir;
 use automl_store::lineage::{self, Found, Graph, Node};
 use automl_store::tracking::TrackingError;
@@ -32,26 +32,18 @@ fn start(record: &Record, reference: &str) -> anyhow::Result<Node> {
             return Ok(Node::Model { id });
         }
     }
-    let known = reference.to_owned();
-    let found = record.read(
-        move |sql| match lineage::resolve(sql, DEFAULT_WORKSPACE, &known) {
-            Ok(node) => Ok(Ok(node)),
-            Err(error @ TrackingError::Absent(_)) => Ok(Err(error)),
-            Err(error) => Err(error),
-        },
-    )?;
-    let absent = match found {
-        Ok(node) => return Ok(node),
-        Err(absent) => absent,
+    // A file that is here is known by its content or its place; what has the same name is something else.
+    let names = if path.is_file() {
+        let place = path.canonicalize()?.display().to_string();
+        vec![digest_of(path)?, unread_digest(path, &place), place]
+    } else {
+        vec![reference.to_owned()]
     };
-    if !path.is_file() {
-        return Err(absent.into());
-    }
-    // What it is called does not matter: data is known by where it lies, or by its content.
-    let place = std::path::absolute(path)?.display().to_string();
-    let by_content = digest_of(path)?;
+    let absent = TrackingError::Absent(format!(
+        "No run, model, model version or data is known as '{reference}'"
+    ));
     let node = record.read(move |sql| {
-        for name in [by_content, place] {
+        for name in names {
             match lineage::resolve(sql, DEFAULT_WORKSPACE, &name) {
                 Err(TrackingError::Absent(_)) => {}
                 found => return found.map(Some),

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::Sql;
 use automl_store::lineage::{self, Node};
-use automl_store::registry::{files, versions};
+use automl_store::registry::{approvals, files, versions};
 use automl_store::rfc3339;
 use automl_store::spool::{Tails, replay};
 use automl_store::tracking::TrackingError;
@@ -109,6 +109,14 @@ pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<ModelDi
     let Some(version) = found else {
         return as_named();
     };
+    let key = (version.name.clone(), version.version);
+    let state = record.read(move |sql| approvals::state(sql, DEFAULT_WORKSPACE, &key.0, key.1))?;
+    if state == approvals::State::Rejected {
+        print_line(&format!(
+            "warning: {}/{} was rejected; `automl models show {0}/{1}` tells why",
+            version.name, version.version
+        ));
+    }
     let path = files::of_version(&version)?;
     match record.artifacts() {
         ArtifactStore::Folder(folder) => {

@@ -70,7 +70,7 @@ fn tell(scheme: &str, address: SocketAddr, console: Console) -> anyhow::Result<(
 }
 
 fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
-    let workspace = workspace::of(&args.place);
+    let workspace = workspace::of(&args.place).with_moved_artifacts(args.artifacts_moved);
     workspace.make()?;
     let tls = tls(&args.access)?;
     // Without access control, whoever leads a browser of this machine here could ask anything.

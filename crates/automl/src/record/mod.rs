@@ -13,6 +13,7 @@ pub(crate) use environment::user;
 use crate::cli::RecordArgs;
 use crate::progress::Reporter;
 use automl_core::{Event, Events};
+use automl_store::spool::UNREAD_KEY;
 use automl_store::spool::{Begin, Child, Data, Entry, Point, Spool, Status, Texts};
 use automl_store::tracking::{new_id, now_ms};
 use automl_store::workspace::Workspace;
@@ -46,6 +47,8 @@ struct Run {
     pump: Option<Pump>,
     /// The runs of trials by number.
     trials: BTreeMap<u64, Child>,
+    /// What trials are scored by.
+    metric: String,
 }
 
 /// How much is looked at of where the verb runs.
@@ -70,6 +73,7 @@ impl<'a> Recorder<'a> {
             spool: None,
             pump: None,
             trials: BTreeMap::new(),
+            metric: "score".to_owned(),
         };
         if !args.no_record && !environment::is_unwanted() {
             match start(args, verb, detail, &workspace) {
@@ -286,6 +290,10 @@ impl Events for Recorder<'_> {
                 ..
             } => (*trial, name, Status::Finished, *fit_seconds),
             Event::TrialFailed { trial, learner, .. } => (*trial, learner, Status::Failed, 0.0),
+            Event::Started { metric, .. } => {
+                self.lock().metric.clone_from(metric);
+                return;
+            }
             _ => return,
         };
         let Ok(id) = new_id() else { return };
@@ -300,10 +308,11 @@ impl Events for Recorder<'_> {
             score, best_score, ..
         } = event
         {
-            metrics = vec![point("score", *score), point("fit_seconds", fit_seconds)];
+            let metric = self.lock().metric.clone();
+            metrics = vec![point(&metric, *score), point("fit_seconds", fit_seconds)];
             self.log(vec![
-                point("score", *score),
-                point("best_score", *best_score),
+                point(&format!("trial_{metric}"), *score),
+                point(&format!("best_{metric}"), *best_score),
             ]);
         }
         let child = Child {
@@ -341,9 +350,18 @@ impl Seen<'_> {
         } else {
             path.display().to_string()
         };
+        let unread = unread_digest(&path, &uri);
+        let mut profile = serde_json::Map::new();
+        if let Some(n_rows) = self.n_rows {
+            profile.insert("num_rows".into(), n_rows.into());
+        }
         let digest = match self.sha256 {
-            Some(sha256) => sha256.chars().take(DIGEST_DIGITS).collect(),
-            None => unread_digest(&path, &uri),
+            Some(sha256) => {
+                // By which a verb that does not hash the same file names it.
+                profile.insert(UNREAD_KEY.into(), unread.into());
+                sha256.chars().take(DIGEST_DIGITS).collect()
+            }
+            None => unread,
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = if self.place == "-" { "stdin" } else { &name };
@@ -354,9 +372,7 @@ impl Seen<'_> {
             digest,
             uri,
             schema: self.schema.map(|schema| schema.to_string()),
-            profile: self
-                .n_rows
-                .map(|n_rows| serde_json::json!({ "num_rows": n_rows }).to_string()),
+            profile: (!profile.is_empty()).then(|| Value::Object(profile).to_string()),
         }
     }
 }
@@ -373,7 +389,7 @@ pub(crate) fn digest_of(path: &Path) -> io::Result<String> {
 
 /// What tells data apart that was not hashed as a whole, which takes longer than scoring it: where it is, how large, and
 /// when it was changed.
-fn unread_digest(path: &Path, uri: &str) -> String {
+pub(crate) fn unread_digest(path: &Path, uri: &str) -> String {
     let mut known = uri.as_bytes().to_vec();
     if let Ok(about) = path.metadata() {
         known.extend(about.len().to_le_bytes());

@@ -269,16 +269,20 @@ impl Objects {
             .remote
             .parts
             .complete_multipart(&place, &store_id, tags.collect());
-        self.remote
-            .wait(completed)
-            .map_err(|error| told(path, error))?;
+        // Not found may mean that it was completed before, and the answer or the record's part of it was lost.
+        let completed = self.remote.wait(completed);
+        if let Err(error) = completed
+            && !matches!(error, object_store::Error::NotFound { .. })
+        {
+            return Err(told(path, error));
+        }
         let about = self.remote.wait(self.remote.objects.head(&place));
         let n_bytes = about.map_err(|error| told(path, error))?.size;
         let path = Self::plain(path)?;
         // The bytes went past this server: their digest is not known, so they share no room and only the store checks them.
         let linked = self.db.write(move |sql| {
             if !is_going_on(sql, &key)? {
-                return Ok::<_, DbError>(false);
+                return Ok::<_, ArtifactError>(false);
             }
             insert_blob(sql, &key, None, n_bytes)?;
             insert_link(sql, &path, &key)?;
@@ -363,7 +367,28 @@ fn insert_blob(
     Ok(())
 }
 
-fn insert_link(sql: &mut dyn Sql, path: &str, key: &str) -> Result<(), DbError> {
+/// Refuses a path that would be a file inside a file, or a file where a folder is.
+fn check_free(sql: &mut dyn Sql, path: &str) -> Result<(), ArtifactError> {
+    let both = || ArtifactError::Both {
+        path: path.to_owned(),
+    };
+    for (end, _) in path.match_indices('/') {
+        let above = &path[..end];
+        let query = "SELECT 1 FROM artifact_links WHERE path = ?1";
+        if sql.query_one(query, args![above])?.is_some() {
+            return Err(both());
+        }
+    }
+    let (from, to) = below(path)?;
+    let query = "SELECT 1 FROM artifact_links WHERE path >= ?1 AND path < ?2 LIMIT 1";
+    if sql.query_one(query, args![&from, &to])?.is_some() {
+        return Err(both());
+    }
+    Ok(())
+}
+
+fn insert_link(sql: &mut dyn Sql, path: &str, key: &str) -> Result<(), ArtifactError> {
+    check_free(sql, path)?;
     sql.execute(
         "INSERT INTO artifact_links (path, key) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET key = excluded.key",
         args![path, key],
@@ -378,7 +403,11 @@ fn is_going_on(sql: &mut dyn Sql, key: &str) -> Result<bool, DbError> {
 }
 
 /// Leads a path to content that is there already, if it is and is not condemned; gives its key.
-fn link_to_content(sql: &mut dyn Sql, path: &str, sha256: &str) -> Result<Option<String>, DbError> {
+fn link_to_content(
+    sql: &mut dyn Sql,
+    path: &str,
+    sha256: &str,
+) -> Result<Option<String>, ArtifactError> {
     let row = sql.query_one(
         "SELECT key FROM artifact_blobs WHERE sha256 = ?1 AND is_condemned = 0 ORDER BY key LIMIT 1",
         args![sha256],

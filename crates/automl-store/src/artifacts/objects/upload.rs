@@ -2,7 +2,7 @@
 
 use super::{Blob, Objects, insert_blob, insert_link, is_going_on, link_to_content, told};
 use crate::artifacts::ArtifactError;
-use crate::db::DbError;
+
 use crate::hex::hex;
 use object_store::multipart::PartId;
 use object_store::path::Path;
@@ -156,7 +156,7 @@ impl ObjectUpload {
         let path = self.path.clone();
         let linked = self.objects.db.write(move |sql| {
             if !is_going_on(sql, &blob.key)? {
-                return Ok::<_, DbError>(Linked::GivenUp);
+                return Ok::<_, ArtifactError>(Linked::GivenUp);
             }
             let there = link_to_content(sql, &path, blob.sha256.as_deref().unwrap_or_default())?;
             if there.is_some() {
@@ -202,7 +202,7 @@ impl ObjectUpload {
             insert_blob(sql, &key, Some(&sha256), n_bytes)?;
             insert_link(sql, &path, &key)
         });
-        Ok(linked.wait()?)
+        linked.wait()
     }
 }
 

@@ -11,6 +11,9 @@ use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::now_ms;
 use serde_json::{Value, json};
 
+/// Letters of a token that the audit log may hold: its public start.
+const PREFIX_LETTERS: usize = 15;
+
 pub(crate) fn run(verb: TokensVerb, console: Console) -> anyhow::Result<Status> {
     match verb {
         TokensVerb::Create {
@@ -29,7 +32,8 @@ pub(crate) fn run(verb: TokensVerb, console: Console) -> anyhow::Result<Status> 
                     .map(|n_bytes| i64::try_from(n_bytes).unwrap_or(i64::MAX)),
             };
             let db = open(&ask)?;
-            let secret = write(&db, move |sql| {
+            let of = user.clone();
+            let secret = write(&db, ("tokens create", &of), move |sql| {
                 tokens::create(sql, DEFAULT_WORKSPACE, &user, expires_ms, &limits)
             })?;
             let json = json!({ "token": secret, "expires": expires_ms.map(time) });
@@ -37,13 +41,18 @@ pub(crate) fn run(verb: TokensVerb, console: Console) -> anyhow::Result<Status> 
         }
         TokensVerb::List { user, ask } => {
             let db = open(&ask)?;
-            let found = write(&db, move |sql| tokens::list(sql, user.as_deref()))?;
+            let found = db
+                .read(move |sql| tokens::list(sql, user.as_deref()))
+                .wait()?;
             let json = json!({ "tokens": found.iter().map(wire).collect::<Value>() });
             tell(console, table(&found).trim_end(), &json)
         }
         TokensVerb::Revoke { token, ask } => {
             let db = open(&ask)?;
-            write(&db, move |sql| tokens::revoke(sql, &token))?;
+            let start: String = token.chars().take(PREFIX_LETTERS).collect();
+            write(&db, ("tokens revoke", &start), move |sql| {
+                tokens::revoke(sql, &token)
+            })?;
             tell(console, "revoked", &json!({ "revoked": true }))
         }
     }

@@ -1,7 +1,7 @@
 //! `automl users`.
 
 use super::{open, time, write};
-use crate::cli::{RoleArg, UsersVerb};
+use crate::cli::{AskArgs, RoleArg, UsersVerb};
 use crate::commands::Status;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
@@ -23,7 +23,8 @@ pub(crate) fn run(verb: UsersVerb, console: Console) -> anyhow::Result<Status> {
             let hash = password_stdin.then(hashed).transpose()?;
             let role = role_of(role);
             let db = open(&ask)?;
-            let user = write(&db, move |sql| {
+            let of = name.clone();
+            let user = write(&db, ("users add", &of), move |sql| {
                 users::create(sql, DEFAULT_WORKSPACE, &name, hash.as_deref(), role)
             })?;
             let next = if user.has_password {
@@ -42,7 +43,7 @@ pub(crate) fn run(verb: UsersVerb, console: Console) -> anyhow::Result<Status> {
         }
         UsersVerb::List { ask } => {
             let db = open(&ask)?;
-            let found = write(&db, |sql| users::list(sql, DEFAULT_WORKSPACE))?;
+            let found = db.read(|sql| users::list(sql, DEFAULT_WORKSPACE)).wait()?;
             let json = json!({ "users": found.iter().map(wire).collect::<Value>() });
             tell(console, table(&found).trim_end(), &json)
         }
@@ -50,13 +51,17 @@ pub(crate) fn run(verb: UsersVerb, console: Console) -> anyhow::Result<Status> {
             let told = format!("{name} is removed");
             let json = json!({ "removed": name });
             let db = open(&ask)?;
-            write(&db, move |sql| users::remove(sql, DEFAULT_WORKSPACE, &name))?;
+            let of = name.clone();
+            write(&db, ("users remove", &of), move |sql| {
+                users::remove(sql, DEFAULT_WORKSPACE, &name)
+            })?;
             tell(console, &told, &json)
         }
         UsersVerb::Role { name, role, ask } => {
             let role = role_of(role);
             let db = open(&ask)?;
-            let user = write(&db, move |sql| {
+            let of = name.clone();
+            let user = write(&db, ("users role", &of), move |sql| {
                 users::set_role(sql, DEFAULT_WORKSPACE, &name, role)?;
                 users::get(sql, DEFAULT_WORKSPACE, &name)
             })?;
@@ -68,21 +73,29 @@ pub(crate) fn run(verb: UsersVerb, console: Console) -> anyhow::Result<Status> {
         }
         UsersVerb::Password {
             name, none, ask, ..
-        } => {
-            let hash = (!none).then(hashed).transpose()?;
-            let db = open(&ask)?;
-            let user = write(&db, move |sql| {
-                users::set_password(sql, &name, hash.as_deref())?;
-                users::get(sql, DEFAULT_WORKSPACE, &name)
-            })?;
-            let has = if none {
-                "no password"
-            } else {
-                "a new password"
-            };
-            tell(console, &format!("{} has {has}", user.name), &wire(&user))
-        }
+        } => set_password(name, none, &ask, console),
     }
+}
+
+fn set_password(
+    name: String,
+    none: bool,
+    ask: &AskArgs,
+    console: Console,
+) -> anyhow::Result<Status> {
+    let hash = (!none).then(hashed).transpose()?;
+    let db = open(ask)?;
+    let of = name.clone();
+    let user = write(&db, ("users password", &of), move |sql| {
+        users::set_password(sql, &name, hash.as_deref())?;
+        users::get(sql, DEFAULT_WORKSPACE, &name)
+    })?;
+    let has = if none {
+        "no password"
+    } else {
+        "a new password"
+    };
+    tell(console, &format!("{} has {has}", user.name), &wire(&user))
 }
 
 fn role_of(role: RoleArg) -> Role {

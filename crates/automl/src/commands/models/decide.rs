@@ -91,6 +91,7 @@ fn decide(args: DecideArgs, state: State, console: Console) -> anyhow::Result<()
     let record = Record::open(&args.ask.workspace)?;
     let version = find(&record, &args.version)?;
     let key = key(&version);
+    let (name, aliases) = (version.name.clone(), version.aliases.clone());
     let note = args.note;
     let decision = record.write(move |sql| {
         let target = (version.name.as_str(), version.version);
@@ -103,7 +104,13 @@ fn decide(args: DecideArgs, state: State, console: Console) -> anyhow::Result<()
             note.as_deref(),
         )
     })?;
-    let text = format!("{key} is {} by {}", state.name(), decision.user_id);
+    let mut text = format!("{key} is {} by {}", state.name(), decision.user_id);
+    if state == State::Rejected {
+        for alias in &aliases {
+            let back = format!("automl models rollback {name} --alias {alias}");
+            text = format!("{text}\nstill in use as @{alias}; move it with: {back}");
+        }
+    }
     say(
         console,
         &text,
