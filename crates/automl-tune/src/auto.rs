@@ -1,44 +1,24 @@
-//! The sampler to use when nothing is known: density estimation and local steps in turn.
+//! The sampler to use when nothing is known.
 
-use crate::local::Local;
-use crate::space::Space;
+use crate::gp::Gp;
+use crate::sampler::Sampler;
+use crate::study::Study;
 use crate::tpe::Tpe;
-use crate::uniform::draws;
-use crate::{Observation, Sampler};
-use automl_core::{ParamMap, Seed};
+use automl_core::Seed;
+use serde::{Deserialize, Serialize};
 
-/// [`Tpe`] with a share of [`Local`] steps around the best point once the start-up trials are done.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Auto {
-    /// The density estimator.
-    pub tpe: Tpe,
-    /// Share of local steps.
-    pub local_share: f64,
-}
-
-impl Default for Auto {
-    fn default() -> Self {
-        Self {
-            tpe: Tpe::default(),
-            local_share: 0.4,
-        }
-    }
-}
+/// Chooses a sampler for the study at hand.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auto {}
 
 impl Sampler for Auto {
-    fn suggest(
-        &self,
-        space: &Space,
-        history: &[Observation],
-        pending: &[ParamMap],
-        seed: Seed,
-    ) -> ParamMap {
-        let n_finite = history.iter().filter(|seen| seen.loss.is_finite()).count();
-        let is_local = draws(seed.named("auto")).unit() < self.local_share;
-        if is_local && n_finite >= self.tpe.n_startup {
-            Local.suggest(space, history, pending, seed)
+    fn locate(&self, study: &Study, seed: Seed) -> Vec<f64> {
+        const GP_MAX: usize = 500;
+        if study.finished().len() > GP_MAX {
+            Tpe::default().locate(study, seed)
         } else {
-            self.tpe.suggest(space, history, pending, seed)
+            Gp::default().locate(study, seed)
         }
     }
 }
