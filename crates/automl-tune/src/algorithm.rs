@@ -1,6 +1,6 @@
 //! Samplers as data: a name and its settings.
 
-use crate::{Auto, BruteForce, Gp, Grid, Random, Sampler, Sobol, Study, Tpe};
+use crate::{Auto, BruteForce, CmaEs, Gp, Grid, Nsga2, Random, Sampler, Sobol, Study, Tpe, Turbo};
 use automl_core::Seed;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,10 @@ pub enum Algorithm {
     BruteForce(BruteForce),
     Tpe(Tpe),
     Gp(Gp),
+    CmaEs(CmaEs),
+    #[serde(rename = "nsga2")]
+    Nsga2(Nsga2),
+    Turbo(Turbo),
 }
 
 impl Default for Algorithm {
@@ -38,6 +42,9 @@ impl Algorithm {
             Self::BruteForce(own) => own,
             Self::Tpe(own) => own,
             Self::Gp(own) => own,
+            Self::CmaEs(own) => own,
+            Self::Nsga2(own) => own,
+            Self::Turbo(own) => own,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Grid {
         self.next(study).is_none()
     }
 
-    fn next(&self, study: &Study) -> Option<Vec<f64>> {
+    fn next(self, study: &Study) -> Option<Vec<f64>> {
         Sweep::new(study.space(), Some(self.n_values.max(1) as u64))?.next_unknown(study)
     }
 }

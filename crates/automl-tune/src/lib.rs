@@ -23,29 +23,41 @@
 
 mod algorithm;
 mod auto;
+mod cma;
 mod gp;
 mod grid;
 mod math;
+mod nsga2;
 mod pareto;
 mod random;
 mod sampler;
 mod sobol;
 mod space;
+mod stopping;
 mod study;
+#[cfg(test)]
+mod tests;
 mod tpe;
 mod transfer;
+mod turbo;
 mod uniform;
 
 pub use algorithm::Algorithm;
 pub use auto::Auto;
+pub use cma::CmaEs;
 pub use gp::Gp;
 pub use grid::{BruteForce, Grid};
+pub use nsga2::Nsga2;
 pub use random::Random;
 pub use sampler::Sampler;
 pub use sobol::Sobol;
 pub use space::{
     Condition, Domain, Forbidden, Linear, Parameter, Prior, Scale, Space, SpaceError, SpaceSpec,
 };
+pub use stopping::{
+    DecayCurve, Hyperband, Patient, Percentile, Stopper, Stopping, SuccessiveHalving, Threshold,
+};
 pub use study::{Direction, Measurement, Objective, Outcome, State, Study, StudyError, Trial};
 pub use tpe::Tpe;
 pub use transfer::Source;
+pub use turbo::Turbo;

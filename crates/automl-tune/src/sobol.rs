@@ -42,7 +42,7 @@ impl Sampler for Sobol {
             let shares: Vec<f64> = (0..space.n_dimensions())
                 .map(|j| share(index, j, self.scramble))
                 .collect();
-            if let Some(at) = space.from_shares(&shares)
+            if let Some(at) = space.at_shares(&shares)
                 && !study.is_known(&at)
             {
                 return at;

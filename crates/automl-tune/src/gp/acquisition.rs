@@ -7,7 +7,7 @@
 //! # References
 //! Ament, Daulton, Eriksson, Balandat and Bakshy (2023), *Unexpected improvements to expected improvement*; Yang,
 //! Emmerich, Deutz and Bäck (2019) for the boxes; Gardner, Kusner, Xu, Weinberger and Cunningham (2014), *Bayesian
-//! optimization with inequality constraints*; Hvarfner, Stoll, Souza, Lindauer, Hutter and Nardi (2022), *πBO*.
+//! optimization with inequality constraints*; Hvarfner, Stoll, Souza, Lindauer, Hutter and Nardi (2022), *`πBO`*.
 
 use super::model::{Gradients, Model};
 use crate::math::{log_add, log_improvement, log_improvement_slope, log_normal_cdf};

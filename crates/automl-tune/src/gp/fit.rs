@@ -47,7 +47,7 @@ impl<'a> Objective<'a> {
     pub(crate) fn evaluate(&self, theta: &[f64]) -> (f64, Vec<f64>) {
         let n = self.inputs.len();
         let hopeless = || (HOPELESS, vec![0.0; theta.len()]);
-        if theta.iter().any(|log| !(log.abs() < LOG_MAX)) {
+        if theta.iter().any(|log| log.is_nan() || log.abs() >= LOG_MAX) {
             return hopeless();
         }
         let hyper = Hyper::new(theta.to_vec(), self.layout.n_inputs());

@@ -112,7 +112,7 @@ impl Hyper {
                 at if at < d => length_prior(d),
                 at if at == d => LogNormal {
                     median: 0.0,
-                    sigma: 1.0,
+                    sigma: 3.0,
                 },
                 at if at == d + 1 => LogNormal {
                     median: (1e-4_f64).ln(),
@@ -133,7 +133,7 @@ impl Hyper {
 
 fn length_prior(n_inputs: usize) -> LogNormal {
     LogNormal {
-        median: -0.5 + 0.5 * (n_inputs.max(1) as f64).ln(),
+        median: -1.0 + 0.5 * (n_inputs.max(1) as f64).ln(),
         sigma: 1.2,
     }
 }

@@ -6,7 +6,7 @@
 //! lacks, so the kernel stays positive definite.
 
 use super::hyper::Hyper;
-use crate::space::Space;
+use crate::space::{Axis, Space};
 
 /// Which inputs are codes.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ impl Layout {
         let axes = space.axes();
         Self {
             is_code: axes.iter().map(|axis| axis.n_codes().is_some()).collect(),
-            n_values: axes.iter().map(|axis| axis.n_values()).collect(),
+            n_values: axes.iter().map(Axis::n_values).collect(),
         }
     }
 

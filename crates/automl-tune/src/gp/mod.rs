@@ -34,6 +34,7 @@ use crate::uniform::{Draws, draws};
 use acquisition::{Acquisition, Goal};
 use automl_core::Seed;
 use kernel::Layout;
+use model::Model;
 use rand::Rng;
 use search::{Breadth, Region, best_points};
 use serde::{Deserialize, Serialize};
@@ -85,31 +86,60 @@ impl Sampler for Gp {
         if n_complete < n_startup || d == 0 {
             return Random {}.locate(study, seed);
         }
-        let whole = vec![(0.0, 1.0); d];
-        self.locate_within(study, &whole, seed)
+        self.locate_near(study, None, seed)
+    }
+}
+
+/// A box about a point, whose sides are of this length on average and follow the length scales.
+pub(crate) struct Trust {
+    pub(crate) centre: Vec<f64>,
+    pub(crate) length: f64,
+}
+
+impl Trust {
+    /// The box within `[0, 1]`; all of it for codes and parameters that are not active at the centre.
+    fn region(&self, model: &Model) -> Region {
+        let layout = model.layout();
+        let is_number = |j: &usize| !layout.is_code[*j] && !self.centre[*j].is_nan();
+        let log_scale = |j: usize| -model.hyper().inverse_length(j).ln();
+        let numbers: Vec<usize> = (0..layout.n_inputs()).filter(is_number).collect();
+        let n = numbers.len().max(1) as f64;
+        let log_mean = numbers.iter().map(|&j| log_scale(j) / n).sum::<f64>();
+        let mut region = vec![(0.0, 1.0); layout.n_inputs()];
+        for j in numbers {
+            let stretch = (log_scale(j) - log_mean).clamp(-2.0, 2.0).exp();
+            let half = 0.5 * self.length * stretch;
+            let centre = self.centre[j];
+            region[j] = ((centre - half).max(0.0), (centre + half).min(1.0));
+        }
+        region
     }
 }
 
 impl Gp {
-    /// The most promising point whose numbers lie in `region`; random if nothing can be modelled.
-    pub(crate) fn locate_within(&self, study: &Study, region: &Region, seed: Seed) -> Vec<f64> {
+    /// The most promising point of the space, or of a box in it; random if nothing can be modelled.
+    pub(crate) fn locate_near(&self, study: &Study, trust: Option<&Trust>, seed: Seed) -> Vec<f64> {
         let seed = seed.named("gp");
         let mut draws = draws(seed);
         let Some(acquisition) = self.acquisition(study, &mut draws) else {
             return Random {}.locate(study, seed);
         };
+        let region = trust.map_or_else(
+            || vec![(0.0, 1.0); study.space().n_dimensions()],
+            |trust| trust.region(&acquisition.objectives[0]),
+        );
         let breadth = Breadth {
-            n_even: 500,
-            n_near: 300,
-            n_climbs: 6,
+            even: 500,
+            near: 300,
+            climbs: 6,
         };
-        let ranked = study.ranked();
-        let centres: Vec<Vec<f64>> = ranked
-            .iter()
-            .take(5)
-            .map(|&at| study.finished()[at].at.clone())
-            .collect();
-        let points = best_points(&acquisition, &centres, region, breadth, &mut draws);
+        let best = study.ranked().into_iter().take(5);
+        let best = best.map(|at| study.finished()[at].at.clone());
+        let centres: Vec<Vec<f64>> = match trust {
+            Some(trust) => vec![trust.centre.clone()],
+            None => best.collect(),
+        };
+        let points = best_points(&acquisition, &centres, &region, breadth, &mut draws);
         let open = points.into_iter().find(|(_, at)| !study.is_known(at));
         open.map_or_else(|| Random {}.locate(study, seed), |(_, at)| at)
     }

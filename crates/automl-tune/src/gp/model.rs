@@ -246,25 +246,6 @@ impl Model {
         }
         point
     }
-
-    /// Mean and deviation at each point if it had not been seen; of the values with noise.
-    ///
-    /// Reference: Rasmussen and Williams (2006), equations 5.10 to 5.12.
-    pub(crate) fn leave_one_out(&self) -> Vec<Moments> {
-        let n = self.inputs.len();
-        let mut diagonal = vec![0.0; n];
-        for row in &self.inverse_factor {
-            for (sum, value) in diagonal.iter_mut().zip(row) {
-                *sum += value * value;
-            }
-        }
-        (0..n)
-            .map(|i| Moments {
-                mean: self.values[i] - self.alphas[0][i] / diagonal[i],
-                deviation: (1.0 / diagonal[i]).sqrt(),
-            })
-            .collect()
-    }
 }
 
 /// A prediction with its gradient.

@@ -14,9 +14,12 @@ use rand::Rng;
 /// How hard to look.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Breadth {
-    pub(crate) n_even: usize,
-    pub(crate) n_near: usize,
-    pub(crate) n_climbs: usize,
+    /// Points of the even sequence.
+    pub(crate) even: usize,
+    /// Steps about the best trials.
+    pub(crate) near: usize,
+    /// Points that climb.
+    pub(crate) climbs: usize,
 }
 
 /// A number with more values than this is climbed as if it were a continuum.
@@ -36,8 +39,8 @@ pub(crate) fn best_points<R: Rng>(
     draws: &mut Draws<R>,
 ) -> Vec<(f64, Vec<f64>)> {
     let space = acquisition.space;
-    let mut candidates = even_points(space, region, breadth.n_even, draws);
-    for at in 0..breadth.n_near {
+    let mut candidates = even_points(space, region, breadth.even, draws);
+    for at in 0..breadth.near {
         if let Some(centre) = centres.get(at % centres.len().max(1)) {
             candidates.push(near_point(space, centre, region, draws));
         }
@@ -49,7 +52,7 @@ pub(crate) fn best_points<R: Rng>(
         .filter(|(value, _)| !value.is_nan())
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let n_climbs = breadth.n_climbs.min(scored.len());
+    let n_climbs = breadth.climbs.min(scored.len());
     // Starts far from one another find more peaks than the very best ones.
     let starts = spread_starts(&scored, n_climbs);
     for start in starts {
@@ -101,9 +104,9 @@ fn even_points<R: Rng>(
         let shares: Vec<f64> = (0..space.n_dimensions())
             .map(|j| share(index as u32, j, scramble))
             .collect();
-        if let Some(mut at) = space.from_shares(&shares) {
+        if let Some(mut at) = space.at_shares(&shares) {
             for ((x, axis), (low, high)) in at.iter_mut().zip(space.axes()).zip(region) {
-                if axis.n_codes().is_none() {
+                if axis.n_codes().is_none() && !x.is_nan() {
                     *x = axis.snap(low + *x * (high - low));
                 }
             }

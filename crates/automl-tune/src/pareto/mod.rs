@@ -67,15 +67,16 @@ pub(crate) fn crowding(losses: &[&[f64]]) -> Vec<f64> {
     let n = losses.len();
     let mut distance = vec![0.0; n];
     let n_losses = losses.first().map_or(0, |point| point.len());
-    for k in 0..n_losses {
+    let columns = (0..n_losses).map(|k| losses.iter().map(|point| point[k]).collect());
+    for column in columns.collect::<Vec<Vec<f64>>>() {
         let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|&a, &b| losses[a][k].total_cmp(&losses[b][k]).then(a.cmp(&b)));
-        let width = losses[order[n - 1]][k] - losses[order[0]][k];
+        order.sort_by(|&a, &b| column[a].total_cmp(&column[b]).then(a.cmp(&b)));
+        let width = column[order[n - 1]] - column[order[0]];
         distance[order[0]] = f64::INFINITY;
         distance[order[n - 1]] = f64::INFINITY;
         if width > 0.0 {
             for three in order.windows(3) {
-                distance[three[1]] += (losses[three[2]][k] - losses[three[0]][k]) / width;
+                distance[three[1]] += (column[three[2]] - column[three[0]]) / width;
             }
         }
     }

@@ -214,7 +214,7 @@ impl Axis {
     }
 
     /// The coordinate below which the belief puts a share `u`; a code for categories.
-    pub(crate) fn from_share(&self, u: f64) -> f64 {
+    pub(crate) fn at_share(&self, u: f64) -> f64 {
         match (&self.prior, self.n_codes()) {
             (Some(Prior::Weights(weights)), _) => {
                 let mut rest = u * weights.iter().sum::<f64>();
@@ -354,94 +354,103 @@ fn is_same(known: &ParamValue, value: &ParamValue) -> bool {
         }
 }
 
+const TURN: Fault = (
+    "has its least value above its greatest",
+    "swap 'low' and 'high'",
+);
+const LOG_OF_ZERO: Fault = (
+    "has a log scale that reaches zero",
+    "give a least value above zero or use the linear scale",
+);
+const STEP_ON_LOG: Fault = (
+    "has both a step and a log scale",
+    "drop the step or list discrete values",
+);
+
 fn check(domain: &Domain) -> Result<(), Fault> {
-    const TURN: &str = "swap 'low' and 'high'";
-    match domain {
+    let fault = match domain {
         Domain::Float {
             low,
             high,
             scale,
             step,
-        } => {
-            if !(low.is_finite() && high.is_finite()) {
-                Err((
-                    "has a bound that is not finite",
-                    "give finite bounds, on a log scale if they are far apart",
-                ))
-            } else if low > high {
-                Err(("has its least value above its greatest", TURN))
-            } else if *scale != Scale::Linear && *low <= 0.0 {
-                Err((
-                    "has a log scale that reaches zero",
-                    "give a least value above zero or use the linear scale",
-                ))
-            } else if step.is_some_and(|step| !(step > 0.0 && step.is_finite())) {
-                Err((
-                    "has a step that is not above zero",
-                    "give a step above zero",
-                ))
-            } else if step.is_some() && *scale != Scale::Linear {
-                Err((
-                    "has both a step and a log scale",
-                    "drop the step or list discrete values",
-                ))
-            } else if step.is_some_and(|step| (high / step - low / step) > 1e15) {
-                Err(("has a step too small to count", "drop the step"))
-            } else {
-                Ok(())
-            }
-        }
+        } => float_fault(*low, *high, *scale, *step),
         Domain::Integer {
             low,
             high,
             scale,
             step,
-        } => {
-            if low > high {
-                Err(("has its least value above its greatest", TURN))
-            } else if *scale != Scale::Linear && *low <= 0 {
-                Err((
-                    "has a log scale that reaches zero",
-                    "give a least value above zero or use the linear scale",
-                ))
-            } else if *step < 1 {
-                Err((
-                    "has a step that is not above zero",
-                    "give a step of at least 1",
-                ))
-            } else if *step != 1 && *scale != Scale::Linear {
-                Err((
-                    "has both a step and a log scale",
-                    "drop the step or list discrete values",
-                ))
-            } else {
-                Ok(())
-            }
-        }
+        } => integer_fault(*low, *high, *scale, *step),
         Domain::Discrete { values } => {
-            if values.iter().any(|value| !value.is_finite()) {
-                Err(("has a value that is not finite", "list finite numbers"))
+            if values.is_empty() {
+                Some(("has no value", "list at least one"))
+            } else if values.iter().any(|value| !value.is_finite()) {
+                Some(("has a value that is not finite", "list finite numbers"))
             } else if values.windows(2).any(|pair| pair[0] >= pair[1]) {
-                Err((
+                Some((
                     "has values that do not rise",
                     "list each number once, in rising order",
                 ))
-            } else if values.is_empty() {
-                Err(("has no value", "list at least one"))
             } else {
-                Ok(())
+                None
             }
         }
         Domain::Ordinal { values } | Domain::Categorical { values } => {
             let is_repeated = |(at, value): (usize, &ParamValue)| values[..at].contains(value);
             if values.is_empty() {
-                Err(("has no value", "list at least one"))
+                Some(("has no value", "list at least one"))
             } else if values.iter().enumerate().any(is_repeated) {
-                Err(("lists a value twice", "list each value once"))
+                Some(("lists a value twice", "list each value once"))
             } else {
-                Ok(())
+                None
             }
         }
+    };
+    fault.map_or(Ok(()), Err)
+}
+
+fn float_fault(low: f64, high: f64, scale: Scale, step: Option<f64>) -> Option<Fault> {
+    if !(low.is_finite() && high.is_finite()) {
+        return Some((
+            "has a bound that is not finite",
+            "give finite bounds, on a log scale if they are far apart",
+        ));
+    }
+    if low > high {
+        return Some(TURN);
+    }
+    if scale != Scale::Linear && low <= 0.0 {
+        return Some(LOG_OF_ZERO);
+    }
+    let step = step?;
+    if !step.is_finite() || step <= 0.0 {
+        Some((
+            "has a step that is not above zero",
+            "give a step above zero",
+        ))
+    } else if scale != Scale::Linear {
+        Some(STEP_ON_LOG)
+    } else if high / step - low / step > 1e15 {
+        Some(("has a step too small to count", "drop the step"))
+    } else {
+        None
+    }
+}
+
+fn integer_fault(low: i64, high: i64, scale: Scale, step: i64) -> Option<Fault> {
+    if low > high {
+        Some(TURN)
+    } else if scale != Scale::Linear && low <= 0 {
+        Some(LOG_OF_ZERO)
+    } else if step < 1 {
+        Some((
+            "has a step that is not above zero",
+            "give a step of at least 1",
+        ))
+    } else if step != 1 && scale != Scale::Linear {
+        Some(STEP_ON_LOG)
+    } else {
+        None
     }
 }
 

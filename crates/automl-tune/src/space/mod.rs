@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 const TRIES: usize = 500;
 
 /// A checked search space; may have no parameter, which leaves one point.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(try_from = "SpaceSpec", into = "SpaceSpec")]
 pub struct Space {
     spec: SpaceSpec,
@@ -53,19 +53,6 @@ pub struct SpaceSpec {
     /// Sums that every point must keep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<Linear>,
-}
-
-impl Default for Space {
-    fn default() -> Self {
-        Self {
-            spec: SpaceSpec::default(),
-            axes: Vec::new(),
-            when: Vec::new(),
-            clauses: Clauses::default(),
-            by_name: Vec::new(),
-            anchor: Vec::new(),
-        }
-    }
 }
 
 impl TryFrom<SpaceSpec> for Space {
@@ -289,11 +276,11 @@ impl Space {
     }
 
     /// The point of a Sobol or other even sequence at `shares`, one of each parameter; `None` if a clause refuses it.
-    pub(crate) fn from_shares(&self, shares: &[f64]) -> Option<Vec<f64>> {
+    pub(crate) fn at_shares(&self, shares: &[f64]) -> Option<Vec<f64>> {
         let mut at = vec![f64::NAN; self.axes.len()];
         for j in 0..self.axes.len() {
             if self.is_active(j, &at) {
-                at[j] = self.axes[j].from_share(shares[j]);
+                at[j] = self.axes[j].at_share(shares[j]);
             }
         }
         self.is_allowed(&at).then_some(at)

@@ -3,7 +3,7 @@
 //! A number's kernel is a normal about the trial's value, cut to `[0, 1]`, as wide as the farther of its neighbours is
 //! away, but at least `1 / min(100, 2 + n)` (magic clipping). Where a parameter has steps, the kernel is widened by the
 //! deviation of a step, so that it stands for the mass on the step. A category's kernel puts weight on the trial's
-//! category and spreads one prior trial's weight over all.
+//! category and adds a prior trial's share to every one.
 
 use super::Tpe;
 use crate::math::normal_cdf;
@@ -156,11 +156,12 @@ impl Factor {
         let Some(n) = axis.n_codes() else {
             return Self::Number;
         };
-        let other = smoothing / n as f64 / (1.0 + smoothing);
+        let own_share = 1.0 / (1.0 + smoothing * n as f64);
+        let other = smoothing * own_share;
         Self::Code {
             n,
-            own_share: 1.0 / (1.0 + smoothing),
-            log_own: (1.0 / (1.0 + smoothing) + other).ln(),
+            own_share,
+            log_own: (own_share + other).ln(),
             log_other: other.ln(),
         }
     }

@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 pub struct Tpe {
     /// Trials drawn evenly before the densities are used.
     pub n_startup: usize,
-    /// Candidates of which the most promising is proposed.
+    /// Candidates of which the most promising is proposed; fewer, but at least 24, once trials are many.
     pub n_candidates: usize,
     /// Share of the trials that count as better.
     pub gamma: f64,
@@ -55,15 +55,17 @@ impl Default for Tpe {
     fn default() -> Self {
         Self {
             n_startup: 10,
-            n_candidates: 24,
-            gamma: 0.1,
+            n_candidates: 64,
+            gamma: 0.15,
             n_better_max: 25,
             prior_weight: 1.0,
-            width: 1.0,
+            width: 0.7,
         }
     }
 }
 
+/// Candidates times trials of one group.
+const WORK: usize = 25_000;
 /// Proposals that were tried before one is drawn at random.
 const TRIES: usize = 4;
 
@@ -145,11 +147,12 @@ impl Tpe {
         let likely = Density::new(space, group, &rows(better), self);
         let unlikely = Density::new(space, group, &rest, self);
         let mut best = (f64::NEG_INFINITY, Vec::new());
-        for candidate in 0..self.n_candidates.max(1) {
+        // Candidates times trials stays bounded, so that a suggestion takes as long after many trials.
+        let n_affordable = (WORK / (active.len() + 1)).max(24);
+        for candidate in 0..self.n_candidates.clamp(1, n_affordable) {
             let own = likely.draw(draws);
             let score = likely.log_density(&own) - unlikely.log_density(&own);
-            let is_open =
-                group.len() < space.n_dimensions() || !self.is_useless(study, &own, group);
+            let is_open = group.len() < space.n_dimensions() || !is_useless(study, &own, group);
             if (score > best.0 && is_open) || candidate == 0 {
                 best = (score, own);
             }
@@ -158,11 +161,11 @@ impl Tpe {
             at[j] = value;
         }
     }
+}
 
-    /// Whether a whole point was tried or is refused by a clause.
-    fn is_useless(&self, study: &Study, own: &[f64], group: &[usize]) -> bool {
-        let space = study.space();
-        let is_discrete = group.iter().all(|&j| space.axes()[j].n_values().is_some());
-        (is_discrete && study.is_known(own)) || (space.has_clauses() && !space.is_allowed(own))
-    }
+/// Whether a whole point was tried or is refused by a clause.
+fn is_useless(study: &Study, own: &[f64], group: &[usize]) -> bool {
+    let space = study.space();
+    let is_discrete = group.iter().all(|&j| space.axes()[j].n_values().is_some());
+    (is_discrete && study.is_known(own)) || (space.has_clauses() && !space.is_allowed(own))
 }
