@@ -26,6 +26,7 @@ mod auto;
 mod cma;
 mod gp;
 mod grid;
+pub mod importance;
 mod math;
 mod nsga2;
 mod pareto;

@@ -9,7 +9,8 @@
 //! Emmerich, Deutz and Bäck (2019) for the boxes; Gardner, Kusner, Xu, Weinberger and Cunningham (2014), *Bayesian
 //! optimization with inequality constraints*; Hvarfner, Stoll, Souza, Lindauer, Hutter and Nardi (2022), *`πBO`*.
 
-use super::model::{Gradients, Model};
+use super::ensemble::Ensemble;
+use super::model::Gradients;
 use crate::math::{log_add, log_improvement, log_improvement_slope, log_normal_cdf};
 use crate::space::Space;
 use std::f64::consts::TAU;
@@ -28,10 +29,10 @@ pub(crate) enum Goal {
 /// The models and the goal.
 pub(crate) struct Acquisition<'a> {
     pub(crate) space: &'a Space,
-    pub(crate) objectives: Vec<Model>,
+    pub(crate) objectives: Vec<Ensemble>,
     pub(crate) goal: Goal,
     /// A model of each constraint and the value that it must stay below.
-    pub(crate) constraints: Vec<(Model, f64)>,
+    pub(crate) constraints: Vec<(Ensemble, f64)>,
     /// Weight of the user's belief.
     pub(crate) belief: f64,
 }
@@ -43,7 +44,7 @@ impl Acquisition<'_> {
             .objectives
             .iter()
             .chain(self.constraints.iter().map(|(model, _)| model));
-        let mut models = models.map(Model::layout);
+        let mut models = models.map(Ensemble::layout);
         models
             .next()
             .map_or_else(Vec::new, |layout| layout.inputs(at))

@@ -15,6 +15,7 @@
 
 mod acquisition;
 mod ascent;
+mod ensemble;
 mod fit;
 mod hyper;
 mod kernel;
@@ -83,6 +84,11 @@ impl Sampler for Gp {
             .filter(|seen| seen.is_complete)
             .count();
         let n_startup = self.n_startup.unwrap_or((2 * d).clamp(5, 10)).max(2);
+        if let Some(at) = study.next_of_sources() {
+            return at;
+        }
+        let has_sources = study.sources().iter().any(|source| source.n_trials() > 0);
+        let n_startup = if has_sources { 2 } else { n_startup };
         if n_complete < n_startup || d == 0 {
             return Random {}.locate(study, seed);
         }
@@ -126,7 +132,7 @@ impl Gp {
         };
         let region = trust.map_or_else(
             || vec![(0.0, 1.0); study.space().n_dimensions()],
-            |trust| trust.region(&acquisition.objectives[0]),
+            |trust| trust.region(acquisition.objectives[0].own()),
         );
         let breadth = Breadth {
             even: 500,
@@ -155,7 +161,17 @@ impl Gp {
         let finished = study.finished();
         let n_objectives = study.objectives().len();
         let surrogates: Option<Vec<Surrogate>> = (0..n_objectives)
-            .map(|k| Column::of_objective(&layout, finished, k).surrogate(self, &layout, study))
+            .map(|k| {
+                let earlier = study.sources().iter().enumerate();
+                let earlier: Vec<Column> = earlier
+                    .filter(|(_, source)| source.seen.iter().all(|seen| seen.losses.len() > k))
+                    .map(|(at, source)| {
+                        Column::of_objective(&format!("source-{at}"), &layout, &source.seen, k)
+                    })
+                    .collect();
+                Column::of_objective("objective", &layout, finished, k)
+                    .surrogate(self, &layout, study, &earlier)
+            })
             .collect();
         let surrogates = surrogates?;
         let n_constraints = finished
@@ -166,7 +182,7 @@ impl Gp {
         let pending: Vec<Vec<f64>> = study.pending().map(|at| layout.inputs(at)).collect();
         let constraints = (0..n_constraints).filter_map(|k| {
             let column = Column::of_constraint(&layout, finished, k);
-            let own = column.surrogate(self, &layout, study)?;
+            let own = column.surrogate(self, &layout, study, &[])?;
             let limit = own.outputs.standard(0.0);
             let believed = own
                 .model

@@ -106,6 +106,14 @@ impl Model {
         &self.layout
     }
 
+    pub(crate) fn inputs(&self) -> &[Vec<f64>] {
+        &self.inputs
+    }
+
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     pub(crate) fn n_fantasies(&self) -> usize {
         self.alphas.len()
     }
@@ -245,6 +253,27 @@ impl Model {
             *value *= signal;
         }
         point
+    }
+}
+
+impl Model {
+    /// Mean and deviation at each point if it had not been seen; of the values with noise.
+    ///
+    /// Reference: Rasmussen and Williams (2006), equations 5.10 to 5.12.
+    pub(crate) fn leave_one_out(&self) -> Vec<Moments> {
+        let n = self.inputs.len();
+        let mut diagonal = vec![0.0; n];
+        for row in &self.inverse_factor {
+            for (sum, value) in diagonal.iter_mut().zip(row) {
+                *sum += value * value;
+            }
+        }
+        (0..n)
+            .map(|i| Moments {
+                mean: self.values[i] - self.alphas[0][i] / diagonal[i],
+                deviation: (1.0 / diagonal[i]).sqrt(),
+            })
+            .collect()
     }
 }
 

@@ -1,12 +1,14 @@
 //! The models of a study: a Gaussian process for each objective and each constraint.
 
 use super::Gp;
+use super::ensemble::Ensemble;
 use super::fit::Objective;
 use super::hyper::Hyper;
 use super::kernel::Layout;
 use super::model::Model;
 use super::outputs::{CHOICES, Outputs};
 use crate::study::{Seen, Study};
+use automl_core::Seed;
 
 /// More trials than this are thinned before hyperparameters are fitted.
 const FIT_MAX: usize = 200;
@@ -14,7 +16,7 @@ const FIT_MAX: usize = 200;
 /// A model with the units of its values.
 #[derive(Debug, Clone)]
 pub(crate) struct Surrogate {
-    pub(crate) model: Model,
+    pub(crate) model: Ensemble,
     pub(crate) outputs: Outputs,
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn fit_size(n: usize) -> usize {
 
 impl Column {
     /// The losses of objective `k`: a failed trial counts as the worst, a stopped one as no better than the median.
-    pub(crate) fn of_objective(layout: &Layout, finished: &[Seen], k: usize) -> Self {
+    pub(crate) fn of_objective(name: &str, layout: &Layout, finished: &[Seen], k: usize) -> Self {
         let complete = finished.iter().filter(|seen| seen.is_complete);
         let mut losses: Vec<f64> = complete.map(|seen| seen.losses[k]).collect();
         losses.sort_by(f64::total_cmp);
@@ -71,7 +73,7 @@ impl Column {
             }
         }
         Self {
-            name: format!("objective-{k}"),
+            name: format!("{name} {k}"),
             inputs,
             values,
             may_warp: true,
@@ -148,8 +150,28 @@ impl Column {
         )
     }
 
-    /// The model of all values, with hyperparameters fitted at the last size that asks for it.
-    pub(crate) fn surrogate(&self, gp: &Gp, layout: &Layout, study: &Study) -> Option<Surrogate> {
+    /// The model of all values, with hyperparameters fitted at the last size that asks for it, and with models of the
+    /// earlier studies' values, if there are any.
+    pub(crate) fn surrogate(
+        &self,
+        gp: &Gp,
+        layout: &Layout,
+        study: &Study,
+        earlier: &[Self],
+    ) -> Option<Surrogate> {
+        let (own, outputs) = self.model(gp, layout, study)?;
+        let others = earlier
+            .iter()
+            .filter_map(|other| Some(other.model(gp, layout, study)?.0));
+        // The weights' randomness is of the trials alone.
+        let seed = Seed(self.values.len() as u64);
+        Some(Surrogate {
+            model: Ensemble::new(own, others.collect(), seed),
+            outputs,
+        })
+    }
+
+    fn model(&self, gp: &Gp, layout: &Layout, study: &Study) -> Option<(Model, Outputs)> {
         let n = self.values.len();
         if n == 0 {
             return None;
@@ -171,7 +193,7 @@ impl Column {
         for _ in 0..6 {
             let hyper = Hyper::new(theta.clone(), layout.n_inputs());
             if let Some(model) = Model::new(layout, hyper, inputs.clone(), standard.clone()) {
-                return Some(Surrogate { model, outputs });
+                return Some((model, outputs));
             }
             theta[layout.n_inputs() + 1] += 3.0;
         }

@@ -9,6 +9,7 @@ use super::outputs::Outputs;
 use super::*;
 use crate::space::{Domain, Parameter, Space};
 use crate::study::{Objective as Goals, Outcome};
+use crate::transfer::Source;
 
 fn layout() -> Layout {
     Layout {
@@ -343,5 +344,64 @@ fn failed_trials_and_equal_losses_do_no_harm() {
             },
         )
         .unwrap();
+    }
+}
+
+#[test]
+fn an_earlier_study_of_the_same_function_halves_the_trials() {
+    let loss = |x: f64, y: f64| (x - 0.7).powi(2) + (y - 0.2).powi(2) + 0.3 * (9.0 * x).sin();
+    let space = Space::new([
+        Parameter::new("x", Domain::float(0.0, 1.0)),
+        Parameter::new("y", Domain::float(0.0, 1.0)),
+    ])
+    .unwrap();
+    let run = |mut study: Study, n: u64, seed: u64, shift: f64| {
+        for id in 0..n {
+            let point = Gp::default().suggest(&study, Seed(seed).indexed(id));
+            let (x, y) = (point["x"].as_f64().unwrap(), point["y"].as_f64().unwrap());
+            study.start(id, point).unwrap();
+            let values = vec![loss(x - shift, y)];
+            study
+                .finish(
+                    id,
+                    Outcome::Complete {
+                        values,
+                        constraints: Vec::new(),
+                    },
+                )
+                .unwrap();
+        }
+        study
+    };
+    let new = || Study::new(space.clone(), vec![Goals::minimize("loss")]).unwrap();
+    let earlier = run(new(), 20, 1, 0.02);
+    let source = Source::new(&earlier, &space);
+    assert_eq!(source.n_trials(), 20);
+    let (mut cold, mut warm) = (0.0, 0.0);
+    for seed in 0..6 {
+        cold += run(new(), 12, seed, 0.0).best()[0].values[0];
+        warm += run(new().with_sources(vec![source.clone()]), 6, seed, 0.0).best()[0].values[0];
+    }
+    assert!(warm <= cold, "{warm} {cold}");
+}
+
+#[test]
+fn the_gradient_of_an_ensemble_is_its_finite_difference() {
+    let (own, _, _) = model(12, false);
+    let (other, _, _) = model(20, true);
+    let ensemble = super::ensemble::Ensemble::new(own, vec![other], Seed(1));
+    let at = [0.31, 0.62, 1.0];
+    let slopes = ensemble.predict_with_gradient(&at);
+    for j in 0..2 {
+        let moved = |step: f64| {
+            let mut at = at;
+            at[j] += step;
+            ensemble.moments(&at)
+        };
+        let (up, down) = (moved(1e-5), moved(-1e-5));
+        let mean = (up.mean - down.mean) / 2e-5;
+        let deviation = (up.deviation - down.deviation) / 2e-5;
+        assert!((mean - slopes.mean_slopes[0][j]).abs() < 1e-5 * mean.abs().max(1.0));
+        assert!((deviation - slopes.deviation_slope[j]).abs() < 1e-4 * deviation.abs().max(1.0));
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most entries that are kept.
-const CAPACITY: usize = 8;
+const CAPACITY: usize = 64;
 
 /// An entry's name, number of trials it is of, and value.
 type Entry = (String, usize, Arc<dyn Any + Send + Sync>);
