@@ -180,12 +180,15 @@ impl Family {
         let points = trials.filter_map(|(config, loss)| Some((self.point(config)?, loss)));
         for (id, (point, loss)) in points.enumerate() {
             let id = id as u64;
-            let outcome = loss.map(|loss| match loss.is_finite() {
-                true => Outcome::Complete {
-                    values: vec![loss],
-                    constraints: Vec::new(),
-                },
-                false => Outcome::Failed,
+            let outcome = loss.map(|loss| {
+                if loss.is_finite() {
+                    Outcome::Complete {
+                        values: vec![loss],
+                        constraints: Vec::new(),
+                    }
+                } else {
+                    Outcome::Failed
+                }
             });
             study.start(id, point).expect("the point is of the space");
             if let Some(outcome) = outcome {

@@ -87,6 +87,11 @@ impl<'a> Density<'a> {
         }
     }
 
+    /// Number of trials in the mixture.
+    pub(super) fn n_trials(&self) -> usize {
+        self.weights.len()
+    }
+
     /// Coordinates of the group drawn from the mixture.
     pub(super) fn draw<R: Rng>(&self, draws: &mut Draws<R>) -> Vec<f64> {
         let d = self.group.len();
