@@ -4,6 +4,7 @@
 """
 
 import argparse
+import resource
 import time
 
 import numpy as np
@@ -35,7 +36,8 @@ def main():
         spent.append(time.perf_counter() - begun)
     own.close()
     last = spent[-20:]
-    print(f"{args.sampler}: {sum(spent):.2f} s in all; the last 20 asks and tells {1e3 * np.median(last):.3f} ms each, pipe included")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{args.sampler}: {args.trials} trials in {sum(spent):.2f} s, {used.ru_utime:.2f} s of CPU; the last 20 asks and tells {1e3 * np.median(last):.3f} ms each, pipe included")
 
 
 if __name__ == "__main__":

@@ -45,12 +45,17 @@ pub(super) struct Density<'a> {
 }
 
 impl<'a> Density<'a> {
-    /// The density of `rows`, oldest first; each must be active in the group.
-    pub(super) fn new(space: &'a Space, group: &'a [usize], rows: &[&[f64]], tpe: &Tpe) -> Self {
+    /// The density of `rows`, each active in the group, with these weights.
+    pub(super) fn new(
+        space: &'a Space,
+        group: &'a [usize],
+        rows: &[&[f64]],
+        weights: Vec<f64>,
+        tpe: &Tpe,
+    ) -> Self {
         let n = rows.len();
         let d = group.len();
         let axes = space.axes();
-        let weights = age_weights(n);
         let total = weights.iter().sum::<f64>() + tpe.prior_weight;
         let smoothing = tpe.prior_weight / (n as f64 + 1.0);
         let factors: Vec<Factor> = group
@@ -231,7 +236,7 @@ fn log_prior(axis: &Axis, x: f64) -> f64 {
 }
 
 /// Trials count fully, but of more than 25 the oldest count less: from `1 / n` rising to 1.
-fn age_weights(n: usize) -> Vec<f64> {
+pub(super) fn age_weights(n: usize) -> Vec<f64> {
     const RECENT: usize = 25;
     if n <= RECENT {
         return vec![1.0; n];

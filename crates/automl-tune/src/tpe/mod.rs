@@ -29,7 +29,7 @@ use crate::sampler::Sampler;
 use crate::study::Study;
 use crate::uniform::{Draws, draws};
 use automl_core::Seed;
-use density::Density;
+use density::{Density, age_weights};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,8 @@ pub struct Tpe {
     pub n_better_max: usize,
     /// Weight of the prior kernel, in trials.
     pub prior_weight: f64,
+    /// Weight of a trial under way among the rest, in trials.
+    pub pending_weight: f64,
     /// Width of the kernels relative to the distance of neighbours.
     pub width: f64,
 }
@@ -59,6 +61,7 @@ impl Default for Tpe {
             gamma: 0.15,
             n_better_max: 25,
             prior_weight: 1.0,
+            pending_weight: 0.3,
             width: 0.7,
         }
     }
@@ -145,9 +148,13 @@ impl Tpe {
                 .collect()
         };
         let mut rest = thinned(rows(rest));
+        let n_ended = rest.len();
         rest.extend(study.pending().filter(|at| !at[group[0]].is_nan()));
-        let likely = Density::new(space, group, &rows(better), self);
-        let unlikely = Density::new(space, group, &rest, self);
+        let mut weights = age_weights(n_ended);
+        weights.resize(rest.len(), self.pending_weight);
+        let better = rows(better);
+        let likely = Density::new(space, group, &better, age_weights(better.len()), self);
+        let unlikely = Density::new(space, group, &rest, weights, self);
         let mut best = (f64::NEG_INFINITY, Vec::new());
         // Candidates times trials stays bounded, so that a suggestion takes as long after many trials.
         let n_affordable = (WORK / (likely.n_trials() + unlikely.n_trials() + 1)).max(24);

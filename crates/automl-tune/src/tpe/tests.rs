@@ -49,7 +49,7 @@ fn the_density_is_one_in_all() {
     .unwrap();
     let rows = [[0.02, 1.0], [0.4, 0.0], [0.45, 1.0], [0.99, 2.0]];
     let rows: Vec<&[f64]> = rows.iter().map(<[f64; 2]>::as_slice).collect();
-    let density = Density::new(&space, &[0, 1], &rows, &Tpe::default());
+    let density = Density::new(&space, &[0, 1], &rows, vec![1.0; 4], &Tpe::default());
     let n = 2000;
     let total: f64 = (0..3 * n)
         .map(|at| {
