@@ -155,12 +155,16 @@ fn data_is_known_by_its_content_whatever_reads_it_and_whatever_it_is_called() {
     let desk = Recorded::new();
     let table = desk.0.read("datasets/churn.csv");
     desk.0.write("data.csv", &table);
-    let fit = "fit data.csv --target churned --max-trials 1 --quality fast --output model --run-name";
+    let fit =
+        "fit data.csv --target churned --max-trials 1 --quality fast --output model --run-name";
     desk.ok(&format!("{fit} one"));
     desk.ok("predict model data.csv --output predicted.csv");
     let of = |name: &str| desk.json(&format!("lineage {name}"))["nodes"].to_string();
     let known = of("data.csv");
-    assert!(known.contains("\"one\"") && known.contains("predicted.csv"), "{known}");
+    assert!(
+        known.contains("\"one\"") && known.contains("predicted.csv"),
+        "{known}"
+    );
     // Another file of the same name is not known, and a copy under another name is.
     desk.0.write("other/data.csv", "a,b\n1,2\n");
     desk.refused("lineage other/data.csv", "record-missing");
@@ -179,7 +183,10 @@ fn versions_are_promoted_rolled_back_exported_and_used_by_name() {
     desk.ok("models reject churn/2 --note biased");
     desk.refused("models promote churn/2", "record-invalid");
     desk.refused("models alias churn/2 other", "record-invalid");
-    assert!(desk.ok("models reject churn/1").contains("rollback churn --alias champion"));
+    assert!(
+        desk.ok("models reject churn/1")
+            .contains("rollback churn --alias champion")
+    );
     let used = desk.run("predict churn datasets/churn_test.csv --output rejected.csv");
     assert!(used.stderr.contains("was rejected"), "{}", used.stderr);
     desk.ok("models approve churn/1");
