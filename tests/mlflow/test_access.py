@@ -154,8 +154,9 @@ def test_what_was_done_stays_told(guarded, show):
         client.delete_run(run)
     time.sleep(0.5)
     entries = guarded.verb("audit", "--since", "1h")["entries"]
-    told = [(entry["user"], entry["route"].rsplit("/", 1)[1], entry["object"], entry["status"]) for entry in entries]
+    told = [(entry["user"], entry["route"].rsplit("/", 1)[-1], entry["object"], entry["status"]) for entry in entries]
     assert ("eve", "log-metric", run, 200) in told and ("val", "delete", "", 403) in told
+    assert any(entry["means"] == "command line" and entry["object"] == "val" for entry in entries)
     assert [entry["user"] for entry in guarded.verb("audit", "--user", "val")["entries"]] == ["val"]
     answer = requests.get(f"{guarded.url}/api/automl/audit", headers={"Authorization": f"Bearer {guarded.tokens['ada']}"})
     assert [entry["id"] for entry in answer.json()["entries"]] == [entry["id"] for entry in entries]
