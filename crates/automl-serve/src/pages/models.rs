@@ -5,6 +5,7 @@ use super::query::{Query, encoded};
 use super::table::{Kind, heading};
 use super::{Answer, PageError, filter, format, parts};
 use crate::state::App;
+use automl_store::registry::moves::{self, Move};
 use automl_store::registry::search::{Search, models};
 use automl_store::registry::{ModelVersion, RegisteredModel, versions};
 use automl_store::tracking::TrackingError;
@@ -97,9 +98,10 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>, query:
     let read = move |sql: &mut dyn automl_store::db::Sql| {
         let model = automl_store::registry::models::get(sql, DEFAULT_WORKSPACE, &name)?;
         let found = versions::of_model(sql, DEFAULT_WORKSPACE, &name, N_VERSIONS, Some(&page))?;
-        Ok::<_, TrackingError>((model, found))
+        let moves = moves::moves(sql, DEFAULT_WORKSPACE, &name)?;
+        Ok::<_, TrackingError>((model, found, moves))
     };
-    let (model, found) = app.db.read(read).await?;
+    let (model, found, moves) = app.db.read(read).await?;
     let body = html! {
         div.head {
             h1 { (model.name) }
@@ -114,11 +116,32 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>, query:
             @if found.items.is_empty() { (parts::nothing("No version was registered yet.")) } @else { (table(&found.items)) }
             (pager(&query, found.next.as_deref()))
         }
+        @if !moves.is_empty() { section { h2 { "Moves of aliases" } (moved(&moves)) } }
         @if !model.tags.is_empty() { section { h2 { "Tags" } (parts::pairs(&model.tags, N_ROWS)) } }
     };
     Ok(Shell::new(&model.name, Place::Models)
         .below("Models", "/models")
         .show(&body))
+}
+
+/// Where aliases pointed to, the last move first.
+fn moved(moves: &[Move]) -> Markup {
+    let version = |number: Option<i64>| {
+        number.map_or("nothing".to_owned(), |number| format!("version {number}"))
+    };
+    html! {
+        div.card.scroll { table {
+            thead { tr { th { "Alias" } th { "From" } th { "To" } th { "By" } th { "When" } th { "Note" } } }
+            tbody { @for past in moves.iter().rev().take(N_ROWS) { tr {
+                td.main { "@" (past.alias) @if past.is_rollback { " " span.soft { "rolled back" } } }
+                td { (version(past.old_version)) }
+                td { (version(past.new_version)) }
+                td { (past.user_id) }
+                td { (moment(Some(past.at_ms))) }
+                td { (format::clip(past.note.as_deref().unwrap_or_default(), 200).0) }
+            } } }
+        } }
+    }
 }
 
 fn table(rows: &[ModelVersion]) -> Markup {

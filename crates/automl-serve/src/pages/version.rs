@@ -4,6 +4,7 @@ use super::layout::{Place, Shell, moment};
 use super::query::encoded;
 use super::{Answer, PageError, format, logged_model, models, parts};
 use crate::state::App;
+use automl_store::registry::approvals::{self, Decision};
 use automl_store::registry::{ModelVersion, versions};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::search::Run;
@@ -31,9 +32,10 @@ pub(super) async fn page(
             None | Some(Err(TrackingError::RunMissing { .. })) => None,
             Some(info) => search::whole(sql, vec![info?])?.pop(),
         };
-        Ok::<_, TrackingError>((version, run))
+        let decisions = approvals::decisions(sql, DEFAULT_WORKSPACE, &name, number)?;
+        Ok::<_, TrackingError>((version, run, decisions))
     };
-    let (version, run) = app.db.read(read).await?;
+    let (version, run, decisions) = app.db.read(read).await?;
     let title = format!("{} version {}", version.name, version.version);
     let body = html! {
         div.head {
@@ -44,6 +46,7 @@ pub(super) async fn page(
         @if let Some(text) = version.description.as_deref().filter(|text| !text.trim().is_empty()) {
             section { h2 { "Description" } div.note { (format::clip(text, 20_000).0) } }
         }
+        @if !decisions.is_empty() { section { h2 { "Decisions" } (decided(&decisions)) } }
         section { h2 { "Signature" } (logged_model::described(&app, &version.storage_location).await) }
         @if let Some(run) = &run { (of_run(run)) }
         @if !version.tags.is_empty() { section { h2 { "Tags" } (parts::pairs(&version.tags, N_ROWS)) } }
@@ -52,6 +55,21 @@ pub(super) async fn page(
         .below("Models", "/models")
         .below(&version.name, format!("/models/{}", encoded(&version.name)));
     Ok(shell.show(&body))
+}
+
+/// What people decided of the version, the last first, which counts.
+fn decided(decisions: &[Decision]) -> Markup {
+    html! {
+        div.card.scroll { table {
+            thead { tr { th { "State" } th { "By" } th { "When" } th { "Note" } } }
+            tbody { @for decision in decisions.iter().rev().take(N_ROWS) { tr {
+                td.main { (decision.state.name()) }
+                td { (decision.user_id) }
+                td { (moment(Some(decision.at_ms))) }
+                td { (format::clip(decision.note.as_deref().unwrap_or_default(), 200).0) }
+            } } }
+        } }
+    }
 }
 
 fn facts(version: &ModelVersion, run: Option<&Run>) -> Markup {

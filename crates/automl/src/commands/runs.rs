@@ -12,6 +12,7 @@ use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE};
 use automl_store::tracking::search::{Run, Search, search, whole};
 use automl_store::tracking::{KeyValue, TrackingError, View, runs};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 /// Metrics that a list has columns for.
@@ -89,13 +90,7 @@ fn all_experiments(sql: &mut dyn Sql) -> Result<Vec<i64>, TrackingError> {
 }
 
 fn list_table(runs: &[Run]) -> String {
-    let mut shown: Vec<&str> = Vec::new();
-    for metric in runs.iter().flat_map(|run| &run.metrics) {
-        let key = metric.key.as_str();
-        if shown.len() < METRICS_IN_LIST && !shown.contains(&key) {
-            shown.push(key);
-        }
-    }
+    let shown = common_metrics(runs);
     let mut heading = vec![
         ("run", Align::Left),
         ("name", Align::Left),
@@ -121,6 +116,20 @@ fn list_table(runs: &[Run]) -> String {
     text::table(&heading, &rows)
 }
 
+/// The metrics that most of the runs have; curves of trials are left to each run's own page.
+fn common_metrics(runs: &[Run]) -> Vec<&str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for metric in runs.iter().flat_map(|run| &run.metrics) {
+        if !metric.key.starts_with("trial_") {
+            *counts.entry(&metric.key).or_default() += 1;
+        }
+    }
+    let mut keys: Vec<(&str, usize)> = counts.into_iter().collect();
+    keys.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let shown = keys.into_iter().take(METRICS_IN_LIST);
+    shown.map(|(key, _)| key).collect()
+}
+
 fn value_of<'a>(pairs: &'a [KeyValue], key: &str) -> &'a str {
     let found = pairs.iter().find(|pair| pair.key == key);
     found.map_or("", |pair| &pair.value)
@@ -135,7 +144,11 @@ fn took(run: &Run) -> String {
 
 fn metric_text(run: &Run, key: &str) -> String {
     let found = run.metrics.iter().find(|metric| metric.key == key);
-    found.map_or_else(String::new, |metric| text::score(metric.value))
+    found.map_or_else(String::new, |metric| match metric.value {
+        // A count, as of rows.
+        whole if whole.fract() == 0.0 && whole.abs() >= 10.0 => format!("{whole:.0}"),
+        value => text::score(value),
+    })
 }
 
 /// Tags that the record itself needs, which people need not see.
