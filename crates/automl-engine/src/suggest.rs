@@ -7,7 +7,7 @@ use crate::trial::{TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
 use automl_core::metrics::Metric;
 use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed};
-use automl_tune::{Auto, Dimension, Observation, Sampler, Space};
+use automl_tune::{Auto, Objective, Outcome, Parameter, Sampler, Space, Study};
 use rand::RngExt;
 
 /// Chance that a tuned trial is of the best, the second and the third learner.
@@ -95,24 +95,11 @@ impl Suggester {
         let seed = self.seed.indexed(id);
         let family = self.choose_family(known, seed.named("family"))?;
         let of_family = |config: &TrialConfig| config.learner.id == family.learner.id;
-        let history: Vec<Observation> = known
-            .iter()
-            .filter(|trial| of_family(&trial.config))
-            .filter_map(|trial| {
-                let point = family.point(&trial.config)?;
-                Some(Observation {
-                    point,
-                    loss: trial.outcome.loss(),
-                    cost_seconds: trial.seconds,
-                })
-            })
-            .collect();
-        let pending: Vec<ParamMap> = pending
-            .iter()
-            .filter(|config| of_family(config))
-            .filter_map(|config| family.point(config))
-            .collect();
-        let point = Auto::default().suggest(&family.space, &history, &pending, seed.named("point"));
+        let ended = known.iter().filter(|trial| of_family(&trial.config));
+        let ended = ended.map(|trial| (&trial.config, Some(trial.outcome.loss())));
+        let open = pending.iter().filter(|config| of_family(config));
+        let study = family.study(ended.chain(open.map(|config| (*config, None))));
+        let point = Auto::default().suggest(&study, seed.named("point"));
         Some(self.for_metric(family.config(point, &self.bounds)))
     }
 
@@ -176,12 +163,41 @@ impl Family {
         if facts.has_skewed_target {
             dimensions.push((TARGET_MAP, Domain::Choice(&["identity", "log1p"])));
         }
-        let space = Space::new(dimensions).expect("declared search domains are valid");
+        let parameters = dimensions.into_iter();
+        let parameters = parameters.map(|(name, domain)| Parameter::new(name, domain));
+        let space = Space::new(parameters).expect("declared search domains are valid");
         Some(Self {
             learner,
             recipes,
             space,
         })
+    }
+
+    /// The study of these trials, each with its loss if it has ended; those outside the space are left out.
+    fn study<'a>(&self, trials: impl Iterator<Item = (&'a TrialConfig, Option<f64>)>) -> Study {
+        let objectives = vec![Objective::minimize("loss")];
+        let mut study = Study::new(self.space.clone(), objectives).expect("there is one objective");
+        let points = trials.filter_map(|(config, loss)| Some((self.point(config)?, loss)));
+        for (id, (point, loss)) in points.enumerate() {
+            let id = id as u64;
+            let outcome = loss.map(|loss| {
+                if loss.is_finite() {
+                    Outcome::Complete {
+                        values: vec![loss],
+                        constraints: Vec::new(),
+                    }
+                } else {
+                    Outcome::Failed
+                }
+            });
+            study.start(id, point).expect("the point is of the space");
+            if let Some(outcome) = outcome {
+                study
+                    .finish(id, outcome)
+                    .expect("the trial runs and its loss is finite");
+            }
+        }
+        study
     }
 
     /// A configuration as a point of the space; `None` if it lies outside.
@@ -192,11 +208,16 @@ impl Family {
             TARGET_MAP.into(),
             ParamValue::Text(config.target_map.name().into()),
         );
-        let value = |dimension: &Dimension| {
-            let value = dimension.domain.coerce(all.get(&dimension.name)?)?;
-            Some((dimension.name.clone(), value))
+        let value = |(at, parameter): (usize, &Parameter)| {
+            let value = self.space.coerce(at, all.get(&parameter.name)?)?;
+            Some((parameter.name.clone(), value))
         };
-        self.space.dimensions().iter().map(value).collect()
+        self.space
+            .parameters()
+            .iter()
+            .enumerate()
+            .map(value)
+            .collect()
     }
 
     fn config(&self, mut point: ParamMap, bounds: &Bounds) -> TrialConfig {

@@ -1,67 +1,64 @@
 //! Where to look next: samplers that propose the parameters of the next trial from those of the trials so far.
 //!
-//! A [`Space`] names the dimensions and their domains, an [`Observation`] is a point with its loss, and a [`Sampler`]
-//! is a pure function of the space, the observations, the points under way and a seed: it keeps no state, so a search can
-//! be stopped, resumed and replayed.
+//! A [`Space`] names the parameters, their domains and conditions; a [`Study`] holds the log of trials; a [`Sampler`] is
+//! a pure function of the study and a seed: it keeps no state, so a study can be stopped, resumed and replayed.
 //!
 //! ```
-//! use automl_core::{Domain, Seed};
-//! use automl_tune::{Observation, Sampler, Space, Tpe};
+//! use automl_core::Seed;
+//! use automl_tune::{Domain, Objective, Outcome, Parameter, Sampler, Space, Study, Tpe};
 //!
-//! let space = Space::new([("x", Domain::Float { low: -5.0, high: 5.0, log: false })])?;
-//! let mut history = Vec::new();
-//! for trial in 0..40 {
-//!     let point = Tpe::default().suggest(&space, &history, &[], Seed(1).indexed(trial));
+//! let space = Space::new([Parameter::new("x", Domain::float(-5.0, 5.0))])?;
+//! let mut study = Study::new(space, vec![Objective::minimize("loss")])?;
+//! for id in 0..40 {
+//!     let point = Tpe::default().suggest(&study, Seed(1).indexed(id));
 //!     let x = point["x"].as_f64().unwrap();
-//!     history.push(Observation { point, loss: (x - 2.0).powi(2), cost_seconds: 0.1 });
+//!     study.start(id, point)?;
+//!     study.finish(id, Outcome::Complete { values: vec![(x - 2.0).powi(2)], constraints: vec![] })?;
 //! }
-//! let best = history.iter().map(|seen| seen.loss).fold(f64::INFINITY, f64::min);
-//! assert!(best < 0.05);
-//! # Ok::<(), automl_tune::SpaceError>(())
+//! assert!(study.best()[0].values[0] < 0.05);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! What this crate must not know: learners, files, threads.
 
+mod algorithm;
 mod auto;
-mod local;
+mod cma;
+mod gp;
+mod grid;
+pub mod importance;
+mod math;
+mod nsga2;
+mod pareto;
 mod random;
+mod sampler;
+mod sobol;
 mod space;
+mod stopping;
+mod study;
 #[cfg(test)]
 mod tests;
 mod tpe;
+mod transfer;
+mod turbo;
 mod uniform;
 
+pub use algorithm::Algorithm;
 pub use auto::Auto;
-pub use local::Local;
+pub use cma::CmaEs;
+pub use gp::Gp;
+pub use grid::{BruteForce, Grid};
+pub use nsga2::Nsga2;
 pub use random::Random;
-pub use space::{Dimension, Space, SpaceError};
+pub use sampler::Sampler;
+pub use sobol::Sobol;
+pub use space::{
+    Condition, Domain, Forbidden, Linear, Parameter, Prior, Scale, Space, SpaceError, SpaceSpec,
+};
+pub use stopping::{
+    DecayCurve, Hyperband, Patient, Percentile, Stopper, Stopping, SuccessiveHalving, Threshold,
+};
+pub use study::{Direction, Measurement, Objective, Outcome, State, Study, StudyError, Trial};
 pub use tpe::Tpe;
-
-use automl_core::{ParamMap, Seed};
-
-/// A trial that ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Observation {
-    /// Where it was; values of dimensions that the space does not have are ignored.
-    pub point: ParamMap,
-    /// What it lost, less is better; infinite (or not a number) if it failed.
-    pub loss: f64,
-    /// How long it took.
-    pub cost_seconds: f64,
-}
-
-/// Proposes points.
-pub trait Sampler: Send + Sync {
-    /// The next point to try: a value in its domain for every dimension of `space`.
-    ///
-    /// `history` holds the trials that ended, oldest first, `pending` the points that others are trying now. The result
-    /// depends on nothing but the arguments; give each trial a seed of its own. A point that was tried or is being
-    /// tried is proposed again only where the space holds no other.
-    fn suggest(
-        &self,
-        space: &Space,
-        history: &[Observation],
-        pending: &[ParamMap],
-        seed: Seed,
-    ) -> ParamMap;
-}
+pub use transfer::Source;
+pub use turbo::Turbo;

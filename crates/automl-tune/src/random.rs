@@ -1,36 +1,31 @@
-//! Points drawn evenly from the space: the sampler to beat.
+//! Points drawn from the space: the sampler to beat.
 
-use crate::space::Space;
+use crate::sampler::Sampler;
+use crate::study::Study;
 use crate::uniform::draws;
-use crate::{Observation, Sampler};
-use automl_core::{ParamMap, Seed};
+use automl_core::Seed;
+use serde::{Deserialize, Serialize};
 
 /// Draws before a point that was tried is accepted again.
 const TRIES: usize = 100;
 
-/// Draws every dimension evenly and independently, numbers on their scale.
+/// Draws every parameter independently, evenly on its scale or from the user's belief.
 ///
 /// Reference: Bergstra and Bengio (2012), *Random search for hyper-parameter optimization*.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Random;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Random {}
 
 impl Sampler for Random {
-    fn suggest(
-        &self,
-        space: &Space,
-        history: &[Observation],
-        pending: &[ParamMap],
-        seed: Seed,
-    ) -> ParamMap {
+    fn locate(&self, study: &Study, seed: Seed) -> Vec<f64> {
         let mut draws = draws(seed.named("random"));
-        let mut point = space.point(&space.draw(&mut draws));
+        let mut at = study.space().draw(&mut draws);
         for _ in 0..TRIES {
-            let known = history.iter().map(|seen| &seen.point).chain(pending);
-            if !space.is_among(&point, known) {
+            if !study.is_known(&at) {
                 break;
             }
-            point = space.point(&space.draw(&mut draws));
+            at = study.space().draw(&mut draws);
         }
-        point
+        at
     }
 }

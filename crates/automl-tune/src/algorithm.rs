@@ -1,0 +1,56 @@
+//! Samplers as data: a name and its settings.
+
+use crate::{Auto, BruteForce, CmaEs, Gp, Grid, Nsga2, Random, Sampler, Sobol, Study, Tpe, Turbo};
+use automl_core::Seed;
+use serde::{Deserialize, Serialize};
+
+/// Any sampler, as a study's file names it: `{"name": "gp", "n_fantasies": 4}`; settings that are left out have their
+/// defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "each variant is named for the sampler it holds"
+)]
+pub enum Algorithm {
+    Auto(Auto),
+    Random(Random),
+    Sobol(Sobol),
+    Grid(Grid),
+    BruteForce(BruteForce),
+    Tpe(Tpe),
+    Gp(Gp),
+    CmaEs(CmaEs),
+    #[serde(rename = "nsga2")]
+    Nsga2(Nsga2),
+    Turbo(Turbo),
+}
+
+impl Default for Algorithm {
+    fn default() -> Self {
+        Self::Auto(Auto::default())
+    }
+}
+
+impl Algorithm {
+    fn sampler(&self) -> &dyn Sampler {
+        match self {
+            Self::Auto(own) => own,
+            Self::Random(own) => own,
+            Self::Sobol(own) => own,
+            Self::Grid(own) => own,
+            Self::BruteForce(own) => own,
+            Self::Tpe(own) => own,
+            Self::Gp(own) => own,
+            Self::CmaEs(own) => own,
+            Self::Nsga2(own) => own,
+            Self::Turbo(own) => own,
+        }
+    }
+}
+
+impl Sampler for Algorithm {
+    fn locate(&self, study: &Study, seed: Seed) -> Vec<f64> {
+        self.sampler().locate(study, seed)
+    }
+}

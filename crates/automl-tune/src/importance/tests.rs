@@ -1,0 +1,98 @@
+//! What matters is found to matter, in the proportions that the function has.
+
+use super::*;
+use crate::random::Random;
+use crate::sampler::Sampler;
+use crate::space::{Condition, Domain, Parameter, Space};
+use crate::study::{Objective, Outcome};
+use automl_core::{ParamMap, Seed};
+
+fn study(parameters: Vec<Parameter>, n: u64, loss: impl Fn(&ParamMap) -> f64) -> Study {
+    let space = Space::new(parameters).unwrap();
+    let mut study = Study::new(space, vec![Objective::minimize("loss")]).unwrap();
+    for id in 0..n {
+        let point = Random {}.suggest(&study, Seed(id));
+        let values = vec![loss(&point)];
+        study.start(id, point).unwrap();
+        study
+            .finish(
+                id,
+                Outcome::Complete {
+                    values,
+                    constraints: Vec::new(),
+                },
+            )
+            .unwrap();
+    }
+    study
+}
+
+fn share(shares: &[Importance], name: &str) -> f64 {
+    shares
+        .iter()
+        .find(|own| own.parameter == name)
+        .unwrap()
+        .share
+}
+
+fn plain() -> Vec<Parameter> {
+    vec![
+        Parameter::new("strong", Domain::float(0.0, 1.0)),
+        Parameter::new("weak", Domain::float(0.0, 1.0)),
+        Parameter::new("none", Domain::float(0.0, 1.0)),
+        Parameter::new("kind", Domain::categorical(["a", "b"])),
+    ]
+}
+
+fn plain_loss(point: &ParamMap) -> f64 {
+    let x = |name: &str| point[name].as_f64().unwrap();
+    // Variances 9 / 12, 1 / 12 and 1 / 4.
+    3.0 * x("strong") + x("weak") + f64::from(u8::from(point["kind"].to_string() == "b"))
+}
+
+#[test]
+fn shares_of_variance_are_those_of_an_additive_function() {
+    let shares = fanova(&study(plain(), 500, plain_loss), 0, 32, Seed(1));
+    let total: f64 = shares.iter().map(|own| own.share).sum();
+    assert!((total - 1.0).abs() < 1e-9);
+    for (name, wanted) in [
+        ("strong", 9.0 / 13.0),
+        ("kind", 3.0 / 13.0),
+        ("weak", 1.0 / 13.0),
+        ("none", 0.0),
+    ] {
+        let own = share(&shares, name);
+        assert!((own - wanted).abs() < 0.09, "{name}: {own} {wanted}");
+    }
+}
+
+#[test]
+fn what_the_best_trials_share_is_important() {
+    let shares = ped_anova(&study(plain(), 500, plain_loss), 0, 0.1);
+    let names: Vec<&str> = shares.iter().map(|own| own.parameter.as_str()).collect();
+    assert_eq!(names[0], "strong");
+    assert_eq!(names[3], "none");
+}
+
+#[test]
+fn parameters_of_a_branch_are_measured_where_they_are_active() {
+    let parameters = vec![
+        Parameter::new("kind", Domain::categorical(["a", "b"])),
+        Parameter::new("own", Domain::float(0.0, 1.0)).when(Condition::is("kind", "b")),
+        Parameter::new("none", Domain::float(0.0, 1.0)),
+    ];
+    let loss = |point: &ParamMap| point.get("own").map_or(0.5, |own| own.as_f64().unwrap());
+    let study = study(parameters, 300, loss);
+    assert!(share(&ped_anova(&study, 0, 0.1), "own") > 0.5);
+    let shares = fanova(&study, 0, 32, Seed(1));
+    assert!(share(&shares, "own") > share(&shares, "none"));
+}
+
+#[test]
+fn nothing_matters_where_all_is_equal_or_nothing_is_known() {
+    for study in [study(plain(), 0, |_| 1.0), study(plain(), 50, |_| 1.0)] {
+        let shares = fanova(&study, 0, 8, Seed(1));
+        assert!(shares.iter().all(|own| own.share == 0.0));
+        assert_eq!(ped_anova(&study, 0, 0.1).len(), 4);
+    }
+}

@@ -1,0 +1,111 @@
+//! Why data do not make a search space.
+
+use automl_core::Coded;
+
+/// Why parameters, clauses and constraints do not make a space.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SpaceError {
+    /// Two parameters share one name.
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// A domain or belief makes no sense.
+    Domain {
+        /// The parameter.
+        name: String,
+        /// What is wrong.
+        reason: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A condition, clause or constraint speaks of a parameter that is not in the space.
+    UnknownParameter {
+        /// Whose condition it is, or `forbidden` or `constraints`.
+        owner: String,
+        /// The name that is not known.
+        name: String,
+        /// Known names that look like it.
+        near: Vec<String>,
+    },
+    /// A condition looks at a parameter that comes later, or at itself.
+    LaterParameter {
+        /// The parameter with the condition.
+        owner: String,
+        /// The parameter looked at.
+        name: String,
+    },
+    /// A condition or clause lists a value that its parameter cannot take.
+    UnknownValue {
+        /// Whose condition it is, or `forbidden`.
+        owner: String,
+        /// The parameter looked at.
+        name: String,
+        /// The value as text.
+        value: String,
+    },
+    /// A constraint sums a parameter without numbers.
+    NotNumeric {
+        /// The parameter.
+        name: String,
+    },
+    /// Forbidden clauses and constraints leave no point that ten thousand draws could find.
+    Empty,
+}
+
+impl std::fmt::Display for SpaceError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Duplicate { name } => write!(f, "parameter '{name}' appears twice"),
+            Self::Domain { name, reason, .. } => write!(f, "parameter '{name}' {reason}"),
+            Self::UnknownParameter { owner, name, .. } => {
+                write!(f, "'{owner}' speaks of '{name}', which is no parameter")
+            }
+            Self::LaterParameter { owner, name } => write!(
+                f,
+                "parameter '{owner}' has a condition on '{name}', which does not come before it"
+            ),
+            Self::UnknownValue { owner, name, value } => write!(
+                f,
+                "'{owner}' speaks of the value {value}, which '{name}' cannot take"
+            ),
+            Self::NotNumeric { name } => {
+                write!(f, "a constraint sums '{name}', whose values are no numbers")
+            }
+            Self::Empty => {
+                f.write_str("no point satisfies the forbidden clauses and the constraints")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SpaceError {}
+
+impl Coded for SpaceError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Duplicate { .. } => "space-parameter-duplicate",
+            Self::Domain { .. } => "space-domain-invalid",
+            Self::UnknownParameter { .. } => "space-parameter-unknown",
+            Self::LaterParameter { .. } => "space-condition-later",
+            Self::UnknownValue { .. } => "space-value-unknown",
+            Self::NotNumeric { .. } => "space-constraint-not-numeric",
+            Self::Empty => "space-empty",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Duplicate { .. } => "give each parameter a name of its own".to_owned(),
+            Self::Domain { hint, .. } => (*hint).to_owned(),
+            Self::UnknownParameter { near, .. } if near.is_empty() => {
+                "name one of the space's parameters".to_owned()
+            }
+            Self::UnknownParameter { near, .. } => format!("did you mean {}?", near.join(" or ")),
+            Self::LaterParameter { name, .. } => format!("move '{name}' before it"),
+            Self::UnknownValue { name, .. } => format!("list values of the domain of '{name}'"),
+            Self::NotNumeric { .. } => "sum floats, integers or discrete numbers".to_owned(),
+            Self::Empty => "loosen a clause or a constraint".to_owned(),
+        })
+    }
+}
