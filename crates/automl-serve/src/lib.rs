@@ -27,7 +27,9 @@ mod pages;
 mod routes;
 mod server;
 mod state;
+mod studies;
 mod tls;
+pub mod tuning;
 mod webhooks;
 
 pub use metrics::Process;

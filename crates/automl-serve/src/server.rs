@@ -10,8 +10,9 @@ use crate::oidc::{self, Oidc, OidcConfig};
 use crate::routes::Table;
 use crate::state::{App, Inner};
 use crate::tls::{Tls, acceptor};
+use crate::tuning::Desk;
 use crate::webhooks::{Manner, Webhooks};
-use crate::{connections, grpc, mlflow, openapi, own, pages};
+use crate::{connections, grpc, mlflow, openapi, own, pages, studies};
 use automl_core::Coded;
 use automl_store::access::users;
 use automl_store::artifacts::Signatures;
@@ -213,12 +214,14 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         .merge(mlflow::routes())
         .merge(pages::routes())
         .merge(grpc::routes(&db))
+        .merge(studies::routes(&db))
         .into_parts();
     let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
         signatures,
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
         openapi: openapi::document(&parts.1),
+        tuning: Desk::default(),
         access: access.transpose()?.map(Arc::new),
         ledger,
         db,
