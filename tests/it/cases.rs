@@ -29,6 +29,7 @@ cases! {
     moving_in,
     odd_tables,
     spellings,
+    studies,
     usage,
 }
 

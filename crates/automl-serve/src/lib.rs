@@ -28,7 +28,9 @@ mod pulse;
 mod routes;
 mod server;
 mod state;
+mod studies;
 mod tls;
+pub mod tuning;
 mod webhooks;
 
 pub use metrics::Process;

@@ -11,8 +11,9 @@ use crate::pulse::Pulse;
 use crate::routes::Table;
 use crate::state::{App, Inner};
 use crate::tls::{Tls, acceptor};
+use crate::tuning::Desk;
 use crate::webhooks::{Manner, Webhooks};
-use crate::{connections, grpc, mlflow, openapi, own, pages};
+use crate::{connections, grpc, mlflow, openapi, own, pages, studies};
 use automl_core::Coded;
 use automl_store::access::users;
 use automl_store::artifacts::Signatures;
@@ -215,6 +216,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         .merge(mlflow::routes())
         .merge(pages::routes())
         .merge(grpc::routes(&pulse))
+        .merge(studies::routes(&db))
         .into_parts();
     let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
@@ -222,6 +224,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         pulse,
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
         openapi: openapi::document(&parts.1),
+        tuning: Desk::default(),
         access: access.transpose()?.map(Arc::new),
         ledger,
         db,

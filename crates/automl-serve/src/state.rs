@@ -5,6 +5,7 @@ use crate::events::EventFiles;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::pulse::Pulse;
+use crate::tuning::Desk;
 use crate::webhooks::{Happening, Webhooks};
 use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::db::Database;
@@ -32,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) ledger: Ledger,
     pub(crate) metrics: Metrics,
     pub(crate) openapi: serde_json::Value,
+    /// Studies as samplers see them.
+    pub(crate) tuning: Desk,
     /// What is told of changes in the registry.
     pub(crate) webhooks: Webhooks,
     /// The server of language models that pages reach through this one.

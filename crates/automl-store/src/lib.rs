@@ -49,6 +49,7 @@ pub mod moving;
 pub mod registry;
 pub mod spool;
 mod staging;
+pub mod studies;
 pub mod tracking;
 mod weights;
 pub mod workspace;

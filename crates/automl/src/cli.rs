@@ -7,12 +7,14 @@
 mod access;
 mod moving;
 mod registry;
+mod study;
 
 pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
 pub(crate) use moving::{
     BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, PlaceArgs, RestoreArgs, TensorBoardArgs,
 };
 pub(crate) use registry::*;
+pub(crate) use study::*;
 
 use crate::console::Format;
 use crate::errors::Usage;
@@ -67,6 +69,9 @@ pub(crate) enum Verb {
     Datasets(DatasetsVerb),
     /// Show where data, a run, a model or a version came from, and what became of it
     Lineage(LineageArgs),
+    /// Search for good parameters of anything: ask for trials, tell what came of them
+    #[command(subcommand)]
+    Study(StudyVerb),
     /// Serve the record of runs and models to MLflow's clients and to browsers
     Serve(ServeArgs),
     /// Say who may use a server, and what they may do
@@ -108,6 +113,7 @@ impl Verb {
             Self::Runs(verb) => verb.format(),
             Self::Datasets(verb) => verb.format(),
             Self::Lineage(args) => args.ask.format,
+            Self::Study(verb) => verb.format(),
             Self::Serve(args) => args.format,
             Self::Gc(args) => args.format,
             Self::Import(ImportVerb::Mlruns(args)) => args.format,

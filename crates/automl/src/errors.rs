@@ -7,11 +7,13 @@ use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_serve::ServeError;
+use automl_serve::tuning::TuneError;
 use automl_store::StoreError;
 use automl_store::backup::BackupError;
 use automl_store::gc::GcError;
 use automl_store::moving::ImportError;
 use automl_store::registry::files::FilesError;
+use automl_store::studies::StudiesError;
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::events::EventsError;
 use automl_store::workspace::WorkspaceError;
@@ -318,6 +320,8 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         MovingError,
         WorkspaceError,
         TrackingError,
+        StudiesError,
+        TuneError,
         FilesError,
         EventsError,
         ImportError,

@@ -26,7 +26,10 @@ const OURS: &[(&str, &[&str])] = &[
         ],
     ),
     ("automl-store", &["automl-core", "automl-tensorboard"]),
-    ("automl-serve", &["automl-core", "automl-store"]),
+    (
+        "automl-serve",
+        &["automl-core", "automl-store", "automl-tune"],
+    ),
     (
         "automl",
         &[
@@ -65,7 +68,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("parquet", &["automl-data"]),
     ("postgres", &["automl-store"]),
     ("prometheus-client", &["automl-serve"]),
-    ("prost", &["automl-tensorboard"]),
+    ("prost", &["automl-serve", "automl-tensorboard"]),
     ("rayon", &["automl-core"]),
     ("ring", &["automl-serve"]),
     ("rusqlite", &["automl-store"]),

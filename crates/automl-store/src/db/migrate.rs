@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
         ..step(5, include_str!("steps/5_access.sql"))
     },
     step(6, include_str!("steps/6_artifacts.sql")),
+    step(7, include_str!("steps/7_studies.sql")),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

@@ -18,6 +18,7 @@ mod race;
 mod record;
 mod runs;
 mod serve;
+mod study;
 mod tensorboard;
 
 use crate::cli::{EncodingArg, ImportVerb, Verb};
@@ -62,6 +63,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Runs(verb) => runs::run(verb, console),
         Verb::Datasets(verb) => datasets::run(verb, console),
         Verb::Lineage(args) => lineage::run(&args, console),
+        Verb::Study(verb) => study::run(verb, console),
         Verb::Serve(args) => serve::run(args, console),
         Verb::Users(verb) => access::users(verb, console),
         Verb::Tokens(verb) => access::tokens(verb, console),

@@ -5,7 +5,7 @@ use crate::console::print_line;
 use crate::workspace;
 use anyhow::Context as _;
 use automl_store::artifacts::ArtifactStore;
-use automl_store::db::Sql;
+use automl_store::db::{Database, Sql};
 use automl_store::lineage::{self, Node};
 use automl_store::registry::{approvals, files, versions};
 use automl_store::rfc3339;
@@ -64,6 +64,10 @@ impl Record {
         work: impl FnOnce(&mut dyn Sql) -> Result<T, TrackingError> + Send + 'static,
     ) -> anyhow::Result<T> {
         Ok(self.0.db.write(work).wait()?)
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.0.db
     }
 
     pub(super) fn artifacts(&self) -> &ArtifactStore {

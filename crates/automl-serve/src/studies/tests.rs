@@ -1,0 +1,333 @@
+//! Asking and telling in JSON.
+
+use crate::tests::Desk;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+fn space() -> Value {
+    json!({ "parameters": [
+        { "name": "x", "type": "float", "low": 0.0, "high": 1.0 },
+        { "name": "kind", "type": "categorical", "values": ["a", "b"] },
+        { "name": "depth", "type": "integer", "low": 1, "high": 9, "when": [{ "parameter": "kind", "values": ["b"] }] },
+    ]})
+}
+
+fn spec(name: &str) -> Value {
+    json!({ "name": name, "space": space(), "objectives": [{ "name": "loss" }], "algorithm": { "name": "random" }, "seed": 3 })
+}
+
+async fn make(desk: &Desk, spec: &Value) {
+    let (status, answer) = desk.call("POST", "/api/studies", spec).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+async fn ask(desk: &Desk, name: &str, ask: Value) -> Vec<Value> {
+    let path = format!("/api/studies/{name}/suggest");
+    let (status, answer) = desk.call("POST", &path, &ask).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    answer["trials"].as_array().unwrap().clone()
+}
+
+/// The status and code that a request is refused with.
+async fn refused(desk: &Desk, method: &str, path: &str, body: Value) -> (u16, String) {
+    let (status, answer) = desk.call(method, path, &body).await;
+    let code = answer["error_code"].as_str().unwrap_or_default();
+    (status.as_u16(), code.to_owned())
+}
+
+#[tokio::test]
+async fn a_study_is_asked_told_and_has_a_best() {
+    let desk = Desk::new();
+    make(&desk, &spec("s")).await;
+    for _ in 0..10 {
+        let trial = ask(&desk, "s", json!({ "client": "one" })).await.remove(0);
+        assert_eq!(trial["state"], "running");
+        let has_depth = trial["params"].get("depth").is_some();
+        assert_eq!(has_depth, trial["params"]["kind"] == "b");
+        let x = trial["params"]["x"].as_f64().unwrap();
+        let path = format!("/api/studies/s/trials/{}", trial["number"]);
+        let step = json!({ "step": 1, "values": { "loss": x + 1.0 } });
+        let (_, measured) = desk.call("POST", &format!("{path}/measure"), &step).await;
+        assert_eq!(measured, json!({ "should_stop": false }));
+        let told = json!({ "values": { "loss": x } });
+        let (status, answer) = desk.call("POST", &format!("{path}/tell"), &told).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        assert_eq!(answer["trial"]["state"], "complete");
+    }
+    let (_, best) = desk.call("GET", "/api/studies/s/best", &Value::Null).await;
+    let (_, all) = desk
+        .call("GET", "/api/studies/s/trials?state=complete", &Value::Null)
+        .await;
+    let losses = all["trials"].as_array().unwrap().iter();
+    let least = losses
+        .map(|trial| trial["values"]["loss"].as_f64().unwrap())
+        .fold(9.0, f64::min);
+    assert_eq!(best["trials"][0]["values"]["loss"], json!(least));
+    let (_, events) = desk
+        .call("GET", "/api/studies/s/events?since=30", &Value::Null)
+        .await;
+    assert_eq!(events["events"][0]["what"], "complete");
+}
+
+#[tokio::test]
+async fn the_same_seed_and_log_give_the_same_trials() {
+    let mut found = Vec::new();
+    for algorithm in ["auto", "tpe", "auto", "tpe"] {
+        let desk = Desk::new();
+        let mut spec = spec("s");
+        spec["algorithm"] = json!({ "name": algorithm });
+        make(&desk, &spec).await;
+        let mut points = Vec::new();
+        for _ in 0..6 {
+            for trial in ask(&desk, "s", json!({ "count": 2 })).await {
+                let path = format!("/api/studies/s/trials/{}/tell", trial["number"]);
+                let value = trial["params"]["x"].as_f64().unwrap();
+                desk.call("POST", &path, &json!({ "value": value })).await;
+                points.push(trial["params"].clone());
+            }
+        }
+        found.push(points);
+    }
+    assert_eq!(found[0], found[2]);
+    assert_eq!(found[1], found[3]);
+}
+
+#[tokio::test]
+async fn a_request_asked_again_is_answered_as_before() {
+    let desk = Desk::new();
+    make(&desk, &spec("s")).await;
+    let request = json!({ "count": 3, "request_id": "r" });
+    let first = ask(&desk, "s", request.clone()).await;
+    assert_eq!(ask(&desk, "s", request).await, first);
+    let told = json!({ "value": 0.5, "request_id": "t" });
+    for _ in 0..2 {
+        let (status, _) = desk
+            .call("POST", "/api/studies/s/trials/0/tell", &told)
+            .await;
+        assert_eq!(status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn ones_own_points_come_first() {
+    let desk = Desk::new();
+    make(&desk, &spec("s")).await;
+    let own = json!({ "params": { "x": 0.25, "kind": "a" } });
+    desk.call("POST", "/api/studies/s/trials", &own).await;
+    let known = json!({ "params": { "x": 0.5, "kind": "a" }, "value": 0.1 });
+    let (_, known) = desk.call("POST", "/api/studies/s/trials", &known).await;
+    assert_eq!(known["trial"]["state"], "complete");
+    let given = ask(&desk, "s", json!({ "count": 2 })).await;
+    assert_eq!(given[0]["params"], own["params"]);
+    let (_, best) = desk.call("GET", "/api/studies/s/best", &Value::Null).await;
+    assert_eq!(best["trials"][0]["number"], 1);
+}
+
+#[tokio::test]
+async fn a_lost_trial_is_given_out_again() {
+    let desk = Desk::new();
+    let mut short = spec("s");
+    short["lease_s"] = json!(0.001);
+    short["retries"] = json!(1);
+    make(&desk, &short).await;
+    let first = ask(&desk, "s", json!({ "client": "gone" })).await.remove(0);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let again = ask(&desk, "s", json!({ "client": "here" })).await.remove(0);
+    assert_eq!(again["params"], first["params"]);
+    assert_eq!(
+        (&again["client"], &again["n_lost"]),
+        (&json!("here"), &json!(1))
+    );
+    let beat = json!({ "client": "gone" });
+    let gone = refused(&desk, "POST", "/api/studies/s/trials/0/heartbeat", beat).await;
+    assert_eq!(gone, (409, "study-trial-not-held".into()));
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let other = ask(&desk, "s", json!({})).await.remove(0);
+    assert_eq!(other["number"], 1);
+    let (_, lost) = desk
+        .call("GET", "/api/studies/s/trials/0", &Value::Null)
+        .await;
+    assert_eq!(lost["trial"]["note"], "its worker was lost");
+}
+
+#[tokio::test]
+async fn a_bad_trial_is_asked_to_end() {
+    let desk = Desk::new();
+    let mut stopped = spec("s");
+    stopped["stopping"] = json!({ "name": "median" });
+    make(&desk, &stopped).await;
+    let mut answer = Value::Null;
+    for number in 0..12 {
+        ask(&desk, "s", json!({})).await;
+        let path = format!("/api/studies/s/trials/{number}");
+        for step in 1..=5 {
+            let value = if number == 11 {
+                100.0
+            } else {
+                f64::from(number)
+            };
+            let measured = json!({ "step": step, "value": value });
+            answer = desk
+                .call("POST", &format!("{path}/measure"), &measured)
+                .await
+                .1;
+        }
+        if number < 11 {
+            desk.call(
+                "POST",
+                &format!("{path}/tell"),
+                &json!({ "value": f64::from(number) }),
+            )
+            .await;
+        }
+    }
+    assert_eq!(answer, json!({ "should_stop": true }));
+    let pruned = json!({ "state": "pruned" });
+    let (_, told) = desk
+        .call("POST", "/api/studies/s/trials/11/tell", &pruned)
+        .await;
+    assert_eq!(told["trial"]["state"], "pruned");
+}
+
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
+#[tokio::test]
+async fn what_is_wrong_has_a_name_and_the_study_goes_on() {
+    let desk = Desk::new();
+    make(&desk, &spec("s")).await;
+    ask(&desk, "s", json!({ "count": 2 })).await;
+    let trial = "/api/studies/s/trials/0";
+    let tell = format!("{trial}/tell");
+    let measure = format!("{trial}/measure");
+    let cases = [
+        ("POST", "/api/studies", spec("s"), 409, "study-exists"),
+        (
+            "GET",
+            "/api/studies/none",
+            Value::Null,
+            404,
+            "study-missing",
+        ),
+        (
+            "POST",
+            "/api/studies/none/suggest",
+            json!({}),
+            404,
+            "study-missing",
+        ),
+        (
+            "POST",
+            "/api/studies/s/suggest",
+            json!({ "count": 0 }),
+            400,
+            "INVALID_PARAMETER_VALUE",
+        ),
+        (
+            "POST",
+            "/api/studies/s/trials/77/tell",
+            json!({ "value": 1 }),
+            404,
+            "study-trial-unknown",
+        ),
+        (
+            "POST",
+            &tell,
+            json!({ "value": "NaN" }),
+            400,
+            "study-value-not-finite",
+        ),
+        (
+            "POST",
+            &tell,
+            json!({ "values": [1, 2] }),
+            400,
+            "study-value-count",
+        ),
+        (
+            "POST",
+            &tell,
+            json!({ "values": { "los": 1 } }),
+            400,
+            "study-objective-unknown",
+        ),
+        (
+            "POST",
+            &tell,
+            json!({ "state": "running" }),
+            400,
+            "study-setting",
+        ),
+        (
+            "POST",
+            &measure,
+            json!({ "step": -1, "value": 1 }),
+            400,
+            "study-setting",
+        ),
+        (
+            "POST",
+            &measure,
+            json!({ "step": 1, "value": "inf" }),
+            400,
+            "study-value-not-finite",
+        ),
+        (
+            "POST",
+            "/api/studies/s/trials",
+            json!({ "params": { "xx": 1 } }),
+            400,
+            "study-parameter-unknown",
+        ),
+        (
+            "POST",
+            "/api/studies/s/trials",
+            json!({ "params": { "x": 7.0, "kind": "a" } }),
+            400,
+            "study-parameter-invalid",
+        ),
+    ];
+    for (method, path, body, status, code) in cases {
+        let found = refused(&desk, method, path, body.clone()).await;
+        assert_eq!(found, (status, code.to_owned()), "{method} {path} {body}");
+    }
+    let parameter = |parameter: Value| {
+        let mut other = spec("other");
+        other["space"] = json!({ "parameters": [parameter] });
+        other
+    };
+    let reversed = parameter(json!({ "name": "x", "type": "float", "low": 1.0, "high": 0.0 }));
+    let log = parameter(
+        json!({ "name": "x", "type": "float", "low": -1.0, "high": 1.0, "scale": "log" }),
+    );
+    let mut later = spec("other");
+    later["space"]["parameters"]
+        .as_array_mut()
+        .unwrap()
+        .reverse();
+    let mut unknown = spec("other");
+    unknown["algoritm"] = json!({});
+    let mut none = spec("other");
+    none["objectives"] = json!([]);
+    for (body, code) in [
+        (reversed, "space-domain-invalid"),
+        (log, "space-domain-invalid"),
+        (later, "space-condition-later"),
+        (unknown, "study-spec"),
+        (none, "study-objective-missing"),
+    ] {
+        let found = refused(&desk, "POST", "/api/studies", body.clone()).await;
+        assert_eq!(found, (400, code.to_owned()), "{body}");
+    }
+    desk.call("POST", &tell, &json!({ "value": 0.5 })).await;
+    let twice = refused(&desk, "POST", &tell, json!({ "value": 0.6 })).await;
+    assert_eq!(twice, (409, "study-trial-finished".into()));
+    desk.call("PATCH", "/api/studies/s", &json!({ "state": "completed" }))
+        .await;
+    let closed = refused(&desk, "POST", "/api/studies/s/suggest", json!({})).await;
+    assert_eq!(closed, (409, "study-closed".into()));
+    let (_, best) = desk.call("GET", "/api/studies/s/best", &Value::Null).await;
+    assert_eq!(best["trials"][0]["values"], json!({ "loss": 0.5 }));
+    let (status, _) = desk.call("DELETE", "/api/studies/s", &Value::Null).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, left) = desk.call("GET", "/api/studies", &Value::Null).await;
+    assert_eq!(left, json!({ "studies": [] }));
+}

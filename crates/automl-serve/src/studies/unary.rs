@@ -1,0 +1,64 @@
+//! One gRPC call as a service: a message in, a message out.
+
+use automl_store::db::DbError;
+use automl_store::studies::StudiesError;
+use axum::extract::Request;
+use axum::http;
+use prost::Message;
+use std::convert::Infallible;
+use tonic::body::Body;
+use tonic::server::Grpc;
+use tonic::{Response, Status};
+use tonic_prost::ProstCodec;
+use tower::{Service, service_fn};
+
+/// The longest message that is read: templates of trials carry all that was measured.
+const MESSAGE_MAX: usize = 64 << 20;
+
+/// A service that answers each message by `handler`.
+pub(crate) fn unary<Ask, Answer, Handler, Answered>(
+    handler: Handler,
+) -> impl Service<Request, Response = http::Response<Body>, Error = Infallible, Future: Send + 'static>
++ Clone
++ Send
++ Sync
++ 'static
+where
+    Ask: Message + Default + Send + 'static,
+    Answer: Message + Default + Send + 'static,
+    Handler: Fn(Ask) -> Answered + Clone + Send + Sync + 'static,
+    Answered: Future<Output = Result<Answer, Status>> + Send + 'static,
+{
+    service_fn(move |request: Request| {
+        let handler = handler.clone();
+        async move {
+            let answer = service_fn(move |ask: tonic::Request<Ask>| {
+                let answered = handler(ask.into_inner());
+                async move { answered.await.map(Response::new) }
+            });
+            let codec = ProstCodec::<Answer, Ask>::default();
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(MESSAGE_MAX);
+            Ok(grpc.unary(answer, request).await)
+        }
+    })
+}
+
+/// An error as gRPC tells it.
+pub(crate) fn status(error: &StudiesError) -> Status {
+    let told = error.to_string();
+    match error {
+        StudiesError::StudyMissing { .. } | StudiesError::TrialMissing { .. } => {
+            Status::not_found(told)
+        }
+        StudiesError::StudyExists { .. } => Status::already_exists(told),
+        StudiesError::TrialFinished { .. }
+        | StudiesError::StudyClosed { .. }
+        | StudiesError::TrialNotHeld { .. } => Status::failed_precondition(told),
+        StudiesError::Incompatible { .. } | StudiesError::Invalid { .. } => {
+            Status::invalid_argument(told)
+        }
+        StudiesError::Db(DbError::Away { .. } | DbError::Closed) => Status::unavailable(told),
+        StudiesError::Db(DbError::Full) => Status::resource_exhausted(told),
+        StudiesError::Db(_) => Status::internal(told),
+    }
+}

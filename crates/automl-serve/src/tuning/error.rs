@@ -1,0 +1,62 @@
+//! What can be wrong with what is asked or told of a study.
+
+use automl_core::Coded;
+use automl_store::db::DbError;
+use automl_store::studies::StudiesError;
+use automl_tune::{SpaceError, StudyError};
+
+/// A request that cannot be met; the study is then as before.
+#[derive(Debug, Clone, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each is")]
+pub enum TuneError {
+    #[error("the study cannot be read: {reason}")]
+    Spec { reason: String },
+    #[error("{field} must be {wanted}")]
+    Setting {
+        field: &'static str,
+        wanted: &'static str,
+    },
+    #[error("'{name}' was made by a client of {protocol}, which proposes its trials itself")]
+    Foreign { name: String, protocol: String },
+    #[error("'{name}' is no objective of the study")]
+    ObjectiveUnknown { name: String, near: Vec<String> },
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    #[error(transparent)]
+    Record(#[from] StudiesError),
+}
+
+impl From<DbError> for TuneError {
+    fn from(error: DbError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
+impl Coded for TuneError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Spec { .. } => "study-spec",
+            Self::Setting { .. } => "study-setting",
+            Self::Foreign { .. } => "study-foreign",
+            Self::ObjectiveUnknown { .. } => "study-objective-unknown",
+            Self::Space(error) => error.code(),
+            Self::Study(error) => error.code(),
+            Self::Record(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Foreign { .. } => Some("ask through its own client".into()),
+            Self::ObjectiveUnknown { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean {}?", near.join(" or ")))
+            }
+            Self::Space(error) => error.hint(),
+            Self::Study(error) => error.hint(),
+            Self::Record(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Studies whose space is known here: this program proposes what to try next.
+//!
+//! A [`Spec`] is what a user writes: the space, the objectives, the sampler, the rule of stopping. The record holds it with
+//! the trials; a [`Desk`] builds the study of `automl-tune` from them, keeps it, and brings it up to date from the log. What
+//! it proposes depends on the spec and the log alone, whichever process asks.
+//!
+//! These functions wait for the database: call them on threads that may.
+
+mod desk;
+mod error;
+mod spec;
+mod told;
+mod view;
+
+pub use desk::{Ask, Desk};
+pub use error::TuneError;
+pub use spec::{Spec, create, open, spec_of};
+pub use told::{Tell, add, measure, should_stop, tell};
+pub use view::{best, export, study_view, trial_view};

@@ -1,0 +1,117 @@
+//! Trials that workers hold for a time.
+
+use super::log::{Entry, append};
+use super::trial::{Trial, TrialState, Wanted, trials};
+use super::write::{Change, change, open};
+use super::{StudiesError, Study};
+use crate::args;
+use crate::db::Sql;
+use crate::tracking::now_ms;
+use serde_json::json;
+
+/// What is noted of a trial that was lost too often.
+const LOST: &str = "its worker was lost";
+
+/// Puts off the end of a lease, if the study has any.
+pub(super) fn renew(sql: &mut dyn Sql, trial: &Trial) -> Result<(), StudiesError> {
+    sql.execute(
+        "UPDATE trials SET expires_ms = ?1 + (SELECT lease_ms FROM studies WHERE studies.id = study_id) \
+         WHERE id = ?2 AND state IN ('running', 'stopping')",
+        args![now_ms(), trial.id],
+    )?;
+    Ok(())
+}
+
+/// A worker's sign of life. Says whether it should end the trial.
+///
+/// # Errors
+/// If the trial is finished, or the worker does not hold it.
+pub fn beat(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: i64,
+    client: &str,
+) -> Result<bool, StudiesError> {
+    let trial = open(sql, workspace, id)?;
+    let is_held = trial.client.as_deref() == Some(client) && trial.state != TrialState::Waiting;
+    if !is_held {
+        return Err(StudiesError::TrialNotHeld {
+            number: trial.number,
+            client: client.to_owned(),
+        });
+    }
+    renew(sql, &trial)?;
+    Ok(trial.state == TrialState::Stopping)
+}
+
+/// Takes back trials whose lease ran out before `now_ms`: they wait for another worker, without what the lost one
+/// measured, or have failed if they were lost too often. Gives their ids.
+///
+/// # Errors
+/// If the database fails.
+pub fn expire(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    study: &Study,
+    now_ms: i64,
+) -> Result<Vec<i64>, StudiesError> {
+    let rows = sql.query(
+        "SELECT id, n_lost FROM trials WHERE study_id = ?1 AND state IN ('running', 'stopping') AND expires_ms < ?2 ORDER BY number",
+        args![study.id, now_ms],
+    )?;
+    let mut lost = Vec::new();
+    for row in &rows {
+        let (id, n_lost) = (row.int(0)?, row.int(1)? + 1);
+        if n_lost > study.n_retries {
+            let failed = Change {
+                note: Some(LOST.to_owned()),
+                ..Change::to(TrialState::Failed)
+            };
+            change(sql, workspace, id, &failed)?;
+        } else {
+            let body = json!({ "n_lost": n_lost });
+            append(sql, study.id, &Entry::of(id, "waiting").with(&body))?;
+            sql.execute(
+                "DELETE FROM trial_measurements WHERE trial_id = ?1",
+                args![id],
+            )?;
+            sql.execute(
+                "UPDATE trials SET state = 'waiting', client = NULL, started_us = NULL, expires_ms = NULL WHERE id = ?1",
+                args![id],
+            )?;
+        }
+        sql.execute(
+            "UPDATE trials SET n_lost = ?1 WHERE id = ?2",
+            args![n_lost, id],
+        )?;
+        lost.push(id);
+    }
+    Ok(lost)
+}
+
+/// Gives a worker at most `n_max` of the trials that wait, the oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub fn claim(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    study: i64,
+    client: Option<&str>,
+    n_max: usize,
+    request: Option<&str>,
+) -> Result<Vec<i64>, StudiesError> {
+    let waiting = trials(sql, study, &Wanted::In(TrialState::Waiting))?;
+    let mut claimed = Vec::new();
+    for trial in waiting.iter().take(n_max) {
+        let run = Change {
+            client: client.map(str::to_owned),
+            request: request.map(str::to_owned),
+            ..Change::to(TrialState::Running)
+        };
+        if change(sql, workspace, trial.id, &run)? {
+            claimed.push(trial.id);
+        }
+    }
+    Ok(claimed)
+}

@@ -1,0 +1,117 @@
+//! The log of a study.
+
+use super::StudiesError;
+use super::study::missing_id;
+use crate::args;
+use crate::db::{Row, Sql};
+use automl_core::Clock;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Where it is in the log, from 1.
+    pub place: i64,
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// The trial that it is of, if it is of one.
+    pub trial: Option<i64>,
+    /// What: `created`, `trial`, `param`, `running`, `measured`, `complete`, `pruned`, `failed`, `stopping`, `waiting`,
+    /// `attribute`, `trial-deleted`, `state`.
+    pub what: String,
+    /// More of it, as JSON.
+    pub body: Option<String>,
+}
+
+/// What is added to a log.
+pub(super) struct Entry<'a> {
+    pub(super) trial: Option<i64>,
+    pub(super) what: &'a str,
+    pub(super) body: Option<String>,
+    pub(super) request: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn of(trial: i64, what: &'a str) -> Self {
+        Self {
+            trial: Some(trial),
+            what,
+            body: None,
+            request: None,
+        }
+    }
+
+    pub(super) fn with(self, body: &serde_json::Value) -> Self {
+        Self {
+            body: Some(body.to_string()),
+            ..self
+        }
+    }
+}
+
+/// Adds an event and gives its place. It also makes other writers of the study wait until this transaction ends.
+pub(super) fn append(
+    sql: &mut dyn Sql,
+    study: i64,
+    entry: &Entry<'_>,
+) -> Result<i64, StudiesError> {
+    let row = sql.query_one(
+        "UPDATE studies SET n_events = n_events + 1 WHERE id = ?1 RETURNING n_events",
+        args![study],
+    )?;
+    let place = row.ok_or_else(|| missing_id(study))?.int(0)?;
+    sql.execute(
+        "INSERT INTO study_events (study_id, place, at_us, trial, what, body, request) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        args![
+            study,
+            place,
+            Clock::unix_micros(),
+            entry.trial,
+            entry.what,
+            entry.body.as_ref(),
+            entry.request
+        ],
+    )?;
+    Ok(place)
+}
+
+/// At most `n_max` events after a place, in order.
+///
+/// # Errors
+/// If the database fails.
+pub fn events_since(
+    sql: &mut dyn Sql,
+    study: i64,
+    place: i64,
+    n_max: usize,
+) -> Result<Vec<Event>, StudiesError> {
+    let rows = sql.query(
+        "SELECT place, at_us, trial, what, body FROM study_events WHERE study_id = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+        args![study, place, i64::try_from(n_max).unwrap_or(i64::MAX)],
+    )?;
+    let event = |row: &Row| {
+        Ok(Event {
+            place: row.int(0)?,
+            at_us: row.int(1)?,
+            trial: row.maybe_int(2)?,
+            what: row.text(3)?,
+            body: row.maybe_text(4)?,
+        })
+    };
+    rows.iter().map(event).collect()
+}
+
+/// The ids of the trials that a request with this key changed, in order: empty if it was not done yet.
+///
+/// # Errors
+/// If the database fails.
+pub fn trials_of_request(
+    sql: &mut dyn Sql,
+    study: i64,
+    request: &str,
+) -> Result<Vec<i64>, StudiesError> {
+    let rows = sql.query(
+        "SELECT trial FROM study_events WHERE study_id = ?1 AND request = ?2 AND trial IS NOT NULL ORDER BY place",
+        args![study, request],
+    )?;
+    rows.iter().map(|row| Ok(row.int(0)?)).collect()
+}

@@ -1,0 +1,129 @@
+//! The arguments of `automl study`.
+
+use super::AskArgs;
+use crate::console::Format;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StudyVerb {
+    /// Make a study of a file that says its space and objectives
+    Create(StudyCreateArgs),
+    /// List studies, whatever client made them
+    List(StudyListArgs),
+    /// Show a study with its trials
+    Show(StudyNameArgs),
+    /// Give out trials to run: those that wait, then new ones
+    Suggest(StudySuggestArgs),
+    /// Say how a trial ended
+    Tell(StudyTellArgs),
+    /// Show the best trial, or the front of several objectives
+    Best(StudyNameArgs),
+    /// Delete a study with its trials
+    Delete(StudyNameArgs),
+    /// Write a study with all trials and attributes as JSON
+    Export(StudyNameArgs),
+}
+
+impl StudyVerb {
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Create(args) => args.ask.format,
+            Self::List(args) => args.ask.format,
+            Self::Suggest(args) => args.ask.format,
+            Self::Tell(args) => args.ask.format,
+            Self::Show(args) | Self::Best(args) | Self::Delete(args) | Self::Export(args) => {
+                args.ask.format
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl study create lr lr.yaml
+
+A study's file, in YAML or JSON:
+  objectives: [{name: loss, direction: minimize}]
+  space:
+    parameters:
+      - {name: rate, type: float, low: 1e-5, high: 1, scale: log}
+      - {name: kind, type: categorical, values: [tree, linear]}
+      - {name: depth, type: integer, low: 1, high: 12, when: [{parameter: kind, values: [tree]}]}
+  algorithm: {name: auto}     # or random, sobol, grid, brute_force, tpe, gp, cma_es, nsga2, turbo
+  stopping: {name: median}    # none if left out
+  budget: 100                 # trials that are planned
+  seed: 0
+  lease_s: 600                # a trial without a sign of life goes to another worker; never if left out
+  retries: 1                  # as often as this")]
+pub(crate) struct StudyCreateArgs {
+    /// Name of the study
+    pub(crate) name: String,
+    /// File that says its space and objectives
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StudyListArgs {
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StudyNameArgs {
+    /// Name of the study
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StudySuggestArgs {
+    /// Name of the study
+    pub(crate) name: String,
+    /// How many trials
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) count: u16,
+    /// Who will run them
+    #[arg(long)]
+    pub(crate) client: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EndArg {
+    /// With a value for each objective
+    Complete,
+    /// Early, on what it measured
+    Pruned,
+    /// Without a value
+    Failed,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl study tell lr 3 loss=0.31
+  automl study tell lr 4 --state failed --note 'out of memory'")]
+pub(crate) struct StudyTellArgs {
+    /// Name of the study
+    pub(crate) name: String,
+    /// Number of the trial
+    pub(crate) trial: i64,
+    /// Value of each objective
+    #[arg(value_name = "OBJECTIVE=VALUE")]
+    pub(crate) values: Vec<String>,
+    /// How it ended
+    #[arg(long, value_enum, default_value = "complete")]
+    pub(crate) state: EndArg,
+    /// Why it failed
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}

@@ -1,0 +1,18 @@
+//! The tuning clients of others against the server, when slow tests are asked for: `tests/tuning` needs Python, a package
+//! registry and Postgres.
+
+use crate::harness::repository;
+use std::process::Command;
+
+#[test]
+fn tuning_clients_of_others_are_at_home() {
+    if std::env::var_os("AUTOML_SLOW_TESTS").is_none() {
+        return;
+    }
+    let status = Command::new("python3")
+        .arg(repository().join("tests/tuning/run.py"))
+        .env("AUTOML_BIN", env!("CARGO_BIN_EXE_automl"))
+        .status()
+        .expect("python3 starts");
+    assert!(status.success(), "tests/tuning/run.py: {status}");
+}
