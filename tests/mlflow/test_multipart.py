@@ -29,7 +29,7 @@ def large(tmp_path):
 
 
 def begun(server, path, name, n_parts):
-    answer = requests.post(f"{proxy(server, 'mpu/create')}/{path}", json={"path": f"/home/me/{name}", "num_parts": n_parts})
+    answer = requests.post(f"{proxy(server, 'mpu/create')}/{path}", json={"path": f"where/the/client/has/it/{name}", "num_parts": n_parts})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
