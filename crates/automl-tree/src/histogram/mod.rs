@@ -21,6 +21,11 @@ const POOL_BYTES: usize = 256 << 20;
 /// Rows whose gradients are gathered or added up at once; sums do not depend on the number of threads.
 const CHUNK_ROWS: usize = 16_384;
 
+/// Rows from which gradients are gathered without their Hessians where those are all 1. It saves the memory of half a
+/// gathered row (46.4 for 48.7 MiB on 1,000,000 × 28) and no time: 3.06 s for 3.00 s there, 234 ms for 230 ms on 20,000 × 20
+/// (means of 5 alternating runs on two threads, 50 and 200 trees), for both sums are one 128-bit addition in any case.
+const UNIT_ROWS: usize = 100_000;
+
 /// What a row adds to the cells of its bins.
 pub(crate) trait Addend: Copy + Default + Send + Sync {
     /// Sums of it.
@@ -61,6 +66,36 @@ impl Addend for GradHess {
     }
 }
 
+/// The gradient of a row whose Hessian is 1, as with squared error and no weights: half the bytes to gather and to read,
+/// and the same sums.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unit(f32);
+
+impl Addend for Unit {
+    type Cell = Cell;
+    type Term = Cell;
+
+    #[inline]
+    fn term(self) -> Cell {
+        [f64::from(self.0), 1.0]
+    }
+
+    #[inline]
+    fn add(cell: &mut Cell, term: Cell) {
+        GradHess::add_cell(cell, &term);
+    }
+
+    #[inline]
+    fn add_cell(cell: &mut Cell, other: &Cell) {
+        GradHess::add_cell(cell, other);
+    }
+
+    #[inline]
+    fn subtract_cell(cell: &mut Cell, other: &Cell) {
+        GradHess::subtract_cell(cell, other);
+    }
+}
+
 /// The histogram of a leaf.
 #[derive(Debug)]
 pub(crate) enum Histogram {
@@ -95,7 +130,8 @@ pub(crate) struct Histograms<'a> {
 }
 
 enum Store {
-    Plain(Buffers<GradHess>),
+    /// With room for the gradients alone of a leaf, while every Hessian of the tree is 1.
+    Plain(Buffers<GradHess>, Option<Vec<Unit>>),
     Packed(Buffers<PackedPair>, Packing),
 }
 
@@ -124,34 +160,40 @@ impl<A: Addend> Buffers<A> {
         threads: &Threads,
         n_buffers: &mut usize,
     ) -> Vec<A::Cell> {
-        let mut histogram = self.pool.pop().unwrap_or_else(|| {
-            *n_buffers += 1;
-            vec![A::Cell::default(); matrix.n_cells]
-        });
+        let mut histogram = self.take(matrix, n_buffers);
         let ordered = match rows {
             None => pairs,
-            Some(rows) => {
-                let ordered = &mut self.ordered[..rows.len()];
-                threads.for_each_chunk(ordered, CHUNK_ROWS, |chunk, ordered| {
-                    let rows = &rows[chunk * CHUNK_ROWS..];
-                    for (pair, &row) in ordered.iter_mut().zip(rows) {
-                        *pair = pairs[row as usize];
-                    }
-                });
-                ordered
-            }
+            Some(rows) => gather(rows, &mut self.ordered, threads, |row| pairs[row]),
         };
-        let input = (rows, ordered);
-        fill::fill(
-            matrix,
-            input,
-            active,
-            &mut histogram,
-            &mut self.spare,
-            threads,
-        );
+        let (input, spare) = ((rows, ordered), &mut self.spare);
+        fill::fill(matrix, input, active, &mut histogram, spare, threads);
         histogram
     }
+
+    /// A histogram of anything.
+    fn take(&mut self, matrix: &BinnedMatrix, n_buffers: &mut usize) -> Vec<A::Cell> {
+        self.pool.pop().unwrap_or_else(|| {
+            *n_buffers += 1;
+            vec![A::Cell::default(); matrix.n_cells]
+        })
+    }
+}
+
+/// What these rows add, in their order.
+fn gather<'b, A: Addend>(
+    rows: &[u32],
+    buffer: &'b mut [A],
+    threads: &Threads,
+    of: impl Fn(usize) -> A + Sync,
+) -> &'b [A] {
+    let ordered = &mut buffer[..rows.len()];
+    threads.for_each_chunk(ordered, CHUNK_ROWS, |chunk, ordered| {
+        let rows = &rows[chunk * CHUNK_ROWS..];
+        for (addend, &row) in ordered.iter_mut().zip(rows) {
+            *addend = of(row as usize);
+        }
+    });
+    ordered
 }
 
 impl<'a> Histograms<'a> {
@@ -161,7 +203,7 @@ impl<'a> Histograms<'a> {
         let store = if is_packed {
             Store::Packed(Buffers::new(n_rows), Packing::new(n_rows))
         } else {
-            Store::Plain(Buffers::new(n_rows))
+            Store::Plain(Buffers::new(n_rows), None)
         };
         Self {
             matrix,
@@ -185,7 +227,16 @@ impl<'a> Histograms<'a> {
             self.active[self.matrix.features[feature as usize].group] = true;
         }
         match &mut self.store {
-            Store::Plain(_) => total(rows, pairs, &self.threads),
+            Store::Plain(_, units) => {
+                let (sums, is_unit) = total(rows, pairs, &self.threads);
+                let n_rows = self.matrix.n_rows;
+                match (is_unit && n_rows >= UNIT_ROWS, &units) {
+                    (false, _) => *units = None,
+                    (true, None) => *units = Some(vec![Unit::default(); n_rows]),
+                    (true, Some(_)) => {}
+                }
+                sums
+            }
             Store::Packed(_, packing) => packing.pack(rows, pairs, seed, &self.threads),
         }
     }
@@ -201,9 +252,16 @@ impl<'a> Histograms<'a> {
             n_buffers,
         } = self;
         match store {
-            Store::Plain(buffers) => {
-                Histogram::Plain(buffers.build(matrix, (rows, pairs), active, threads, n_buffers))
-            }
+            Store::Plain(buffers, units) => Histogram::Plain(match (rows, units) {
+                (Some(rows), Some(units)) => {
+                    let mut histogram = buffers.take(matrix, n_buffers);
+                    let gradients = gather(rows, units, threads, |row| Unit(pairs[row][0]));
+                    let (input, spare) = ((Some(rows), gradients), &mut buffers.spare);
+                    fill::fill(matrix, input, active, &mut histogram, spare, threads);
+                    histogram
+                }
+                _ => buffers.build(matrix, (rows, pairs), active, threads, n_buffers),
+            }),
             Store::Packed(buffers, packing) => Histogram::Packed(buffers.build(
                 matrix,
                 (rows, packing.pairs()),
@@ -217,7 +275,7 @@ impl<'a> Histograms<'a> {
     /// Takes a histogram back.
     pub(crate) fn free(&mut self, histogram: Option<Histogram>) {
         match (histogram, &mut self.store) {
-            (Some(Histogram::Plain(cells)), Store::Plain(buffers)) => buffers.pool.push(cells),
+            (Some(Histogram::Plain(cells)), Store::Plain(buffers, _)) => buffers.pool.push(cells),
             (Some(Histogram::Packed(cells)), Store::Packed(buffers, _)) => buffers.pool.push(cells),
             _ => {}
         }
@@ -226,7 +284,7 @@ impl<'a> Histograms<'a> {
     /// Whether histograms may be kept.
     pub(crate) fn has_room(&self) -> bool {
         let cell = match self.store {
-            Store::Plain(_) => size_of::<Cell>(),
+            Store::Plain(..) => size_of::<Cell>(),
             Store::Packed(..) => size_of::<u64>(),
         };
         self.n_buffers * self.matrix.n_cells * cell <= POOL_BYTES
@@ -250,17 +308,27 @@ impl<'a> Histograms<'a> {
     }
 }
 
-/// The sums of gradients and Hessians over rows, in chunks of fixed size.
-fn total(rows: Option<&[u32]>, pairs: &[GradHess], threads: &Threads) -> Cell {
+/// The sums of gradients and Hessians over rows, in chunks of fixed size, and whether every Hessian is 1.
+fn total(rows: Option<&[u32]>, pairs: &[GradHess], threads: &Threads) -> (Cell, bool) {
     let n_rows = rows.map_or(pairs.len(), <[u32]>::len);
-    let sums = threads.map(n_rows.div_ceil(CHUNK_ROWS), |chunk| {
+    let parts = threads.map(n_rows.div_ceil(CHUNK_ROWS), |chunk| {
         let part = chunk * CHUNK_ROWS..n_rows.min((chunk + 1) * CHUNK_ROWS);
         match rows {
-            Some(rows) => sum(rows[part].iter().map(|&row| pairs[row as usize].term())),
-            None => sum(pairs[part].iter().map(|pair| pair.term())),
+            Some(rows) => sum_of(rows[part].iter().map(|&row| pairs[row as usize])),
+            None => sum_of(pairs[part].iter().copied()),
         }
     });
-    sum(sums.into_iter())
+    let is_unit = parts.iter().all(|(_, is_unit)| *is_unit);
+    (sum(parts.into_iter().map(|(sums, _)| sums)), is_unit)
+}
+
+fn sum_of(pairs: impl Iterator<Item = GradHess>) -> (Cell, bool) {
+    let mut is_unit = true;
+    let terms = pairs.map(|pair| {
+        is_unit &= pair[1] == 1.0;
+        pair.term()
+    });
+    (sum(terms), is_unit)
 }
 
 fn sum(cells: impl Iterator<Item = Cell>) -> Cell {

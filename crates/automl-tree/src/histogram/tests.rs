@@ -144,3 +144,30 @@ fn a_sibling_is_what_is_left_of_the_parent() {
         }
     }
 }
+
+#[test]
+fn gradients_alone_give_the_same_bits_where_every_hessian_is_one() {
+    let matrix = matrix(UNIT_ROWS);
+    let mut pairs = pairs(UNIT_ROWS);
+    for pair in &mut pairs {
+        pair[1] = 1.0;
+    }
+    let features: Vec<u32> = (0..matrix.features.len() as u32).collect();
+    let leaf: Vec<u32> = (0..UNIT_ROWS as u32).filter(|row| row % 3 != 0).collect();
+    let built = |pairs: &[GradHess], has_units: bool| {
+        let mut histograms = Histograms::new(&matrix, Threads::one(), false);
+        histograms.start(None, pairs, &features, Seed(1));
+        assert_eq!(
+            matches!(histograms.store, Store::Plain(_, Some(_))),
+            has_units
+        );
+        match histograms.build(Some(&leaf), pairs) {
+            Histogram::Plain(cells) => cells,
+            Histogram::Packed(_) => panic!("no quantised gradients were asked for"),
+        }
+    };
+    let alone = built(&pairs, true);
+    // A row that is not of the leaf makes the tree one of any Hessians.
+    pairs[0][1] = 2.0;
+    assert_eq!(alone, built(&pairs, false));
+}
