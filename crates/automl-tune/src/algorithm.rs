@@ -1,6 +1,8 @@
 //! Samplers as data: a name and its settings.
 
-use crate::{Auto, BruteForce, CmaEs, Gp, Grid, Nsga2, Random, Sampler, Sobol, Study, Tpe, Turbo};
+use crate::{
+    Auto, BruteForce, CmaEs, Gp, Grid, Nsga2, Random, Sampler, Sobol, Space, Study, Tpe, Turbo,
+};
 use automl_core::Seed;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,26 @@ impl Algorithm {
             Self::CmaEs(own) => own,
             Self::Nsga2(own) => own,
             Self::Turbo(own) => own,
+        }
+    }
+}
+
+impl Algorithm {
+    /// Whether it tries a number of points of a space and has then done its work.
+    pub fn ends(&self, space: &Space) -> bool {
+        match self {
+            Self::Grid(own) => own.ends(space),
+            Self::BruteForce(_) => BruteForce::ends(space),
+            _ => false,
+        }
+    }
+
+    /// Whether all points that it tries have been tried or are under way.
+    pub fn is_exhausted(&self, study: &Study) -> bool {
+        match self {
+            Self::Grid(own) => own.ends(study.space()) && own.is_exhausted(study),
+            Self::BruteForce(own) => own.is_exhausted(study),
+            _ => false,
         }
     }
 }

@@ -29,17 +29,31 @@ impl Default for Grid {
 pub struct BruteForce {}
 
 impl Grid {
+    /// Whether there is a grid over the space.
+    pub(crate) fn ends(self, space: &Space) -> bool {
+        self.sweep(space).is_some()
+    }
+
+    fn sweep(self, space: &Space) -> Option<Sweep<'_>> {
+        Sweep::new(space, Some(self.n_values.max(1) as u64))
+    }
+
     /// Whether every point of the grid has been tried or is under way.
     pub fn is_exhausted(&self, study: &Study) -> bool {
         self.next(study).is_none()
     }
 
     fn next(self, study: &Study) -> Option<Vec<f64>> {
-        Sweep::new(study.space(), Some(self.n_values.max(1) as u64))?.next_unknown(study)
+        self.sweep(study.space())?.next_unknown(study)
     }
 }
 
 impl BruteForce {
+    /// Whether the space is finite.
+    pub(crate) fn ends(space: &Space) -> bool {
+        Sweep::new(space, None).is_some()
+    }
+
     /// Whether every point of the space has been tried or is under way; never where it holds a continuum.
     pub fn is_exhausted(&self, study: &Study) -> bool {
         Sweep::new(study.space(), None).is_some_and(|mut sweep| sweep.next_unknown(study).is_none())

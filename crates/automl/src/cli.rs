@@ -8,6 +8,7 @@ mod access;
 mod moving;
 mod registry;
 mod study;
+mod tune;
 
 pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
 pub(crate) use moving::{
@@ -15,6 +16,7 @@ pub(crate) use moving::{
 };
 pub(crate) use registry::*;
 pub(crate) use study::*;
+pub(crate) use tune::{BecomeArgs, TuneArgs};
 
 use crate::console::Format;
 use crate::errors::Usage;
@@ -69,6 +71,8 @@ pub(crate) enum Verb {
     Datasets(DatasetsVerb),
     /// Show where data, a run, a model or a version came from, and what became of it
     Lineage(LineageArgs),
+    /// Run a command again and again with other parameters, to find good ones
+    Tune(Box<TuneArgs>),
     /// Search for good parameters of anything: ask for trials, tell what came of them
     #[command(subcommand)]
     Study(StudyVerb),
@@ -97,6 +101,9 @@ pub(crate) enum Verb {
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
+    /// Become another program, which ends when the one that wanted it does
+    #[command(hide = true)]
+    Become(BecomeArgs),
 }
 
 impl Verb {
@@ -122,7 +129,8 @@ impl Verb {
             Self::Users(verb) => verb.ask().format,
             Self::Tokens(verb) => verb.ask().format,
             Self::Audit(args) => args.ask.format,
-            Self::TensorBoard(_) | Self::Race(_) => Format::Text,
+            Self::Tune(args) => args.format,
+            Self::TensorBoard(_) | Self::Race(_) | Self::Become(_) => Format::Text,
         }
     }
 }

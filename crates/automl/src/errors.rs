@@ -25,10 +25,12 @@ mod moving;
 mod record;
 #[cfg(test)]
 mod tests;
+mod tune;
 mod usage;
 
 pub(crate) use moving::MovingError;
 pub(crate) use record::RecordError;
+pub(crate) use tune::TuneVerbError;
 pub(crate) use usage::Usage;
 
 /// Done.
@@ -56,6 +58,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("serve-stopped", FAILED),
     ("store-contents", FAILED),
     ("tensorboard-failed", FAILED),
+    ("tune-all-fail", FAILED),
 ];
 
 /// What is wrong with what the user gave to the command line itself.
@@ -322,6 +325,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         TrackingError,
         StudiesError,
         TuneError,
+        TuneVerbError,
         FilesError,
         EventsError,
         ImportError,

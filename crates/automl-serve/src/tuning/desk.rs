@@ -4,7 +4,7 @@ use super::spec::open;
 use super::told::{params_of, text_of};
 use super::{Spec, TuneError};
 use automl_core::{ParamMap, Seed};
-use automl_store::db::{Database, Sql};
+use automl_store::db::{Database, DbError, Sql};
 use automl_store::studies::{
     self, NewTrial, StudiesError, Study, StudyState, Trial, TrialState, Wanted,
 };
@@ -28,6 +28,10 @@ pub struct Ask {
     pub client: Option<String>,
     /// A key of the request: asked again with it, the same trials are the answer.
     pub request: Option<String>,
+    /// No new trial is made of a study that has this many.
+    pub limit: Option<i64>,
+    /// Whether a sampler that has tried all its points is done, instead of trying more.
+    pub ends: bool,
 }
 
 /// A study as samplers see it, up to a place of its log.
@@ -56,7 +60,8 @@ impl Desk {
         slots.entry(study).or_default().clone()
     }
 
-    /// Gives a worker trials to run: those that wait, the oldest first, then new ones.
+    /// Gives a worker trials to run: those that wait, the oldest first, then new ones. They are fewer than it asked for
+    /// only where that would exceed the limit that it named, or the sampler ends.
     ///
     /// # Errors
     /// If the study is not there, takes no trials, or was not made here.
@@ -74,6 +79,12 @@ impl Desk {
         let mut kept = lock(&slot);
         while ids.len() < ask.count {
             let known = take_up(db, &study, &spec, kept.take())?;
+            let n_known = known.study.trials().len() as i64;
+            let is_done = ask.ends && spec.algorithm.is_exhausted(&known.study);
+            if is_done || ask.limit.is_some_and(|limit| n_known >= limit) {
+                *kept = Some(known);
+                break;
+            }
             let point = spec.algorithm.suggest(
                 &known.study,
                 Seed(spec.seed).indexed(known.study.trials().len() as u64),
@@ -85,11 +96,17 @@ impl Desk {
                 request: ask.request.clone(),
                 ..NewTrial::in_state(TrialState::Running)
             };
-            let id = study.id;
-            let added = db
-                .write(move |sql| studies::add_trial(sql, id, &new))
-                .wait();
-            ids.push(added?.0);
+            let (id, limit) = (study.id, ask.limit);
+            let added = db.write(move |sql| match studies::add_trial(sql, id, &new)? {
+                // Others have added the last ones since; this one is taken back.
+                (_, number) if limit.is_some_and(|limit| number >= limit) => Err(NotAdded::Full),
+                (id, _) => Ok(id),
+            });
+            match added.wait() {
+                Ok(id) => ids.push(id),
+                Err(NotAdded::Full) => break,
+                Err(NotAdded::Record(error)) => return Err(error.into()),
+            }
         }
         let id = study.id;
         let trials = db.read(move |sql| studies::trials(sql, id, &Wanted::These(ids)));
@@ -114,6 +131,25 @@ impl Desk {
         let done = work(&known.study, &spec);
         *kept = Some(known);
         Ok(done)
+    }
+}
+
+/// Why a trial is not added.
+enum NotAdded {
+    /// The study has as many as it may.
+    Full,
+    Record(StudiesError),
+}
+
+impl From<StudiesError> for NotAdded {
+    fn from(error: StudiesError) -> Self {
+        Self::Record(error)
+    }
+}
+
+impl From<DbError> for NotAdded {
+    fn from(error: DbError) -> Self {
+        Self::Record(error.into())
     }
 }
 

@@ -18,6 +18,8 @@ pub enum TuneError {
     },
     #[error("'{name}' was made by a client of {protocol}, which proposes its trials itself")]
     Foreign { name: String, protocol: String },
+    #[error("the '{field}' of study '{name}' is another one, so its trials cannot be gone on with")]
+    Differs { name: String, field: &'static str },
     #[error("'{name}' is no objective of the study")]
     ObjectiveUnknown { name: String, near: Vec<String> },
     #[error(transparent)]
@@ -40,6 +42,7 @@ impl Coded for TuneError {
             Self::Spec { .. } => "study-spec",
             Self::Setting { .. } => "study-setting",
             Self::Foreign { .. } => "study-foreign",
+            Self::Differs { .. } => "study-differs",
             Self::ObjectiveUnknown { .. } => "study-objective-unknown",
             Self::Space(error) => error.code(),
             Self::Study(error) => error.code(),
@@ -50,6 +53,9 @@ impl Coded for TuneError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Foreign { .. } => Some("ask through its own client".into()),
+            Self::Differs { .. } => {
+                Some("name another study, or delete this one with `automl study delete`".into())
+            }
             Self::ObjectiveUnknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")))
             }

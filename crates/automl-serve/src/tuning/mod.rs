@@ -8,12 +8,14 @@
 
 mod desk;
 mod error;
+mod run;
 mod spec;
 mod told;
 mod view;
 
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
-pub use spec::{Spec, create, open, spec_of};
+pub use run::{Command, Run};
+pub use spec::{Spec, create, go_on, open, spec_of};
 pub use told::{Tell, add, measure, should_stop, tell};
 pub use view::{best, export, study_view, trial_view};

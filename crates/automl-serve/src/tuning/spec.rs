@@ -1,8 +1,8 @@
 //! Studies as users write them.
 
-use super::TuneError;
+use super::{Run, TuneError};
 use automl_store::db::Sql;
-use automl_store::studies::{self, Direction, NewStudy, Study};
+use automl_store::studies::{self, Direction, NewStudy, StudiesError, Study};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_tune::{Algorithm, Objective, Space, SpaceSpec, Stopping};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub struct Spec {
     /// How often a lost trial is given out again.
     #[serde(default)]
     pub retries: i64,
+    /// How `automl tune` runs a trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
 }
 
 impl Spec {
@@ -70,7 +73,10 @@ impl Spec {
     /// # Errors
     /// If it is neither, and as [`Spec::read`].
     pub fn read_text(text: &str) -> Result<Self, TuneError> {
-        let value = serde_saphyr::from_str::<Value>(text).map_err(|error| TuneError::Spec {
+        // By the rules of today's YAML, in which a parameter may be called `y` or `no`.
+        let rules = serde_saphyr::options! { strict_booleans: true };
+        let read = serde_saphyr::from_str_with_options::<Value>(text, rules);
+        let value = read.map_err(|error| TuneError::Spec {
             reason: error.to_string(),
         })?;
         Self::read(&value)
@@ -91,7 +97,28 @@ impl Spec {
                 wanted: "at least 0",
             });
         }
-        Ok(())
+        self.run.as_ref().map_or(Ok(()), Run::check)
+    }
+
+    fn text(&self) -> Result<String, TuneError> {
+        serde_json::to_string(self).map_err(|error| TuneError::Spec {
+            reason: error.to_string(),
+        })
+    }
+
+    fn lease_ms(&self) -> Option<i64> {
+        self.lease_s.map(|seconds| (seconds * 1000.0).ceil() as i64)
+    }
+
+    /// What tells this from a spec whose trials it could not go on with.
+    fn difference(&self, other: &Self) -> Option<&'static str> {
+        let differs = [
+            ("space", self.space != other.space),
+            ("objectives", self.objectives != other.objectives),
+            ("algorithm", self.algorithm != other.algorithm),
+            ("seed", self.seed != other.seed),
+        ];
+        differs.iter().find(|field| field.1).map(|field| field.0)
     }
 }
 
@@ -100,9 +127,6 @@ impl Spec {
 /// # Errors
 /// If there is one of this name.
 pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneError> {
-    let text = serde_json::to_string(spec).map_err(|error| TuneError::Spec {
-        reason: error.to_string(),
-    })?;
     let objective = |own: &Objective| studies::Objective {
         name: own.name.clone(),
         direction: match own.direction {
@@ -114,12 +138,35 @@ pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneE
         name: name.to_owned(),
         protocol: PROTOCOL,
         objectives: spec.objectives.iter().map(objective).collect(),
-        spec: text,
-        lease_ms: spec.lease_s.map(|seconds| (seconds * 1000.0).ceil() as i64),
+        spec: spec.text()?,
+        lease_ms: spec.lease_ms(),
         n_retries: spec.retries,
     };
     let id = studies::create(sql, W, &new)?;
     Ok(studies::get(sql, W, id)?)
+}
+
+/// Makes a study, or goes on with the one of this name, which takes over what a spec may change: all but its space,
+/// objectives, algorithm and seed. Says whether it was there.
+///
+/// # Errors
+/// If what may not change differs, or another protocol made the study.
+pub fn go_on(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<(Study, bool), TuneError> {
+    let (study, known) = match open(sql, name) {
+        Err(TuneError::Record(StudiesError::StudyMissing { .. })) => {
+            return Ok((create(sql, name, spec)?, false));
+        }
+        found => found?,
+    };
+    if let Some(field) = known.difference(spec) {
+        let name = name.to_owned();
+        return Err(TuneError::Differs { name, field });
+    }
+    if known != *spec {
+        let leases = (spec.lease_ms(), spec.retries);
+        studies::set_spec(sql, study.id, &spec.text()?, leases)?;
+    }
+    Ok((studies::get(sql, W, study.id)?, true))
 }
 
 /// The spec of a study that was made here.

@@ -32,6 +32,13 @@ pub fn beat(
     id: i64,
     client: &str,
 ) -> Result<bool, StudiesError> {
+    let trial = held(sql, workspace, id, client)?;
+    renew(sql, &trial)?;
+    Ok(trial.state == TrialState::Stopping)
+}
+
+/// A trial that a worker holds.
+fn held(sql: &mut dyn Sql, workspace: &str, id: i64, client: &str) -> Result<Trial, StudiesError> {
     let trial = open(sql, workspace, id)?;
     let is_held = trial.client.as_deref() == Some(client) && trial.state != TrialState::Waiting;
     if !is_held {
@@ -40,8 +47,7 @@ pub fn beat(
             client: client.to_owned(),
         });
     }
-    renew(sql, &trial)?;
-    Ok(trial.state == TrialState::Stopping)
+    Ok(trial)
 }
 
 /// Takes back trials whose lease ran out before `now_ms`: they wait for another worker, without what the lost one
@@ -69,16 +75,7 @@ pub fn expire(
             };
             change(sql, workspace, id, &failed)?;
         } else {
-            let body = json!({ "n_lost": n_lost });
-            append(sql, study.id, &Entry::of(id, "waiting").with(&body))?;
-            sql.execute(
-                "DELETE FROM trial_measurements WHERE trial_id = ?1",
-                args![id],
-            )?;
-            sql.execute(
-                "UPDATE trials SET state = 'waiting', client = NULL, started_us = NULL, expires_ms = NULL WHERE id = ?1",
-                args![id],
-            )?;
+            wait_again(sql, study.id, id, n_lost)?;
         }
         sql.execute(
             "UPDATE trials SET n_lost = ?1 WHERE id = ?2",
@@ -87,6 +84,35 @@ pub fn expire(
         lost.push(id);
     }
     Ok(lost)
+}
+
+/// Lets a trial wait for another worker, without what the one that had it measured.
+fn wait_again(sql: &mut dyn Sql, study: i64, id: i64, n_lost: i64) -> Result<(), StudiesError> {
+    let body = json!({ "n_lost": n_lost });
+    append(sql, study, &Entry::of(id, "waiting").with(&body))?;
+    sql.execute(
+        "DELETE FROM trial_measurements WHERE trial_id = ?1",
+        args![id],
+    )?;
+    sql.execute(
+        "UPDATE trials SET state = 'waiting', client = NULL, started_us = NULL, expires_ms = NULL WHERE id = ?1",
+        args![id],
+    )?;
+    Ok(())
+}
+
+/// Takes a trial back that its worker gives up, which is not counted as a loss.
+///
+/// # Errors
+/// If the trial is finished, or the worker does not hold it.
+pub fn release(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: i64,
+    client: &str,
+) -> Result<(), StudiesError> {
+    let trial = held(sql, workspace, id, client)?;
+    wait_again(sql, trial.study_id, id, trial.n_lost)
 }
 
 /// Gives a worker at most `n_max` of the trials that wait, the oldest first.

@@ -20,11 +20,11 @@ mod trial;
 mod write;
 
 pub use error::StudiesError;
-pub use leases::{beat, claim, expire};
+pub use leases::{beat, claim, expire, release};
 pub use log::{Event, events_since, trials_of_request};
 pub use study::{
     Direction, NewStudy, Objective, Study, StudyState, attributes, by_name, create, delete, get,
-    list, set_attribute, set_state,
+    list, set_attribute, set_spec, set_state,
 };
 pub use trial::{
     Attribute, Measurement, Param, Trial, TrialState, Wanted, id_of_number, trial, trials,

@@ -263,6 +263,30 @@ pub fn set_state(sql: &mut dyn Sql, id: i64, state: StudyState) -> Result<(), St
     Ok(())
 }
 
+/// Replaces what a study was made of, and how long its trials are held and how often they are given out again.
+///
+/// # Errors
+/// If the database fails.
+pub fn set_spec(
+    sql: &mut dyn Sql,
+    id: i64,
+    spec: &str,
+    (lease_ms, n_retries): (Option<i64>, i64),
+) -> Result<(), StudiesError> {
+    let entry = Entry {
+        trial: None,
+        what: "spec",
+        body: Some(spec.to_owned()),
+        request: None,
+    };
+    append(sql, id, &entry)?;
+    sql.execute(
+        "UPDATE studies SET spec = ?1, lease_ms = ?2, n_retries = ?3 WHERE id = ?4",
+        args![spec, lease_ms, n_retries, id],
+    )?;
+    Ok(())
+}
+
 /// Sets an attribute; one of the same scope and key is replaced.
 ///
 /// # Errors

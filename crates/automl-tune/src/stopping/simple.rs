@@ -5,25 +5,15 @@ use crate::study::Study;
 use serde::{Deserialize, Serialize};
 
 /// Ends a trial whose last value of the first objective leaves these bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Threshold {
-    /// The least value that may go on.
-    pub lower: f64,
-    /// The greatest value that may go on.
-    pub upper: f64,
+    /// The least value that may go on, if there is one.
+    pub lower: Option<f64>,
+    /// The greatest value that may go on, if there is one.
+    pub upper: Option<f64>,
     /// Steps that every trial may run.
     pub n_warmup: u64,
-}
-
-impl Default for Threshold {
-    fn default() -> Self {
-        Self {
-            lower: f64::NEG_INFINITY,
-            upper: f64::INFINITY,
-            n_warmup: 0,
-        }
-    }
 }
 
 impl Stopper for Threshold {
@@ -31,7 +21,11 @@ impl Stopper for Threshold {
         let last = running(study, id)
             .filter(|(_, step)| *step > self.n_warmup)
             .and_then(|(trial, _)| trial.curve.last());
-        last.is_some_and(|last| last.values[0] < self.lower || last.values[0] > self.upper)
+        last.is_some_and(|last| {
+            let value = last.values[0];
+            self.lower.is_some_and(|lower| value < lower)
+                || self.upper.is_some_and(|upper| value > upper)
+        })
     }
 }
 

@@ -80,7 +80,7 @@ fn patience_ends_what_has_stopped_to_improve_and_holds_other_rules_back() {
     assert!(rule.should_stop(&study, 0));
     assert!(!rule.should_stop(&study, 1));
     let never = Stopping::Threshold(Threshold {
-        upper: 100.0,
+        upper: Some(100.0),
         ..Threshold::default()
     });
     let held = Patient {
@@ -96,7 +96,7 @@ fn a_threshold_ends_what_leaves_its_bounds() {
     add(&mut study, 0, &[5.0, 11.0], false);
     add(&mut study, 1, &[11.0, 5.0], false);
     let rule = Threshold {
-        upper: 10.0,
+        upper: Some(10.0),
         ..Threshold::default()
     };
     assert!(rule.should_stop(&study, 0));

@@ -20,6 +20,7 @@ mod runs;
 mod serve;
 mod study;
 mod tensorboard;
+mod tune;
 
 use crate::cli::{EncodingArg, ImportVerb, Verb};
 use crate::console::Console;
@@ -63,6 +64,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Runs(verb) => runs::run(verb, console),
         Verb::Datasets(verb) => datasets::run(verb, console),
         Verb::Lineage(args) => lineage::run(&args, console),
+        Verb::Tune(args) => tune::run(&args, console),
         Verb::Study(verb) => study::run(verb, console),
         Verb::Serve(args) => serve::run(args, console),
         Verb::Users(verb) => access::users(verb, console),
@@ -74,6 +76,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Restore(args) => backup::restore(&args, console),
         Verb::Gc(args) => gc::run(&args, console),
         Verb::Race(args) => race::run(&args),
+        Verb::Become(args) => tune::become_program(&args),
     }
 }
 

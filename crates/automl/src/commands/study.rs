@@ -113,11 +113,11 @@ fn show(args: &StudyNameArgs, console: Console) -> anyhow::Result<()> {
 }
 
 /// One line of `name=value` pairs; parameters are not rounded, as somebody will set them.
-fn pairs(values: &Value, is_rounded: bool) -> String {
+pub(super) fn pairs(values: &Value, is_rounded: bool) -> String {
     let pairs = values.as_object().map(|map| {
         let pair = |(name, value): (&String, &Value)| match value {
             Value::String(text) => format!("{name}={text}"),
-            Value::Number(number) if is_rounded => {
+            Value::Number(number) if is_rounded && number.is_f64() => {
                 format!(
                     "{name}={}",
                     text::score(number.as_f64().unwrap_or_default())
@@ -164,7 +164,7 @@ fn suggest(args: &StudySuggestArgs, console: Console) -> anyhow::Result<()> {
     let ask = Ask {
         count: usize::from(args.count),
         client: args.client.clone(),
-        request: None,
+        ..Ask::default()
     };
     let given = Desk::default().suggest(record.database(), &args.name, &ask)?;
     let study = of_name(&record, &args.name)?;

@@ -19,6 +19,12 @@ use plain::Plain;
 use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Says something to the user that is no result.
+pub(crate) trait Notes: Sync {
+    /// Says it.
+    fn note(&self, message: &str);
+}
+
 /// Hears, records and shows.
 pub(crate) struct Reporter {
     console: Console,
@@ -120,6 +126,12 @@ impl Reporter {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notes for Reporter {
+    fn note(&self, message: &str) {
+        Self::note(self, message);
     }
 }
 

@@ -11,7 +11,7 @@ mod pump;
 pub(crate) use environment::user;
 
 use crate::cli::RecordArgs;
-use crate::progress::Reporter;
+use crate::progress::Notes;
 use automl_core::{Event, Events};
 use automl_store::spool::UNREAD_KEY;
 use automl_store::spool::{Begin, Child, Data, Entry, Point, Spool, Status, Texts};
@@ -35,7 +35,7 @@ const UNREAD_DIGITS: usize = 24;
 
 /// The run of a verb that goes on.
 pub(crate) struct Recorder<'a> {
-    reporter: &'a Reporter,
+    reporter: &'a dyn Notes,
     workspace: Workspace,
     run: Mutex<Run>,
 }
@@ -66,7 +66,7 @@ impl<'a> Recorder<'a> {
         args: &RecordArgs,
         verb: &'static str,
         detail: Detail,
-        reporter: &'a Reporter,
+        reporter: &'a dyn Notes,
     ) -> Self {
         let workspace = crate::workspace::named(&args.workspace.workspace);
         let mut run = Run {
@@ -145,7 +145,8 @@ impl<'a> Recorder<'a> {
         self.log(points.collect());
     }
 
-    fn log(&self, metrics: Vec<Point>) {
+    /// Logs values with their steps and times.
+    pub(crate) fn log(&self, metrics: Vec<Point>) {
         self.with(|spool| {
             spool.append(&Entry::Log {
                 params: Texts::new(),
@@ -205,7 +206,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn child(&self, child: Child) {
+    /// Notes a run below this one.
+    pub(crate) fn child(&self, child: Child) {
         self.with(|spool| spool.append(&Entry::Child(child)));
     }
 
@@ -233,7 +235,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-fn not_recorded(reporter: &Reporter, error: &io::Error) {
+fn not_recorded(reporter: &dyn Notes, error: &io::Error) {
     reporter.note(&format!("this run is not recorded: {error}"));
 }
 

@@ -43,7 +43,7 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
     say_task(&settings, &prepared, &reporter);
     warn_of_time(&loaded, &prepared, &reporter);
     warn_of_leaks(&settings, &prepared, &reporter);
-    let recorder = Recorder::begin(&settings.record, "fit", Detail::Whole, &reporter);
+    let recorder = Recorder::begin(&settings.record, "fit", Detail::Whole, &*reporter);
     recorder.settings(&settings.to_config());
     recorder.reads(Seen {
         context: "training",

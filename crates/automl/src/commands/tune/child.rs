@@ -1,0 +1,175 @@
+//! A program that runs in a process group of its own, and what it prints.
+
+use super::call::Call;
+use automl_core::Clock;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+/// Bytes of a line at most; what is longer comes in parts.
+const LINE_MAX: u64 = 64 << 10;
+/// Lines that wait to be heard, before a program that prints more has to wait.
+const LINES_WAITING: usize = 1024;
+/// Between two looks whether a program that prints nothing goes on.
+const LOOK: Duration = Duration::from_millis(50);
+/// Between two looks whether one that has closed its output has ended.
+const LAST_LOOK: Duration = Duration::from_millis(2);
+/// Seconds for what a program started to close the output, once the program itself has ended.
+const LINGER: f64 = 1.0;
+
+/// A program that runs. Dropped, it is ended at once.
+pub(super) struct Child {
+    process: std::process::Child,
+    group: Pid,
+    lines: Receiver<Line>,
+    clock: Clock,
+    /// How it ended, and when that was seen.
+    ended: Option<(ExitStatus, f64)>,
+}
+
+/// Something that a program printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    /// To its output.
+    Out(String),
+    /// To its errors.
+    Err(String),
+    /// What it prints cannot be kept any more.
+    NotKept(String),
+}
+
+/// What there is of a program at a moment.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Line(Line),
+    Nothing,
+    Ended(ExitStatus),
+}
+
+impl Child {
+    /// Starts a program whose output goes to `stdout.log` and `stderr.log` of a folder.
+    ///
+    /// # Errors
+    /// If the program cannot be started or the files cannot be made.
+    pub(super) fn start(call: &Call, folder: &Path) -> io::Result<Self> {
+        let logs = [
+            File::create(folder.join("stdout.log"))?,
+            File::create(folder.join("stderr.log"))?,
+        ];
+        let mut process = launcher(&call.words)?
+            .envs(call.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let group = Pid::from_child(&process);
+        let (tell, lines) = mpsc::sync_channel(LINES_WAITING);
+        let [out, err] = logs;
+        let output = process.stdout.take().expect("it was asked for as a pipe");
+        let errors = process.stderr.take().expect("it was asked for as a pipe");
+        let tell_errors = tell.clone();
+        thread::spawn(move || listen(output, out, &tell, Line::Out));
+        thread::spawn(move || listen(errors, err, &tell_errors, Line::Err));
+        Ok(Self {
+            process,
+            group,
+            lines,
+            clock: Clock::start(),
+            ended: None,
+        })
+    }
+
+    /// Seconds since it was started.
+    pub(super) fn seconds(&self) -> f64 {
+        self.clock.seconds()
+    }
+
+    /// The next line, or that nothing was printed for a moment, or how it ended once all that it printed was heard.
+    ///
+    /// # Errors
+    /// If the system cannot tell.
+    pub(super) fn hear(&mut self) -> io::Result<Heard> {
+        let is_closed = match self.lines.recv_timeout(LOOK) {
+            Ok(line) => return Ok(Heard::Line(line)),
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => true,
+        };
+        if self.ended.is_none() {
+            let status = self.process.try_wait()?;
+            self.ended = status.map(|status| (status, self.clock.seconds()));
+        }
+        match self.ended {
+            Some((status, at)) if is_closed || self.clock.seconds() > at + LINGER => {
+                Ok(Heard::Ended(status))
+            }
+            None if is_closed => {
+                thread::sleep(LAST_LOOK);
+                Ok(Heard::Nothing)
+            }
+            _ => Ok(Heard::Nothing),
+        }
+    }
+
+    /// Asks it and all that it started to end.
+    pub(super) fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends it and all that it started.
+    pub(super) fn end(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // Fails only if nothing of it is left.
+        kill_process_group(self.group, signal).ok();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.end();
+        // It ends now, and nobody asks how.
+        self.process.wait().ok();
+    }
+}
+
+/// This program itself, which becomes the other one, bound to end with us.
+fn launcher(words: &[String]) -> io::Result<Command> {
+    let mut launcher = Command::new(std::env::current_exe()?);
+    launcher.arg("become").arg("--").args(words);
+    Ok(launcher)
+}
+
+/// Keeps and tells what a stream brings, until it ends.
+fn listen(stream: impl Read, mut log: File, tell: &SyncSender<Line>, line: fn(String) -> Line) {
+    let mut stream = BufReader::new(stream);
+    let mut bytes = Vec::new();
+    let mut is_kept = true;
+    loop {
+        bytes.clear();
+        // A stream that breaks has ended.
+        let n_read = stream
+            .by_ref()
+            .take(LINE_MAX)
+            .read_until(b'\n', &mut bytes)
+            .unwrap_or(0);
+        if n_read == 0 {
+            return;
+        }
+        if is_kept && let Err(error) = log.write_all(&bytes) {
+            is_kept = false;
+            // Nobody may be listening any more; the program is read to its end all the same.
+            tell.send(Line::NotKept(error.to_string())).ok();
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        tell.send(line(text.trim_end_matches('\n').to_owned())).ok();
+    }
+}

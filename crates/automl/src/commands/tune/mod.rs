@@ -1,0 +1,260 @@
+//! `automl tune`: runs a command of the user for each trial of a study, with any number of workers.
+//!
+//! All that is known of the study is in the record, so any number of processes may work on it, and one that was killed is
+//! gone on with by the same command. What programs print is kept in a folder a trial.
+
+mod call;
+mod child;
+mod client;
+mod fit;
+mod reading;
+mod shared;
+mod show;
+mod summary;
+mod trial;
+mod worker;
+
+use super::Status;
+use super::record::Record;
+use crate::cli::{BecomeArgs, TuneArgs};
+use crate::console::Console;
+use crate::errors::{RecordError, TuneVerbError};
+use crate::interrupt::Interrupt;
+use crate::progress::Notes as _;
+use crate::record::{Detail, Recorder};
+use crate::workspace;
+use anyhow::Context as _;
+use automl_core::Clock;
+use automl_serve::tuning::{self, Command, Desk, Run, Spec, TuneError};
+use automl_store::db::Database;
+use automl_store::spool;
+use automl_store::studies::{self, Study, Wanted};
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use serde_json::json;
+use shared::Shared;
+use show::Show;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::thread;
+
+/// How long a trial is held without a sign of life of its worker, and how often it is given out again, if the study's
+/// file says nothing of it.
+const LEASE_S: f64 = 60.0;
+const RETRIES: i64 = 3;
+/// Signs of life within the time that a trial is held.
+const BEATS: f64 = 4.0;
+
+pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
+    let clock = Clock::start();
+    let place = &args.record.workspace;
+    let name = name_of(args)?;
+    let spec = args.file.as_deref().map(read).transpose()?;
+    if let Some(spec) = &spec {
+        runnable(spec, &name, args)?;
+    }
+    let record = Record::open_or_make(place)?;
+    let (study, spec) = take_on(record.database(), &name, spec)?;
+    let run = runnable(&spec, &name, args)?;
+    let limit = limit_of(&spec, args);
+    let known = known(record.database(), &study)?;
+    let show = Arc::new(Show::new(console, clock, &study, limit, &known));
+    let heard = Arc::clone(&show);
+    let interrupt = Interrupt::listen(console, move || {
+        heard.note("stopping; trials that run are given up and can be gone on with (Ctrl-C again to leave at once)");
+    })?;
+    let recorder = Recorder::begin(&args.record, "tune", Detail::Whole, &*show);
+    recorder.settings(&json!({
+        "study": study.name, "algorithm": spec.algorithm, "seed": spec.seed, "trials": limit, "run": run,
+    }));
+    let n_workers = match (args.workers, args.worker) {
+        (Some(n_workers), _) => usize::from(n_workers),
+        (None, true) => 1,
+        (None, false) => run.workers,
+    };
+    let lease_s = study.lease_ms.map(|lease| lease as f64 / 1000.0);
+    let shared = Shared {
+        db: record.database(),
+        desk: Desk::default(),
+        names: names_of(&spec),
+        workspace: place_of(&place.workspace)?,
+        folder: folder_of(args, &study.name),
+        limit: limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+        deadline: args.time_limit.map(|limit| limit.as_secs_f64()),
+        beat_s: lease_s.unwrap_or(LEASE_S) / BEATS,
+        clock,
+        cancel: interrupt.token(),
+        has_failed: AtomicBool::new(false),
+        n_failures: AtomicUsize::new(0),
+        show: &show,
+        run,
+        study,
+    };
+    let done = work(&shared, &recorder, n_workers);
+    show.finish();
+    if let Some((name, best)) = show.best() {
+        recorder.metrics([(name.as_str(), best)]);
+    }
+    let is_stopped = shared.cancel.is_cancelled();
+    let status = match (&done, is_stopped) {
+        (Err(_), _) => spool::Status::Failed,
+        (Ok(()), true) => spool::Status::Killed,
+        (Ok(()), false) => spool::Status::Finished,
+    };
+    let run_id = recorder.end(status);
+    done?;
+    summary::print(&shared, run_id.as_deref(), console)?;
+    Ok(if is_stopped {
+        Status::Interrupted
+    } else {
+        Status::Done
+    })
+}
+
+/// Becomes another program, which ends with the one that wanted it.
+pub(super) fn become_program(args: &BecomeArgs) -> anyhow::Result<Status> {
+    use std::os::unix::process::CommandExt as _;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .context("cannot bind a program to this one")?;
+    let (program, rest) = args.words.split_first().context("no program is named")?;
+    // Comes back only if it fails.
+    let error = std::process::Command::new(program).args(rest).exec();
+    Err(error).with_context(|| format!("cannot start {}", program.to_string_lossy()))
+}
+
+fn read(file: &Path) -> anyhow::Result<Spec> {
+    let text = std::fs::read_to_string(file).map_err(|source| RecordError::DataPlace {
+        place: file.display().to_string(),
+        source,
+    })?;
+    let mut spec = Spec::read_text(&text)?;
+    if spec.lease_s.is_none() {
+        (spec.lease_s, spec.retries) = (Some(LEASE_S), RETRIES.max(spec.retries));
+    }
+    Ok(spec)
+}
+
+/// What a study runs, if it can be run to an end.
+fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> Result<Run, TuneVerbError> {
+    let run = spec.run.clone().ok_or_else(|| TuneVerbError::NoRun {
+        name: name.to_owned(),
+    })?;
+    check_program(&run)?;
+    if let Some(options) = &run.fit {
+        fit::check(options, &names_of(spec))?;
+    }
+    let ends = spec.algorithm.ends(&spec.space);
+    if limit_of(spec, args).is_none() && args.time_limit.is_none() && !ends {
+        return Err(TuneVerbError::NoEnd);
+    }
+    Ok(run)
+}
+
+fn names_of(spec: &Spec) -> Vec<String> {
+    let parameters = spec.space.parameters().iter();
+    parameters.map(|parameter| parameter.name.clone()).collect()
+}
+
+/// How many trials the study is to have.
+fn limit_of(spec: &Spec, args: &TuneArgs) -> Option<u64> {
+    args.trials.or(spec.budget.map(|budget| budget as u64))
+}
+
+/// The study's name: as said, or that of its file.
+fn name_of(args: &TuneArgs) -> Result<String, TuneVerbError> {
+    let of_file = args.file.as_deref().and_then(Path::file_stem);
+    let of_file = of_file.map(|stem| stem.to_string_lossy().into_owned());
+    args.study.clone().or(of_file).ok_or(TuneVerbError::NoStudy)
+}
+
+/// Makes the study, or goes on with it, after taking back what processes held that were killed here.
+fn take_on(db: &Database, name: &str, spec: Option<Spec>) -> Result<(Study, Spec), TuneError> {
+    let name = name.to_owned();
+    let written = db.write(move |sql| {
+        if let Some(spec) = &spec {
+            tuning::go_on(sql, &name, spec)?;
+        }
+        let (study, spec) = tuning::open(sql, &name)?;
+        client::take_back(sql, study.id)?;
+        Ok((studies::get(sql, DEFAULT_WORKSPACE, study.id)?, spec))
+    });
+    written.wait()
+}
+
+/// The trials that have ended already.
+fn known(db: &Database, study: &Study) -> anyhow::Result<Vec<studies::Trial>> {
+    let id = study.id;
+    let read = db.read(move |sql| studies::trials(sql, id, &Wanted::All));
+    Ok(read.wait()?)
+}
+
+/// Whether a program is where the path has it, so that not every trial fails.
+fn check_program(run: &Run) -> Result<(), TuneVerbError> {
+    let Some(Command::Words(words)) = &run.command else {
+        return Ok(());
+    };
+    let program = words.first().map_or("", String::as_str);
+    let is_there = if program.contains('/') || program.contains('{') {
+        program.contains('{') || Path::new(program).is_file()
+    } else {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    };
+    if is_there {
+        return Ok(());
+    }
+    let program = program.to_owned();
+    Err(TuneVerbError::ProgramMissing { program })
+}
+
+/// The workspace as a program in another folder may name it.
+fn place_of(workspace: &str) -> anyhow::Result<String> {
+    if workspace.contains("://") {
+        return Ok(workspace.to_owned());
+    }
+    let path = std::path::absolute(workspace).context("cannot tell where the workspace is")?;
+    Ok(path.display().to_string())
+}
+
+/// Where the folders of trials are: as said, or in the workspace's directory.
+fn folder_of(args: &TuneArgs, study: &str) -> PathBuf {
+    args.logs.clone().unwrap_or_else(|| {
+        let letter = |letter: char| {
+            if letter == '/' || letter == '\\' {
+                '-'
+            } else {
+                letter
+            }
+        };
+        let study: String = study.chars().map(letter).collect();
+        let directory = workspace::named(&args.record.workspace.workspace);
+        // A name of dots alone would be another folder.
+        let study = if study.chars().all(|letter| letter == '.') {
+            "-".to_owned()
+        } else {
+            study
+        };
+        directory.directory().join("studies").join(study)
+    })
+}
+
+/// Runs the workers, and gives the first failure of one.
+fn work(shared: &Shared<'_>, recorder: &Recorder<'_>, n_workers: usize) -> anyhow::Result<()> {
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..n_workers)
+            .map(|index| scope.spawn(move || worker::work(shared, recorder, index)))
+            .collect();
+        let mut done = Ok(());
+        for worker in workers {
+            // A worker that panics has told of a bug of ours by then.
+            let ended = worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            if done.is_ok() {
+                done = ended;
+            }
+        }
+        done
+    })
+}

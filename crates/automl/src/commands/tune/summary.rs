@@ -1,0 +1,60 @@
+//! What is said of a study when its workers are done.
+
+use super::shared::Shared;
+use crate::commands::study::pairs;
+use crate::console::{Console, Format, print_json, print_text};
+use crate::text;
+use automl_serve::tuning;
+use serde_json::{Value, json};
+
+/// Trials of a front that are shown.
+const TOP: usize = 10;
+
+/// Prints the result.
+pub(super) fn print(
+    shared: &Shared<'_>,
+    run_id: Option<&str>,
+    console: Console,
+) -> anyhow::Result<()> {
+    let best = tuning::best(&shared.desk, shared.db, &shared.study.name)?;
+    let counts = shared.show.counts();
+    let seconds = shared.clock.seconds();
+    if console.format() == Format::Json {
+        return print_json(&json!({
+            "study": shared.study.name,
+            "n_trials": counts.n_ended(),
+            "n_complete": counts.complete,
+            "n_pruned": counts.pruned,
+            "n_failed": counts.failed,
+            "best": best,
+            "folder": shared.folder,
+            "seconds": seconds,
+            "run_id": run_id,
+        }));
+    }
+    let mut facts = vec![
+        ("study", shared.study.name.clone()),
+        (
+            "trials",
+            format!("{} in {}", counts.in_words(), text::seconds(seconds)),
+        ),
+    ];
+    let lines: Vec<String> = best.iter().take(TOP).map(one).collect();
+    let heading = if best.len() > 1 { "front" } else { "best" };
+    facts.extend(lines.into_iter().map(|line| (heading, line)));
+    if best.len() > TOP {
+        facts.push(("", format!("and {} more", best.len() - TOP)));
+    }
+    facts.push(("logs", shared.folder.display().to_string()));
+    if let Some(run_id) = run_id {
+        facts.push(("run", format!("{run_id}, shown by automl serve")));
+    }
+    Ok(print_text(&text::facts(&facts))?)
+}
+
+/// `trial 7: loss=0.31, rate=0.1 kind=tree`; parameters are not rounded, as somebody will set them.
+fn one(trial: &Value) -> String {
+    let values = pairs(&trial["values"], true);
+    let params = pairs(&trial["params"], false);
+    format!("trial {}: {values}, with {params}", trial["number"])
+}

@@ -1,0 +1,127 @@
+//! A worker: it asks for a trial, runs it, tells of it, and asks again.
+
+use super::client;
+use super::fit::MODEL;
+use super::shared::Shared;
+use super::trial::{self, Became};
+use crate::errors::TuneVerbError;
+use crate::progress::Notes as _;
+use crate::record::Recorder;
+use automl_core::Clock;
+use automl_serve::tuning::{Ask, TuneError};
+use automl_store::studies::{self, StudiesError, TrialState, Wanted};
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Duration;
+
+/// Between two looks whether a trial of another worker comes back.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Works until there is nothing left to run.
+///
+/// # Errors
+/// If the record fails, a program cannot be started, or too many trials fail one after another. The other workers end then.
+pub(super) fn work(
+    shared: &Shared<'_>,
+    recorder: &Recorder<'_>,
+    worker: usize,
+) -> anyhow::Result<()> {
+    let done = go_on(shared, recorder, worker);
+    if done.is_err() {
+        shared.has_failed.store(true, Relaxed);
+    }
+    shared.show.rests(worker);
+    done
+}
+
+fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow::Result<()> {
+    let client = client::of_worker(worker);
+    let ask = Ask {
+        count: 1,
+        client: Some(client.clone()),
+        request: None,
+        limit: shared.limit,
+        ends: true,
+    };
+    // Since when there is nothing to do but wait for what others may lose.
+    let mut waiting: Option<Clock> = None;
+    while !shared.is_over() {
+        let given = shared.patiently(|| shared.desk.suggest(shared.db, &shared.study.name, &ask));
+        let given = match given {
+            Err(TuneError::Record(StudiesError::StudyClosed { state, .. })) => {
+                shared.show.note(&format!("the study is {state}"));
+                return Ok(());
+            }
+            given => given?,
+        };
+        let Some(trial) = given.first() else {
+            let since = waiting.get_or_insert_with(Clock::start);
+            if !may_come_back(shared, since.seconds())? {
+                return Ok(());
+            }
+            thread::sleep(PAUSE);
+            continue;
+        };
+        waiting = None;
+        match trial::run(shared, worker, &client, trial)? {
+            Became::GivenUp => {
+                let number = trial.number;
+                shared.show.note(&format!("trial {number} was given up"));
+            }
+            Became::Ended(trial) => {
+                let kept = shared.show.ended(recorder, &trial);
+                if shared.run.fit.is_some() {
+                    for number in kept.superseded {
+                        let folder = shared.folder.join(format!("{number:06}"));
+                        // One that was never written cannot be removed.
+                        std::fs::remove_dir_all(folder.join(MODEL)).ok();
+                    }
+                }
+                count_failures(shared, trial.state, trial.note.as_deref())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn count_failures(
+    shared: &Shared<'_>,
+    state: TrialState,
+    note: Option<&str>,
+) -> Result<(), TuneVerbError> {
+    if state != TrialState::Failed {
+        shared.n_failures.store(0, Relaxed);
+        return Ok(());
+    }
+    let n_failures = shared.n_failures.fetch_add(1, Relaxed) + 1;
+    if n_failures < shared.run.max_failures {
+        return Ok(());
+    }
+    Err(TuneVerbError::AllFail {
+        n_failures,
+        note: note.unwrap_or("no reason is known").to_owned(),
+        folder: shared.folder.display().to_string(),
+    })
+}
+
+/// Whether trials of other processes run that may come back: those that are held for a time, until that has passed
+/// without any of them having ended.
+fn may_come_back(shared: &Shared<'_>, waited_s: f64) -> Result<bool, TuneError> {
+    let Some(lease_ms) = shared.study.lease_ms else {
+        return Ok(false);
+    };
+    let id = shared.study.id;
+    let running = shared.patiently(|| {
+        let read = shared
+            .db
+            .read(move |sql| studies::trials(sql, id, &Wanted::In(TrialState::Running)));
+        read.wait().map_err(TuneError::Record)
+    })?;
+    let own = format!("{}:", client::of_process());
+    let is_foreign = |client: Option<&str>| client.is_none_or(|client| !client.starts_with(&own));
+    let n_foreign = running
+        .iter()
+        .filter(|trial| is_foreign(trial.client.as_deref()))
+        .count();
+    Ok(n_foreign > 0 && waited_s * 1000.0 <= lease_ms as f64)
+}

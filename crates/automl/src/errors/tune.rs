@@ -1,0 +1,61 @@
+//! What is wrong with what is to be tuned.
+
+use automl_core::Coded;
+
+/// A study that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TuneVerbError {
+    #[error("no study is named")]
+    NoStudy,
+    #[error("'{name}' does not say what to run")]
+    NoRun { name: String },
+    #[error("the study does not say when it is done")]
+    NoEnd,
+    #[error("there is no program '{program}' to run")]
+    ProgramMissing { program: String },
+    #[error("`automl fit` needs '{wanted}', which the study does not say")]
+    FitLacks { wanted: &'static str },
+    #[error("'{name}' is no option of `automl fit` that can be set or tuned")]
+    FitOption { name: String, near: Vec<String> },
+    #[error("{n_failures} trials failed one after another, the last one: {note}")]
+    AllFail {
+        n_failures: usize,
+        note: String,
+        folder: String,
+    },
+}
+
+impl Coded for TuneVerbError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoStudy | Self::NoEnd => "usage",
+            Self::NoRun { .. } => "tune-no-run",
+            Self::ProgramMissing { .. } => "tune-program-missing",
+            Self::FitLacks { .. } | Self::FitOption { .. } => "tune-fit-option",
+            Self::AllFail { .. } => "tune-all-fail",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoStudy => Some("name a file, or a study with --study".into()),
+            Self::NoRun { .. } => Some(
+                "add `run: {command: …}` to its file and start it with `automl tune FILE`; see `automl tune --help`".into(),
+            ),
+            Self::NoEnd => Some(
+                "add `budget: 100` to its file, or say --trials or --time-limit".into(),
+            ),
+            Self::ProgramMissing { .. } => {
+                Some("name a program of the path, or the path to one".into())
+            }
+            Self::FitLacks { wanted } => Some(format!("add `{wanted}: …` under `run: fit:`")),
+            Self::FitOption { near, .. } if near.is_empty() => {
+                Some("`automl fit --help` lists them".into())
+            }
+            Self::FitOption { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Self::AllFail { folder, .. } => {
+                Some(format!("what they printed is in {folder}; the same command goes on"))
+            }
+        }
+    }
+}
