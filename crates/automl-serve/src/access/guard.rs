@@ -18,8 +18,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt as _};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Requests that are answered at once.
@@ -172,9 +176,34 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
     if !is_write {
         return answer(gate, request, next).await;
     }
-    // What is begun is finished and told of, also when the client hangs up.
-    let answered = tokio::spawn(answer(gate, request, next)).await;
-    answered.unwrap_or_else(|panicked| ApiError::internal(panicked.to_string()).into_response())
+    let answered = AssertUnwindSafe(answer(gate, request, next)).catch_unwind();
+    let answered = answered.map(|answered| {
+        answered.unwrap_or_else(|_| ApiError::internal("a bug was met").into_response())
+    });
+    Finished(Some(Box::pin(answered))).await
+}
+
+/// A write, which is finished and told of also when the client hangs up: then on a task of its own.
+struct Finished(Option<Pin<Box<dyn Future<Output = Response> + Send>>>);
+
+impl Future for Finished {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        let answering = self.0.as_mut().expect("it is not polled once it is ready");
+        let response = std::task::ready!(answering.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(response)
+    }
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        // Outside a runtime nothing can be finished: it has ended, and with it all that was begun.
+        if let (Some(rest), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(rest);
+        }
+    }
 }
 
 async fn answer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
