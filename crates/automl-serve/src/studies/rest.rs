@@ -191,6 +191,7 @@ async fn suggest(
         count: count as usize,
         client: fields.text("client")?,
         request: fields.text("request_id")?,
+        resumes: false,
     };
     let views = blocking(move || {
         let given = app.tuning.suggest(&app.db, &name, &ask)?;

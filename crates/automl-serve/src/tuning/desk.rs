@@ -28,6 +28,8 @@ pub struct Ask {
     pub client: Option<String>,
     /// A key of the request: asked again with it, the same trials are the answer.
     pub request: Option<String>,
+    /// Whether trials that the client runs already count and come first.
+    pub resumes: bool,
 }
 
 /// A study as samplers see it, up to a place of its log.
@@ -56,7 +58,7 @@ impl Desk {
         slots.entry(study).or_default().clone()
     }
 
-    /// Gives a worker trials to run: those that wait, the oldest first, then new ones.
+    /// Gives a worker trials to run: its own, if it wants these again, those that wait, the oldest first, then new ones.
     ///
     /// # Errors
     /// If the study is not there, takes no trials, or was not made here.
@@ -85,15 +87,27 @@ impl Desk {
                 request: ask.request.clone(),
                 ..NewTrial::in_state(TrialState::Running)
             };
-            let id = study.id;
-            let added = db
-                .write(move |sql| studies::add_trial(sql, id, &new))
-                .wait();
-            ids.push(added?.0);
+            let (id, known, resumes) = (study.id, ids.clone(), ask.resumes);
+            let added = db.write(move |sql| {
+                // The same client may have asked twice at once: the trial that it got meanwhile is the one it wants.
+                let own = if resumes {
+                    own(sql, id, new.client.as_deref())?
+                } else {
+                    Vec::new()
+                };
+                match own.into_iter().find(|id| !known.contains(id)) {
+                    Some(own) => Ok(own),
+                    None => Ok::<_, StudiesError>(studies::add_trial(sql, id, &new)?.0),
+                }
+            });
+            ids.push(added.wait()?);
         }
         let id = study.id;
-        let trials = db.read(move |sql| studies::trials(sql, id, &Wanted::These(ids)));
-        Ok(trials.wait()?)
+        let wanted = Wanted::These(ids.clone());
+        let read = db.read(move |sql| studies::trials(sql, id, &wanted));
+        let mut trials = read.wait()?;
+        trials.sort_by_key(|trial| ids.iter().position(|id| *id == trial.id));
+        Ok(trials)
     }
 
     /// Works with a study as samplers see it, up to date.
@@ -124,6 +138,14 @@ enum Begun {
     Claimed(Box<(Study, Spec)>, Vec<i64>),
 }
 
+/// The trials that a client runs.
+fn own(sql: &mut dyn Sql, study: i64, client: Option<&str>) -> Result<Vec<i64>, StudiesError> {
+    match client {
+        Some(client) => studies::running_of(sql, study, client),
+        None => Ok(Vec::new()),
+    }
+}
+
 fn begin(sql: &mut dyn Sql, name: &str, ask: &Ask) -> Result<Begun, TuneError> {
     let (study, spec) = open(sql, name)?;
     if let Some(request) = &ask.request {
@@ -143,6 +165,13 @@ fn begin(sql: &mut dyn Sql, name: &str, ask: &Ask) -> Result<Begun, TuneError> {
         Some(request) => studies::trials_of_request(sql, study.id, request)?,
         None => Vec::new(),
     };
+    if ask.resumes {
+        for id in own(sql, study.id, client)? {
+            if ids.len() < ask.count && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
     let n_more = ask.count.saturating_sub(ids.len());
     ids.extend(studies::claim(sql, W, study.id, client, n_more, request)?);
     Ok(Begun::Claimed(Box::new((study, spec)), ids))

@@ -15,5 +15,7 @@ mod view;
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
 pub use spec::{Spec, create, open, spec_of};
+pub(crate) use spec::{VIZIER, create_through};
 pub use told::{Tell, add, measure, should_stop, tell};
+pub(crate) use told::{params_of, text_of};
 pub use view::{best, export, study_view, trial_view};

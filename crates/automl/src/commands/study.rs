@@ -165,6 +165,7 @@ fn suggest(args: &StudySuggestArgs, console: Console) -> anyhow::Result<()> {
         count: usize::from(args.count),
         client: args.client.clone(),
         request: None,
+        resumes: false,
     };
     let given = Desk::default().suggest(record.database(), &args.name, &ask)?;
     let study = of_name(&record, &args.name)?;
