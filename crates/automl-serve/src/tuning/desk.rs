@@ -91,6 +91,7 @@ impl Desk {
             let added = db.write(move |sql| {
                 // The same client may have asked twice at once: the trial that it got meanwhile is the one it wants.
                 let own = if resumes {
+                    studies::hold(sql, id)?;
                     own(sql, id, new.client.as_deref())?
                 } else {
                     Vec::new()

@@ -21,7 +21,7 @@ mod write;
 
 pub use error::StudiesError;
 pub use leases::{beat, claim, expire};
-pub use log::{Event, events_since, trials_of_request};
+pub use log::{Event, events_since, hold, trials_of_request};
 pub use study::{
     Direction, NewStudy, Objective, Study, StudyState, attributes, by_name, create, delete, get,
     list, of_trial, set_attribute, set_state,

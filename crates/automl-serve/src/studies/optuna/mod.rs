@@ -6,7 +6,7 @@
 
 mod calls;
 mod convert;
-mod wire;
+pub(super) mod wire;
 
 use super::service::Service;
 use crate::routes::Routes;

@@ -94,6 +94,7 @@ pub(super) fn check_stopping(
     let should_stop = tuning::should_stop(desk, db, &kept.study.name, &trial)?;
     if should_stop && trial.state == TrialState::Running {
         let written = db.write(move |sql| {
+            studies::hold(sql, trial.study_id)?;
             let now = studies::trial(sql, W, trial.id)?;
             match now.state {
                 TrialState::Running => studies::stop(sql, W, now.id),

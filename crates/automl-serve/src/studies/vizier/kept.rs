@@ -60,6 +60,17 @@ impl Kept {
         Ok((kept, trial))
     }
 
+    /// The study of a trial, and the trial, which nobody else changes until this transaction ends.
+    pub(super) fn to_change(sql: &mut dyn Sql, path: &str) -> Result<(Self, Trial), Refused> {
+        let (name, number) = super::names::trial(path)?;
+        let mut kept = Self::read(sql, name)?;
+        studies::hold(sql, kept.study.id)?;
+        kept.study = studies::get(sql, W, kept.study.id)?;
+        kept.check_open()?;
+        let trial = kept.trial(sql, number)?;
+        Ok((kept, trial))
+    }
+
     pub(super) fn trial(&self, sql: &mut dyn Sql, number: i64) -> Result<Trial, Refused> {
         let id = studies::id_of_number(sql, self.study.id, number)?;
         Ok(studies::trial(sql, W, id)?)

@@ -32,10 +32,10 @@ pub(super) fn bytes_of(text: &str) -> Result<Vec<u8>, Refused> {
 
 /// A text that all databases can keep as it is.
 pub(super) fn plain(field: &'static str, text: &str) -> Result<(), Refused> {
-    match text.contains('\0') {
-        true => Err(invalid(field, "it holds a NUL character")),
-        false => Ok(()),
+    if text.contains('\0') {
+        return Err(invalid(field, "it holds a NUL character"));
     }
+    Ok(())
 }
 
 /// As the record keeps it.

@@ -1,42 +1,20 @@
 //! The calls as messages, without a client.
 
 use super::wire::{self, Goal, ScaleType, StudyState, TrialState};
+use crate::studies::tests::grpc;
 use crate::tests::Desk;
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
-use http_body_util::BodyExt;
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
-use tower::ServiceExt;
 
 const STUDY: &str = "owners/o/studies/s";
 
-/// Calls as a client does: a message with its length in front, and a status behind.
 async fn call<Answer: Message + Default>(
     desk: &Desk,
     name: &str,
     ask: &impl Message,
 ) -> Result<Answer, (Code, String)> {
-    let bytes = ask.encode_to_vec();
-    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
-    let request = Request::post(format!("/vizier.VizierService/{name}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(Body::from([&[0][..], &length, &bytes].concat()))
-        .unwrap();
-    let answer = desk.router().oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    let headers = answer.headers().clone();
-    let collected = answer.into_body().collect().await.unwrap();
-    let trailers = collected.trailers().cloned().unwrap_or(headers);
-    let code = trailers["grpc-status"].to_str().unwrap();
-    let told = trailers.get("grpc-message");
-    let told = told.map_or("", |told| told.to_str().unwrap()).to_owned();
-    match Code::from_bytes(code.as_bytes()) {
-        Code::Ok => Ok(Answer::decode(&collected.to_bytes()[5..]).unwrap()),
-        code => Err((code, told)),
-    }
+    grpc(desk, &format!("/vizier.VizierService/{name}"), ask).await
 }
 
 fn float(name: &str, low: f64, high: f64) -> wire::ParameterSpec {

@@ -61,8 +61,7 @@ pub(super) fn measure(
     sql: &mut dyn Sql,
     ask: AddTrialMeasurementRequest,
 ) -> Result<Trial, Refused> {
-    let (kept, trial) = Kept::with_trial(sql, &ask.trial_name)?;
-    kept.check_open()?;
+    let (kept, trial) = Kept::to_change(sql, &ask.trial_name)?;
     if trial.state == TrialState::Failed {
         return wire_trial(&kept, &trial);
     }
@@ -79,8 +78,7 @@ pub(super) fn measure(
 /// Ends a trial: with the measurement that is sent, with the last one that it measured, or as infeasible. Sent again, it is
 /// answered as before.
 pub(super) fn complete(sql: &mut dyn Sql, ask: CompleteTrialRequest) -> Result<Trial, Refused> {
-    let (kept, trial) = Kept::with_trial(sql, &ask.name)?;
-    kept.check_open()?;
+    let (kept, trial) = Kept::to_change(sql, &ask.name)?;
     if trial.state.is_finished() && is_done(&kept, &trial, &ask)? {
         return wire_trial(&kept, &trial);
     }
@@ -152,15 +150,13 @@ fn ending(
 }
 
 pub(super) fn delete(sql: &mut dyn Sql, ask: DeleteTrialRequest) -> Result<(), Refused> {
-    let (kept, trial) = Kept::with_trial(sql, &ask.name)?;
-    kept.check_open()?;
+    let (_kept, trial) = Kept::to_change(sql, &ask.name)?;
     Ok(studies::delete_trial(sql, W, trial.id)?)
 }
 
 /// Asks for the end of a trial. One that was asked already, or is complete, stays as it is.
 pub(super) fn stop(sql: &mut dyn Sql, ask: StopTrialRequest) -> Result<Trial, Refused> {
-    let (kept, trial) = Kept::with_trial(sql, &ask.name)?;
-    kept.check_open()?;
+    let (kept, trial) = Kept::to_change(sql, &ask.name)?;
     match trial.state {
         TrialState::Running => studies::stop(sql, W, trial.id)?,
         TrialState::Complete => {}

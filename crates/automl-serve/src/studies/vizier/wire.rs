@@ -2,6 +2,11 @@
 //!
 //! A message that is sent back as it came is taken as its bytes, which look the same on the wire: so nothing of it is lost.
 
+#![expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the protocol"
+)]
+
 /// Whether a study goes on, on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
