@@ -1,5 +1,5 @@
 """Vizier's own client: its studies live in this server, which proposes their trials."""
-import json, math, os, subprocess, sys, threading, time, unittest, urllib.parse, urllib.request
+import json, math, subprocess, threading, time, unittest, urllib.parse, urllib.request
 
 import grpc
 import pytest
@@ -9,7 +9,7 @@ from vizier._src.service import stubs_util, study_pb2, vizier_client, vizier_ser
 from vizier.client import client_abc_testing
 from vizier.service import clients, pyvizier as vz
 
-from conftest import BIN
+from conftest import BIN, Server
 
 LOSS = vz.MetricInformation("loss", goal=vz.ObjectiveMetricGoal.MINIMIZE)
 SCORE = vz.MetricInformation("score", goal=vz.ObjectiveMetricGoal.MAXIMIZE)
@@ -302,6 +302,31 @@ def test_a_client_that_asks_twice_at_once_gets_the_same_trials():
     [worker.start() for worker in workers]
     [worker.join() for worker in workers]
     assert got == [[1, 2, 3]] * 6 and len(list(study.trials())) == 3
+
+
+def test_a_client_that_asks_two_servers_at_once_gets_the_same_trials(server, tmp_path):
+    study, other, got = study_of(config(algorithm="TPE")), Server("--workspace", server.workspace, cwd=tmp_path), []
+    stubs = [stub(), stubs_util.create_vizier_server_stub(f"127.0.0.1:{other.port}")]
+    request = vizier_service_pb2.SuggestTrialsRequest(parent=study.resource_name, suggestion_count=4, client_id="a")
+    workers = [threading.Thread(target=lambda own=own: got.append(own.SuggestTrials(request))) for own in stubs * 3]
+    [worker.start() for worker in workers]
+    [worker.join() for worker in workers]
+    assert len({operation.name for operation in got}) == 1 and len(got) == 6 and len(list(study.trials())) == 4
+    outcomes = []
+
+    def complete(own, value):
+        measurement = study_pb2.Measurement(metrics=[study_pb2.Measurement.Metric(metric_id="loss", value=value)])
+        try:
+            own.CompleteTrial(vizier_service_pb2.CompleteTrialRequest(name=f"{study.resource_name}/trials/1", final_measurement=measurement))
+            outcomes.append(value)
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+
+    workers = [threading.Thread(target=complete, args=[own, float(value)]) for value, own in enumerate(stubs * 3)]
+    [worker.start() for worker in workers]
+    [worker.join() for worker in workers]
+    assert outcomes == [study.get_trial(1).materialize().final_measurement.metrics["loss"].value]
+    other.stop()
 
 
 def test_workers_share_a_study_and_lose_nothing():

@@ -26,7 +26,8 @@ impl Own {
     fn excludes(&self, other: &Self) -> bool {
         let pairs = (self.path.iter()).flat_map(|one| other.path.iter().map(move |two| (one, two)));
         pairs.into_iter().any(|(one, two)| {
-            let is_shared = one.values.iter().any(|value| two.values.contains(value));
+            let is_in_two = |value| two.values.iter().any(|other| is_same(value, other));
+            let is_shared = one.values.iter().any(is_in_two);
             one.parameter == two.parameter && !is_shared
         })
     }
@@ -52,8 +53,8 @@ impl Listed {
         own.map_or(name, |own| &own.told)
     }
 
-    /// Whether the parameter at a place is the one that its name on the wire means in a point whose parameters before it are
-    /// these; surely so if no other has that name.
+    /// Whether the parameter at a place, which must be there, is the one that its name on the wire means in a point whose
+    /// parameters before it are these; surely so if no other has that name.
     pub(super) fn is_meant(&self, place: usize, point: &ParamMap) -> bool {
         let own = &self.0[place];
         let is_alone = self.0.iter().filter(|other| other.told == own.told).count() == 1;
