@@ -212,11 +212,12 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let access = config.access.map(|access| open_access(&db, access));
     let ledger = Ledger::start(db.clone()).map_err(threads)?;
     let pulse = Pulse::new(db.clone());
+    let tuning = Arc::new(Desk::default());
     let parts = own::routes()
         .merge(mlflow::routes())
         .merge(pages::routes())
         .merge(grpc::routes(&pulse))
-        .merge(studies::routes(&db))
+        .merge(studies::routes(&db, &tuning))
         .into_parts();
     let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
@@ -224,7 +225,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         pulse,
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
         openapi: openapi::document(&parts.1),
-        tuning: Desk::default(),
+        tuning,
         access: access.transpose()?.map(Arc::new),
         ledger,
         db,

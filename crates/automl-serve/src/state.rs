@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) openapi: serde_json::Value,
     /// Studies as samplers see them.
-    pub(crate) tuning: Desk,
+    pub(crate) tuning: Arc<Desk>,
     /// What is told of changes in the registry.
     pub(crate) webhooks: Webhooks,
     /// The server of language models that pages reach through this one.

@@ -2,13 +2,19 @@
 
 mod optuna;
 mod rest;
+mod service;
 #[cfg(test)]
 mod tests;
 mod unary;
+mod vizier;
 
 use crate::routes::Routes;
+use crate::tuning::Desk;
 use automl_store::db::Database;
+use std::sync::Arc;
 
-pub(crate) fn routes(db: &Database) -> Routes {
-    rest::routes().merge(optuna::routes(db))
+pub(crate) fn routes(db: &Database, desk: &Arc<Desk>) -> Routes {
+    rest::routes()
+        .merge(optuna::routes(db))
+        .merge(vizier::routes(db, desk))
 }

@@ -1,8 +1,41 @@
-//! Asking and telling in JSON.
+//! Asking and telling in JSON, and who may tell of whose trials.
 
+use super::optuna::wire;
 use crate::tests::Desk;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use prost::Message;
 use serde_json::{Value, json};
+use tonic::Code;
+use tower::ServiceExt;
+
+/// Calls as a client of gRPC does: a message with its length in front, and a status behind.
+pub(super) async fn grpc<Answer: Message + Default>(
+    desk: &Desk,
+    path: &str,
+    ask: &impl Message,
+) -> Result<Answer, (Code, String)> {
+    let bytes = ask.encode_to_vec();
+    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    let request = Request::post(path)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Body::from([&[0][..], &length, &bytes].concat()))
+        .unwrap();
+    let answer = desk.router().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let headers = answer.headers().clone();
+    let collected = answer.into_body().collect().await.unwrap();
+    let trailers = collected.trailers().cloned().unwrap_or(headers);
+    let code = trailers["grpc-status"].to_str().unwrap();
+    let told = trailers.get("grpc-message");
+    let told = told.map_or("", |told| told.to_str().unwrap()).to_owned();
+    match Code::from_bytes(code.as_bytes()) {
+        Code::Ok => Ok(Answer::decode(&collected.to_bytes()[5..]).unwrap()),
+        code => Err((code, told)),
+    }
+}
 
 fn space() -> Value {
     json!({ "parameters": [
@@ -330,4 +363,48 @@ async fn what_is_wrong_has_a_name_and_the_study_goes_on() {
     assert_eq!(status, StatusCode::OK);
     let (_, left) = desk.call("GET", "/api/studies", &Value::Null).await;
     assert_eq!(left, json!({ "studies": [] }));
+}
+
+#[tokio::test]
+async fn clients_of_optuna_cannot_touch_trials_of_other_studies() {
+    let desk = Desk::new();
+    make(&desk, &spec("s")).await;
+    ask(&desk, "s", json!({})).await;
+    let (_, before) = desk
+        .call("GET", "/api/studies/s/trials", &Value::Null)
+        .await;
+    let trial_id = 1;
+    let path = |name: &str| format!("/optuna.StorageService/{name}");
+    let set = wire::SetTrialStateValuesRequest {
+        trial_id,
+        state: wire::TrialState::Complete.into(),
+        values: vec![1.0],
+    };
+    let measure = wire::SetTrialIntermediateValueRequest {
+        trial_id,
+        step: 1,
+        intermediate_value: 1.0,
+    };
+    let tag = wire::SetTrialUserAttributeRequest {
+        trial_id,
+        key: "k".into(),
+        value: "1".into(),
+    };
+    let get = wire::GetTrialRequest { trial_id };
+    let codes = [
+        grpc::<()>(&desk, &path("SetTrialStateValues"), &set).await,
+        grpc::<()>(&desk, &path("SetTrialIntermediateValue"), &measure).await,
+        grpc::<()>(&desk, &path("SetTrialUserAttribute"), &tag).await,
+        grpc::<()>(&desk, &path("GetTrial"), &get).await,
+    ];
+    for refused in codes {
+        assert_eq!(refused.unwrap_err().0, Code::InvalidArgument);
+    }
+    let (_, after) = desk
+        .call("GET", "/api/studies/s/trials", &Value::Null)
+        .await;
+    assert_eq!(after, before);
+    let missing = wire::GetTrialRequest { trial_id: 77 };
+    let missing = grpc::<()>(&desk, &path("GetTrial"), &missing).await;
+    assert_eq!(missing.unwrap_err().0, Code::NotFound);
 }

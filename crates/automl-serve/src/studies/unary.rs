@@ -8,7 +8,7 @@ use prost::Message;
 use std::convert::Infallible;
 use tonic::body::Body;
 use tonic::server::Grpc;
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
 
@@ -43,22 +43,29 @@ where
     })
 }
 
-/// An error as gRPC tells it.
-pub(crate) fn status(error: &StudiesError) -> Status {
-    let told = error.to_string();
+/// An error that gRPC can tell.
+pub(crate) trait Refusal {
+    /// As gRPC tells it.
+    fn status(&self) -> Status;
+}
+
+impl Refusal for StudiesError {
+    fn status(&self) -> Status {
+        Status::new(code(self), self.to_string())
+    }
+}
+
+/// The code of an error.
+pub(crate) fn code(error: &StudiesError) -> Code {
     match error {
-        StudiesError::StudyMissing { .. } | StudiesError::TrialMissing { .. } => {
-            Status::not_found(told)
-        }
-        StudiesError::StudyExists { .. } => Status::already_exists(told),
+        StudiesError::StudyMissing { .. } | StudiesError::TrialMissing { .. } => Code::NotFound,
+        StudiesError::StudyExists { .. } => Code::AlreadyExists,
         StudiesError::TrialFinished { .. }
         | StudiesError::StudyClosed { .. }
-        | StudiesError::TrialNotHeld { .. } => Status::failed_precondition(told),
-        StudiesError::Incompatible { .. } | StudiesError::Invalid { .. } => {
-            Status::invalid_argument(told)
-        }
-        StudiesError::Db(DbError::Away { .. } | DbError::Closed) => Status::unavailable(told),
-        StudiesError::Db(DbError::Full) => Status::resource_exhausted(told),
-        StudiesError::Db(_) => Status::internal(told),
+        | StudiesError::TrialNotHeld { .. } => Code::FailedPrecondition,
+        StudiesError::Incompatible { .. } | StudiesError::Invalid { .. } => Code::InvalidArgument,
+        StudiesError::Db(DbError::Away { .. } | DbError::Closed) => Code::Unavailable,
+        StudiesError::Db(DbError::Full) => Code::ResourceExhausted,
+        StudiesError::Db(_) => Code::Internal,
     }
 }

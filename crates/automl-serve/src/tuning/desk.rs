@@ -32,6 +32,8 @@ pub struct Ask {
     pub limit: Option<i64>,
     /// Whether a sampler that has tried all its points is done, instead of trying more.
     pub ends: bool,
+    /// Whether trials that the client runs already count and come first.
+    pub resumes: bool,
 }
 
 /// A study as samplers see it, up to a place of its log.
@@ -60,8 +62,8 @@ impl Desk {
         slots.entry(study).or_default().clone()
     }
 
-    /// Gives a worker trials to run: those that wait, the oldest first, then new ones. They are fewer than it asked for
-    /// only where that would exceed the limit that it named, or the sampler ends.
+    /// Gives a worker trials to run: its own, if it wants these again, those that wait, the oldest first, then new ones. They
+    /// are fewer than it asked for only where that would exceed the limit that it named, or the sampler ends.
     ///
     /// # Errors
     /// If the study is not there, takes no trials, or was not made here.
@@ -97,10 +99,25 @@ impl Desk {
                 ..NewTrial::in_state(TrialState::Running)
             };
             let (id, limit) = (study.id, ask.limit);
-            let added = db.write(move |sql| match studies::add_trial(sql, id, &new)? {
-                // Others have added the last ones since; this one is taken back.
-                (_, number) if limit.is_some_and(|limit| number >= limit) => Err(NotAdded::Full),
-                (id, _) => Ok(id),
+            let (known, resumes) = (ids.clone(), ask.resumes);
+            let added = db.write(move |sql| {
+                // The same client may have asked twice at once: the trial that it got meanwhile is the one it wants.
+                let own = if resumes {
+                    studies::hold(sql, id)?;
+                    own(sql, id, new.client.as_deref())?
+                } else {
+                    Vec::new()
+                };
+                if let Some(own) = own.into_iter().find(|id| !known.contains(id)) {
+                    return Ok(own);
+                }
+                match studies::add_trial(sql, id, &new)? {
+                    // Others have added the last ones since; this one is taken back.
+                    (_, number) if limit.is_some_and(|limit| number >= limit) => {
+                        Err(NotAdded::Full)
+                    }
+                    (id, _) => Ok(id),
+                }
             });
             match added.wait() {
                 Ok(id) => ids.push(id),
@@ -109,8 +126,11 @@ impl Desk {
             }
         }
         let id = study.id;
-        let trials = db.read(move |sql| studies::trials(sql, id, &Wanted::These(ids)));
-        Ok(trials.wait()?)
+        let wanted = Wanted::These(ids.clone());
+        let read = db.read(move |sql| studies::trials(sql, id, &wanted));
+        let mut trials = read.wait()?;
+        trials.sort_by_key(|trial| ids.iter().position(|id| *id == trial.id));
+        Ok(trials)
     }
 
     /// Works with a study as samplers see it, up to date.
@@ -160,6 +180,14 @@ enum Begun {
     Claimed(Box<(Study, Spec)>, Vec<i64>),
 }
 
+/// The trials that a client runs.
+fn own(sql: &mut dyn Sql, study: i64, client: Option<&str>) -> Result<Vec<i64>, StudiesError> {
+    match client {
+        Some(client) => studies::running_of(sql, study, client),
+        None => Ok(Vec::new()),
+    }
+}
+
 fn begin(sql: &mut dyn Sql, name: &str, ask: &Ask) -> Result<Begun, TuneError> {
     let (study, spec) = open(sql, name)?;
     if let Some(request) = &ask.request {
@@ -179,6 +207,13 @@ fn begin(sql: &mut dyn Sql, name: &str, ask: &Ask) -> Result<Begun, TuneError> {
         Some(request) => studies::trials_of_request(sql, study.id, request)?,
         None => Vec::new(),
     };
+    if ask.resumes {
+        for id in own(sql, study.id, client)? {
+            if ids.len() < ask.count && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
     let n_more = ask.count.saturating_sub(ids.len());
     ids.extend(studies::claim(sql, W, study.id, client, n_more, request)?);
     Ok(Begun::Claimed(Box::new((study, spec)), ids))

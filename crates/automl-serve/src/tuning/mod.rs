@@ -17,5 +17,7 @@ pub use desk::{Ask, Desk};
 pub use error::TuneError;
 pub use run::{Command, Run};
 pub use spec::{Spec, create, go_on, open, spec_of};
+pub(crate) use spec::{VIZIER, create_through};
 pub use told::{Tell, add, measure, should_stop, tell};
+pub(crate) use told::{params_of, text_of};
 pub use view::{best, export, study_view, trial_view};

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The protocol of studies that are made here.
-pub(super) const PROTOCOL: &str = "automl";
+const PROTOCOL: &str = "automl";
+/// The protocol of studies that Vizier's clients make, which this program proposes trials of, too.
+pub(crate) const VIZIER: &str = "vizier";
 
 /// What a study searches, for what, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,7 +84,7 @@ impl Spec {
         Self::read(&value)
     }
 
-    fn check(&self) -> Result<(), TuneError> {
+    pub(crate) fn check(&self) -> Result<(), TuneError> {
         automl_tune::Study::new(self.space.clone(), self.objectives.clone())?;
         let is_lease = |seconds: f64| seconds > 0.0 && seconds <= 1e9;
         if self.lease_s.is_some_and(|seconds| !is_lease(seconds)) {
@@ -127,6 +129,16 @@ impl Spec {
 /// # Errors
 /// If there is one of this name.
 pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneError> {
+    create_through(sql, name, spec, PROTOCOL)
+}
+
+/// Makes a study that clients of a protocol know.
+pub(crate) fn create_through(
+    sql: &mut dyn Sql,
+    name: &str,
+    spec: &Spec,
+    protocol: &'static str,
+) -> Result<Study, TuneError> {
     let objective = |own: &Objective| studies::Objective {
         name: own.name.clone(),
         direction: match own.direction {
@@ -136,7 +148,7 @@ pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneE
     };
     let new = NewStudy {
         name: name.to_owned(),
-        protocol: PROTOCOL,
+        protocol,
         objectives: spec.objectives.iter().map(objective).collect(),
         spec: spec.text()?,
         lease_ms: spec.lease_ms(),
@@ -169,12 +181,12 @@ pub fn go_on(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<(Study, bool)
     Ok((studies::get(sql, W, study.id)?, true))
 }
 
-/// The spec of a study that was made here.
+/// The spec of a study whose trials this program proposes.
 ///
 /// # Errors
-/// If another protocol made it.
+/// If it was made through a protocol whose clients propose them.
 pub fn spec_of(study: &Study) -> Result<Spec, TuneError> {
-    if study.protocol != PROTOCOL {
+    if ![PROTOCOL, VIZIER].contains(&study.protocol.as_str()) {
         return Err(TuneError::Foreign {
             name: study.name.clone(),
             protocol: study.protocol.clone(),
@@ -185,10 +197,10 @@ pub fn spec_of(study: &Study) -> Result<Spec, TuneError> {
     })
 }
 
-/// A study of a name that was made here, with its spec.
+/// A study of a name whose trials this program proposes, with its spec.
 ///
 /// # Errors
-/// If it is not there, or another protocol made it.
+/// If it is not there, or as [`spec_of`].
 pub fn open(sql: &mut dyn Sql, name: &str) -> Result<(Study, Spec), TuneError> {
     let study = studies::by_name(sql, W, name)?;
     let spec = spec_of(&study)?;

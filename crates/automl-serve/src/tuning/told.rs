@@ -25,7 +25,7 @@ pub struct Tell {
 }
 
 /// Parameters as they are stored.
-pub(super) fn text_of(point: &ParamMap) -> Vec<Param> {
+pub(crate) fn text_of(point: &ParamMap) -> Vec<Param> {
     let param = |(name, value): (&String, &ParamValue)| Param {
         name: name.clone(),
         value: serde_json::json!(value).to_string(),
@@ -35,7 +35,7 @@ pub(super) fn text_of(point: &ParamMap) -> Vec<Param> {
 }
 
 /// Stored parameters.
-pub(super) fn params_of(trial: &Trial) -> Result<ParamMap, TuneError> {
+pub(crate) fn params_of(trial: &Trial) -> Result<ParamMap, TuneError> {
     let unreadable = |error: serde_json::Error| TuneError::Spec {
         reason: error.to_string(),
     };

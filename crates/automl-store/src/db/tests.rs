@@ -259,3 +259,42 @@ fn records_of_released_versions_are_upgraded_with_all_that_is_in_them() {
         assert!(broken.is_empty());
     }
 }
+
+#[test]
+fn measurements_of_format_7_keep_their_order_by_step() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("t.db");
+    drop(Database::open(&Place::File(path.clone())).unwrap());
+    let old = rusqlite::Connection::open(&path).unwrap();
+    let steps = include_str!("steps/7_studies.sql");
+    let start = steps.find("CREATE TABLE trial_measurements").unwrap();
+    let end = start + steps[start..].find(";\n").unwrap();
+    old.execute_batch(&format!(
+        "DROP TABLE trial_measurements; {};
+         UPDATE schema_version SET version = 7;
+         INSERT INTO studies VALUES (1, 'default', 's', 'automl', 'active', '[]', '{{}}', NULL, 0, 0, 2, 0);
+         INSERT INTO trials (id, study_id, number, state, n_lost) VALUES (1, 1, 0, 'running', 0), (2, 1, 1, 'running', 0);
+         INSERT INTO trial_measurements VALUES (2, 9, '0.5', NULL), (2, 3, '0.25', 'x'), (1, 4, '1', NULL);",
+        &steps[start..end]
+    ))
+    .unwrap();
+    drop(old);
+    let db = Database::open(&Place::File(path)).unwrap();
+    let read = db.read(|sql| {
+        let rows = sql.query(
+            "SELECT trial_id, place, step, figures, extra FROM trial_measurements ORDER BY trial_id, place",
+            &[],
+        )?;
+        let row = |row: &super::Row| {
+            Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.text(3)?, row.maybe_text(4)?))
+        };
+        rows.iter().map(row).collect::<Result<Vec<_>, DbError>>()
+    });
+    let extra = Some("x".to_owned());
+    let wanted = [
+        (1, 0, 4, "1".to_owned(), None),
+        (2, 0, 3, "0.25".to_owned(), extra),
+        (2, 1, 9, "0.5".to_owned(), None),
+    ];
+    assert_eq!(read.wait().unwrap(), wanted);
+}

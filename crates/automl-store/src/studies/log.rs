@@ -74,6 +74,22 @@ pub(super) fn append(
     Ok(place)
 }
 
+/// Makes other writers of a study wait until this transaction ends, so that what it reads from now on is what it changes,
+/// whatever other servers work on the database.
+///
+/// # Errors
+/// If the study is not there.
+pub fn hold(sql: &mut dyn Sql, study: i64) -> Result<(), StudiesError> {
+    let n_held = sql.execute(
+        "UPDATE studies SET n_events = n_events WHERE id = ?1",
+        args![study],
+    )?;
+    match n_held {
+        0 => Err(missing_id(study)),
+        _ => Ok(()),
+    }
+}
+
 /// At most `n_max` events after a place, in order.
 ///
 /// # Errors

@@ -21,15 +21,16 @@ mod write;
 
 pub use error::StudiesError;
 pub use leases::{beat, claim, expire, release};
-pub use log::{Event, events_since, trials_of_request};
+pub use log::{Event, events_since, hold, trials_of_request};
 pub use study::{
     Direction, NewStudy, Objective, Study, StudyState, attributes, by_name, create, delete, get,
-    list, set_attribute, set_spec, set_state,
+    list, of_trial, set_attribute, set_spec, set_state,
 };
 pub use trial::{
-    Attribute, Measurement, Param, Trial, TrialState, Wanted, id_of_number, trial, trials,
+    Attribute, Measurement, Param, Trial, TrialState, Wanted, id_of_number, running_of, trial,
+    trials,
 };
 pub use write::{
-    Change, NewTrial, add_trial, change, delete_trial, measure, set_param, set_trial_attribute,
-    stop,
+    Change, NewTrial, add_trial, change, delete_trial, measure, measure_also, set_param,
+    set_trial_attribute, stop,
 };

@@ -217,6 +217,20 @@ pub fn by_name(sql: &mut dyn Sql, workspace: &str, name: &str) -> Result<Study, 
     })
 }
 
+/// The study that a trial is of.
+///
+/// # Errors
+/// If there is no such trial.
+pub fn of_trial(sql: &mut dyn Sql, workspace: &str, trial: i64) -> Result<Study, StudiesError> {
+    let row = sql.query_one(
+        &format!(
+            "SELECT {COLUMNS} FROM studies WHERE workspace = ?1 AND id = (SELECT study_id FROM trials WHERE id = ?2)"
+        ),
+        args![workspace, trial],
+    )?;
+    study(&row.ok_or(StudiesError::TrialMissing { id: trial })?)
+}
+
 /// All studies of a workspace, oldest first.
 ///
 /// # Errors

@@ -146,9 +146,53 @@ fn numbers_texts_and_order_come_back_as_they_were_told() {
     let distribution = trial.params[0].distribution.as_deref();
     assert_eq!(distribution, Some("{\"name\": \"X\",  \"attributes\": {}}"));
     let steps: Vec<i64> = trial.measurements.iter().map(|one| one.step).collect();
-    assert_eq!(steps, [-1, 3]);
+    assert_eq!(steps, [3, -1]);
     let bits = |figures: &[f64]| figures.iter().map(|one| one.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&trial.measurements[0].figures), bits(&odd));
+}
+
+#[test]
+fn measurements_of_any_step_can_be_kept_in_order() {
+    let desk = Desk::new();
+    let id = desk.start();
+    for (step, figure) in [(5, 0.5), (2, 0.25), (5, 0.75)] {
+        let measurement = Measurement {
+            step,
+            figures: vec![figure],
+            extra: Some("as it came".into()),
+        };
+        desk.write(move |sql| measure_also(sql, W, id, &measurement));
+    }
+    let steps = |trial: &Trial| {
+        let measured = trial.measurements.iter();
+        measured
+            .map(|one| (one.step, one.figures[0]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(steps(&desk.trial(id)), [(5, 0.5), (2, 0.25), (5, 0.75)]);
+    let later = Measurement {
+        step: 2,
+        figures: vec![1.0],
+        extra: None,
+    };
+    desk.write(move |sql| measure(sql, W, id, &later));
+    assert_eq!(steps(&desk.trial(id)), [(5, 0.5), (2, 1.0), (5, 0.75)]);
+}
+
+#[test]
+fn a_trial_tells_its_study_and_a_client_its_trials() {
+    let desk = Desk::new();
+    let (one, two) = (desk.start(), desk.start());
+    desk.write(move |sql| stop(sql, W, one));
+    let study = desk.study;
+    assert_eq!(desk.write(move |sql| running_of(sql, study, "one")), [two]);
+    assert!(
+        desk.write(move |sql| running_of(sql, study, "two"))
+            .is_empty()
+    );
+    assert_eq!(desk.write(move |sql| of_trial(sql, W, one)).id, study);
+    let missing = desk.refused(|sql| of_trial(sql, W, 77));
+    assert_eq!(missing, "study-trial-unknown: there is no trial 77");
 }
 
 #[test]

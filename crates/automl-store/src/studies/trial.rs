@@ -116,7 +116,7 @@ pub struct Trial {
     pub extra: Option<String>,
     /// What it tries, in the order in which it was told.
     pub params: Vec<Param>,
-    /// What it measured, by rising step.
+    /// What it measured, in the order in which it was told.
     pub measurements: Vec<Measurement>,
     /// Texts by scope and key.
     pub attributes: Vec<Attribute>,
@@ -241,7 +241,7 @@ fn whole(sql: &mut dyn Sql, condition: &str, args: &[Arg<'_>]) -> Result<Vec<Tri
     let measured = parts(
         "trial_measurements",
         "step, trial_measurements.figures, trial_measurements.extra",
-        "step",
+        "place",
     )?;
     let attributes = parts("trial_attributes", "scope, key, value", "scope, key")?;
     for row in &params {
@@ -272,6 +272,18 @@ fn whole(sql: &mut dyn Sql, condition: &str, args: &[Arg<'_>]) -> Result<Vec<Tri
         }
     }
     Ok(found)
+}
+
+/// The ids of the trials that a client runs and was not asked to end, the oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub fn running_of(sql: &mut dyn Sql, study: i64, client: &str) -> Result<Vec<i64>, StudiesError> {
+    let rows = sql.query(
+        "SELECT id FROM trials WHERE study_id = ?1 AND state = 'running' AND client = ?2 ORDER BY number",
+        args![study, client],
+    )?;
+    rows.iter().map(|row| Ok(row.int(0)?)).collect()
 }
 
 /// The id of the trial with a number.

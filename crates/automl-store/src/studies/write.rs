@@ -58,6 +58,7 @@ pub struct Change {
     pub constraints: Vec<f64>,
     pub note: Option<String>,
     pub client: Option<String>,
+    pub extra: Option<String>,
     /// The key of the request that wants it.
     pub request: Option<String>,
 }
@@ -71,6 +72,7 @@ impl Change {
             constraints: Vec::new(),
             note: None,
             client: None,
+            extra: None,
             request: None,
         }
     }
@@ -144,7 +146,7 @@ pub fn add_trial(
         put_param(sql, study, id, param)?;
     }
     for measurement in &new.measurements {
-        put_measurement(sql, id, measurement)?;
+        push_measurement(sql, id, measurement)?;
     }
     for attribute in &new.attributes {
         put_attribute(sql, id, attribute)?;
@@ -188,14 +190,36 @@ fn put_param(sql: &mut dyn Sql, study: i64, trial: i64, param: &Param) -> Result
     Ok(())
 }
 
+/// Keeps a measurement in place of the one of its step, if there is one.
 fn put_measurement(
     sql: &mut dyn Sql,
     trial: i64,
     measurement: &Measurement,
 ) -> Result<(), StudiesError> {
+    let n_replaced = sql.execute(
+        "UPDATE trial_measurements SET figures = ?3, extra = ?4 WHERE trial_id = ?1 AND step = ?2",
+        args![
+            trial,
+            measurement.step,
+            &figures::write(&measurement.figures),
+            measurement.extra.as_ref()
+        ],
+    )?;
+    match n_replaced {
+        0 => push_measurement(sql, trial, measurement),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a measurement after all others.
+fn push_measurement(
+    sql: &mut dyn Sql,
+    trial: i64,
+    measurement: &Measurement,
+) -> Result<(), StudiesError> {
     sql.execute(
-        "INSERT INTO trial_measurements (trial_id, step, figures, extra) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (trial_id, step) DO UPDATE SET figures = excluded.figures, extra = excluded.extra",
+        "INSERT INTO trial_measurements (trial_id, place, step, figures, extra) \
+         VALUES (?1, (SELECT COALESCE(MAX(place) + 1, 0) FROM trial_measurements WHERE trial_id = ?1), ?2, ?3, ?4)",
         args![
             trial,
             measurement.step,
@@ -241,11 +265,37 @@ pub fn measure(
     id: i64,
     measurement: &Measurement,
 ) -> Result<(), StudiesError> {
+    let trial = measured(sql, workspace, id, measurement)?;
+    put_measurement(sql, id, measurement)?;
+    super::leases::renew(sql, &trial)
+}
+
+/// Keeps what a trial measured after all that it measured before, of whatever step. It is also a sign of life of its
+/// worker.
+///
+/// # Errors
+/// If the trial is not there or finished.
+pub fn measure_also(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: i64,
+    measurement: &Measurement,
+) -> Result<(), StudiesError> {
+    let trial = measured(sql, workspace, id, measurement)?;
+    push_measurement(sql, id, measurement)?;
+    super::leases::renew(sql, &trial)
+}
+
+fn measured(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: i64,
+    measurement: &Measurement,
+) -> Result<Trial, StudiesError> {
     let trial = open(sql, workspace, id)?;
     let body = json!([measurement.step, figures::write(&measurement.figures)]);
     append(sql, trial.study_id, &Entry::of(id, "measured").with(&body))?;
-    put_measurement(sql, id, measurement)?;
-    super::leases::renew(sql, &trial)
+    Ok(trial)
 }
 
 /// Sets an attribute of a trial; one of the same scope and key is replaced.
@@ -299,8 +349,8 @@ pub fn change(
     );
     sql.execute(
         "UPDATE trials SET state = ?1, figures = COALESCE(?2, figures), constraints = COALESCE(?3, constraints), note = COALESCE(?4, note), \
-         client = COALESCE(?5, client), started_us = COALESCE(?6, started_us), ended_us = COALESCE(?7, ended_us), end_event = ?8, expires_ms = NULL \
-         WHERE id = ?9",
+         client = COALESCE(?5, client), started_us = COALESCE(?6, started_us), ended_us = COALESCE(?7, ended_us), end_event = ?8, expires_ms = NULL, \
+         extra = COALESCE(?9, extra) WHERE id = ?10",
         args![
             change.state.name(),
             values.as_ref(),
@@ -310,6 +360,7 @@ pub fn change(
             starts.then_some(now),
             ends.then_some(now),
             ends.then_some(place),
+            change.extra.as_ref(),
             id
         ],
     )?;

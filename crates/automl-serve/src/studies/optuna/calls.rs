@@ -38,6 +38,11 @@ fn own(sql: &mut dyn Sql, id: i64) -> Result<Study, StudiesError> {
     Ok(study)
 }
 
+/// A trial of such a study.
+fn check_own_trial(sql: &mut dyn Sql, id: i64) -> Result<(), StudiesError> {
+    check_own(&studies::of_trial(sql, W, id)?)
+}
+
 fn check_own(study: &Study) -> Result<(), StudiesError> {
     if study.protocol == PROTOCOL {
         return Ok(());
@@ -216,6 +221,7 @@ pub(super) fn set_param(
     sql: &mut dyn Sql,
     ask: SetTrialParameterRequest,
 ) -> Result<SetTrialParameterReply, StudiesError> {
+    check_own_trial(sql, ask.trial_id)?;
     let param = param(ask.param_name, ask.param_value_internal, ask.distribution);
     studies::set_param(sql, W, ask.trial_id, &param)?;
     Ok(SetTrialParameterReply {})
@@ -234,6 +240,7 @@ pub(super) fn set_state(
     sql: &mut dyn Sql,
     ask: SetTrialStateValuesRequest,
 ) -> Result<SetTrialStateValuesReply, StudiesError> {
+    check_own_trial(sql, ask.trial_id)?;
     let change = Change {
         figures: (!ask.values.is_empty()).then_some(ask.values),
         ..Change::to(state_of(ask.state)?)
@@ -246,6 +253,7 @@ pub(super) fn measure(
     sql: &mut dyn Sql,
     ask: SetTrialIntermediateValueRequest,
 ) -> Result<SetTrialIntermediateValueReply, StudiesError> {
+    check_own_trial(sql, ask.trial_id)?;
     let measured = measurement(ask.step, ask.intermediate_value);
     studies::measure(sql, W, ask.trial_id, &measured)?;
     Ok(SetTrialIntermediateValueReply {})
@@ -255,6 +263,7 @@ pub(super) fn set_trial_user(
     sql: &mut dyn Sql,
     ask: SetTrialUserAttributeRequest,
 ) -> Result<SetTrialUserAttributeReply, StudiesError> {
+    check_own_trial(sql, ask.trial_id)?;
     let attribute = attribute(USER, ask.key, ask.value)?;
     studies::set_trial_attribute(sql, W, ask.trial_id, &attribute, false)?;
     Ok(SetTrialUserAttributeReply {})
@@ -264,6 +273,7 @@ pub(super) fn set_trial_system(
     sql: &mut dyn Sql,
     ask: SetTrialSystemAttributeRequest,
 ) -> Result<SetTrialSystemAttributeReply, StudiesError> {
+    check_own_trial(sql, ask.trial_id)?;
     let attribute = attribute(SYSTEM, ask.key, ask.value)?;
     studies::set_trial_attribute(sql, W, ask.trial_id, &attribute, false)?;
     Ok(SetTrialSystemAttributeReply {})
@@ -273,6 +283,7 @@ pub(super) fn get_trial(
     sql: &mut dyn Sql,
     ask: GetTrialRequest,
 ) -> Result<GetTrialReply, StudiesError> {
+    check_own_trial(sql, ask.trial_id)?;
     let trial = wire_trial(studies::trial(sql, W, ask.trial_id)?)?;
     Ok(GetTrialReply { trial: Some(trial) })
 }

@@ -6,73 +6,14 @@
 
 mod calls;
 mod convert;
-mod wire;
+pub(super) mod wire;
 
-use super::unary::{status, unary};
-use crate::routes::{Methods, Routes, grpc};
-use automl_store::db::{Database, Sql};
-use automl_store::studies::StudiesError;
-use prost::Message;
-use tonic::Status;
-
-/// A call that reads or writes in one transaction.
-type Call<Ask, Answer> = fn(&mut dyn Sql, Ask) -> Result<Answer, StudiesError>;
-
-/// Routes of single calls.
-struct Service<'a> {
-    db: &'a Database,
-    routes: Routes,
-}
-
-impl Service<'_> {
-    fn add<Ask, Answer>(
-        mut self,
-        name: &str,
-        reads: bool,
-        methods: Methods,
-        call: Call<Ask, Answer>,
-    ) -> Self
-    where
-        Ask: Message + Default + 'static,
-        Answer: Message + Default + 'static,
-    {
-        let db = self.db.clone();
-        let answer = move |ask: Ask| {
-            let db = db.clone();
-            async move {
-                let done = if reads {
-                    db.read(move |sql| call(sql, ask)).await
-                } else {
-                    db.write(move |sql| call(sql, ask)).await
-                };
-                done.map_err(|error: StudiesError| -> Status { status(&error) })
-            }
-        };
-        let path = format!("/optuna.StorageService/{name}");
-        self.routes = self.routes.service(&path, unary(answer), methods);
-        self
-    }
-
-    fn read<Ask, Answer>(self, name: &str, summary: &'static str, call: Call<Ask, Answer>) -> Self
-    where
-        Ask: Message + Default + 'static,
-        Answer: Message + Default + 'static,
-    {
-        self.add(name, true, grpc().viewer(summary), call)
-    }
-
-    fn write<Ask, Answer>(self, name: &str, summary: &'static str, call: Call<Ask, Answer>) -> Self
-    where
-        Ask: Message + Default + 'static,
-        Answer: Message + Default + 'static,
-    {
-        self.add(name, false, grpc().editor(summary), call)
-    }
-}
+use super::service::Service;
+use crate::routes::Routes;
+use automl_store::db::Database;
 
 pub(crate) fn routes(db: &Database) -> Routes {
-    let routes = Routes::new();
-    trials(studies(Service { db, routes })).routes
+    trials(studies(Service::new("optuna.StorageService", db))).into_routes()
 }
 
 fn studies(service: Service<'_>) -> Service<'_> {
