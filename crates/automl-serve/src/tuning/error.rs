@@ -18,6 +18,8 @@ pub enum TuneError {
     },
     #[error("'{name}' was made by a client of {protocol}, which proposes its trials itself")]
     Foreign { name: String, protocol: String },
+    #[error("the study cannot learn from '{name}': {reason}")]
+    WarmStart { name: String, reason: String },
     #[error("'{name}' is no objective of the study")]
     ObjectiveUnknown { name: String, near: Vec<String> },
     #[error(transparent)]
@@ -40,6 +42,7 @@ impl Coded for TuneError {
             Self::Spec { .. } => "study-spec",
             Self::Setting { .. } => "study-setting",
             Self::Foreign { .. } => "study-foreign",
+            Self::WarmStart { .. } => "study-warm-start",
             Self::ObjectiveUnknown { .. } => "study-objective-unknown",
             Self::Space(error) => error.code(),
             Self::Study(error) => error.code(),
@@ -50,6 +53,9 @@ impl Coded for TuneError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Foreign { .. } => Some("ask through its own client".into()),
+            Self::WarmStart { .. } => Some(
+                "name a study with complete trials, the same objectives and parameters of the same names and kinds".into(),
+            ),
             Self::ObjectiveUnknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")))
             }

@@ -4,16 +4,22 @@
 //! the trials; a [`Desk`] builds the study of `automl-tune` from them, keeps it, and brings it up to date from the log. What
 //! it proposes depends on the spec and the log alone, whichever process asks.
 //!
+//! A study may learn from earlier ones: what their trials said when it was made is kept with it, so that nothing that happens
+//! to them later changes what it proposes.
+//!
 //! These functions wait for the database: call them on threads that may.
 
 mod desk;
 mod error;
+mod plain;
 mod spec;
 mod told;
 mod view;
+mod warm;
 
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
+pub(crate) use plain::{constraints, is_whole, number, param_value, plain};
 pub use spec::{Spec, create, open, spec_of};
 pub use told::{Tell, add, measure, should_stop, tell};
 pub use view::{best, export, study_view, trial_view};

@@ -1,6 +1,6 @@
 //! Studies as users write them.
 
-use super::TuneError;
+use super::{TuneError, warm};
 use automl_store::db::Sql;
 use automl_store::studies::{self, Direction, NewStudy, Study};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -25,6 +25,9 @@ pub struct Spec {
     /// When running trials should end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
+    /// Studies whose trials this one learns from, as they are when it is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warm_start: Vec<String>,
     /// Where all randomness comes from.
     #[serde(default)]
     pub seed: u64,
@@ -85,6 +88,13 @@ impl Spec {
                 wanted: "a positive number of seconds",
             });
         }
+        let is_repeated = |(at, name): (usize, &String)| self.warm_start[..at].contains(name);
+        if self.warm_start.iter().enumerate().any(is_repeated) {
+            return Err(TuneError::Setting {
+                field: "warm_start",
+                wanted: "a list that names each study once",
+            });
+        }
         if self.retries < 0 {
             return Err(TuneError::Setting {
                 field: "retries",
@@ -95,11 +105,14 @@ impl Spec {
     }
 }
 
-/// Makes a study.
+/// Makes a study, and keeps with it what the studies that it learns from say by now.
 ///
 /// # Errors
-/// If there is one of this name.
+/// If there is one of this name, or the studies to learn from have nothing to say.
 pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneError> {
+    // A field that is set is checked where the spec is read; one that a caller added is checked here.
+    spec.check()?;
+    let lessons = warm::gather(sql, spec)?;
     let text = serde_json::to_string(spec).map_err(|error| TuneError::Spec {
         reason: error.to_string(),
     })?;
@@ -119,6 +132,7 @@ pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneE
         n_retries: spec.retries,
     };
     let id = studies::create(sql, W, &new)?;
+    warm::keep(sql, id, &lessons)?;
     Ok(studies::get(sql, W, id)?)
 }
 

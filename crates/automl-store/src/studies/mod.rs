@@ -29,6 +29,7 @@ pub use study::{
 pub use trial::{
     Attribute, Measurement, Param, Trial, TrialState, Wanted, id_of_number, trial, trials,
 };
+pub(crate) use write::set_times;
 pub use write::{
     Change, NewTrial, add_trial, change, delete_trial, measure, set_param, set_trial_attribute,
     stop,
