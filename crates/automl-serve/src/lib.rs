@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod fields;
 mod grpc;
+pub mod insight;
 mod intake;
 mod ledger;
 mod metrics;

@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Gate, Hosts, guard};
 use crate::events::EventFiles;
+use crate::insight::Insights;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Process};
@@ -226,6 +227,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
         openapi: openapi::document(&parts.1),
         tuning,
+        insights: Insights::default(),
         access: access.transpose()?.map(Arc::new),
         ledger,
         db,

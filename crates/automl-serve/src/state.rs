@@ -2,6 +2,7 @@
 
 use crate::access::Access;
 use crate::events::EventFiles;
+use crate::insight::Insights;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::pulse::Pulse;
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) openapi: serde_json::Value,
     /// Studies as samplers see them.
     pub(crate) tuning: Arc<Desk>,
+    /// What studies found out.
+    pub(crate) insights: Insights,
     /// What is told of changes in the registry.
     pub(crate) webhooks: Webhooks,
     /// The server of language models that pages reach through this one.

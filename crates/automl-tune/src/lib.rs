@@ -60,5 +60,5 @@ pub use stopping::{
 };
 pub use study::{Direction, Measurement, Objective, Outcome, State, Study, StudyError, Trial};
 pub use tpe::Tpe;
-pub use transfer::Source;
+pub use transfer::{Earlier, Source};
 pub use turbo::Turbo;

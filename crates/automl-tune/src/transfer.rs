@@ -2,6 +2,21 @@
 
 use crate::space::Space;
 use crate::study::{Seen, Study};
+use automl_core::ParamMap;
+use serde::{Deserialize, Serialize};
+
+/// A complete trial of an earlier study, whatever space it was drawn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earlier {
+    /// What it tried.
+    pub params: ParamMap,
+    /// A loss for each objective of the study that learns from it: less is better.
+    pub losses: Vec<f64>,
+    /// How much each constraint is exceeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<f64>,
+}
 
 /// The trials of an earlier study that make sense in another space.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +36,23 @@ impl Source {
             }
         }
         Self { seen }
+    }
+
+    /// Trials of an earlier study with a space of its own. Parameters are matched by name and kind; one that a trial does
+    /// not have stands at its default or in the middle of its domain. Trials with a value outside its domain, or at a point
+    /// that `space` forbids, are left out.
+    pub fn of_trials<'a>(space: &Space, trials: impl IntoIterator<Item = &'a Earlier>) -> Self {
+        let seen = trials.into_iter().filter_map(|trial| {
+            Some(Seen {
+                at: space.adapted(&trial.params)?,
+                losses: trial.losses.clone(),
+                constraints: trial.constraints.clone(),
+                is_complete: true,
+            })
+        });
+        Self {
+            seen: seen.collect(),
+        }
     }
 
     /// The coordinates of its trials, best first.

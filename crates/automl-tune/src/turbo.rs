@@ -100,7 +100,12 @@ impl Sampler for Turbo {
             let loss = loss.copied().unwrap_or(f64::INFINITY);
             progress.step(at, loss, n_startup, d.max(4));
         }
-        if progress.n_since_restart < n_startup || progress.best == f64::INFINITY {
+        let is_starting = progress.n_since_restart < n_startup || progress.best == f64::INFINITY;
+        if is_starting && study.has_sources() {
+            // What earlier studies tell is a better beginning than points drawn blindly.
+            return self.gp.locate(study, seed);
+        }
+        if is_starting {
             return Random {}.locate(study, seed.named("turbo"));
         }
         let trust = Trust {

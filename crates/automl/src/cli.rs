@@ -12,7 +12,8 @@ mod tune;
 
 pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
 pub(crate) use moving::{
-    BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, PlaceArgs, RestoreArgs, TensorBoardArgs,
+    BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, OptunaArgs, PlaceArgs, RestoreArgs,
+    TensorBoardArgs,
 };
 pub(crate) use registry::*;
 pub(crate) use study::*;
@@ -123,7 +124,7 @@ impl Verb {
             Self::Study(verb) => verb.format(),
             Self::Serve(args) => args.format,
             Self::Gc(args) => args.format,
-            Self::Import(ImportVerb::Mlruns(args)) => args.format,
+            Self::Import(verb) => verb.format(),
             Self::Backup(args) => args.format,
             Self::Restore(args) => args.format,
             Self::Users(verb) => verb.ask().format,

@@ -35,6 +35,11 @@ pub(super) static SCRIPT: Asset = asset!("studio.js", "text/javascript; charset=
 pub(super) static ICON: Asset = asset!("icon.svg", "image/svg+xml");
 
 impl Asset {
+    /// What it holds.
+    pub(super) fn text(&self) -> &'static str {
+        self.text
+    }
+
     pub(super) fn address(&self) -> String {
         format!("/assets/{}/{}", *self.hash, self.name)
     }

@@ -89,7 +89,7 @@ pub(super) fn read(
 }
 
 /// Seconds in the unit that suits a span of time, and its name.
-fn unit(seconds: f64) -> (f64, &'static str) {
+pub(super) fn unit(seconds: f64) -> (f64, &'static str) {
     match seconds {
         ..180.0 => (1.0, "seconds"),
         180.0..10_800.0 => (60.0, "minutes"),

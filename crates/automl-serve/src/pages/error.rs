@@ -3,6 +3,7 @@
 use super::layout::{Place, Shell};
 use crate::error::ApiError;
 use automl_store::db::DbError;
+use automl_store::studies::StudiesError;
 use automl_store::tracking::TrackingError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -59,6 +60,12 @@ impl From<TrackingError> for PageError {
 
 impl From<DbError> for PageError {
     fn from(error: DbError) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+impl From<StudiesError> for PageError {
+    fn from(error: StudiesError) -> Self {
         ApiError::from(error).into()
     }
 }

@@ -1,4 +1,4 @@
-//! The studio: pages of experiments, runs and models for a browser, drawn here and whole without script.
+//! The studio: pages of experiments, runs, models and studies for a browser, drawn here and whole without script.
 //!
 //! A page is a function from what the record says to HTML; its state is its address. Everything that was logged is shown
 //! as text: it is escaped, and the headers of every page forbid what is not a file of this program.
@@ -22,6 +22,7 @@ mod query;
 mod run;
 mod runs;
 mod signature;
+pub(crate) mod study;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,8 @@ pub(crate) fn routes() -> Routes {
             "/models/{name}/{version}",
             get(version::page).page("A version of a registered model"),
         )
+        .route("/studies", get(study::all).page("All studies"))
+        .route("/studies/{name}", get(study::page).page("A study"))
         .wrapped(|router| router.layer(from_fn(in_time)))
         .route(
             "/assets/{hash}/{name}",

@@ -49,6 +49,11 @@ pub(crate) fn routes() -> Routes {
             get(best).viewer("The best trial, or the front of several objectives"),
         )
         .route(
+            "/api/studies/{name}/report",
+            get(report)
+                .viewer("What a study found out: best trials, importance of parameters, states"),
+        )
+        .route(
             "/api/studies/{name}/events",
             get(events).viewer("What happened in a study after a place of its log"),
         )
@@ -206,6 +211,10 @@ async fn suggest(
 async fn best(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
     let found = blocking(move || tuning::best(&app.tuning, &app.db, &name));
     Ok(Json(json!({ "trials": found.await? })))
+}
+
+async fn report(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+    Ok(Json(app.insights.of(&app.db, name).await?.figures()))
 }
 
 async fn events(

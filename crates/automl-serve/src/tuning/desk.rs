@@ -2,7 +2,7 @@
 
 use super::spec::open;
 use super::told::{params_of, text_of};
-use super::{Spec, TuneError};
+use super::{Spec, TuneError, warm};
 use automl_core::{ParamMap, Seed};
 use automl_store::db::{Database, DbError, Sql};
 use automl_store::studies::{
@@ -256,10 +256,12 @@ fn take_up(
     }
     let read = db.read(move |sql| {
         let study = studies::get(sql, W, id)?;
-        Ok::<_, StudiesError>((study.n_events, studies::trials(sql, id, &Wanted::All)?))
+        let trials = studies::trials(sql, id, &Wanted::All)?;
+        Ok::<_, TuneError>((study.n_events, trials, warm::kept(sql, id)?))
     });
-    let (place, trials) = read.wait()?;
-    let mut built = automl_tune::Study::new(spec.space.clone(), spec.objectives.clone())?;
+    let (place, trials, lessons) = read.wait()?;
+    let mut built = automl_tune::Study::new(spec.space.clone(), spec.objectives.clone())?
+        .with_sources(warm::sources(spec, &lessons));
     if let Some(budget) = spec.budget {
         built = built.with_budget(budget);
     }

@@ -20,6 +20,8 @@ pub enum TuneError {
     Foreign { name: String, protocol: String },
     #[error("the '{field}' of study '{name}' is another one, so its trials cannot be gone on with")]
     Differs { name: String, field: &'static str },
+    #[error("the study cannot learn from '{name}': {reason}")]
+    WarmStart { name: String, reason: String },
     #[error("'{name}' is no objective of the study")]
     ObjectiveUnknown { name: String, near: Vec<String> },
     #[error(transparent)]
@@ -43,6 +45,7 @@ impl Coded for TuneError {
             Self::Setting { .. } => "study-setting",
             Self::Foreign { .. } => "study-foreign",
             Self::Differs { .. } => "study-differs",
+            Self::WarmStart { .. } => "study-warm-start",
             Self::ObjectiveUnknown { .. } => "study-objective-unknown",
             Self::Space(error) => error.code(),
             Self::Study(error) => error.code(),
@@ -56,6 +59,9 @@ impl Coded for TuneError {
             Self::Differs { .. } => {
                 Some("name another study, or delete this one with `automl study delete`".into())
             }
+            Self::WarmStart { .. } => Some(
+                "name a study with complete trials, the same objectives and parameters of the same names and kinds".into(),
+            ),
             Self::ObjectiveUnknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")))
             }

@@ -4,17 +4,23 @@
 //! the trials; a [`Desk`] builds the study of `automl-tune` from them, keeps it, and brings it up to date from the log. What
 //! it proposes depends on the spec and the log alone, whichever process asks.
 //!
+//! A study may learn from earlier ones: what their trials said when it was made is kept with it, so that nothing that happens
+//! to them later changes what it proposes.
+//!
 //! These functions wait for the database: call them on threads that may.
 
 mod desk;
 mod error;
+mod plain;
 mod run;
 mod spec;
 mod told;
 mod view;
+mod warm;
 
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
+pub(crate) use plain::{constraints, is_whole, number, param_value, plain};
 pub use run::{Command, Run};
 pub use spec::{Spec, create, go_on, open, spec_of};
 pub(crate) use spec::{VIZIER, create_through};

@@ -1,6 +1,6 @@
 //! Studies as users write them.
 
-use super::{Run, TuneError};
+use super::{Run, TuneError, warm};
 use automl_store::db::Sql;
 use automl_store::studies::{self, Direction, NewStudy, StudiesError, Study};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -27,6 +27,9 @@ pub struct Spec {
     /// When running trials should end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
+    /// Studies whose trials this one learns from, as they are when it is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warm_start: Vec<String>,
     /// Where all randomness comes from.
     #[serde(default)]
     pub seed: u64,
@@ -93,6 +96,13 @@ impl Spec {
                 wanted: "a positive number of seconds",
             });
         }
+        let is_repeated = |(at, name): (usize, &String)| self.warm_start[..at].contains(name);
+        if self.warm_start.iter().enumerate().any(is_repeated) {
+            return Err(TuneError::Setting {
+                field: "warm_start",
+                wanted: "a list that names each study once",
+            });
+        }
         if self.retries < 0 {
             return Err(TuneError::Setting {
                 field: "retries",
@@ -119,15 +129,16 @@ impl Spec {
             ("objectives", self.objectives != other.objectives),
             ("algorithm", self.algorithm != other.algorithm),
             ("seed", self.seed != other.seed),
+            ("warm_start", self.warm_start != other.warm_start),
         ];
         differs.iter().find(|field| field.1).map(|field| field.0)
     }
 }
 
-/// Makes a study.
+/// Makes a study, and keeps with it what the studies that it learns from say by now.
 ///
 /// # Errors
-/// If there is one of this name.
+/// If there is one of this name, or the studies to learn from have nothing to say.
 pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneError> {
     create_through(sql, name, spec, PROTOCOL)
 }
@@ -139,6 +150,9 @@ pub(crate) fn create_through(
     spec: &Spec,
     protocol: &'static str,
 ) -> Result<Study, TuneError> {
+    // A field that is set is checked where the spec is read; one that a caller added is checked here.
+    spec.check()?;
+    let lessons = warm::gather(sql, spec)?;
     let objective = |own: &Objective| studies::Objective {
         name: own.name.clone(),
         direction: match own.direction {
@@ -155,11 +169,12 @@ pub(crate) fn create_through(
         n_retries: spec.retries,
     };
     let id = studies::create(sql, W, &new)?;
+    warm::keep(sql, id, &lessons)?;
     Ok(studies::get(sql, W, id)?)
 }
 
 /// Makes a study, or goes on with the one of this name, which takes over what a spec may change: all but its space,
-/// objectives, algorithm and seed. Says whether it was there.
+/// objectives, algorithm, seed and the studies that it learns from. Says whether it was there.
 ///
 /// # Errors
 /// If what may not change differs, or another protocol made the study.

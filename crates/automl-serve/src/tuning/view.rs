@@ -1,43 +1,14 @@
 //! Studies and trials as JSON, whatever protocol made them.
 
+use super::plain::{number, plain};
 use super::{Desk, TuneError};
 use automl_store::db::{Database, Sql};
-use automl_store::studies::{self, Param, StudiesError, Study, Trial, Wanted};
+use automl_store::studies::{self, StudiesError, Study, Trial, Wanted};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use serde_json::{Map, Value, json};
 
-/// A number; those that JSON has not are texts.
-fn number(value: f64) -> Value {
-    if value.is_finite() {
-        json!(value)
-    } else {
-        json!(value.to_string())
-    }
-}
-
 fn numbers(values: &[f64]) -> Vec<Value> {
     values.iter().map(|&value| number(value)).collect()
-}
-
-/// What a parameter is: itself, or what the number of Optuna stands for.
-fn plain(param: &Param) -> Value {
-    let as_it_is = || {
-        serde_json::from_str(&param.value).unwrap_or_else(|_odd| Value::String(param.value.clone()))
-    };
-    let Some(distribution) = &param.distribution else {
-        return as_it_is();
-    };
-    let distribution: Value = serde_json::from_str(distribution).unwrap_or_default();
-    let choices = distribution["attributes"]["choices"].as_array();
-    let stored: Option<f64> = param.value.parse().ok();
-    match (choices, stored) {
-        (Some(choices), Some(at)) if at >= 0.0 => {
-            choices.get(at as usize).cloned().unwrap_or_default()
-        }
-        (None, Some(value)) if distribution["name"] == "IntDistribution" => json!(value as i64),
-        (None, Some(value)) => number(value),
-        _ => as_it_is(),
-    }
 }
 
 /// A trial.

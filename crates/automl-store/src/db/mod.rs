@@ -126,6 +126,11 @@ pub(crate) fn open_foreign(path: &std::path::Path) -> Result<Box<dyn Sql>, DbErr
     Ok(Box::new(sqlite::open_foreign(path)?))
 }
 
+/// Connects to a Postgres database of another program, that nothing is written to.
+pub(crate) fn open_foreign_server(url: &str) -> Result<Box<dyn Sql>, DbError> {
+    Ok(Box::new(postgres::open_foreign(url)?))
+}
+
 /// An open database. Clones share it; the last one closes it once everything handed over is done.
 #[derive(Clone)]
 pub struct Database {

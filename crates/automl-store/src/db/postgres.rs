@@ -27,6 +27,14 @@ pub(super) fn open(url: &str) -> Result<Workers, DbError> {
     Workers::start(writer, readers)
 }
 
+/// A connection to a database of another program.
+pub(super) fn open_foreign(url: &str) -> Result<impl Sql + use<>, DbError> {
+    let mut server = Server::open(url)?;
+    // What is read is one state, and nothing can be written by mistake.
+    server.plain("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    Ok(server)
+}
+
 struct Server {
     config: postgres::Config,
     client: Option<Client>,

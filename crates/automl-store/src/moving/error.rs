@@ -2,6 +2,7 @@
 
 use crate::artifacts::ArtifactError;
 use crate::db::DbError;
+use crate::studies::StudiesError;
 use crate::tracking::TrackingError;
 use automl_core::Coded;
 
@@ -11,6 +12,12 @@ use automl_core::Coded;
 pub enum ImportError {
     #[error("not an MLflow store, {reason}: {place}")]
     NotAStore { place: String, reason: String },
+    #[error("not a storage of Optuna, {reason}: {place}")]
+    NotOptuna { place: String, reason: String },
+    #[error("{place} is not as Optuna writes it: {reason}")]
+    Odd { place: String, reason: String },
+    #[error("there is no study '{name}' to import")]
+    StudyUnknown { name: String, near: Vec<String> },
     #[error("cannot read {place}: {reason}")]
     Read { place: String, reason: String },
     #[error("{place} is not as MLflow writes it: {reason}")]
@@ -31,6 +38,8 @@ pub enum ImportError {
     Record(#[from] TrackingError),
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    #[error(transparent)]
+    Study(#[from] StudiesError),
 }
 
 impl From<DbError> for ImportError {
@@ -43,7 +52,7 @@ impl ImportError {
     /// Whether nothing else can be imported either.
     pub(super) fn is_final(&self) -> bool {
         match self {
-            Self::Record(TrackingError::Db(error)) => {
+            Self::Record(TrackingError::Db(error)) | Self::Study(StudiesError::Db(error)) => {
                 !matches!(error, DbError::Statement { .. } | DbError::Conflict)
             }
             Self::Artifact(ArtifactError::Full) | Self::Away { .. } => true,
@@ -57,6 +66,10 @@ impl Coded for ImportError {
     fn code(&self) -> &'static str {
         match self {
             Self::NotAStore { .. } => "import-not-a-store",
+            Self::NotOptuna { .. } => "import-not-a-storage",
+            Self::Odd { .. } => "import-odd",
+            Self::StudyUnknown { .. } => "import-study-unknown",
+            Self::Study(error) => Coded::code(error),
             Self::Read { .. } => "import-read",
             Self::Malformed { .. } => "import-malformed",
             Self::Refused { .. } => "import-refused",
@@ -74,6 +87,19 @@ impl Coded for ImportError {
             Self::NotAStore { .. } => Some(
                 "give an mlruns directory, MLflow's SQLite file (sqlite:///mlflow.db) or the URL of its server".into(),
             ),
+            Self::NotOptuna { .. } => Some(
+                "give its SQLite file (sqlite:///study.db), its journal, or postgresql://…".into(),
+            ),
+            Self::Odd { .. } => {
+                Some("if an old version of Optuna made it, `optuna storage upgrade` helps".into())
+            }
+            Self::StudyUnknown { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean {}?", near.join(" or ")))
+            }
+            Self::Another { what: "study", .. } => {
+                Some("import it into a workspace of its own, or delete the study that is there".into())
+            }
+            Self::Study(error) => error.hint(),
             Self::Refused { status: 401 | 403, .. } => {
                 Some("give --token, or --username and --password".into())
             }

@@ -3,18 +3,22 @@
 //! A [`Source`] reads a store; [`import`] copies what it gives. Runs, logged models and versions keep their ids. Each appears
 //! whole or not at all: its files are copied first, and then its record is written in one transaction. What is there already
 //! is left alone, so an import that was broken off goes on when it is called again.
+//!
+//! [`import_studies`] does the same for studies of Optuna.
 
 mod copy;
 mod database;
 mod error;
 mod files;
 mod folder;
+mod optuna;
 mod put;
 
 pub use copy::{Counts, Outcome, Target, Watch, import};
 pub use database::DatabaseSource;
 pub use error::ImportError;
 pub use folder::FolderSource;
+pub use optuna::{OptunaSource, StudiesOutcome, StudyCounts, import_studies};
 
 use crate::registry::ModelVersion;
 use crate::tracking::KeyValue;

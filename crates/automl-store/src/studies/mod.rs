@@ -30,6 +30,7 @@ pub use trial::{
     Attribute, Measurement, Param, Trial, TrialState, Wanted, id_of_number, running_of, trial,
     trials,
 };
+pub(crate) use write::set_times;
 pub use write::{
     Change, NewTrial, add_trial, change, delete_trial, measure, measure_also, set_param,
     set_trial_attribute, stop,

@@ -26,6 +26,21 @@ pub struct Objective {
     pub direction: Direction,
 }
 
+impl Objective {
+    /// Objectives of a client that names none: `value`, or `value_0`, `value_1`, ….
+    pub fn numbered(directions: &[Direction]) -> Vec<Self> {
+        let named = |(place, &direction): (usize, &Direction)| Self {
+            name: if directions.len() == 1 {
+                "value".to_owned()
+            } else {
+                format!("value_{place}")
+            },
+            direction,
+        };
+        directions.iter().enumerate().map(named).collect()
+    }
+}
+
 /// Whether a study goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say what each is")]

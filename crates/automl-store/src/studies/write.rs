@@ -371,6 +371,20 @@ pub fn change(
     Ok(true)
 }
 
+/// Says when a trial began and ended, where that was elsewhere.
+pub(crate) fn set_times(
+    sql: &mut dyn Sql,
+    id: i64,
+    started_us: Option<i64>,
+    ended_us: Option<i64>,
+) -> Result<(), StudiesError> {
+    sql.execute(
+        "UPDATE trials SET started_us = ?1, ended_us = ?2 WHERE id = ?3",
+        args![started_us, ended_us, id],
+    )?;
+    Ok(())
+}
+
 /// Asks whoever runs a trial to end it.
 ///
 /// # Errors

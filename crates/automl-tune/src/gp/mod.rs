@@ -87,8 +87,7 @@ impl Sampler for Gp {
         if let Some(at) = study.next_of_sources() {
             return at;
         }
-        let has_sources = study.sources().iter().any(|source| source.n_trials() > 0);
-        let n_startup = if has_sources { 2 } else { n_startup };
+        let n_startup = if study.has_sources() { 2 } else { n_startup };
         if n_complete < n_startup || d == 0 {
             return Random {}.locate(study, seed);
         }

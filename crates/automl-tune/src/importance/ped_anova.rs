@@ -9,26 +9,25 @@
 //! Watanabe, Bansal and Hutter (2023), *PED-ANOVA: efficiently quantifying hyperparameter importance in arbitrary
 //! subspaces*.
 
-use super::{Importance, scored, shares};
+use super::{Evidence, Importance, shares};
 use crate::space::Axis;
-use crate::study::Study;
 
 /// Values at which the densities of a number are compared.
 const N_GRID: usize = 64;
 
-/// Importance for being among the best share `gamma` (such as 0.1) of the trials by objective `objective`.
-pub fn ped_anova(study: &Study, objective: usize, gamma: f64) -> Vec<Importance> {
-    let scored = scored(study, objective);
-    let weights: Vec<f64> = study
-        .space()
+/// Importance for being among the best share `gamma` (such as 0.1) of the points.
+pub fn ped_anova(evidence: &Evidence<'_>, gamma: f64) -> Vec<Importance> {
+    let weights: Vec<f64> = evidence
+        .space
         .axes()
         .iter()
         .enumerate()
         .map(|(j, axis)| {
-            // Trials in which the parameter is active: a subspace of its own.
-            let mut own: Vec<(f64, f64)> = scored
+            // Points in which the parameter is active: a subspace of its own.
+            let mut own: Vec<(f64, f64)> = evidence
+                .points
                 .iter()
-                .map(|(seen, loss)| (*loss, seen.at[j]))
+                .map(|(at, loss)| (*loss, at[j]))
                 .filter(|(_, x)| !x.is_nan())
                 .collect();
             if own.len() < 2 {
@@ -40,7 +39,7 @@ pub fn ped_anova(study: &Study, objective: usize, gamma: f64) -> Vec<Importance>
             divergence(axis, &all[..n_best], &all)
         })
         .collect();
-    shares(study, &weights)
+    shares(evidence.space, &weights)
 }
 
 fn divergence(axis: &Axis, best: &[f64], all: &[f64]) -> f64 {

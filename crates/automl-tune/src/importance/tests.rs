@@ -5,7 +5,7 @@ use crate::random::Random;
 use crate::sampler::Sampler;
 use crate::space::{Condition, Domain, Parameter, Space};
 use crate::study::{Objective, Outcome};
-use automl_core::{ParamMap, Seed};
+use automl_core::{ParamMap, ParamValue, Seed};
 
 fn study(parameters: Vec<Parameter>, n: u64, loss: impl Fn(&ParamMap) -> f64) -> Study {
     let space = Space::new(parameters).unwrap();
@@ -52,7 +52,11 @@ fn plain_loss(point: &ParamMap) -> f64 {
 
 #[test]
 fn shares_of_variance_are_those_of_an_additive_function() {
-    let shares = fanova(&study(plain(), 500, plain_loss), 0, 32, Seed(1));
+    let shares = fanova(
+        &Evidence::of(&study(plain(), 500, plain_loss), 0),
+        32,
+        Seed(1),
+    );
     let total: f64 = shares.iter().map(|own| own.share).sum();
     assert!((total - 1.0).abs() < 1e-9);
     for (name, wanted) in [
@@ -68,7 +72,7 @@ fn shares_of_variance_are_those_of_an_additive_function() {
 
 #[test]
 fn what_the_best_trials_share_is_important() {
-    let shares = ped_anova(&study(plain(), 500, plain_loss), 0, 0.1);
+    let shares = ped_anova(&Evidence::of(&study(plain(), 500, plain_loss), 0), 0.1);
     let names: Vec<&str> = shares.iter().map(|own| own.parameter.as_str()).collect();
     assert_eq!(names[0], "strong");
     assert_eq!(names[3], "none");
@@ -83,16 +87,60 @@ fn parameters_of_a_branch_are_measured_where_they_are_active() {
     ];
     let loss = |point: &ParamMap| point.get("own").map_or(0.5, |own| own.as_f64().unwrap());
     let study = study(parameters, 300, loss);
-    assert!(share(&ped_anova(&study, 0, 0.1), "own") > 0.5);
-    let shares = fanova(&study, 0, 32, Seed(1));
+    let evidence = Evidence::of(&study, 0);
+    assert!(share(&ped_anova(&evidence, 0.1), "own") > 0.5);
+    let shares = fanova(&evidence, 32, Seed(1));
     assert!(share(&shares, "own") > share(&shares, "none"));
 }
 
 #[test]
 fn nothing_matters_where_all_is_equal_or_nothing_is_known() {
     for study in [study(plain(), 0, |_| 1.0), study(plain(), 50, |_| 1.0)] {
-        let shares = fanova(&study, 0, 8, Seed(1));
+        let evidence = Evidence::of(&study, 0);
+        let shares = fanova(&evidence, 8, Seed(1));
         assert!(shares.iter().all(|own| own.share == 0.0));
-        assert_eq!(ped_anova(&study, 0, 0.1).len(), 4);
+        assert_eq!(ped_anova(&evidence, 0.1).len(), 4);
     }
+}
+
+#[test]
+fn points_of_other_programs_weigh_like_those_of_a_study() {
+    let study = study(plain(), 200, plain_loss);
+    let points = study
+        .trials()
+        .iter()
+        .map(|trial| (&trial.params, trial.values[0]));
+    let odd = ParamMap::new();
+    let with_odd = points.clone().chain([(&odd, f64::INFINITY)]);
+    let (own, told) = (
+        Evidence::of(&study, 0),
+        Evidence::new(study.space(), with_odd),
+    );
+    assert_eq!(
+        told.len(),
+        200,
+        "an infinite loss is no evidence of anything"
+    );
+    assert_eq!(fanova(&own, 8, Seed(1)), fanova(&told, 8, Seed(1)));
+    assert_eq!(ped_anova(&own, 0.1), ped_anova(&told, 0.1));
+}
+
+#[test]
+fn a_parameter_that_few_points_have_needs_no_condition() {
+    let space = Space::new(plain()).unwrap();
+    let point = |x: f64| {
+        let mut point = ParamMap::new();
+        point.insert("strong".into(), ParamValue::Float(x));
+        if x > 0.9 {
+            point.insert("weak".into(), ParamValue::Float(x));
+        }
+        point
+    };
+    let points: Vec<ParamMap> = (0..50).map(|i| point(f64::from(i) / 50.0)).collect();
+    let losses = points
+        .iter()
+        .map(|point| (point, point["strong"].as_f64().unwrap()));
+    let evidence = Evidence::new(&space, losses);
+    assert!(share(&fanova(&evidence, 16, Seed(1)), "strong") > 0.6);
+    assert_eq!(share(&ped_anova(&evidence, 0.1), "none"), 0.0);
 }

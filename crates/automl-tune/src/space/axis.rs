@@ -139,6 +139,23 @@ impl Axis {
         }
     }
 
+    /// Whether `value` is of the kind that the domain has: a number, or like one of the values that it lists.
+    pub(crate) fn is_of_kind(&self, value: &ParamValue) -> bool {
+        let is_alike = |known: &ParamValue| match (known, value) {
+            (ParamValue::Text(_), ParamValue::Text(_))
+            | (ParamValue::Bool(_), ParamValue::Bool(_)) => true,
+            (known, value) => known.as_f64().is_some() && value.as_f64().is_some(),
+        };
+        match &self.domain {
+            Domain::Float { .. } | Domain::Integer { .. } | Domain::Discrete { .. } => {
+                value.as_f64().is_some()
+            }
+            Domain::Ordinal { values } | Domain::Categorical { values } => {
+                values.iter().any(is_alike)
+            }
+        }
+    }
+
     /// The coordinate of the value of the domain nearest to a number; `None` without numbers or outside.
     pub(crate) fn nearest(&self, value: &ParamValue) -> Option<f64> {
         let number = value.as_f64()?;

@@ -184,6 +184,40 @@ impl Space {
         self.is_allowed(&at).then(|| self.point(&at))
     }
 
+    /// The names of the parameters that `point` has a value of the right kind for, wherever it lies.
+    pub fn shared_with(&self, point: &ParamMap) -> Vec<&str> {
+        let named = self.spec.parameters.iter().zip(&self.axes);
+        let is_shared = |parameter: &Parameter, axis: &Axis| {
+            let value = point.get(&parameter.name);
+            value.is_some_and(|value| axis.is_of_kind(value))
+        };
+        named
+            .filter(|(parameter, axis)| is_shared(parameter, axis))
+            .map(|(parameter, _)| parameter.name.as_str())
+            .collect()
+    }
+
+    /// The coordinates of a point of another space: values are matched by name and kind, and what is missing is the
+    /// default or the middle. `None` if a value is outside its domain or the clauses forbid the point.
+    pub(crate) fn adapted(&self, point: &ParamMap) -> Option<Vec<f64>> {
+        let mut at = vec![f64::NAN; self.axes.len()];
+        for (j, (parameter, axis)) in self.spec.parameters.iter().zip(&self.axes).enumerate() {
+            if !self.is_active(j, &at) {
+                continue;
+            }
+            let told = point.get(&parameter.name);
+            at[j] = match told.filter(|value| axis.is_of_kind(value)) {
+                Some(value) => axis.coordinate(value)?,
+                None => {
+                    let default = parameter.default.as_ref();
+                    let default = default.and_then(|value| axis.coordinate(value));
+                    default.unwrap_or_else(|| axis.at_share(0.5))
+                }
+            };
+        }
+        self.is_allowed(&at).then_some(at)
+    }
+
     pub(crate) fn axes(&self) -> &[Axis] {
         &self.axes
     }

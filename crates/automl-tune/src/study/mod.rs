@@ -255,6 +255,11 @@ impl Study {
         &self.coordinates
     }
 
+    /// Whether earlier studies have anything to say.
+    pub(crate) fn has_sources(&self) -> bool {
+        self.sources.iter().any(|source| source.n_trials() > 0)
+    }
+
     pub(crate) fn sources(&self) -> &[Source] {
         &self.sources
     }

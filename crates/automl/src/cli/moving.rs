@@ -9,6 +9,17 @@ use std::path::PathBuf;
 pub(crate) enum ImportVerb {
     /// Copy an MLflow store: an mlruns directory, its SQLite file, or a running server
     Mlruns(MlrunsArgs),
+    /// Copy studies of Optuna: its database, or its journal
+    Optuna(OptunaArgs),
+}
+
+impl ImportVerb {
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Mlruns(args) => args.format,
+            Self::Optuna(args) => args.format,
+        }
+    }
 }
 
 /// The workspace that a verb works on.
@@ -100,6 +111,32 @@ pub(crate) struct MlrunsArgs {
         hide_env_values = true
     )]
     pub(crate) password: Option<String>,
+    /// Tell what would be copied, and copy nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl import optuna sqlite:///study.db
+  automl import optuna journal.log --study lr
+  automl import optuna postgresql://me@db/optuna --workspace /srv/team --dry-run
+
+Trials keep their numbers. What is there already is left alone, and what ended since is ended here, so the same command may
+be given again.")]
+pub(crate) struct OptunaArgs {
+    /// SQLite file (sqlite:///FILE or a path), journal file, or postgresql://…
+    #[arg(value_name = "PATH|URL")]
+    pub(crate) source: String,
+    /// This study alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) study: Option<String>,
     /// Tell what would be copied, and copy nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -19,6 +19,8 @@ pub(crate) enum StudyVerb {
     Tell(StudyTellArgs),
     /// Show the best trial, or the front of several objectives
     Best(StudyNameArgs),
+    /// Show what a study found out, or write it as a page
+    Report(StudyReportArgs),
     /// Delete a study with its trials
     Delete(StudyNameArgs),
     /// Write a study with all trials and attributes as JSON
@@ -32,6 +34,7 @@ impl StudyVerb {
             Self::List(args) => args.ask.format,
             Self::Suggest(args) => args.ask.format,
             Self::Tell(args) => args.ask.format,
+            Self::Report(args) => args.ask.format,
             Self::Show(args) | Self::Best(args) | Self::Delete(args) | Self::Export(args) => {
                 args.ask.format
             }
@@ -43,6 +46,7 @@ impl StudyVerb {
 #[command(after_help = "\
 Examples:
   automl study create lr lr.yaml
+  automl study create lr2 lr.yaml --warm-start lr
 
 A study's file, in YAML or JSON:
   objectives: [{name: loss, direction: minimize}]
@@ -54,6 +58,7 @@ A study's file, in YAML or JSON:
   algorithm: {name: auto}     # or random, sobol, grid, brute_force, tpe, gp, cma_es, nsga2, turbo
   stopping: {name: median}    # none if left out
   budget: 100                 # trials that are planned
+  warm_start: [earlier]       # studies to learn from, as they are now
   seed: 0
   lease_s: 600                # a trial without a sign of life goes to another worker; never if left out
   retries: 1                  # as often as this")]
@@ -62,6 +67,9 @@ pub(crate) struct StudyCreateArgs {
     pub(crate) name: String,
     /// File that says its space and objectives
     pub(crate) file: PathBuf,
+    /// A study to learn from, as it is now; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) warm_start: Vec<String>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }
@@ -76,6 +84,21 @@ pub(crate) struct StudyListArgs {
 pub(crate) struct StudyNameArgs {
     /// Name of the study
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl study report lr
+  automl study report lr --html lr.html")]
+pub(crate) struct StudyReportArgs {
+    /// Name of the study
+    pub(crate) name: String,
+    /// Write a page that stands alone: history, importance, slices, contours, front, timeline, trials
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }

@@ -1,20 +1,16 @@
 //! `automl import mlruns`: an MLflow store copied into the workspace.
 
 use super::Status;
+use super::import::{Bar, Opened};
 use crate::cli::MlrunsArgs;
 use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
 use crate::text::counted;
-use crate::workspace;
-use anyhow::Context as _;
-use automl_core::{CancelToken, Coded};
+use automl_core::Coded;
 use automl_serve::client::{Credentials, ServerSource};
-use automl_store::moving::{
-    Counts, DatabaseSource, FolderSource, Outcome, Source, Target, Watch, import,
-};
+use automl_store::moving::{Counts, DatabaseSource, FolderSource, Outcome, Source, Target, import};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::path::Path;
 
@@ -23,15 +19,7 @@ const ARTIFACT_ROOT: &str = "mlflow-artifacts:";
 
 pub(super) fn run(args: &MlrunsArgs, console: Console) -> anyhow::Result<Status> {
     let mut source = source(args)?;
-    let workspace = workspace::of(&args.place);
-    // A dry run makes nothing: against a workspace that is not there, an empty record stands for it.
-    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let record = if args.dry_run && !workspace.is_there() {
-        let place = scratch.path().join("record").display().to_string();
-        workspace::named(&place).open()?
-    } else {
-        workspace.open()?
-    };
+    let Opened { record, .. } = &Opened::of(&args.place, args.dry_run)?;
     let interrupt = Interrupt::listen(console, || {})?;
     let target = Target {
         db: &record.db,
@@ -41,7 +29,7 @@ pub(super) fn run(args: &MlrunsArgs, console: Console) -> anyhow::Result<Status>
     };
     let mut bar = Bar::new(console, interrupt.token());
     let outcome = import(source.as_mut(), &target, args.dry_run, &mut bar);
-    bar.bar.finish_and_clear();
+    bar.end();
     let outcome = outcome?;
     tell(&outcome, args.dry_run, console)?;
     if !outcome.failures.is_empty() {
@@ -76,40 +64,6 @@ fn source(args: &MlrunsArgs) -> anyhow::Result<Box<dyn Source>> {
     }
     let artifacts = args.store_artifacts.clone();
     Ok(Box::new(DatabaseSource::open(path, artifacts)?))
-}
-
-struct Bar {
-    bar: ProgressBar,
-    cancel: CancelToken,
-}
-
-impl Bar {
-    fn new(console: Console, cancel: CancelToken) -> Self {
-        let bar = if console.is_live() {
-            ProgressBar::no_length()
-        } else {
-            ProgressBar::hidden()
-        };
-        // The template is a constant, and sound.
-        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, cancel }
-    }
-}
-
-impl Watch for Bar {
-    fn total(&mut self, n_all: u64) {
-        self.bar.set_length(n_all);
-    }
-
-    fn done(&mut self, what: &str) {
-        self.bar.set_message(what.to_owned());
-        self.bar.inc(1);
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
-    }
 }
 
 fn tell(outcome: &Outcome, is_dry: bool, console: Console) -> anyhow::Result<()> {

@@ -7,11 +7,13 @@ mod evaluate;
 mod events;
 mod fit;
 mod gc;
+mod import;
 mod importance;
 mod leaderboard;
 mod lineage;
 mod mlruns;
 mod models;
+mod optuna;
 mod predict;
 mod profile;
 mod race;
@@ -72,6 +74,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Audit(args) => access::audit(args, console),
         Verb::TensorBoard(args) => tensorboard::run(&args, console),
         Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(&args, console),
+        Verb::Import(ImportVerb::Optuna(args)) => optuna::run(&args, console),
         Verb::Backup(args) => backup::backup(&args, console),
         Verb::Restore(args) => backup::restore(&args, console),
         Verb::Gc(args) => gc::run(&args, console),

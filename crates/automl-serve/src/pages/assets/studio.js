@@ -93,7 +93,7 @@ function hover(plot) {
     const box = tip();
     const title = document.createElement("b");
     const along = plot.dataset.along;
-    title.textContent = along === "step" ? `step ${Math.round(x(middle)).toLocaleString("en")}` : `${told(x(middle))} ${along}`;
+    title.textContent = along === "step" || along === "trial" ? `${along} ${Math.round(x(middle)).toLocaleString("en")}` : `${told(x(middle))} ${along}`;
     box.replaceChildren(title);
     for (const [path, [left, top]] of found.slice(0, 12)) {
       const dot = marks.appendChild(document.createElementNS(SVG, "circle"));

@@ -11,6 +11,7 @@ mod tests;
 
 pub(super) use line::{LineChart, Point, Series, smoothed};
 pub(super) use parallel::{Column, Parallel};
+pub(super) use scale::Scale;
 
 /// Series that have a colour of their own.
 const N_COLOURS: usize = 8;
@@ -22,7 +23,7 @@ pub(super) fn class(number: usize) -> String {
 }
 
 /// A length in the drawing; hundredths, so that the script can read values back from it.
-fn length(value: f64) -> String {
+pub(super) fn length(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

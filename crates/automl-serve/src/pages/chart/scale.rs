@@ -4,19 +4,19 @@ use super::super::format;
 
 /// One axis: linear, or by powers of ten.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scale {
+pub(in super::super) struct Scale {
     /// The ends in values, or in powers of ten.
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) is_log: bool,
+    pub(in super::super) low: f64,
+    pub(in super::super) high: f64,
+    pub(in super::super) is_log: bool,
     /// The ends in the drawing.
-    pub(super) from: f64,
-    pub(super) to: f64,
+    pub(in super::super) from: f64,
+    pub(in super::super) to: f64,
 }
 
 impl Scale {
     /// A scale over values that are finite (and positive if it is by powers of ten), widened by a share at both ends.
-    pub(super) fn over(
+    pub(in super::super) fn over(
         values: impl Iterator<Item = f64>,
         is_log: bool,
         margin: f64,
@@ -55,7 +55,7 @@ impl Scale {
     }
 
     /// Where a value stands.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(in super::super) fn place(&self, value: f64) -> f64 {
         let value = if self.is_log { value.log10() } else { value };
         // Halves, so that the span of very great numbers stays finite.
         let share = (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0);
@@ -63,12 +63,12 @@ impl Scale {
     }
 
     /// Some round values in the range, with their texts.
-    pub(super) fn ticks(&self, n_wished: usize) -> Vec<(f64, String)> {
+    pub(in super::super) fn ticks(&self, n_wished: usize) -> Vec<(f64, String)> {
         self.ticks_apart(n_wished, 0.0)
     }
 
     /// The same, but no nearer to one another than `least`.
-    pub(super) fn ticks_apart(&self, n_wished: usize, least: f64) -> Vec<(f64, String)> {
+    pub(in super::super) fn ticks_apart(&self, n_wished: usize, least: f64) -> Vec<(f64, String)> {
         if self.is_log {
             let decades = powers(self.low, self.high, n_wished);
             if decades.len() >= 2 {
@@ -81,7 +81,7 @@ impl Scale {
     }
 
     /// What the script needs to read a value back.
-    pub(super) fn for_script(&self) -> String {
+    pub(in super::super) fn for_script(&self) -> String {
         format!(
             "{} {} {} {} {}",
             self.low,

@@ -4,6 +4,7 @@ mod hostile;
 mod lineage;
 mod lists;
 mod runs;
+mod studies;
 
 use crate::tests::Desk;
 use axum::body::Body;

@@ -77,22 +77,15 @@ pub(super) fn create_study(
     sql: &mut dyn Sql,
     ask: CreateNewStudyRequest,
 ) -> Result<CreateNewStudyReply, StudiesError> {
-    let n = ask.directions.len();
-    let objective = |(place, direction): (usize, StudyDirection)| Objective {
-        name: if n == 1 {
-            "value".to_owned()
-        } else {
-            format!("value_{place}")
-        },
-        direction: match direction {
-            StudyDirection::Minimize => Direction::Minimize,
-            StudyDirection::Maximize => Direction::Maximize,
-        },
-    };
+    let directions = ask.directions().map(|direction| match direction {
+        StudyDirection::Minimize => Direction::Minimize,
+        StudyDirection::Maximize => Direction::Maximize,
+    });
+    let directions: Vec<Direction> = directions.collect();
     let new = NewStudy {
         name: ask.study_name.clone(),
         protocol: PROTOCOL,
-        objectives: ask.directions().enumerate().map(objective).collect(),
+        objectives: Objective::numbered(&directions),
         spec: "{}".to_owned(),
         lease_ms: None,
         n_retries: 0,

@@ -47,6 +47,7 @@ pub(super) fn spec_of(name: &str, told: &wire::StudySpec) -> Result<Spec, Refuse
         budget: None,
         lease_s: None,
         retries: 0,
+        warm_start: Vec::new(),
         run: None,
     };
     spec.check()?;

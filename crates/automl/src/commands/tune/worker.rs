@@ -42,6 +42,7 @@ fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow:
         request: None,
         limit: shared.limit,
         ends: true,
+        resumes: false,
     };
     // Since when there is nothing to do but wait for what others may lose.
     let mut waiting: Option<Clock> = None;

@@ -1,5 +1,7 @@
 //! `automl study`: studies of the workspace, asked and told.
 
+mod report;
+
 use super::Status;
 use super::record::{Record, time};
 use crate::cli::{
@@ -22,6 +24,7 @@ pub(super) fn run(verb: StudyVerb, console: Console) -> anyhow::Result<Status> {
         StudyVerb::Suggest(args) => suggest(&args, console)?,
         StudyVerb::Tell(args) => tell(&args, console)?,
         StudyVerb::Best(args) => best(&args, console)?,
+        StudyVerb::Report(args) => report::run(&args, console)?,
         StudyVerb::Delete(args) => delete(&args, console)?,
         StudyVerb::Export(args) => print_json(&exported(&args)?)?,
     }
@@ -34,7 +37,8 @@ fn create(args: &StudyCreateArgs, console: Console) -> anyhow::Result<()> {
         place: args.file.display().to_string(),
         source,
     })?;
-    let spec = Spec::read_text(&text)?;
+    let mut spec = Spec::read_text(&text)?;
+    spec.warm_start.extend(args.warm_start.iter().cloned());
     let record = Record::open_or_make(&args.ask.workspace)?;
     let name = args.name.clone();
     let made = (record.database())

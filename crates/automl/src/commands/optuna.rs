@@ -1,0 +1,86 @@
+//! `automl import optuna`: studies of Optuna copied into the workspace.
+
+use super::Status;
+use super::import::{Bar, Opened};
+use crate::cli::OptunaArgs;
+use crate::console::{Console, Format, print_json, print_line, print_text};
+use crate::errors::MovingError;
+use crate::interrupt::Interrupt;
+use crate::text::{count, counted};
+use automl_core::Coded;
+use automl_store::moving::{OptunaSource, StudiesOutcome, import_studies};
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use serde_json::json;
+
+pub(super) fn run(args: &OptunaArgs, console: Console) -> anyhow::Result<Status> {
+    let mut source = OptunaSource::open(&args.source)?;
+    let Opened { record, .. } = &Opened::of(&args.place, args.dry_run)?;
+    let interrupt = Interrupt::listen(console, || {})?;
+    let mut bar = Bar::new(console, interrupt.token());
+    let outcome = import_studies(
+        &mut source,
+        &record.db,
+        DEFAULT_WORKSPACE,
+        args.study.as_deref(),
+        args.dry_run,
+        &mut bar,
+    );
+    bar.end();
+    let outcome = outcome?;
+    tell(&outcome, args.dry_run, console)?;
+    if !outcome.failures.is_empty() {
+        let n_failed = outcome.failures.len() as u64;
+        let n_all = outcome.n_all;
+        return Err(MovingError::ImportIncomplete { n_failed, n_all }.into());
+    }
+    Ok(if interrupt.token().is_cancelled() {
+        Status::Interrupted
+    } else {
+        Status::Done
+    })
+}
+
+fn tell(outcome: &StudiesOutcome, is_dry: bool, console: Console) -> anyhow::Result<()> {
+    for (name, error) in &outcome.failures {
+        match console.format() {
+            Format::Json => print_line(
+                &json!({ "event": "failure", "what": format!("study {name}"), "code": error.code(), "message": error.to_string() })
+                    .to_string(),
+            ),
+            Format::Text => print_line(&format!("study {name}: {error}")),
+        }
+    }
+    let counts = outcome.counts;
+    if console.format() == Format::Json {
+        return print_json(&json!({
+            "dry_run": is_dry,
+            "n_studies": counts.n_studies,
+            "n_trials": counts.n_trials,
+            "n_ended": counts.n_ended,
+            "n_there_already": counts.n_there,
+            "n_failed": outcome.failures.len(),
+        }));
+    }
+    let verb = if is_dry { "would import" } else { "imported" };
+    let mut told = format!(
+        "{verb} {}, {}\n",
+        match counts.n_studies {
+            1 => "1 study".to_owned(),
+            n => format!("{} studies", count(n)),
+        },
+        counted(counts.n_trials, "trial")
+    );
+    if counts.n_ended > 0 {
+        told.push_str(&format!(
+            "ended since: {}\n",
+            counted(counts.n_ended, "trial")
+        ));
+    }
+    if counts.n_there > 0 {
+        told.push_str(&format!(
+            "there already: {}\n",
+            counted(counts.n_there, "trial")
+        ));
+    }
+    Ok(print_text(&told)?)
+}
