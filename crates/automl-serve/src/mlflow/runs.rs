@@ -6,6 +6,7 @@ use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::routes::{Routes, get, post};
 use crate::state::App;
+use automl_store::db::Sql;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, id_of};
 use automl_store::tracking::log::{self, Batch, Metric};
 use automl_store::tracking::runs::{self, Change, NewRun, USER_TAG};
@@ -211,9 +212,15 @@ async fn log_batch(State(app): State<App>, fields: Fields) -> Answer {
 }
 
 async fn write(app: App, id: String, batch: Batch) -> Answer {
-    app.db
-        .write(move |sql| log::log(sql, DEFAULT_WORKSPACE, &id, &batch))
-        .await?;
+    /// Entries that are written in less time than another thread takes to wake.
+    const FEW: usize = 8;
+    let n_entries = batch.metrics.len() + batch.params.len() + batch.tags.len();
+    let work = move |sql: &mut dyn Sql| log::log(sql, DEFAULT_WORKSPACE, &id, &batch);
+    if n_entries <= FEW {
+        app.db.write_here(work).await?;
+    } else {
+        app.db.write(work).await?;
+    }
     Ok(Json(json!({})))
 }
 

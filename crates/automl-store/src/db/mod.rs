@@ -176,6 +176,23 @@ impl Database {
         pending
     }
 
+    /// As [`Database::write`], for brief work: a few statements that a file of SQLite takes in less time than two threads take
+    /// to wake one another. If nothing else writes, it is done before this returns, by the thread that calls, also one
+    /// that runs futures; one at a time is held up so, and where another process has the file locked, for as long as that.
+    pub fn write_here<T, E, F>(&self, work: F) -> Pending<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnOnce(&mut dyn Sql) -> Result<T, E> + Send + 'static,
+    {
+        let (job, pending) = <dyn Job>::new(work);
+        match self.dialect {
+            Dialect::Sqlite => self.workers.write_here(job),
+            Dialect::Postgres => self.workers.write(job),
+        }
+        pending
+    }
+
     /// Hands over work that reads one state of the database.
     pub fn read<T, E, F>(&self, work: F) -> Pending<T, E>
     where

@@ -57,6 +57,37 @@ fn work_that_fails_leaves_nothing_and_does_not_touch_its_neighbours() {
 }
 
 #[test]
+fn brief_work_is_done_at_once_unless_other_work_waits_or_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    let here = thread::current().id();
+    let place = |sql: &mut dyn Sql, id: i64| {
+        put(sql, id, "word")?;
+        Ok::<_, DbError>(thread::current().id())
+    };
+    assert_eq!(
+        db.write_here(move |sql| place(sql, 1)).wait().unwrap(),
+        here
+    );
+    let is_begun = std::sync::Arc::new(Barrier::new(2));
+    let may_end = std::sync::Arc::new(Barrier::new(2));
+    let (begun, end) = (is_begun.clone(), may_end.clone());
+    let long = db.write(move |sql| {
+        begun.wait();
+        end.wait();
+        put(sql, 2, "long")
+    });
+    is_begun.wait();
+    let queued = db.write_here(move |sql| place(sql, 3));
+    may_end.wait();
+    long.wait().unwrap();
+    assert_ne!(queued.wait().unwrap(), here);
+    let failed = db.write_here(|sql| put(sql, 3, "again")).wait();
+    assert!(matches!(failed, Err(DbError::Conflict)));
+    assert_eq!(words(&db).len(), 3);
+}
+
+#[test]
 fn the_same_key_twice_is_a_conflict_of_the_second_alone() {
     let directory = tempfile::tempdir().unwrap();
     let db = database(&directory);

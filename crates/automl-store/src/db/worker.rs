@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -142,6 +142,8 @@ impl Counts {
 /// One thread that writes and a few that read.
 pub(super) struct Workers {
     counts: Arc<Counts>,
+    /// Locked by whoever writes.
+    writer: Arc<Mutex<dyn Connection>>,
     write: Option<Sender<Box<dyn Job>>>,
     read: Option<Sender<Box<dyn Job>>>,
     threads: Vec<JoinHandle<()>>,
@@ -157,8 +159,10 @@ impl Workers {
         let (read, read_queue) = channel();
         let counts = Arc::new(Counts::default());
         let seen = Arc::clone(&counts);
+        let writer: Arc<Mutex<dyn Connection>> = Arc::new(Mutex::new(writer));
+        let shared = Arc::clone(&writer);
         let mut threads = vec![spawn("store-write", move || {
-            write_all(writer, &write_queue, &seen);
+            write_all(&shared, &write_queue, &seen);
         })?];
         let read_queue = Arc::new(Mutex::new(read_queue));
         for reader in readers {
@@ -167,6 +171,7 @@ impl Workers {
         }
         Ok(Self {
             counts,
+            writer,
             write: Some(write),
             read: Some(read),
             threads,
@@ -186,6 +191,18 @@ impl Workers {
 
     pub(super) fn write(&self, job: Box<dyn Job>) {
         self.counts.handed_over.fetch_add(1, Ordering::Relaxed);
+        hand_over(self.write.as_ref(), job);
+    }
+
+    /// Does the work at once on this thread if nothing waits and nothing writes.
+    pub(super) fn write_here(&self, job: Box<dyn Job>) {
+        let before = self.counts.handed_over.fetch_add(1, Ordering::Relaxed);
+        if before == self.counts.taken.load(Ordering::Relaxed)
+            && let Ok(connection) = self.writer.try_lock()
+        {
+            write_some(connection, vec![job], &self.counts);
+            return;
+        }
         hand_over(self.write.as_ref(), job);
     }
 
@@ -220,18 +237,33 @@ fn hand_over(queue: Option<&Sender<Box<dyn Job>>>, job: Box<dyn Job>) {
 }
 
 /// Takes all jobs that wait into one transaction, so that many callers share the cost of a commit.
-fn write_all(mut connection: impl Connection, queue: &Receiver<Box<dyn Job>>, counts: &Counts) {
+fn write_all(
+    writer: &Mutex<dyn Connection + 'static>,
+    queue: &Receiver<Box<dyn Job>>,
+    counts: &Counts,
+) {
     while let Ok(first) = queue.recv() {
+        let connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(BATCH_MAX - 1));
-        counts.take(batch.len());
-        let outcome = write_batch(&mut connection, &mut batch);
-        if outcome.is_err() {
-            connection.roll_back();
-        }
-        for job in batch {
-            job.answer(outcome.clone());
-        }
+        write_some(connection, batch, counts);
+    }
+}
+
+/// Does these jobs in one transaction, and answers once others may write.
+fn write_some(
+    mut connection: MutexGuard<'_, dyn Connection + 'static>,
+    mut batch: Vec<Box<dyn Job>>,
+    counts: &Counts,
+) {
+    counts.take(batch.len());
+    let outcome = write_batch(&mut *connection, &mut batch);
+    if outcome.is_err() {
+        connection.roll_back();
+    }
+    drop(connection);
+    for job in batch {
+        job.answer(outcome.clone());
     }
 }
 
