@@ -199,9 +199,7 @@ async fn suggest(
         ..Ask::default()
     };
     let views = blocking(move || {
-        let given = app.tuning.suggest(&app.db, &name, &ask)?;
-        let study = app.db.read(move |sql| studies::by_name(sql, W, &name));
-        let study = study.wait()?;
+        let (study, given) = app.tuning.suggest(&app.db, &name, &ask)?;
         let views = given.iter().map(|trial| tuning::trial_view(&study, trial));
         Ok(views.collect::<Vec<_>>())
     });
@@ -347,7 +345,7 @@ async fn tell(
 ) -> Result<Json<Value>, ApiError> {
     let (name, number) = numbered(place)?;
     let told = told(&fields)?;
-    let written = app.db.write(move |sql| {
+    let written = app.db.write_here(move |sql| {
         let trial = tuning::tell(sql, &name, number, &told)?;
         let study = studies::by_name(sql, W, &name)?;
         Ok::<_, TuneError>(tuning::trial_view(&study, &trial))
@@ -368,7 +366,7 @@ async fn measure(
         let named = name.clone();
         let written = app
             .db
-            .write(move |sql| tuning::measure(sql, &named, number, step, &values));
+            .write_here(move |sql| tuning::measure(sql, &named, number, step, &values));
         let trial = written.wait()?;
         tuning::should_stop(&app.tuning, &app.db, &name, &trial)
     });
@@ -381,7 +379,7 @@ async fn on_trial<T: Send + 'static>(
     (name, number): (String, i64),
     work: impl FnOnce(&mut dyn automl_store::db::Sql, i64) -> Result<T, StudiesError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let written = app.db.write(move |sql| {
+    let written = app.db.write_here(move |sql| {
         let study = studies::by_name(sql, W, &name)?;
         let id = studies::id_of_number(sql, study.id, number)?;
         work(sql, id)

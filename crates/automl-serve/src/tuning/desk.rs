@@ -1,6 +1,6 @@
 //! Where trials are asked for.
 
-use super::spec::open;
+use super::spec::named;
 use super::told::{params_of, text_of};
 use super::{Spec, TuneError, warm};
 use automl_core::{ParamMap, Seed};
@@ -38,15 +38,18 @@ pub struct Ask {
 
 /// A study as samplers see it, up to a place of its log.
 struct Known {
+    id: i64,
     place: i64,
     study: automl_tune::Study,
+    /// What it was made of, as text and read.
+    made_of: (String, Arc<Spec>),
 }
 
 type Slot = Arc<Mutex<Option<Known>>>;
 
-/// Studies that were built from the record.
+/// Studies that were built from the record, by name.
 #[derive(Default)]
-pub struct Desk(Mutex<BTreeMap<i64, Slot>>);
+pub struct Desk(Mutex<BTreeMap<String, Slot>>);
 
 /// What is half done when a thread panics is dropped by its owner, so the rest can be used.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,43 +57,59 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Desk {
-    fn slot(&self, study: i64) -> Slot {
+    fn slot(&self, study: &str) -> Slot {
         let mut slots = lock(&self.0);
-        if slots.len() >= KEPT && !slots.contains_key(&study) {
+        if slots.len() >= KEPT && !slots.contains_key(study) {
             slots.pop_first();
         }
-        slots.entry(study).or_default().clone()
+        slots.entry(study.to_owned()).or_default().clone()
     }
 
     /// Gives a worker trials to run: its own, if it wants these again, those that wait, the oldest first, then new ones. They
     /// are fewer than it asked for only where that would exceed the limit that it named, or the sampler ends.
     ///
+    /// Cost: what the sampler takes, and two short transactions for a trial.
+    ///
     /// # Errors
     /// If the study is not there, takes no trials, or was not made here.
-    pub fn suggest(&self, db: &Database, name: &str, ask: &Ask) -> Result<Vec<Trial>, TuneError> {
-        let wanted = (name.to_owned(), ask.clone());
-        let begun = db
-            .write(move |sql| begin(sql, &wanted.0, &wanted.1))
-            .wait()?;
-        let (study, spec, mut ids) = match begun {
-            Begun::Done(trials) => return Ok(trials),
-            Begun::Claimed(of, ids) => (of.0, of.1, ids),
-        };
+    pub fn suggest(
+        &self,
+        db: &Database,
+        name: &str,
+        ask: &Ask,
+    ) -> Result<(Study, Vec<Trial>), TuneError> {
         // One at a time within a process, so that each sees what those before it were given.
-        let slot = self.slot(study.id);
+        let slot = self.slot(name);
         let mut kept = lock(&slot);
-        while ids.len() < ask.count {
-            let known = take_up(db, &study, &spec, kept.take())?;
+        let wanted = (name.to_owned(), ask.clone());
+        let seen = kept.as_ref().map(|known| (known.id, known.place));
+        let begun = db
+            .write_here(move |sql| begin(sql, &wanted.0, &wanted.1, seen))
+            .wait()?;
+        let Begun {
+            study,
+            mut trials,
+            mut news,
+        } = begun;
+        let spec = spec_of(&study, &mut kept)?;
+        while trials.len() < ask.count {
+            let heard = match (kept.take(), news.take()) {
+                (Some(known), Some(news)) => known.hear(news)?,
+                // What this call added itself is to be seen too.
+                (known, _) => Some(take_up(db, &study, &spec, known)?),
+            };
+            let known = match heard {
+                Some(known) => known,
+                None => take_up(db, &study, &spec, None)?,
+            };
             let n_known = known.study.trials().len() as i64;
             let is_done = ask.ends && spec.algorithm.is_exhausted(&known.study);
             if is_done || ask.limit.is_some_and(|limit| n_known >= limit) {
                 *kept = Some(known);
                 break;
             }
-            let point = spec.algorithm.suggest(
-                &known.study,
-                Seed(spec.seed).indexed(known.study.trials().len() as u64),
-            );
+            let seed = Seed(spec.seed).indexed(known.study.trials().len() as u64);
+            let point = spec.algorithm.suggest(&known.study, seed);
             *kept = Some(known);
             let new = NewTrial {
                 params: text_of(&point),
@@ -98,39 +117,19 @@ impl Desk {
                 request: ask.request.clone(),
                 ..NewTrial::in_state(TrialState::Running)
             };
-            let (id, limit) = (study.id, ask.limit);
-            let (known, resumes) = (ids.clone(), ask.resumes);
-            let added = db.write(move |sql| {
-                // The same client may have asked twice at once: the trial that it got meanwhile is the one it wants.
-                let own = if resumes {
-                    studies::hold(sql, id)?;
-                    own(sql, id, new.client.as_deref())?
-                } else {
-                    Vec::new()
-                };
-                if let Some(own) = own.into_iter().find(|id| !known.contains(id)) {
-                    return Ok(own);
-                }
-                match studies::add_trial(sql, id, &new)? {
-                    // Others have added the last ones since; this one is taken back.
-                    (_, number) if limit.is_some_and(|limit| number >= limit) => {
-                        Err(NotAdded::Full)
-                    }
-                    (id, _) => Ok(id),
-                }
+            let given: Vec<i64> = trials.iter().map(|trial| trial.id).collect();
+            let (id, limit, resumes) = (study.id, ask.limit, ask.resumes);
+            let added = db.write_here(move |sql| {
+                let id = add_or_own(sql, id, &new, (limit, resumes), &given)?;
+                Ok(studies::trial(sql, W, id)?)
             });
             match added.wait() {
-                Ok(id) => ids.push(id),
+                Ok(trial) => trials.push(trial),
                 Err(NotAdded::Full) => break,
                 Err(NotAdded::Record(error)) => return Err(error.into()),
             }
         }
-        let id = study.id;
-        let wanted = Wanted::These(ids.clone());
-        let read = db.read(move |sql| studies::trials(sql, id, &wanted));
-        let mut trials = read.wait()?;
-        trials.sort_by_key(|trial| ids.iter().position(|id| *id == trial.id));
-        Ok(trials)
+        Ok((study, trials))
     }
 
     /// Works with a study as samplers see it, up to date.
@@ -143,14 +142,24 @@ impl Desk {
         name: &str,
         work: impl FnOnce(&automl_tune::Study, &Spec) -> T,
     ) -> Result<T, TuneError> {
-        let wanted = name.to_owned();
-        let (study, spec) = db.read(move |sql| open(sql, &wanted)).wait()?;
-        let slot = self.slot(study.id);
+        let slot = self.slot(name);
         let mut kept = lock(&slot);
+        let wanted = name.to_owned();
+        let study = db.read(move |sql| named(sql, &wanted)).wait()?;
+        let spec = spec_of(&study, &mut kept)?;
         let known = take_up(db, &study, &spec, kept.take())?;
         let done = work(&known.study, &spec);
         *kept = Some(known);
         Ok(done)
+    }
+}
+
+/// The spec of a study. What is known of the study stays only while it is made of that.
+fn spec_of(study: &Study, known: &mut Option<Known>) -> Result<Arc<Spec>, TuneError> {
+    *known = known.take().filter(|known| known.made_of.0 == study.spec);
+    match known {
+        Some(known) => Ok(Arc::clone(&known.made_of.1)),
+        None => super::spec_of(study).map(Arc::new),
     }
 }
 
@@ -173,11 +182,36 @@ impl From<DbError> for NotAdded {
     }
 }
 
-enum Begun {
-    /// The request was done before; these are its trials.
-    Done(Vec<Trial>),
-    /// These waiting trials are given out.
-    Claimed(Box<(Study, Spec)>, Vec<i64>),
+/// Adds a trial within a limit and gives its id, or that of one that its client got meanwhile, besides those `given`.
+fn add_or_own(
+    sql: &mut dyn Sql,
+    study: i64,
+    new: &NewTrial,
+    (limit, resumes): (Option<i64>, bool),
+    given: &[i64],
+) -> Result<i64, NotAdded> {
+    if resumes {
+        // The same client may have asked twice at once: the trial that it got meanwhile is the one it wants.
+        studies::hold(sql, study)?;
+        let own = own(sql, study, new.client.as_deref())?;
+        if let Some(own) = own.into_iter().find(|id| !given.contains(id)) {
+            return Ok(own);
+        }
+    }
+    match studies::add_trial(sql, study, new)? {
+        // Others have added the last ones since; this one is taken back.
+        (_, number) if limit.is_some_and(|limit| number >= limit) => Err(NotAdded::Full),
+        (id, _) => Ok(id),
+    }
+}
+
+/// What there is before anything is proposed.
+struct Begun {
+    study: Study,
+    /// Trials that are given out, of those that were there; all of them if the request was done before.
+    trials: Vec<Trial>,
+    /// What has happened since it was known, if more is to be proposed.
+    news: Option<News>,
 }
 
 /// The trials that a client runs.
@@ -188,69 +222,113 @@ fn own(sql: &mut dyn Sql, study: i64, client: Option<&str>) -> Result<Vec<i64>, 
     }
 }
 
-fn begin(sql: &mut dyn Sql, name: &str, ask: &Ask) -> Result<Begun, TuneError> {
-    let (study, spec) = open(sql, name)?;
-    if let Some(request) = &ask.request {
-        let ids = studies::trials_of_request(sql, study.id, request)?;
-        if ids.len() >= ask.count && !ids.is_empty() {
-            let trials = studies::trials(sql, study.id, &Wanted::These(ids))?;
-            return Ok(Begun::Done(trials));
-        }
-    }
-    if study.state != StudyState::Active {
-        let (name, state) = (study.name, study.state.name());
-        return Err(StudiesError::StudyClosed { name, state }.into());
-    }
-    studies::expire(sql, W, &study, now_ms())?;
+/// `seen` is the study that is known and up to which place of its log.
+fn begin(
+    sql: &mut dyn Sql,
+    name: &str,
+    ask: &Ask,
+    seen: Option<(i64, i64)>,
+) -> Result<Begun, TuneError> {
+    let study = named(sql, name)?;
     let (client, request) = (ask.client.as_deref(), ask.request.as_deref());
     let mut ids = match request {
         Some(request) => studies::trials_of_request(sql, study.id, request)?,
         None => Vec::new(),
     };
-    if ask.resumes {
-        for id in own(sql, study.id, client)? {
-            if ids.len() < ask.count && !ids.contains(&id) {
-                ids.push(id);
+    if ids.len() < ask.count || ids.is_empty() {
+        if study.state != StudyState::Active {
+            let (name, state) = (study.name, study.state.name());
+            return Err(StudiesError::StudyClosed { name, state }.into());
+        }
+        if study.lease_ms.is_some() {
+            studies::expire(sql, W, &study, now_ms())?;
+        }
+        if ask.resumes {
+            for id in own(sql, study.id, client)? {
+                if ids.len() < ask.count && !ids.contains(&id) {
+                    ids.push(id);
+                }
             }
         }
+        let n_more = ask.count.saturating_sub(ids.len());
+        ids.extend(studies::claim(sql, W, study.id, client, n_more, request)?);
     }
-    let n_more = ask.count.saturating_sub(ids.len());
-    ids.extend(studies::claim(sql, W, study.id, client, n_more, request)?);
-    Ok(Begun::Claimed(Box::new((study, spec)), ids))
+    let trials = read(sql, study.id, ids)?;
+    let place = seen
+        .filter(|(id, _)| *id == study.id)
+        .map(|(_, place)| place);
+    let news = match place {
+        Some(place) if trials.len() < ask.count => Some(News::read(sql, study.id, place)?),
+        _ => None,
+    };
+    Ok(Begun {
+        study,
+        trials,
+        news,
+    })
+}
+
+/// These trials, in this order.
+fn read(sql: &mut dyn Sql, study: i64, ids: Vec<i64>) -> Result<Vec<Trial>, StudiesError> {
+    /// So many are read one by one, by statements that are known to the database already.
+    const FEW: usize = 8;
+    if ids.len() <= FEW {
+        return ids.iter().map(|&id| studies::trial(sql, W, id)).collect();
+    }
+    let mut trials = studies::trials(sql, study, &Wanted::These(ids.clone()))?;
+    trials.sort_by_key(|trial| ids.iter().position(|id| *id == trial.id));
+    Ok(trials)
+}
+
+/// What has happened in a study.
+struct News {
+    /// The place of the log up to which it goes.
+    place: i64,
+    /// The trials of which there is any, as they are now; none if the study has to be built anew.
+    trials: Option<Vec<Trial>>,
+}
+
+impl News {
+    fn read(sql: &mut dyn Sql, study: i64, place: i64) -> Result<Self, StudiesError> {
+        let events = studies::events_since(sql, study, place, EVENTS)?;
+        let last = events.last().map_or(place, |event| event.place);
+        // A trial that waits again has lost what it measured.
+        let is_lost = |what: &str| ["waiting", "trial-deleted"].contains(&what);
+        let is_whole = events.len() < EVENTS && !events.iter().any(|event| is_lost(&event.what));
+        let mut ids: Vec<i64> = events.iter().filter_map(|event| event.trial).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(Self {
+            place: last,
+            trials: is_whole.then(|| read(sql, study, ids)).transpose()?,
+        })
+    }
+}
+
+impl Known {
+    /// The study with the news; none if it has to be built anew.
+    fn hear(mut self, news: News) -> Result<Option<Self>, TuneError> {
+        let Some(trials) = news.trials else {
+            return Ok(None);
+        };
+        apply(&mut self.study, &trials)?;
+        self.place = news.place;
+        Ok(Some(self))
+    }
 }
 
 /// The study with all that its log says by now.
 fn take_up(
     db: &Database,
     study: &Study,
-    spec: &Spec,
+    spec: &Arc<Spec>,
     known: Option<Known>,
 ) -> Result<Known, TuneError> {
     let id = study.id;
-    if let Some(mut known) = known {
+    if let Some(known) = known.filter(|known| known.id == id) {
         let place = known.place;
-        let read = db.read(move |sql| {
-            let events = studies::events_since(sql, id, place, EVENTS)?;
-            let last = events.last().map_or(place, |event| event.place);
-            // A trial that waits again has lost what it measured.
-            let is_whole = events.len() < EVENTS
-                && !events
-                    .iter()
-                    .any(|event| ["waiting", "trial-deleted"].contains(&event.what.as_str()));
-            let mut ids: Vec<i64> = events.iter().filter_map(|event| event.trial).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let trials = if is_whole && !ids.is_empty() {
-                studies::trials(sql, id, &Wanted::These(ids))?
-            } else {
-                Vec::new()
-            };
-            Ok::<_, StudiesError>((last, is_whole, trials))
-        });
-        let (last, is_whole, trials) = read.wait()?;
-        if is_whole {
-            apply(&mut known.study, &trials)?;
-            known.place = last;
+        let news = db.read(move |sql| News::read(sql, id, place)).wait()?;
+        if let Some(known) = known.hear(news)? {
             return Ok(known);
         }
     }
@@ -266,8 +344,12 @@ fn take_up(
         built = built.with_budget(budget);
     }
     apply(&mut built, &trials)?;
-    let study = built;
-    Ok(Known { place, study })
+    Ok(Known {
+        id,
+        place,
+        study: built,
+        made_of: (study.spec.clone(), Arc::clone(spec)),
+    })
 }
 
 /// Takes in trials as they are now. Those that ended are told in the order in which they did.

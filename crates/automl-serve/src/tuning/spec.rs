@@ -201,14 +201,29 @@ pub fn go_on(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<(Study, bool)
 /// # Errors
 /// If it was made through a protocol whose clients propose them.
 pub fn spec_of(study: &Study) -> Result<Spec, TuneError> {
-    if ![PROTOCOL, VIZIER].contains(&study.protocol.as_str()) {
-        return Err(TuneError::Foreign {
-            name: study.name.clone(),
-            protocol: study.protocol.clone(),
-        });
-    }
+    check_protocol(study)?;
     serde_json::from_str(&study.spec).map_err(|error| TuneError::Spec {
         reason: error.to_string(),
+    })
+}
+
+/// A study of a name whose trials this program proposes.
+///
+/// # Errors
+/// If it is not there, or was made through a protocol whose clients propose them.
+pub(super) fn named(sql: &mut dyn Sql, name: &str) -> Result<Study, TuneError> {
+    let study = studies::by_name(sql, W, name)?;
+    check_protocol(&study)?;
+    Ok(study)
+}
+
+fn check_protocol(study: &Study) -> Result<(), TuneError> {
+    if [PROTOCOL, VIZIER].contains(&study.protocol.as_str()) {
+        return Ok(());
+    }
+    Err(TuneError::Foreign {
+        name: study.name.clone(),
+        protocol: study.protocol.clone(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What workers tell.
 
-use super::spec::open;
+use super::spec::{named, open};
 use super::{Desk, TuneError};
 use automl_core::{ParamMap, ParamValue, nearest};
 use automl_store::db::{Database, Sql};
@@ -97,7 +97,7 @@ fn values_of(study: &Study, values: &Value) -> Result<Vec<f64>, TuneError> {
 /// # Errors
 /// If it is not there or has ended, or the values are not one finite number for each objective.
 pub fn tell(sql: &mut dyn Sql, name: &str, number: i64, tell: &Tell) -> Result<Trial, TuneError> {
-    let (study, _spec) = open(sql, name)?;
+    let study = named(sql, name)?;
     let id = studies::id_of_number(sql, study.id, number)?;
     if let Some(request) = &tell.request
         && studies::trials_of_request(sql, study.id, request)?.contains(&id)
@@ -142,7 +142,7 @@ pub fn measure(
     step: i64,
     values: &Value,
 ) -> Result<Trial, TuneError> {
-    let (study, _spec) = open(sql, name)?;
+    let study = named(sql, name)?;
     if step < 0 {
         return Err(TuneError::Setting {
             field: "step",

@@ -229,13 +229,27 @@ fn whole(sql: &mut dyn Sql, condition: &str, args: &[Arg<'_>]) -> Result<Vec<Tri
         .enumerate()
         .map(|(at, trial)| (trial.id, at))
         .collect();
+    if found.is_empty() {
+        return Ok(found);
+    }
+    let only = match found.as_slice() {
+        [only] => Some(only.id),
+        _ => None,
+    };
     let mut parts = |table: &str, columns: &str, order: &str| {
-        sql.query(
+        match only {
+        // By far the most frequent question, and the quickest to answer.
+        Some(id) => sql.query(
+            &format!("SELECT trial_id, {columns} FROM {table} WHERE trial_id = ?1 ORDER BY {order}"),
+            args![id],
+        ),
+        None => sql.query(
             &format!(
                 "SELECT trial_id, {columns} FROM {table} JOIN trials ON trials.id = trial_id WHERE {condition} ORDER BY trial_id, {order}"
             ),
             args,
-        )
+        ),
+    }
     };
     let params = parts("trial_params", "name, value, distribution", "place")?;
     let measured = parts(

@@ -52,7 +52,7 @@ pub(super) fn suggest(
         resumes: true,
         ..Ask::default()
     };
-    let trials = desk.suggest(db, &kept.study.name, &wanted)?;
+    let (_study, trials) = desk.suggest(db, &kept.study.name, &wanted)?;
     given(&kept, &client, &trials)
 }
 

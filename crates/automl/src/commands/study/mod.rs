@@ -170,8 +170,7 @@ fn suggest(args: &StudySuggestArgs, console: Console) -> anyhow::Result<()> {
         client: args.client.clone(),
         ..Ask::default()
     };
-    let given = Desk::default().suggest(record.database(), &args.name, &ask)?;
-    let study = of_name(&record, &args.name)?;
+    let (study, given) = Desk::default().suggest(record.database(), &args.name, &ask)?;
     let views: Vec<Value> = (given.iter())
         .map(|trial| tuning::trial_view(&study, trial))
         .collect();

@@ -53,7 +53,7 @@ fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow:
                 shared.show.note(&format!("the study is {state}"));
                 return Ok(());
             }
-            given => given?,
+            given => given?.1,
         };
         let Some(trial) = given.first() else {
             let since = waiting.get_or_insert_with(Clock::start);
