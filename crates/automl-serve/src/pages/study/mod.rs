@@ -91,11 +91,7 @@ fn contents(insight: &Insight) -> Markup {
     let sections = [
         ("history", "Search", true),
         ("front", "Front", insight.objectives.len() > 1),
-        (
-            "parallel",
-            "Parameters",
-            insight.counts != Default::default(),
-        ),
+        ("parallel", "Parameters", insight.scored(0).len() > 1),
         ("timeline", "Time", true),
         ("trials", "Trials", true),
     ];

@@ -55,7 +55,7 @@ fn marked(line: &str) -> String {
     while let Some(letter) = rest.chars().next() {
         let word = WORDS.iter().find(|word| rest.starts_with(**word));
         if let (false, Some(word)) = (is_text, word) {
-            done.push_str(&format!("\"{MARK}{word}\""));
+            done.extend(["\"", MARK, word, "\""]);
             rest = &rest[word.len()..];
             continue;
         }

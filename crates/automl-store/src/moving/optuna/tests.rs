@@ -124,6 +124,7 @@ fn a_database_and_a_journal_of_the_same_studies_are_the_same_here() {
 
 #[test]
 fn nothing_of_a_study_is_lost() {
+    use TrialState as T;
     let desk = Desk::new();
     desk.import(&desk.database(), Some(NAME), false);
     let (study, trials, attributes) = desk.study(NAME);
@@ -133,7 +134,6 @@ fn nothing_of_a_study_is_lost() {
         attributes[0].value,
         r#"{"name": "\u00fc", "numbers": [1, 2.5, NaN]}"#
     );
-    use TrialState as T;
     let states: Vec<T> = trials.iter().map(|trial| trial.state).collect();
     assert_eq!(
         states,
