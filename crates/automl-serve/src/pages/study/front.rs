@@ -70,10 +70,10 @@ fn panel(insight: &Insight, (a, b): (usize, usize), view: &View, frame: &Frame) 
     html! {
         figure.panel.wide[frame.width > SQUARE.width] {
             figcaption { span { (names[0]) " and " (names[1]) } }
-            svg.plot viewBox=(frame.view_box()) role="img" aria-label=(format!("{} by {}: {} trials on the front", names[1], names[0], insight.best.len())) {
+            div.scroll { svg.plot viewBox=(frame.view_box()) role="img" aria-label=(format!("{} by {}: {} trials on the front", names[1], names[0], insight.best.len())) {
                 (grid(frame, &x, &y, names))
                 (dots(&all, &["q1", "top"]))
-            }
+            } }
         }
     }
 }

@@ -79,6 +79,9 @@ fn body(insight: &Insight, view: &View) -> Markup {
                 (contours::section(insight, k, view))
                 (parallel::nothing(insight, k))
             }
+            @if view.query.is_none() && insight.objectives.len() > view.objectives.len() {
+                p.soft { "Shown are the first " (view.objectives.len()) " of " (insight.objectives.len()) " objectives; the studio shows each." }
+            }
             (learning::section(insight, view))
             (timeline::section(insight))
             (table::section(insight, view))

@@ -279,3 +279,17 @@ fn names_of_drivers_are_left_out_of_addresses() {
     assert_eq!(postgres_url("sqlite:///a.db"), None);
     assert_eq!(postgres_url("mysql://a"), None);
 }
+
+#[test]
+fn no_journal_makes_a_panic() {
+    let bytes = JOURNAL.as_bytes();
+    for at in (0..bytes.len()).step_by(3) {
+        // What comes of it is a few studies or an error; that it comes is all that counts.
+        journal::replay("cut", &bytes[..at]).ok();
+        for byte in [b'"', b'9', b'}', 0xff] {
+            let mut changed = bytes.to_vec();
+            changed[at] = byte;
+            journal::replay("changed", &changed).ok();
+        }
+    }
+}
