@@ -30,6 +30,7 @@ cases! {
     odd_tables,
     spellings,
     studies,
+    study_reports,
     tune,
     usage,
 }

@@ -182,7 +182,7 @@ fn objectives(study: &Study, attributes: &[Attribute]) -> Vec<Objective> {
 
 /// How a study searches, as far as that is known here.
 fn method(study: &Study) -> Vec<(&'static str, String)> {
-    let mut method = vec![("Protocol", study.protocol.clone())];
+    let mut method = vec![("Client", study.protocol.clone())];
     if let Ok(spec) = tuning::spec_of(study) {
         let named = |value: serde_json::Value| value["name"].as_str().unwrap_or("").to_owned();
         method = vec![(

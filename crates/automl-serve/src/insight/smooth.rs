@@ -3,8 +3,8 @@
 //! # Formula
 //! At a node `z(x) = Σ K(x − xᵢ) rᵢ / Σ K(x − xᵢ)` with `K(d) = exp(−|d|² / 2h²)`, `rᵢ` the rank of trial `i` from 0 (worst) to
 //! 1 (best) and `h = 0.29 n^(−1/6)`, Scott's rule for points that fill a square. Ranks, since a few wild values would drown all
-//! others. Names are no distances: across a choice only trials of the same choice count. Where hardly any trial is near there is
-//! no value.
+//! others. Names are no distances: across a choice only trials of the same choice count. How much the trials weigh
+//! tells where a value means something.
 //!
 //! # Cost
 //! Nodes times trials; of more than two thousand trials evenly spaced ones are taken.
@@ -43,13 +43,32 @@ impl Side {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Surface {
     pub(crate) sides: [Side; 2],
-    pub(crate) values: Vec<Option<f64>>,
+    /// The value, nothing where no trial counts, and how much the trials weigh in units of what a value needs.
+    nodes: Vec<(Option<f64>, f64)>,
 }
 
 impl Surface {
     /// The value at column `x` and row `y`.
     pub(crate) fn at(&self, x: usize, y: usize) -> Option<f64> {
-        self.values[y * self.sides[0].n() + x]
+        self.nodes[y * self.sides[0].n() + x].0
+    }
+
+    /// How near trials are to a node: from 1 on, near enough to tell.
+    pub(crate) fn support(&self, x: usize, y: usize) -> f64 {
+        self.nodes[y * self.sides[0].n() + x].1
+    }
+
+    /// Whether trials are near enough.
+    pub(crate) fn is_supported(&self, x: usize, y: usize) -> bool {
+        self.support(x, y) >= 1.0
+    }
+
+    /// Column, row and value of the nodes that trials are near to.
+    pub(crate) fn supported(&self) -> impl Iterator<Item = (usize, usize, f64)> {
+        let [width, height] = self.sides.map(Side::n);
+        let all = (0..height).flat_map(move |y| (0..width).map(move |x| (x, y)));
+        all.filter(|(x, y)| self.is_supported(*x, *y))
+            .filter_map(|(x, y)| Some((x, y, self.at(x, y)?)))
     }
 }
 
@@ -69,11 +88,14 @@ pub(crate) fn surface(trials: &[[f64; 3]], sides: [Side; 2]) -> Surface {
             sum += weight * rank;
             total += weight;
         }
-        (total >= SUPPORT_MIN).then(|| sum / total)
+        (
+            (total > f64::MIN_POSITIVE).then(|| sum / total),
+            total / SUPPORT_MIN,
+        )
     };
     let nodes = (0..sides[1].n()).flat_map(|y| (0..sides[0].n()).map(move |x| (x, y)));
     Surface {
         sides,
-        values: nodes.map(|(x, y)| value(x, y)).collect(),
+        nodes: nodes.map(|(x, y)| value(x, y)).collect(),
     }
 }

@@ -243,7 +243,11 @@ fn studies_of_nothing_have_figures() {
         let found = insight(&[Direction::Minimize], trials);
         let figures = found.figures();
         assert!(figures["importance"]["value_0"].is_array(), "{figures}");
-        assert!(found.weights[0].iter().all(|one| one.fanova == 0.0));
+        assert!(
+            found.weights[0]
+                .iter()
+                .all(|one| one.fanova + one.ped_anova == 0.0)
+        );
         assert!(found.html().contains("</html>"));
     }
 }
@@ -259,7 +263,8 @@ fn a_surface_is_the_mean_of_ranks_nearby_and_blank_elsewhere() {
     let found = surface(&trials, [Side::Numbers(21), Side::Numbers(21)]);
     let value = found.at(6, 10).unwrap();
     assert!((value - 0.3).abs() < 0.05, "{value}");
-    assert_eq!(found.at(20, 10), None, "no trial is there");
+    assert!(found.is_supported(6, 10));
+    assert!(!found.is_supported(20, 10), "no trial is near");
     let by_choice = surface(
         &[[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]],
         [Side::Choices(3), Side::Numbers(3)],
@@ -267,4 +272,5 @@ fn a_surface_is_the_mean_of_ranks_nearby_and_blank_elsewhere() {
     assert_eq!(by_choice.at(0, 1), Some(1.0));
     assert_eq!(by_choice.at(1, 1), Some(0.0));
     assert_eq!(by_choice.at(2, 1), None);
+    assert_eq!(by_choice.supported().count(), 2);
 }

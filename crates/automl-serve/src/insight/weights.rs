@@ -13,6 +13,8 @@ const TRIALS_MAX: usize = 2000;
 /// Trials times parameters that a forest of [`N_TREES`] learns from; beyond, trials are thinned further.
 const FOREST_MAX: usize = 12_000;
 const N_TREES: usize = 48;
+/// How far beyond the best nine tenths a loss counts, in their span; what is worse counts as that.
+const REACH: f64 = 2.0;
 /// Trials without which nothing can be told.
 const TRIALS_MIN: usize = 4;
 
@@ -54,7 +56,9 @@ pub(super) fn weights(
         let evidence = Evidence::new(space, thinned(&scored, TRIALS_MAX));
         by_best = ped_anova(&evidence, BEST_SHARE);
         let n_max = (FOREST_MAX / parameters.len().max(1)).clamp(200, TRIALS_MAX);
-        let evidence = Evidence::new(space, thinned(&scored, n_max));
+        let limit = limit(scored.iter().map(|(_, loss)| *loss).collect());
+        let tamed = thinned(&scored, n_max).map(|(params, loss)| (params, loss.min(limit)));
+        let evidence = Evidence::new(space, tamed);
         by_variance = fanova(&evidence, N_TREES, Seed(0));
     }
     let share = |shares: &[Importance], name: &str| {
@@ -72,6 +76,21 @@ pub(super) fn weights(
     let both = |weight: &Weight| weight.ped_anova + weight.fanova;
     weights.sort_by(|a, b| both(b).total_cmp(&both(a)));
     weights
+}
+
+/// The greatest loss that is taken as it is: variance would speak of a few wild values alone.
+fn limit(mut losses: Vec<f64>) -> f64 {
+    losses.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let place = share * losses.len().saturating_sub(1) as f64;
+        losses.get(place as usize).copied().unwrap_or(0.0)
+    };
+    let (best, near) = (at(0.0), at(0.9));
+    if near > best {
+        near + REACH * (near - best)
+    } else {
+        f64::INFINITY
+    }
 }
 
 /// At most `n_max`, evenly spaced in time.

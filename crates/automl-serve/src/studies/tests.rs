@@ -408,3 +408,123 @@ async fn clients_of_optuna_cannot_touch_trials_of_other_studies() {
     let missing = grpc::<()>(&desk, &path("GetTrial"), &missing).await;
     assert_eq!(missing.unwrap_err().0, Code::NotFound);
 }
+
+/// A study of the distance from a place, searched already.
+async fn searched(desk: &Desk, name: &str, best: f64) {
+    let mut spec = spec(name);
+    spec["algorithm"] = json!({ "name": "sobol" });
+    make(desk, &spec).await;
+    for _ in 0..24 {
+        let trial = ask(desk, name, json!({})).await.remove(0);
+        let x = trial["params"]["x"].as_f64().unwrap();
+        let path = format!("/api/studies/{name}/trials/{}/tell", trial["number"]);
+        desk.call("POST", &path, &json!({ "value": (x - best).powi(2) }))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_study_begins_with_what_earlier_ones_found() {
+    let desk = Desk::new();
+    searched(&desk, "earlier", 0.3).await;
+    let mut warm = spec("warm");
+    warm["algorithm"] = json!({ "name": "auto" });
+    warm["warm_start"] = json!(["earlier"]);
+    make(&desk, &warm).await;
+    let first = ask(&desk, "warm", json!({})).await.remove(0);
+    let x = first["params"]["x"].as_f64().unwrap();
+    assert!(
+        (x - 0.3).abs() < 0.05,
+        "its first trial is the best of the earlier study: {x}"
+    );
+    // What becomes of the earlier study changes nothing.
+    let mut again = warm.clone();
+    again["name"] = json!("again");
+    make(&desk, &again).await;
+    let (status, _) = desk
+        .call("DELETE", "/api/studies/earlier", &Value::Null)
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let other = ask(&desk, "again", json!({})).await.remove(0);
+    assert_eq!(other["params"], first["params"]);
+    let (_, shown) = desk.call("GET", "/api/studies/warm", &Value::Null).await;
+    assert_eq!(shown["study"]["spec"]["warm_start"], json!(["earlier"]));
+}
+
+#[tokio::test]
+async fn parameters_are_matched_by_name_and_kind() {
+    let desk = Desk::new();
+    searched(&desk, "earlier", 0.3).await;
+    let wider = json!({ "name": "wider", "objectives": [{ "name": "loss" }], "algorithm": { "name": "gp" }, "warm_start": ["earlier"], "space": { "parameters": [
+        { "name": "x", "type": "float", "low": -1.0, "high": 2.0 },
+        { "name": "kind", "type": "float", "low": 0.0, "high": 1.0 },
+        { "name": "new", "type": "integer", "low": 1, "high": 9, "default": 4 },
+    ]}});
+    make(&desk, &wider).await;
+    let trial = ask(&desk, "wider", json!({})).await.remove(0);
+    let x = trial["params"]["x"].as_f64().unwrap();
+    assert!((x - 0.3).abs() < 0.05, "{x}");
+    assert_eq!(
+        trial["params"]["kind"],
+        json!(0.5),
+        "a text is no number, so it stands in the middle"
+    );
+    assert_eq!(trial["params"]["new"], json!(4), "its default");
+}
+
+#[tokio::test]
+async fn a_study_that_nothing_can_be_learned_from_is_an_error() {
+    let desk = Desk::new();
+    searched(&desk, "earlier", 0.3).await;
+    make(&desk, &spec("empty")).await;
+    let warm = |names: Value, algorithm: &str, parameter: Value, objectives: Value| {
+        json!({
+            "name": "s", "objectives": objectives, "algorithm": { "name": algorithm }, "warm_start": names, "space": { "parameters": [parameter] },
+        })
+    };
+    let x = json!({ "name": "x", "type": "float", "low": 0.0, "high": 1.0 });
+    let loss = json!([{ "name": "loss" }]);
+    let other = json!({ "name": "y", "type": "float", "low": 0.0, "high": 1.0 });
+    let text = json!({ "name": "x", "type": "categorical", "values": ["a"] });
+    let far = json!({ "name": "x", "type": "float", "low": 5.0, "high": 6.0 });
+    let two = json!([{ "name": "a" }, { "name": "b" }]);
+    for (body, code) in [
+        (
+            warm(json!(["none"]), "auto", x.clone(), loss.clone()),
+            "study-missing",
+        ),
+        (
+            warm(json!(["empty"]), "auto", x.clone(), loss.clone()),
+            "study-warm-start",
+        ),
+        (
+            warm(json!(["earlier"]), "auto", other, loss.clone()),
+            "study-warm-start",
+        ),
+        (
+            warm(json!(["earlier"]), "auto", text, loss.clone()),
+            "study-warm-start",
+        ),
+        (
+            warm(json!(["earlier"]), "auto", far, loss.clone()),
+            "study-warm-start",
+        ),
+        (
+            warm(json!(["earlier"]), "auto", x.clone(), two),
+            "study-warm-start",
+        ),
+        (
+            warm(json!(["earlier"]), "random", x.clone(), loss.clone()),
+            "study-setting",
+        ),
+        (
+            warm(json!(["earlier", "earlier"]), "auto", x, loss),
+            "study-setting",
+        ),
+    ] {
+        let (_, found) = refused(&desk, "POST", "/api/studies", body.clone()).await;
+        assert_eq!(found, code, "{body}");
+    }
+    let (status, _) = desk.call("GET", "/api/studies/s", &Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "nothing was made");
+}

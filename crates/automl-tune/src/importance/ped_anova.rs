@@ -3,7 +3,7 @@
 //! # Formula
 //! The Pearson divergence of a parameter's density among the best trials from that among all:
 //! `Σ p_all(x) (p_best(x) / p_all(x) − 1)²` over a grid of its values, each density by kernels (categories by smoothed
-//! counts).
+//! counts), among the points that have the parameter, times their share of all points.
 //!
 //! # Reference
 //! Watanabe, Bansal and Hutter (2023), *PED-ANOVA: efficiently quantifying hyperparameter importance in arbitrary
@@ -36,7 +36,11 @@ pub fn ped_anova(evidence: &Evidence<'_>, gamma: f64) -> Vec<Importance> {
             own.sort_by(|a, b| a.0.total_cmp(&b.0));
             let all: Vec<f64> = own.iter().map(|(_, x)| *x).collect();
             let n_best = ((gamma * all.len() as f64).ceil() as usize).clamp(2, all.len());
-            divergence(axis, &all[..n_best], &all)
+            // Points as good as the last of the best are among them.
+            let n_best = own.partition_point(|(loss, _)| *loss <= own[n_best - 1].0);
+            // A parameter that few points have matters to those alone.
+            let presence = all.len() as f64 / evidence.len() as f64;
+            presence * divergence(axis, &all[..n_best], &all)
         })
         .collect();
     shares(evidence.space, &weights)

@@ -206,13 +206,12 @@ impl Space {
                 continue;
             }
             let told = point.get(&parameter.name);
-            at[j] = match told.filter(|value| axis.is_of_kind(value)) {
-                Some(value) => axis.coordinate(value)?,
-                None => {
-                    let default = parameter.default.as_ref();
-                    let default = default.and_then(|value| axis.coordinate(value));
-                    default.unwrap_or_else(|| axis.at_share(0.5))
-                }
+            at[j] = if let Some(value) = told.filter(|value| axis.is_of_kind(value)) {
+                axis.coordinate(value)?
+            } else {
+                let default = parameter.default.as_ref();
+                let default = default.and_then(|value| axis.coordinate(value));
+                default.unwrap_or_else(|| axis.at_share(0.5))
             };
         }
         self.is_allowed(&at).then_some(at)

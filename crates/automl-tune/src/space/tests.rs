@@ -321,3 +321,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_point_of_another_space_is_taken_as_far_as_names_and_kinds_agree() {
+    let space = Space::new([
+        Parameter::new("x", Domain::float(0.0, 1.0)),
+        Parameter::new("kind", Domain::categorical(["a", "b"])),
+        Parameter::new("depth", Domain::integer(1, 9)).when(Condition::is("kind", "b")),
+        Parameter::new("rate", Domain::log_float(1e-4, 1.0)).with_default(ParamValue::Float(0.01)),
+    ])
+    .unwrap();
+    let text = |name: &'static str| ParamValue::Text(name.into());
+    let point: ParamMap = [
+        ("x".to_owned(), ParamValue::Int(1)),
+        ("kind".to_owned(), text("a")),
+        ("depth".to_owned(), ParamValue::Int(3)),
+        ("rate".to_owned(), text("fast")),
+        ("other".to_owned(), ParamValue::Bool(true)),
+    ]
+    .into();
+    assert_eq!(space.shared_with(&point), ["x", "kind", "depth"]);
+    let at = space.adapted(&point).unwrap();
+    assert_eq!((at[0], at[1]), (1.0, 0.0));
+    assert!(at[2].is_nan(), "not active where the kind is a");
+    assert!((at[3] - 0.5).abs() < 1e-9, "its default");
+    let far: ParamMap = [("x".to_owned(), ParamValue::Float(2.0))].into();
+    assert_eq!(space.adapted(&far), None, "outside the domain");
+    let odd: ParamMap = [("kind".to_owned(), text("c"))].into();
+    assert_eq!(space.adapted(&odd), None);
+}

@@ -62,25 +62,21 @@ fn tell(outcome: &StudiesOutcome, is_dry: bool, console: Console) -> anyhow::Res
         }));
     }
     let verb = if is_dry { "would import" } else { "imported" };
-    let mut told = format!(
-        "{verb} {}, {}\n",
-        match counts.n_studies {
-            1 => "1 study".to_owned(),
-            n => format!("{} studies", count(n)),
-        },
-        counted(counts.n_trials, "trial")
-    );
-    if counts.n_ended > 0 {
-        told.push_str(&format!(
-            "ended since: {}\n",
-            counted(counts.n_ended, "trial")
-        ));
-    }
-    if counts.n_there > 0 {
-        told.push_str(&format!(
-            "there already: {}\n",
-            counted(counts.n_there, "trial")
-        ));
-    }
-    Ok(print_text(&told)?)
+    let told = [
+        ("ended since", counts.n_ended),
+        ("there already", counts.n_there),
+    ];
+    let told = told.into_iter().filter(|(_, n)| *n > 0);
+    let told: Vec<String> = told
+        .map(|(what, n)| format!("{what}: {}\n", counted(n, "trial")))
+        .collect();
+    let studies = match counts.n_studies {
+        1 => "1 study".to_owned(),
+        n => format!("{} studies", count(n)),
+    };
+    let trials = counted(counts.n_trials, "trial");
+    Ok(print_text(&format!(
+        "{verb} {studies}, {trials}\n{}",
+        told.concat()
+    ))?)
 }

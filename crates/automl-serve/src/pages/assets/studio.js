@@ -126,7 +126,7 @@ function pick() {
 }
 
 function prepare(root) {
-  root.querySelectorAll("svg.plot").forEach(hover);
+  root.querySelectorAll("svg.plot[data-x]").forEach(hover);
   pick();
 }
 

@@ -3,8 +3,9 @@
 use super::super::chart::length;
 use super::super::parts;
 use super::plane::{Axis, Dot, SQUARE, dots, grid};
+use super::slices::jitter;
 use super::view::View;
-use crate::insight::{Along, Insight, Side, Surface, surface};
+use crate::insight::{Along, Insight, Row, Side, Surface, surface};
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
@@ -44,7 +45,7 @@ pub(super) fn section(insight: &Insight, objective: usize, view: &View) -> Marku
         section id=[(objective == view.objectives[0]).then_some("contours")] {
             h2 { (name) " over two parameters" }
             (form(insight, &usable, view))
-            div.panels.large { @for &(x, y) in &pairs { (panel(insight, &trials, x, y)) } }
+            div.panels.large { @for &(x, y) in &pairs { (panel(insight, objective, &trials, (x, y))) } }
             p.soft.small {
                 "The mean rank of the trials around each place, from the worst "
                 svg.shades viewBox="0 0 108 10" aria-hidden="true" { @for shade in 0..N_SHADES { rect class=(format!("b{shade}")) x=(shade * 12) width="12" height="10" {} } }
@@ -103,7 +104,12 @@ fn ranks(insight: &Insight, objective: usize) -> Vec<(usize, f64)> {
     ranks
 }
 
-fn panel(insight: &Insight, trials: &[(usize, f64)], x: usize, y: usize) -> Markup {
+fn panel(
+    insight: &Insight,
+    objective: usize,
+    trials: &[(usize, f64)],
+    (x, y): (usize, usize),
+) -> Markup {
     let sides = [x, y].map(|j| &insight.parameters[j]);
     let axes = [
         Axis::of(&sides[0].along, 0.0, SQUARE.across()),
@@ -132,7 +138,7 @@ fn panel(insight: &Insight, trials: &[(usize, f64)], x: usize, y: usize) -> Mark
         .filter_map(|at| {
             let row = &insight.rows[at];
             Some(Dot {
-                at: (axes[0].place(row.at[x]?), axes[1].place(row.at[y]?)),
+                at: (placed(&axes[0], row, x)?, placed(&axes[1], row, y)?),
                 class: "small",
                 title: format!("trial {}", row.number),
             })
@@ -144,7 +150,10 @@ fn panel(insight: &Insight, trials: &[(usize, f64)], x: usize, y: usize) -> Mark
             @if both.len() < TRIALS_MIN { (parts::nothing("Too few trials have both.")) }
             @else {
                 svg.plot.contour viewBox=(SQUARE.view_box()) role="img" aria-label=(format!("Rank of {} trials over {} and {}", both.len(), sides[0].name, sides[1].name)) {
-                    @for (shade, path) in shapes(&surface).iter().enumerate() { @if !path.is_empty() { path class=(format!("b{shade}")) d=(path) {} } }
+                    @let near = near(&surface);
+                    @let id = format!("near-{objective}-{x}-{y}");
+                    @if let Some(near) = &near { clipPath id=(id) { path d=(near) {} } }
+                    g clip-path=[near.is_some().then(|| format!("url(#{id})"))] { @for (shade, path) in shapes(&surface).iter().enumerate() { @if !path.is_empty() { path class=(format!("b{shade}")) d=(path) {} } } }
                     (grid(&SQUARE, &axes[0], &axes[1], [&sides[0].name, &sides[1].name]))
                     (dots(&all, &["small"]))
                 }
@@ -153,19 +162,42 @@ fn panel(insight: &Insight, trials: &[(usize, f64)], x: usize, y: usize) -> Mark
     }
 }
 
+/// Where a trial stands on an axis; trials of one choice are spread over its place.
+fn placed(axis: &Axis, row: &Row, parameter: usize) -> Option<f64> {
+    let spread = jitter(row.number) * axis.band();
+    Some(axis.place(row.at[parameter]?) + spread)
+}
+
+/// The area in which trials are near, if that is no matter of choices.
+fn near(surface: &Surface) -> Option<String> {
+    let is_smooth = surface
+        .sides
+        .iter()
+        .all(|side| matches!(side, Side::Numbers(_)));
+    is_smooth.then(|| areas(surface.sides, |x, y| Some(surface.support(x, y)), 1.0))
+}
+
 /// The areas at least as good as each shade, each over those before it.
 fn shapes(surface: &Surface) -> Vec<String> {
     let has_choices = surface
         .sides
         .iter()
         .any(|side| matches!(side, Side::Choices(_)));
-    let level = |shade: usize| shade as f64 / N_SHADES as f64;
+    // From the worst to the best that is seen, so that small differences are seen too.
+    let seen = || surface.supported().map(|(.., value)| value);
+    let (low, high) = (
+        seen().fold(f64::INFINITY, f64::min),
+        seen().fold(f64::NEG_INFINITY, f64::max),
+    );
+    // Where all are equal there is one shade.
+    let span = (high - low).max(1e-9);
+    let level = |shade: usize| low + span * shade as f64 / N_SHADES as f64;
     (0..N_SHADES)
         .map(|shade| {
             if has_choices {
                 blocks(surface, level(shade))
             } else {
-                areas(surface, level(shade))
+                areas(surface.sides, |x, y| surface.at(x, y), level(shade))
             }
         })
         .collect()
@@ -180,7 +212,7 @@ fn blocks(surface: &Surface, level: f64) -> String {
     let mut path = String::new();
     for y in 0..height {
         for (from, to) in runs(width, |x| {
-            surface.at(x, y).is_some_and(|value| value >= level)
+            surface.is_supported(x, y) && surface.at(x, y).is_some_and(|value| value >= level)
         }) {
             rectangle(&mut path, (across(from), across(to)), (up(y), up(y + 1)));
         }
@@ -214,14 +246,14 @@ fn rectangle(path: &mut String, (left, right): (f64, f64), (floor, top): (f64, f
     .ok();
 }
 
-/// The area in which the surface, linear along the edges of its cells, reaches a level.
-fn areas(surface: &Surface, level: f64) -> String {
-    let [width, height] = surface.sides.map(|side| side.n() - 1);
+/// The area in which values at nodes, linear along the edges of cells, reach a level.
+fn areas(sides: [Side; 2], value: impl Fn(usize, usize) -> Option<f64>, level: f64) -> String {
+    let [width, height] = sides.map(|side| side.n() - 1);
     let ((left, right), (floor, top)) = (SQUARE.across(), SQUARE.up());
     let across = |at: f64| left + (right - left) * at / width as f64;
     let up = |at: f64| floor + (top - floor) * at / height as f64;
     let corners = |x: usize, y: usize| -> Option<[(f64, f64, f64); 4]> {
-        let corner = |x: usize, y: usize| Some((x as f64, y as f64, surface.at(x, y)?));
+        let corner = |x: usize, y: usize| Some((x as f64, y as f64, value(x, y)?));
         Some([
             corner(x, y)?,
             corner(x + 1, y)?,

@@ -2,7 +2,7 @@
 
 use super::super::chart::Scale;
 use super::super::{format, parts};
-use super::plane::{Axis, Dot, SQUARE, dots, grid};
+use super::plane::{Axis, Dot, Frame, SQUARE, WIDE, dots, grid};
 use super::spread::Spread;
 use super::view::View;
 use crate::insight::Insight;
@@ -25,20 +25,21 @@ pub(super) fn section(insight: &Insight, view: &View) -> Markup {
             h2 { "Pareto front" }
             @if insight.best.is_empty() { (parts::nothing("No trial is complete yet.")) }
             @else {
-                div.panels.large { @for &(a, b) in pairs.iter().take(PAIRS_MAX) { (panel(insight, a, b, view)) } }
+                @if let [(a, b)] = pairs.as_slice() { (panel(insight, (*a, *b), view, &WIDE)) }
+                @else { div.panels.large { @for &pair in pairs.iter().take(PAIRS_MAX) { (panel(insight, pair, view, &SQUARE)) } } }
                 p.soft.small { "Strong dots are trials that no other beats in all objectives." @if pairs.len() > PAIRS_MAX { " Drawn are " (PAIRS_MAX) " of " (pairs.len()) " pairs." } }
             }
         }
     }
 }
 
-fn panel(insight: &Insight, a: usize, b: usize, view: &View) -> Markup {
+fn panel(insight: &Insight, (a, b): (usize, usize), view: &View, frame: &Frame) -> Markup {
     let [x_spread, y_spread] = [a, b].map(|k| Spread::of(insight, k, view.is_log));
     let axis = |spread: Spread, ends| {
         let ends_of = [spread.low, spread.high].into_iter();
         Axis::Numbers(Scale::over(ends_of, spread.is_log, 0.05, ends))
     };
-    let (x, y) = (axis(x_spread, SQUARE.across()), axis(y_spread, SQUARE.up()));
+    let (x, y) = (axis(x_spread, frame.across()), axis(y_spread, frame.up()));
     let names = [a, b].map(|k| insight.objectives[k].name.as_str());
     let order: Vec<usize> = insight.scored(a).into_iter().map(|(at, _)| at).collect();
     let mut is_best = vec![false; insight.rows.len()];
@@ -67,12 +68,12 @@ fn panel(insight: &Insight, a: usize, b: usize, view: &View) -> Markup {
     };
     let all: Vec<Dot> = shown.filter(is_finite).map(dot).collect();
     html! {
-        figure.panel {
+        figure.panel.wide[frame.width > SQUARE.width] {
             figcaption { span { (names[0]) " and " (names[1]) } }
-            svg.plot viewBox=(SQUARE.view_box()) role="img" aria-label=(format!("{} by {}: {} trials on the front", names[1], names[0], insight.best.len())) {
-                (grid(&SQUARE, &x, &y, names))
+            div.scroll { svg.plot viewBox=(frame.view_box()) role="img" aria-label=(format!("{} by {}: {} trials on the front", names[1], names[0], insight.best.len())) {
+                (grid(frame, &x, &y, names))
                 (dots(&all, &["q1", "top"]))
-            }
+            } }
         }
     }
 }

@@ -26,22 +26,26 @@ pub(super) fn direction(direction: Direction) -> &'static str {
 
 /// How many trials there are in each state.
 fn states(insight: &Insight) -> Markup {
-    let n: usize = insight.states().iter().map(|(_, n)| n).sum();
+    let states = insight.states();
+    let n = insight.rows.len();
     html! {
         div.states {
             svg.share viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
-                @let mut from = 0.0;
-                @for (name, count) in insight.states() {
-                    @let width = 100.0 * count as f64 / n as f64;
-                    rect class={ "t-" (name) } x=(format!("{from:.2}")) y="0" width=(format!("{width:.2}")) height="6" {}
-                    @let _next = { from += width; };
+                @for (at, (name, count)) in states.iter().enumerate() {
+                    @let before: usize = states[..at].iter().map(|(_, n)| n).sum();
+                    rect class={ "t-" (name) } x=(percent(before, n)) y="0" width=(percent(*count, n)) height="6" {}
                 }
             }
-            ul.legend { @for (name, count) in insight.states() {
-                li { span.status.{ "t-" (name) } { span.dot aria-hidden="true" {} (format::count(count as i64)) " " (name) } }
+            ul.legend { @for (name, count) in &states {
+                li { span.status.{ "t-" (name) } { span.dot aria-hidden="true" {} (format::count(*count as i64)) " " (name) } }
             } }
         }
     }
+}
+
+/// A share in hundredths of a drawing.
+fn percent(part: usize, of: usize) -> String {
+    format!("{:.2}", 100.0 * part as f64 / of.max(1) as f64)
 }
 
 /// The first lines: what, how many, how long.
@@ -97,7 +101,7 @@ pub(super) fn best(insight: &Insight) -> Markup {
             @if insight.objectives.len() == 1 {
                 h2 { "Best trial" }
                 p.headline { b { (format::number(first.values[0])) } " " (insight.objectives[0].name) " " span.soft { "in trial " (first.number) } }
-                pre { (text_of(&first.params)) }
+                pre.low { (lines_of(&first.params)) }
             } @else {
                 h2 { "Best trials: " (format::counted(rows.len() as i64, "trial")) " that no other beats in all objectives" }
                 div.card.scroll.low { table {
@@ -114,7 +118,13 @@ pub(super) fn best(insight: &Insight) -> Markup {
     }
 }
 
-/// Parameters as JSON, which every language reads.
+/// Parameters as JSON, one a line.
+fn lines_of(params: &automl_core::ParamMap) -> String {
+    // Maps of plain values can always be written.
+    serde_json::to_string_pretty(params).unwrap_or_else(|_odd| text_of(params))
+}
+
+/// Parameters as JSON in one line.
 fn text_of(params: &automl_core::ParamMap) -> String {
     let pairs: Vec<String> = params
         .iter()
@@ -172,7 +182,7 @@ fn weight(one: &Weight) -> Markup {
 
 fn bar(share: f64, class: &str) -> Markup {
     html! {
-        td.bar {
+        td.portion {
             svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" { rect.track width="100" height="8" rx="2" {} rect class=(class) width=(format!("{:.2}", 100.0 * share)) height="8" rx="2" {} }
             span { (format!("{:.1} %", 100.0 * share)) }
         }

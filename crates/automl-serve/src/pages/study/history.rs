@@ -24,7 +24,7 @@ pub(super) fn section(insight: &Insight, objective: usize, view: &View) -> Marku
             @if scored.is_empty() { (parts::nothing("No trial has a finite value to draw.")) }
             @else { figure.panel.wide {
                 div.scroll { (chart(insight, objective, view)) }
-                @for note in notes(insight, objective, view, scored.len()) { p.soft.small { (note) } }
+                p.soft.small { (notes(insight, objective, view, scored.len()).join(". ")) "." }
             } }
         }
     }
@@ -140,7 +140,7 @@ fn notes(insight: &Insight, objective: usize, view: &View, n_scored: usize) -> V
         })
         .count();
     let n_violating = complete.filter(|row| row.is_violating).count();
-    let mut notes = vec!["Each dot is a complete trial; the line is the best so far.".to_owned()];
+    let mut notes = vec!["Each dot is a complete trial; the line is the best so far".to_owned()];
     if n_scored > DRAWN_MAX {
         notes.push(format!(
             "{} of {} trials are drawn, the best among them",

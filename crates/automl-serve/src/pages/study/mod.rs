@@ -79,6 +79,9 @@ fn body(insight: &Insight, view: &View) -> Markup {
                 (contours::section(insight, k, view))
                 (parallel::nothing(insight, k))
             }
+            @if view.query.is_none() && insight.objectives.len() > view.objectives.len() {
+                p.soft { "Shown are the first " (view.objectives.len()) " of " (insight.objectives.len()) " objectives; the studio shows each." }
+            }
             (learning::section(insight, view))
             (timeline::section(insight))
             (table::section(insight, view))
@@ -91,11 +94,7 @@ fn contents(insight: &Insight) -> Markup {
     let sections = [
         ("history", "Search", true),
         ("front", "Front", insight.objectives.len() > 1),
-        (
-            "parallel",
-            "Parameters",
-            insight.counts != Default::default(),
-        ),
+        ("parallel", "Parameters", insight.scored(0).len() > 1),
         ("timeline", "Time", true),
         ("trials", "Trials", true),
     ];

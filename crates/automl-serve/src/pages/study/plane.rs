@@ -151,13 +151,11 @@ impl Axis {
 
 /// The beginning of a text, with a mark where it was cut.
 pub(super) fn short(text: &str, n_max: usize) -> String {
-    match format::clip(text, n_max) {
-        (text, false) => text.to_owned(),
-        (_, true) => {
-            let (text, _) = format::clip(text, n_max.saturating_sub(1));
-            format!("{text}…")
-        }
+    if !format::clip(text, n_max).1 {
+        return text.to_owned();
     }
+    let (beginning, _) = format::clip(text, n_max.saturating_sub(1));
+    format!("{beginning}…")
 }
 
 /// The grid and the texts beside two axes.
@@ -218,7 +216,7 @@ fn shape<'a>(dots: impl Iterator<Item = &'a Dot>) -> String {
     let mut path = String::with_capacity(cells.len() * 14);
     for (x, y) in cells.values() {
         // Writing to a string cannot fail.
-        write!(path, "M{:.1} {:.1}h0", x, y).ok();
+        write!(path, "M{x:.1} {y:.1}h0").ok();
     }
     path
 }

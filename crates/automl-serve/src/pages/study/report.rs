@@ -1,11 +1,10 @@
 //! A study as a file that stands alone: its style is within, nothing is fetched and nothing runs.
 
-use super::super::assets;
+use super::super::{assets, format};
 use super::view::View;
 use super::{body, state};
 use crate::insight::Insight;
 use automl_core::Clock;
-use automl_store::rfc3339;
 use maud::{DOCTYPE, PreEscaped, html};
 
 /// The file.
@@ -24,7 +23,7 @@ pub(crate) fn render(insight: &Insight) -> String {
             }
             body.report {
                 main {
-                    div.head { h1 { (study.name) (state(study.state)) } p.soft { "Study, as it was on " (rfc3339(Clock::unix_micros())) } }
+                    div.head { h1 { (study.name) (state(study.state)) } p.soft { "Study, as it was on " (format::moment(Clock::unix_micros() / 1000)) } }
                     (body(insight, &View::whole(insight)))
                 }
             }

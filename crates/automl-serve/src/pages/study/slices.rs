@@ -93,7 +93,7 @@ fn told(value: &automl_core::ParamValue) -> String {
 }
 
 /// A share from -½ to ½ of the spread, the same for a trial wherever it is drawn: multiples of the golden ratio fill evenly.
-fn jitter(number: i64) -> f64 {
+pub(super) fn jitter(number: i64) -> f64 {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     ((number as f64 * GOLDEN).fract() - 0.5) * JITTER
 }

@@ -32,7 +32,7 @@ pub(super) fn section(insight: &Insight, view: &View) -> Markup {
             (form(view))
             @if shown.is_empty() { (parts::nothing("No trial is like this.")) }
             @else {
-                div.card.scroll { (table(insight, &columns, &shown)) }
+                div.card.scroll { (table(insight, &columns, &shown, view.query.is_none())) }
                 p.soft.small {
                     (format::count(from as i64 + 1)) "–" (format::count((from + shown.len()) as i64)) " of " (format::counted(wanted.len() as i64, "trial"))
                     @if insight.parameters.len() > columns.len() { ", with the " (columns.len()) " parameters that matter most of " (insight.parameters.len()) }
@@ -95,7 +95,7 @@ fn wanted<'a>(insight: &'a Insight, view: &View) -> Vec<&'a Row> {
     rows
 }
 
-fn table(insight: &Insight, columns: &[usize], rows: &[&Row]) -> Markup {
+fn table(insight: &Insight, columns: &[usize], rows: &[&Row], is_file: bool) -> Markup {
     let has_client = rows.iter().any(|row| row.client.is_some());
     let has_note = rows.iter().any(|row| row.note.is_some());
     let best: Vec<i64> = insight.best().map(|(number, ..)| number).collect();
@@ -117,11 +117,20 @@ fn table(insight: &Insight, columns: &[usize], rows: &[&Row]) -> Markup {
                 }
                 @for &j in columns { (value(row.params.get(&insight.parameters[j].name))) }
                 td.n { @match row.took_us() { Some(us) => (format::duration(us / 1000)), None => span.none { "–" } } }
-                td { (moment(row.started_us.map(|us| us / 1000))) }
+                td { (started(row, is_file)) }
                 @if has_client { td.value { (row.client.as_deref().unwrap_or_default()) } }
                 @if has_note { td.value { (row.note.as_deref().unwrap_or_default()) } }
             } } }
         }
+    }
+}
+
+/// When a trial began: in a page how long ago, in a file the moment itself.
+fn started(row: &Row, is_file: bool) -> Markup {
+    let ms = row.started_us.map(|us| us / 1000);
+    match ms.filter(|_| is_file) {
+        Some(ms) => html! { (format::moment(ms)) },
+        None => moment(ms),
     }
 }
 

@@ -12,7 +12,8 @@ const LANES_MAX: usize = 24;
 /// Bars narrower than this are drawn as one with their neighbours of the same state.
 const NARROW: f64 = 1.2;
 const LANE: f64 = 22.0;
-const LEFT: f64 = 120.0;
+/// Room for the names of workers, and for numbers.
+const LEFT: (f64, f64) = (130.0, 36.0);
 
 /// A bar: when it begins and ends, and what it stands for.
 struct Bar {
@@ -39,7 +40,7 @@ pub(super) fn section(insight: &Insight) -> Markup {
         section id="timeline" {
             h2 { "When trials ran" }
             figure.panel.wide {
-                div.scroll { (chart(lanes, first_us, now_us)) }
+                div.scroll { (chart(lanes, is_by_client, first_us, now_us)) }
                 ul.legend { @for (name, n) in insight.states() { li { span.status.{ "t-" (name) } { span.dot aria-hidden="true" {} (format::count(n as i64)) " " (name) } } } }
                 p.soft.small {
                     @if is_by_client { "A row is a worker" } @else { "Workers are not known: trials that ran at the same time stand below one another" }
@@ -90,12 +91,12 @@ fn lanes(insight: &Insight, now_us: i64) -> (Vec<(String, Vec<Bar>)>, bool) {
     (lanes, false)
 }
 
-fn chart(lanes: Vec<(String, Vec<Bar>)>, first_us: i64, now_us: i64) -> Markup {
+fn chart(lanes: Vec<(String, Vec<Bar>)>, is_by_client: bool, first_us: i64, now_us: i64) -> Markup {
     let n = lanes.len().min(LANES_MAX);
     let frame = Frame {
         width: 1100.0,
         height: 40.0 + LANE * n as f64,
-        left: LEFT,
+        left: if is_by_client { LEFT.0 } else { LEFT.1 },
         right: 16.0,
         top: 6.0,
         bottom: 34.0,

@@ -64,7 +64,8 @@ async fn a_study_tells_what_it_found() {
             "loss over two parameters",
             "What trials measured on the way",
             "When trials ran",
-            "Trials 1–40 of 40 trials",
+            "Trials",
+            "1–40 of 40 trials",
         ],
     );
     assert!(page.contains("data-along=\"trial\""));

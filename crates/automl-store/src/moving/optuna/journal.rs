@@ -55,7 +55,7 @@ fn marked(line: &str) -> String {
     while let Some(letter) = rest.chars().next() {
         let word = WORDS.iter().find(|word| rest.starts_with(**word));
         if let (false, Some(word)) = (is_text, word) {
-            done.push_str(&format!("\"{MARK}{word}\""));
+            done.extend(["\"", MARK, word, "\""]);
             rest = &rest[word.len()..];
             continue;
         }
@@ -206,12 +206,29 @@ impl Replay<'_> {
         let Some(&(study, at)) = self.owners.get(id) else {
             return Ok(());
         };
-        let trial = self.studies[study]
-            .as_ref()
-            .map(|own| own.trials[at].clone());
-        let Some(mut trial) = trial.filter(|trial| !trial.state.is_finished()) else {
+        let Some(Some(own)) = self.studies.get_mut(study) else {
             return Ok(());
         };
+        if own.trials[at].state.is_finished() {
+            return Ok(());
+        }
+        // It is put back below, whatever comes of it.
+        let absent = NewTrial::in_state(TrialState::Waiting);
+        let mut trial = std::mem::replace(&mut own.trials[at], absent);
+        let changed = self.changed(&mut trial, code, operation);
+        if let Some(Some(own)) = self.studies.get_mut(study) {
+            own.trials[at] = trial;
+        }
+        changed
+    }
+
+    /// What an operation makes of a trial that goes on.
+    fn changed(
+        &self,
+        trial: &mut NewTrial,
+        code: u64,
+        operation: &Value,
+    ) -> Result<(), ImportError> {
         match code {
             5 => {
                 let name = operation["param_name"].as_str();
@@ -238,21 +255,18 @@ impl Replay<'_> {
                 trial.ended_us = self
                     .time(&operation["datetime_complete"])?
                     .or(trial.ended_us);
-                trial.figures = self.figures(&operation["values"])?.or(trial.figures);
+                trial.figures = self.figures(&operation["values"])?.or(trial.figures.take());
             }
             7 => {
                 let step = operation["step"].as_i64();
                 let step = step.ok_or_else(|| self.odd("it has no 'step'"))?;
                 let value = number(&operation["intermediate_value"]);
-                put_measurement(&mut trial, step, value.unwrap_or(f64::NAN));
+                put_measurement(trial, step, value.unwrap_or(f64::NAN));
             }
             code => {
                 let (scope, field) = scope_of(code == 8);
                 put_attributes(&mut trial.attributes, scope, operation[field].as_object());
             }
-        }
-        if let Some(study) = &mut self.studies[study] {
-            study.trials[at] = trial;
         }
         Ok(())
     }
@@ -320,7 +334,10 @@ fn put_attributes(attributes: &mut Vec<Attribute>, scope: &str, told: Option<&Ma
 }
 
 fn put_measurement(trial: &mut NewTrial, step: i64, value: f64) {
-    trial.measurements.retain(|own| own.step != step);
+    let last = trial.measurements.last();
+    if last.is_some_and(|last| last.step >= step) {
+        trial.measurements.retain(|own| own.step != step);
+    }
     trial.measurements.push(Measurement {
         step,
         figures: vec![value],

@@ -14,23 +14,20 @@ pub(super) fn put(
     study: &OptunaStudy,
 ) -> Result<StudyCounts, ImportError> {
     let mut counts = StudyCounts::default();
-    let (id, there) = match known(sql, workspace, &study.name)? {
-        Some(own) => {
-            check_same(&own, study)?;
-            (own.id, by_number(sql, own.id)?)
-        }
-        None => {
-            counts.n_studies = 1;
-            let new = NewStudy {
-                name: study.name.clone(),
-                protocol: PROTOCOL,
-                objectives: Objective::numbered(&study.directions),
-                spec: "{}".to_owned(),
-                lease_ms: None,
-                n_retries: 0,
-            };
-            (studies::create(sql, workspace, &new)?, BTreeMap::new())
-        }
+    let (id, there) = if let Some(own) = known(sql, workspace, &study.name)? {
+        check_same(&own, study)?;
+        (own.id, by_number(sql, own.id)?)
+    } else {
+        counts.n_studies = 1;
+        let new = NewStudy {
+            name: study.name.clone(),
+            protocol: PROTOCOL,
+            objectives: Objective::numbered(&study.directions),
+            spec: "{}".to_owned(),
+            lease_ms: None,
+            n_retries: 0,
+        };
+        (studies::create(sql, workspace, &new)?, BTreeMap::new())
     };
     let attributes = studies::attributes(sql, id)?;
     for attribute in study
