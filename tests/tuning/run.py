@@ -9,6 +9,7 @@ COMMON = ["grpcio==1.85.3", "protobuf==7.36.2", "pytest==9.0.2"]
 WANTED = {
     "optuna": ["optuna==5.0.0", *COMMON],
     "vizier": ["google-vizier==0.1.24", "absl-py==2.5.1", "attrs==26.1.0", "googleapis-common-protos==1.76.0", "numpy==2.2.6", *COMMON],
+    "json": ["pytest==9.0.2"],
 }
 
 
