@@ -1,5 +1,6 @@
 //! Typed columns of equal length, and views of some of their rows.
 
+mod cell;
 mod column;
 mod sparse;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod tests;
 mod texts;
 mod view;
 
+pub use cell::Cell;
 pub use column::{Column, Levels, MISSING_CODE, MISSING_TIME, UNSEEN_CODE};
 pub use sparse::SparseRows;
 pub use texts::Texts;

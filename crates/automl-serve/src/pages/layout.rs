@@ -16,6 +16,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 pub(super) enum Place {
     Experiments,
     Models,
+    Endpoints,
     Elsewhere,
 }
 
@@ -70,6 +71,7 @@ impl Shell {
                         nav aria-label="Parts" {
                             a href="/" aria-current=[here(Place::Experiments)] { "Experiments" }
                             a href="/models" aria-current=[here(Place::Models)] { "Models" }
+                            a href="/endpoints" aria-current=[here(Place::Endpoints)] { "Endpoints" }
                         }
                         @if self.is_live { span.live title="This page follows what goes on" { "live" } }
                     }

@@ -4,7 +4,6 @@ mod optuna;
 mod rest;
 #[cfg(test)]
 mod tests;
-mod unary;
 
 use crate::routes::Routes;
 use automl_store::db::Database;

@@ -8,9 +8,9 @@ mod calls;
 mod convert;
 mod wire;
 
-use super::unary::{status, unary};
 use crate::routes::{Methods, Routes, grpc};
-use automl_store::db::{Database, Sql};
+use crate::unary::unary;
+use automl_store::db::{Database, DbError, Sql};
 use automl_store::studies::StudiesError;
 use prost::Message;
 use tonic::Status;
@@ -152,4 +152,24 @@ fn trials(service: Service<'_>) -> Service<'_> {
         )
         .read("GetTrial", "One trial", calls::get_trial)
         .read("GetTrials", "Trials of a study", calls::get_trials)
+}
+
+/// An error as gRPC tells it.
+fn status(error: &StudiesError) -> Status {
+    let told = error.to_string();
+    match error {
+        StudiesError::StudyMissing { .. } | StudiesError::TrialMissing { .. } => {
+            Status::not_found(told)
+        }
+        StudiesError::StudyExists { .. } => Status::already_exists(told),
+        StudiesError::TrialFinished { .. }
+        | StudiesError::StudyClosed { .. }
+        | StudiesError::TrialNotHeld { .. } => Status::failed_precondition(told),
+        StudiesError::Incompatible { .. } | StudiesError::Invalid { .. } => {
+            Status::invalid_argument(told)
+        }
+        StudiesError::Db(DbError::Away { .. } | DbError::Closed) => Status::unavailable(told),
+        StudiesError::Db(DbError::Full) => Status::resource_exhausted(told),
+        StudiesError::Db(_) => Status::internal(told),
+    }
 }

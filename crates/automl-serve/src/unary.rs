@@ -1,7 +1,5 @@
 //! One gRPC call as a service: a message in, a message out.
 
-use automl_store::db::DbError;
-use automl_store::studies::StudiesError;
 use axum::extract::Request;
 use axum::http;
 use prost::Message;
@@ -12,7 +10,7 @@ use tonic::{Response, Status};
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
 
-/// The longest message that is read: templates of trials carry all that was measured.
+/// The longest message that is read: templates of trials carry all that was measured, requests for predictions all rows.
 const MESSAGE_MAX: usize = 64 << 20;
 
 /// A service that answers each message by `handler`.
@@ -41,24 +39,4 @@ where
             Ok(grpc.unary(answer, request).await)
         }
     })
-}
-
-/// An error as gRPC tells it.
-pub(crate) fn status(error: &StudiesError) -> Status {
-    let told = error.to_string();
-    match error {
-        StudiesError::StudyMissing { .. } | StudiesError::TrialMissing { .. } => {
-            Status::not_found(told)
-        }
-        StudiesError::StudyExists { .. } => Status::already_exists(told),
-        StudiesError::TrialFinished { .. }
-        | StudiesError::StudyClosed { .. }
-        | StudiesError::TrialNotHeld { .. } => Status::failed_precondition(told),
-        StudiesError::Incompatible { .. } | StudiesError::Invalid { .. } => {
-            Status::invalid_argument(told)
-        }
-        StudiesError::Db(DbError::Away { .. } | DbError::Closed) => Status::unavailable(told),
-        StudiesError::Db(DbError::Full) => Status::resource_exhausted(told),
-        StudiesError::Db(_) => Status::internal(told),
-    }
 }
