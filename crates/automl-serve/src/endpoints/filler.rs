@@ -69,7 +69,7 @@ impl<'m> Filler<'m> {
         if self.n_cells[column] > self.n_rows {
             let name = &self.facts.features[column].name;
             let reason = format!("column '{name}' stands there twice");
-            return Err(self.cell_error(self.n_rows, reason));
+            return Err(cell_error(self.n_rows, reason));
         }
         self.cell(column, cell)
     }
@@ -82,7 +82,7 @@ impl<'m> Filler<'m> {
         }
         match self.rows.push(column, cell) {
             Ok(()) => self.n_cells[column] += 1,
-            Err(reason) => return Err(self.cell_error(row, reason)),
+            Err(reason) => return Err(cell_error(row, reason)),
         }
         Ok(())
     }
@@ -91,20 +91,13 @@ impl<'m> Filler<'m> {
     pub(crate) fn nested(&self, column: usize, what: &str) -> ScoreError {
         let name = &self.facts.features[column].name;
         let reason = format!("column '{name}' holds {what} where a value should be");
-        self.cell_error(self.n_cells[column], reason)
+        cell_error(self.n_cells[column], reason)
     }
 
     /// What is wrong with a row that is a list of another length.
     pub(crate) fn width(&self, width: usize) -> ScoreError {
         let reason = format!("it has another number of values than there are columns, {width}");
-        self.cell_error(self.n_rows, reason)
-    }
-
-    fn cell_error(&self, row: usize, reason: String) -> ScoreError {
-        ScoreError::Cell {
-            row: row + 1,
-            reason,
-        }
+        cell_error(self.n_rows, reason)
     }
 
     /// Ends a row, which must have a cell of every column.
@@ -156,5 +149,13 @@ impl<'m> Filler<'m> {
 
     pub(crate) fn finish(self) -> Table {
         self.rows.finish(self.n_rows)
+    }
+}
+
+/// What is wrong with a cell of a row that is counted from 0.
+fn cell_error(row: usize, reason: String) -> ScoreError {
+    ScoreError::Cell {
+        row: row + 1,
+        reason,
     }
 }

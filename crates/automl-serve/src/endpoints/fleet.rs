@@ -197,10 +197,11 @@ impl Inner {
         let before = known.unwrap_or(&silent);
         let is_new = before.revision != Some(endpoint.revision);
         let mut live = if is_new {
-            match self.first_served(wanted, before) {
-                Ok(live) => live,
-                Err(live) => return self.told(live).map(Some),
+            let (live, is_last) = self.first_served(wanted, before);
+            if !is_last {
+                return self.told(live).map(Some);
             }
+            live
         } else {
             before.again()
         };
@@ -215,12 +216,13 @@ impl Inner {
         self.told(live).map(Some)
     }
 
-    /// The last revision, if all its models can be had; else what answers already, or what a server served before.
-    fn first_served(&self, wanted: &Wanted, before: &Live) -> Result<Live, Live> {
+    /// The last revision, if all its models can be had; else what answers already, or what a server served before. Tells
+    /// whether it is the last.
+    fn first_served(&self, wanted: &Wanted, before: &Live) -> (Live, bool) {
         let endpoint = &wanted.endpoint;
         let last = (endpoint.revision, endpoint.deployments.as_slice());
         let problem = match before.with(last, &self.cache, &self.numbers) {
-            Ok(live) => return Ok(live),
+            Ok(live) => return (live, true),
             Err(problem) => problem,
         };
         tracing::warn!(
@@ -236,7 +238,8 @@ impl Inner {
             kept = live;
         }
         let again_us = Clock::unix_micros() + AGAIN_US;
-        Err(kept.troubled(endpoint.revision, problem, again_us))
+        let troubled = kept.troubled(endpoint.revision, problem, again_us);
+        (troubled, false)
     }
 
     /// Lets a deployment go to the version that its alias leads to, once that is in memory.

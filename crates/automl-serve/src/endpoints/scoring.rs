@@ -239,19 +239,18 @@ impl<'de> Visitor<'de> for Split<'_, '_> {
                     let told = "data stands there twice";
                     return Err(keep(filler, ScoreError::form(told)));
                 }
-                "data" => match columns.as_deref() {
-                    Some(order) => {
-                        map.next_value_seed(RowsSeed {
-                            filler: &mut *filler,
-                            order: Some(order),
-                        })?;
-                        done = Some(Done::Whole);
-                    }
-                    None => {
+                "data" => {
+                    let Some(order) = columns.as_deref() else {
                         map.next_value::<IgnoredAny>()?;
                         done = Some(Done::Nameless);
-                    }
-                },
+                        continue;
+                    };
+                    map.next_value_seed(RowsSeed {
+                        filler: &mut *filler,
+                        order: Some(order),
+                    })?;
+                    done = Some(Done::Whole);
+                }
                 "index" => {
                     map.next_value::<IgnoredAny>()?;
                 }

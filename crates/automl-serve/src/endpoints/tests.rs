@@ -11,7 +11,6 @@ use automl_core::{
     Artifact, Cell, Column, Field, Kind, Model, PredictError, Predictions, Role, Table, TableView,
     Task,
 };
-use automl_store::artifacts::ArtifactStore;
 use automl_store::registry::{models as registered, versions};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -244,14 +243,6 @@ impl Desk {
         let fleet = self.app.fleet.clone();
         let looked = tokio::task::spawn_blocking(move || fleet.sync());
         looked.await.unwrap().unwrap();
-    }
-
-    /// Where the files of a version of `sum` are.
-    fn files(&self, version: i64) -> std::path::PathBuf {
-        match &self.app.artifacts {
-            ArtifactStore::Folder(folder) => folder.path_of(&format!("sum/{version}")).unwrap(),
-            ArtifactStore::Objects(_) => panic!("tests keep artifacts in a folder"),
-        }
     }
 }
 

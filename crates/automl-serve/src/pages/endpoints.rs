@@ -145,9 +145,12 @@ fn asked(endpoint: &Endpoint, fleet: &Fleet) -> Markup {
 }
 
 fn history(changes: &[Change]) -> Markup {
-    let then = |one: &Deployment| match one.is_shadow {
-        true => format!("{} shadow", one.name),
-        false => format!("{}={}", one.name, one.share),
+    let then = |one: &Deployment| {
+        if one.is_shadow {
+            format!("{} shadow", one.name)
+        } else {
+            format!("{}={}", one.name, one.share)
+        }
     };
     html! {
         div.card.scroll { table {

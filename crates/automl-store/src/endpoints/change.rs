@@ -189,7 +189,9 @@ pub fn set_shares(
     who: Who<'_>,
 ) -> Result<Endpoint, Error> {
     change(sql, workspace, endpoint, ("traffic", who), |all| {
-        all.iter_mut().for_each(|one| one.share = 0);
+        for one in all.iter_mut() {
+            one.share = 0;
+        }
         for (name, share) in wanted {
             let one = find(all, endpoint, name)?;
             if one.is_shadow && *share > 0 {

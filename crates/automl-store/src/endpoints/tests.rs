@@ -90,9 +90,12 @@ fn plain(
 
 /// `v1=90 v2=10`, and `v3~` for one in the shadow.
 fn told(endpoint: &Endpoint) -> String {
-    let one = |one: &Deployment| match one.is_shadow {
-        true => format!("{}~", one.name),
-        false => format!("{}={}", one.name, one.share),
+    let one = |one: &Deployment| {
+        if one.is_shadow {
+            format!("{}~", one.name)
+        } else {
+            format!("{}={}", one.name, one.share)
+        }
     };
     let all: Vec<String> = endpoint.deployments.iter().map(one).collect();
     all.join(" ")

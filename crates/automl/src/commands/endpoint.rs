@@ -185,7 +185,9 @@ fn show(endpoint: &Endpoint, changes: Option<&[Change]>, console: Console) -> an
         endpoint.revision
     );
     if let Some(problem) = &endpoint.problem {
-        told.push_str(&format!("the last change is not served: {problem}\n"));
+        told.push_str("the last change is not served: ");
+        told.push_str(problem);
+        told.push('\n');
     }
     if !endpoint.deployments.is_empty() {
         told.push_str(&deployments(&endpoint.deployments));
@@ -235,9 +237,12 @@ fn history(changes: &[Change]) -> String {
     ];
     let row = |one: &Change| {
         let then: Vec<String> = (one.deployments.iter())
-            .map(|one| match one.is_shadow {
-                true => format!("{} shadow", one.name),
-                false => format!("{}={}", one.name, one.share),
+            .map(|one| {
+                if one.is_shadow {
+                    format!("{} shadow", one.name)
+                } else {
+                    format!("{}={}", one.name, one.share)
+                }
             })
             .collect();
         vec![

@@ -38,105 +38,108 @@ async fn rows_and_columns_give_the_same() {
     assert_eq!(none.json()["prediction"], json!([]));
 }
 
+/// Bodies that are refused, with the code and the words.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        r#"{"rows": [{"x": 1, "word": "a"}, {"x": 1, "wrod": "a"}]}"#,
+        "score-column-unknown",
+        "the model has no column 'wrod'; did you mean word?",
+    ),
+    (
+        r#"{"rows": [{"x": 1}]}"#,
+        "score-column-missing",
+        "a column is missing in row 1: word; send null",
+    ),
+    (
+        r#"{"rows": [{"x": true, "word": "a"}]}"#,
+        "score-cell",
+        "row 1: Boolean(true) is of another kind",
+    ),
+    (
+        r#"{"rows": [{"x": [[[[1]]]], "word": "a"}]}"#,
+        "score-cell",
+        "row 1: column 'x' holds a list where a value should be",
+    ),
+    (
+        r#"{"rows": [{"x": {"a": 1}, "word": "a"}]}"#,
+        "score-cell",
+        "row 1: column 'x' holds an object",
+    ),
+    (
+        r#"{"rows": [{"x": 1, "x": 2, "word": "a"}]}"#,
+        "score-cell",
+        "row 1: column 'x' stands there twice",
+    ),
+    (
+        r#"{"rows": [[1]]}"#,
+        "score-cell",
+        "row 1: it has another number of values than there are columns, 2",
+    ),
+    (
+        r#"{"rows": [[1, "a", 2]]}"#,
+        "score-cell",
+        "row 1: it has another number",
+    ),
+    (
+        r#"{"rows": [3]}"#,
+        "score-json",
+        "a row: an object with a value for each column",
+    ),
+    (
+        r#"{"rows": [{"x": NaN, "word": "a"}]}"#,
+        "score-json",
+        "NaN and Infinity are not JSON, send null",
+    ),
+    (
+        r#"{"rows": [{"x": 1e999, "word": "a"}]}"#,
+        "score-json",
+        "number out of range",
+    ),
+    (
+        r#"{"columns": {"x": [1]}}"#,
+        "score-column-missing",
+        "a column is missing: word",
+    ),
+    (
+        r#"{"columns": {"x": [1], "word": []}}"#,
+        "score-column-missing",
+        "a column is missing: word",
+    ),
+    (
+        r#"{"columns": {"x": [1, 2], "word": ["a"]}}"#,
+        "score-lengths",
+        "column 'word' has 1 values where others have 2",
+    ),
+    (
+        r#"{"columns": {"x": [1], "x": [2], "word": ["a"]}}"#,
+        "score-form",
+        "column 'x' stands there twice",
+    ),
+    (
+        r#"{"rows": [], "columns": {}}"#,
+        "score-form",
+        "one of the two",
+    ),
+    (
+        r#"{"rows": [], "treshold": 1}"#,
+        "score-form",
+        "'treshold' is not understood",
+    ),
+    (
+        r#"{"rows": [], "threshold": 2}"#,
+        "score-form",
+        "a threshold is from 0 to 1",
+    ),
+    (r"{}", "score-form", "neither rows nor columns"),
+    (r"[]", "score-json", "an object with rows or columns"),
+    (r#"{"rows": []} x"#, "score-json", "trailing characters"),
+    ("", "score-json", "EOF"),
+];
+
 #[tokio::test]
 async fn what_is_wrong_is_named() {
     let desk = Desk::endpoint(&[0.25]).await;
-    for (body, code, told) in [
-        (
-            r#"{"rows": [{"x": 1, "word": "a"}, {"x": 1, "wrod": "a"}]}"#,
-            "score-column-unknown",
-            "the model has no column 'wrod'; did you mean word?",
-        ),
-        (
-            r#"{"rows": [{"x": 1}]}"#,
-            "score-column-missing",
-            "a column is missing in row 1: word; send null",
-        ),
-        (
-            r#"{"rows": [{"x": true, "word": "a"}]}"#,
-            "score-cell",
-            "row 1: Boolean(true) is of another kind",
-        ),
-        (
-            r#"{"rows": [{"x": [[[[1]]]], "word": "a"}]}"#,
-            "score-cell",
-            "row 1: column 'x' holds a list where a value should be",
-        ),
-        (
-            r#"{"rows": [{"x": {"a": 1}, "word": "a"}]}"#,
-            "score-cell",
-            "row 1: column 'x' holds an object",
-        ),
-        (
-            r#"{"rows": [{"x": 1, "x": 2, "word": "a"}]}"#,
-            "score-cell",
-            "row 1: column 'x' stands there twice",
-        ),
-        (
-            r#"{"rows": [[1]]}"#,
-            "score-cell",
-            "row 1: it has another number of values than there are columns, 2",
-        ),
-        (
-            r#"{"rows": [[1, "a", 2]]}"#,
-            "score-cell",
-            "row 1: it has another number",
-        ),
-        (
-            r#"{"rows": [3]}"#,
-            "score-json",
-            "a row: an object with a value for each column",
-        ),
-        (
-            r#"{"rows": [{"x": NaN, "word": "a"}]}"#,
-            "score-json",
-            "NaN and Infinity are not JSON, send null",
-        ),
-        (
-            r#"{"rows": [{"x": 1e999, "word": "a"}]}"#,
-            "score-json",
-            "number out of range",
-        ),
-        (
-            r#"{"columns": {"x": [1]}}"#,
-            "score-column-missing",
-            "a column is missing: word",
-        ),
-        (
-            r#"{"columns": {"x": [1], "word": []}}"#,
-            "score-column-missing",
-            "a column is missing: word",
-        ),
-        (
-            r#"{"columns": {"x": [1, 2], "word": ["a"]}}"#,
-            "score-lengths",
-            "column 'word' has 1 values where others have 2",
-        ),
-        (
-            r#"{"columns": {"x": [1], "x": [2], "word": ["a"]}}"#,
-            "score-form",
-            "column 'x' stands there twice",
-        ),
-        (
-            r#"{"rows": [], "columns": {}}"#,
-            "score-form",
-            "one of the two",
-        ),
-        (
-            r#"{"rows": [], "treshold": 1}"#,
-            "score-form",
-            "'treshold' is not understood",
-        ),
-        (
-            r#"{"rows": [], "threshold": 2}"#,
-            "score-form",
-            "a threshold is from 0 to 1",
-        ),
-        (r"{}", "score-form", "neither rows nor columns"),
-        (r"[]", "score-json", "an object with rows or columns"),
-        (r#"{"rows": []} x"#, "score-json", "trailing characters"),
-        ("", "score-json", "EOF"),
-    ] {
+    for &(body, code, told) in REFUSED {
         let answer = desk.ask("/endpoints/e/predict", &[JSON], body).await;
         let found = answer.json();
         assert_eq!(
@@ -206,11 +209,7 @@ async fn an_endpoint_without_deployments_says_so() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     let answer = desk.ask("/endpoints/d/predict", &[], "{}").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    assert!(
-        answer.text().contains("did you mean e?"),
-        "{}",
-        answer.text()
-    );
+    assert_eq!(answer.json()["message"], "there is no endpoint 'd'");
 }
 
 #[tokio::test]

@@ -70,6 +70,10 @@ pub(super) enum ParameterChoice {
     Text(String),
 }
 
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the protocol"
+)]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct InferTensorContents {
     #[prost(bool, repeated, tag = "1")]

@@ -70,17 +70,15 @@ pub(super) fn tensors(scored: &Scored) -> Result<Vec<Tensor<'_>>, ScoreError> {
     }
     let wanted = |output: &super::super::batch::Output| {
         let known = signature.iter().find(|(name, ..)| *name == output.name);
-        match known {
-            Some((name, ..)) => Ok(tensor(name, scored, output.is_binary)),
-            None => {
-                let names: Vec<&str> = signature.iter().map(|(name, ..)| *name).collect();
-                Err(ScoreError::form(format!(
-                    "the model has no output '{}'; it has {}",
-                    output.name,
-                    names.join(" and ")
-                )))
-            }
+        if let Some((name, ..)) = known {
+            return Ok(tensor(name, scored, output.is_binary));
         }
+        let names: Vec<&str> = signature.iter().map(|(name, ..)| *name).collect();
+        Err(ScoreError::form(format!(
+            "the model has no output '{}'; it has {}",
+            output.name,
+            names.join(" and ")
+        )))
     };
     outputs.iter().map(wanted).collect()
 }

@@ -106,8 +106,10 @@ impl Tensor<'_> {
 
     /// The number of values that the shape tells of.
     fn n_values(&self) -> Result<usize, ScoreError> {
-        let sizes = self.shape.iter().map(|size| usize::try_from(*size).ok());
-        let product = sizes.fold(Some(1_usize), |product, size| product?.checked_mul(size?));
+        let mut sizes = self.shape.iter();
+        let product = sizes.try_fold(1_usize, |product, size| {
+            product.checked_mul(usize::try_from(*size).ok()?)
+        });
         product.ok_or_else(|| {
             let told = format!(
                 "tensor '{}' has the shape {:?}, which none has",
@@ -204,24 +206,40 @@ impl Tensor<'_> {
             n_values += 1;
             put(cell)
         };
-        match self.element()? {
-            Element::Bool => (contents.bool_contents.iter())
-                .try_for_each(|value| count(Cell::Boolean(*value)))?,
-            Element::Int(8) => (contents.int64_contents.iter())
-                .try_for_each(|value| count(Cell::Integer(*value)))?,
-            Element::Int(_) => (contents.int_contents.iter())
-                .try_for_each(|value| count(Cell::Integer(i64::from(*value))))?,
-            Element::Uint(8) => (contents.uint64_contents.iter())
-                .try_for_each(|value| with_unsigned(*value, &mut count))?,
-            Element::Uint(_) => (contents.uint_contents.iter())
-                .try_for_each(|value| count(Cell::Integer(i64::from(*value))))?,
-            Element::Float(4) => (contents.fp32_contents.iter())
-                .try_for_each(|value| count(number(f64::from(*value))))?,
-            Element::Float(_) => {
-                (contents.fp64_contents.iter()).try_for_each(|value| count(number(*value)))?
+        let element = self.element()?;
+        match element {
+            Element::Bool => {
+                let mut values = contents.bool_contents.iter();
+                values.try_for_each(|value| count(Cell::Boolean(*value)))?;
             }
-            Element::Bytes => (contents.bytes_contents.iter())
-                .try_for_each(|value| count(Cell::Text(self.text(value)?)))?,
+            Element::Int(8) => {
+                let mut values = contents.int64_contents.iter();
+                values.try_for_each(|value| count(Cell::Integer(*value)))?;
+            }
+            Element::Int(_) => {
+                let mut values = contents.int_contents.iter();
+                values.try_for_each(|value| count(Cell::Integer(i64::from(*value))))?;
+            }
+            Element::Uint(8) => {
+                let mut values = contents.uint64_contents.iter();
+                values.try_for_each(|value| with_unsigned(*value, &mut count))?;
+            }
+            Element::Uint(_) => {
+                let mut values = contents.uint_contents.iter();
+                values.try_for_each(|value| count(Cell::Integer(i64::from(*value))))?;
+            }
+            Element::Float(4) => {
+                let mut values = contents.fp32_contents.iter();
+                values.try_for_each(|value| count(number(f64::from(*value))))?;
+            }
+            Element::Float(_) => {
+                let mut values = contents.fp64_contents.iter();
+                values.try_for_each(|value| count(number(*value)))?;
+            }
+            Element::Bytes => {
+                let mut values = contents.bytes_contents.iter();
+                values.try_for_each(|value| count(Cell::Text(self.text(value)?)))?;
+            }
         }
         Ok(n_values)
     }
