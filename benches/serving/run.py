@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
-CONNECTIONS, DEPTH = 16, 16
+CONNECTIONS, DEPTH = 64, 1
 # Numbers and one category, as a small model of a table has them.
 COLUMNS = ["seats", "monthly_fee", "usage_hours", "support_tickets", "plan"]
 ROW = {"seats": 9, "monthly_fee": 153.9, "usage_hours": 14.2, "support_tickets": 2, "plan": "plus"}
@@ -44,12 +44,12 @@ def prepare(folder):
 
 class Server:
     def __init__(self, folder, core):
-        command = [BIN, "serve", "--port", "0", "--format", "json"]
+        command = [BIN, "serve", "--port", "0"]
         self.log = open(Path(folder) / "log", "w")
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=self.log, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-        url = json.loads(self.process.stdout.readline())["url"]
+        url = self.process.stdout.readline().strip()
         self.address = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
         for _ in range(200):
             if b" 200 " in ask(self.address, request("GET", "/endpoints/small/ping")).split(b"\r\n")[0]:

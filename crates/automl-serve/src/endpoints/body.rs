@@ -32,6 +32,11 @@ impl Ask {
             let found = found.to_owned();
             return Err(ScoreError::Compressed { found });
         }
+        let length = text(&parts.headers, header::CONTENT_LENGTH.as_str());
+        let length = length.and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > BODY_MAX as u64) {
+            return Err(ScoreError::TooLong { limit: BODY_MAX });
+        }
         let read = Limited::new(body, BODY_MAX).collect();
         let read = tokio::time::timeout(BODY_WAIT, read).await;
         let read = read.map_err(|_late| ScoreError::Late)?;

@@ -46,12 +46,14 @@ fn predictions() -> Routes {
         .route(
             "/endpoints/{name}/predict",
             post(plain::predict)
-                .viewer("Predicts rows, or columns: prediction and probabilities of each row"),
+                .viewer("Predicts rows, or columns: prediction and probabilities of each row")
+                .bounded(),
         )
         .route(
             "/endpoints/{name}/invocations",
             post(scoring::invocations)
-                .viewer("Predicts as MLflow's scoring server and SageMaker's endpoints do"),
+                .viewer("Predicts as MLflow's scoring server and SageMaker's endpoints do")
+                .bounded(),
         )
         .route(
             "/endpoints/{name}/ping",
@@ -65,6 +67,7 @@ fn predictions() -> Routes {
         .route(
             "/v1/projects/{project}/locations/{location}/endpoints/{call}",
             post(vertex::predict)
-                .viewer("Predicts as Vertex AI does: the endpoint's name with :predict behind it"),
+                .viewer("Predicts as Vertex AI does: the endpoint's name with :predict behind it")
+                .bounded(),
         )
 }

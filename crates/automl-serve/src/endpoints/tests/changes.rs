@@ -362,3 +362,45 @@ async fn refusals_have_codes_and_statuses() {
     let gone = desk.ask("/endpoints/e/predict", &[], "{}").await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn pages_show_what_answers_and_why_not() {
+    let desk = Desk::new();
+    let (_, empty) = desk.get("/endpoints").await;
+    assert!(
+        String::from_utf8(empty)
+            .unwrap()
+            .contains("No endpoint was made yet")
+    );
+    let said = json!({ "name": "e", "description": "<script>alert(1)</script>" });
+    desk.api("POST", "", said).await;
+    for manifest in [json!({ "bias": 0.25 }), json!({ "bias": "<b>" })] {
+        let version = desk.register(manifest).await;
+        let body = json!({ "model": format!("sum/{version}"), "note": "<i>why</i>" });
+        desk.api("POST", "/e/deploy", body).await;
+    }
+    for (path, texts) in [
+        ("/endpoints", ["sum/1", "failed"]),
+        (
+            "/endpoints/e",
+            [
+                "The last change is not served: sum/2: it has no bias",
+                "in memory",
+            ],
+        ),
+    ] {
+        let (status, body) = desk.get(path).await;
+        let page = String::from_utf8(body).unwrap();
+        assert_eq!(status, StatusCode::OK);
+        // Texts between tags come without them.
+        let plain = page.replace("sum</a>", "sum").replace("<!-- -->", "");
+        for text in texts {
+            assert!(plain.contains(text), "{path} has no {text}: {page}");
+        }
+        for tag in ["<script>alert", "<i>why", "<b>"] {
+            assert!(!page.contains(tag), "{path} has {tag}");
+        }
+    }
+    let (status, _) = desk.get("/endpoints/f").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}

@@ -166,6 +166,14 @@ async fn bodies_have_bounds() {
     assert_eq!(zipped, (415, json!("score-compressed")));
     let other = ask(&[("content-type", "text/plain")], "x".into()).await;
     assert_eq!(other, (415, json!("score-content-kind")));
+    let told = [("content-length", "99999999999")];
+    assert_eq!(
+        ask(&told, String::new()).await,
+        (413, json!("score-too-long"))
+    );
+    let tensors = desk.ask("/v2/models/e/infer", &told, "").await;
+    assert_eq!(tensors.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(tensors.json()["error"].is_string());
     let long = format!("{{\"rows\": [{}]}}", " ".repeat(crate::fields::BODY_MAX));
     assert_eq!(ask(&[], long).await, (413, json!("score-too-long")));
     let rows = "[0,\"\"],".repeat(1_000_000);

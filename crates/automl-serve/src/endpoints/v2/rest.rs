@@ -45,10 +45,13 @@ pub(super) fn routes() -> Routes {
             "/v2/models/{name}/versions/{version}/ready",
             get(version_ready).viewer(READY),
         )
-        .route("/v2/models/{name}/infer", post(infer).viewer(INFER))
+        .route(
+            "/v2/models/{name}/infer",
+            post(infer).viewer(INFER).bounded(),
+        )
         .route(
             "/v2/models/{name}/versions/{version}/infer",
-            post(infer_version).viewer(INFER),
+            post(infer_version).viewer(INFER).bounded(),
         )
 }
 
