@@ -4,9 +4,9 @@
     python benches/serving/run.py                        # a small tree model: one-row JSON against /health
     python benches/serving/run.py --seconds 2 --rounds 1 # a quick look
 
-Server and load generator have one core each. The rate is that of 16 connections which keep 16 requests under way each, the
-median of the rounds, the two handlers in turns; beside it stands the rate per second of processor time that the server used,
-which other work on the machine disturbs less. Latencies are those of 16 connections with one request each, paced to half of
+Server and load generator have one core each. The rate is that of 64 connections with a request each, the median of the
+rounds, the two handlers in turns; beside it stands the rate per second of processor time that the server used,
+which other work on the machine disturbs less. Latencies are those of requests that are due at half of
 that rate. Standard library only; the binary is $AUTOML_BIN, default target/release/automl.
 """
 import argparse, json, os, selectors, socket, statistics, subprocess, sys, tempfile, time

@@ -17,17 +17,19 @@ def automl(cwd, *arguments):
 
 def typed(text):
     """A cell as a program holds it."""
+    if text in ("", "NA"):
+        return None
     try:
         return float(text)
     except ValueError:
-        return text or None
+        return text
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("serving")
     data, test = ROOT / "datasets/churn.csv", ROOT / "datasets/churn_test.csv"
-    automl(folder, "fit", str(data), "--target", "churned", "--max-trials", "1", "--holdout", "0.3", "--output", "model")
+    automl(folder, "fit", str(data), "--target", "churned", "--include", "gradient_boosting", "--max-trials", "1", "--holdout", "0.3", "--output", "model")
     automl(folder, "endpoint", "create", "churn")
     for version in ["churn/1", "churn/2"]:
         automl(folder, "models", "register", "churn", "model")

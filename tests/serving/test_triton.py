@@ -49,21 +49,10 @@ def test_predictions_are_those_of_the_command_line(served, client):
 def test_tensors_travel_as_json(served):
     made = triton_http.InferenceServerClient(served.host)
     wanted = [triton_http.InferRequestedOutput(name, binary_data=False) for name in ["prediction", "probabilities"]]
-    named = [name for name, kind in served.features.items() if kind == "number"]
-    # JSON has no NaN, and this client sends it where a number is not known.
-    whole = [place for place, row in enumerate(served.rows) if all(row[name] is not None for name in named)][:5]
-    tensors = []
-    for name, kind in served.features.items():
-        values = [served.rows[place][name] for place in whole]
-        if kind == "number":
-            tensor, array = triton_http.InferInput(name, [len(whole)], "FP64"), np.array(values, dtype=np.float64)
-        else:
-            texts = np.array(["" if value is None else str(value) for value in values], dtype=np.object_)
-            tensor, array = triton_http.InferInput(name, [len(whole)], "BYTES"), texts
-        tensor.set_data_from_numpy(array, binary_data=False)
-        tensors.append(tensor)
+    n_rows = 20
+    tensors = inputs(served, triton_http, n_rows, binary_data=False)
     answer = made.infer("churn", tensors, outputs=wanted)
-    assert answer.as_numpy("probabilities").tolist() == [served.probabilities[place] for place in whole]
+    check(served, answer, n_rows)
 
 
 def test_the_server_and_its_models_tell_of_themselves(served, client):

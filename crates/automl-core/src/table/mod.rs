@@ -78,7 +78,7 @@ impl Table {
                     expected: n_rows,
                 });
             }
-            if !seen.insert(name.clone()) {
+            if !seen.insert(name.as_ref()) {
                 return Err(TableError::Duplicate {
                     name: name.to_string(),
                 });

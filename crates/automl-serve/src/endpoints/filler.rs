@@ -121,13 +121,15 @@ impl<'m> Filler<'m> {
             .collect()
     }
 
-    /// Says that cells came column by column, all of them with as many cells.
-    pub(crate) fn end_columns(&mut self, n_rows: usize) -> Result<(), ScoreError> {
-        if n_rows > 0 {
-            let names = self.lacking(1);
-            if !names.is_empty() {
-                return Err(ScoreError::ColumnsAbsent { names });
-            }
+    /// Says that cells came column by column, those of all columns, each with as many cells.
+    pub(crate) fn end_columns(&mut self, n_rows: usize, came: &[usize]) -> Result<(), ScoreError> {
+        let features = self.facts.features.iter().enumerate();
+        let names: Vec<String> = features
+            .filter(|(column, _)| !came.contains(column))
+            .map(|(_, field)| field.name.clone())
+            .collect();
+        if !names.is_empty() {
+            return Err(ScoreError::ColumnsAbsent { names });
         }
         for (field, n_cells) in self.facts.features.iter().zip(&self.n_cells) {
             if *n_cells != n_rows {

@@ -37,6 +37,38 @@ pub(crate) fn not_json(body: &[u8], error: &serde_json::Error) -> ScoreError {
     ScoreError::Json { reason }
 }
 
+/// The body with null for NaN, which clients in Python write for what is not known although JSON has no such word; NaN within
+/// texts stays.
+pub(crate) fn with_null_for_nan(body: &[u8]) -> Cow<'_, [u8]> {
+    const NAN: &[u8] = b"NaN";
+    if !body.windows(NAN.len()).any(|found| found == NAN) {
+        return Cow::Borrowed(body);
+    }
+    let mut plain = Vec::with_capacity(body.len() + body.len() / 8);
+    let (mut rest, mut is_text) = (body, false);
+    while let [first, after @ ..] = rest {
+        if !is_text && let Some(behind) = rest.strip_prefix(NAN) {
+            plain.extend(b"null");
+            rest = behind;
+            continue;
+        }
+        plain.push(*first);
+        rest = after;
+        match first {
+            b'"' => is_text = !is_text,
+            b'\\' if is_text => {
+                // What is escaped, such as a quotation mark, ends no text.
+                if let [escaped, after @ ..] = rest {
+                    plain.push(*escaped);
+                    rest = after;
+                }
+            }
+            _ => {}
+        }
+    }
+    Cow::Owned(plain)
+}
+
 /// Keeps what is wrong, which the errors of a format cannot carry.
 pub(crate) fn keep<E: Error>(filler: &mut Filler<'_>, problem: ScoreError) -> E {
     filler.problem = Some(problem);
@@ -291,7 +323,7 @@ impl<'de> Visitor<'de> for ColumnsSeed<'_, '_> {
             })?;
         }
         let n_rows = filler.most_cells();
-        let ended = filler.end_columns(n_rows);
+        let ended = filler.end_columns(n_rows, &seen);
         ended.map_err(|problem| keep(filler, problem))
     }
 }
@@ -360,5 +392,26 @@ impl<'de> Visitor<'de> for EitherSeed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         ColumnsSeed(self.0).visit_map(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_is_null_outside_of_texts() {
+        for (given, plain) in [
+            (r#"{"x": [NaN,1,NaN]}"#, r#"{"x": [null,1,null]}"#),
+            (
+                r#"{"NaN": "a \" NaN", "b\\": NaN}"#,
+                r#"{"NaN": "a \" NaN", "b\\": null}"#,
+            ),
+            (r#"{"x": "NaN\"#, r#"{"x": "NaN\"#),
+            ("[1]", "[1]"),
+        ] {
+            let found = with_null_for_nan(given.as_bytes());
+            assert_eq!(std::str::from_utf8(&found).unwrap(), plain);
+        }
     }
 }

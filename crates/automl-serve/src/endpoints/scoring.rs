@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::body::Ask;
 use super::error::ScoreError;
 use super::filler::Filler;
-use super::json::{EitherSeed, Key, RowsSeed, keep, not_json, within};
+use super::json::{EitherSeed, Key, RowsSeed, keep, not_json, with_null_for_nan, within};
 use super::model::{LoadedModel, ROWS_MAX};
 use super::plain::{json_answer, refused};
 use super::score::{Scored, score};
@@ -94,6 +94,7 @@ fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
 
 /// Reads one of the forms.
 pub(crate) fn from_json(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
+    let body = &*with_null_for_nan(body);
     let mut filler = Filler::new(&model.facts, &*model.reader);
     let read = within(body, &mut filler, |filler, json| {
         json.deserialize_map(Body {

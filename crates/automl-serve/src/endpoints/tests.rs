@@ -1,6 +1,7 @@
 //! Endpoints, by calls of the routes, with a model that is made of a few lines.
 
 mod changes;
+mod hostile;
 mod inference;
 mod protocols;
 

@@ -102,8 +102,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         r#"{"columns": {"x": [1], "word": []}}"#,
-        "score-column-missing",
-        "a column is missing: word",
+        "score-lengths",
+        "column 'word' has 0 values where others have 1",
     ),
     (
         r#"{"columns": {"x": [1, 2], "word": ["a"]}}"#,
@@ -129,6 +129,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         r#"{"rows": [], "threshold": 2}"#,
         "score-form",
         "a threshold is from 0 to 1",
+    ),
+    (
+        r#"{"columns": {}}"#,
+        "score-column-missing",
+        "columns are missing: x, word",
     ),
     (r"{}", "score-form", "neither rows nor columns"),
     (r"[]", "score-json", "an object with rows or columns"),
@@ -239,6 +244,10 @@ async fn mlflows_forms_are_read() {
         assert_eq!(answer.json(), json!({ "predictions": ["no", "yes"] }));
         assert_eq!(answer.headers["x-amzn-invoked-production-variant"], "v1");
     }
+    let unknown =
+        r#"{"dataframe_split": {"columns": ["x", "word"], "data": [[NaN, "NaN"], [NaN, "yes"]]}}"#;
+    let answer = desk.ask("/endpoints/e/invocations", &[JSON], unknown).await;
+    assert_eq!(answer.json(), json!({ "predictions": ["no", "yes"] }));
     let csv = desk
         .ask(
             "/endpoints/e/invocations",

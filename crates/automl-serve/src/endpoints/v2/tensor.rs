@@ -60,6 +60,7 @@ pub(super) fn batch(tensors: &[Tensor<'_>], model: &LoadedModel) -> Result<Batch
     let mut filler = Filler::new(&model.facts, &*model.reader);
     if let [only] = tensors
         && let &[n_rows, n_columns] = only.shape
+        && n_columns > 0
         && n_columns == filler.n_features() as i64
         && filler.column(only.name, 0).is_err()
     {
@@ -70,7 +71,8 @@ pub(super) fn batch(tensors: &[Tensor<'_>], model: &LoadedModel) -> Result<Batch
             place += 1;
             filler.cell(column, cell)
         })?;
-        filler.end_columns(n_rows as usize)?;
+        let all: Vec<usize> = (0..n_columns).collect();
+        filler.end_columns(n_rows as usize, &all)?;
         return Ok(filler.finish().into());
     }
     let mut n_rows = None;
@@ -88,7 +90,7 @@ pub(super) fn batch(tensors: &[Tensor<'_>], model: &LoadedModel) -> Result<Batch
         n_rows.get_or_insert(length);
         tensor.each(&mut |cell| filler.cell(column, cell))?;
     }
-    filler.end_columns(n_rows.unwrap_or(0))?;
+    filler.end_columns(n_rows.unwrap_or(0), &seen)?;
     Ok(filler.finish().into())
 }
 

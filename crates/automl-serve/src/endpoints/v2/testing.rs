@@ -1,4 +1,4 @@
-//! A client of the gRPC service for tests: one call, its message written and read by hand.
+//! For tests: the reader of bodies, and a client of the gRPC service, whose message is written and read by hand.
 
 use super::messages::{InferTensor, InferTensorContents, ModelInferRequest, ModelInferResponse};
 use axum::Router;
@@ -8,6 +8,8 @@ use http_body_util::BodyExt;
 use prost::Message;
 use tonic::{Code, Status};
 use tower::ServiceExt;
+
+pub(crate) use super::wire::read;
 
 /// How values travel.
 #[derive(Clone, Copy)]

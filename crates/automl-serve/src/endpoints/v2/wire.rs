@@ -2,7 +2,7 @@
 
 use super::super::batch::{About, Batch, Output};
 use super::super::error::ScoreError;
-use super::super::json::not_json;
+use super::super::json::{not_json, with_null_for_nan};
 use super::super::model::LoadedModel;
 use super::super::score::Scored;
 use super::super::write;
@@ -136,7 +136,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Level<'_, 'a> {
 }
 
 /// Reads a body, of which the first `n_json` bytes are JSON.
-pub(super) fn read(
+pub(crate) fn read(
     body: &[u8],
     n_json: Option<usize>,
     model: &LoadedModel,
@@ -149,6 +149,7 @@ pub(super) fn read(
         );
         return Err(ScoreError::form(told));
     };
+    let head = &*with_null_for_nan(head);
     let ask: Ask<'_> = serde_json::from_slice(head).map_err(|error| not_json(head, &error))?;
     let mut tensors = Vec::with_capacity(ask.inputs.len());
     for input in &ask.inputs {
