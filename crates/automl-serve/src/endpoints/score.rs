@@ -3,7 +3,7 @@
 use super::batch::{Batch, Predicted};
 use super::error::ScoreError;
 use super::fleet::Fleet;
-use super::live::{Slot, Wish};
+use super::live::{Live, Slot, Wish};
 use super::model::LoadedModel;
 use automl_core::Clock;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl<R: Fn(&LoadedModel) -> Result<Batch, ScoreError> + Clone + Send + 'static> 
 
 /// Predictions, and who made them.
 pub(crate) struct Scored {
-    pub(crate) endpoint: String,
+    pub(crate) live: Arc<Live>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) warm: Arc<super::cache::Warm>,
     pub(crate) predicted: Predicted,
@@ -70,7 +70,7 @@ pub(crate) async fn score<R: Read>(
         compare(fleet, shadow, read.clone(), &predicted);
     }
     Ok(Scored {
-        endpoint: live.name.clone(),
+        live,
         slot,
         warm,
         predicted,

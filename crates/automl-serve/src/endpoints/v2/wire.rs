@@ -218,7 +218,7 @@ pub(super) fn told(scored: &Scored) -> Result<(String, Option<Vec<u8>>), ScoreEr
         out.push(',');
     }
     let names = json!({
-        "model_name": scored.endpoint,
+        "model_name": scored.live.name,
         "model_version": scored.slot.deployment.name,
     });
     let names = names.to_string();
