@@ -22,6 +22,7 @@ cases! {
     bad_models,
     bad_targets,
     decisions,
+    endpoints,
     first_tables,
     imports,
     leaks,

@@ -2,7 +2,7 @@
 //!
 //! - [`cases`]: scenario files `tests/cases/*.md`: prose, files, commands and what they print. `UPDATE_EXPECT=1` rewrites
 //!   what no longer matches.
-//! - [`determinism`], [`interruption`], [`predictions`], [`damage`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`tune`], [`tuning`]: promises that need code.
+//! - [`determinism`], [`interruption`], [`predictions`], [`damage`], [`endpoints`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`serving`], [`tune`], [`tuning`]: promises that need code.
 //! - [`race`]: the hidden verb that `benches/trees/run.py` measures us by.
 //! - [`tidy`]: crate edges, file sizes, documents, data sets, licences.
 
@@ -10,6 +10,7 @@ mod budget;
 mod cases;
 mod damage;
 mod determinism;
+mod endpoints;
 mod full_disk;
 mod golden;
 mod harness;
@@ -19,6 +20,7 @@ mod predictions;
 mod race;
 mod record;
 mod scenario;
+mod serving;
 mod tidy;
 mod tune;
 mod tuning;

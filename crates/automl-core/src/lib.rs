@@ -55,8 +55,8 @@ pub use predictions::Predictions;
 pub use schema::{Field, Kind, Role, Schema};
 pub use seed::Seed;
 pub use table::{
-    Column, Levels, MISSING_CODE, MISSING_TIME, SparseRows, Table, TableError, TableView, Texts,
-    UNSEEN_CODE,
+    Cell, Column, Levels, MISSING_CODE, MISSING_TIME, SparseRows, Table, TableError, TableView,
+    Texts, UNSEEN_CODE,
 };
 pub use task::{Task, TaskKind};
 pub use threads::Threads;

@@ -1,17 +1,13 @@
 //! Streams a file as tables whose columns are coded by a known schema: what scoring reads.
 
+use crate::decode::{Decoder, Marks};
 use crate::error::{DataError, SettledBy, Unit, shorten};
-use crate::infer::times::Style;
-use crate::infer::values::{NumberStyle, Parsed, parse_number};
-use crate::infer::{Dictionary, with_text};
-use crate::levels::LevelCoder;
+use crate::infer::values::Parsed;
+use crate::infer::with_text;
 use crate::options::ReadOptions;
 use crate::read::{Cell, PlacedSink, Places, Rows, Sink};
 use crate::source::Source;
-use automl_core::{
-    Column, Field, Kind, Levels, MISSING_CODE, MISSING_TIME, Schema, Table, Texts, Warning,
-    WarningKind, nearest,
-};
+use automl_core::{Field, Schema, Table, Texts, Warning, WarningKind, nearest};
 
 /// Rows in a batch that scores well: large enough to amortise, small enough for the cache.
 const DEFAULT_BATCH_ROWS: usize = 4096;
@@ -276,129 +272,6 @@ impl Iterator for BatchReader {
     }
 }
 
-/// Missing marks, with a shortcut for the usual case that none of them is a number.
-struct Marks {
-    texts: Dictionary,
-    some_are_numbers: bool,
-}
-
-impl Marks {
-    fn new(missing: &[String]) -> Self {
-        let mut texts = Dictionary::default();
-        texts.code("");
-        for mark in missing {
-            texts.code(mark.trim_ascii());
-        }
-        let some_are_numbers = missing
-            .iter()
-            .any(|mark| parse_number(mark.trim_ascii()) != Parsed::Not);
-        Self {
-            texts,
-            some_are_numbers,
-        }
-    }
-
-    fn has(&self, text: &str) -> bool {
-        self.texts.find(text).is_some()
-    }
-}
-
-/// Collects the cells of one needed column.
-enum Decoder {
-    Number(Vec<f64>, NumberStyle),
-    Category(Vec<u32>, Box<LevelCoder>),
-    Text(Texts),
-    Timestamp(Vec<i64>, Style),
-}
-
-impl Decoder {
-    /// `may_have_decimal_commas`: whether the file at hand is of a kind that has them.
-    fn new(field: &Field, missing: &[String], may_have_decimal_commas: bool) -> Self {
-        let style = NumberStyle::of(field.format.as_deref());
-        let style = if may_have_decimal_commas {
-            style
-        } else {
-            style.tolerant()
-        };
-        match field.kind {
-            Kind::Number => Self::Number(Vec::new(), style),
-            Kind::Category | Kind::Boolean => {
-                let levels = Levels::new(field.levels.iter().map(String::as_str));
-                Self::Category(Vec::new(), Box::new(LevelCoder::new(levels, missing)))
-            }
-            Kind::Text => Self::Text(Texts::default()),
-            Kind::Timestamp => Self::Timestamp(Vec::new(), Style::of(field.format.as_deref())),
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Number(..) => Kind::Number,
-            Self::Category(..) => Kind::Category,
-            Self::Text(_) => Kind::Text,
-            Self::Timestamp(..) => Kind::Timestamp,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Number(values, _) => values.len(),
-            Self::Category(codes, _) => codes.len(),
-            Self::Text(texts) => texts.len(),
-            Self::Timestamp(times, _) => times.len(),
-        }
-    }
-
-    fn push_missing(&mut self) {
-        match self {
-            Self::Number(values, _) => values.push(f64::NAN),
-            Self::Category(codes, _) => codes.push(MISSING_CODE),
-            Self::Text(texts) => texts.push(None),
-            Self::Timestamp(times, _) => times.push(MISSING_TIME),
-        }
-    }
-
-    /// Adds trimmed text; false if it is not of the column's kind.
-    #[inline]
-    fn push_text(&mut self, text: &str, marks: &Marks) -> Result<(), Parsed> {
-        match self {
-            Self::Number(values, style) => {
-                let parsed = style.parse(text);
-                match parsed {
-                    Parsed::Finite(value) if !marks.some_are_numbers => values.push(value),
-                    _ if marks.has(text) => values.push(f64::NAN),
-                    Parsed::Finite(value) => values.push(value),
-                    other => return Err(other),
-                }
-            }
-            Self::Category(codes, coder) => codes.push(coder.code(text)),
-            Self::Text(texts) => texts.push((!marks.has(text)).then_some(text)),
-            Self::Timestamp(times, style) => match style.parse(text) {
-                _ if marks.has(text) => times.push(MISSING_TIME),
-                Some(time) => times.push(time),
-                None => return Err(Parsed::Not),
-            },
-        }
-        Ok(())
-    }
-
-    /// Takes the column and starts an empty one.
-    fn take(&mut self) -> Column {
-        match self {
-            Self::Number(values, _) => {
-                let empty = Vec::with_capacity(values.len());
-                Column::Number(std::mem::replace(values, empty))
-            }
-            Self::Category(codes, coder) => {
-                let empty = Vec::with_capacity(codes.len());
-                Column::category(std::mem::replace(codes, empty), coder.levels().clone())
-            }
-            Self::Text(texts) => Column::Text(std::mem::take(texts)),
-            Self::Timestamp(times, _) => Column::Timestamp(std::mem::take(times)),
-        }
-    }
-}
-
 /// A column of the file that is handed on as it is written.
 struct Kept {
     name: String,
@@ -500,36 +373,8 @@ impl Sink for BatchSink {
             return Ok(());
         };
         let decoder = &mut self.decoders[position];
-        match (&mut *decoder, cell) {
-            (_, Cell::Missing) => {
-                decoder.push_missing();
-                return Ok(());
-            }
-            (Decoder::Number(values, _), Cell::Number(value))
-                if value.is_finite() && !self.marks.some_are_numbers =>
-            {
-                values.push(value);
-                return Ok(());
-            }
-            (Decoder::Number(values, _), Cell::Integer(value)) if !self.marks.some_are_numbers => {
-                values.push(value as f64);
-                return Ok(());
-            }
-            (Decoder::Timestamp(times, _), Cell::Time(time)) => {
-                times.push(time);
-                return Ok(());
-            }
-            _ => {}
-        }
-        let marks = &self.marks;
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let result = with_text(cell, &mut buffer, |text| {
-            decoder
-                .push_text(text, marks)
-                .map_err(|parsed| (text.to_owned(), parsed))
-        });
-        self.buffer = buffer;
-        result.map_err(|(text, parsed)| self.refuse(position, &text, parsed))
+        let pushed = decoder.push(cell, &self.marks, &mut self.buffer);
+        pushed.map_err(|(text, parsed)| self.refuse(position, &text, parsed))
     }
 
     fn wants(&self, column: usize) -> bool {

@@ -17,6 +17,7 @@
 //! What this crate must not know: models, tasks, the command line.
 
 mod batches;
+mod decode;
 mod error;
 mod infer;
 mod levels;
@@ -25,6 +26,7 @@ mod options;
 mod predictions;
 pub mod profile;
 mod read;
+mod rows;
 mod schema_file;
 mod source;
 #[cfg(test)]
@@ -37,5 +39,6 @@ pub use levels::LevelCoder;
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
 pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions, missing_marks};
 pub use predictions::{PredictionColumns, PredictionFormat, PredictionWriter};
+pub use rows::{CellError, RowBuffer, RowCoder};
 pub use schema_file::{ColumnOverride, SchemaFile, write_schema};
 pub use source::Source;

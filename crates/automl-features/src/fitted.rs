@@ -437,12 +437,9 @@ pub(crate) fn replace(
         }
     }
     let is_gone = |made: &Option<_>| made.is_some() && !keep;
-    let mut taken: BTreeSet<Arc<str>> = table
-        .shared()
-        .zip(&by_source)
-        .filter(|(_, made)| !is_gone(made))
-        .map(|((name, _), _)| name)
-        .collect();
+    let kept = table.shared().zip(&by_source);
+    let kept = kept.filter(|(_, made)| !is_gone(made));
+    let mut taken = Names::of(kept.map(|((name, _), _)| name));
     let mut all = Vec::new();
     for ((name, column), made) in table.shared().zip(by_source) {
         if !is_gone(&made) {
@@ -457,7 +454,7 @@ pub(crate) fn replace(
 
 /// `table` with further columns at its end.
 pub(crate) fn append(table: &Table, columns: Vec<(String, Column)>) -> Table {
-    let mut taken: BTreeSet<Arc<str>> = table.shared().map(|(name, _)| name).collect();
+    let mut taken = Names::of(table.shared().map(|(name, _)| name));
     let mut all: Vec<_> = table.shared().collect();
     for (name, column) in columns {
         all.push((free_name(&name, &mut taken), Arc::new(column)));
@@ -465,7 +462,39 @@ pub(crate) fn append(table: &Table, columns: Vec<(String, Column)>) -> Table {
     assemble(all, table.n_rows())
 }
 
-fn free_name(name: &str, taken: &mut BTreeSet<Arc<str>>) -> Arc<str> {
+/// Names that are taken. A few are compared one by one, which for a single row costs less than a set does.
+#[derive(Default)]
+struct Names {
+    few: Vec<Arc<str>>,
+    many: BTreeSet<Arc<str>>,
+}
+
+impl Names {
+    const N_FEW: usize = 24;
+
+    fn of(names: impl Iterator<Item = Arc<str>>) -> Self {
+        let mut taken = Self::default();
+        for name in names {
+            taken.insert(name);
+        }
+        taken
+    }
+
+    /// Adds a name; false if it is there.
+    fn insert(&mut self, name: Arc<str>) -> bool {
+        if self.few.contains(&name) || self.many.contains(&name) {
+            return false;
+        }
+        if self.few.len() < Self::N_FEW {
+            self.few.push(name);
+        } else {
+            self.many.insert(name);
+        }
+        true
+    }
+}
+
+fn free_name(name: &str, taken: &mut Names) -> Arc<str> {
     let mut free: Arc<str> = name.into();
     let mut suffix = 2;
     while !taken.insert(free.clone()) {

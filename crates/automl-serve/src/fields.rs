@@ -40,7 +40,7 @@ impl<S: Sync> FromRequest<S> for Fields {
 }
 
 /// How long a body may take to come.
-const BODY_WAIT: Duration = Duration::from_mins(1);
+pub(crate) const BODY_WAIT: Duration = Duration::from_mins(1);
 
 /// The fields that name what a request is about, the closest first.
 const NAMES: &[&str] = &[

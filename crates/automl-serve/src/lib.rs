@@ -5,12 +5,13 @@
 //!
 //! [`client`] is the other side: an MLflow server, read to move its record here.
 //!
-//! What this crate must not know: the command line.
+//! What this crate must not know: learners, the command line.
 
 mod access;
 mod artifacts;
 pub mod client;
 mod connections;
+pub mod endpoints;
 mod error;
 mod events;
 mod fields;
@@ -32,11 +33,12 @@ mod state;
 mod studies;
 mod tls;
 pub mod tuning;
+mod unary;
 mod webhooks;
 
 pub use metrics::Process;
 pub use oidc::OidcConfig;
-pub use server::{AccessConfig, Config, Links, ServeError, Switch, run};
+pub use server::{AccessConfig, Config, Links, Models, ServeError, Switch, run};
 pub use tls::Tls;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Numbers for Prometheus.
 
+use crate::endpoints::Numbers;
 use crate::ledger::Ledger;
 use automl_store::db::Database;
 use axum::http::StatusCode;
@@ -51,8 +52,14 @@ struct Inner {
 }
 
 impl Metrics {
-    pub(crate) fn new(db: Database, ledger: Ledger, process: fn() -> Process) -> Self {
+    pub(crate) fn new(
+        db: Database,
+        ledger: Ledger,
+        process: fn() -> Process,
+        endpoints: &Numbers,
+    ) -> Self {
         let mut registry = Registry::default();
+        endpoints.register(&mut registry);
         let answers = Family::<Answer, Counter>::default();
         let seconds: Family<Route, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(SECONDS));

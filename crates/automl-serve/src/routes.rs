@@ -44,6 +44,8 @@ pub(crate) struct Endpoint {
     pub(crate) summary: Option<&'static str>,
     /// Whether a body is passed on as it comes, however long, as files are.
     pub(crate) is_streamed: bool,
+    /// Whether the handler refuses a body that is too long, in the form of its protocol; else the guard does.
+    pub(crate) bounds_body: bool,
     /// Whether it changes something, though it needs no more than to read; else the role says.
     pub(crate) is_write: bool,
     pub(crate) answers: Answers,
@@ -89,6 +91,7 @@ pub(crate) fn grpc() -> Methods {
         need: Need::Role(Role::Admin),
         summary: None,
         is_streamed: true,
+        bounds_body: true,
         is_write: true,
         answers: Answers::Grpc,
     });
@@ -114,6 +117,7 @@ impl Methods {
             need: Need::Role(Role::Admin),
             summary: None,
             is_streamed: false,
+            bounds_body: false,
             is_write: true,
             answers: Answers::Program,
         });
@@ -166,6 +170,14 @@ impl Methods {
     /// Changes what is the asker's own.
     pub(crate) fn own(self, summary: &'static str) -> Self {
         self.say(Need::Role(Role::Viewer), true, summary)
+    }
+
+    /// The handler bounds the body by itself.
+    pub(crate) fn bounded(mut self) -> Self {
+        if let Some(last) = self.endpoints.last_mut() {
+            last.bounds_body = true;
+        }
+        self
     }
 
     /// Files go through as they come, and count for the quota of a token.

@@ -1,6 +1,7 @@
 //! Binds, serves, stops.
 
 use crate::access::{Access, Gate, Hosts, guard};
+use crate::endpoints::{self, Fleet, Keeper, LoadModel};
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::intake::Intake;
@@ -42,6 +43,7 @@ pub struct Config {
     /// Where relative locations start.
     pub work_dir: PathBuf,
     pub links: Links,
+    pub models: Models,
     /// Who may do what; everyone may do everything if it is not said.
     pub access: Option<AccessConfig>,
     /// The names that the server answers to besides this machine's own; any if it is not said.
@@ -50,6 +52,15 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Reads what the process holds and used.
     pub process: fn() -> Process,
+}
+
+/// The models of endpoints.
+#[derive(Debug, Clone)]
+pub struct Models {
+    /// Reads the model of a directory.
+    pub load: LoadModel,
+    /// Bytes that all of them may take together, by their files; no bound if it is not said.
+    pub n_bytes_max: Option<u64>,
 }
 
 /// Where the server goes by itself, beyond its record and its artifacts.
@@ -178,6 +189,8 @@ pub fn run(
         artifacts: app.artifacts.clone(),
     };
     let _intake = Intake::start(record, spool);
+    let keeper = Keeper::start(app.fleet.clone());
+    let _keeper = keeper.map_err(|source| ServeError::Threads { source })?;
     let metrics = app.metrics.clone();
     let router = router(app, routes, hosts)?;
     let stop = stop.clone().stopped();
@@ -214,17 +227,21 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let ledger = Ledger::start(db.clone()).map_err(threads)?;
     let pulse = Pulse::new(db.clone());
     let tuning = Arc::new(Desk::default());
+    let Models { load, n_bytes_max } = config.models;
+    let fleet = Fleet::new(db.clone(), artifacts.clone(), load, n_bytes_max);
     let parts = own::routes()
         .merge(mlflow::routes())
         .merge(pages::routes())
         .merge(grpc::routes(&pulse))
         .merge(studies::routes(&db, &tuning))
+        .merge(endpoints::routes(&fleet))
         .into_parts();
     let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
         signatures,
         pulse,
-        metrics: Metrics::new(db.clone(), ledger.clone(), config.process),
+        metrics: Metrics::new(db.clone(), ledger.clone(), config.process, fleet.numbers()),
+        fleet,
         openapi: openapi::document(&parts.1),
         tuning,
         insights: Insights::default(),

@@ -1,6 +1,7 @@
 //! What handlers share.
 
 use crate::access::Access;
+use crate::endpoints::Fleet;
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::ledger::Ledger;
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) work_dir: std::path::PathBuf,
     /// Nothing if everyone may do everything.
     pub(crate) access: Option<Arc<Access>>,
+    /// Endpoints as they answer.
+    pub(crate) fleet: Fleet,
     pub(crate) ledger: Ledger,
     pub(crate) metrics: Metrics,
     pub(crate) openapi: serde_json::Value,

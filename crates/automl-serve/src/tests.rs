@@ -35,6 +35,7 @@ impl Desk {
             artifact_root: None,
             work_dir: directory.path().to_owned(),
             links: crate::Links::default(),
+            models: crate::endpoints::tests::models(),
             access: None,
             hosts: None,
             tls: None,

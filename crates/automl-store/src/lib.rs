@@ -38,6 +38,7 @@ mod atomic;
 pub mod backup;
 pub mod datasets;
 pub mod db;
+pub mod endpoints;
 mod error;
 pub mod filter;
 pub mod gc;

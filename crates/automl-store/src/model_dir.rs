@@ -123,6 +123,12 @@ impl ModelDir {
         }
     }
 
+    /// Bytes of the weights, which are about what the model takes in memory.
+    pub fn n_weight_bytes(&self) -> u64 {
+        let weights = self.files.iter().find(|entry| entry.path == WEIGHTS);
+        weights.map_or(0, |entry| entry.n_bytes)
+    }
+
     /// The fitted model, from the weights.
     pub fn artifact(&self) -> Result<Artifact, StoreError> {
         let bytes = self.file(WEIGHTS)?;

@@ -5,12 +5,14 @@
 )]
 
 mod access;
+mod endpoint;
 mod moving;
 mod registry;
 mod study;
 mod tune;
 
 pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
+pub(crate) use endpoint::*;
 pub(crate) use moving::{
     BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, OptunaArgs, PlaceArgs, RestoreArgs,
     TensorBoardArgs,
@@ -77,7 +79,10 @@ pub(crate) enum Verb {
     /// Search for good parameters of anything: ask for trials, tell what came of them
     #[command(subcommand)]
     Study(StudyVerb),
-    /// Serve the record of runs and models to MLflow's clients and to browsers
+    /// Let models answer: make endpoints, deploy versions, share out their requests
+    #[command(subcommand)]
+    Endpoint(EndpointVerb),
+    /// Serve endpoints, and the record of runs and models to MLflow's clients and to browsers
     Serve(ServeArgs),
     /// Say who may use a server, and what they may do
     #[command(subcommand)]
@@ -122,6 +127,7 @@ impl Verb {
             Self::Datasets(verb) => verb.format(),
             Self::Lineage(args) => args.ask.format,
             Self::Study(verb) => verb.format(),
+            Self::Endpoint(verb) => verb.ask().format,
             Self::Serve(args) => args.format,
             Self::Gc(args) => args.format,
             Self::Import(verb) => verb.format(),
@@ -535,6 +541,10 @@ pub(crate) struct ServeArgs {
     /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
     #[arg(long, value_name = "URI")]
     pub(crate) default_artifact_root: Option<String>,
+    /// Memory that models of endpoints may take together, by the size of their weights, such as 2GiB; the least recently used
+    /// go when it is not enough [default: no bound]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    pub(crate) models_memory: Option<u64>,
     /// How the start is told: text or json
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

@@ -10,6 +10,7 @@ use automl_serve::ServeError;
 use automl_serve::tuning::TuneError;
 use automl_store::StoreError;
 use automl_store::backup::BackupError;
+use automl_store::endpoints::EndpointError;
 use automl_store::gc::GcError;
 use automl_store::moving::ImportError;
 use automl_store::registry::files::FilesError;
@@ -324,6 +325,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         WorkspaceError,
         TrackingError,
         StudiesError,
+        EndpointError,
         TuneError,
         TuneVerbError,
         FilesError,

@@ -18,6 +18,7 @@ mod progress;
 mod record;
 mod report;
 mod scoring;
+mod serving;
 mod tables;
 mod text;
 mod units;

@@ -14,6 +14,8 @@ pub(crate) const IMPORTED_FROM: &str = "imported_from";
 pub(crate) struct LoadedModel {
     pub(crate) manifest: Manifest,
     pub(crate) model: EnsembleModel,
+    /// About as much memory as it takes.
+    pub(crate) n_bytes: u64,
 }
 
 impl LoadedModel {
@@ -42,6 +44,7 @@ impl LoadedModel {
             .into());
         }
         Ok(Self {
+            n_bytes: read.dir.n_weight_bytes(),
             manifest: read.manifest,
             model,
         })

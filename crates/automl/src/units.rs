@@ -68,6 +68,20 @@ pub(crate) fn probability(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("'{text}' is not a probability from 0 to 1, such as 0.3 or 30%"))
 }
 
+/// Reads `v3=90`: a name and whole percents.
+///
+/// # Errors
+/// A sentence for the user: no such pair.
+pub(crate) fn percent(text: &str) -> Result<(String, u32), String> {
+    let pair = text.trim().rsplit_once('=');
+    let read = pair.and_then(|(name, percents)| {
+        let percents: u32 = percents.trim_end_matches('%').trim().parse().ok()?;
+        Some((name.trim().to_owned(), percents))
+            .filter(|(name, percents)| !name.is_empty() && *percents <= 100)
+    });
+    read.ok_or_else(|| format!("'{text}' is not a name with whole percents, such as v3=90"))
+}
+
 /// Reads `4GiB`, `512MB`, `1.5G`; `K`, `M`, `G`, `T` and `KiB`… count in powers of 1024, `KB`… in powers of 1000, a plain
 /// number counts bytes.
 ///

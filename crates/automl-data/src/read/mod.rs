@@ -11,19 +11,9 @@ mod rows;
 pub(crate) use input::Fingerprinter;
 pub(crate) use rows::{PlacedSink, Places, Rows};
 
-use crate::error::DataError;
+pub(crate) use automl_core::Cell;
 
-/// One cell as its format holds it. Text is not yet trimmed and may be a missing mark.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Cell<'a> {
-    Missing,
-    Text(&'a str),
-    Integer(i64),
-    Number(f64),
-    Boolean(bool),
-    /// Microseconds since 1970-01-01T00:00:00Z.
-    Time(i64),
-}
+use crate::error::DataError;
 
 /// Takes the cells of a file. Within one column cells come in row order; columns may come one after another.
 pub(crate) trait Sink {

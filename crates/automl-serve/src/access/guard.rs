@@ -125,7 +125,8 @@ impl Gate {
         let length = request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if !endpoint.is_some_and(|endpoint| endpoint.is_streamed) {
-            if length.is_some_and(|length| length > BODY_MAX as u64) {
+            let is_checked = endpoint.is_none_or(|endpoint| !endpoint.bounds_body);
+            if is_checked && length.is_some_and(|length| length > BODY_MAX as u64) {
                 return Err(ApiError::too_long(BODY_MAX));
             }
         } else if let Some(usage) = call.usage() {

@@ -29,6 +29,7 @@ impl Served {
             workspace: Workspace::parse(directory.path().to_str().unwrap()),
             artifact_root: None,
             work_dir: directory.path().to_owned(),
+            models: crate::endpoints::tests::models(),
             links: crate::Links::default(),
             access: None,
             hosts: None,

@@ -17,6 +17,7 @@ pub(super) enum Place {
     Experiments,
     Models,
     Studies,
+    Endpoints,
     Elsewhere,
 }
 
@@ -72,6 +73,7 @@ impl Shell {
                             a href="/" aria-current=[here(Place::Experiments)] { "Experiments" }
                             a href="/models" aria-current=[here(Place::Models)] { "Models" }
                             a href="/studies" aria-current=[here(Place::Studies)] { "Studies" }
+                            a href="/endpoints" aria-current=[here(Place::Endpoints)] { "Endpoints" }
                         }
                         @if self.is_live { span.live title="This page follows what goes on" { "live" } }
                     }

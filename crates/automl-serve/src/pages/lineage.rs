@@ -68,6 +68,7 @@ fn address(node: &Node) -> Option<String> {
         Node::Run { id } => format!("/runs/{}", encoded(id)),
         Node::Model { id } => format!("/logged-models/{}", encoded(id)),
         Node::ModelVersion { name, version } => format!("/models/{}/{version}", encoded(name)),
+        Node::Endpoint { name } => format!("/endpoints/{}", encoded(name)),
     })
 }
 
@@ -78,6 +79,7 @@ fn kind(node: &Node) -> &'static str {
         Node::Run { .. } => "run",
         Node::Model { .. } => "model",
         Node::ModelVersion { .. } => "version",
+        Node::Endpoint { .. } => "endpoint",
     }
 }
 

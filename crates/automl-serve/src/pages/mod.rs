@@ -1,4 +1,4 @@
-//! The studio: pages of experiments, runs, models and studies for a browser, drawn here and whole without script.
+//! The studio: pages of experiments, runs, models, studies and endpoints for a browser, drawn here and whole without script.
 //!
 //! A page is a function from what the record says to HTML; its state is its address. Everything that was logged is shown
 //! as text: it is escaped, and the headers of every page forbid what is not a file of this program.
@@ -7,6 +7,7 @@ mod assets;
 mod chart;
 mod compare;
 mod curves;
+mod endpoints;
 mod error;
 mod experiments;
 mod files;
@@ -91,6 +92,8 @@ pub(crate) fn routes() -> Routes {
         )
         .route("/studies", get(study::all).page("All studies"))
         .route("/studies/{name}", get(study::page).page("A study"))
+        .route("/endpoints", get(endpoints::page).page("All endpoints"))
+        .route("/endpoints/{name}", get(endpoints::one).page("An endpoint"))
         .wrapped(|router| router.layer(from_fn(in_time)))
         .route(
             "/assets/{hash}/{name}",

@@ -1,11 +1,11 @@
 //! Studies for programs: the protocols in which trials are asked for and told.
 
 mod optuna;
+mod refusal;
 mod rest;
 mod service;
 #[cfg(test)]
 mod tests;
-mod unary;
 mod vizier;
 
 use crate::routes::Routes;

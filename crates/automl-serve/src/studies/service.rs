@@ -1,7 +1,8 @@
 //! The calls of one gRPC service as routes.
 
-use super::unary::{Refusal, unary};
+use super::refusal::Refusal;
 use crate::routes::{Methods, Routes, grpc};
+use crate::unary::unary;
 use automl_store::db::{Database, DbError, Sql};
 use prost::Message;
 use tonic::Status;

@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     step(6, include_str!("steps/6_artifacts.sql")),
     step(7, include_str!("steps/7_studies.sql")),
     step(8, include_str!("steps/8_measurements.sql")),
+    step(9, include_str!("steps/9_endpoints.sql")),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

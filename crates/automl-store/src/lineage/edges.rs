@@ -73,7 +73,17 @@ pub(super) fn from(
                 args![workspace, name, *number, MAX_EDGES],
                 run,
             )?;
+            steps.ask(
+                "deployed",
+                "SELECT DISTINCT e.name FROM deployments d \
+                 JOIN endpoints e ON e.id = d.endpoint_id AND e.revision = d.revision \
+                 WHERE d.workspace = ?1 AND d.model = ?2 AND d.version = ?3 ORDER BY e.name LIMIT ?4",
+                args![workspace, name, *number, MAX_EDGES],
+                endpoint,
+            )?;
         }
+        // What it predicted is not kept.
+        Node::Endpoint { .. } => {}
     }
     Ok(steps.found)
 }
@@ -132,6 +142,14 @@ pub(super) fn to(
                 run,
             )?;
         }
+        Node::Endpoint { name } => steps.ask(
+            "deployed",
+            "SELECT DISTINCT d.model, d.version FROM endpoints e \
+             JOIN deployments d ON d.endpoint_id = e.id AND d.revision = e.revision \
+             WHERE e.workspace = ?1 AND e.name = ?2 ORDER BY d.model, d.version LIMIT ?3",
+            args![workspace, name, MAX_EDGES],
+            version,
+        )?,
     }
     Ok(steps.found)
 }
@@ -211,6 +229,11 @@ fn version(row: &Row) -> Result<Node, TrackingError> {
     })
 }
 
+fn endpoint(row: &Row) -> Result<Node, TrackingError> {
+    let name = row.text(0)?;
+    Ok(Node::Endpoint { name })
+}
+
 /// What a node is called; of what is gone only its id is left.
 pub(super) fn about(
     sql: &mut dyn Sql,
@@ -242,12 +265,14 @@ pub(super) fn about(
                 }
             })
         }
+        Node::Endpoint { name } => about_endpoint(sql, workspace, name)?,
     };
     Ok(known.unwrap_or_else(|| About {
         title: match node {
             Node::Data { digest } => digest.clone(),
             Node::Run { id } | Node::Model { id } => id.clone(),
             Node::ModelVersion { name, version } => format!("{name}/{version}"),
+            Node::Endpoint { name } => name.clone(),
         },
         detail: "not in this workspace any more".into(),
         at_ms: None,
@@ -290,6 +315,27 @@ fn about_data(
         detail: format!("data at {}", uri.unwrap_or(source)),
         at_ms: None,
     }))
+}
+
+fn about_endpoint(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    name: &str,
+) -> Result<Option<About>, TrackingError> {
+    let row = sql.query_one(
+        "SELECT e.revision, c.at_ms FROM endpoints e \
+         JOIN endpoint_changes c ON c.endpoint_id = e.id AND c.revision = e.revision \
+         WHERE e.workspace = ?1 AND e.name = ?2",
+        args![workspace, name],
+    )?;
+    let about = |row: Row| {
+        Ok(About {
+            title: name.to_owned(),
+            detail: format!("endpoint, revision {}", row.int(0)?),
+            at_ms: Some(row.int(1)?),
+        })
+    };
+    row.map(about).transpose()
 }
 
 /// What is there; what is not is none.

@@ -1,7 +1,8 @@
-//! Where things came from and what became of them: data, runs, models and their registered versions, as one graph.
+//! Where things came from and what became of them: data, runs, models, their registered versions and the endpoints where
+//! those answer, as one graph.
 //!
-//! The edges are what runs logged: data that they read or wrote, models that they read or made, and versions made of
-//! models. They point the way of time, so following them backwards gives all that something came from, and forwards all
+//! The edges are what runs logged: data that they read or wrote, models that they read or made, versions made of
+//! models, and versions that are deployed. They point the way of time, so following them backwards gives all that something came from, and forwards all
 //! that came of it. Data is the same where its content is, whatever it was called.
 
 mod edges;
@@ -25,6 +26,7 @@ pub enum Node {
     Run { id: String },
     Model { id: String },
     ModelVersion { name: String, version: i64 },
+    Endpoint { name: String },
 }
 
 /// How one thing came from another.
@@ -33,7 +35,7 @@ pub enum Node {
 pub struct Edge {
     pub from: Node,
     pub to: Node,
-    /// `read`, `wrote`, `made` or `registered`.
+    /// `read`, `wrote`, `made`, `registered` or `deployed`.
     pub relation: &'static str,
 }
 

@@ -10,12 +10,18 @@ use crate::tracking::TrackingError;
 /// The least digits that a run is known by.
 const PREFIX_DIGITS: usize = 6;
 
-/// What a reference means: `NAME/3`, `NAME@ALIAS` or `NAME` (its latest version), also with `models:/` before it; the id of
-/// a model; the id of a run or its first digits; the digest, the name or the place of data.
+/// What stands before the name of an endpoint.
+const ENDPOINT: &str = "endpoint:";
+
+/// What a reference means: `NAME/3`, `NAME@ALIAS` or `NAME` (its latest version), also with `models:/` before it;
+/// `endpoint:NAME`; the id of a model; the id of a run or its first digits; the digest, the name or the place of data.
 ///
 /// # Errors
 /// If it means nothing, or more than one run.
 pub fn resolve(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Node, TrackingError> {
+    if let Some(name) = text.strip_prefix(ENDPOINT) {
+        return endpoint(sql, workspace, name);
+    }
     if let Some(found) = model_version(sql, workspace, text)? {
         return Ok(found);
     }
@@ -37,8 +43,21 @@ pub fn resolve(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Node, T
         return Ok(Node::Data { digest });
     }
     Err(TrackingError::Absent(format!(
-        "No run, model, model version or data is known as '{text}'"
+        "No run, model, model version, endpoint or data is known as '{text}'"
     )))
+}
+
+fn endpoint(sql: &mut dyn Sql, workspace: &str, name: &str) -> Result<Node, TrackingError> {
+    let row = sql.query_one(
+        "SELECT name FROM endpoints WHERE workspace = ?1 AND name = ?2",
+        args![workspace, name],
+    )?;
+    match row {
+        Some(row) => Ok(Node::Endpoint { name: row.text(0)? }),
+        None => Err(TrackingError::Absent(format!(
+            "No run, model, model version, endpoint or data is known as '{ENDPOINT}{name}'"
+        ))),
+    }
 }
 
 /// The version that `NAME/3`, `NAME@ALIAS` or `NAME` (the newest) means, if there is one.

@@ -210,7 +210,7 @@ fn references_are_names_ids_and_places() {
     let refused = story.desk.refused(|sql| resolve(sql, W, "nothing/9"));
     assert_eq!(
         refused,
-        "No run, model, model version or data is known as 'nothing/9'"
+        "No run, model, model version, endpoint or data is known as 'nothing/9'"
     );
     let refused = story.desk.refused(|sql| resolve(sql, W, "churn/9"));
     assert_eq!(refused, "Model Version (name=churn, version=9) not found");

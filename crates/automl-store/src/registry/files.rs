@@ -9,6 +9,7 @@ use automl_core::Coded;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Why files of a version cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,8 @@ pub enum FilesError {
     Elsewhere { what: String, uri: String },
     #[error("{what} has no files")]
     None { what: String },
+    #[error("{what} is no model of this program: it has no manifest.json")]
+    NotOurs { what: String },
     #[error(transparent)]
     Artifacts(#[from] ArtifactError),
     #[error(transparent)]
@@ -29,6 +32,7 @@ impl Coded for FilesError {
         match self {
             Self::Elsewhere { .. } => "registry-elsewhere",
             Self::None { .. } => "registry-no-files",
+            Self::NotOurs { .. } => "registry-not-ours",
             Self::Artifacts(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -38,6 +42,9 @@ impl Coded for FilesError {
         match self {
             Self::Elsewhere { .. } => {
                 Some("fetch them from there with the tools of that place".into())
+            }
+            Self::NotOurs { .. } => {
+                Some("models of `automl fit` and `automl models import` are".into())
             }
             Self::Store(error) => error.hint(),
             _ => None,
@@ -69,6 +76,42 @@ fn below(uri: &str, what: String) -> Result<String, FilesError> {
             what,
             uri: uri.to_owned(),
         }),
+    }
+}
+
+/// The directory of files that are below the artifacts.
+#[derive(Debug)]
+pub enum LocalFiles {
+    /// Where they are.
+    There(PathBuf),
+    /// A copy of them, which goes with this.
+    Copy(TempDir),
+}
+
+impl AsRef<Path> for LocalFiles {
+    fn as_ref(&self) -> &Path {
+        match self {
+            Self::There(path) => path,
+            Self::Copy(directory) => directory.path(),
+        }
+    }
+}
+
+/// The files of a version as a directory of this machine: where they are, or a copy of what an object store has.
+///
+/// # Errors
+/// If they are elsewhere, cannot be read, or there is no room for the copy.
+pub fn local(artifacts: &ArtifactStore, version: &ModelVersion) -> Result<LocalFiles, FilesError> {
+    let path = of_version(version)?;
+    match artifacts {
+        ArtifactStore::Folder(folder) => Ok(LocalFiles::There(folder.path_of(&path)?)),
+        ArtifactStore::Objects(_) => {
+            let io_failed = |source| FilesError::Artifacts(ArtifactError::Io { source });
+            let copy = tempfile::tempdir().map_err(io_failed)?;
+            let what = format!("{}/{}", version.name, version.version);
+            export(artifacts, &path, &what, copy.path())?;
+            Ok(LocalFiles::Copy(copy))
+        }
     }
 }
 

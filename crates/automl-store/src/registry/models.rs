@@ -4,6 +4,7 @@ use super::versions::{self, ModelVersion};
 use super::{check_name, check_tag, missing};
 use crate::args;
 use crate::db::{Row, Sql};
+use crate::endpoints::check_unused;
 use crate::tracking::{KeyValue, LIMITS, TrackingError, check_length, now_ms};
 
 /// A name with versions.
@@ -190,9 +191,10 @@ pub(super) fn touch(
     Ok(())
 }
 
-/// Deletes a model with its versions, tags and aliases.
+/// Deletes a model with its versions, tags and aliases, if none of them is deployed.
 pub fn delete(sql: &mut dyn Sql, workspace: &str, name: &str) -> Result<(), TrackingError> {
     check_there(sql, workspace, name)?;
+    check_unused(sql, workspace, name, None)?;
     sql.execute(
         "DELETE FROM registered_models WHERE workspace = ?1 AND name = ?2",
         args![workspace, name],

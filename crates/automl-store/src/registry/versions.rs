@@ -3,6 +3,7 @@
 use super::{STAGES, check_tag, models, moves};
 use crate::args;
 use crate::db::{Row, Sql};
+use crate::endpoints::check_unused;
 use crate::tracking::{KeyValue, Page, TrackingError, logged_models, now_ms, offset, page};
 
 /// A version of a registered model.
@@ -220,7 +221,7 @@ pub fn describe(
     get(sql, workspace, name, version)
 }
 
-/// Deletes a version with its tags and aliases.
+/// Deletes a version with its tags and aliases, if it is not deployed.
 pub fn delete(
     sql: &mut dyn Sql,
     workspace: &str,
@@ -228,6 +229,7 @@ pub fn delete(
     version: i64,
 ) -> Result<(), TrackingError> {
     get(sql, workspace, name, version)?;
+    check_unused(sql, workspace, name, Some(version))?;
     models::touch(sql, workspace, name, now_ms())?;
     sql.execute(
         "DELETE FROM model_versions WHERE workspace = ?1 AND name = ?2 AND version = ?3",

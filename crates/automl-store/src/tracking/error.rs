@@ -42,6 +42,11 @@ pub enum TrackingError {
         wanted: &'static str,
         found: String,
     },
+    #[error("{what} is deployed at {}", endpoints.join(", "))]
+    Deployed {
+        what: String,
+        endpoints: Vec<String>,
+    },
     #[error("{0}")]
     Absent(String),
     #[error("{0}")]
@@ -69,9 +74,11 @@ impl TrackingError {
                 ErrorCode::ResourceDoesNotExist
             }
             Self::Exists { .. } => ErrorCode::ResourceAlreadyExists,
-            Self::Stage { .. } | Self::Invalid(_) | Self::ParamChanged { .. } | Self::Filter(_) => {
-                ErrorCode::InvalidParameterValue
-            }
+            Self::Stage { .. }
+            | Self::Deployed { .. }
+            | Self::Invalid(_)
+            | Self::ParamChanged { .. }
+            | Self::Filter(_) => ErrorCode::InvalidParameterValue,
             Self::Db(DbError::Away { .. } | DbError::Closed) => ErrorCode::TemporarilyUnavailable,
             Self::Db(DbError::Full) => ErrorCode::ResourceExhausted,
             Self::Db(_) => ErrorCode::Internal,
@@ -84,6 +91,7 @@ impl Coded for TrackingError {
         match self {
             Self::Missing { .. } | Self::RunMissing { .. } | Self::Absent(_) => "record-missing",
             Self::Exists { .. } => "record-exists",
+            Self::Deployed { .. } => "record-deployed",
             Self::Stage { .. } | Self::Invalid(_) | Self::ParamChanged { .. } => "record-invalid",
             Self::Filter(_) => "record-filter",
             Self::Db(error) => error.code(),
@@ -95,6 +103,9 @@ impl Coded for TrackingError {
             Self::Filter(_) => Some(
                 "write for example metrics.rmse < 1 and params.depth = '6' and tags.team = 'a'"
                     .into(),
+            ),
+            Self::Deployed { .. } => Some(
+                "take it from there first: automl endpoint undeploy ENDPOINT DEPLOYMENT".into(),
             ),
             Self::Db(error) => error.hint(),
             _ => None,

@@ -346,12 +346,13 @@ pub(crate) struct DatasetsListArgs {
 Examples:
   automl lineage predictions.csv         which model and data these predictions came from
   automl lineage churn@champion
+  automl lineage endpoint:churn          what answers there, down to the data it was fitted on
   automl lineage train.csv               what came of this data
   automl lineage 4f1c2a --format json    a run
 
 What something came from stands above it (↑), what became of it below (↓), each step further to the right.")]
 pub(crate) struct LineageArgs {
-    /// Run, model, version (NAME/3, NAME@ALIAS), model directory, or data: a file or the name or digest it was recorded by
+    /// Run, model, version (NAME/3, NAME@ALIAS), endpoint (endpoint:NAME), model directory, or data: a file or the name or digest it was recorded by
     pub(crate) reference: String,
     #[command(flatten)]
     pub(crate) ask: AskArgs,

@@ -40,7 +40,7 @@ fn start(record: &Record, reference: &str) -> anyhow::Result<Node> {
         vec![reference.to_owned()]
     };
     let absent = TrackingError::Absent(format!(
-        "No run, model, model version or data is known as '{reference}'"
+        "No run, model, model version, endpoint or data is known as '{reference}'"
     ));
     let node = record.read(move |sql| {
         for name in names {

@@ -3,6 +3,7 @@
 mod access;
 mod backup;
 mod datasets;
+mod endpoint;
 mod evaluate;
 mod events;
 mod fit;
@@ -68,6 +69,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Lineage(args) => lineage::run(&args, console),
         Verb::Tune(args) => tune::run(&args, console),
         Verb::Study(verb) => study::run(verb, console),
+        Verb::Endpoint(verb) => endpoint::run(verb, console),
         Verb::Serve(args) => serve::run(args, console),
         Verb::Users(verb) => access::users(verb, console),
         Verb::Tokens(verb) => access::tokens(verb, console),

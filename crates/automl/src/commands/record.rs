@@ -3,10 +3,10 @@
 use crate::cli::WorkspaceArgs;
 use crate::console::print_line;
 use crate::workspace;
-use anyhow::Context as _;
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::{Database, Sql};
 use automl_store::lineage::{self, Node};
+use automl_store::registry::files::LocalFiles;
 use automl_store::registry::{approvals, files, versions};
 use automl_store::rfc3339;
 use automl_store::spool::{Tails, replay};
@@ -14,7 +14,6 @@ use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::workspace::Record as Open;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// The open record of a workspace that is there, with all that verbs wrote down until now.
 pub(super) struct Record(Open);
@@ -77,17 +76,17 @@ impl Record {
 
 /// A directory with a model.
 pub(super) enum ModelDir {
-    /// Where it is.
+    /// As it was named.
     There(PathBuf),
-    /// A copy, which goes with this.
-    Copy(TempDir),
+    /// The files of a registered version.
+    Registered(LocalFiles),
 }
 
 impl AsRef<Path> for ModelDir {
     fn as_ref(&self) -> &Path {
         match self {
             Self::There(path) => path,
-            Self::Copy(directory) => directory.path(),
+            Self::Registered(files) => files.as_ref(),
         }
     }
 }
@@ -121,19 +120,10 @@ pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<ModelDi
             version.name, version.version
         ));
     }
-    let path = files::of_version(&version)?;
-    match record.artifacts() {
-        ArtifactStore::Folder(folder) => {
-            let path = folder.path_of(&path).map_err(files::FilesError::from)?;
-            Ok(ModelDir::There(path))
-        }
-        store @ ArtifactStore::Objects(_) => {
-            let copy = tempfile::tempdir().context("cannot make a temporary directory")?;
-            let what = format!("{}/{}", version.name, version.version);
-            files::export(store, &path, &what, copy.path())?;
-            Ok(ModelDir::Copy(copy))
-        }
-    }
+    Ok(ModelDir::Registered(files::local(
+        record.artifacts(),
+        &version,
+    )?))
 }
 
 /// Milliseconds since 1970 as `2026-05-01 12:30`, in UTC.

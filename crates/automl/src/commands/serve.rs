@@ -6,9 +6,10 @@ use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::memory;
+use crate::serving;
 use crate::workspace;
 use anyhow::Context as _;
-use automl_serve::{AccessConfig, Config, Links, OidcConfig, Process, Switch, Tls};
+use automl_serve::{AccessConfig, Config, Links, Models, OidcConfig, Process, Switch, Tls};
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -91,6 +92,10 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
         links: Links {
             gateway: args.deployments_target,
             webhooks_to_private: args.webhooks_to_private,
+        },
+        models: Models {
+            load: serving::load,
+            n_bytes_max: args.models_memory,
         },
         work_dir: std::env::current_dir().context("the current directory is gone")?,
         access,

@@ -1,6 +1,6 @@
 //! What is told of a request that cannot be met.
 
-use super::super::unary::{Refusal, code};
+use super::super::refusal::{Refusal, code};
 use super::names::id_of;
 use crate::tuning::TuneError;
 use automl_core::Coded;

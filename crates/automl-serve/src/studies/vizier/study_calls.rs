@@ -5,7 +5,7 @@
     reason = "every call takes its message"
 )]
 
-use super::super::unary::Refusal;
+use super::super::refusal::Refusal;
 use super::kept::{Kept, SPEC, state_of};
 use super::metadata::{attribute, text_of};
 use super::names::{StudyName, number_of, owner};

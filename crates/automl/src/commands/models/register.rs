@@ -71,9 +71,11 @@ fn model(record: &Record, reference: &str) -> anyhow::Result<LoggedModel> {
             Node::Model { id } => logged_models::get(sql, DEFAULT_WORKSPACE, &id),
             Node::Run { id } => logged_models::made_by(sql, DEFAULT_WORKSPACE, &id)?
                 .ok_or_else(|| TrackingError::Absent(format!("Run {id} made no model"))),
-            Node::ModelVersion { .. } | Node::Data { .. } => Err(TrackingError::Invalid(format!(
-                "'{reference}' is no run, model or model directory"
-            ))),
+            Node::ModelVersion { .. } | Node::Data { .. } | Node::Endpoint { .. } => {
+                Err(TrackingError::Invalid(format!(
+                    "'{reference}' is no run, model or model directory"
+                )))
+            }
         },
     )
 }

@@ -1,18 +1,16 @@
 //! One gRPC call as a service: a message in, a message out.
 
-use automl_store::db::DbError;
-use automl_store::studies::StudiesError;
 use axum::extract::Request;
 use axum::http;
 use prost::Message;
 use std::convert::Infallible;
 use tonic::body::Body;
 use tonic::server::Grpc;
-use tonic::{Code, Response, Status};
+use tonic::{Response, Status};
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
 
-/// The longest message that is read: templates of trials carry all that was measured.
+/// The longest message that is read: templates of trials carry all that was measured, requests for predictions all rows.
 const MESSAGE_MAX: usize = 64 << 20;
 
 /// A service that answers each message by `handler`.
@@ -41,31 +39,4 @@ where
             Ok(grpc.unary(answer, request).await)
         }
     })
-}
-
-/// An error that gRPC can tell.
-pub(crate) trait Refusal {
-    /// As gRPC tells it.
-    fn status(&self) -> Status;
-}
-
-impl Refusal for StudiesError {
-    fn status(&self) -> Status {
-        Status::new(code(self), self.to_string())
-    }
-}
-
-/// The code of an error.
-pub(crate) fn code(error: &StudiesError) -> Code {
-    match error {
-        StudiesError::StudyMissing { .. } | StudiesError::TrialMissing { .. } => Code::NotFound,
-        StudiesError::StudyExists { .. } => Code::AlreadyExists,
-        StudiesError::TrialFinished { .. }
-        | StudiesError::StudyClosed { .. }
-        | StudiesError::TrialNotHeld { .. } => Code::FailedPrecondition,
-        StudiesError::Incompatible { .. } | StudiesError::Invalid { .. } => Code::InvalidArgument,
-        StudiesError::Db(DbError::Away { .. } | DbError::Closed) => Code::Unavailable,
-        StudiesError::Db(DbError::Full) => Code::ResourceExhausted,
-        StudiesError::Db(_) => Code::Internal,
-    }
 }

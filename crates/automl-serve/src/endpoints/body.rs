@@ -1,0 +1,95 @@
+//! The body and the headers of a request for predictions.
+
+use super::error::ScoreError;
+use super::live::Wish;
+use crate::fields::{BODY_MAX, BODY_WAIT};
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt, Limited};
+
+/// Names the deployment that shall answer.
+const DEPLOYMENT: &str = "x-endpoint-deployment";
+/// What decides between deployments: equal keys meet the same.
+const KEY: &str = "x-endpoint-key";
+/// SageMaker's names of the same.
+const VARIANT: &str = "x-amzn-sagemaker-target-variant";
+/// The id of a request, which decides where there is no key.
+const REQUEST_ID: &str = "x-request-id";
+
+/// A request whose body has come.
+pub(crate) struct Ask {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Ask {
+    /// Waits for the body, which has bounds in length and time.
+    pub(crate) async fn whole(request: Request) -> Result<Self, ScoreError> {
+        let (parts, body) = request.into_parts();
+        let encoding = text(&parts.headers, header::CONTENT_ENCODING.as_str());
+        if let Some(found) = encoding.filter(|found| !found.eq_ignore_ascii_case("identity")) {
+            let found = found.to_owned();
+            return Err(ScoreError::Compressed { found });
+        }
+        let length = text(&parts.headers, header::CONTENT_LENGTH.as_str());
+        let length = length.and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > BODY_MAX as u64) {
+            return Err(ScoreError::TooLong { limit: BODY_MAX });
+        }
+        let read = Limited::new(body, BODY_MAX).collect();
+        let read = tokio::time::timeout(BODY_WAIT, read).await;
+        let read = read.map_err(|_late| ScoreError::Late)?;
+        let body = read.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                ScoreError::TooLong { limit: BODY_MAX }
+            } else {
+                ScoreError::Broken {
+                    reason: error.to_string(),
+                }
+            }
+        })?;
+        Ok(Self {
+            headers: parts.headers,
+            body: body.to_bytes(),
+        })
+    }
+
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        text(&self.headers, name)
+    }
+
+    /// What kind the body is said to be, without parameters and in lower case.
+    pub(crate) fn kind(&self) -> String {
+        let kind = self
+            .header(header::CONTENT_TYPE.as_str())
+            .unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default();
+        kind.trim().to_ascii_lowercase()
+    }
+
+    /// That the body is JSON, or that nothing is said of it.
+    pub(crate) fn check_json(&self) -> Result<(), ScoreError> {
+        match self.kind().as_str() {
+            "" | "application/json" => Ok(()),
+            other => Err(ScoreError::ContentKind {
+                found: other.to_owned(),
+                wanted: "application/json",
+            }),
+        }
+    }
+
+    /// Who shall answer.
+    pub(crate) fn wish(&self) -> Wish<'_> {
+        Wish {
+            deployment: self.header(DEPLOYMENT).or_else(|| self.header(VARIANT)),
+            key: self.header(KEY).or_else(|| self.header(REQUEST_ID)),
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value).filter(|value| !value.is_empty())
+}

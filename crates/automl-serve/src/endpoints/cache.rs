@@ -1,0 +1,223 @@
+//! Versions of models in memory: each is read and warmed once, however many endpoints have it, and the least recently used
+//! go when there are more than fit.
+
+use super::batch::Batch;
+use super::model::{LoadModel, LoadedModel};
+use automl_core::{Cell, Clock};
+use automl_store::artifacts::ArtifactStore;
+use automl_store::db::Database;
+use automl_store::endpoints::{Deployment, digest_of};
+use automl_store::registry::{files, versions};
+use automl_store::tracking::TrackingError;
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Rows that are predicted, one by one, before a model is asked anything.
+const WARM_ROWS: usize = 20;
+
+/// A version of a model, in memory or not.
+pub(crate) struct Version {
+    pub(crate) model: String,
+    pub(crate) number: i64,
+    digest: String,
+    state: RwLock<Option<Arc<Warm>>>,
+    /// Held by whoever reads it.
+    reading: Mutex<()>,
+    /// When it was used last, in microseconds since 1970.
+    used_us: AtomicI64,
+}
+
+/// A model in memory that has predicted already.
+pub(crate) struct Warm {
+    pub(crate) loaded: LoadedModel,
+    /// Microseconds that a row takes, alone.
+    pub(crate) row_us: f64,
+    /// Microseconds that reading it took.
+    pub(crate) read_us: f64,
+}
+
+impl Version {
+    /// The model, if it is in memory.
+    pub(crate) fn ready(&self) -> Option<Arc<Warm>> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.clone()
+    }
+
+    /// As [`Version::ready`], and notes that it is used.
+    pub(crate) fn take(&self) -> Option<Arc<Warm>> {
+        let ready = self.ready();
+        if ready.is_some() {
+            self.used_us.store(Clock::unix_micros(), Ordering::Relaxed);
+        }
+        ready
+    }
+
+    fn put(&self, warm: Option<Arc<Warm>>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        *state = warm;
+    }
+
+    fn n_bytes(&self) -> u64 {
+        self.ready().map_or(0, |warm| warm.loaded.facts.n_bytes)
+    }
+}
+
+/// All versions that endpoints have.
+pub(crate) struct Cache {
+    db: Database,
+    artifacts: ArtifactStore,
+    load: LoadModel,
+    /// Bytes that all may take together.
+    limit: Option<u64>,
+    versions: Mutex<BTreeMap<(String, i64, String), Arc<Version>>>,
+}
+
+impl Cache {
+    pub(crate) fn new(
+        db: Database,
+        artifacts: ArtifactStore,
+        load: LoadModel,
+        limit: Option<u64>,
+    ) -> Self {
+        Self {
+            db,
+            artifacts,
+            load,
+            limit,
+            versions: Mutex::default(),
+        }
+    }
+
+    /// The version of a deployment, which is perhaps not in memory.
+    pub(crate) fn version(&self, deployment: &Deployment) -> Arc<Version> {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (
+            deployment.model.clone(),
+            deployment.version,
+            deployment.digest.clone(),
+        );
+        let made = versions.entry(key).or_insert_with(|| {
+            Arc::new(Version {
+                model: deployment.model.clone(),
+                number: deployment.version,
+                digest: deployment.digest.clone(),
+                state: RwLock::default(),
+                reading: Mutex::default(),
+                used_us: AtomicI64::new(0),
+            })
+        });
+        Arc::clone(made)
+    }
+
+    /// Lets go of what nobody else holds.
+    pub(crate) fn forget_unused(&self) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.retain(|_, version| Arc::strong_count(version) > 1);
+    }
+
+    /// The model of a version, which is read and warmed if it is not in memory. Waits for files and the database.
+    ///
+    /// # Errors
+    /// Why it cannot be had, in a sentence.
+    pub(crate) fn load(&self, version: &Version) -> Result<Arc<Warm>, String> {
+        let _reader = version
+            .reading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(warm) = version.take() {
+            return Ok(warm);
+        }
+        let told = |reason: String| format!("{}/{}: {reason}", version.model, version.number);
+        let warm = Arc::new(self.read(version).map_err(told)?);
+        let n_bytes = warm.loaded.facts.n_bytes;
+        if let Some(limit) = self.limit.filter(|limit| n_bytes > *limit) {
+            return Err(told(format!(
+                "it takes {n_bytes} bytes, more than all models may ({limit})"
+            )));
+        }
+        self.make_room(n_bytes);
+        version
+            .used_us
+            .store(Clock::unix_micros(), Ordering::Relaxed);
+        version.put(Some(Arc::clone(&warm)));
+        tracing::info!(
+            model = version.model,
+            version = version.number,
+            ms = warm.read_us / 1e3,
+            row_us = warm.row_us,
+            "a model was read"
+        );
+        Ok(warm)
+    }
+
+    fn read(&self, version: &Version) -> Result<Warm, String> {
+        let clock = Clock::start();
+        let key = (version.model.clone(), version.number);
+        let found = self
+            .db
+            .read(move |sql| versions::get(sql, W, &key.0, key.1))
+            .wait();
+        let found = found.map_err(|error: TrackingError| error.to_string())?;
+        let digest = digest_of(&self.artifacts, &found).map_err(|error| error.to_string())?;
+        if digest != version.digest {
+            return Err("its files are not those that were deployed".into());
+        }
+        let files = files::local(&self.artifacts, &found).map_err(|error| error.to_string())?;
+        let loaded = (self.load)(files.as_ref()).map_err(|error| error.to_string())?;
+        let read_us = clock.seconds() * 1e6;
+        let row_us = warmed(&loaded)?;
+        Ok(Warm {
+            loaded,
+            row_us,
+            read_us,
+        })
+    }
+
+    /// Lets the least recently used go until so many bytes fit.
+    fn make_room(&self, n_bytes: u64) {
+        let Some(limit) = self.limit else { return };
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded: Vec<(i64, u64, &Arc<Version>)> = (versions.values())
+            .map(|version| {
+                let used_us = version.used_us.load(Ordering::Relaxed);
+                (used_us, version.n_bytes(), version)
+            })
+            .filter(|(_, n_bytes, _)| *n_bytes > 0)
+            .collect();
+        loaded.sort_by_key(|(used_us, ..)| *used_us);
+        let mut sum: u64 = loaded.iter().map(|(_, n_bytes, _)| n_bytes).sum();
+        for (_, freed, version) in loaded {
+            if sum.saturating_add(n_bytes) <= limit {
+                return;
+            }
+            version.put(None);
+            sum -= freed;
+            tracing::info!(
+                model = version.model,
+                version = version.number,
+                "a model that was not used lately went from memory"
+            );
+        }
+    }
+}
+
+/// Predicts rows of which nothing is known, and tells the microseconds that one takes at best.
+fn warmed(loaded: &LoadedModel) -> Result<f64, String> {
+    let mut best = f64::INFINITY;
+    for _ in 0..WARM_ROWS {
+        let mut rows = loaded.reader.start();
+        for column in 0..loaded.facts.features.len() {
+            rows.push(column, Cell::Missing)?;
+        }
+        let batch = Batch::from(rows.finish(1));
+        let clock = Clock::start();
+        let predicted = batch.predict(loaded).map_err(|error| error.to_string())?;
+        best = best.min(clock.seconds() * 1e6);
+        if predicted.predictions.n_rows() != 1 {
+            return Err("it gives another number of predictions than there are rows".into());
+        }
+    }
+    Ok(best)
+}

@@ -1,0 +1,129 @@
+//! What can be wrong with a request for predictions; each protocol tells it in its own form.
+
+use super::model::ROWS_MAX;
+use automl_core::{Coded, PredictError};
+use automl_store::tracking::TrackingError;
+use axum::http::StatusCode;
+
+/// Seconds after which to come again when there is no room, or a model is being loaded.
+pub(crate) const COME_AGAIN_S: u64 = 1;
+
+/// Why a request is not answered with predictions.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ScoreError {
+    #[error("there is no endpoint '{name}'{}", meant(.near))]
+    EndpointUnknown { name: String, near: Vec<String> },
+    #[error("endpoint '{endpoint}' has no deployment '{name}'{}", meant(.near))]
+    DeploymentUnknown {
+        endpoint: String,
+        name: String,
+        near: Vec<String>,
+    },
+    #[error("endpoint '{endpoint}' does not serve: {reason}")]
+    NotServing { endpoint: String, reason: String },
+    #[error("endpoint '{endpoint}' answers {max} requests at once, and has as many")]
+    Busy { endpoint: String, max: u32 },
+    #[error("the body has more than {limit} bytes")]
+    TooLong { limit: usize },
+    #[error(
+        "a request has at most {ROWS_MAX} rows; predict more with `automl predict`, or in parts"
+    )]
+    TooManyRows,
+    #[error("the body did not come in time")]
+    Late,
+    #[error("the body did not come whole: {reason}")]
+    Broken { reason: String },
+    #[error("bodies are not taken as '{found}'; this takes {wanted}")]
+    ContentKind { found: String, wanted: &'static str },
+    #[error("bodies are not taken compressed, as '{found}'; send them as they are")]
+    Compressed { found: String },
+    #[error("the body is not JSON: {reason}")]
+    Json { reason: String },
+    #[error("{reason}")]
+    Form { reason: String },
+    #[error("the model has no column '{name}'{}", meant(.near))]
+    ColumnUnknown { name: String, near: Vec<String> },
+    #[error("{} missing in row {row}: {}; send null for a value that is not known", if .names.len() == 1 { "a column is" } else { "columns are" }, .names.join(", "))]
+    ColumnsMissing { names: Vec<String>, row: usize },
+    #[error("{} missing: {}", if .names.len() == 1 { "a column is" } else { "columns are" }, .names.join(", "))]
+    ColumnsAbsent { names: Vec<String> },
+    #[error("column '{name}' has {n_cells} values where others have {n_rows}")]
+    Lengths {
+        name: String,
+        n_cells: usize,
+        n_rows: usize,
+    },
+    #[error("row {row}: {reason}")]
+    Cell { row: usize, reason: String },
+    #[error("{reason}")]
+    Table { reason: String },
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+    #[error("the model failed: {reason}")]
+    Internal { reason: String },
+    #[error(transparent)]
+    Record(#[from] TrackingError),
+}
+
+/// `; did you mean a or b?` if anything is near.
+fn meant(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        near => format!("; did you mean {}?", near.join(" or ")),
+    }
+}
+
+impl ScoreError {
+    pub(crate) fn form(reason: impl Into<String>) -> Self {
+        Self::Form {
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::EndpointUnknown { .. } | Self::DeploymentUnknown { .. } => StatusCode::NOT_FOUND,
+            Self::NotServing { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooLong { .. } | Self::TooManyRows => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Late => StatusCode::REQUEST_TIMEOUT,
+            Self::ContentKind { .. } | Self::Compressed { .. } => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::Internal { .. } | Self::Record(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Whether the same request may be answered a little later.
+    pub(crate) fn may_come_again(&self) -> bool {
+        matches!(self, Self::NotServing { .. } | Self::Busy { .. })
+    }
+}
+
+impl Coded for ScoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::EndpointUnknown { .. } => "endpoint-missing",
+            Self::DeploymentUnknown { .. } => "endpoint-deployment-missing",
+            Self::NotServing { .. } => "endpoint-not-serving",
+            Self::Busy { .. } => "endpoint-busy",
+            Self::TooLong { .. } => "score-too-long",
+            Self::TooManyRows => "score-too-many-rows",
+            Self::Late => "score-late",
+            Self::Broken { .. } => "score-broken-off",
+            Self::ContentKind { .. } => "score-content-kind",
+            Self::Compressed { .. } => "score-compressed",
+            Self::Json { .. } => "score-json",
+            Self::Form { .. } => "score-form",
+            Self::ColumnUnknown { .. } => "score-column-unknown",
+            Self::ColumnsMissing { .. } | Self::ColumnsAbsent { .. } => "score-column-missing",
+            Self::Lengths { .. } => "score-lengths",
+            Self::Cell { .. } => "score-cell",
+            Self::Table { .. } => "score-table",
+            Self::Predict(error) => error.code(),
+            Self::Internal { .. } => "score-failed",
+            Self::Record(error) => Coded::code(error),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! An endpoint as it answers now: one revision of it, with its models, from the moment that all of them were ready.
+
+use super::cache::{Cache, Version};
+use super::error::ScoreError;
+use super::numbers::{Numbers, Own};
+use super::split;
+use automl_core::nearest;
+use automl_store::endpoints::{Deployment, Endpoint};
+use prometheus_client::metrics::counter::Counter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// One revision of an endpoint.
+pub(crate) struct Live {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    /// The revision that answers; none if nothing does.
+    pub(crate) revision: Option<i64>,
+    /// The last revision of the record that was looked at.
+    pub(crate) seen_revision: i64,
+    /// Why that does not answer.
+    pub(crate) problem: Option<String>,
+    /// When it is tried again, in microseconds since 1970.
+    pub(crate) again_us: i64,
+    pub(crate) max_at_once: u32,
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) slots: Vec<Arc<Slot>>,
+    pub(crate) shadows: Vec<Arc<Slot>>,
+    busy: Counter,
+    /// Requests without a key so far, of all revisions.
+    n_keyless: Arc<AtomicU64>,
+}
+
+/// One deployment that answers.
+pub(crate) struct Slot {
+    pub(crate) deployment: Deployment,
+    pub(crate) version: Arc<Version>,
+    pub(crate) numbers: Own,
+    /// `{"endpoint":…,"deployment":…,"model":…,"version":…`, as the answers of our own protocol begin.
+    pub(crate) head: String,
+}
+
+impl Slot {
+    fn new(endpoint: &str, deployment: &Deployment, version: Arc<Version>, all: &Numbers) -> Self {
+        let said = serde_json::json!({
+            "endpoint": endpoint,
+            "deployment": deployment.name,
+            "model": deployment.model,
+            "version": deployment.version,
+        });
+        let mut head = said.to_string();
+        // What follows stands in the same object.
+        head.pop();
+        Self {
+            numbers: all.of(
+                endpoint,
+                &deployment.name,
+                &deployment.model,
+                deployment.version,
+            ),
+            deployment: deployment.clone(),
+            version,
+            head,
+        }
+    }
+}
+
+/// What a request says of who shall answer it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wish<'a> {
+    /// A deployment by its name, or a version by its number.
+    pub(crate) deployment: Option<&'a str>,
+    /// What decides between deployments.
+    pub(crate) key: Option<&'a str>,
+}
+
+impl Live {
+    /// An endpoint that answers nobody yet.
+    pub(crate) fn silent(endpoint: &Endpoint, numbers: &Numbers) -> Self {
+        Self {
+            id: endpoint.id,
+            name: endpoint.name.clone(),
+            revision: None,
+            seen_revision: endpoint.revision,
+            problem: None,
+            again_us: 0,
+            max_at_once: endpoint.max_at_once,
+            room: Arc::new(Semaphore::new(endpoint.max_at_once as usize)),
+            slots: Vec::new(),
+            shadows: Vec::new(),
+            busy: numbers.busy(&endpoint.name),
+            n_keyless: Arc::default(),
+        }
+    }
+
+    /// The same endpoint with the deployments of a revision, once all their models are in memory.
+    ///
+    /// # Errors
+    /// Why a model cannot be had, in a sentence.
+    pub(crate) fn with(
+        &self,
+        (revision, deployments): (i64, &[Deployment]),
+        cache: &Cache,
+        numbers: &Numbers,
+    ) -> Result<Self, String> {
+        let mut slots = Vec::new();
+        let mut shadows = Vec::new();
+        for deployment in deployments {
+            let version = cache.version(deployment);
+            cache.load(&version)?;
+            let slot = Arc::new(Slot::new(&self.name, deployment, version, numbers));
+            let place = if deployment.is_shadow {
+                &mut shadows
+            } else {
+                &mut slots
+            };
+            place.push(slot);
+        }
+        Ok(Self {
+            revision: Some(revision),
+            seen_revision: revision,
+            problem: None,
+            again_us: 0,
+            slots,
+            shadows,
+            ..self.again()
+        })
+    }
+
+    /// The same, with what keeps it from a revision that was seen, until when.
+    pub(crate) fn troubled(&self, seen_revision: i64, problem: String, again_us: i64) -> Self {
+        Self {
+            seen_revision,
+            problem: Some(problem),
+            again_us,
+            ..self.again()
+        }
+    }
+
+    /// The same, as another value.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            id: self.id,
+            name: self.name.clone(),
+            revision: self.revision,
+            seen_revision: self.seen_revision,
+            problem: self.problem.clone(),
+            again_us: self.again_us,
+            max_at_once: self.max_at_once,
+            room: Arc::clone(&self.room),
+            slots: self.slots.clone(),
+            shadows: self.shadows.clone(),
+            busy: self.busy.clone(),
+            n_keyless: Arc::clone(&self.n_keyless),
+        }
+    }
+
+    /// The deployment that answers a request.
+    pub(crate) fn choose(&self, wish: Wish<'_>) -> Result<&Arc<Slot>, ScoreError> {
+        if let Some(name) = wish.deployment {
+            return self.named(name);
+        }
+        if let [only] = self.slots.as_slice() {
+            return Ok(only);
+        }
+        let number = match wish.key {
+            Some(key) => split::hash(&[&self.name, key]),
+            None => split::mixed(self.n_keyless.fetch_add(1, Ordering::Relaxed) + 1),
+        };
+        let shares = self.slots.iter().map(|slot| slot.deployment.share);
+        match split::place(shares, number) {
+            Some(place) => Ok(&self.slots[place]),
+            None => Err(self.not_serving()),
+        }
+    }
+
+    fn named(&self, name: &str) -> Result<&Arc<Slot>, ScoreError> {
+        let by_name = self.slots.iter().find(|slot| slot.deployment.name == name);
+        let by_number = || {
+            let number: i64 = name.parse().ok()?;
+            let mut slots = self.slots.iter();
+            slots.find(|slot| slot.deployment.version == number)
+        };
+        if let Some(slot) = by_name.or_else(by_number) {
+            return Ok(slot);
+        }
+        let known = self.slots.iter().map(|slot| slot.deployment.name.as_str());
+        Err(ScoreError::DeploymentUnknown {
+            endpoint: self.name.clone(),
+            name: name.to_owned(),
+            near: nearest(name, known),
+        })
+    }
+
+    /// Why nobody is answered.
+    pub(crate) fn not_serving(&self) -> ScoreError {
+        let reason = match (&self.problem, self.revision) {
+            (Some(problem), _) => problem.clone(),
+            (None, Some(_)) => "nothing is deployed that answers".to_owned(),
+            (None, None) => "its models are being read".to_owned(),
+        };
+        ScoreError::NotServing {
+            endpoint: self.name.clone(),
+            reason,
+        }
+    }
+
+    /// That there is no room, which is counted.
+    pub(crate) fn busy(&self) -> ScoreError {
+        self.busy.inc();
+        ScoreError::Busy {
+            endpoint: self.name.clone(),
+            max: self.max_at_once,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Endpoints: models that answer over HTTP and gRPC.
+//!
+//! What is deployed is in the record; [`Fleet`] holds what answers now, and [`Keeper`] brings the one after the other. A
+//! request finds its endpoint in a snapshot, a deployment by its key, a model in memory; its body goes straight into the
+//! columns of a table, and is scored on the thread that read it if that is a matter of microseconds. How models are read is
+//! said by whoever starts the server ([`LoadModel`]).
+
+mod batch;
+mod body;
+mod cache;
+mod error;
+mod filler;
+mod fleet;
+mod json;
+mod keeper;
+mod live;
+mod model;
+mod numbers;
+mod plain;
+mod rest;
+mod score;
+mod scoring;
+mod split;
+#[cfg(test)]
+pub(crate) mod tests;
+mod v2;
+mod vertex;
+mod view;
+mod write;
+
+pub(crate) use fleet::Fleet;
+pub(crate) use keeper::Keeper;
+pub(crate) use live::{Live, Slot};
+pub use model::{LoadError, LoadModel, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows};
+pub(crate) use numbers::Numbers;
+
+use crate::routes::{Routes, get, post};
+
+pub(crate) fn routes(fleet: &Fleet) -> Routes {
+    rest::routes().merge(predictions()).merge(v2::routes(fleet))
+}
+
+/// The protocols in which predictions are asked for.
+fn predictions() -> Routes {
+    Routes::new()
+        .route(
+            "/endpoints/{name}/predict",
+            post(plain::predict)
+                .viewer("Predicts rows, or columns: prediction and probabilities of each row")
+                .bounded(),
+        )
+        .route(
+            "/endpoints/{name}/invocations",
+            post(scoring::invocations)
+                .viewer("Predicts as MLflow's scoring server and SageMaker's endpoints do")
+                .bounded(),
+        )
+        .route(
+            "/endpoints/{name}/ping",
+            get(scoring::ping).viewer("Whether an endpoint would answer"),
+        )
+        .route(
+            "/endpoints/{name}/version",
+            get(scoring::version)
+                .viewer("The version of MLflow as whose scoring server an endpoint answers"),
+        )
+        .route(
+            "/v1/projects/{project}/locations/{location}/endpoints/{call}",
+            post(vertex::predict)
+                .viewer("Predicts as Vertex AI does: the endpoint's name with :predict behind it")
+                .bounded(),
+        )
+}

@@ -1,0 +1,147 @@
+//! Our own protocol: rows as JSON objects, or columns; predictions and probabilities column by column.
+
+use super::batch::{About, Batch};
+use super::body::Ask;
+use super::error::{COME_AGAIN_S, ScoreError};
+use super::filler::Filler;
+use super::json::{ColumnsSeed, Key, RowsSeed, keep, within};
+use super::model::LoadedModel;
+use super::score::{Scored, score};
+use super::write;
+use crate::state::App;
+use automl_core::{Coded, Predictions};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::json;
+use std::fmt;
+
+/// `POST /endpoints/{name}/predict`.
+pub(super) async fn predict(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match answered(&app, &name, request).await {
+        Ok(text) => json_answer(text),
+        Err(error) => refusal(&error),
+    }
+}
+
+async fn answered(app: &App, name: &str, request: Request) -> Result<String, ScoreError> {
+    let ask = Ask::whole(request).await?;
+    ask.check_json()?;
+    let body = ask.body.clone();
+    let scored = score(&app.fleet, name, ask.wish(), body.len(), move |model| {
+        read(&body, model)
+    });
+    Ok(told(&scored.await?))
+}
+
+/// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with a `threshold`.
+pub(crate) fn read(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
+    let mut filler = Filler::new(&model.facts, &*model.reader);
+    let threshold = within(body, &mut filler, |filler, json| {
+        json.deserialize_map(Body(filler))
+    })?;
+    Ok(Batch {
+        table: filler.finish(),
+        threshold,
+        about: About::default(),
+    })
+}
+
+/// The object that a body is; gives the threshold.
+struct Body<'f, 'm>(&'f mut Filler<'m>);
+
+impl<'de> Visitor<'de> for Body<'_, '_> {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with rows or columns")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<f64>, A::Error> {
+        let filler = self.0;
+        let (mut has_rows, mut threshold) = (false, None);
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            let key = &*key.0;
+            match key {
+                "rows" | "columns" if has_rows => {
+                    let told = "rows and columns stand there once, one of the two";
+                    return Err(keep(filler, ScoreError::form(told)));
+                }
+                "rows" => map.next_value_seed(RowsSeed {
+                    filler: &mut *filler,
+                    order: None,
+                })?,
+                "columns" => map.next_value_seed(ColumnsSeed(&mut *filler))?,
+                "threshold" => threshold = map.next_value()?,
+                other => {
+                    let told = format!(
+                        "'{other}' is not understood; a body has rows or columns, and perhaps threshold"
+                    );
+                    return Err(keep(filler, ScoreError::form(told)));
+                }
+            }
+            has_rows |= key != "threshold";
+        }
+        if !has_rows {
+            return Err(keep(
+                filler,
+                ScoreError::form("the body has neither rows nor columns"),
+            ));
+        }
+        if threshold.is_some_and(|value: f64| !(0.0..=1.0).contains(&value)) {
+            return Err(keep(filler, ScoreError::form("a threshold is from 0 to 1")));
+        }
+        Ok(threshold)
+    }
+}
+
+fn told(scored: &Scored) -> String {
+    let task = &scored.warm.loaded.facts.task;
+    let mut out = String::with_capacity(256);
+    out.push_str(&scored.slot.head);
+    out.push_str(",\"prediction\":");
+    write::predictions(&mut out, &scored.predicted, task);
+    if let Predictions::Probabilities { n_classes, values } = &scored.predicted.predictions {
+        out.push_str(",\"probabilities\":{");
+        for (code, class) in task.classes().iter().enumerate() {
+            if code > 0 {
+                out.push(',');
+            }
+            write::text(&mut out, class);
+            out.push(':');
+            let column = values.iter().skip(code).step_by(*n_classes);
+            write::list(&mut out, column, |out, value| write::number(out, *value));
+        }
+        out.push('}');
+    }
+    out.push('}');
+    out
+}
+
+/// A text that is JSON already, as an answer.
+pub(super) fn json_answer(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+fn refusal(error: &ScoreError) -> Response {
+    let body = json!({ "error_code": error.code(), "message": error.to_string() });
+    refused(error, &body.to_string())
+}
+
+/// An error in the form of a protocol, under its status.
+pub(super) fn refused(error: &ScoreError, body: &str) -> Response {
+    if error.status().is_server_error() && !error.may_come_again() {
+        tracing::error!(code = error.code(), message = %error, "a request for predictions failed");
+    }
+    let mut response = (error.status(), json_answer(body.to_owned())).into_response();
+    if error.may_come_again() {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(COME_AGAIN_S));
+    }
+    response
+}

@@ -1,0 +1,289 @@
+//! The protocol of MLflow's scoring server, which is also what an endpoint of SageMaker is asked by: JSON in five forms, or
+//! CSV with a line of names.
+
+use super::batch::Batch;
+use super::body::Ask;
+use super::error::ScoreError;
+use super::filler::Filler;
+use super::json::{EitherSeed, Key, RowsSeed, keep, not_json, with_null_for_nan, within};
+use super::model::{LoadedModel, ROWS_MAX};
+use super::plain::{json_answer, refused};
+use super::score::{Scored, score};
+use super::write;
+use crate::mlflow;
+use crate::state::App;
+use automl_core::Coded;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Value, json};
+use std::fmt;
+
+/// Where SageMaker's clients find which deployment answered.
+const ANSWERED_BY: &str = "x-amzn-invoked-production-variant";
+const FORMS: &str = "dataframe_split, dataframe_records, instances or inputs";
+
+/// `POST /endpoints/{name}/invocations`.
+pub(super) async fn invocations(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match answered(&app, &name, request).await {
+        Ok(response) => response,
+        Err(error) => refusal(&error),
+    }
+}
+
+/// `GET /endpoints/{name}/ping`: whether it would answer.
+pub(super) async fn ping(State(app): State<App>, Path(name): Path<String>) -> Response {
+    match app.fleet.find(&name) {
+        Ok(live) if !live.slots.is_empty() => (StatusCode::OK, "\n").into_response(),
+        Ok(live) => refusal(&live.not_serving()),
+        Err(error) => refusal(&error),
+    }
+}
+
+/// `GET /endpoints/{name}/version`: of MLflow, as whose scoring server this answers.
+pub(super) async fn version(State(app): State<App>, Path(name): Path<String>) -> Response {
+    match app.fleet.find(&name) {
+        Ok(_) => mlflow::VERSION.into_response(),
+        Err(error) => refusal(&error),
+    }
+}
+
+async fn answered(app: &App, name: &str, request: Request) -> Result<Response, ScoreError> {
+    let ask = Ask::whole(request).await?;
+    let body = ask.body.clone();
+    let read = reader(&ask)?;
+    let scored = score(&app.fleet, name, ask.wish(), body.len(), move |model| {
+        read(&body, model)
+    });
+    let scored = scored.await?;
+    let mut response = json_answer(told(&scored));
+    // Names of deployments have no letters that a header could not.
+    if let Ok(name) = HeaderValue::from_str(&scored.slot.deployment.name) {
+        response.headers_mut().insert(ANSWERED_BY, name);
+    }
+    Ok(response)
+}
+
+type Reader = fn(&Bytes, &LoadedModel) -> Result<Batch, ScoreError>;
+
+/// What reads a body of the kind that it is said to be.
+fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
+    match ask.kind().as_str() {
+        "" | "application/json" => Ok(|body, model| from_json(body, model)),
+        "text/csv" => Ok(|body, model| {
+            let table = model.reader.delimited(body.to_vec());
+            let table = table.map_err(|reason| ScoreError::Table { reason })?;
+            if table.n_rows() > ROWS_MAX {
+                return Err(ScoreError::TooManyRows);
+            }
+            Ok(table.into())
+        }),
+        other => Err(ScoreError::ContentKind {
+            found: other.to_owned(),
+            wanted: "application/json or text/csv",
+        }),
+    }
+}
+
+/// Reads one of the forms.
+pub(crate) fn from_json(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
+    let body = &*with_null_for_nan(body);
+    let mut filler = Filler::new(&model.facts, &*model.reader);
+    let read = within(body, &mut filler, |filler, json| {
+        json.deserialize_map(Body {
+            filler,
+            columns: None,
+        })
+    })?;
+    if read == Done::Whole {
+        return Ok(filler.finish().into());
+    }
+    // The cells came before the names of their columns: read those first.
+    let head: Head = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+    let Some(names) = head.dataframe_split.columns else {
+        return Err(ScoreError::form("dataframe_split has no columns"));
+    };
+    let mut filler = Filler::new(&model.facts, &*model.reader);
+    let columns = filler.columns(&names)?;
+    within(body, &mut filler, |filler, json| {
+        json.deserialize_map(Body {
+            filler,
+            columns: Some(columns),
+        })
+    })?;
+    Ok(filler.finish().into())
+}
+
+/// Whether a body was read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Whole,
+    /// Its rows have no names yet.
+    Nameless,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    dataframe_split: SplitHead,
+}
+
+#[derive(Deserialize)]
+struct SplitHead {
+    columns: Option<Vec<String>>,
+}
+
+/// The object that a body is.
+struct Body<'f, 'm> {
+    filler: &'f mut Filler<'m>,
+    /// Those of a split frame, if they were read before.
+    columns: Option<Vec<Option<usize>>>,
+}
+
+impl<'de> Visitor<'de> for Body<'_, '_> {
+    type Value = Done;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with {FORMS}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Done, A::Error> {
+        let Self { filler, columns } = self;
+        let mut done = None;
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            let key = &*key.0;
+            match key {
+                "params" | "signature_name" => {
+                    let given: Value = map.next_value()?;
+                    let is_nothing = given.is_null() || given == json!({});
+                    if key == "params" && !is_nothing {
+                        let told = "the model takes no params";
+                        return Err(keep(filler, ScoreError::form(told)));
+                    }
+                    continue;
+                }
+                _ if done.is_some() => {
+                    let told = format!("a body has one of {FORMS}, once");
+                    return Err(keep(filler, ScoreError::form(told)));
+                }
+                "dataframe_records" => map.next_value_seed(RowsSeed {
+                    filler: &mut *filler,
+                    order: None,
+                })?,
+                "instances" | "inputs" => map.next_value_seed(EitherSeed(&mut *filler))?,
+                "dataframe_split" => {
+                    let split = Split {
+                        filler: &mut *filler,
+                        columns: columns.clone(),
+                    };
+                    done = Some(map.next_value_seed(split)?);
+                    continue;
+                }
+                other => {
+                    let told = format!("'{other}' is not understood; a body has {FORMS}");
+                    return Err(keep(filler, ScoreError::form(told)));
+                }
+            }
+            done = Some(Done::Whole);
+        }
+        done.ok_or_else(|| {
+            let told = format!("the body has none of {FORMS}");
+            keep(filler, ScoreError::form(told))
+        })
+    }
+}
+
+/// A frame as pandas splits it: names of columns, and rows as lists.
+struct Split<'f, 'm> {
+    filler: &'f mut Filler<'m>,
+    columns: Option<Vec<Option<usize>>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Split<'_, '_> {
+    type Value = Done;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Done, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Split<'_, '_> {
+    type Value = Done;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with columns and data")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Done, A::Error> {
+        let Self {
+            filler,
+            mut columns,
+        } = self;
+        let mut done = None;
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            match &*key.0 {
+                "columns" if columns.is_some() => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                "columns" => {
+                    let names: Vec<String> = map.next_value()?;
+                    let found = filler.columns(&names);
+                    columns = Some(found.map_err(|problem| keep(filler, problem))?);
+                }
+                "data" if done.is_some() => {
+                    let told = "data stands there twice";
+                    return Err(keep(filler, ScoreError::form(told)));
+                }
+                "data" => {
+                    let Some(order) = columns.as_deref() else {
+                        map.next_value::<IgnoredAny>()?;
+                        done = Some(Done::Nameless);
+                        continue;
+                    };
+                    map.next_value_seed(RowsSeed {
+                        filler: &mut *filler,
+                        order: Some(order),
+                    })?;
+                    done = Some(Done::Whole);
+                }
+                "index" => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                other => {
+                    let told = format!("'{other}' of dataframe_split is not understood");
+                    return Err(keep(filler, ScoreError::form(told)));
+                }
+            }
+        }
+        done.ok_or_else(|| {
+            let told = "dataframe_split has no data";
+            keep(filler, ScoreError::form(told))
+        })
+    }
+}
+
+fn told(scored: &Scored) -> String {
+    let mut out = String::from("{\"predictions\":");
+    write::predictions(&mut out, &scored.predicted, &scored.warm.loaded.facts.task);
+    out.push('}');
+    out
+}
+
+/// As MLflow's scoring server tells errors; `code` is what clients of SageMaker read.
+fn refusal(error: &ScoreError) -> Response {
+    let known = match error.status() {
+        StatusCode::NOT_FOUND => "RESOURCE_DOES_NOT_EXIST",
+        StatusCode::TOO_MANY_REQUESTS => "REQUEST_LIMIT_EXCEEDED",
+        StatusCode::SERVICE_UNAVAILABLE => "TEMPORARILY_UNAVAILABLE",
+        status if status.is_server_error() => "INTERNAL_ERROR",
+        _ => "BAD_REQUEST",
+    };
+    let body = json!({ "error_code": known, "code": error.code(), "message": error.to_string() });
+    refused(error, &body.to_string())
+}

@@ -1,0 +1,265 @@
+//! Endpoints, by calls of the routes, with a model that is made of a few lines.
+
+mod changes;
+mod hostile;
+mod inference;
+mod protocols;
+
+use super::model::{LoadError, LoadedModel, ModelFacts, RowReader, Rows};
+use crate::server::Models;
+use crate::tests::Desk;
+use automl_core::{
+    Artifact, Cell, Column, Field, Kind, Model, PredictError, Predictions, Role, Table, TableView,
+    Task,
+};
+use automl_store::registry::{models as registered, versions};
+use automl_store::tracking::TrackingError;
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// Models as tests write them: `manifest.json` says what is added to a row's number.
+pub(crate) fn models() -> Models {
+    Models {
+        load,
+        n_bytes_max: None,
+    }
+}
+
+fn load(path: &Path) -> Result<LoadedModel, LoadError> {
+    let refuse = |message: String| LoadError {
+        code: "test-model",
+        message,
+    };
+    let text = std::fs::read(path.join("manifest.json"));
+    let text = text.map_err(|error| refuse(error.to_string()))?;
+    let said: Value = serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))?;
+    let bias = said["bias"].as_f64();
+    let bias = bias.ok_or_else(|| refuse("it has no bias".into()))?;
+    let field = |name: &str, kind| Field {
+        name: name.into(),
+        kind,
+        role: Role::Feature,
+        levels: Vec::new(),
+        format: None,
+    };
+    Ok(LoadedModel {
+        facts: ModelFacts {
+            features: vec![field("x", Kind::Number), field("word", Kind::Text)],
+            others: vec!["y".into()],
+            task: Task::Binary {
+                classes: vec!["no".into(), "yes".into()],
+            },
+            threshold: None,
+            n_bytes: said["n_bytes"].as_u64().unwrap_or(1),
+        },
+        model: Arc::new(Sum(bias)),
+        reader: Arc::new(Reader),
+    })
+}
+
+/// The probability of yes is `bias + x`, and one where the word is `yes`; it panics where the word is `panic`.
+struct Sum(f64);
+
+impl Model for Sum {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let table = rows.table();
+        let numbers = table.column("x").and_then(Column::as_number).unwrap();
+        let words = table.column("word").and_then(Column::as_text).unwrap();
+        let mut values = Vec::new();
+        for row in rows.iter_rows() {
+            let word = words.get(row).unwrap_or_default();
+            assert_ne!(word, "panic");
+            let x = if numbers[row].is_nan() {
+                0.0
+            } else {
+                numbers[row]
+            };
+            let yes = if word == "yes" {
+                1.0
+            } else {
+                (self.0 + x).clamp(0.0, 1.0)
+            };
+            values.extend([1.0 - yes, yes]);
+        }
+        Ok(Predictions::Probabilities {
+            n_classes: 2,
+            values,
+        })
+    }
+
+    fn artifact(&self) -> Artifact {
+        Artifact::new("sum", json!({ "bias": self.0 }))
+    }
+}
+
+struct Reader;
+
+impl RowReader for Reader {
+    fn start(&self) -> Box<dyn Rows> {
+        Box::new(Two::default())
+    }
+
+    fn delimited(&self, text: Vec<u8>) -> Result<Table, String> {
+        let text = String::from_utf8(text).map_err(|_odd| "it is no text".to_owned())?;
+        let mut rows = Two::default();
+        let mut n_rows = 0;
+        for line in text.lines().skip(1) {
+            let (x, word) = line.split_once(',').ok_or("a line has no comma")?;
+            rows.push(0, Cell::Text(x))?;
+            rows.push(1, Cell::Text(word))?;
+            n_rows += 1;
+        }
+        Ok(Box::new(rows).finish(n_rows))
+    }
+}
+
+#[derive(Default)]
+struct Two {
+    numbers: Vec<f64>,
+    words: Vec<Option<String>>,
+}
+
+impl Rows for Two {
+    fn push(&mut self, column: usize, cell: Cell<'_>) -> Result<(), String> {
+        let odd = || Err(format!("{cell:?} is of another kind"));
+        match (column, cell) {
+            (0, Cell::Missing) => self.numbers.push(f64::NAN),
+            (0, Cell::Integer(value)) => self.numbers.push(value as f64),
+            (0, Cell::Number(value)) if value.is_finite() => self.numbers.push(value),
+            (0, Cell::Text(text)) => match text.parse() {
+                Ok(value) => self.numbers.push(value),
+                Err(_) => return odd(),
+            },
+            (1, Cell::Missing) => self.words.push(None),
+            (1, Cell::Text(text)) => self.words.push(Some(text.into())),
+            _ => return odd(),
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, n_rows: usize) -> Table {
+        let words = (0..n_rows).map(|row| self.words[row].as_deref()).collect();
+        Table::new(vec![
+            ("x".into(), Column::Number(self.numbers)),
+            ("word".into(), Column::Text(words)),
+        ])
+        .unwrap()
+    }
+}
+
+impl Desk {
+    /// Registers a version of `sum` whose manifest says so.
+    async fn register(&self, manifest: Value) -> i64 {
+        let (app, text) = (self.app.clone(), manifest.to_string());
+        let registered = tokio::task::spawn_blocking(move || {
+            let version = app.db.write(|sql| {
+                if registered::get(sql, W, "sum").is_err() {
+                    registered::create(sql, W, "sum", None, &[])?;
+                }
+                let new = versions::NewVersion {
+                    name: "sum".into(),
+                    source: "files".into(),
+                    storage_location: String::new(),
+                    ..Default::default()
+                };
+                let made = versions::create(sql, W, &new)?.version;
+                sql.execute(
+                    "UPDATE model_versions SET storage_location = 'mlflow-artifacts:/sum/' || version",
+                    &[],
+                )?;
+                Ok::<_, TrackingError>(made)
+            });
+            let version = version.wait().unwrap();
+            let path = format!("sum/{version}/manifest.json");
+            let mut file = Cursor::new(text.into_bytes());
+            assert!(app.artifacts.copy_from(&path, &mut file).is_ok());
+            version
+        });
+        registered.await.unwrap()
+    }
+
+    /// An endpoint `e` with a version of `sum` for each bias, the first of which answers.
+    async fn endpoint(biases: &[f64]) -> Self {
+        let desk = Self::new();
+        desk.api("POST", "", json!({ "name": "e", "max_at_once": 4 }))
+            .await;
+        for bias in biases {
+            let version = desk.register(json!({ "bias": bias })).await;
+            desk.api(
+                "POST",
+                "/e/deploy",
+                json!({ "model": format!("sum/{version}") }),
+            )
+            .await;
+        }
+        desk
+    }
+
+    /// A call that must be met.
+    async fn api(&self, method: &str, path: &str, body: Value) -> Value {
+        let (status, answer) = self.any_api(method, path, body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer
+    }
+
+    async fn any_api(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+        let path = format!("/api/endpoints{path}");
+        self.call(method, &path, &body).await
+    }
+
+    /// A request for predictions, with headers.
+    async fn ask(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::post(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let answer = self.router().oneshot(request).await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        Answer {
+            status,
+            headers,
+            body: body.to_vec(),
+        }
+    }
+
+    /// The version that answers one row.
+    async fn version_met(&self, headers: &[(&str, &str)]) -> i64 {
+        let body = json!({ "rows": [{ "x": 0, "word": "a" }] }).to_string();
+        let answer = self.ask("/endpoints/e/predict", headers, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        answer.json()["version"].as_i64().unwrap()
+    }
+
+    /// Lets the server look at the record, as it does every second.
+    async fn sync(&self) {
+        let fleet = self.app.fleet.clone();
+        let looked = tokio::task::spawn_blocking(move || fleet.sync());
+        looked.await.unwrap().unwrap();
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    fn json(&self) -> Value {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/json");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}

@@ -1,0 +1,406 @@
+//! What is deployed, swapped, followed, taken back, and unloaded.
+
+use super::*;
+use automl_store::endpoints::{self, EndpointError};
+
+#[tokio::test]
+async fn a_deployed_version_answers_once_the_change_is_answered() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let shown = desk.api("GET", "/e", json!({})).await;
+    let endpoint = &shown["endpoint"];
+    assert_eq!(endpoint["state"], "serving");
+    assert_eq!(endpoint["served_revision"], endpoint["revision"]);
+    assert_eq!(endpoint["deployments"][0]["is_in_memory"], true);
+    assert_eq!(shown["changes"].as_array().unwrap().len(), 2);
+    assert_eq!(desk.version_met(&[]).await, 1);
+}
+
+#[tokio::test]
+async fn requests_are_shared_out_by_their_key() {
+    let desk = Desk::endpoint(&[0.1, 0.2]).await;
+    assert_eq!(desk.version_met(&[("x-endpoint-key", "a")]).await, 1);
+    desk.api(
+        "POST",
+        "/e/traffic",
+        json!({ "shares": { "v1": 50, "v2": 50 } }),
+    )
+    .await;
+    let mut n_second = 0;
+    for number in 0..200 {
+        let key = number.to_string();
+        let met = desk.version_met(&[("x-endpoint-key", &key)]).await;
+        assert_eq!(met, desk.version_met(&[("x-endpoint-key", &key)]).await);
+        n_second += met - 1;
+    }
+    assert!((60..140).contains(&n_second), "{n_second}");
+    assert_eq!(
+        desk.version_met(&[("x-endpoint-deployment", "v2")]).await,
+        2
+    );
+    assert_eq!(
+        desk.version_met(&[("x-amzn-sagemaker-target-variant", "v1")])
+            .await,
+        1
+    );
+    let unknown = desk
+        .ask(
+            "/endpoints/e/predict",
+            &[("x-endpoint-deployment", "v3")],
+            "{}",
+        )
+        .await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert_eq!(unknown.json()["error_code"], "endpoint-deployment-missing");
+}
+
+#[tokio::test]
+async fn a_version_that_cannot_be_read_changes_nothing_but_what_is_told() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let bad = desk.register(json!({ "no bias": 1 })).await;
+    let answer = desk
+        .api(
+            "POST",
+            "/e/deploy",
+            json!({ "model": format!("sum/{bad}"), "share": 100 }),
+        )
+        .await;
+    let endpoint = &answer["endpoint"];
+    assert_eq!(endpoint["state"], "failed");
+    assert_eq!(endpoint["problem"], "sum/2: it has no bias [test-model]");
+    assert_eq!(endpoint["served_revision"], 2);
+    assert_eq!(desk.version_met(&[]).await, 1);
+    let back = desk.api("POST", "/e/rollback", json!({})).await;
+    assert_eq!(back["endpoint"]["state"], "serving");
+    assert_eq!(desk.version_met(&[]).await, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_starts_again_serves_what_it_served() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let bad = desk.register(json!({})).await;
+    desk.api(
+        "POST",
+        "/e/deploy",
+        json!({ "model": format!("sum/{bad}"), "share": 100 }),
+    )
+    .await;
+    let fleet =
+        super::super::Fleet::new(desk.app.db.clone(), desk.app.artifacts.clone(), load, None);
+    assert!(!fleet.is_known());
+    let started = fleet.clone();
+    let looked = tokio::task::spawn_blocking(move || started.sync());
+    looked.await.unwrap().unwrap();
+    let live = fleet.find("e").unwrap();
+    assert_eq!((live.revision, live.slots.len()), (Some(2), 1));
+    assert!(live.problem.is_some());
+}
+
+#[tokio::test]
+async fn files_that_changed_since_are_not_served() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let second = desk.register(json!({ "bias": 0.5 })).await;
+    let app = desk.app.clone();
+    let deployed = tokio::task::spawn_blocking(move || {
+        app.db
+            .write(move |sql| {
+                let new = endpoints::NewDeployment {
+                    target: endpoints::resolve(sql, W, &format!("sum/{second}"))?,
+                    digest: "another".into(),
+                    name: None,
+                    share: Some(100),
+                    is_shadow: false,
+                };
+                let who = endpoints::Who {
+                    user: "ada",
+                    note: None,
+                };
+                endpoints::deploy(sql, W, "e", &new, who)
+            })
+            .wait()
+    });
+    deployed.await.unwrap().unwrap();
+    desk.sync().await;
+    let shown = desk.api("GET", "/e", json!({})).await;
+    let problem = shown["endpoint"]["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("not those that were deployed"),
+        "{problem}"
+    );
+    assert_eq!(desk.version_met(&[]).await, 1);
+}
+
+#[tokio::test]
+async fn an_alias_is_followed_as_soon_as_its_version_can_be_read() {
+    let desk = Desk::new();
+    for manifest in [json!({ "bias": 0.1 }), json!({}), json!({ "bias": 0.3 })] {
+        desk.register(manifest).await;
+    }
+    let point = async |version: i64| {
+        let write = desk
+            .app
+            .db
+            .write(move |sql| registered::set_alias(sql, W, "sum", "champion", version));
+        write.await.unwrap();
+        desk.sync().await;
+    };
+    point(1).await;
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    desk.api("POST", "/e/deploy", json!({ "model": "sum@champion" }))
+        .await;
+    assert_eq!(desk.version_met(&[]).await, 1);
+    point(2).await;
+    assert_eq!(desk.version_met(&[]).await, 1);
+    let shown = desk.api("GET", "/e", json!({})).await;
+    assert_eq!(
+        shown["endpoint"]["problem"],
+        "sum/2: it has no bias [test-model]"
+    );
+    let missing = desk.app.db.write(|sql| {
+        let found = endpoints::by_name(sql, W, "e")?;
+        Ok::<_, EndpointError>(found.deployments[0].version)
+    });
+    assert_eq!(
+        missing.await.unwrap(),
+        1,
+        "what cannot be read is not noted"
+    );
+    // It is tried again after a while; a deployment made anew is not a matter of waiting.
+    desk.api("POST", "/e/undeploy", json!({ "deployment": "champion" }))
+        .await;
+    point(3).await;
+    desk.api("POST", "/e/deploy", json!({ "model": "sum@champion" }))
+        .await;
+    assert_eq!(desk.version_met(&[]).await, 3);
+    point(1).await;
+    assert_eq!(desk.version_met(&[]).await, 1);
+    let back = desk.api("POST", "/e/rollback", json!({})).await;
+    let deployment = &back["endpoint"]["deployments"][0];
+    assert_eq!(
+        (&deployment["version"], &deployment["alias"]),
+        (&json!(3), &Value::Null)
+    );
+    desk.sync().await;
+    assert_eq!(
+        desk.version_met(&[]).await,
+        3,
+        "what was taken back stays so"
+    );
+}
+
+#[tokio::test]
+async fn models_that_were_not_used_lately_go_and_come_back() {
+    let desk = Desk::with(|config| config.models.n_bytes_max = Some(250));
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    for bias in [0.1, 0.2, 0.3] {
+        let version = desk.register(json!({ "bias": bias, "n_bytes": 100 })).await;
+        desk.api(
+            "POST",
+            "/e/deploy",
+            json!({ "model": format!("sum/{version}") }),
+        )
+        .await;
+    }
+    let in_memory = async || {
+        let shown = desk.api("GET", "/e", json!({})).await;
+        let deployments = shown["endpoint"]["deployments"].as_array().unwrap().clone();
+        let states = deployments.iter().map(|one| one["is_in_memory"].as_bool());
+        states.collect::<Option<Vec<bool>>>().unwrap()
+    };
+    assert_eq!(
+        in_memory()
+            .await
+            .iter()
+            .filter(|is_there| **is_there)
+            .count(),
+        2
+    );
+    for version in [1, 2, 3, 1] {
+        let name = format!("v{version}");
+        let met = desk.version_met(&[("x-endpoint-deployment", &name)]).await;
+        assert_eq!(met, version);
+    }
+    assert_eq!(in_memory().await, [true, false, true]);
+    let large = desk.register(json!({ "bias": 0.1, "n_bytes": 300 })).await;
+    let answer = desk
+        .api(
+            "POST",
+            "/e/deploy",
+            json!({ "model": format!("sum/{large}") }),
+        )
+        .await;
+    let problem = answer["endpoint"]["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("300 bytes, more than all models may (250)"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn one_in_the_shadow_sees_what_others_answer() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    for bias in [0.25, 0.75] {
+        let version = desk.register(json!({ "bias": bias })).await;
+        let body = json!({ "model": format!("sum/{version}"), "is_shadow": true });
+        desk.api("POST", "/e/deploy", body).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(desk.version_met(&[]).await, 1);
+    }
+    let told = async || {
+        let (_, text) = desk.get("/metrics").await;
+        String::from_utf8(text).unwrap()
+    };
+    let line = |outcome: &str, version: u8| {
+        format!(
+            "automl_endpoint_shadow_requests_total{{endpoint=\"e\",deployment=\"v{version}\",model=\"sum\",version=\"{version}\",outcome=\"{outcome}\"}} 3"
+        )
+    };
+    while !told().await.contains(&line("same", 2)) || !told().await.contains(&line("other", 3)) {
+        tokio::task::yield_now().await;
+    }
+    let text = told().await;
+    let answered = "automl_endpoint_requests_total{endpoint=\"e\",deployment=\"v1\",model=\"sum\",version=\"1\",outcome=\"answered\"} 3";
+    assert!(text.contains(answered), "{text}");
+    assert!(text.contains("automl_endpoint_duration_seconds_bucket"));
+}
+
+#[tokio::test]
+async fn changes_under_load_fail_no_request() {
+    let desk = Arc::new(Desk::endpoint(&[0.1, 0.2]).await);
+    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let asking = {
+        let (desk, is_over) = (Arc::clone(&desk), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            let mut n_asked = 0;
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let met = desk.version_met(&[]).await;
+                assert!((1..=2).contains(&met));
+                n_asked += 1;
+                tokio::task::yield_now().await;
+            }
+            n_asked
+        })
+    };
+    for round in 0..30 {
+        let share = round * 3;
+        let shares = json!({ "shares": { "v1": share, "v2": 100 - share } });
+        desk.api("POST", "/e/traffic", shares).await;
+        let deployment = json!({ "deployment": format!("v{}", 1 + round % 2) });
+        desk.api("POST", "/e/promote", deployment).await;
+        desk.api("POST", "/e/rollback", json!({})).await;
+    }
+    is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(asking.await.unwrap() > 0);
+}
+
+#[tokio::test]
+async fn refusals_have_codes_and_statuses() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    for (method, path, body, status, code) in [
+        ("POST", "", json!({ "name": "e" }), 409, "endpoint-exists"),
+        (
+            "POST",
+            "",
+            json!({ "name": "a b" }),
+            400,
+            "endpoint-invalid",
+        ),
+        ("GET", "/f", json!({}), 404, "endpoint-missing"),
+        (
+            "POST",
+            "/e/deploy",
+            json!({ "model": "sum/7" }),
+            404,
+            "RESOURCE_DOES_NOT_EXIST",
+        ),
+        (
+            "POST",
+            "/e/deploy",
+            json!({ "model": "sum/1" }),
+            409,
+            "endpoint-deployment-exists",
+        ),
+        (
+            "POST",
+            "/e/deploy",
+            json!({}),
+            400,
+            "INVALID_PARAMETER_VALUE",
+        ),
+        (
+            "POST",
+            "/e/traffic",
+            json!({ "shares": { "v1": 99 } }),
+            400,
+            "endpoint-shares",
+        ),
+        (
+            "POST",
+            "/e/traffic",
+            json!({ "shares": [1] }),
+            400,
+            "INVALID_PARAMETER_VALUE",
+        ),
+        (
+            "POST",
+            "/e/promote",
+            json!({ "deployment": "v2" }),
+            404,
+            "endpoint-deployment-missing",
+        ),
+        ("POST", "/e/rollback", json!({}), 409, "endpoint-no-earlier"),
+        ("DELETE", "/e", json!({}), 409, "endpoint-would-lose"),
+    ] {
+        let (found, answer) = desk.any_api(method, path, body).await;
+        assert_eq!(
+            (found.as_u16(), &answer["error_code"]),
+            (status, &json!(code)),
+            "{answer}"
+        );
+    }
+    desk.api("DELETE", "/e", json!({ "force": true })).await;
+    let gone = desk.ask("/endpoints/e/predict", &[], "{}").await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn pages_show_what_answers_and_why_not() {
+    let desk = Desk::new();
+    let (_, empty) = desk.get("/endpoints").await;
+    assert!(
+        String::from_utf8(empty)
+            .unwrap()
+            .contains("No endpoint was made yet")
+    );
+    let said = json!({ "name": "e", "description": "<script>alert(1)</script>" });
+    desk.api("POST", "", said).await;
+    for manifest in [json!({ "bias": 0.25 }), json!({ "bias": "<b>" })] {
+        let version = desk.register(manifest).await;
+        let body = json!({ "model": format!("sum/{version}"), "note": "<i>why</i>" });
+        desk.api("POST", "/e/deploy", body).await;
+    }
+    for (path, texts) in [
+        ("/endpoints", ["sum/1", "failed"]),
+        (
+            "/endpoints/e",
+            [
+                "The last change is not served: sum/2: it has no bias",
+                "in memory",
+            ],
+        ),
+    ] {
+        let (status, body) = desk.get(path).await;
+        let page = String::from_utf8(body).unwrap();
+        assert_eq!(status, StatusCode::OK);
+        // Texts between tags come without them.
+        let plain = page.replace("sum</a>", "sum").replace("<!-- -->", "");
+        for text in texts {
+            assert!(plain.contains(text), "{path} has no {text}: {page}");
+        }
+        for tag in ["<script>alert", "<i>why", "<b>"] {
+            assert!(!page.contains(tag), "{path} has {tag}");
+        }
+    }
+    let (status, _) = desk.get("/endpoints/f").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,192 @@
+//! This protocol over gRPC, as `inference.GRPCInferenceService`. Tensors are answered as bytes, as Triton does.
+
+use super::super::batch::{About, Batch, Output};
+use super::super::error::ScoreError;
+use super::super::fleet::Fleet;
+use super::super::live::Wish;
+use super::super::model::LoadedModel;
+use super::super::score::score;
+use super::messages::{
+    InferTensor, IsSo, ModelInferRequest, ModelInferResponse, ModelMetadata, ModelRequest, Nothing,
+    ServerMetadata, TensorMetadata,
+};
+use super::tensor::{Tensor, Values, batch};
+use super::{EXTENSIONS, PLATFORM, SERVER, metadata, output};
+use crate::routes::{Routes, grpc};
+use crate::unary::unary;
+use axum::http::StatusCode;
+use std::sync::Arc;
+use tonic::Status;
+
+pub(super) fn routes(fleet: &Fleet) -> Routes {
+    let path = |name: &str| format!("/inference.GRPCInferenceService/{name}");
+    let [ready, model_ready, about, infer] = [0; 4].map(|_| fleet.clone());
+    Routes::new()
+        .service(
+            &path("ServerLive"),
+            unary(async |_: Nothing| Ok(IsSo { is_so: true })),
+            grpc().open("Whether the server runs"),
+        )
+        .service(
+            &path("ServerReady"),
+            unary(move |_: Nothing| {
+                let is_so = ready.is_known();
+                async move { Ok(IsSo { is_so }) }
+            }),
+            grpc().open("Whether endpoints are known"),
+        )
+        .service(
+            &path("ModelReady"),
+            unary(move |ask: ModelRequest| {
+                let is_ready = metadata::is_ready(&model_ready, &ask.name, &ask.version);
+                async move {
+                    let is_so = is_ready.map_err(|error| status(&error))?;
+                    Ok(IsSo { is_so })
+                }
+            }),
+            grpc().viewer("Whether an endpoint would answer"),
+        )
+        .service(
+            &path("ServerMetadata"),
+            unary(async |_: Nothing| Ok(server())),
+            grpc().viewer("What this server is"),
+        )
+        .service(
+            &path("ModelMetadata"),
+            unary(move |ask: ModelRequest| {
+                let fleet = about.clone();
+                async move {
+                    described(&fleet, &ask)
+                        .await
+                        .map_err(|error| status(&error))
+                }
+            }),
+            grpc().viewer("The tensors that an endpoint takes and gives"),
+        )
+        .service(
+            &path("ModelInfer"),
+            unary(move |ask: ModelInferRequest| {
+                let fleet = infer.clone();
+                async move { inferred(&fleet, ask).await.map_err(|error| status(&error)) }
+            }),
+            grpc().viewer("Predicts tensors"),
+        )
+}
+
+fn server() -> ServerMetadata {
+    ServerMetadata {
+        name: SERVER.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        extensions: EXTENSIONS.map(str::to_owned).to_vec(),
+    }
+}
+
+async fn described(fleet: &Fleet, ask: &ModelRequest) -> Result<ModelMetadata, ScoreError> {
+    let found = metadata::metadata(fleet, &ask.name, &ask.version).await?;
+    let tensor = |name: &str, datatype: &str, shape: &[i64]| TensorMetadata {
+        name: name.to_owned(),
+        datatype: datatype.to_owned(),
+        shape: shape.to_vec(),
+    };
+    let inputs = found.inputs.iter();
+    let outputs = found.outputs.iter();
+    Ok(ModelMetadata {
+        name: found.name,
+        versions: found.versions,
+        platform: PLATFORM.into(),
+        inputs: inputs
+            .map(|(name, datatype, shape)| tensor(name, datatype, shape))
+            .collect(),
+        outputs: outputs
+            .map(|(name, datatype, shape)| tensor(name, datatype, shape))
+            .collect(),
+    })
+}
+
+async fn inferred(fleet: &Fleet, ask: ModelInferRequest) -> Result<ModelInferResponse, ScoreError> {
+    let ask = Arc::new(ask);
+    let given = |text: &'static str, value: &str| (value != text).then(|| value.to_owned());
+    let (version, id) = (given("", &ask.model_version), given("", &ask.id));
+    let wish = Wish {
+        deployment: version.as_deref(),
+        key: id.as_deref(),
+    };
+    let raw = ask.raw_input_contents.iter().map(Vec::len);
+    let n_bytes = raw.sum::<usize>() + 64 * ask.inputs.len();
+    let read = Arc::clone(&ask);
+    let scored = score(fleet, &ask.model_name, wish, n_bytes, move |model| {
+        rows(&read, model)
+    });
+    let scored = scored.await?;
+    let mut answer = ModelInferResponse {
+        model_name: ask.model_name.clone(),
+        model_version: scored.slot.deployment.name.clone(),
+        id: ask.id.clone(),
+        ..ModelInferResponse::default()
+    };
+    for tensor in output::tensors(&scored)? {
+        answer.raw_output_contents.push(tensor.values.bytes());
+        answer.outputs.push(InferTensor {
+            name: tensor.name.to_owned(),
+            datatype: tensor.values.datatype().to_owned(),
+            shape: tensor.shape,
+            ..InferTensor::default()
+        });
+    }
+    Ok(answer)
+}
+
+/// Reads the tensors of a request as rows of a model.
+fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch, ScoreError> {
+    let raw = &ask.raw_input_contents;
+    if !raw.is_empty() && raw.len() != ask.inputs.len() {
+        return Err(ScoreError::form(format!(
+            "there are {} raw contents for {} inputs",
+            raw.len(),
+            ask.inputs.len()
+        )));
+    }
+    let mut tensors = Vec::with_capacity(ask.inputs.len());
+    for (place, input) in ask.inputs.iter().enumerate() {
+        let values = match (raw.get(place), &input.contents) {
+            (Some(bytes), None) => Values::Raw(bytes),
+            (None, Some(contents)) => Values::Typed(contents),
+            _ => {
+                let told = format!(
+                    "tensor '{}' has either raw contents or contents",
+                    input.name
+                );
+                return Err(ScoreError::form(told));
+            }
+        };
+        tensors.push(Tensor {
+            name: &input.name,
+            datatype: &input.datatype,
+            shape: &input.shape,
+            values,
+        });
+    }
+    let outputs = ask.outputs.iter().map(|wanted| Output {
+        name: wanted.name.clone(),
+        is_binary: None,
+    });
+    Ok(Batch {
+        about: About {
+            outputs: outputs.collect(),
+            ..About::default()
+        },
+        ..batch(&tensors, model)?
+    })
+}
+
+/// An error as gRPC tells it.
+fn status(error: &ScoreError) -> Status {
+    let told = error.to_string();
+    match error.status() {
+        StatusCode::NOT_FOUND => Status::not_found(told),
+        StatusCode::TOO_MANY_REQUESTS => Status::resource_exhausted(told),
+        StatusCode::SERVICE_UNAVAILABLE => Status::unavailable(told),
+        status if status.is_server_error() => Status::internal(told),
+        _ => Status::invalid_argument(told),
+    }
+}

@@ -1,0 +1,29 @@
+//! The Open Inference Protocol, version 2, as Triton and KServe speak it: over REST, with tensors as JSON or as bytes, and over
+//! gRPC. An endpoint is a model of it; its deployments are the model's versions, by their names or numbers.
+//!
+//! Each column of the model is a tensor of one value a row; a model can also be given one tensor of rows by columns. The
+//! outputs are `prediction` and, for classes, `probabilities`, rows by classes.
+
+mod grpc;
+mod messages;
+mod metadata;
+mod output;
+mod rest;
+mod tensor;
+#[cfg(test)]
+pub(super) mod testing;
+mod wire;
+
+use super::fleet::Fleet;
+use crate::routes::Routes;
+
+/// What servers of this protocol are asked for first.
+const SERVER: &str = "automl";
+/// What models run on.
+const PLATFORM: &str = "automl";
+/// What this server knows beyond the protocol.
+const EXTENSIONS: [&str; 1] = ["binary_tensor_data"];
+
+pub(super) fn routes(fleet: &Fleet) -> Routes {
+    rest::routes().merge(grpc::routes(fleet))
+}

@@ -1,0 +1,107 @@
+//! Predictions as tensors.
+
+use super::super::error::ScoreError;
+use super::super::score::Scored;
+use automl_core::{Predictions, Task};
+
+pub(super) const PREDICTION: &str = "prediction";
+pub(super) const PROBABILITIES: &str = "probabilities";
+
+/// A tensor of an answer.
+pub(super) struct Tensor<'a> {
+    pub(super) name: &'static str,
+    pub(super) shape: Vec<i64>,
+    pub(super) values: Values<'a>,
+    /// Whether it was asked for as bytes; as the request has it for all if that was not said.
+    pub(super) is_binary: Option<bool>,
+}
+
+pub(super) enum Values<'a> {
+    Numbers(&'a [f64]),
+    Texts(Vec<&'a str>),
+}
+
+impl Values<'_> {
+    pub(super) fn datatype(&self) -> &'static str {
+        match self {
+            Self::Numbers(_) => "FP64",
+            Self::Texts(_) => "BYTES",
+        }
+    }
+
+    /// As bytes: little-endian, texts with four bytes of length before each.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Numbers(values) => values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            Self::Texts(texts) => {
+                let mut bytes = Vec::new();
+                for text in texts {
+                    bytes.extend((text.len() as u32).to_le_bytes());
+                    bytes.extend(text.as_bytes());
+                }
+                bytes
+            }
+        }
+    }
+}
+
+/// The names of the tensors that a model gives, with datatypes and shapes.
+pub(super) fn signature(task: &Task) -> Vec<(&'static str, &'static str, Vec<i64>)> {
+    match task.n_classes() {
+        0 => vec![(PREDICTION, "FP64", vec![-1])],
+        n_classes => vec![
+            (PREDICTION, "BYTES", vec![-1]),
+            (PROBABILITIES, "FP64", vec![-1, n_classes as i64]),
+        ],
+    }
+}
+
+/// The tensors that a request wants, in its order.
+pub(super) fn tensors(scored: &Scored) -> Result<Vec<Tensor<'_>>, ScoreError> {
+    let task = &scored.warm.loaded.facts.task;
+    let signature = signature(task);
+    let outputs = &scored.predicted.about.outputs;
+    if outputs.is_empty() {
+        let all = signature.iter();
+        return Ok(all.map(|(name, ..)| tensor(name, scored, None)).collect());
+    }
+    let wanted = |output: &super::super::batch::Output| {
+        let known = signature.iter().find(|(name, ..)| *name == output.name);
+        if let Some((name, ..)) = known {
+            return Ok(tensor(name, scored, output.is_binary));
+        }
+        let names: Vec<&str> = signature.iter().map(|(name, ..)| *name).collect();
+        Err(ScoreError::form(format!(
+            "the model has no output '{}'; it has {}",
+            output.name,
+            names.join(" and ")
+        )))
+    };
+    outputs.iter().map(wanted).collect()
+}
+
+fn tensor<'a>(name: &'static str, scored: &'a Scored, is_binary: Option<bool>) -> Tensor<'a> {
+    let predicted = &scored.predicted;
+    let n_rows = predicted.predictions.n_rows() as i64;
+    let (shape, values) = match &predicted.predictions {
+        Predictions::Numbers(values) => (vec![n_rows], Values::Numbers(values)),
+        Predictions::Probabilities { n_classes, values } if name == PROBABILITIES => {
+            (vec![n_rows, *n_classes as i64], Values::Numbers(values))
+        }
+        Predictions::Probabilities { .. } => {
+            let classes = scored.warm.loaded.facts.task.classes();
+            let codes = predicted.codes.iter();
+            let texts = codes.map(|code| classes[*code as usize].as_str());
+            (vec![n_rows], Values::Texts(texts.collect()))
+        }
+    };
+    Tensor {
+        name,
+        shape,
+        values,
+        is_binary,
+    }
+}

@@ -1,0 +1,130 @@
+//! For tests: the reader of bodies, and a client of the gRPC service, whose message is written and read by hand.
+
+use super::messages::{InferTensor, InferTensorContents, ModelInferRequest, ModelInferResponse};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, header};
+use http_body_util::BodyExt;
+use prost::Message;
+use tonic::{Code, Status};
+use tower::ServiceExt;
+
+pub(crate) use super::wire::read;
+
+/// How values travel.
+#[derive(Clone, Copy)]
+pub(crate) enum Contents {
+    Typed,
+    Raw,
+}
+
+/// What is asked.
+pub(crate) struct Given<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) numbers: &'a [f64],
+    pub(crate) words: &'a [&'a str],
+    pub(crate) contents: Contents,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) version: String,
+    pub(crate) id: String,
+    pub(crate) predictions: Vec<String>,
+    pub(crate) probabilities: Vec<f64>,
+}
+
+fn texts(words: &[&str]) -> Vec<u8> {
+    let one = |word: &&str| [&(word.len() as u32).to_le_bytes()[..], word.as_bytes()].concat();
+    words.iter().flat_map(one).collect()
+}
+
+fn request(given: &Given<'_>) -> ModelInferRequest {
+    let tensor = |name: &str, datatype: &str, n_rows: usize, contents| InferTensor {
+        name: name.into(),
+        datatype: datatype.into(),
+        shape: vec![n_rows as i64],
+        contents,
+        ..InferTensor::default()
+    };
+    let (numbers, words) = match given.contents {
+        Contents::Raw => (None, None),
+        Contents::Typed => (
+            Some(InferTensorContents {
+                fp64_contents: given.numbers.to_vec(),
+                ..InferTensorContents::default()
+            }),
+            Some(InferTensorContents {
+                bytes_contents: given
+                    .words
+                    .iter()
+                    .map(|word| word.as_bytes().to_vec())
+                    .collect(),
+                ..InferTensorContents::default()
+            }),
+        ),
+    };
+    let raw = match given.contents {
+        Contents::Typed => Vec::new(),
+        Contents::Raw => vec![
+            given
+                .numbers
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            texts(given.words),
+        ],
+    };
+    ModelInferRequest {
+        model_name: given.model.into(),
+        model_version: given.version.into(),
+        id: "7".into(),
+        inputs: vec![
+            tensor("x", "FP64", given.numbers.len(), numbers),
+            tensor("word", "BYTES", given.words.len(), words),
+        ],
+        raw_input_contents: raw,
+        ..ModelInferRequest::default()
+    }
+}
+
+/// Asks for predictions.
+pub(crate) async fn ask_grpc(router: &Router, given: &Given<'_>) -> Result<Told, Code> {
+    let message = request(given).encode_to_vec();
+    // One message that is not compressed, with its length before it.
+    let framed = [&[0][..], &(message.len() as u32).to_be_bytes(), &message].concat();
+    let request = Request::post("/inference.GRPCInferenceService/ModelInfer")
+        .header(header::CONTENT_TYPE, "application/grpc")
+        .header(header::TE, "trailers")
+        .body(Body::from(framed))
+        .unwrap();
+    let answer = router.clone().oneshot(request).await.unwrap();
+    if let Some(status) = Status::from_header_map(answer.headers()) {
+        return Err(status.code());
+    }
+    let collected = answer.into_body().collect().await.unwrap();
+    let status = collected.trailers().and_then(Status::from_header_map);
+    match status {
+        Some(status) if status.code() != Code::Ok => return Err(status.code()),
+        _ => {}
+    }
+    let bytes = collected.to_bytes();
+    let answer = ModelInferResponse::decode(&bytes[5..]).unwrap();
+    let [predictions, probabilities] = [0, 1].map(|place| &answer.raw_output_contents[place]);
+    let mut rest = predictions.as_slice();
+    let mut words = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let (word, after) = after.split_at(u32::from_le_bytes(*length) as usize);
+        words.push(String::from_utf8(word.to_vec()).unwrap());
+        rest = after;
+    }
+    let numbers = probabilities.as_chunks::<8>().0.iter();
+    Ok(Told {
+        version: answer.model_version.clone(),
+        id: answer.id.clone(),
+        predictions: words,
+        probabilities: numbers.map(|bytes| f64::from_le_bytes(*bytes)).collect(),
+    })
+}

@@ -1,0 +1,108 @@
+//! Predictions as JSON, written piece by piece into one text.
+
+use super::batch::Predicted;
+use automl_core::{Predictions, Task};
+use std::fmt::Write as _;
+
+/// Puts a text as a JSON string.
+pub(crate) fn text(out: &mut String, value: &str) {
+    out.push_str(&serde_json::Value::from(value).to_string());
+}
+
+/// Puts the shortest digits that read back to the same number; what is not finite is null.
+pub(crate) fn number(out: &mut String, value: f64) {
+    // A JSON number of the shortest digits is what serde_json prints.
+    match serde_json::Number::from_f64(value) {
+        Some(value) => write!(out, "{value}").expect("a String takes any text"),
+        None => out.push_str("null"),
+    }
+}
+
+/// A list of what `put` puts for each item.
+pub(crate) fn list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut put: impl FnMut(&mut String, T),
+) {
+    out.push('[');
+    for (place, item) in items.into_iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        put(out, item);
+    }
+    out.push(']');
+}
+
+/// The classes of a task as JSON: numbers or truth values where all of them are such, else strings.
+pub(crate) fn labels(task: &Task) -> Vec<String> {
+    let classes = task.classes();
+    let are_numbers = classes.iter().all(|class| {
+        let value: Option<serde_json::Number> = serde_json::from_str(class).ok();
+        value.is_some_and(|value| value.to_string() == *class)
+    });
+    let are_truths = classes.iter().all(|class| is_truth(class));
+    classes
+        .iter()
+        .map(|class| {
+            if are_numbers {
+                class.clone()
+            } else if are_truths {
+                class.to_ascii_lowercase()
+            } else {
+                serde_json::Value::from(class.as_str()).to_string()
+            }
+        })
+        .collect()
+}
+
+fn is_truth(class: &str) -> bool {
+    class.eq_ignore_ascii_case("true") || class.eq_ignore_ascii_case("false")
+}
+
+/// The predicted number or class of each row, as a list.
+pub(crate) fn predictions(out: &mut String, predicted: &Predicted, task: &Task) {
+    match &predicted.predictions {
+        Predictions::Numbers(values) => list(out, values, |out, value| number(out, *value)),
+        Predictions::Probabilities { .. } => {
+            let labels = labels(task);
+            list(out, &predicted.codes, |out, code| {
+                out.push_str(&labels[*code as usize]);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(put: impl FnOnce(&mut String)) -> String {
+        let mut out = String::new();
+        put(&mut out);
+        out
+    }
+
+    #[test]
+    fn numbers_read_back_to_themselves() {
+        for value in [0.1, -0.0, 1.0, 1e300, 5e-324, 0.1 + 0.2] {
+            let text = written(|out| number(out, value));
+            assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
+            let json: f64 = serde_json::from_str(&text).unwrap();
+            assert_eq!(json.to_bits(), value.to_bits());
+        }
+        assert_eq!(written(|out| number(out, f64::NAN)), "null");
+    }
+
+    #[test]
+    fn classes_are_numbers_or_truth_values_where_all_are() {
+        let task = |classes: [&str; 2]| Task::Binary {
+            classes: classes.map(str::to_owned).to_vec(),
+        };
+        assert_eq!(labels(&task(["0", "1"])), ["0", "1"]);
+        assert_eq!(labels(&task(["False", "True"])), ["false", "true"]);
+        assert_eq!(labels(&task(["no", "yes"])), ["\"no\"", "\"yes\""]);
+        assert_eq!(labels(&task(["1", "1.50"])), ["\"1\"", "\"1.50\""]);
+        assert_eq!(labels(&task(["a\"b", "é"])), [r#""a\"b""#, "\"é\""]);
+    }
+}

@@ -1,0 +1,22 @@
+//! Endpoints: names under which versions of models answer, and what was changed about them.
+//!
+//! An endpoint has deployments: versions of registered models, each with a share of the requests, or in the shadow of the
+//! others. A deployment that was named by an alias follows it. Every change is a revision that holds all deployments as
+//! they then were, with who and when; so a change can be taken back, and a server that starts again finds what it served.
+
+mod change;
+mod deployment;
+mod endpoint;
+mod error;
+mod shares;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub use change::{Change, Who, changes, deploy, follow, promote, roll_back, set_shares, undeploy};
+pub use deployment::{Deployment, NewDeployment, Target, digest_of, name_of, resolve};
+pub use endpoint::{
+    Endpoint, NewEndpoint, at_revision, by_name, create, delete, list, note_served,
+};
+pub use error::EndpointError;
+pub use usage::{check_unused, of_version};

@@ -1,0 +1,158 @@
+//! The arguments of `automl endpoint`.
+
+use super::AskArgs;
+use crate::units;
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EndpointVerb {
+    /// Make an endpoint
+    Create(EndpointCreateArgs),
+    /// List endpoints
+    List(EndpointListArgs),
+    /// Put a version of a model behind an endpoint
+    Deploy(EndpointDeployArgs),
+    /// Say which percents of the requests deployments answer
+    Traffic(EndpointTrafficArgs),
+    /// Let one deployment answer all requests
+    Promote(EndpointDeploymentArgs),
+    /// Take the last change back
+    Rollback(EndpointChangeArgs),
+    /// Take a deployment away
+    Undeploy(EndpointDeploymentArgs),
+    /// Show an endpoint, its deployments and its changes
+    Status(EndpointNameArgs),
+    /// Delete an endpoint
+    Delete(EndpointDeleteArgs),
+}
+
+impl EndpointVerb {
+    pub(crate) fn ask(&self) -> &AskArgs {
+        match self {
+            Self::Create(args) => &args.ask,
+            Self::List(args) => &args.ask,
+            Self::Deploy(args) => &args.ask,
+            Self::Traffic(args) => &args.ask,
+            Self::Promote(args) | Self::Undeploy(args) => &args.ask,
+            Self::Rollback(args) => &args.ask,
+            Self::Status(args) => &args.ask,
+            Self::Delete(args) => &args.ask,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint create churn
+  automl endpoint deploy churn churn@champion
+  automl serve                                 then: POST /endpoints/churn/predict")]
+pub(crate) struct EndpointCreateArgs {
+    /// Name of the endpoint: letters, digits, '.', '_' and '-'
+    pub(crate) name: String,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Requests that it answers at once; others are told to come again (429)
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_at_once: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndpointListArgs {
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndpointNameArgs {
+    /// Name of the endpoint
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint deploy churn churn/3              the first answers all requests
+  automl endpoint deploy churn churn/4 --traffic 10 the others share the rest as before
+  automl endpoint deploy churn churn/5 --shadow     sees all requests and answers none
+  automl endpoint deploy churn churn@champion       follows the alias
+
+A deployment is called v3, or champion after an alias, unless --as says otherwise. A server that runs on the workspace serves
+it within a second, once the model is read and has predicted.")]
+pub(crate) struct EndpointDeployArgs {
+    /// Name of the endpoint
+    pub(crate) endpoint: String,
+    /// Version, as NAME/3, NAME@ALIAS to follow it, or NAME for the newest
+    pub(crate) model: String,
+    /// Percents of the requests that it answers [default: all for the first deployment, none for others]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) traffic: Option<u32>,
+    /// Let it see all requests and answer none
+    #[arg(long, conflicts_with = "traffic")]
+    pub(crate) shadow: bool,
+    /// What the deployment is called
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint traffic churn v3=90,v4=10")]
+pub(crate) struct EndpointTrafficArgs {
+    /// Name of the endpoint
+    pub(crate) endpoint: String,
+    /// Deployments with their percents, which add up to 100
+    #[arg(required = true, value_name = "NAME=PERCENT", value_delimiter = ',', value_parser = units::percent)]
+    pub(crate) shares: Vec<(String, u32)>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndpointDeploymentArgs {
+    /// Name of the endpoint
+    pub(crate) endpoint: String,
+    /// Name of the deployment, such as v3
+    pub(crate) deployment: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndpointChangeArgs {
+    /// Name of the endpoint
+    pub(crate) endpoint: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndpointDeleteArgs {
+    /// Name of the endpoint
+    pub(crate) name: String,
+    /// Also one that has deployments
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}

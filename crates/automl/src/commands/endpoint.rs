@@ -1,0 +1,259 @@
+//! `automl endpoint`: models that answer, from the command line. The verbs write what shall answer into the record, and servers
+//! that run on the workspace serve it.
+
+use super::Status;
+use super::record::{Record, time};
+use crate::cli::{
+    AskArgs, EndpointCreateArgs, EndpointDeleteArgs, EndpointDeployArgs, EndpointListArgs,
+    EndpointNameArgs, EndpointTrafficArgs, EndpointVerb,
+};
+use crate::console::{Console, Format, print_json, print_text};
+use crate::record::user;
+use crate::text::{self, Align};
+use automl_store::db::Sql;
+use automl_store::endpoints::{
+    self, Change, Deployment, Endpoint, EndpointError, NewDeployment, NewEndpoint, Who, digest_of,
+};
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
+use serde_json::json;
+
+/// Changes that are shown.
+const N_CHANGES: usize = 10;
+
+pub(super) fn run(verb: EndpointVerb, console: Console) -> anyhow::Result<Status> {
+    match verb {
+        EndpointVerb::Create(args) => create(args, console)?,
+        EndpointVerb::List(args) => list(&args, console)?,
+        EndpointVerb::Deploy(args) => deploy(args, console)?,
+        EndpointVerb::Traffic(args) => traffic(args, console)?,
+        EndpointVerb::Promote(args) => {
+            change(&args.ask, args.note, console, move |sql, who| {
+                endpoints::promote(sql, W, &args.endpoint, &args.deployment, who)
+            })?;
+        }
+        EndpointVerb::Rollback(args) => {
+            change(&args.ask, args.note, console, move |sql, who| {
+                endpoints::roll_back(sql, W, &args.endpoint, who)
+            })?;
+        }
+        EndpointVerb::Undeploy(args) => {
+            change(&args.ask, args.note, console, move |sql, who| {
+                endpoints::undeploy(sql, W, &args.endpoint, &args.deployment, who)
+            })?;
+        }
+        EndpointVerb::Status(args) => status(&args, console)?,
+        EndpointVerb::Delete(args) => delete(&args, console)?,
+    }
+    Ok(Status::Done)
+}
+
+/// Changes an endpoint and shows it.
+fn change(
+    ask: &AskArgs,
+    note: Option<String>,
+    console: Console,
+    work: impl FnOnce(&mut dyn Sql, Who<'_>) -> Result<Endpoint, EndpointError> + Send + 'static,
+) -> anyhow::Result<()> {
+    let record = Record::open(&ask.workspace)?;
+    let written = record.database().write(move |sql| {
+        let user = user();
+        let who = Who {
+            user: &user,
+            note: note.as_deref(),
+        };
+        work(sql, who)
+    });
+    show(&written.wait()?, None, console)
+}
+
+fn create(args: EndpointCreateArgs, console: Console) -> anyhow::Result<()> {
+    let record = Record::open_or_make(&args.ask.workspace)?;
+    let new = NewEndpoint {
+        name: args.name,
+        description: args.description,
+        max_at_once: args.max_at_once,
+    };
+    let written = record.database().write(move |sql| {
+        let user = user();
+        let who = Who {
+            user: &user,
+            note: None,
+        };
+        endpoints::create(sql, W, &new, who)
+    });
+    show(&written.wait()?, None, console)
+}
+
+fn deploy(args: EndpointDeployArgs, console: Console) -> anyhow::Result<()> {
+    let record = Record::open(&args.ask.workspace)?;
+    let reference = args.model;
+    let target = record
+        .database()
+        .read(move |sql| endpoints::resolve(sql, W, &reference));
+    let target = target.wait()?;
+    let new = NewDeployment {
+        digest: digest_of(record.artifacts(), &target.version)?,
+        target,
+        name: args.name,
+        share: args.traffic,
+        is_shadow: args.shadow,
+    };
+    drop(record);
+    change(&args.ask, args.note, console, move |sql, who| {
+        endpoints::deploy(sql, W, &args.endpoint, &new, who)
+    })
+}
+
+fn traffic(args: EndpointTrafficArgs, console: Console) -> anyhow::Result<()> {
+    change(&args.ask, args.note, console, move |sql, who| {
+        endpoints::set_shares(sql, W, &args.endpoint, &args.shares, who)
+    })
+}
+
+fn status(args: &EndpointNameArgs, console: Console) -> anyhow::Result<()> {
+    let record = Record::open(&args.ask.workspace)?;
+    let name = args.name.clone();
+    let read = record.database().read(move |sql| {
+        let endpoint = endpoints::by_name(sql, W, &name)?;
+        let changes = endpoints::changes(sql, &endpoint, N_CHANGES)?;
+        Ok::<_, EndpointError>((endpoint, changes))
+    });
+    let (endpoint, changes) = read.wait()?;
+    show(&endpoint, Some(&changes), console)
+}
+
+fn delete(args: &EndpointDeleteArgs, console: Console) -> anyhow::Result<()> {
+    let record = Record::open(&args.ask.workspace)?;
+    let (name, loses) = (args.name.clone(), args.force);
+    let deleted = record
+        .database()
+        .write(move |sql| endpoints::delete(sql, W, &name, loses));
+    let deleted = deleted.wait()?;
+    match console.format() {
+        Format::Json => print_json(&json!({ "deleted": deleted.name })),
+        Format::Text => Ok(print_text(&format!("endpoint {} is gone\n", deleted.name))?),
+    }
+}
+
+fn list(args: &EndpointListArgs, console: Console) -> anyhow::Result<()> {
+    let record = Record::open(&args.ask.workspace)?;
+    let found = record
+        .database()
+        .read(|sql| endpoints::list(sql, W))
+        .wait()?;
+    if console.format() == Format::Json {
+        return print_json(&found);
+    }
+    if found.is_empty() {
+        return Ok(print_text(
+            "no endpoints; `automl endpoint create` makes one\n",
+        )?);
+    }
+    let heading = [
+        ("endpoint", Align::Left),
+        ("state", Align::Left),
+        ("answering", Align::Left),
+        ("made (UTC)", Align::Left),
+    ];
+    let row = |endpoint: &Endpoint| {
+        let answering = endpoint.deployments.iter().filter(|one| one.share > 0);
+        let answering: Vec<String> = answering
+            .map(|one| format!("{}/{} {} %", one.model, one.version, one.share))
+            .collect();
+        vec![
+            endpoint.name.clone(),
+            endpoint.state().to_owned(),
+            answering.join(", "),
+            time(endpoint.created_ms),
+        ]
+    };
+    let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+    Ok(print_text(&text::table(&heading, &rows))?)
+}
+
+fn show(endpoint: &Endpoint, changes: Option<&[Change]>, console: Console) -> anyhow::Result<()> {
+    if console.format() == Format::Json {
+        return match changes {
+            Some(changes) => print_json(&json!({ "endpoint": endpoint, "changes": changes })),
+            None => print_json(endpoint),
+        };
+    }
+    let mut told = format!(
+        "{}, {}, revision {}\n",
+        endpoint.name,
+        endpoint.state(),
+        endpoint.revision
+    );
+    if let Some(problem) = &endpoint.problem {
+        told.push_str("the last change is not served: ");
+        told.push_str(problem);
+        told.push('\n');
+    }
+    if !endpoint.deployments.is_empty() {
+        told.push_str(&deployments(&endpoint.deployments));
+    }
+    if let Some(changes) = changes {
+        told.push('\n');
+        told.push_str(&history(changes));
+    }
+    Ok(print_text(&told)?)
+}
+
+fn deployments(all: &[Deployment]) -> String {
+    let heading = [
+        ("deployment", Align::Left),
+        ("model", Align::Left),
+        ("follows", Align::Left),
+        ("traffic", Align::Right),
+        ("by", Align::Left),
+        ("since (UTC)", Align::Left),
+    ];
+    let row = |one: &Deployment| {
+        vec![
+            one.name.clone(),
+            format!("{}/{}", one.model, one.version),
+            (one.alias.as_ref()).map_or_else(String::new, |alias| format!("@{alias}")),
+            if one.is_shadow {
+                "shadow".to_owned()
+            } else {
+                format!("{} %", one.share)
+            },
+            one.user_id.clone(),
+            time(one.deployed_ms),
+        ]
+    };
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    text::table(&heading, &rows)
+}
+
+fn history(changes: &[Change]) -> String {
+    let heading = [
+        ("revision", Align::Right),
+        ("change", Align::Left),
+        ("then", Align::Left),
+        ("by", Align::Left),
+        ("at (UTC)", Align::Left),
+        ("note", Align::Left),
+    ];
+    let row = |one: &Change| {
+        let then: Vec<String> = (one.deployments.iter())
+            .map(|one| {
+                if one.is_shadow {
+                    format!("{} shadow", one.name)
+                } else {
+                    format!("{}={}", one.name, one.share)
+                }
+            })
+            .collect();
+        vec![
+            one.revision.to_string(),
+            one.what.clone(),
+            then.join(","),
+            one.user_id.clone(),
+            time(one.at_ms),
+            one.note.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = changes.iter().map(row).collect();
+    text::table(&heading, &rows)
+}

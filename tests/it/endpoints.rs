@@ -1,0 +1,181 @@
+//! A server with endpoints, from outside: it predicts what `automl predict` predicts, and comes back as it was.
+
+use crate::harness::{BINARY, Desk};
+use serde_json::{Map, Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server on the workspace of a desk; killed at the end.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(desk: &Desk) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--port", "0"])
+            .current_dir(desk.path("."))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let mut told = String::new();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout)
+            .read_line(&mut told)
+            .expect("the server tells");
+        let (_, address) = told.trim().rsplit_once('/').expect("an address");
+        let address = address.to_owned();
+        Self { child, address }
+    }
+
+    /// The answer to a request, and its body.
+    fn call(&self, path: &str, kind: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("the server listens");
+        let method = if body.is_empty() { "GET" } else { "POST" };
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .expect("the server reads");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("the server answers");
+        let status = answer.split(' ').nth(1);
+        let status = status.and_then(|status| status.parse().ok());
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status.expect("a status"), body.to_owned())
+    }
+
+    fn json(&self, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let (status, answer) = self.call(path, "application/json", &body);
+        assert_eq!(status, 200, "{path}: {answer}");
+        serde_json::from_str(&answer).expect("JSON")
+    }
+
+    /// Waits until the endpoint is in a state.
+    fn wait_for(&self, state: &str) -> Value {
+        for _ in 0..200 {
+            let shown = self.json("/api/endpoints/churn", &Value::Null);
+            if shown["endpoint"]["state"] == state
+                && shown["endpoint"]["served_revision"].is_number()
+            {
+                return shown["endpoint"].clone();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the endpoint is not {state}");
+    }
+
+    /// Ends it as by `kill -9`.
+    fn kill(&mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("the server ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The rows of the test table as objects; numbers as numbers.
+fn rows(text: &str) -> Vec<Value> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let names = reader.headers().expect("a line of names").clone();
+    let row = |record: csv::StringRecord| {
+        let cell = |text: &str| match text.parse::<f64>() {
+            _ if text.is_empty() => Value::Null,
+            Ok(number) => json!(number),
+            Err(_) => json!(text),
+        };
+        let cells = names.iter().zip(record.iter());
+        let cells: Map<String, Value> = cells
+            .map(|(name, text)| (name.to_owned(), cell(text)))
+            .collect();
+        Value::Object(cells)
+    };
+    let records = reader.into_records();
+    records.map(|record| row(record.expect("a row"))).collect()
+}
+
+/// A desk with the endpoint `churn`, which has a model deployed.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.copy_churn_model();
+    desk.automl_ok("models register churn model");
+    desk.automl_ok("endpoint create churn");
+    desk.automl_ok("endpoint deploy churn churn/1");
+    desk
+}
+
+#[test]
+fn an_endpoint_predicts_what_predict_predicts() {
+    let desk = desk();
+    let expected = desk.automl_ok("predict model datasets/churn_test.csv");
+    let mut expected = csv::Reader::from_reader(expected.as_bytes());
+    let expected: Vec<csv::StringRecord> = expected
+        .records()
+        .map(|record| record.expect("a row"))
+        .collect();
+    let classes: Vec<&str> = expected.iter().map(|row| &row[0]).collect();
+    let server = Server::start(&desk);
+    server.wait_for("serving");
+    let text = String::from_utf8(desk.read("datasets/churn_test.csv")).expect("text");
+    let rows = rows(&text);
+
+    let answer = server.json("/endpoints/churn/predict", &json!({ "rows": rows }));
+    assert_eq!(answer["prediction"], json!(classes));
+    for (column, class) in ["no", "yes"].into_iter().enumerate() {
+        let found = answer["probabilities"][class].as_array().expect("a list");
+        for (row, value) in expected.iter().zip(found) {
+            let expected: f64 = row[column + 1].parse().expect("a number");
+            assert_eq!(value.as_f64(), Some(expected), "bit by bit");
+        }
+    }
+    let records = server.json(
+        "/endpoints/churn/invocations",
+        &json!({ "dataframe_records": rows }),
+    );
+    assert_eq!(records["predictions"], json!(classes));
+    let (status, answer) = server.call("/endpoints/churn/invocations", "text/csv", &text);
+    assert_eq!(status, 200, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(answer["predictions"], json!(classes));
+}
+
+#[test]
+fn a_killed_server_comes_back_with_what_it_served() {
+    let desk = desk();
+    let mut server = Server::start(&desk);
+    server.wait_for("serving");
+    let text = String::from_utf8(desk.read("datasets/churn_test.csv")).expect("text");
+    let ask = json!({ "rows": rows(&text)[..1] });
+    let before = server.json("/endpoints/churn/predict", &ask);
+    desk.automl_ok("models register churn model");
+    desk.automl_ok("endpoint deploy churn churn/2 --traffic 100");
+    assert_eq!(server.wait_for("serving")["served_revision"], 3);
+    let changed = server.json("/endpoints/churn/predict", &ask);
+    assert_eq!(changed["version"], 2);
+    assert_eq!(changed["probabilities"], before["probabilities"]);
+    server.kill();
+
+    let server = Server::start(&desk);
+    let endpoint = server.wait_for("serving");
+    assert_eq!(endpoint["served_revision"], 3);
+    assert_eq!(server.json("/endpoints/churn/predict", &ask), changed);
+}

@@ -1,0 +1,80 @@
+"""tritonclient over HTTP and gRPC: tensors as bytes, as JSON, and what is wrong with them."""
+import numpy as np
+import pytest
+import tritonclient.grpc as triton_grpc
+import tritonclient.http as triton_http
+from tritonclient.utils import InferenceServerException
+
+
+@pytest.fixture(params=["http", "grpc"])
+def client(request, served):
+    library = {"http": triton_http, "grpc": triton_grpc}[request.param]
+    made = library.InferenceServerClient(served.host)
+    yield library, made
+    made.close()
+
+
+def inputs(served, library, n_rows, **how):
+    """Each column as a tensor: numbers as doubles, all else as text; what is not known as NaN or an empty text."""
+    tensors = []
+    for name, kind in served.features.items():
+        values = [row[name] for row in served.rows[:n_rows]]
+        if kind == "number":
+            tensor, array = library.InferInput(name, [n_rows], "FP64"), np.array(values, dtype=np.float64)
+        else:
+            texts = ["" if value is None else str(value) for value in values]
+            tensor, array = library.InferInput(name, [n_rows], "BYTES"), np.array(texts, dtype=np.object_)
+        tensor.set_data_from_numpy(array, **how)
+        tensors.append(tensor)
+    return tensors
+
+
+def check(served, answer, n_rows):
+    classes = [text.decode() if isinstance(text, bytes) else text for text in answer.as_numpy("prediction")]
+    assert classes == served.classes[:n_rows]
+    assert answer.as_numpy("probabilities").tolist() == served.probabilities[:n_rows]
+
+
+def test_predictions_are_those_of_the_command_line(served, client):
+    library, made = client
+    n_rows = len(served.rows)
+    check(served, made.infer("churn", inputs(served, library, n_rows), request_id="7"), n_rows)
+    check(served, made.infer("churn", inputs(served, library, 3), model_version="v2"), 3)
+    wanted = [library.InferRequestedOutput("probabilities")]
+    answer = made.infer("churn", inputs(served, library, 2), outputs=wanted)
+    assert answer.as_numpy("prediction") is None
+    assert answer.as_numpy("probabilities").shape == (2, 2)
+
+
+def test_tensors_travel_as_json(served):
+    made = triton_http.InferenceServerClient(served.host)
+    wanted = [triton_http.InferRequestedOutput(name, binary_data=False) for name in ["prediction", "probabilities"]]
+    n_rows = 20
+    tensors = inputs(served, triton_http, n_rows, binary_data=False)
+    answer = made.infer("churn", tensors, outputs=wanted)
+    check(served, answer, n_rows)
+
+
+def test_the_server_and_its_models_tell_of_themselves(served, client):
+    library, made = client
+    assert made.is_server_live() and made.is_server_ready()
+    assert made.is_model_ready("churn") and made.is_model_ready("churn", "v1")
+    told = made.get_model_metadata("churn")
+    if library is triton_grpc:
+        names, versions = [one.name for one in told.inputs], list(told.versions)
+        assert made.get_server_metadata().name == "automl"
+    else:
+        names, versions = [one["name"] for one in told["inputs"]], told["versions"]
+        assert made.get_server_metadata()["extensions"] == ["binary_tensor_data"]
+    assert names == list(served.features) and versions == ["v1", "v2"]
+
+
+def test_what_is_wrong_is_told(served, client):
+    library, made = client
+    for model, tensors, told in [
+        ("churm", inputs(served, library, 1), "there is no endpoint 'churm'"),
+        ("churn", inputs(served, library, 1)[1:], "missing"),
+        ("churn", [library.InferInput("x", [1], "FP64").set_data_from_numpy(np.zeros(1))], "no column 'x'"),
+    ]:
+        with pytest.raises(InferenceServerException, match=told):
+            made.infer(model, tensors)
