@@ -67,6 +67,7 @@ fn every_configuration_file_loads() {
                 .map(drop)
                 .map_err(|error| error.to_string()),
             Some("schemas") => load_schema(&path),
+            Some("studies") => load_study(&path),
             _ => Err("no reader is known for this folder".to_owned()),
         };
         if let Err(reason) = result {
@@ -74,6 +75,18 @@ fn every_configuration_file_loads() {
         }
     }
     assert_none("configuration files", &findings);
+}
+
+/// The study is made and its first trials end well.
+fn load_study(path: &Path) -> Result<(), String> {
+    let desk = Desk::new();
+    desk.write("study.yaml", read(path));
+    let outcome = desk.automl("tune study.yaml --trials 2 --format json");
+    let told = serde_json::from_str::<serde_json::Value>(&outcome.stdout);
+    match told {
+        Ok(told) if told["n_complete"] == 2 => Ok(()),
+        _ => Err(outcome.stderr),
+    }
 }
 
 /// `configs/schemas/<table>.yaml` describes `datasets/<table>.csv`.
