@@ -12,7 +12,7 @@ space: {parameters: [{name: x, type: float, low: 0, high: 1}]}
 algorithm: {name: random}
 budget: 6
 run:
-  command: 'echo $$ >> begun; sleep 0.3; echo loss={x}'
+  command: 'echo $$ >> begun; sleep 0.3 | cat; echo loss={x}'
 ";
 
 /// Starts a study and waits until a program of its has begun.
@@ -136,6 +136,12 @@ fn processes_share_a_study_to_its_budget_and_run_each_trial_once() {
     assert_eq!(states(&desk, "slow"), ["complete"; 40]);
     let begun = String::from_utf8(desk.read("begun")).expect("numbers are text");
     assert_eq!(begun.lines().count(), 40);
+    let mut points: Vec<String> = (trials(&desk, "slow").iter())
+        .map(|trial| trial["params"]["x"].to_string())
+        .collect();
+    points.sort();
+    points.dedup();
+    assert_eq!(points.len(), 40, "no point is proposed twice");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) use moving::{
 };
 pub(crate) use registry::*;
 pub(crate) use study::*;
-pub(crate) use tune::{BecomeArgs, TuneArgs};
+pub(crate) use tune::{TuneArgs, WardenArgs};
 
 use crate::console::Format;
 use crate::errors::Usage;
@@ -107,9 +107,9 @@ pub(crate) enum Verb {
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
-    /// Become another program, which ends when the one that wanted it does
+    /// Run a program of a trial, which ends when the process that wanted it does
     #[command(hide = true)]
-    Become(BecomeArgs),
+    Warden(WardenArgs),
 }
 
 impl Verb {
@@ -137,7 +137,7 @@ impl Verb {
             Self::Tokens(verb) => verb.ask().format,
             Self::Audit(args) => args.ask.format,
             Self::Tune(args) => args.format,
-            Self::TensorBoard(_) | Self::Race(_) | Self::Become(_) => Format::Text,
+            Self::TensorBoard(_) | Self::Race(_) | Self::Warden(_) => Format::Text,
         }
     }
 }

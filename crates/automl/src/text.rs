@@ -57,10 +57,15 @@ pub(crate) fn count(value: u64) -> String {
     grouped
 }
 
+/// Whether a shell takes a text as it is, in quotes and outside of them.
+pub(crate) fn is_plain_word(text: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    !text.is_empty() && text.chars().all(is_plain)
+}
+
 /// A path as a shell takes it: quoted where it holds anything but letters, digits and `/._-+=:@%,`.
 pub(crate) fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    if is_plain_word(text) {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))

@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const KEPT: usize = 64;
 /// Events that are read at once; where more came, the study is built anew.
 const EVENTS: usize = 10_000;
+/// So often a proposal that others were quicker than is made anew; then it is taken as it is.
+const STALE_MAX: usize = 16;
 
 /// What a worker asks for.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +42,8 @@ pub struct Ask {
 struct Known {
     id: i64,
     place: i64,
+    /// The number that the next trial has, if nobody else adds one before.
+    next: i64,
     study: automl_tune::Study,
     /// What it was made of, as text and read.
     made_of: (String, Arc<Spec>),
@@ -92,6 +96,7 @@ impl Desk {
             mut news,
         } = begun;
         let spec = spec_of(&study, &mut kept)?;
+        let mut n_stale = 0;
         while trials.len() < ask.count {
             let heard = match (kept.take(), news.take()) {
                 (Some(known), Some(news)) => known.hear(news)?,
@@ -110,6 +115,7 @@ impl Desk {
             }
             let seed = Seed(spec.seed).indexed(known.study.trials().len() as u64);
             let point = spec.algorithm.suggest(&known.study, seed);
+            let next = (n_stale < STALE_MAX).then_some(known.next);
             *kept = Some(known);
             let new = NewTrial {
                 params: text_of(&point),
@@ -120,12 +126,13 @@ impl Desk {
             let given: Vec<i64> = trials.iter().map(|trial| trial.id).collect();
             let (id, limit, resumes) = (study.id, ask.limit, ask.resumes);
             let added = db.write_here(move |sql| {
-                let id = add_or_own(sql, id, &new, (limit, resumes), &given)?;
+                let id = add_or_own(sql, id, &new, (limit, next, resumes), &given)?;
                 Ok(studies::trial(sql, W, id)?)
             });
             match added.wait() {
                 Ok(trial) => trials.push(trial),
                 Err(NotAdded::Full) => break,
+                Err(NotAdded::Stale) => n_stale += 1,
                 Err(NotAdded::Record(error)) => return Err(error.into()),
             }
         }
@@ -167,6 +174,8 @@ fn spec_of(study: &Study, known: &mut Option<Known>) -> Result<Arc<Spec>, TuneEr
 enum NotAdded {
     /// The study has as many as it may.
     Full,
+    /// Another process added one since this was proposed.
+    Stale,
     Record(StudiesError),
 }
 
@@ -182,12 +191,13 @@ impl From<DbError> for NotAdded {
     }
 }
 
-/// Adds a trial within a limit and gives its id, or that of one that its client got meanwhile, besides those `given`.
+/// Adds a trial within a limit and gives its id, or that of one that its client got meanwhile, besides those `given`. It has
+/// the number `next`, if that is said: then it was proposed with all trials before it in view.
 fn add_or_own(
     sql: &mut dyn Sql,
     study: i64,
     new: &NewTrial,
-    (limit, resumes): (Option<i64>, bool),
+    (limit, next, resumes): (Option<i64>, Option<i64>, bool),
     given: &[i64],
 ) -> Result<i64, NotAdded> {
     if resumes {
@@ -201,6 +211,7 @@ fn add_or_own(
     match studies::add_trial(sql, study, new)? {
         // Others have added the last ones since; this one is taken back.
         (_, number) if limit.is_some_and(|limit| number >= limit) => Err(NotAdded::Full),
+        (_, number) if next.is_some_and(|next| number != next) => Err(NotAdded::Stale),
         (id, _) => Ok(id),
     }
 }
@@ -284,6 +295,8 @@ fn read(sql: &mut dyn Sql, study: i64, ids: Vec<i64>) -> Result<Vec<Trial>, Stud
 struct News {
     /// The place of the log up to which it goes.
     place: i64,
+    /// The number that the next trial has.
+    next: i64,
     /// The trials of which there is any, as they are now; none if the study has to be built anew.
     trials: Option<Vec<Trial>>,
 }
@@ -300,6 +313,7 @@ impl News {
         ids.dedup();
         Ok(Self {
             place: last,
+            next: studies::get(sql, W, study)?.n_trials,
             trials: is_whole.then(|| read(sql, study, ids)).transpose()?,
         })
     }
@@ -312,7 +326,7 @@ impl Known {
             return Ok(None);
         };
         apply(&mut self.study, &trials)?;
-        self.place = news.place;
+        (self.place, self.next) = (news.place, news.next);
         Ok(Some(self))
     }
 }
@@ -335,9 +349,10 @@ fn take_up(
     let read = db.read(move |sql| {
         let study = studies::get(sql, W, id)?;
         let trials = studies::trials(sql, id, &Wanted::All)?;
-        Ok::<_, TuneError>((study.n_events, trials, warm::kept(sql, id)?))
+        let at = (study.n_events, study.n_trials);
+        Ok::<_, TuneError>((at, trials, warm::kept(sql, id)?))
     });
-    let (place, trials, lessons) = read.wait()?;
+    let ((place, next), trials, lessons) = read.wait()?;
     let mut built = automl_tune::Study::new(spec.space.clone(), spec.objectives.clone())?
         .with_sources(warm::sources(spec, &lessons));
     if let Some(budget) = spec.budget {
@@ -347,6 +362,7 @@ fn take_up(
     Ok(Known {
         id,
         place,
+        next,
         study: built,
         made_of: (study.spec.clone(), Arc::clone(spec)),
     })

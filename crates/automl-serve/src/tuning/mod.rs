@@ -22,7 +22,7 @@ pub use desk::{Ask, Desk};
 pub use error::TuneError;
 pub(crate) use plain::{constraints, is_whole, number, param_value, plain};
 pub use run::{Command, Run};
-pub use spec::{Spec, create, go_on, open, spec_of};
+pub use spec::{Spec, create, go_on, open, recorded, spec_of};
 pub(crate) use spec::{VIZIER, create_through};
 pub use told::{Tell, add, measure, should_stop, tell};
 pub(crate) use told::{params_of, text_of};

@@ -6,7 +6,7 @@ use automl_store::studies::{self, Direction, NewStudy, StudiesError, Study};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_tune::{Algorithm, Objective, Space, SpaceSpec, Stopping};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The protocol of studies that are made here.
 const PROTOCOL: &str = "automl";
@@ -40,8 +40,8 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_s: Option<f64>,
     /// How often a lost trial is given out again.
-    #[serde(default)]
-    pub retries: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<i64>,
     /// How `automl tune` runs a trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
@@ -65,7 +65,7 @@ impl Spec {
         let space: SpaceSpec = serde_json::from_value(space).map_err(unreadable)?;
         let space = Space::try_from(space)?;
         if let Some(place) = rest.get_mut("space") {
-            *place = serde_json::json!(SpaceSpec::default());
+            *place = json!(SpaceSpec::default());
         }
         let mut spec: Self = serde_json::from_value(rest).map_err(unreadable)?;
         spec.space = space;
@@ -103,7 +103,7 @@ impl Spec {
                 wanted: "a list that names each study once",
             });
         }
-        if self.retries < 0 {
+        if self.retries.is_some_and(|retries| retries < 0) {
             return Err(TuneError::Setting {
                 field: "retries",
                 wanted: "at least 0",
@@ -125,11 +125,15 @@ impl Spec {
     /// What tells this from a spec whose trials it could not go on with.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         let differs = [
-            ("space", self.space != other.space),
+            // As they are written: what one was read from may say the same in another way.
+            ("space", json!(self.space) != json!(other.space)),
             ("objectives", self.objectives != other.objectives),
             ("algorithm", self.algorithm != other.algorithm),
             ("seed", self.seed != other.seed),
-            ("warm_start", self.warm_start != other.warm_start),
+            (
+                "warm_start",
+                !other.warm_start.is_empty() && self.warm_start != other.warm_start,
+            ),
         ];
         differs.iter().find(|field| field.1).map(|field| field.0)
     }
@@ -143,6 +147,17 @@ pub fn create(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<Study, TuneE
     create_through(sql, name, spec, PROTOCOL)
 }
 
+/// An objective as the record has it.
+pub fn recorded(own: &Objective) -> studies::Objective {
+    studies::Objective {
+        name: own.name.clone(),
+        direction: match own.direction {
+            automl_tune::Direction::Minimize => Direction::Minimize,
+            automl_tune::Direction::Maximize => Direction::Maximize,
+        },
+    }
+}
+
 /// Makes a study that clients of a protocol know.
 pub(crate) fn create_through(
     sql: &mut dyn Sql,
@@ -153,20 +168,13 @@ pub(crate) fn create_through(
     // A field that is set is checked where the spec is read; one that a caller added is checked here.
     spec.check()?;
     let lessons = warm::gather(sql, spec)?;
-    let objective = |own: &Objective| studies::Objective {
-        name: own.name.clone(),
-        direction: match own.direction {
-            automl_tune::Direction::Minimize => Direction::Minimize,
-            automl_tune::Direction::Maximize => Direction::Maximize,
-        },
-    };
     let new = NewStudy {
         name: name.to_owned(),
         protocol,
-        objectives: spec.objectives.iter().map(objective).collect(),
+        objectives: spec.objectives.iter().map(recorded).collect(),
         spec: spec.text()?,
         lease_ms: spec.lease_ms(),
-        n_retries: spec.retries,
+        n_retries: spec.retries.unwrap_or_default(),
     };
     let id = studies::create(sql, W, &new)?;
     warm::keep(sql, id, &lessons)?;
@@ -174,14 +182,18 @@ pub(crate) fn create_through(
 }
 
 /// Makes a study, or goes on with the one of this name, which takes over what a spec may change: all but its space,
-/// objectives, algorithm, seed and the studies that it learns from. Says whether it was there.
+/// objectives, algorithm, seed and the studies that it learns from. Says what of `stopping`, `budget` and `run` is another than before.
 ///
 /// # Errors
 /// If what may not change differs, or another protocol made the study.
-pub fn go_on(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<(Study, bool), TuneError> {
+pub fn go_on(
+    sql: &mut dyn Sql,
+    name: &str,
+    spec: &Spec,
+) -> Result<(Study, Vec<&'static str>), TuneError> {
     let (study, known) = match open(sql, name) {
         Err(TuneError::Record(StudiesError::StudyMissing { .. })) => {
-            return Ok((create(sql, name, spec)?, false));
+            return Ok((create(sql, name, spec)?, Vec::new()));
         }
         found => found?,
     };
@@ -189,11 +201,23 @@ pub fn go_on(sql: &mut dyn Sql, name: &str, spec: &Spec) -> Result<(Study, bool)
         let name = name.to_owned();
         return Err(TuneError::Differs { name, field });
     }
-    if known != *spec {
-        let leases = (spec.lease_ms(), spec.retries);
+    let spec = Spec {
+        warm_start: known.warm_start.clone(),
+        space: known.space.clone(),
+        ..spec.clone()
+    };
+    let changes = [
+        ("stopping", known.stopping != spec.stopping),
+        ("budget", known.budget != spec.budget),
+        ("run", known.run != spec.run),
+    ];
+    if known != spec {
+        let leases = (spec.lease_ms(), spec.retries.unwrap_or_default());
         studies::set_spec(sql, study.id, &spec.text()?, leases)?;
     }
-    Ok((studies::get(sql, W, study.id)?, true))
+    let changed = changes.iter().filter(|change| change.1);
+    let changed = changed.map(|change| change.0).collect();
+    Ok((studies::get(sql, W, study.id)?, changed))
 }
 
 /// The spec of a study whose trials this program proposes.

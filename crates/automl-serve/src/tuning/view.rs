@@ -2,6 +2,7 @@
 
 use super::plain::{number, plain};
 use super::{Desk, TuneError};
+use crate::insight::{Insight, Log};
 use automl_store::db::{Database, Sql};
 use automl_store::studies::{self, StudiesError, Study, Trial, Wanted};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -93,16 +94,23 @@ pub fn export(sql: &mut dyn Sql, name: &str) -> Result<Value, StudiesError> {
 /// The best trials: one, or the front of several objectives.
 ///
 /// # Errors
-/// If the study is not there, or was not made here.
+/// If the study is not there.
 pub fn best(desk: &Desk, db: &Database, name: &str) -> Result<Vec<Value>, TuneError> {
-    let numbers: Vec<i64> = desk.with(db, name, |study, _| {
-        study
-            .best()
-            .iter()
-            .filter_map(|trial| i64::try_from(trial.id).ok())
-            .collect()
-    })?;
+    let proposed = desk.with(db, name, |study, _| {
+        let best = study.best();
+        let numbers = best.iter().filter_map(|trial| i64::try_from(trial.id).ok());
+        numbers.collect::<Vec<i64>>()
+    });
     let name = name.to_owned();
+    let numbers = match proposed {
+        // Clients that propose trials themselves record what it takes to tell which are good.
+        Err(TuneError::Foreign { .. }) => {
+            let wanted = name.clone();
+            let log = db.read(move |sql| Log::read(sql, &wanted)).wait()?;
+            Insight::of(log).best().map(|best| best.0).collect()
+        }
+        proposed => proposed?,
+    };
     let read = db.read(move |sql| {
         let study = studies::by_name(sql, W, &name)?;
         let mut ids = Vec::new();

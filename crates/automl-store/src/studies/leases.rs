@@ -1,6 +1,6 @@
 //! Trials that workers hold for a time.
 
-use super::log::{Entry, append};
+use super::log::{Entry, append, hold};
 use super::trial::{Trial, TrialState, Wanted, trials};
 use super::write::{Change, change, open};
 use super::{StudiesError, Study};
@@ -61,6 +61,7 @@ pub fn expire(
     study: &Study,
     now_ms: i64,
 ) -> Result<Vec<i64>, StudiesError> {
+    hold(sql, study.id)?;
     let rows = sql.query(
         "SELECT id, n_lost FROM trials WHERE study_id = ?1 AND state IN ('running', 'stopping') AND expires_ms < ?2 ORDER BY number",
         args![study.id, now_ms],
@@ -127,6 +128,7 @@ pub fn claim(
     n_max: usize,
     request: Option<&str>,
 ) -> Result<Vec<i64>, StudiesError> {
+    hold(sql, study)?;
     let waiting = trials(sql, study, &Wanted::In(TrialState::Waiting))?;
     let mut claimed = Vec::new();
     for trial in waiting.iter().take(n_max) {

@@ -3,7 +3,7 @@
 use super::StudiesError;
 use super::study::missing_id;
 use crate::args;
-use crate::db::{Row, Sql};
+use crate::db::{Dialect, Row, Sql};
 use automl_core::Clock;
 
 /// Something that happened.
@@ -16,7 +16,7 @@ pub struct Event {
     /// The trial that it is of, if it is of one.
     pub trial: Option<i64>,
     /// What: `created`, `trial`, `param`, `running`, `measured`, `complete`, `pruned`, `failed`, `stopping`, `waiting`,
-    /// `attribute`, `trial-deleted`, `state`.
+    /// `attribute`, `trial-deleted`, `state`, `spec`.
     pub what: String,
     /// More of it, as JSON.
     pub body: Option<String>,
@@ -74,12 +74,20 @@ pub(super) fn append(
     Ok(place)
 }
 
+/// Whether others may write between two statements of a transaction that writes: not where there is one writer at a time.
+pub(super) fn waits_for_others(sql: &dyn Sql) -> bool {
+    sql.dialect() == Dialect::Postgres
+}
+
 /// Makes other writers of a study wait until this transaction ends, so that what it reads from now on is what it changes,
 /// whatever other servers work on the database.
 ///
 /// # Errors
 /// If the study is not there.
 pub fn hold(sql: &mut dyn Sql, study: i64) -> Result<(), StudiesError> {
+    if !waits_for_others(sql) {
+        return Ok(());
+    }
     let n_held = sql.execute(
         "UPDATE studies SET n_events = n_events WHERE id = ?1",
         args![study],

@@ -1,6 +1,6 @@
 //! What is told of trials.
 
-use super::log::{Entry, append};
+use super::log::{Entry, append, hold, waits_for_others};
 use super::study::missing_id;
 use super::trial::{Attribute, Measurement, Param, Trial, TrialState, find};
 use super::{StudiesError, distribution, figures};
@@ -78,9 +78,13 @@ impl Change {
     }
 }
 
-/// A trial that is not finished.
+/// A trial that is not finished, and that nobody else changes before this transaction ends.
 pub(super) fn open(sql: &mut dyn Sql, workspace: &str, id: i64) -> Result<Trial, StudiesError> {
-    let trial = find(sql, workspace, id)?;
+    let mut trial = find(sql, workspace, id)?;
+    if waits_for_others(sql) {
+        hold(sql, trial.study_id)?;
+        trial = find(sql, workspace, id)?;
+    }
     if trial.state.is_finished() {
         return Err(StudiesError::TrialFinished {
             number: trial.number,

@@ -66,7 +66,10 @@ pub(crate) struct TuneArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct BecomeArgs {
+pub(crate) struct WardenArgs {
+    /// The process that wants it
+    #[arg(long)]
+    pub(crate) parent: i32,
     /// The program and its arguments
     #[arg(last = true, required = true)]
     pub(crate) words: Vec<OsString>,

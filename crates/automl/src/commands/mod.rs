@@ -81,7 +81,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Restore(args) => backup::restore(&args, console),
         Verb::Gc(args) => gc::run(&args, console),
         Verb::Race(args) => race::run(&args),
-        Verb::Become(args) => tune::become_program(&args),
+        Verb::Warden(args) => tune::run_warden(&args),
     }
 }
 

@@ -17,6 +17,23 @@ pub(crate) enum TuneVerbError {
     FitLacks { wanted: &'static str },
     #[error("'{name}' is no option of `automl fit` that can be set or tuned")]
     FitOption { name: String, near: Vec<String> },
+    #[error("the folder of a trial cannot be written: {folder}")]
+    Folder {
+        folder: String,
+        source: std::io::Error,
+    },
+    #[error("the objective '{name}' is none that `automl fit` scores by")]
+    FitObjective { name: String, near: Vec<String> },
+    #[error("'{name}' gets better as it gets {better}, the study says the contrary")]
+    FitDirection { name: String, better: &'static str },
+    #[error("parameters '{one}' and '{other}' would be the same variable, {variable}")]
+    SameVariable {
+        one: String,
+        other: String,
+        variable: String,
+    },
+    #[error("no trial is complete, {n_failed} failed")]
+    NoneComplete { n_failed: u64, folder: String },
     #[error("{n_failures} trials failed one after another, the last one: {note}")]
     AllFail {
         n_failures: usize,
@@ -32,7 +49,10 @@ impl Coded for TuneVerbError {
             Self::NoRun { .. } => "tune-no-run",
             Self::ProgramMissing { .. } => "tune-program-missing",
             Self::FitLacks { .. } | Self::FitOption { .. } => "tune-fit-option",
-            Self::AllFail { .. } => "tune-all-fail",
+            Self::FitObjective { .. } | Self::FitDirection { .. } => "tune-fit-objective",
+            Self::Folder { .. } => "tune-folder",
+            Self::SameVariable { .. } => "tune-same-variable",
+            Self::AllFail { .. } | Self::NoneComplete { .. } => "tune-all-fail",
         }
     }
 
@@ -53,6 +73,21 @@ impl Coded for TuneVerbError {
                 Some("`automl fit --help` lists them".into())
             }
             Self::FitOption { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Self::FitObjective { near, .. } if near.is_empty() => {
+                Some("name a metric, as `automl fit --help` lists them, or `score`".into())
+            }
+            Self::FitObjective { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Self::FitDirection { better, .. } => {
+                let direction = if *better == "greater" { "maximize" } else { "minimize" };
+                Some(format!("add `direction: {direction}` to the objective"))
+            }
+            Self::Folder { .. } => Some("name a place that can be written with --logs".into()),
+            Self::SameVariable { .. } => {
+                Some("give them names that differ by more than capitals and signs".into())
+            }
+            Self::NoneComplete { folder, .. } => Some(format!(
+                "`automl study show` tells why; what they printed is in {folder}"
+            )),
             Self::AllFail { folder, .. } => {
                 Some(format!("what they printed is in {folder}; the same command goes on"))
             }

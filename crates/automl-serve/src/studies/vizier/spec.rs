@@ -46,7 +46,7 @@ pub(super) fn spec_of(name: &str, told: &wire::StudySpec) -> Result<Spec, Refuse
         seed,
         budget: None,
         lease_s: None,
-        retries: 0,
+        retries: None,
         warm_start: Vec::new(),
         run: None,
     };

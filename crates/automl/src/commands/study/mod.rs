@@ -134,6 +134,19 @@ pub(super) fn pairs(values: &Value, is_rounded: bool) -> String {
     pairs.unwrap_or_default().join(" ")
 }
 
+/// What there is to say of a trial besides.
+pub(super) fn note(trial: &Value) -> String {
+    let excesses = trial["constraints"].as_array();
+    let is_beyond = |excess: &Value| excess.as_f64().is_none_or(|excess| excess > 0.0);
+    let note = trial["note"].as_str().unwrap_or_default();
+    match excesses {
+        Some(excesses) if note.is_empty() && excesses.iter().any(is_beyond) => {
+            "breaks a constraint".to_owned()
+        }
+        _ => note.to_owned(),
+    }
+}
+
 fn trial_table(trials: &[Value]) -> String {
     let heading = [
         ("trial", Align::Right),
@@ -148,7 +161,7 @@ fn trial_table(trials: &[Value]) -> String {
             trial["state"].as_str().unwrap_or_default().to_owned(),
             pairs(&trial["values"], true),
             pairs(&trial["params"], false),
-            trial["note"].as_str().unwrap_or_default().to_owned(),
+            note(trial),
         ]
     };
     let rows: Vec<Vec<String>> = trials.iter().map(row).collect();

@@ -1,8 +1,10 @@
 //! What is started for a trial: the words of a command and the variables around it.
 
-use crate::text::shell_word;
+use crate::errors::TuneVerbError;
+use crate::text::{is_plain_word, shell_word};
 use automl_serve::tuning::Command;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Parameters of a trial by name, in the order of the space.
@@ -96,18 +98,25 @@ impl About<'_> {
             ("AUTOML_PARAMS".to_owned(), path(PARAMS)),
             ("AUTOML_RESULT".to_owned(), path(RESULT)),
         ];
-        let letter = |letter: char| {
-            if letter.is_ascii_alphanumeric() {
-                letter.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        };
-        variables.extend(self.params.iter().map(|(name, value)| {
-            let name: String = name.chars().map(letter).collect();
-            (format!("AUTOML_PARAM_{name}"), text_of(value))
-        }));
+        let params = self.params.iter();
+        variables.extend(params.map(|(name, value)| (variable_of(name), text_of(value))));
         variables
+    }
+
+    /// The variable that holds what a name stands for, if it is a name of ours.
+    fn variable(&self, name: &str) -> Option<String> {
+        if self.names.iter().any(|known| known == name) {
+            return Some(variable_of(name));
+        }
+        let variable = match name {
+            "trial" => "AUTOML_TRIAL",
+            "study" => "AUTOML_STUDY",
+            "folder" => "AUTOML_TRIAL_FOLDER",
+            "params" => "AUTOML_PARAMS",
+            "result" => "AUTOML_RESULT",
+            _ => return None,
+        };
+        Some(variable.to_owned())
     }
 
     /// `--name=value` for each parameter.
@@ -143,7 +152,7 @@ impl About<'_> {
         let mut filled = Vec::new();
         for word in words {
             let mut lacks_one = false;
-            let text = fill(word, |name| {
+            let text = fill(word, |_, name| {
                 let meaning = self.meaning(name)?;
                 names_one |= meaning.is_param();
                 lacks_one |= matches!(meaning, Meaning::Absent);
@@ -159,30 +168,132 @@ impl About<'_> {
         filled
     }
 
-    /// For a shell: values are quoted, and those that the trial has not are empty.
+    /// For a shell, which finds in variables what could mean something to it: no value is ever read as a part of the line.
+    /// Those that the trial has not are empty.
     fn line(&self, line: &str) -> (String, bool) {
         let mut names_one = false;
-        let filled = fill(line, |name| {
+        let mut quotes = Quotes::default();
+        let filled = fill(line, |before, name| {
+            quotes.pass(before);
             let meaning = self.meaning(name)?;
             names_one |= meaning.is_param();
-            Some(shell_word(&meaning.text()))
+            let text = match meaning {
+                Meaning::Absent if quotes.open == Open::None => return Some("''".to_owned()),
+                Meaning::Absent => return Some(String::new()),
+                Meaning::Param(text) | Meaning::Fact(text) => text,
+            };
+            if is_plain_word(&text) {
+                return Some(text);
+            }
+            let variable = self.variable(name)?;
+            Some(match quotes.open {
+                Open::None => format!("\"${{{variable}}}\""),
+                Open::Double => format!("${{{variable}}}"),
+                Open::Single => format!("'\"${{{variable}}}\"'"),
+            })
         });
         (filled, names_one)
     }
 }
 
+/// The variable of a parameter.
+fn variable_of(name: &str) -> String {
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() {
+            letter.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
+    let name: String = name.chars().map(letter).collect();
+    format!("AUTOML_PARAM_{name}")
+}
+
+/// Whether each parameter has a variable of its own.
+///
+/// # Errors
+/// Two that have not.
+pub(super) fn check_variables(names: &[String]) -> Result<(), TuneVerbError> {
+    let mut seen = BTreeMap::new();
+    for name in names {
+        if let Some(one) = seen.insert(variable_of(name), name) {
+            return Err(TuneVerbError::SameVariable {
+                one: one.clone(),
+                other: name.clone(),
+                variable: variable_of(name),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Which quotes of a shell are open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Open {
+    #[default]
+    None,
+    Single,
+    Double,
+}
+
+/// Follows the quotes of a shell's line.
+#[derive(Debug, Clone, Copy, Default)]
+struct Quotes {
+    open: Open,
+    /// After a backslash.
+    is_escaped: bool,
+    is_comment: bool,
+    /// Whether a letter of a word stands before.
+    is_in_word: bool,
+}
+
+impl Quotes {
+    fn pass(&mut self, text: &str) {
+        for letter in text.chars() {
+            if self.is_comment {
+                self.is_comment = letter != '\n';
+                continue;
+            }
+            if std::mem::take(&mut self.is_escaped) {
+                self.is_in_word = true;
+                continue;
+            }
+            match (self.open, letter) {
+                (Open::None, '#') if !self.is_in_word => self.is_comment = true,
+                (Open::None | Open::Double, '\\') => self.is_escaped = true,
+                (Open::None, '\'') => self.open = Open::Single,
+                (Open::None, '"') => self.open = Open::Double,
+                (Open::Single, '\'') | (Open::Double, '"') => self.open = Open::None,
+                _ => {}
+            }
+            self.is_in_word = !(letter.is_whitespace() || ";&|()".contains(letter));
+        }
+    }
+}
+
 /// Replaces each `{name}` that has a meaning; `${name}` is the shell's.
-fn fill(text: &str, mut meaning: impl FnMut(&str) -> Option<String>) -> String {
+///
+/// `meaning` is also given the text since the name before.
+fn fill(text: &str, mut meaning: impl FnMut(&str, &str) -> Option<String>) -> String {
     let mut filled = String::new();
     let mut rest = text;
+    // Where what the meaning of a name has not been asked with begins.
+    let mut since = 0;
     while let Some(start) = rest.find('{') {
         let (before, from) = rest.split_at(start);
         filled.push_str(before);
         let name = from[1..].find('}').map(|end| &from[1..=end]);
         let name = name.filter(|_| !before.ends_with('$'));
-        if let Some((name, value)) = name.and_then(|name| Some((name, meaning(name)?))) {
+        let at = text.len() - from.len();
+        let asked = name.and_then(|name| {
+            let value = meaning(&text[since..at], name);
+            since = at;
+            Some((name, value?))
+        });
+        if let Some((name, value)) = asked {
             filled.push_str(&value);
             rest = &from[name.len() + 2..];
+            since = text.len() - rest.len();
         } else {
             filled.push('{');
             rest = &from[1..];
@@ -237,11 +348,36 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_gets_quoted_values_and_keeps_its_own_braces() {
-        let line = Command::Line("prog ${HOME} {kind} '{depth}' {".to_owned());
+    fn a_shell_finds_values_in_variables_whatever_quotes_are_open() {
+        let filled = |line: &str| words(&Command::Line(line.to_owned()))[2].clone();
         assert_eq!(
-            words(&line)[2],
-            r"prog ${HOME} 'it'\''s' ''''  {".replace("  ", " ")
+            filled("prog ${HOME} {kind} {depth} {trial} {other} $(({rate}))"),
+            r#"prog ${HOME} "${AUTOML_PARAM_KIND}" '' 7 {other} $((0.5))"#
         );
+        assert_eq!(
+            filled(r#"p "a {kind}" {rate}"#),
+            r#"p "a ${AUTOML_PARAM_KIND}" 0.5"#
+        );
+        assert_eq!(
+            filled("p 'a {kind}' b"),
+            r#"p 'a '"${AUTOML_PARAM_KIND}"'' b"#
+        );
+        assert_eq!(filled(r#"p \" {kind}"#), r#"p \" "${AUTOML_PARAM_KIND}""#);
+        assert_eq!(
+            filled("p a#b # don't\nq {kind}"),
+            "p a#b # don't\nq \"${AUTOML_PARAM_KIND}\""
+        );
+        assert_eq!(
+            filled("awk '{print $1} {kind}'"),
+            r#"awk '{print $1} '"${AUTOML_PARAM_KIND}"''"#
+        );
+    }
+
+    #[test]
+    fn parameters_that_would_be_one_variable_are_refused() {
+        let names = |names: [&str; 2]| names.map(str::to_owned);
+        assert!(check_variables(&names(["rate", "kind"])).is_ok());
+        let same = check_variables(&names(["a-b", "a_b"]));
+        assert!(matches!(same, Err(TuneVerbError::SameVariable { .. })));
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Bytes of a line at most; what is longer comes in parts.
 const LINE_MAX: u64 = 64 << 10;
 /// Lines that wait to be heard, before a program that prints more has to wait.
-const LINES_WAITING: usize = 1024;
+const LINES_WAITING: usize = 64;
 /// Between two looks whether a program that prints nothing goes on.
 const LOOK: Duration = Duration::from_millis(50);
 /// Between two looks whether one that has closed its output has ended.
@@ -31,6 +31,10 @@ pub(super) struct Child {
     clock: Clock,
     /// How it ended, and when that was seen.
     ended: Option<(ExitStatus, f64)>,
+    /// Whether all that it started has ended too, or closed its output.
+    is_closed: bool,
+    /// Seconds for what it started to end, once it has itself.
+    linger: f64,
 }
 
 /// Something that a program printed.
@@ -83,6 +87,8 @@ impl Child {
             lines,
             clock: Clock::start(),
             ended: None,
+            is_closed: false,
+            linger: LINGER,
         })
     }
 
@@ -96,20 +102,24 @@ impl Child {
     /// # Errors
     /// If the system cannot tell.
     pub(super) fn hear(&mut self) -> io::Result<Heard> {
-        let is_closed = match self.lines.recv_timeout(LOOK) {
-            Ok(line) => return Ok(Heard::Line(line)),
-            Err(RecvTimeoutError::Timeout) => false,
-            Err(RecvTimeoutError::Disconnected) => true,
-        };
         if self.ended.is_none() {
             let status = self.process.try_wait()?;
             self.ended = status.map(|status| (status, self.clock.seconds()));
         }
+        // What it left behind may print for ever.
+        if let Some((status, at)) = self.ended
+            && self.clock.seconds() > at + self.linger
+        {
+            return Ok(Heard::Ended(status));
+        }
+        match self.lines.recv_timeout(LOOK) {
+            Ok(line) => return Ok(Heard::Line(line)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => self.is_closed = true,
+        }
         match self.ended {
-            Some((status, at)) if is_closed || self.clock.seconds() > at + LINGER => {
-                Ok(Heard::Ended(status))
-            }
-            None if is_closed => {
+            Some((status, _)) if self.is_closed => Ok(Heard::Ended(status)),
+            None if self.is_closed => {
                 thread::sleep(LAST_LOOK);
                 Ok(Heard::Nothing)
             }
@@ -117,17 +127,23 @@ impl Child {
         }
     }
 
-    /// Asks it and all that it started to end.
-    pub(super) fn ask_to_end(&self) {
+    /// Asks it and all that it started to end, and gives them so many seconds for it.
+    pub(super) fn ask_to_end(&mut self, grace_s: f64) {
+        self.linger = self.linger.max(grace_s);
         self.signal(Signal::TERM);
     }
 
     /// Ends it and all that it started.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&mut self) {
+        self.linger = LINGER;
         self.signal(Signal::KILL);
     }
 
     fn signal(&self, signal: Signal) {
+        // By then the number of its group may be another's.
+        if self.ended.is_some() && self.is_closed {
+            return;
+        }
         // Fails only if nothing of it is left.
         kill_process_group(self.group, signal).ok();
     }
@@ -141,10 +157,13 @@ impl Drop for Child {
     }
 }
 
-/// This program itself, which becomes the other one, bound to end with us.
+/// This program itself, which runs the other one and ends its group when we are gone.
 fn launcher(words: &[String]) -> io::Result<Command> {
     let mut launcher = Command::new(std::env::current_exe()?);
-    launcher.arg("become").arg("--").args(words);
+    let own = std::process::id().to_string();
+    launcher
+        .args(["warden", "--parent", &own, "--"])
+        .args(words);
     Ok(launcher)
 }
 

@@ -3,32 +3,57 @@
 use automl_store::db::Sql;
 use automl_store::studies::{self, StudiesError, TrialState, Wanted};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
-use rustix::process::{Pid, test_kill_process};
+use std::fs;
+use std::sync::LazyLock;
 
-/// `host:process`.
-pub(super) fn of_process() -> String {
-    format!("{}:{}", host(), std::process::id())
+/// `host:place:process:start`: the place is where numbers of processes mean the same, and the start tells processes of one
+/// number apart.
+static OWN: LazyLock<String> = LazyLock::new(|| {
+    let process = std::process::id();
+    let start = start_of(&process.to_string()).unwrap_or_default();
+    format!("{}:{process}:{start}", *HERE)
+});
+
+/// `host:place`.
+static HERE: LazyLock<String> = LazyLock::new(|| {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let space = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let place = format!("{boot}{}", space.display());
+    let place = automl_store::hex_sha256(place.as_bytes());
+    format!("{}:{}", name.trim().replace(':', "-"), &place[..8])
+});
+
+/// The name that all workers of this process begin with.
+pub(super) fn of_process() -> &'static str {
+    &OWN
 }
 
-/// `host:process:worker`.
+/// The name of a worker.
 pub(super) fn of_worker(worker: usize) -> String {
-    format!("{}:{worker}", of_process())
+    format!("{}:{worker}", *OWN)
 }
 
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.map_or_else(|_| "here".to_owned(), |name| name.trim().replace(':', "-"))
+/// When a process started, in ticks since the machine did; none if there is no such process, or nobody can tell.
+fn start_of(process: &str) -> Option<String> {
+    let about = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name, which may hold anything, the 20th field is the start.
+    let (_, after) = about.rsplit_once(')')?;
+    after.split_whitespace().nth(19).map(str::to_owned)
 }
 
 /// Whether a client was a process of this machine that is no more.
 fn is_gone(client: &str) -> bool {
-    let mut parts = client.split(':');
-    let is_here = parts.next() == Some(host().as_str());
-    let process = parts.next().and_then(|text| text.parse().ok());
-    let Some(process) = process.and_then(Pid::from_raw) else {
+    let Some(rest) = client.strip_prefix(HERE.as_str()) else {
         return false;
     };
-    is_here && test_kill_process(process) == Err(rustix::io::Errno::SRCH)
+    let mut parts = rest.trim_start_matches(':').split(':');
+    let (Some(process), Some(start)) = (parts.next(), parts.next()) else {
+        return false;
+    };
+    // Where nobody can tell when a process started, none is thought to be gone.
+    let can_tell = start_of(&std::process::id().to_string()).is_some() && !start.is_empty();
+    can_tell && start_of(process).as_deref() != Some(start)
 }
 
 /// Takes back the trials of processes that were killed here. Gives their numbers.
@@ -46,4 +71,21 @@ pub(super) fn take_back(sql: &mut dyn Sql, study: i64) -> Result<Vec<i64>, Studi
         }
     }
     Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_gone_if_it_was_here_and_another_one_has_its_number_or_none() {
+        assert!(!is_gone(&of_worker(3)));
+        let process = std::process::id();
+        assert!(is_gone(&format!("{}:{process}:1:0", *HERE)));
+        assert!(is_gone(&format!("{}:999999999:5:0", *HERE)));
+        assert!(!is_gone(&format!("elsewhere:{}:1:0", std::process::id())));
+        for foreign in ["", "me", "notebook:3", HERE.as_str()] {
+            assert!(!is_gone(foreign), "{foreign}");
+        }
+    }
 }

@@ -4,7 +4,9 @@ use super::call::{Params, text_of};
 use super::reading::{Reading, numbers};
 use crate::cli::Cli;
 use crate::errors::TuneVerbError;
+use automl_core::metrics::Metric;
 use automl_core::nearest;
+use automl_store::studies::{Direction, Objective};
 use clap::CommandFactory as _;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -19,7 +21,14 @@ const OURS: [&str; 4] = ["output", "overwrite", "format", "no_record"];
 ///
 /// # Errors
 /// If one is unknown or not to be set, or there is no data or target.
-pub(super) fn check(options: &Map<String, Value>, names: &[String]) -> Result<(), TuneVerbError> {
+pub(super) fn check(
+    options: &Map<String, Value>,
+    names: &[String],
+    objectives: &[Objective],
+) -> Result<(), TuneVerbError> {
+    for objective in objectives {
+        check_objective(options, objective)?;
+    }
     for wanted in ["data", "target"] {
         if !options.contains_key(wanted) && !names.iter().any(|name| name == wanted) {
             return Err(TuneVerbError::FitLacks { wanted });
@@ -43,6 +52,44 @@ pub(super) fn check(options: &Map<String, Value>, names: &[String]) -> Result<()
     Ok(())
 }
 
+/// Whether a fit tells a value of this name, and means the same by better.
+fn check_objective(
+    options: &Map<String, Value>,
+    objective: &Objective,
+) -> Result<(), TuneVerbError> {
+    let name = objective.name.clone();
+    let known = Metric::from_name(&name);
+    let asked = options.get("metric").map(text_of);
+    let asked = asked.and_then(|asked| Metric::from_name(&asked).ok());
+    let metric = match (name.as_str(), known, asked) {
+        ("score", _, Some(asked)) => asked,
+        ("score" | "seconds" | "n_models" | "n_trials" | "n_started", ..) => return Ok(()),
+        (_, Ok(known), None) if known.name() == name => known,
+        (_, Ok(known), Some(asked)) if known.name() == name && known == asked => known,
+        (_, Ok(known), None) => {
+            let near = vec![known.name().to_owned()];
+            return Err(TuneVerbError::FitObjective { name, near });
+        }
+        (_, _, Some(asked)) => {
+            let near = vec![asked.name().to_owned()];
+            return Err(TuneVerbError::FitObjective { name, near });
+        }
+        (_, Err(_), None) => {
+            let near = nearest(&name, Metric::all().map(Metric::name));
+            return Err(TuneVerbError::FitObjective { name, near });
+        }
+    };
+    let (wanted, better) = if metric.higher_is_better() {
+        (Direction::Maximize, "greater")
+    } else {
+        (Direction::Minimize, "smaller")
+    };
+    if objective.direction == wanted {
+        return Ok(());
+    }
+    Err(TuneVerbError::FitDirection { name, better })
+}
+
 /// The command of a trial: a parameter takes the place of an option of its name.
 ///
 /// # Errors
@@ -50,9 +97,17 @@ pub(super) fn check(options: &Map<String, Value>, names: &[String]) -> Result<()
 pub(super) fn words(
     options: &Map<String, Value>,
     params: &Params,
+    objectives: &[String],
     folder: &Path,
 ) -> std::io::Result<Vec<String>> {
     let mut all = options.clone();
+    // A fit that is judged by a metric also looks for the best by it.
+    let metric = objectives
+        .iter()
+        .find(|name| Metric::from_name(name).is_ok());
+    if let Some(metric) = metric.filter(|_| !all.contains_key("metric")) {
+        all.insert("metric".to_owned(), Value::String(metric.clone()));
+    }
     all.extend(params.clone());
     let mut words = vec![
         std::env::current_exe()?.display().to_string(),
@@ -131,8 +186,9 @@ mod tests {
             &json!({ "data": "a.csv", "target": "y", "drop": ["id", "b"], "folds": 3, "holdout": null }),
         );
         let params = map(&json!({ "folds": 5, "quality": "fast", "rename_duplicates": true }));
-        let words = words(&options, &params, Path::new("/f")).expect("this program is somewhere");
-        let told = "fit --target=y --drop=id,b --folds=5 --quality=fast --rename-duplicates --output=/f/model --overwrite --no-record --format=json -- a.csv";
+        let words = words(&options, &params, &["rmse".to_owned()], Path::new("/f"))
+            .expect("this program is somewhere");
+        let told = "fit --target=y --drop=id,b --folds=5 --quality=fast --rename-duplicates --metric=rmse --output=/f/model --overwrite --no-record --format=json -- a.csv";
         let mut own: Vec<&str> = words[1..].iter().map(String::as_str).collect();
         let mut wanted: Vec<&str> = told.split(' ').collect();
         own.sort_unstable();
@@ -144,16 +200,36 @@ mod tests {
     #[test]
     fn an_option_that_fit_has_not_is_named_with_the_nearest() {
         let options = map(&json!({ "data": "a.csv", "target": "y" }));
-        assert!(check(&options, &["folds".to_owned()]).is_ok());
-        let wrong = check(&options, &["fold".to_owned()]);
+        assert!(check(&options, &["folds".to_owned()], &[]).is_ok());
+        let wrong = check(&options, &["fold".to_owned()], &[]);
         assert!(matches!(wrong, Err(TuneVerbError::FitOption { near, .. }) if near == ["folds"]));
-        let ours = check(&options, &["output".to_owned()]);
+        let ours = check(&options, &["output".to_owned()], &[]);
         assert!(matches!(ours, Err(TuneVerbError::FitOption { .. })));
-        let lacks = check(&map(&json!({ "data": "a.csv" })), &[]);
+        let lacks = check(&map(&json!({ "data": "a.csv" })), &[], &[]);
         assert!(matches!(
             lacks,
             Err(TuneVerbError::FitLacks { wanted: "target" })
         ));
+    }
+
+    #[test]
+    fn an_objective_is_what_fit_scores_by_and_better_the_way_it_is() {
+        let judged = |options: Value, name: &str, direction| {
+            let name = name.to_owned();
+            check_objective(&map(&options), &Objective { name, direction })
+        };
+        let plain = || json!({});
+        assert!(judged(plain(), "roc_auc", Direction::Maximize).is_ok());
+        assert!(judged(plain(), "seconds", Direction::Minimize).is_ok());
+        assert!(judged(json!({ "metric": "mae" }), "score", Direction::Minimize).is_ok());
+        let contrary = judged(plain(), "roc_auc", Direction::Minimize);
+        assert!(matches!(contrary, Err(TuneVerbError::FitDirection { .. })));
+        let alias = judged(plain(), "auc", Direction::Maximize);
+        assert!(
+            matches!(alias, Err(TuneVerbError::FitObjective { near, .. }) if near == ["roc_auc"])
+        );
+        let other = judged(json!({ "metric": "mae" }), "rmse", Direction::Minimize);
+        assert!(matches!(other, Err(TuneVerbError::FitObjective { near, .. }) if near == ["mae"]));
     }
 
     #[test]

@@ -12,11 +12,14 @@ mod shared;
 mod show;
 mod summary;
 mod trial;
+mod warden;
 mod worker;
+
+pub(super) use warden::run as run_warden;
 
 use super::Status;
 use super::record::Record;
-use crate::cli::{BecomeArgs, TuneArgs};
+use crate::cli::TuneArgs;
 use crate::console::Console;
 use crate::errors::{RecordError, TuneVerbError};
 use crate::interrupt::Interrupt;
@@ -28,7 +31,7 @@ use automl_core::Clock;
 use automl_serve::tuning::{self, Command, Desk, Run, Spec, TuneError};
 use automl_store::db::Database;
 use automl_store::spool;
-use automl_store::studies::{self, Study, Wanted};
+use automl_store::studies::{self, Study, TrialState, Wanted};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use serde_json::json;
 use shared::Shared;
@@ -48,17 +51,23 @@ const BEATS: f64 = 4.0;
 pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     let clock = Clock::start();
     let place = &args.record.workspace;
-    let name = name_of(args)?;
     let spec = args.file.as_deref().map(read).transpose()?;
+    let name = name_of(args)?;
     if let Some(spec) = &spec {
         runnable(spec, &name, args)?;
     }
     let record = Record::open_or_make(place)?;
-    let (study, spec) = take_on(record.database(), &name, spec)?;
+    let (study, spec, changed) = take_on(record.database(), &name, spec)?;
     let run = runnable(&spec, &name, args)?;
     let limit = limit_of(&spec, args);
     let known = known(record.database(), &study)?;
     let show = Arc::new(Show::new(console, clock, &study, limit, &known));
+    if !changed.is_empty() {
+        let changed = changed.join(", ");
+        show.note(&format!(
+            "its file has another {changed} than before, under which its trials were run"
+        ));
+    }
     let heard = Arc::clone(&show);
     let interrupt = Interrupt::listen(console, move || {
         heard.note("stopping; trials that run are given up and can be gone on with (Ctrl-C again to leave at once)");
@@ -103,7 +112,14 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     };
     let run_id = recorder.end(status);
     done?;
-    summary::print(&shared, run_id.as_deref(), console)?;
+    let counts = summary::print(&shared, run_id.as_deref(), console)?;
+    if counts.complete == 0 && counts.failed > 0 && !is_stopped {
+        return Err(TuneVerbError::NoneComplete {
+            n_failed: counts.failed,
+            folder: shared.folder.display().to_string(),
+        }
+        .into());
+    }
     Ok(if is_stopped {
         Status::Interrupted
     } else {
@@ -111,28 +127,18 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     })
 }
 
-/// Becomes another program, which ends with the one that wanted it.
-pub(super) fn become_program(args: &BecomeArgs) -> anyhow::Result<Status> {
-    use std::os::unix::process::CommandExt as _;
-    #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .context("cannot bind a program to this one")?;
-    let (program, rest) = args.words.split_first().context("no program is named")?;
-    // Comes back only if it fails.
-    let error = std::process::Command::new(program).args(rest).exec();
-    Err(error).with_context(|| format!("cannot start {}", program.to_string_lossy()))
-}
-
 fn read(file: &Path) -> anyhow::Result<Spec> {
     let text = std::fs::read_to_string(file).map_err(|source| RecordError::DataPlace {
         place: file.display().to_string(),
         source,
     })?;
-    let mut spec = Spec::read_text(&text)?;
-    if spec.lease_s.is_none() {
-        (spec.lease_s, spec.retries) = (Some(LEASE_S), RETRIES.max(spec.retries));
-    }
-    Ok(spec)
+    let read = Spec::read_text(&text);
+    Ok(read.map_err(|error| match error {
+        TuneError::Spec { reason } => TuneError::Spec {
+            reason: format!("{}: {reason}", file.display()),
+        },
+        other => other,
+    })?)
 }
 
 /// What a study runs, if it can be run to an end.
@@ -142,8 +148,10 @@ fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> Result<Run, TuneVerbErr
     })?;
     check_program(&run)?;
     if let Some(options) = &run.fit {
-        fit::check(options, &names_of(spec))?;
+        let objectives: Vec<_> = spec.objectives.iter().map(tuning::recorded).collect();
+        fit::check(options, &names_of(spec), &objectives)?;
     }
+    call::check_variables(&names_of(spec))?;
     let ends = spec.algorithm.ends(&spec.space);
     if limit_of(spec, args).is_none() && args.time_limit.is_none() && !ends {
         return Err(TuneVerbError::NoEnd);
@@ -168,16 +176,28 @@ fn name_of(args: &TuneArgs) -> Result<String, TuneVerbError> {
     args.study.clone().or(of_file).ok_or(TuneVerbError::NoStudy)
 }
 
+/// A study, what it is made of, and what of that its file says otherwise than before.
+type Taken = (Study, Spec, Vec<&'static str>);
+
 /// Makes the study, or goes on with it, after taking back what processes held that were killed here.
-fn take_on(db: &Database, name: &str, spec: Option<Spec>) -> Result<(Study, Spec), TuneError> {
+fn take_on(db: &Database, name: &str, spec: Option<Spec>) -> Result<Taken, TuneError> {
     let name = name.to_owned();
     let written = db.write(move |sql| {
-        if let Some(spec) = &spec {
-            tuning::go_on(sql, &name, spec)?;
-        }
-        let (study, spec) = tuning::open(sql, &name)?;
+        let changed = match &spec {
+            Some(spec) => tuning::go_on(sql, &name, spec)?.1,
+            None => Vec::new(),
+        };
+        let (study, mut spec) = tuning::open(sql, &name)?;
         client::take_back(sql, study.id)?;
-        Ok((studies::get(sql, DEFAULT_WORKSPACE, study.id)?, spec))
+        // A client that knows of no lease gives no sign of life.
+        let running = Wanted::In(TrialState::Running);
+        if spec.lease_s.is_none() && studies::trials(sql, study.id, &running)?.is_empty() {
+            spec.lease_s = Some(LEASE_S);
+            spec.retries = spec.retries.or(Some(RETRIES));
+            tuning::go_on(sql, &name, &spec)?;
+        }
+        let study = studies::get(sql, DEFAULT_WORKSPACE, study.id)?;
+        Ok((study, spec, changed))
     });
     written.wait()
 }
@@ -217,26 +237,34 @@ fn place_of(workspace: &str) -> anyhow::Result<String> {
     Ok(path.display().to_string())
 }
 
-/// Where the folders of trials are: as said, or in the workspace's directory.
+/// Where the folders of a study's trials are: below the place that is said, or the workspace's directory.
 fn folder_of(args: &TuneArgs, study: &str) -> PathBuf {
-    args.logs.clone().unwrap_or_else(|| {
-        let letter = |letter: char| {
-            if letter == '/' || letter == '\\' {
-                '-'
-            } else {
-                letter
-            }
-        };
-        let study: String = study.chars().map(letter).collect();
-        let directory = workspace::named(&args.record.workspace.workspace);
-        // A name of dots alone would be another folder.
-        let study = if study.chars().all(|letter| letter == '.') {
-            "-".to_owned()
+    let named = || workspace::named(&args.record.workspace.workspace);
+    let place = (args.logs.clone()).unwrap_or_else(|| named().directory().join("studies"));
+    place.join(folder_name(study))
+}
+
+/// A study's name as that of a folder; different names stay so.
+fn folder_name(study: &str) -> String {
+    /// Bytes of a name that every file system takes, and what is kept of longer ones.
+    const BYTES: usize = 200;
+    const KEPT: usize = 100;
+    let mut name = String::new();
+    for letter in study.chars() {
+        let is_plain = letter.is_alphanumeric() || "-_ ,=+@".contains(letter);
+        if is_plain || letter == '.' && !name.is_empty() {
+            name.push(letter);
         } else {
-            study
-        };
-        directory.directory().join("studies").join(study)
-    })
+            let mut bytes = [0; 4];
+            let bytes = letter.encode_utf8(&mut bytes).bytes();
+            name.extend(bytes.map(|byte| format!("%{byte:02X}")));
+        }
+    }
+    if name.len() <= BYTES {
+        return name;
+    }
+    let kept: String = name.chars().take(KEPT / 4).collect();
+    format!("{kept}-{}", automl_store::hex_sha256(study.as_bytes()))
 }
 
 /// Runs the workers, and gives the first failure of one.
@@ -257,4 +285,18 @@ fn work(shared: &Shared<'_>, recorder: &Recorder<'_>, n_workers: usize) -> anyho
         }
         done
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folder_name;
+
+    #[test]
+    fn names_of_studies_become_different_names_of_folders_within_one() {
+        assert_eq!(folder_name("lr 3.1"), "lr 3.1");
+        assert_eq!(folder_name("a/b"), "a%2Fb");
+        assert_eq!(folder_name(".."), "%2E.");
+        assert_ne!(folder_name("a%2Fb"), folder_name("a/b"));
+        assert!(folder_name(&"ß/".repeat(500)).len() < 255);
+    }
 }

@@ -122,6 +122,16 @@ pub(super) fn numbers(fields: impl IntoIterator<Item = (String, Value)>) -> Vec<
         .collect()
 }
 
+/// A line without what sets colours on a terminal.
+fn without_colours(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    plain
+}
+
 /// Names and numbers of a line.
 fn pairs(line: &str) -> Vec<(String, f64)> {
     // What a progress bar wrote over is no line of its own.
@@ -131,12 +141,22 @@ fn pairs(line: &str) -> Vec<(String, f64)> {
     {
         return numbers(fields);
     }
-    let spaced = line.replace(['=', ':'], " = ");
-    let is_between = |letter: char| letter.is_whitespace() || ",;|(){}[]".contains(letter);
-    let words: Vec<&str> = spaced
-        .split(is_between)
-        .filter(|word| !word.is_empty())
-        .collect();
+    let letters: Vec<char> = without_colours(line).chars().collect();
+    let is_digit = |at: Option<usize>| {
+        let letter = at.and_then(|at| letters.get(at));
+        letter.is_some_and(char::is_ascii_digit)
+    };
+    let mut spaced = String::with_capacity(line.len());
+    for (at, &letter) in letters.iter().enumerate() {
+        match letter {
+            '=' | ':' => spaced.push_str(" = "),
+            // It parts thousands; such a number is not read, rather than read as a smaller one.
+            ',' if is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)) => spaced.push(','),
+            letter if ",;|(){}[]".contains(letter) => spaced.push(' '),
+            letter => spaced.push(letter),
+        }
+    }
+    let words: Vec<&str> = spaced.split_whitespace().collect();
     words
         .windows(3)
         .filter(|three| three[1] == "=")
@@ -169,6 +189,8 @@ mod tests {
             r#"{"loss": 0.5, "kind": "tree"}"#,
             "{'loss': 0.5}",
             "10%|#   \r20%|##  loss=0.5",
+            "\u{1b}[32mloss=0.5\u{1b}[0m",
+            "lr=1,000, loss=0.5,n=3",
         ] {
             assert_eq!(
                 heard(&["loss"], &[line]).1.values(),
@@ -176,7 +198,15 @@ mod tests {
                 "{line}"
             );
         }
-        for line in ["", "loss", "loss=", "loss=high", "closs=1", "http://loss"] {
+        for line in [
+            "",
+            "loss",
+            "loss=",
+            "loss=high",
+            "closs=1",
+            "http://loss",
+            "loss=1,234.5",
+        ] {
             assert_eq!(heard(&["loss"], &[line]).1.values(), Err("loss"), "{line}");
         }
     }

@@ -1,10 +1,12 @@
 //! What is said of a study when its workers are done.
 
 use super::shared::Shared;
+use super::show::Counts;
 use crate::commands::study::pairs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::text;
 use automl_serve::tuning;
+use automl_store::studies::{self, Trial, Wanted};
 use serde_json::{Value, json};
 
 /// Trials of a front that are shown.
@@ -15,12 +17,12 @@ pub(super) fn print(
     shared: &Shared<'_>,
     run_id: Option<&str>,
     console: Console,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Counts> {
     let best = tuning::best(&shared.desk, shared.db, &shared.study.name)?;
-    let counts = shared.show.counts();
+    let counts = counted(shared)?;
     let seconds = shared.clock.seconds();
     if console.format() == Format::Json {
-        return print_json(&json!({
+        print_json(&json!({
             "study": shared.study.name,
             "n_trials": counts.n_ended(),
             "n_complete": counts.complete,
@@ -30,7 +32,8 @@ pub(super) fn print(
             "folder": shared.folder,
             "seconds": seconds,
             "run_id": run_id,
-        }));
+        }))?;
+        return Ok(counts);
     }
     let mut facts = vec![
         ("study", shared.study.name.clone()),
@@ -49,7 +52,22 @@ pub(super) fn print(
     if let Some(run_id) = run_id {
         facts.push(("run", format!("{run_id}, shown by automl serve")));
     }
-    Ok(print_text(&text::facts(&facts))?)
+    print_text(&text::facts(&facts))?;
+    Ok(counts)
+}
+
+/// How the trials of the study ended, whoever ran them.
+fn counted(shared: &Shared<'_>) -> anyhow::Result<Counts> {
+    let id = shared.study.id;
+    let read = shared
+        .db
+        .read(move |sql| studies::trials(sql, id, &Wanted::All));
+    let trials: Vec<Trial> = read.wait()?;
+    let mut counts = Counts::default();
+    for trial in &trials {
+        counts.count(trial.state);
+    }
+    Ok(counts)
 }
 
 /// `trial 7: loss=0.31, rate=0.1 kind=tree`; parameters are not rounded, as somebody will set them.

@@ -5,6 +5,7 @@ use super::child::{Child, Heard, Line};
 use super::fit::{self, Ear};
 use super::reading::Reading;
 use super::shared::Shared;
+use crate::errors::TuneVerbError;
 use crate::progress::Notes as _;
 use anyhow::Context as _;
 use automl_core::Clock;
@@ -54,6 +55,8 @@ struct Running<'a> {
     /// The last line of its errors that says anything.
     last_error: String,
     why: Option<Why>,
+    /// Whether its program was asked to end.
+    is_asked: bool,
     /// When it is ended at once if it has not ended itself.
     end_at: f64,
     next_beat: f64,
@@ -75,10 +78,19 @@ pub(super) fn run(
         .and_then(|()| fs::write(folder.join(PARAMS), format!("{:#}\n", json!(params))))
         // Of an earlier attempt.
         .and_then(|()| forgiving_absence(fs::remove_file(folder.join(RESULT))));
-    made.with_context(|| format!("cannot write to {}", folder.display()))?;
+    made.map_err(|source| TuneVerbError::Folder {
+        folder: folder.display().to_string(),
+        source,
+    })?;
     let call = call(shared, trial, &params, &folder)?;
-    let child = Child::start(&call, &folder)
-        .with_context(|| format!("cannot start a program in {}", folder.display()))?;
+    let child = match Child::start(&call, &folder) {
+        Ok(child) => child,
+        // Another trial may well start: one whose arguments are not as long, or hold no NUL.
+        Err(error) => {
+            let told = failed(format!("it cannot be started: {error}"));
+            return Ok(tell(shared, (trial, client), &told)?);
+        }
+    };
     shared.show.started(worker, trial.number, &params);
     let mut running = Running {
         shared,
@@ -89,6 +101,7 @@ pub(super) fn run(
         ear: shared.run.fit.is_some().then(Ear::default),
         last_error: String::new(),
         why: None,
+        is_asked: false,
         end_at: f64::INFINITY,
         next_beat: shared.beat_s,
     };
@@ -132,7 +145,8 @@ fn call(
         folder,
     };
     if let Some(options) = &shared.run.fit {
-        let words = fit::words(options, params, folder).context("cannot tell where automl is")?;
+        let words = fit::words(options, params, &shared.objectives(), folder)
+            .context("cannot tell where automl is")?;
         let variables = Vec::new();
         return Ok(Call { words, variables });
     }
@@ -150,13 +164,14 @@ impl Running<'_> {
                 Heard::Nothing => {}
             }
             let now = child.seconds();
-            if self.why.is_none() {
-                self.look(now)?;
-                if self.why.is_some() {
-                    child.ask_to_end();
-                    self.end_at = now + self.shared.run.grace_s;
-                }
-            } else if now >= self.end_at {
+            self.beat(now)?;
+            self.look(now);
+            if self.why.is_some() && !self.is_asked {
+                self.is_asked = true;
+                child.ask_to_end(self.shared.run.grace_s);
+                self.end_at = now + self.shared.run.grace_s;
+            }
+            if now >= self.end_at {
                 child.end();
                 self.end_at = f64::INFINITY;
             }
@@ -181,8 +196,11 @@ impl Running<'_> {
                 if !line.trim().is_empty() {
                     self.last_error = line.trim().chars().take(NOTE_LETTERS).collect();
                 }
-                ear.as_mut()
-                    .and_then(|ear| ear.event(line, &mut self.reading))
+                match ear {
+                    Some(ear) => ear.event(line, &mut self.reading),
+                    // Where loggers write.
+                    None => self.reading.hear(line),
+                }
             }
         };
         if let Some((step, values)) = measured
@@ -200,13 +218,16 @@ impl Running<'_> {
         shared.show.measured(self.worker, step, values);
         let kept = shared.patiently(|| {
             let (name, told) = (name.clone(), told.clone());
-            let written = shared
-                .db
-                .write(move |sql| tuning::measure(sql, &name, number, step, &told));
+            let (id, client) = (self.trial.id, self.client.to_owned());
+            let written = shared.db.write(move |sql| {
+                // Only whoever holds a trial says what it measured.
+                studies::beat(sql, W, id, &client)?;
+                tuning::measure(sql, &name, number, step, &told)
+            });
             written.wait()
         });
         let trial = match kept {
-            Err(TuneError::Record(StudiesError::TrialFinished { .. })) => {
+            Err(error) if is_not_ours(&error) => {
                 self.why = Some(Why::NotOurs);
                 return Ok(());
             }
@@ -218,14 +239,22 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Whether it must end, by time or by what others say.
-    fn look(&mut self, now: f64) -> anyhow::Result<()> {
+    /// Whether it must end, by time or by the user.
+    fn look(&mut self, now: f64) {
         let shared = self.shared;
-        if shared.is_over() {
+        if self.why.is_some() {
+            // Somebody has said so already.
+        } else if shared.is_over() {
             self.why = Some(Why::Over);
         } else if shared.run.timeout_s.is_some_and(|limit| now >= limit) {
             self.why = Some(Why::TimedOut);
-        } else if now >= self.next_beat {
+        }
+    }
+
+    /// A sign of life now and then, until the program has ended, and what others say meanwhile.
+    fn beat(&mut self, now: f64) -> anyhow::Result<()> {
+        let shared = self.shared;
+        if now >= self.next_beat && self.why != Some(Why::NotOurs) {
             self.next_beat = now + shared.beat_s;
             let beaten = shared.patiently(|| {
                 let (id, client) = (self.trial.id, self.client.to_owned());
@@ -236,62 +265,40 @@ impl Running<'_> {
             });
             match beaten {
                 Ok(false) => {}
-                Ok(true) => self.why = Some(Why::Stopped),
-                Err(TuneError::Record(
-                    StudiesError::TrialNotHeld { .. }
-                    | StudiesError::TrialFinished { .. }
-                    | StudiesError::TrialMissing { .. },
-                )) => self.why = Some(Why::NotOurs),
+                Ok(true) => self.why = self.why.or(Some(Why::Stopped)),
+                Err(error) if is_not_ours(&error) => self.why = Some(Why::NotOurs),
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    /// Tells how it ended.
+    /// Tells how it ended, if it is still ours to tell.
     fn conclude(mut self, status: ExitStatus, folder: &Path) -> anyhow::Result<Became> {
         let shared = self.shared;
-        let (id, number) = (self.trial.id, self.trial.number);
-        let now = shared.patiently(|| {
-            let read = shared.db.read(move |sql| studies::trial(sql, W, id));
-            read.wait().map_err(TuneError::Record)
-        })?;
-        if now.state.is_finished() {
-            // The program told it itself.
-            return Ok(Became::Ended(Box::new(now)));
-        }
-        if now.client.as_deref() != Some(self.client) || now.state == TrialState::Waiting {
-            return Ok(Became::GivenUp);
-        }
+        let id = self.trial.id;
         if self.why == Some(Why::Over) {
-            let client = self.client.to_owned();
-            let written = shared
-                .db
-                .write(move |sql| studies::release(sql, W, id, &client));
-            written.wait()?;
-            return Ok(Became::GivenUp);
-        }
-        let mut told = self.told(status, folder);
-        // Sent again if the answer is lost, it is done once.
-        told.request = Some(format!("{}/{number}/{}", self.client, Clock::unix_micros()));
-        let tell = |told: &Tell| {
-            shared.patiently(|| {
-                let (name, told) = (shared.study.name.clone(), told.clone());
+            let released = shared.patiently(|| {
+                let client = self.client.to_owned();
                 let written = shared
                     .db
-                    .write(move |sql| tuning::tell(sql, &name, number, &told));
-                written.wait()
-            })
-        };
-        let ended = match tell(&told) {
+                    .write(move |sql| studies::release(sql, W, id, &client));
+                written.wait().map_err(TuneError::Record)
+            });
+            return match released {
+                Err(error) if !is_not_ours(&error) => Err(error.into()),
+                _ => Ok(Became::GivenUp),
+            };
+        }
+        let told = self.told(status, folder);
+        match tell(shared, (self.trial, self.client), &told) {
             // Values that are none, such as NaN.
-            Err(TuneError::Study(error)) => tell(&Tell {
-                request: told.request,
-                ..failed(error.to_string())
-            }),
-            ended => ended,
-        };
-        Ok(Became::Ended(Box::new(ended?)))
+            Err(TuneError::Study(error)) => {
+                let told = failed(error.to_string());
+                Ok(tell(shared, (self.trial, self.client), &told)?)
+            }
+            ended => Ok(ended?),
+        }
     }
 
     /// What there is to tell of how a program ended.
@@ -360,6 +367,51 @@ impl Running<'_> {
             format!("{how}: {}", self.last_error)
         }
     }
+}
+
+/// Whether an error says that a trial has ended, or is another worker's, or is not there any more.
+fn is_not_ours(error: &TuneError) -> bool {
+    use StudiesError as E;
+    matches!(
+        error,
+        TuneError::Record(
+            E::TrialNotHeld { .. } | E::TrialFinished { .. } | E::TrialMissing { .. }
+        )
+    )
+}
+
+/// Tells how a trial ended, in one step with the look whether its worker holds it still.
+fn tell(
+    shared: &Shared<'_>,
+    (trial, client): (&Trial, &str),
+    told: &Tell,
+) -> Result<Became, TuneError> {
+    let (id, number) = (trial.id, trial.number);
+    // Sent again if the answer is lost, it is done once.
+    let request = format!("{client}/{number}/{}", Clock::unix_micros());
+    shared.patiently(|| {
+        let told = Tell {
+            request: Some(request.clone()),
+            ..told.clone()
+        };
+        let (name, client) = (shared.study.name.clone(), client.to_owned());
+        let written = shared.db.write(move |sql| {
+            match studies::beat(sql, W, id, &client) {
+                // The program has told it itself, or this was told already.
+                Err(StudiesError::TrialFinished { .. }) => {
+                    let trial = studies::trial(sql, W, id)?;
+                    return Ok(Became::Ended(Box::new(trial)));
+                }
+                Err(StudiesError::TrialNotHeld { .. } | StudiesError::TrialMissing { .. }) => {
+                    return Ok(Became::GivenUp);
+                }
+                held => held?,
+            };
+            let trial = tuning::tell(sql, &name, number, &told)?;
+            Ok::<_, TuneError>(Became::Ended(Box::new(trial)))
+        });
+        written.wait()
+    })
 }
 
 fn failed(note: String) -> Tell {

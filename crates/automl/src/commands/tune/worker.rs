@@ -36,10 +36,11 @@ pub(super) fn work(
 
 fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow::Result<()> {
     let client = client::of_worker(worker);
-    let ask = Ask {
+    let ask = || Ask {
         count: 1,
         client: Some(client.clone()),
-        request: None,
+        // Asked again if the answer is lost, the same trial is it.
+        request: Some(format!("{client}/{}", Clock::unix_micros())),
         limit: shared.limit,
         ends: true,
         resumes: false,
@@ -47,6 +48,7 @@ fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow:
     // Since when there is nothing to do but wait for what others may lose.
     let mut waiting: Option<Clock> = None;
     while !shared.is_over() {
+        let ask = ask();
         let given = shared.patiently(|| shared.desk.suggest(shared.db, &shared.study.name, &ask));
         let given = match given {
             Err(TuneError::Record(StudiesError::StudyClosed { state, .. })) => {
@@ -118,8 +120,14 @@ fn may_come_back(shared: &Shared<'_>, waited_s: f64) -> Result<bool, TuneError> 
             .read(move |sql| studies::trials(sql, id, &Wanted::In(TrialState::Running)));
         read.wait().map_err(TuneError::Record)
     })?;
-    let own = format!("{}:", client::of_process());
-    let is_foreign = |client: Option<&str>| client.is_none_or(|client| !client.starts_with(&own));
+    let own = client::of_process();
+    let is_foreign = |client: Option<&str>| {
+        client.is_none_or(|client| {
+            !client
+                .strip_prefix(own)
+                .is_some_and(|rest| rest.starts_with(':'))
+        })
+    };
     let n_foreign = running
         .iter()
         .filter(|trial| is_foreign(trial.client.as_deref()))

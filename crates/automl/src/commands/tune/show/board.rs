@@ -39,7 +39,8 @@ impl Counts {
         }
     }
 
-    fn count(&mut self, state: TrialState) {
+    /// Counts a trial.
+    pub(in crate::commands::tune) fn count(&mut self, state: TrialState) {
         match state {
             TrialState::Complete => self.complete += 1,
             TrialState::Pruned => self.pruned += 1,

@@ -4,7 +4,7 @@
 mod bars;
 mod board;
 
-use crate::commands::study::pairs;
+use crate::commands::study::{note, pairs};
 use crate::console::{Console, Format, print_line};
 use crate::progress::Notes;
 use crate::record::{Recorder, flatten};
@@ -156,10 +156,10 @@ impl Show {
     fn line(&self, board: &Board, trial: &Trial, view: &Value) -> String {
         let at = text::clock(self.clock.seconds());
         let (number, state) = (trial.number, trial.state.name());
-        let told = match (&trial.note, view["values"].is_object()) {
-            (Some(note), _) => format!(": {note}"),
-            (None, true) => format!(": {}", pairs(&view["values"], true)),
-            (None, false) => String::new(),
+        let told = match (trial.state, note(view)) {
+            (TrialState::Failed, note) => format!(": {note}"),
+            (_, note) if note.is_empty() => format!(": {}", pairs(&view["values"], true)),
+            (_, note) => format!(": {}, {note}", pairs(&view["values"], true)),
         };
         let best = match board.best() {
             Some(best) if best.number == number => " (the best)".to_owned(),
