@@ -430,6 +430,10 @@ pub(crate) fn replace(
     replacements: Vec<(&str, Vec<(String, Column)>)>,
     keep: bool,
 ) -> Table {
+    let is_own = |(source, made): &(&str, Vec<(String, Column)>)| matches!(made.as_slice(), [(name, _)] if name == source);
+    if !keep && replacements.iter().all(is_own) {
+        return replace_own(table, replacements);
+    }
     let mut by_source: Vec<Option<Vec<(String, Column)>>> = vec![None; table.n_columns()];
     for (source, columns) in replacements {
         if let Some(position) = table.position(source) {
@@ -447,6 +451,21 @@ pub(crate) fn replace(
         }
         for (name, column) in made.unwrap_or_default() {
             all.push((free_name(&name, &mut taken), Arc::new(column)));
+        }
+    }
+    assemble(all, table.n_rows())
+}
+
+/// `table` with columns in the place of those of the same names: no name is new, so none has to be told apart.
+fn replace_own(table: &Table, replacements: Vec<(&str, Vec<(String, Column)>)>) -> Table {
+    if replacements.is_empty() {
+        return table.clone();
+    }
+    let mut all: Vec<_> = table.shared().collect();
+    for (source, made) in replacements {
+        if let Some(position) = table.position(source) {
+            all[position].1 =
+                Arc::new(made.into_iter().next().expect("one column stands for it").1);
         }
     }
     assemble(all, table.n_rows())

@@ -3,6 +3,8 @@
 //! [`run`] opens the record, binds and serves until it is told to stop. Handlers translate between the wire and
 //! `automl-store`; what is kept and how is decided there.
 //!
+//! [`endpoints`] are models that answer; how a model is read is passed in.
+//!
 //! [`client`] is the other side: an MLflow server, read to move its record here.
 //!
 //! What this crate must not know: learners, the command line.
