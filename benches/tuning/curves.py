@@ -21,8 +21,9 @@ TABLES = {"phoneme": "class", "vehicle": "Class", "credit_g": "class"}
 RULES = {
     "none": None,
     "median": {"name": "median", "n_warmup": 5},
-    "successive halving": {"name": "successive_halving"},
-    "decay curve": {"name": "decay_curve"},
+    "asha": {"name": "asha"},
+    "asha from step 5": {"name": "asha", "min_step": 5},
+    "decay curve": {"name": "decay_curve", "max_step": 50},
 }
 
 
