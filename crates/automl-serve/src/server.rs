@@ -170,7 +170,11 @@ pub fn run(
 ) -> Result<(), ServeError> {
     let address = config.address;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(
+            std::thread::available_parallelism()
+                .map_or(2, usize::from)
+                .max(2),
+        )
         .enable_all()
         .build()
         .map_err(|source| ServeError::Bind { address, source })?;

@@ -27,6 +27,24 @@ where
     Handler: Fn(Ask) -> Answered + Clone + Send + Sync + 'static,
     Answered: Future<Output = Result<Answer, Status>> + Send + 'static,
 {
+    unary_within(MESSAGE_MAX, handler)
+}
+
+/// As [`unary`], of messages of at most so many bytes.
+pub(crate) fn unary_within<Ask, Answer, Handler, Answered>(
+    n_bytes_max: usize,
+    handler: Handler,
+) -> impl Service<Request, Response = http::Response<Body>, Error = Infallible, Future: Send + 'static>
++ Clone
++ Send
++ Sync
++ 'static
+where
+    Ask: Message + Default + Send + 'static,
+    Answer: Message + Default + Send + 'static,
+    Handler: Fn(Ask) -> Answered + Clone + Send + Sync + 'static,
+    Answered: Future<Output = Result<Answer, Status>> + Send + 'static,
+{
     service_fn(move |request: Request| {
         let handler = handler.clone();
         async move {
@@ -35,7 +53,7 @@ where
                 async move { answered.await.map(Response::new) }
             });
             let codec = ProstCodec::<Answer, Ask>::default();
-            let mut grpc = Grpc::new(codec).max_decoding_message_size(MESSAGE_MAX);
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(n_bytes_max);
             Ok(grpc.unary(answer, request).await)
         }
     })

@@ -219,7 +219,11 @@ async fn answer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
             refused.into_response()
         }
     };
-    let is_download = endpoint.is_some_and(|endpoint| endpoint.is_streamed && !endpoint.is_write);
+    // What gRPC answers ends with trailers, which must pass.
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let is_download =
+        !is_grpc && endpoint.is_some_and(|endpoint| endpoint.is_streamed && !endpoint.is_write);
     if is_download
         && response.status().is_success()
         && let Some(usage) = call.usage()

@@ -90,6 +90,6 @@ impl Ask {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let value = headers.get(name)?.to_str().ok()?;
+    let value = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?;
     Some(value).filter(|value| !value.is_empty())
 }

@@ -121,8 +121,13 @@ impl Fleet {
         for one in wanted {
             let name = one.endpoint.name.clone();
             let known = self.snapshot().get(&name).cloned();
-            if let Some(live) = inner.renewed(&one, known.as_deref())? {
-                self.publish(&name, Some(Arc::new(live)));
+            match inner.renewed(&one, known.as_deref()) {
+                Ok(Some(live)) => self.publish(&name, Some(Arc::new(live))),
+                Ok(None) => {}
+                // It may be gone since; the others have nothing to do with it.
+                Err(error) => {
+                    tracing::warn!(endpoint = name, %error, "an endpoint is served as before");
+                }
             }
         }
         self.0.is_known.store(true, Ordering::Release);
@@ -231,11 +236,22 @@ impl Inner {
             "a change of an endpoint is not served"
         );
         let mut kept = before.again();
-        if before.revision.is_none()
-            && let Some((revision, deployments)) = &wanted.served
-            && let Ok(live) = before.with((*revision, deployments), &self.cache, &self.numbers)
-        {
-            kept = live;
+        if before.revision.is_none() {
+            let served = wanted.served.as_ref().and_then(|(revision, deployments)| {
+                let served = (*revision, deployments.as_slice());
+                before.with(served, &self.cache, &self.numbers).ok()
+            });
+            // Whoever answers nobody keeps nobody from answering.
+            let answering: Vec<Deployment> = (endpoint.deployments.iter())
+                .filter(|one| one.share > 0 && !one.is_shadow)
+                .cloned()
+                .collect();
+            let last = (endpoint.revision, answering.as_slice());
+            if let Some(live) =
+                served.or_else(|| before.with(last, &self.cache, &self.numbers).ok())
+            {
+                kept = live;
+            }
         }
         let again_us = Clock::unix_micros() + AGAIN_US;
         let troubled = kept.troubled(endpoint.revision, problem, again_us);
@@ -260,25 +276,25 @@ impl Inner {
         let Some(changed) = next.iter_mut().find(|one| one.name == deployment) else {
             return Ok(Ok(live.again()));
         };
+        let seen = changed.clone();
         changed.version = version.version;
         changed.digest.clone_from(&digest);
         if let Err(problem) = self.cache.load(&self.cache.version(changed)) {
             tracing::warn!(endpoint = live.name, problem, "an alias is not followed");
             return Ok(Err(problem));
         }
-        let (name, deployment, number) = (
-            endpoint.name.clone(),
-            deployment.to_owned(),
-            version.version,
-        );
+        let (name, number) = (endpoint.name.clone(), version.version);
         let noted = self.db.write(move |sql| {
             let who = Who {
                 user: SERVER,
                 note: None,
             };
-            endpoints::follow(sql, W, &name, (&deployment, number, &digest), who)
+            endpoints::follow(sql, W, &name, (&seen, number, &digest), who)
         });
-        let noted = noted.wait()?;
+        // Somebody else was quicker: the next look sees what they did.
+        let Some(noted) = noted.wait()? else {
+            return Ok(Ok(live.again()));
+        };
         let last = (noted.revision, noted.deployments.as_slice());
         Ok(live.with(last, &self.cache, &self.numbers))
     }

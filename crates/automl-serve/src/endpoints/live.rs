@@ -196,7 +196,8 @@ impl Live {
     /// Why nobody is answered.
     pub(crate) fn not_serving(&self) -> ScoreError {
         let reason = match (&self.problem, self.revision) {
-            (Some(problem), _) => problem.clone(),
+            // What keeps it, with paths and all, is for those who look after it.
+            (Some(_), _) => "a model cannot be read; `automl endpoint status` tells why".to_owned(),
             (None, Some(_)) => "nothing is deployed that answers".to_owned(),
             (None, None) => "its models are being read".to_owned(),
         };

@@ -129,9 +129,21 @@ async fn changed(
         app.fleet.sync()?;
         let name = endpoint.name;
         let endpoint = app.db.read(move |sql| endpoints::by_name(sql, W, &name));
-        Ok(endpoint_view(&endpoint.wait()?, &app.fleet))
+        let endpoint = endpoint.wait()?;
+        let is_served = endpoint.served_revision == Some(endpoint.revision);
+        Ok((endpoint_view(&endpoint, &app.fleet), is_served))
     });
-    Ok(Json(json!({ "endpoint": view.await? })))
+    let (view, is_served) = view.await?;
+    match view["problem"].as_str().filter(|_| !is_served) {
+        Some(problem) => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "endpoint-not-served",
+            format!(
+                "the change is recorded, but not served: {problem}; what answered before goes on"
+            ),
+        )),
+        None => Ok(Json(json!({ "endpoint": view }))),
+    }
 }
 
 async fn list(State(app): State<App>) -> Answer {

@@ -264,7 +264,7 @@ fn begin(
         let n_more = ask.count.saturating_sub(ids.len());
         ids.extend(studies::claim(sql, W, study.id, client, n_more, request)?);
     }
-    let trials = read(sql, study.id, ids)?;
+    let trials = read(sql, study.id, &ids)?;
     let place = seen
         .filter(|(id, _)| *id == study.id)
         .map(|(_, place)| place);
@@ -280,13 +280,13 @@ fn begin(
 }
 
 /// These trials, in this order.
-fn read(sql: &mut dyn Sql, study: i64, ids: Vec<i64>) -> Result<Vec<Trial>, StudiesError> {
+fn read(sql: &mut dyn Sql, study: i64, ids: &[i64]) -> Result<Vec<Trial>, StudiesError> {
     /// So many are read one by one, by statements that are known to the database already.
     const FEW: usize = 8;
     if ids.len() <= FEW {
         return ids.iter().map(|&id| studies::trial(sql, W, id)).collect();
     }
-    let mut trials = studies::trials(sql, study, &Wanted::These(ids.clone()))?;
+    let mut trials = studies::trials(sql, study, &Wanted::These(ids.to_vec()))?;
     trials.sort_by_key(|trial| ids.iter().position(|id| *id == trial.id));
     Ok(trials)
 }
@@ -314,7 +314,7 @@ impl News {
         Ok(Self {
             place: last,
             next: studies::get(sql, W, study)?.n_trials,
-            trials: is_whole.then(|| read(sql, study, ids)).transpose()?,
+            trials: is_whole.then(|| read(sql, study, &ids)).transpose()?,
         })
     }
 }

@@ -6,7 +6,7 @@ use super::error::EndpointError as Error;
 use super::shares::{self, WHOLE};
 use crate::args;
 use crate::db::{Row, Sql};
-use crate::registry::models;
+use crate::registry::{models, moves};
 use crate::tracking::now_ms;
 use automl_core::nearest;
 use serde::Serialize;
@@ -87,6 +87,15 @@ fn next_revision(sql: &mut dyn Sql, workspace: &str, name: &str) -> Result<(i64,
     }
 }
 
+/// Leaves an endpoint at the revision that it has.
+fn undo_revision(sql: &mut dyn Sql, id: i64) -> Result<(), Error> {
+    sql.execute(
+        "UPDATE endpoints SET revision = revision - 1 WHERE id = ?1",
+        args![id],
+    )?;
+    Ok(())
+}
+
 /// Makes the next revision of what `edit` makes of the last one.
 fn change(
     sql: &mut dyn Sql,
@@ -97,7 +106,18 @@ fn change(
 ) -> Result<Endpoint, Error> {
     let (id, revision) = next_revision(sql, workspace, name)?;
     let mut deployments = of_revision(sql, id, revision - 1)?;
+    let before = deployments.clone();
     edit(&mut deployments)?;
+    // What answers already goes on until somebody takes it away.
+    let answered = |one: &Deployment| {
+        let mut before = before.iter();
+        before.any(|other| other.name == one.name && other.share > 0)
+    };
+    let new: Vec<Deployment> = (deployments.iter())
+        .filter(|one| !answered(one))
+        .cloned()
+        .collect();
+    check_answering(sql, workspace, &new)?;
     let kind = Kind {
         what,
         earlier: Some(revision - 1),
@@ -192,7 +212,11 @@ pub fn set_shares(
         for one in all.iter_mut() {
             one.share = 0;
         }
-        for (name, share) in wanted {
+        for (place, (name, share)) in wanted.iter().enumerate() {
+            if wanted[..place].iter().any(|(other, _)| other == name) {
+                let reason = format!("'{name}' stands there twice");
+                return Err(Error::invalid("the shares of requests", reason));
+            }
             let one = find(all, endpoint, name)?;
             if one.is_shadow && *share > 0 {
                 let reason =
@@ -254,23 +278,53 @@ pub fn undeploy(
     })
 }
 
-/// Notes that the alias of a deployment leads to another version, which a server serves now.
+/// Notes that the alias of a deployment leads to another version, which a server has read. Nothing is noted, and nothing
+/// given, if the deployment is no more as it was `seen`, or the alias leads elsewhere by now: then others were quicker.
 ///
 /// # Errors
-/// If the deployment is not there.
+/// If the version may not be put to use.
 pub fn follow(
     sql: &mut dyn Sql,
     workspace: &str,
     endpoint: &str,
-    (name, version, digest): (&str, i64, &str),
+    (seen, version, digest): (&Deployment, i64, &str),
     who: Who<'_>,
-) -> Result<Endpoint, Error> {
-    change(sql, workspace, endpoint, ("followed", who), |all| {
-        let one = find(all, endpoint, name)?;
-        one.version = version;
-        digest.clone_into(&mut one.digest);
-        Ok(())
-    })
+) -> Result<Option<Endpoint>, Error> {
+    // Whoever changes the endpoint waits from here on.
+    let (id, revision) = next_revision(sql, workspace, endpoint)?;
+    let mut deployments = of_revision(sql, id, revision - 1)?;
+    let one = deployments.iter_mut().find(|one| *one == seen);
+    let (Some(one), Some(alias)) = (one, &seen.alias) else {
+        undo_revision(sql, id)?;
+        return Ok(None);
+    };
+    let leads = models::by_alias(sql, workspace, &seen.model, alias);
+    if !leads.is_ok_and(|leads| leads.version == version) {
+        undo_revision(sql, id)?;
+        return Ok(None);
+    }
+    moves::check_allowed(sql, workspace, (&seen.model, version))?;
+    one.version = version;
+    digest.clone_into(&mut one.digest);
+    let kind = Kind {
+        what: "followed",
+        earlier: Some(revision - 1),
+    };
+    note(sql, (id, revision), &kind, deployments.len(), who)?;
+    put(sql, workspace, (id, revision), &deployments)?;
+    by_name(sql, workspace, endpoint).map(Some)
+}
+
+/// Whether all versions that shall answer may be put to use.
+fn check_answering(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    deployments: &[Deployment],
+) -> Result<(), Error> {
+    for one in deployments.iter().filter(|one| one.share > 0) {
+        moves::check_allowed(sql, workspace, (&one.model, one.version))?;
+    }
+    Ok(())
 }
 
 /// Takes the last change back that was not taken back yet. A deployment whose alias leads elsewhere by now stays with its
@@ -303,6 +357,7 @@ pub fn roll_back(
             }
         }
     }
+    check_answering(sql, workspace, &deployments)?;
     let kind = Kind {
         what: "rolled-back",
         earlier: earlier(sql, id, target)?,

@@ -12,9 +12,11 @@ use super::messages::{
 };
 use super::tensor::{Tensor, Values, batch};
 use super::{EXTENSIONS, PLATFORM, SERVER, metadata, output};
+use crate::fields::BODY_MAX;
 use crate::routes::{Routes, grpc};
-use crate::unary::unary;
+use crate::unary::{unary, unary_within};
 use axum::http::StatusCode;
+use prost::Message as _;
 use std::sync::Arc;
 use tonic::Status;
 
@@ -65,7 +67,7 @@ pub(super) fn routes(fleet: &Fleet) -> Routes {
         )
         .service(
             &path("ModelInfer"),
-            unary(move |ask: ModelInferRequest| {
+            unary_within(BODY_MAX, move |ask: ModelInferRequest| {
                 let fleet = infer.clone();
                 async move { inferred(&fleet, ask).await.map_err(|error| status(&error)) }
             }),
@@ -111,8 +113,7 @@ async fn inferred(fleet: &Fleet, ask: ModelInferRequest) -> Result<ModelInferRes
         deployment: version.as_deref(),
         key: id.as_deref(),
     };
-    let raw = ask.raw_input_contents.iter().map(Vec::len);
-    let n_bytes = raw.sum::<usize>() + 64 * ask.inputs.len();
+    let n_bytes = ask.encoded_len();
     let read = Arc::clone(&ask);
     let scored = score(fleet, &ask.model_name, wish, n_bytes, move |model| {
         rows(&read, model)
