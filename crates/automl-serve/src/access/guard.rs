@@ -247,3 +247,26 @@ async fn answer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[tokio::test]
+    async fn a_write_goes_on_when_nobody_waits_for_it_any_more() {
+        let is_done = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&is_done);
+        let mut write = Finished(Some(Box::pin(async move {
+            tokio::task::yield_now().await;
+            done.store(true, Ordering::Release);
+            Response::default()
+        })));
+        let begun = futures_util::poll!(&mut write);
+        assert!(begun.is_pending(), "it is under way");
+        drop(write);
+        while !is_done.load(Ordering::Acquire) {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -243,6 +243,14 @@ fn a_rejected_version_is_not_deployed() {
         desk.refused(|sql| resolve(sql, W, "churn/1")),
         "record-invalid"
     );
+    desk.deploy("churn/2", None);
+    desk.deploy("churn/3", Some(0));
+    desk.0
+        .write(|sql| approvals::decide(sql, W, ("churn", 3), State::Rejected, "ada", None));
+    assert_eq!(
+        desk.refused(|sql| promote(sql, W, "e", "v3", ADA)),
+        "record-invalid"
+    );
 }
 
 #[test]
@@ -275,10 +283,19 @@ fn an_alias_is_followed_until_that_is_taken_back() {
     desk.deploy("churn@champion", None);
     desk.0
         .write(|sql| models::set_alias(sql, W, "churn", "champion", 4));
-    let followed = desk.ok(|sql| follow(sql, W, "e", ("champion", 4, "new"), ADA));
-    let one = &followed.deployments[0];
+    let seen = desk.endpoint().deployments.remove(0);
+    let first = seen.clone();
+    let followed = desk.ok(move |sql| follow(sql, W, "e", (&first, 4, "new"), ADA));
+    let one = &followed.unwrap().deployments[0];
     assert_eq!((one.version, one.digest.as_str()), (4, "new"));
     assert_eq!(one.alias.as_deref(), Some("champion"));
+    let before = desk.endpoint();
+    let late = desk.ok(move |sql| follow(sql, W, "e", (&seen, 3, "late"), ADA));
+    assert_eq!(
+        (late, desk.endpoint()),
+        (None, before),
+        "others were quicker"
+    );
     let back = desk.ok(|sql| roll_back(sql, W, "e", ADA));
     let one = &back.deployments[0];
     assert_eq!((one.version, one.alias.as_deref()), (2, None));

@@ -237,3 +237,24 @@ async fn without_a_user_there_is_nothing_to_guard() {
             .contains("automl users add")
     );
 }
+
+#[tokio::test]
+async fn what_grpc_answers_ends_with_its_trailers_whoever_asks() {
+    let desk = Guarded::new();
+    for path in [
+        "/inference.GRPCInferenceService/ServerLive",
+        "/optuna.StorageService/GetAllStudies",
+    ] {
+        let request = Request::post(path)
+            .header(header::AUTHORIZATION, bearer(&desk.val))
+            .header(header::CONTENT_TYPE, "application/grpc")
+            .header("te", "trailers")
+            .body(Body::from(vec![0; 5]))
+            .unwrap();
+        let answer = desk.desk.router().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let told = answer.into_body().collect().await.unwrap();
+        let trailers = told.trailers().expect("a status follows the message");
+        assert_eq!(trailers["grpc-status"], "0", "{path}");
+    }
+}
