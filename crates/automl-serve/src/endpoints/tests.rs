@@ -209,6 +209,14 @@ impl Desk {
         answer
     }
 
+    /// A change that is recorded and cannot be served, with why.
+    async fn unserved(&self, path: &str, body: Value) -> String {
+        let (status, answer) = self.any_api("POST", path, body).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+        assert_eq!(answer["error_code"], "endpoint-not-served");
+        answer["message"].as_str().unwrap().to_owned()
+    }
+
     async fn any_api(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
         let path = format!("/api/endpoints{path}");
         self.call(method, &path, &body).await

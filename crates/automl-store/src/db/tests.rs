@@ -301,7 +301,8 @@ fn measurements_of_format_7_keep_their_order_by_step() {
     let start = steps.find("CREATE TABLE trial_measurements").unwrap();
     let end = start + steps[start..].find(";\n").unwrap();
     old.execute_batch(&format!(
-        "DROP TABLE trial_measurements; {};
+        "DROP TABLE deployments; DROP TABLE endpoint_changes; DROP TABLE endpoints;
+         DROP TABLE trial_measurements; {};
          UPDATE schema_version SET version = 7;
          INSERT INTO studies VALUES (1, 'default', 's', 'automl', 'active', '[]', '{{}}', NULL, 0, 0, 2, 0);
          INSERT INTO trials (id, study_id, number, state, n_lost) VALUES (1, 1, 0, 'running', 0), (2, 1, 1, 'running', 0);
