@@ -191,7 +191,8 @@ fn take_on(db: &Database, name: &str, spec: Option<Spec>) -> Result<Taken, TuneE
         client::take_back(sql, study.id)?;
         // A client that knows of no lease gives no sign of life.
         let running = Wanted::In(TrialState::Running);
-        if spec.lease_s.is_none() && studies::trials(sql, study.id, &running)?.is_empty() {
+        let is_run = spec.run.is_some() && spec.lease_s.is_none();
+        if is_run && studies::trials(sql, study.id, &running)?.is_empty() {
             spec.lease_s = Some(LEASE_S);
             spec.retries = spec.retries.or(Some(RETRIES));
             tuning::go_on(sql, &name, &spec)?;
