@@ -72,11 +72,12 @@ impl Coded for TuneVerbError {
             Self::FitOption { near, .. } if near.is_empty() => {
                 Some("`automl fit --help` lists them".into())
             }
-            Self::FitOption { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
             Self::FitObjective { near, .. } if near.is_empty() => {
                 Some("name a metric, as `automl fit --help` lists them, or `score`".into())
             }
-            Self::FitObjective { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Self::FitOption { near, .. } | Self::FitObjective { near, .. } => {
+                Some(format!("did you mean {}?", near.join(" or ")))
+            }
             Self::FitDirection { better, .. } => {
                 let direction = if *better == "greater" { "maximize" } else { "minimize" };
                 Some(format!("add `direction: {direction}` to the objective"))

@@ -100,8 +100,18 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
         study,
     };
     let done = work(&shared, &recorder, n_workers);
-    show.finish();
-    if let Some((name, best)) = show.best() {
+    end(&shared, recorder, done, console)
+}
+
+/// Ends the run of the verb, and says what came of it.
+fn end(
+    shared: &Shared<'_>,
+    recorder: Recorder<'_>,
+    done: anyhow::Result<()>,
+    console: Console,
+) -> anyhow::Result<Status> {
+    shared.show.finish();
+    if let Some((name, best)) = shared.show.best() {
         recorder.metrics([(name.as_str(), best)]);
     }
     let is_stopped = shared.cancel.is_cancelled();
@@ -112,7 +122,7 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     };
     let run_id = recorder.end(status);
     done?;
-    let counts = summary::print(&shared, run_id.as_deref(), console)?;
+    let counts = summary::print(shared, run_id.as_deref(), console)?;
     if counts.complete == 0 && counts.failed > 0 && !is_stopped {
         return Err(TuneVerbError::NoneComplete {
             n_failed: counts.failed,
