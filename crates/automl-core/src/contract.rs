@@ -4,8 +4,8 @@ use crate::error::{Coded, size_text};
 use crate::explain::{ExplainError, Explanation, Interactions, TreeModel};
 use crate::metrics::MetricError;
 use crate::{
-    Artifact, ArtifactError, Budget, DatasetView, ParamError, ParamMap, ParamSpec, Predictions,
-    Seed, Table, TableView, TaskKind, Threads, Warnings,
+    Artifact, ArtifactError, Budget, CollectiveError, DatasetView, ParamError, ParamMap, ParamSpec,
+    Predictions, Seed, Table, TableView, TaskKind, Threads, Warnings,
 };
 
 /// What surrounds a fit: none of it changes what a finished model is, but for the seed.
@@ -240,6 +240,9 @@ pub enum FitError {
     /// A fitted part could not be applied.
     #[error(transparent)]
     Predict(#[from] PredictError),
+    /// The ranks that fit together could not exchange what they must.
+    #[error(transparent)]
+    Collective(#[from] CollectiveError),
 }
 
 impl Coded for FitError {
@@ -255,6 +258,7 @@ impl Coded for FitError {
             Self::Metric(error) => error.code(),
             Self::Param(error) => error.code(),
             Self::Predict(error) => error.code(),
+            Self::Collective(error) => error.code(),
         }
     }
 
@@ -263,6 +267,7 @@ impl Coded for FitError {
             Self::Metric(error) => error.hint(),
             Self::Param(error) => error.hint(),
             Self::Predict(error) => error.hint(),
+            Self::Collective(error) => error.hint(),
             _ => None,
         }
     }

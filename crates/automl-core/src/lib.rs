@@ -22,6 +22,7 @@ extern crate self as automl_core;
 mod artifact;
 mod budget;
 mod clock;
+mod collective;
 mod contract;
 pub mod dataset;
 mod error;
@@ -42,6 +43,7 @@ pub use artifact::{Array, ArrayData, Artifact, ArtifactError};
 pub use automl_macros::Params;
 pub use budget::{Budget, CancelToken, Deadline, MemoryLimit};
 pub use clock::Clock;
+pub use collective::{Collective, CollectiveError, Solo, agree};
 pub use contract::{
     Capabilities, FitContext, FitError, Fitted, Importance, Learner, LearnerSpec, Model,
     PredictError, TrainingData, Transformer,

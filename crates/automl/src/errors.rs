@@ -46,6 +46,9 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// Codes that do not mean bad input. An error with any other code is about the data, the model, the place to write to
 /// or the settings that the user gave; an error without a code is a failure.
 const EXIT_CODES: &[(&str, u8)] = &[
+    ("collective-gone", FAILED),
+    ("collective-timeout", FAILED),
+    ("collective-transport", FAILED),
     ("fit-all-failed", FAILED),
     ("fit-cancelled", INTERRUPTED),
     ("fit-column", FAILED),
