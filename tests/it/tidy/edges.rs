@@ -14,6 +14,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("automl-tree", &["automl-core"]),
     ("automl-linear", &["automl-core"]),
     ("automl-tune", &["automl-core"]),
+    ("automl-collective", &["automl-core"]),
     ("automl-tensorboard", &[]),
     (
         "automl-engine",
@@ -64,6 +65,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper", &["automl-serve"]),
     ("indicatif", &["automl"]),
     ("jsonwebtoken", &["automl-serve"]),
+    ("libloading", &["automl-collective"]),
     ("object_store", &["automl-store"]),
     ("parquet", &["automl-data"]),
     ("postgres", &["automl-store"]),
