@@ -9,12 +9,12 @@ const OURS: &[(&str, &[&str])] = &[
     ("automl-macros", &[]),
     ("automl-core", &["automl-macros"]),
     ("automl-testkit", &["automl-core"]),
+    ("automl-collective", &["automl-core"]),
     ("automl-data", &["automl-core"]),
     ("automl-features", &["automl-core"]),
     ("automl-tree", &["automl-core"]),
     ("automl-linear", &["automl-core"]),
     ("automl-tune", &["automl-core"]),
-    ("automl-collective", &["automl-core"]),
     ("automl-tensorboard", &[]),
     (
         "automl-engine",

@@ -1,3 +1,5 @@
+//! A rank alone, ranks that disagree, and what is made of gathering alone.
+
 use super::*;
 
 /// A rank whose peers say what is written here.
