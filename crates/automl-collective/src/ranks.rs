@@ -2,7 +2,7 @@
 //!
 //! With `n` ranks and `b` bytes a rank: gathering takes `⌈log₂ n⌉` steps and carries `(n − 1) b` bytes to each rank
 //! (Bruck et al. 1997, Efficient algorithms for all-to-all communications). A short sum gathers and adds. A long one is
-//! cut into `n` parts: each rank gets the others' bytes of its own part, adds them up in the order of the ranks, and hands
+//! cut into `n` parts: each rank gets the others' bytes of its own part, adds them up, and hands
 //! the sum to all, `2 (n − 1) / n · b` bytes each way: the least there is (Rabenseifner 2004, Optimization of collective
 //! reduction operations).
 
@@ -161,14 +161,12 @@ impl Exchange<'_> {
         if n_bytes * self.link.size() > SHORT_BYTES {
             return self.reduce_by_parts(values);
         }
-        for (rank, bytes) in self.all_gather(&W::to_bytes(values))?.iter().enumerate() {
+        let gathered = self.all_gather(&W::to_bytes(values))?;
+        for (rank, bytes) in gathered.iter().enumerate() {
             check_length::<W>(rank, bytes, values.len())?;
-            if rank == 0 {
-                W::read(values, bytes);
-            } else {
-                W::add(values, bytes);
-            }
         }
+        let of_ranks = gathered.iter().map(|bytes| W::from_bytes(bytes)).collect();
+        values.copy_from_slice(&W::sum(of_ranks));
         Ok(())
     }
 
@@ -178,19 +176,16 @@ impl Exchange<'_> {
         let parts: Vec<_> = (0..size).map(part).collect();
         let peers = |step: usize| ((rank + step) % size, (rank + size - step) % size);
         let own = parts[rank].clone();
-        let mut arrived: Vec<Vec<u8>> = vec![Vec::new(); size];
+        let mut of_ranks = vec![Vec::new(); size];
         for step in 1..size {
             let (to, from) = peers(step);
             self.send(to, W::to_bytes(&values[parts[to].clone()]))?;
-            arrived[from] = self.receive(from)?;
-            check_length::<W>(from, &arrived[from], own.len())?;
+            let bytes = self.receive(from)?;
+            check_length::<W>(from, &bytes, own.len())?;
+            of_ranks[from] = W::from_bytes(&bytes);
         }
-        arrived[rank] = W::to_bytes(&values[own.clone()]);
-        W::read(&mut values[own.clone()], &arrived[0]);
-        for bytes in &arrived[1..] {
-            W::add(&mut values[own.clone()], bytes);
-        }
-        drop(arrived);
+        of_ranks[rank] = values[own.clone()].to_vec();
+        values[own.clone()].copy_from_slice(&W::sum(of_ranks));
         for step in 1..size {
             let (to, from) = peers(step);
             self.send(to, W::to_bytes(&values[own.clone()]))?;

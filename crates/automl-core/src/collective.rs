@@ -13,10 +13,10 @@ use crate::Coded;
 
 /// The exchange between the ranks of one job.
 ///
-/// **Order of sums.** A sum is taken element by element in the order of the ranks, `((x₀ + x₁) + x₂) + …`, whoever carries
-/// it and however long it is: all ranks hold the same bits, and threads, MPI and sockets give the same. Sums of whole
-/// numbers wrap, so they are the same however rows are dealt to ranks; those of floats are not, for rounding depends on
-/// what each rank has added up before.
+/// **Order of sums.** A sum is taken element by element as a balanced tree over the ranks, `(x₀ + x₁) + (x₂ + x₃)` and so on,
+/// whoever carries it and however long it is: all ranks hold the same bits, and threads, MPI and sockets give the same. Sums
+/// of whole numbers wrap, so they are the same however rows are dealt to ranks. Those of floats are, too, where parts of a
+/// batch are added up as the same tree, of which each rank holds a branch; otherwise they differ by rounding.
 ///
 /// **Failure.** When one rank is gone or does not answer in time, all others get an error that names it, and every later
 /// call gives one too: what a rank holds after a failed call is of no use. Lengths that differ between ranks are an error.

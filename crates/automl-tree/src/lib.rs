@@ -50,6 +50,7 @@ mod level_means;
 mod linear_leaves;
 mod objective;
 mod offset;
+mod over_ranks;
 mod peers;
 pub mod random_forest;
 mod simd;

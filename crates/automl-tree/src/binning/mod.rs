@@ -6,9 +6,11 @@
 //! exclude each other share one of the eight bytes.
 
 mod bundle;
+mod dealt;
 mod edges;
 mod stream;
 
+pub(crate) use dealt::bin_dealt;
 pub(crate) use edges::{bin_numbers, number_edges};
 pub(crate) use stream::columns_of;
 pub use stream::{BinnedTable, BinningBuilder, BinningError, BinningSketch};
@@ -205,6 +207,16 @@ impl BinnedMatrix {
         threads: &Threads,
     ) -> Self {
         columns.retain(|column| column.n_bins > 1 && !column.is_constant());
+        Self::placed(columns, n_rows, has_bundles, threads)
+    }
+
+    /// The same for columns that are known not to be constant.
+    fn placed(
+        mut columns: Vec<BinnedColumn>,
+        n_rows: usize,
+        has_bundles: bool,
+        threads: &Threads,
+    ) -> Self {
         columns.sort_by_key(|column| stride_of(column.n_bins));
         let bundles = if has_bundles {
             bundles(&columns, n_rows, threads)

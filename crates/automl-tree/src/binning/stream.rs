@@ -467,6 +467,11 @@ fn are_coded_alike(levels: &Levels, others: &Levels) -> bool {
     are_shared || levels.iter().zip(others.iter()).all(|(a, b)| a == b)
 }
 
+/// What decides whether a row is sampled.
+pub(super) fn row_hash(row: u64) -> u64 {
+    Seed(0).named("sample").indexed(row).0
+}
+
 /// Which rows are sampled, and where each stands in the sample: the rows of the least hashes, however they are cut into
 /// batches.
 #[derive(Debug, Default)]
@@ -480,9 +485,9 @@ impl RowSample {
     /// The rows of this stretch that enter the sample, with their places, in the order in which they do. A row may take the
     /// place of one before it.
     fn choose(&mut self, rows: std::ops::Range<usize>) -> Vec<(usize, u32)> {
-        let (seed, mut chosen) = (Seed(0).named("sample"), Vec::new());
+        let mut chosen = Vec::new();
         for row in rows {
-            let hash = seed.indexed(row as u64).0;
+            let hash = row_hash(row as u64);
             let place = if self.0.len() < SAMPLE_ROWS {
                 self.0.len() as u32
             } else {

@@ -81,6 +81,9 @@ impl Rounds<'_> {
         }
         let (params, n_rows) = (self.params, self.matrix.n_rows);
         let seed = self.ctx.seed.named("rows").indexed(round as u64);
+        if self.dealt.is_some() {
+            return sampling::by_number(params.row_fraction, &self.row_numbers, seed);
+        }
         if params.row_sampling == RowSampling::Uniform {
             return sampling::uniform(params.row_fraction, n_rows, seed);
         }

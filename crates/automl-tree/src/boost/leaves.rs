@@ -9,6 +9,7 @@ use crate::grow::{Grown, for_each_leaf};
 use crate::linear_leaves::RawColumns;
 use crate::objective::weighted_quantile;
 use crate::tree::Tree;
+use automl_core::FitError;
 
 /// Scores that a thread adds to at once.
 const CHUNK_ROWS: usize = 65_536;
@@ -21,7 +22,7 @@ impl Rounds<'_> {
         output: usize,
         rows: &Rows,
         sampled: Option<&Sample>,
-    ) {
+    ) -> Result<(), FitError> {
         if let Some(alpha) = self.goal.leaf_quantile() {
             let order = self.grower.rows();
             let n = rows.targets.len();
@@ -39,12 +40,25 @@ impl Rounds<'_> {
         self.linear
             .fit(grown, self.matrix, self.grower.rows(), pairs, threads);
         grown.tree.scale(self.learning_rate);
-        if let Some(weights) = &rows.weights {
-            for (cover, range) in grown.tree.covers.iter_mut().zip(&grown.leaf_rows) {
-                let leaf = &self.grower.rows()[range.clone()];
-                *cover = leaf.iter().map(|&row| weights[row as usize]).sum();
+        let Some(weights) = &rows.weights else {
+            return Ok(());
+        };
+        let order = self.grower.rows();
+        let leaves = || grown.leaf_rows.iter().map(|range| &order[range.clone()]);
+        let weight = |row: &u32| weights[*row as usize];
+        grown.tree.covers = match self.dealt {
+            Some(dealt) => {
+                let of_leaf = |(leaf, rows): (usize, &'_ [u32])| {
+                    rows.iter()
+                        .map(move |row| (leaf, weight(row)))
+                        .collect::<Vec<_>>()
+                };
+                let weights: Vec<_> = leaves().enumerate().flat_map(of_leaf).collect();
+                dealt.sums(grown.leaf_rows.len(), weights.iter().copied())?
             }
-        }
+            None => leaves().map(|rows| rows.iter().map(weight).sum()).collect(),
+        };
+        Ok(())
     }
 
     /// New scores: by leaf for the rows that the tree learned from, by a walk for the others.

@@ -4,6 +4,7 @@ mod class_weight;
 pub(crate) mod constraints;
 pub(crate) mod continued;
 mod dart;
+pub(crate) mod dealt;
 mod draws;
 mod encoding;
 pub(crate) mod generalize;
@@ -33,11 +34,13 @@ use crate::grow::{Grower, TreeTask};
 use crate::objective::{CustomObjective, Goal};
 use crate::tree::Tree;
 use automl_core::{
-    FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData, Warning, WarningKind,
+    DatasetView, FitContext, FitError, Fitted, ParamMap, ParamValue, TrainingData, Warning,
+    WarningKind,
 };
 use constraints::limits;
 use continued::Start;
 use dart::{Dart, add_trees};
+use dealt::Dealt;
 use draws::Draw;
 use generalize::Generalization;
 use linear::LinearFit;
@@ -59,6 +62,8 @@ pub(crate) struct Request<'a> {
     pub(crate) start: Option<&'a Start>,
     /// Bins that were made before, to which the dataset adds targets and weights.
     pub(crate) binned: Option<&'a BinnedTable>,
+    /// The ranks that have the other rows, if they are dealt.
+    pub(crate) dealt: Option<Dealt<'a>>,
 }
 
 pub(crate) fn fit(
@@ -114,8 +119,15 @@ fn boost(
         features: offset::features_beside(offset, table, &matrix),
         first_round: request.start.map_or(0, |start| start.n_rounds),
         gradients: Gradients::new(goal.clone(), matrix.n_rows),
-        grower: grower.within(limits),
-        learns: learns(&goal, &rows),
+        grower: grower
+            .within(limits)
+            .over(request.dealt.map(|dealt| dealt.ranks)),
+        learns: match request.dealt {
+            Some(dealt) => dealt.learns(&goal, &rows)?,
+            None => learns(&goal, &rows),
+        },
+        dealt: request.dealt,
+        row_numbers: row_numbers(request, &data.train),
         dart: is_dart.then(Dart::default),
         linear: LinearFit::new(params, rules(params, goal.link()), &data.train, &matrix),
         generalization: Generalization::new(params, matrix.n_rows, ctx.seed),
@@ -177,6 +189,10 @@ struct Rounds<'a> {
     grower: Grower<'a>,
     /// The outputs that have something to learn.
     learns: Vec<bool>,
+    /// The ranks that have the other rows, if they are dealt.
+    dealt: Option<Dealt<'a>>,
+    /// The number of each row among those of all ranks, if they are dealt.
+    row_numbers: Vec<u64>,
     /// What DART keeps of the rounds, if it is asked for.
     dart: Option<Dart>,
     /// How leaves become linear, if they do.
@@ -209,7 +225,7 @@ impl Rounds<'_> {
         let mut is_partial = false;
         let mut round = 0;
         while round < self.n_rounds_max && self.learns.contains(&true) {
-            if self.ctx.budget.is_over() {
+            if self.is_over()? {
                 is_partial = true;
                 break;
             }
@@ -322,7 +338,7 @@ impl Rounds<'_> {
             .start_round(&rows.scores, &rows.targets, &self.ctx.threads)?;
         for attempt in 0..self.n_draws() {
             let draw = self.draw(round, attempt, rows);
-            let end = self.grow(round, &draw, rows, valid.as_deref_mut());
+            let end = self.grow(round, &draw, rows, valid.as_deref_mut())?;
             if end != RoundEnd::Barren {
                 return Ok(end);
             }
@@ -337,7 +353,7 @@ impl Rounds<'_> {
         draw: &Draw,
         rows: &mut Rows,
         mut valid: Option<&mut Watched<'_>>,
-    ) -> RoundEnd {
+    ) -> Result<RoundEnd, FitError> {
         let sampled = draw.rows.as_ref();
         let first_tree = self.trees.len();
         let mut has_split = self.generalization.is_some();
@@ -345,8 +361,8 @@ impl Rounds<'_> {
         // Outputs whose trees have no split wait for one that has.
         let mut waiting = Vec::new();
         for output in 0..self.goal.n_outputs() {
-            if (output > 0 || draw.is_again) && self.ctx.budget.is_over() {
-                return RoundEnd::OutOfTime;
+            if (output > 0 || draw.is_again) && self.is_over()? {
+                return Ok(RoundEnd::OutOfTime);
             }
             if !self.learns[output] {
                 self.trees.push(stump());
@@ -365,8 +381,9 @@ impl Rounds<'_> {
                 seed: seed.named("nodes"),
             };
             let mut grown = self.grower.grow(&task);
+            self.grower.check()?;
             if grown.tree.values.iter().any(|value| !value.is_finite()) {
-                return RoundEnd::Overflow;
+                return Ok(RoundEnd::Overflow);
             }
             if let Some(generalization) = &self.generalization {
                 let judged_by = (task.pairs, self.learning_rate);
@@ -375,7 +392,7 @@ impl Rounds<'_> {
             }
             is_barren &= grown.tree.n_leaves() == 1;
             has_split |= !is_barren;
-            self.set_leaves(&mut grown, output, rows, sampled);
+            self.set_leaves(&mut grown, output, rows, sampled)?;
             if has_split {
                 for output in waiting.drain(..) {
                     self.add_constant(first_tree + output, output, rows, valid.as_deref_mut());
@@ -392,11 +409,20 @@ impl Rounds<'_> {
         if !has_split {
             self.trees.truncate(first_tree);
         }
-        if is_barren {
+        Ok(if is_barren {
             RoundEnd::Barren
         } else {
             RoundEnd::Grown
-        }
+        })
+    }
+
+    /// Whether the budget is used up, on any rank where rows are dealt: then all stop at the same tree.
+    fn is_over(&self) -> Result<bool, FitError> {
+        let is_over = self.ctx.budget.is_over();
+        Ok(match self.dealt {
+            Some(dealt) => dealt.any(is_over)?,
+            None => is_over,
+        })
     }
 
     /// Fills the gradients of one output.
@@ -406,6 +432,15 @@ impl Rounds<'_> {
         self.gradients
             .fill(output, &rows.scores, &rows.targets, weights, threads);
     }
+}
+
+/// The number of each training row among those of all ranks; none where they are not dealt.
+fn row_numbers(request: &Request<'_>, train: &DatasetView<'_>) -> Vec<u64> {
+    let number = |dealt: Dealt<'_>| {
+        let rows = train.rows().iter();
+        rows.map(|&row| dealt.first_row + u64::from(row)).collect()
+    };
+    request.dealt.map(number).unwrap_or_default()
 }
 
 fn numeric(reason: &str) -> FitError {

@@ -58,6 +58,20 @@ pub(super) fn uniform(fraction: f64, n_rows: usize, seed: Seed) -> Option<Sample
     (!rows.is_empty()).then_some(Sample { rows, factors })
 }
 
+/// Rows drawn all alike, each by its number among the rows of all ranks; `None` for all. No row may be drawn here while
+/// others are elsewhere.
+pub(super) fn by_number(fraction: f64, numbers: &[u64], seed: Seed) -> Option<Sample> {
+    if fraction >= 1.0 {
+        return None;
+    }
+    let limit = (fraction * u64::MAX as f64) as u64;
+    let is_drawn = |row: &u32| seed.indexed(numbers[*row as usize]).0 <= limit;
+    Some(Sample {
+        rows: (0..numbers.len() as u32).filter(is_drawn).collect(),
+        factors: Vec::new(),
+    })
+}
+
 /// Gradient-based one-side sampling: the `top` share of greatest sizes, and the share `other` of all rows drawn from the
 /// rest. `None` if that is all rows. Cost: a selection and a pass.
 pub(super) fn goss(sizes: &[f64], [top, other]: [f64; 2], seed: Seed) -> Option<Sample> {

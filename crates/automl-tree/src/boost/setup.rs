@@ -36,7 +36,11 @@ pub(super) fn prepare<'a>(
     let (params, train) = (request.params, &data.train);
     let offset = offset::column(params, train.data().table())?;
     let mut rows = Rows::new(train, offset)?;
-    if !rows.have_weight() {
+    let have_weight = match request.dealt {
+        Some(dealt) => dealt.any(rows.have_weight())?,
+        None => rows.have_weight(),
+    };
+    if !have_weight {
         // A dataset has weight somewhere; a part of it may have none.
         return Err(numeric("no row to learn from has a weight above zero"));
     }
@@ -51,7 +55,11 @@ pub(super) fn prepare<'a>(
     if let Some(factors) = &class_factors {
         rows.weigh(factors);
     }
-    let goal = goal_of(request, train, &rows)?;
+    let goal = goal_of(request, train, &rows);
+    let goal = match request.dealt {
+        Some(dealt) => dealt.all(goal)?,
+        None => goal?,
+    };
     linear::check(request, &goal)?;
     generalize::check_goal(params, &goal)?;
     watched::check_fit(params, train.task().kind(), &goal)?;
@@ -60,9 +68,10 @@ pub(super) fn prepare<'a>(
     }
     let (binned, rules) = (request.binned, binning(params));
     let (table, shared) = columns_of(train.data(), binned, ID, rules, ctx)?;
-    let base = match request.start {
-        Some(start) => start.base.clone(),
-        None => goal.base(
+    let base = match (request.start, request.dealt) {
+        (Some(start), _) => start.base.clone(),
+        (None, Some(dealt)) => dealt.base(&goal, &rows)?,
+        (None, None) => goal.base(
             &rows.targets,
             rows.weights.as_deref(),
             rows.offset.as_deref(),
@@ -89,14 +98,16 @@ pub(super) fn prepare<'a>(
 
 /// The validation rows, if there are any that count and stopping early is possible.
 fn watched_rows<'a>(
-    request: &Request<'_>,
+    request: &Request<'a>,
     ctx: &FitContext<'_>,
     data: &TrainingData<'a>,
     (goal, base, class_factors): (&Goal, &[f64], Option<&[f64]>),
     bins: impl FnOnce(&DatasetView<'_>) -> Arc<BinnedMatrix>,
 ) -> Result<Option<Watched<'a>>, FitError> {
     let params = request.params;
-    let Some(view) = data.valid.filter(|view| view.n_rows() > 0) else {
+    // Where rows are dealt, a rank may have none to watch while others have.
+    let is_watched = |view: &DatasetView<'_>| request.dealt.is_some() || view.n_rows() > 0;
+    let Some(view) = data.valid.filter(is_watched) else {
         return Ok(None);
     };
     let offset = offset::column(params, view.data().table())?;
@@ -104,7 +115,11 @@ fn watched_rows<'a>(
     if let Some(factors) = class_factors {
         rows.weigh(factors);
     }
-    if !rows.have_weight() {
+    let have_weight = match request.dealt {
+        Some(dealt) => dealt.any(rows.have_weight())?,
+        None => rows.have_weight(),
+    };
+    if !have_weight {
         // A weight of zero on every validation row says nothing about when to stop.
         return Ok(None);
     }

@@ -1,5 +1,6 @@
 //! Validation rows, and what is watched on them to stop in time.
 
+use super::dealt::Dealt;
 use super::leaves::add_leaves;
 use super::linear;
 use super::loss::ranking_of;
@@ -26,22 +27,27 @@ pub(super) struct Watched<'a> {
     matrix: Arc<BinnedMatrix>,
     order: Vec<u32>,
     scratch: Vec<u32>,
-    yardstick: Yardstick,
+    yardstick: Yardstick<'a>,
     threads: Threads,
 }
 
 /// How validation rows are judged.
-enum Yardstick {
+enum Yardstick<'a> {
     Loss(Loss),
+    /// The same over the rows of all ranks.
+    Dealt(Loss, Dealt<'a>),
     Ndcg(Ranking),
     Custom(Arc<dyn CustomObjective>),
-    Metric { metric: Metric, link: Link },
+    Metric {
+        metric: Metric,
+        link: Link,
+    },
 }
 
 impl<'a> Watched<'a> {
     /// The rows of a view, which have their start.
     pub(super) fn new(
-        request: &Request<'_>,
+        request: &Request<'a>,
         goal: &Goal,
         view: &DatasetView<'a>,
         rows: Rows,
@@ -54,7 +60,10 @@ impl<'a> Watched<'a> {
                 metric,
                 link: goal.link(),
             },
-            (_, Goal::Rows(loss)) => Yardstick::Loss(*loss),
+            (_, Goal::Rows(loss)) => match request.dealt {
+                Some(dealt) => Yardstick::Dealt(*loss, dealt),
+                None => Yardstick::Loss(*loss),
+            },
             (_, Goal::Queries(_)) => Yardstick::Ndcg(ranking_of(request.params, view, &rows)?),
             (_, Goal::Custom(custom)) => Yardstick::Custom(custom.clone()),
         };
@@ -95,6 +104,7 @@ impl<'a> Watched<'a> {
         let weights = weights.as_deref();
         let loss = match &self.yardstick {
             Yardstick::Loss(loss) => loss.mean(scores, targets, weights),
+            Yardstick::Dealt(loss, dealt) => dealt.loss(*loss, &self.rows)?,
             Yardstick::Ndcg(ranking) => -ranking.ndcg(scores, &self.threads),
             Yardstick::Custom(custom) => {
                 return checked_loss(custom.as_ref(), targets, scores, weights);

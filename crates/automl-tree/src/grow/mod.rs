@@ -11,7 +11,7 @@ use crate::binning::BinnedMatrix;
 use crate::histogram::{Cell, GradHess, Histogram, Histograms};
 use crate::split::{Bounds, Candidates, FeatureView, Split, SplitRules, Sums, best_of_feature};
 use crate::tree::{Tree, TreeNode};
-use automl_core::{Params, Seed, Threads};
+use automl_core::{Collective, CollectiveError, Params, Seed, Threads};
 use limits::Allowed;
 
 /// Features from which the search for a split is worth a second thread.
@@ -73,7 +73,10 @@ pub(crate) struct Grower<'a> {
 
 struct Leaf {
     node: usize,
+    /// Its rows in [`Grower::rows`].
     range: std::ops::Range<usize>,
+    /// Their number, with those of other ranks.
+    n_rows: usize,
     depth: usize,
     sums: Sums,
     extra_l2: f64,
@@ -105,6 +108,21 @@ impl<'a> Grower<'a> {
     /// The same grower, which keeps to these limits.
     pub(crate) fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same grower, for rows that are dealt to these ranks: its matrix holds those of this one.
+    pub(crate) fn over(self, ranks: Option<&'a dyn Collective>) -> Self {
+        let Some(ranks) = ranks else {
+            return self;
+        };
+        let histograms = Histograms::over(self.matrix, self.threads.clone(), ranks);
+        Self { histograms, ..self }
+    }
+
+    /// # Errors
+    /// The ranks are parted: the tree that was grown last is of no use.
+    pub(crate) fn check(&self) -> Result<(), CollectiveError> {
+        self.histograms.check()
     }
 
     /// The rows of the last tree, leaf by leaf; rising within a leaf.
@@ -151,7 +169,7 @@ impl<'a> Grower<'a> {
                 .leaf_value(bounds, leaf.sums.pair(), leaf.extra_l2);
             let most = self.rules.max_step;
             tree.values.push(value.max(-most).min(most));
-            tree.covers.push(leaf.range.len() as f64);
+            tree.covers.push(leaf.n_rows as f64);
             leaf_rows.push(leaf.range);
             self.histograms.free(leaf.histogram);
         }
@@ -167,14 +185,16 @@ impl<'a> Grower<'a> {
         let total = self
             .histograms
             .start(task.rows, task.pairs, task.features, task.seed);
+        let n_rows = self.histograms.count(self.rows.len());
         Leaf {
             node: 0,
             range: 0..self.rows.len(),
+            n_rows,
             depth: 0,
             sums: Sums {
                 gradient: total[0],
                 hessian: total[1],
-                n_rows: self.rows.len(),
+                n_rows,
                 bounds: Bounds::default(),
             },
             extra_l2: 0.0,
@@ -187,7 +207,7 @@ impl<'a> Grower<'a> {
     fn may_split(&self, leaf: &Leaf) -> bool {
         let has_depth = self.shape.max_depth == 0 || leaf.depth < self.shape.max_depth;
         has_depth
-            && leaf.range.len() >= 2 * self.rules.min_rows.max(1)
+            && leaf.n_rows >= 2 * self.rules.min_rows.max(1)
             && leaf.sums.hessian >= 2.0 * self.rules.min_hessian
     }
 
@@ -242,7 +262,8 @@ impl<'a> Grower<'a> {
     fn divide(&mut self, tree: &mut Tree, parent: &Leaf, split: &Split) -> Option<[Leaf; 2]> {
         let range = parent.range.clone();
         let n_left = self.partition(split, range.clone());
-        if n_left == 0 || n_left == range.len() {
+        let n_rows_left = self.histograms.count(n_left);
+        if n_rows_left == 0 || n_rows_left >= parent.n_rows {
             return None;
         }
         let middle = range.start + n_left;
@@ -256,24 +277,30 @@ impl<'a> Grower<'a> {
         tree.nodes.extend([TreeNode::Leaf(0); 2]);
         let bounds = self.bounds_below(split, parent.sums.bounds);
         let allowed = self.limits.below(&parent.allowed, split.feature);
-        let child = |node: usize, range: std::ops::Range<usize>, sums: Cell, bounds| Leaf {
-            node,
+        let child = |side: usize, range: std::ops::Range<usize>, n_rows, sums: Cell| Leaf {
+            node: first + side,
             depth: parent.depth + 1,
             sums: Sums {
                 gradient: sums[0],
                 hessian: sums[1],
-                n_rows: range.len(),
-                bounds,
+                n_rows,
+                bounds: bounds[side],
             },
             range,
+            n_rows,
             extra_l2: split.extra_l2,
             allowed: allowed.clone(),
             histogram: None,
             split: None,
         };
         Some([
-            child(first, range.start..middle, split.left, bounds[0]),
-            child(first + 1, middle..range.end, split.right, bounds[1]),
+            child(0, range.start..middle, n_rows_left, split.left),
+            child(
+                1,
+                middle..range.end,
+                parent.n_rows - n_rows_left,
+                split.right,
+            ),
         ])
     }
 
@@ -290,7 +317,7 @@ impl<'a> Grower<'a> {
         inherited: Option<Histogram>,
     ) {
         let [left, right] = children;
-        let (small, large) = if left.range.len() <= right.range.len() {
+        let (small, large) = if left.n_rows <= right.n_rows {
             (left, right)
         } else {
             (right, left)

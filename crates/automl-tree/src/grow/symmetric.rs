@@ -211,7 +211,7 @@ impl Grower<'_> {
         [left, right]: [&mut Leaf; 2],
         inherited: Option<Histogram>,
     ) {
-        let (small, large) = if left.range.len() <= right.range.len() {
+        let (small, large) = if left.n_rows <= right.n_rows {
             (left, right)
         } else {
             (right, left)

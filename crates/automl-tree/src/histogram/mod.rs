@@ -1,13 +1,16 @@
 //! Gradient histograms: for every bin of every feature the sums of gradients and Hessians of a leaf's rows.
 //!
-//! Sums are of two kinds: pairs of double-precision numbers, or, with quantised gradients, two whole numbers in 64 bits
-//! (see [`packed`]). Both go through the same code.
+//! Sums are of three kinds: pairs of double-precision numbers; with quantised gradients, two whole numbers in 64 bits
+//! (see [`packed`]); over the rows of several ranks, two whole numbers of 64 bits each (see [`fixed`]). All go through the
+//! same code.
 
 mod fill;
+mod fixed;
 mod packed;
 
 use crate::binning::{BinnedMatrix, Feature};
-use automl_core::{Seed, Threads};
+use automl_core::{Collective, CollectiveError, Seed, Threads};
+use fixed::{FixedPair, Fixing};
 pub(crate) use packed::MAX_PACKED_ROWS;
 use packed::{PackedPair, Packing};
 
@@ -101,6 +104,7 @@ impl Addend for Unit {
 pub(crate) enum Histogram {
     Plain(Vec<Cell>),
     Packed(Vec<u64>),
+    Fixed(Vec<[i64; 2]>),
 }
 
 impl Histogram {
@@ -109,6 +113,7 @@ impl Histogram {
         match (self, child) {
             (Self::Plain(parent), Self::Plain(child)) => subtract::<GradHess>(parent, child),
             (Self::Packed(parent), Self::Packed(child)) => subtract::<PackedPair>(parent, child),
+            (Self::Fixed(parent), Self::Fixed(child)) => subtract::<FixedPair>(parent, child),
             _ => unreachable!("histograms of one tree are of one kind"),
         }
     }
@@ -125,14 +130,31 @@ pub(crate) struct Histograms<'a> {
     matrix: &'a BinnedMatrix,
     threads: Threads,
     active: Vec<bool>,
-    store: Store,
+    store: Store<'a>,
     n_buffers: usize,
 }
 
-enum Store {
+enum Store<'a> {
     /// With room for the gradients alone of a leaf, while every Hessian of the tree is 1.
     Plain(Buffers<GradHess>, Option<Vec<Unit>>),
     Packed(Buffers<PackedPair>, Packing),
+    Fixed(Buffers<FixedPair>, Fixing, Dealt<'a>),
+}
+
+/// Rows that are dealt to ranks.
+struct Dealt<'a> {
+    ranks: &'a dyn Collective,
+    /// Why the ranks are parted; sums since then are those of this rank alone, and of no use.
+    failure: Option<CollectiveError>,
+}
+
+impl Dealt<'_> {
+    /// Adds up over the ranks, unless they are parted.
+    fn add_up(&mut self, sums: &mut [i64]) {
+        if self.failure.is_none() {
+            self.failure = self.ranks.all_reduce_i64(sums).err();
+        }
+    }
 }
 
 /// Buffers: a leaf's rows in order, sums of chunks, and histograms that are free.
@@ -214,6 +236,39 @@ impl<'a> Histograms<'a> {
         }
     }
 
+    /// For rows that are dealt to ranks: the matrix holds those of this one, and all sums are over those of all.
+    pub(crate) fn over(
+        matrix: &'a BinnedMatrix,
+        threads: Threads,
+        ranks: &'a dyn Collective,
+    ) -> Self {
+        let (n_rows, failure) = (matrix.n_rows, None);
+        let dealt = Dealt { ranks, failure };
+        Self {
+            store: Store::Fixed(Buffers::new(n_rows), Fixing::new(n_rows), dealt),
+            ..Self::new(matrix, threads, false)
+        }
+    }
+
+    /// So many rows here, and those of the other ranks.
+    pub(crate) fn count(&mut self, n_rows: usize) -> usize {
+        let Store::Fixed(_, _, dealt) = &mut self.store else {
+            return n_rows;
+        };
+        let mut sum = [n_rows as i64];
+        dealt.add_up(&mut sum);
+        sum[0] as usize
+    }
+
+    /// # Errors
+    /// The ranks are parted: the tree that was grown last is of no use.
+    pub(crate) fn check(&self) -> Result<(), CollectiveError> {
+        match &self.store {
+            Store::Fixed(_, _, dealt) => dealt.failure.clone().map_or(Ok(()), Err),
+            _ => Ok(()),
+        }
+    }
+
     /// Begins a tree over these rows, `None` for all, that looks at these features. Gives the sums over its rows.
     pub(crate) fn start(
         &mut self,
@@ -238,6 +293,13 @@ impl<'a> Histograms<'a> {
                 sums
             }
             Store::Packed(_, packing) => packing.pack(rows, pairs, seed, &self.threads),
+            Store::Fixed(_, fixing, dealt) => {
+                let fixed = fixing.fix(rows, pairs, dealt.ranks, &self.threads);
+                fixed.unwrap_or_else(|error| {
+                    dealt.failure.get_or_insert(error);
+                    [0.0; 2]
+                })
+            }
         }
     }
 
@@ -269,6 +331,12 @@ impl<'a> Histograms<'a> {
                 threads,
                 n_buffers,
             )),
+            Store::Fixed(buffers, fixing, dealt) => {
+                let input = (rows, fixing.pairs());
+                let mut cells = buffers.build(matrix, input, active, threads, n_buffers);
+                dealt.add_up(cells.as_flattened_mut());
+                Histogram::Fixed(cells)
+            }
         }
     }
 
@@ -277,6 +345,7 @@ impl<'a> Histograms<'a> {
         match (histogram, &mut self.store) {
             (Some(Histogram::Plain(cells)), Store::Plain(buffers, _)) => buffers.pool.push(cells),
             (Some(Histogram::Packed(cells)), Store::Packed(buffers, _)) => buffers.pool.push(cells),
+            (Some(Histogram::Fixed(cells)), Store::Fixed(buffers, ..)) => buffers.pool.push(cells),
             _ => {}
         }
     }
@@ -284,7 +353,7 @@ impl<'a> Histograms<'a> {
     /// Whether histograms may be kept.
     pub(crate) fn has_room(&self) -> bool {
         let cell = match self.store {
-            Store::Plain(..) => size_of::<Cell>(),
+            Store::Plain(..) | Store::Fixed(..) => size_of::<Cell>(),
             Store::Packed(..) => size_of::<u64>(),
         };
         self.n_buffers * self.matrix.n_cells * cell <= POOL_BYTES
@@ -302,6 +371,9 @@ impl<'a> Histograms<'a> {
             (Histogram::Plain(cells), _) => feature.cells_of(cells, sums, scratch),
             (Histogram::Packed(cells), Store::Packed(_, packing)) => {
                 feature.cells_by(sums, scratch, |place| packing.unpacked(cells[place]))
+            }
+            (Histogram::Fixed(cells), Store::Fixed(_, fixing, _)) => {
+                feature.cells_by(sums, scratch, |place| fixing.sums(cells[place]))
             }
             _ => unreachable!("histograms of one tree are of one kind"),
         }

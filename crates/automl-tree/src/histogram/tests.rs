@@ -163,7 +163,9 @@ fn gradients_alone_give_the_same_bits_where_every_hessian_is_one() {
         );
         match histograms.build(Some(&leaf), pairs) {
             Histogram::Plain(cells) => cells,
-            Histogram::Packed(_) => panic!("no quantised gradients were asked for"),
+            Histogram::Packed(_) | Histogram::Fixed(_) => {
+                panic!("no quantised gradients were asked for")
+            }
         }
     };
     let alone = built(&pairs, true);

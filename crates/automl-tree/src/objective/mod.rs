@@ -168,38 +168,59 @@ impl Loss {
             sum / total
         };
         match self {
-            Self::Squared => vec![mean()],
             Self::Absolute | Self::Huber { .. } => {
                 vec![weighted_quantile(targets.iter().copied(), weights, 0.5)]
             }
             Self::Quantile { alpha } => {
                 vec![weighted_quantile(targets.iter().copied(), weights, alpha)]
             }
-            Self::Poisson | Self::Gamma | Self::Tweedie { .. } => vec![mean().max(1e-12).ln()],
-            Self::Logistic => vec![log_odds(mean())],
             Self::Softmax { n_classes } | Self::OneVsRest { n_classes } => {
                 let mut shares: Vec<f64> = vec![0.0; n_classes];
                 for (row, &class) in targets.iter().enumerate() {
                     shares[class as usize] += weight(row) / total;
                 }
-                let competes = matches!(self, Self::Softmax { .. });
-                let start = |p: f64| {
-                    if competes {
-                        p.max(ABSENT_SHARE).ln()
-                    } else {
-                        log_odds(p)
-                    }
-                };
-                shares.into_iter().map(start).collect()
+                self.base_of_shares(shares.into_iter())
             }
+            _ => vec![self.base_of_mean(mean())],
         }
+    }
+
+    /// The same from the mean of the targets, for losses of one output that are minimal there.
+    pub(crate) fn base_of_mean(self, mean: f64) -> f64 {
+        match self {
+            Self::Poisson | Self::Gamma | Self::Tweedie { .. } => mean.max(1e-12).ln(),
+            Self::Logistic => log_odds(mean),
+            _ => mean,
+        }
+    }
+
+    /// The same from the share of each class.
+    pub(crate) fn base_of_shares(self, shares: impl Iterator<Item = f64>) -> Vec<f64> {
+        let competes = matches!(self, Self::Softmax { .. });
+        let start = |p: f64| {
+            if competes {
+                p.max(ABSENT_SHARE).ln()
+            } else {
+                log_odds(p)
+            }
+        };
+        shares.map(start).collect()
     }
 
     /// The weighted mean loss of rows. `scores` hold one column of rows an output.
     pub(crate) fn mean(self, scores: &[f64], targets: &[f64], weights: Option<&[f64]>) -> f64 {
         let n = targets.len();
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-        let of_row = |row: usize| match self {
+        let of_row = |row: usize| self.of_row(scores, targets, n, row);
+        let (sum, total) = (0..n).fold((0.0, 0.0), |(sum, total), row| {
+            (sum + weight(row) * of_row(row), total + weight(row))
+        });
+        sum / total
+    }
+
+    /// The loss of one of `n` rows. `scores` hold one column of rows an output.
+    pub(crate) fn of_row(self, scores: &[f64], targets: &[f64], n: usize, row: usize) -> f64 {
+        match self {
             Self::Softmax { n_classes } => {
                 let of_class = |class: usize| scores[class * n + row];
                 let max = (0..n_classes)
@@ -217,11 +238,7 @@ impl Loss {
                 })
                 .sum(),
             _ => self.value(targets[row], scores[row]),
-        };
-        let (sum, total) = (0..n).fold((0.0, 0.0), |(sum, total), row| {
-            (sum + weight(row) * of_row(row), total + weight(row))
-        });
-        sum / total
+        }
     }
 }
 

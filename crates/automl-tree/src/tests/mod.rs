@@ -5,6 +5,7 @@ mod constraints;
 mod continued;
 mod control;
 mod custom;
+mod dealt;
 mod draws;
 mod encoding;
 mod explain;

@@ -77,6 +77,7 @@ pub(crate) fn fit(
         custom,
         start: Some(&start),
         binned: None,
+        dealt: None,
     };
     let matrix = BinnedMatrix::of(
         data.train.data(),
