@@ -29,6 +29,7 @@ cases! {
     main_job,
     moving_in,
     odd_tables,
+    plans,
     spellings,
     studies,
     study_reports,

@@ -40,7 +40,7 @@ fn ctrl_c_saves_the_best_so_far_and_exits_with_130() {
     let child = fit_until(&desk, "--time-limit 120s", "\"trial-finished\"");
     let status = signal(child, "INT");
     assert_eq!(status.code(), Some(130));
-    assert_eq!(desk.entries(), ["model"]);
+    assert_eq!(desk.entries(), [".model.search", "model"]);
     let predictions = desk.automl_ok("predict model datasets/churn_test.csv");
     assert_eq!(predictions.lines().count(), 301);
 }
@@ -66,7 +66,7 @@ fn a_kill_at_any_moment_leaves_no_half_written_model_and_a_later_fit_works() {
     desk.automl_ok("leaderboard model");
     assert_eq!(
         desk.entries(),
-        ["model"],
+        [".model.search", "model"],
         "what the kills left behind is swept"
     );
 }

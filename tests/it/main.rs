@@ -19,6 +19,7 @@ mod mlflow;
 mod predictions;
 mod race;
 mod record;
+mod resume;
 mod scenario;
 mod serving;
 mod tidy;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
+    /// What work that this goes on with had taken already.
+    before: Duration,
 }
 
 impl Clock {
@@ -14,12 +16,22 @@ impl Clock {
     pub fn start() -> Self {
         Self {
             started: Instant::now(),
+            before: Duration::ZERO,
+        }
+    }
+
+    /// The same stopwatch, had it run for so much longer: for work that goes on where an earlier process left it.
+    #[must_use]
+    pub fn advanced(self, before: Duration) -> Self {
+        Self {
+            before: self.before + before,
+            ..self
         }
     }
 
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.before + self.started.elapsed()
     }
 
     /// Seconds since the start.

@@ -28,7 +28,7 @@ impl Bounds {
             (BAGGED_TREES / plan.splits.len()).clamp(40, 200)
         };
         Self {
-            learning_rate_min: plan.learning_rate_floor(options),
+            learning_rate_min: plan.learning_rate_min,
             forest_trees: forest_trees as i64,
             forest_leaf_rows_min: (data.n_rows() / FOREST_LEAVES_MAX).max(1) as i64,
         }

@@ -4,6 +4,7 @@
 //! the best model, then add, with replacement, whichever model improves the score of the mean most.
 
 use crate::fit::{FitRun, OutOfFold};
+use crate::latency::Speed;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
 use crate::plan::Plan;
 use crate::search::Found;
@@ -82,7 +83,14 @@ pub(crate) fn select(
         target: column(data, &rows),
         weight: weights(data, &rows),
     };
-    let candidates: Vec<Candidate> = shortlist(found, &ranked, n_candidates)
+    // A slow list of the best would leave a limit on speed no choice.
+    let n_candidates = options.inference_limit.map_or(n_candidates, |_| usize::MAX);
+    let positions = shortlist(found, &ranked, n_candidates);
+    let speed = options.inference_limit.map(|limit| {
+        let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();
+        Speed::measure(data, &trials, limit)
+    });
+    let candidates: Vec<Candidate> = positions
         .into_iter()
         .map(|position| Candidate {
             position,
@@ -90,7 +98,13 @@ pub(crate) fn select(
         })
         .collect();
     let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
-    let counts = greedy(&bench, &candidates, n_steps, &threads, found, run);
+    let greedy = Greedy {
+        bench: &bench,
+        candidates: &candidates,
+        speed,
+        n_steps,
+    };
+    let counts = greedy.run(&threads, found, run);
     let members = shares(&candidates, &counts);
     let out_of_fold = OutOfFold {
         predictions: mean_of(&candidates, &members),
@@ -232,47 +246,65 @@ fn out_of_fold(trial: &Trial, rows: &[(usize, usize, u32)]) -> Predictions {
     out
 }
 
-/// How often each candidate was added. Stops when no addition helps or time is up.
-fn greedy(
-    bench: &Bench<'_>,
-    candidates: &[Candidate],
+/// What a greedy selection reads.
+struct Greedy<'a> {
+    bench: &'a Bench<'a>,
+    candidates: &'a [Candidate],
+    speed: Option<Speed>,
     n_steps: usize,
-    threads: &Threads,
-    found: &Found,
-    run: &FitRun<'_>,
-) -> Vec<u32> {
-    let mut counts = vec![0_u32; candidates.len()];
-    let mut sum = candidates[0].predictions.zeros_like(bench.target.len());
-    let mut best_counts = counts.clone();
-    let mut best_loss = f64::INFINITY;
-    for step in 0..n_steps {
-        if step > 0 && found.ensemble_is_late(run) {
-            break;
+}
+
+impl Greedy<'_> {
+    /// How often each candidate was added. Stops when no addition helps or time is up.
+    fn run(&self, threads: &Threads, found: &Found, run: &FitRun<'_>) -> Vec<u32> {
+        let candidates = self.candidates;
+        let mut counts = vec![0_u32; candidates.len()];
+        let mut sum = candidates[0]
+            .predictions
+            .zeros_like(self.bench.target.len());
+        let mut best_counts = counts.clone();
+        let mut best_loss = f64::INFINITY;
+        for step in 0..self.n_steps {
+            if step > 0 && found.ensemble_is_late(run) {
+                break;
+            }
+            let losses = threads.map(candidates.len(), |index| {
+                if !self.is_quick_enough(&counts, index) {
+                    return f64::INFINITY;
+                }
+                let mut mean = sum.clone();
+                mean.add_scaled(1.0, &candidates[index].predictions);
+                let factor = 1.0 / (step + 1) as f64;
+                let values = mean.values_mut().iter_mut();
+                values.for_each(|value| *value *= factor);
+                self.bench.loss(&mean)
+            });
+            let chosen = (0..losses.len())
+                .min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
+                .expect("candidates exist");
+            if losses[chosen].is_infinite() && self.speed.is_some() {
+                break;
+            }
+            counts[chosen] += 1;
+            sum.add_scaled(1.0, &candidates[chosen].predictions);
+            if losses[chosen] < best_loss {
+                best_loss = losses[chosen];
+                best_counts.clone_from(&counts);
+            }
         }
-        let losses = threads.map(candidates.len(), |index| {
-            let mut mean = sum.clone();
-            mean.add_scaled(1.0, &candidates[index].predictions);
-            let factor = 1.0 / (step + 1) as f64;
-            mean.values_mut()
-                .iter_mut()
-                .for_each(|value| *value *= factor);
-            bench.loss(&mean)
-        });
-        let chosen = (0..losses.len())
-            .min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
-            .expect("candidates exist");
-        counts[chosen] += 1;
-        sum.add_scaled(1.0, &candidates[chosen].predictions);
-        if losses[chosen] < best_loss {
-            best_loss = losses[chosen];
-            best_counts.clone_from(&counts);
+        if best_loss.is_infinite() {
+            // The sample cannot be scored, and the best single trial, which could be on all rows, stands alone; or nothing
+            // is as quick as was asked for.
+            let alone = self.speed.as_ref().map_or(0, Speed::quickest);
+            best_counts[alone] = 1;
         }
+        best_counts
     }
-    if best_loss.is_infinite() {
-        // The sample cannot be scored: the best single trial, which could be on all rows, stands alone.
-        best_counts[0] = 1;
+
+    fn is_quick_enough(&self, counts: &[u32], index: usize) -> bool {
+        let speed = self.speed.as_ref();
+        speed.is_none_or(|speed| speed.allows(counts, index))
     }
-    best_counts
 }
 
 /// Counts as shares of trials, tiny ones left out, greatest first.

@@ -2,7 +2,7 @@
 
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
-use automl_core::{Coded, DatasetError, FitError, Kind, ParamError, size_text};
+use automl_core::{ArtifactError, Coded, DatasetError, FitError, Kind, ParamError, size_text};
 use automl_tree::import::ImportError;
 
 /// Why a dataset cannot be prepared or a search gave no model.
@@ -181,6 +181,9 @@ pub enum EngineError {
     /// A model of another program cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A fit that was kept cannot be read back.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
     /// The dataset is not valid.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -268,6 +271,7 @@ impl Coded for EngineError {
             Self::AllFailed { .. } => "fit-all-failed",
             Self::Classes { .. } => "import-classes",
             Self::Import(error) => error.code(),
+            Self::Artifact(error) => error.code(),
             Self::Dataset(error) => error.code(),
             Self::Split(error) => error.code(),
             Self::Metric(error) => error.code(),
@@ -335,6 +339,7 @@ impl Coded for EngineError {
                 ))
             }
             Self::Import(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
+            Self::Artifact(error) => error.hint(),
             Self::Dataset(error) => error.hint(),
             Self::Split(error) => error.hint(),
             Self::Metric(error) => error.hint(),

@@ -2,6 +2,8 @@
 
 use crate::EngineError;
 use crate::ensemble;
+use crate::journal::{self, Journal, JournalEntry};
+use crate::latency;
 use crate::leaderboard::Leaderboard;
 use crate::model::EnsembleModel;
 use crate::options::FitOptions;
@@ -23,6 +25,10 @@ pub struct FitRun<'a> {
     pub memory_in_use: &'a (dyn Fn() -> Option<u64> + Sync),
     /// The columns that tie rows together and order them, if any, for words alone: the dataset holds their values.
     pub split_by: SplitBy<'a>,
+    /// Where what is done is kept, for a process that goes on after this one.
+    pub journal: &'a dyn Journal,
+    /// What earlier processes noted of this very search: the same data, settings and seed.
+    pub past: &'a [JournalEntry],
     /// Where findings go.
     pub warnings: &'a Warnings,
     /// Who hears of progress.
@@ -64,6 +70,8 @@ pub struct FitOutcome {
     /// Of two classes, the probability above which the second is predicted, if another than a half is better by a metric that
     /// reads predicted classes; `score` is with it.
     pub threshold: Option<f64>,
+    /// Seconds that one row takes the model, the median of some; only where that was limited.
+    pub row_seconds: Option<f64>,
     /// What the score was computed on.
     pub out_of_fold: OutOfFold,
     /// What was planned.
@@ -89,9 +97,15 @@ pub fn fit(
     options: &FitOptions,
     run: &FitRun<'_>,
 ) -> Result<FitOutcome, EngineError> {
-    let plan = Plan::new(data, options)?.split_by(run.split_by);
+    let planned_for = journal::planned_for(run.past, options);
+    let plan = Plan::new(data, &planned_for.restrict(options))?.split_by(run.split_by);
     check_memory_in_use(options, run)?;
     run.events.emit(&plan.started(data, options));
+    let at_seconds = run.clock.seconds();
+    run.journal.note(&JournalEntry::Opened {
+        planned_for,
+        at_seconds,
+    });
     let found = search::run(data, &plan, options, run)?;
     phase(run, "ensemble");
     let selection = ensemble::select(data, &plan, &found, options, run)?;
@@ -105,7 +119,10 @@ pub fn fit(
         options,
         run,
     };
-    let model = refit.finish(&selection);
+    let mut model = refit.finish(&selection);
+    let row_seconds = options
+        .inference_limit
+        .map(|limit| latency::keep_limit(&mut model, data, limit, run));
     let leaderboard = selection.leaderboard(&plan, &found);
     if selection.is_baseline_alone(&found) {
         warn_of_baseline(run);
@@ -126,6 +143,7 @@ pub fn fit(
         metric: plan.metric,
         score: selection.score,
         threshold: selection.threshold,
+        row_seconds,
         out_of_fold: selection.out_of_fold,
         plan,
         n_trials,

@@ -35,6 +35,10 @@ pub struct FitOptions {
     pub threads: usize,
     /// Bytes to hold at most.
     pub memory_limit: Option<u64>,
+    /// How long the model may take to predict one row alone. With it, members are fitted again on all rows, not bags of fold
+    /// models, and chosen by their measured speed too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference_limit: Option<Duration>,
     /// Folds of the cross-validation, at least 2; `None` decides by size.
     pub folds: Option<usize>,
     /// Share of rows held out instead of cross-validation; `None` decides by size.

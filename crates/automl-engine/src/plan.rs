@@ -80,6 +80,8 @@ pub struct Plan {
     pub floor: Option<f64>,
     /// Rough seconds of one boosting fit on one core: what the plan weighs costs by.
     pub fit_seconds_estimate: f64,
+    /// The least learning rate with which boosting converges in the time that one fit may take; zero without a limit.
+    pub(crate) learning_rate_min: f64,
 }
 
 impl Plan {
@@ -96,14 +98,17 @@ impl Plan {
         let learners = choose_learners(data, options)?;
         let fit_seconds_estimate = estimate_fit_seconds(data);
         let (validation, splits) = choose_splits(data, options, metric, fit_seconds_estimate)?;
-        Ok(Self {
+        let mut plan = Self {
             metric,
             validation,
             splits,
             learners,
             floor: floor(data, metric),
             fit_seconds_estimate,
-        })
+            learning_rate_min: 0.0,
+        };
+        plan.learning_rate_min = plan.learning_rate_floor(options);
+        Ok(plan)
     }
 
     /// The plan, telling in words what its splits heed.
@@ -126,8 +131,7 @@ impl Plan {
         }
     }
 
-    /// The least learning rate with which boosting converges in the time that one fit may take; zero without a limit.
-    pub(crate) fn learning_rate_floor(&self, options: &FitOptions) -> f64 {
+    fn learning_rate_floor(&self, options: &FitOptions) -> f64 {
         let Some(seconds) = self.fit_seconds_max(options) else {
             return 0.0;
         };
@@ -192,10 +196,14 @@ fn floor(data: &Dataset, metric: Metric) -> Option<f64> {
     }
 }
 
-/// The table, its encodings (twice) and the out-of-fold predictions must fit.
-fn check_memory(data: &Dataset, options: &FitOptions) -> Result<(), EngineError> {
+/// Bytes of the table, its encodings (twice) and the out-of-fold predictions.
+pub(crate) fn memory_needed(data: &Dataset) -> u64 {
     let outputs = data.task().n_classes().max(1) as u64;
-    let needed = 3 * data.table().n_bytes() as u64 + 30 * 8 * outputs * data.n_rows() as u64;
+    3 * data.table().n_bytes() as u64 + 30 * 8 * outputs * data.n_rows() as u64
+}
+
+fn check_memory(data: &Dataset, options: &FitOptions) -> Result<(), EngineError> {
+    let needed = memory_needed(data);
     match options.memory_limit {
         Some(limit) if needed > limit => Err(EngineError::Memory { needed, limit }),
         _ => Ok(()),
@@ -278,7 +286,8 @@ fn choose_splits(
 ) -> Result<(Validation, Vec<Split>), EngineError> {
     let preferred = choose_validation(data, options, fit_seconds);
     let is_asked_for = options.holdout.is_some() || options.folds.is_some();
-    let refit = preferred.refit;
+    let refit = preferred.refit || options.inference_limit.is_some();
+    let preferred = Validation { refit, ..preferred };
     let fewer = [5, 3, 2].map(|k| Scheme::KFold { k });
     let wider = [0.2, 0.3, 0.4, 0.5].map(|fraction| Scheme::Holdout { fraction });
     let others = fewer.map(|scheme| Validation::new(scheme, refit));

@@ -24,3 +24,9 @@ pub(crate) fn recipe(name: &str) -> &'static Recipe {
         .expect("configurations name listed recipes")
         .1
 }
+
+/// The listed name that is written like this, if there is one.
+pub(crate) fn name(written: &str) -> Option<&'static str> {
+    let known = RECIPES.iter().map(|(known, _)| *known);
+    known.into_iter().find(|known| *known == written)
+}

@@ -77,6 +77,17 @@ impl Suggester {
             .is_some_and(|config| config.learner.id == BASELINE)
     }
 
+    /// Number of the fixed configurations, which come first.
+    pub(crate) fn n_fixed(&self) -> usize {
+        self.fixed.len()
+    }
+
+    /// Ids of the learners that can be tuned.
+    pub(crate) fn tuned(&self) -> Vec<&'static str> {
+        let families = self.families.iter();
+        families.map(|family| family.learner.id).collect()
+    }
+
     /// Whether trial `id` comes from the portfolio.
     pub(crate) fn is_fixed(&self, id: u64) -> bool {
         (id as usize) < self.fixed.len()

@@ -21,6 +21,7 @@ fn options(max_trials: u64) -> FitOptions {
         seed: Seed(1),
         threads: 2,
         memory_limit: None,
+        inference_limit: None,
         folds: Some(3),
         holdout: None,
         include: Vec::new(),
@@ -35,6 +36,8 @@ fn run(data: &Dataset, options: &FitOptions) -> Result<FitOutcome, EngineError> 
         cancel: CancelToken::default(),
         memory_in_use: &|| None,
         split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
         warnings: &warnings,
         events: &NoEvents,
     };
@@ -88,6 +91,8 @@ fn a_score_that_is_not_finite_is_a_failure() {
         cancel: CancelToken::default(),
         memory_in_use: &|| None,
         split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
         warnings: &warnings,
         events: &scores,
     };
@@ -347,6 +352,8 @@ fn stopping_keeps_the_best_so_far() {
         cancel: token,
         memory_in_use: &|| None,
         split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
         warnings: &warnings,
         events: &events,
     };
@@ -374,6 +381,8 @@ fn memory_that_fills_up_ends_the_search_with_what_there_is() {
         cancel: CancelToken::default(),
         memory_in_use: &filling,
         split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
         warnings: &warnings,
         events: &NoEvents,
     };
@@ -405,6 +414,8 @@ fn a_limit_that_is_already_over_still_gives_a_model() {
         cancel: CancelToken::default(),
         memory_in_use: &|| None,
         split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
         warnings: &warnings,
         events: &NoEvents,
     };

@@ -103,14 +103,24 @@ impl From<FitError> for Failure {
 }
 
 /// How a trial ended.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum Outcome {
     /// All its splits have a score; `loss` is their mean, lower is better.
-    Scored { loss: f64 },
+    Scored {
+        /// The mean loss.
+        loss: f64,
+    },
     /// Its first split was so much worse than others' that the rest was not run.
-    Pruned { loss: f64 },
+    Pruned {
+        /// The first split's loss.
+        loss: f64,
+    },
     /// A fit failed.
-    Failed { reason: String },
+    Failed {
+        /// Why.
+        reason: String,
+    },
     /// A fit had no model yet when its share of the time was over.
     OutOfTime,
 }
@@ -131,7 +141,7 @@ pub(crate) struct Trial {
     pub(crate) config: TrialConfig,
     pub(crate) outcome: Outcome,
     /// One fit a split; empty unless scored, and once the trial ranks too low to be of use.
-    pub(crate) fits: Vec<Fit>,
+    pub(crate) fits: Vec<Arc<Fit>>,
     pub(crate) fold_scores: Vec<f64>,
     /// What its fits found by themselves, the mean over its splits.
     pub(crate) learned: ParamMap,
@@ -158,7 +168,7 @@ impl Trial {
 }
 
 /// What early stopping found, averaged over the splits; counts grow with the root of the rows' growth.
-pub(crate) fn mean_learned(fits: &[Fit], growth: f64) -> ParamMap {
+pub(crate) fn mean_learned(fits: &[Arc<Fit>], growth: f64) -> ParamMap {
     let Some(first) = fits.first() else {
         return ParamMap::new();
     };

@@ -62,6 +62,12 @@ pub enum StoreError {
         /// Whether leave to overwrite would have been enough.
         is_replaceable: bool,
     },
+    /// Another process works on it.
+    #[error("another process works on it: {}", path.display())]
+    InUse {
+        /// What is in use.
+        path: PathBuf,
+    },
     /// What was to be written could not be read back, so it was not written.
     #[error("cannot be stored, {reason}: {name}")]
     Contents {
@@ -107,6 +113,7 @@ impl Coded for StoreError {
             Self::Io { source, .. } if is_out_of_space(source.kind()) => "output-full",
             Self::Io { .. } => "store-io",
             Self::Exists { .. } => "store-exists",
+            Self::InUse { .. } => "store-in-use",
             Self::Contents { .. } => "store-contents",
         }
     }
@@ -137,6 +144,9 @@ impl Coded for StoreError {
                 ..
             } if source.kind() != io::ErrorKind::PermissionDenied => None,
             Self::Io { source, .. } => Some(io_hint(source.kind()).into()),
+            Self::InUse { .. } => {
+                Some("let it end or stop it, or choose another directory for the output".into())
+            }
             Self::Contents { .. } => None,
         }
     }

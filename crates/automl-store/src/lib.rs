@@ -43,6 +43,7 @@ mod error;
 pub mod filter;
 pub mod gc;
 mod hex;
+mod journal;
 pub mod lineage;
 mod manifest;
 mod model_dir;
@@ -59,6 +60,7 @@ mod write;
 pub use atomic::{AtomicFile, write_atomic};
 pub use backup::sha256_of;
 pub use error::StoreError;
+pub use journal::{Journal, Noted, journal_dir};
 pub use manifest::{
     FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, ModelId, prediction_schema, rfc3339,
 };

@@ -240,7 +240,9 @@ Examples:
   automl fit visits.csv --target bought --group customer --drop id,notes
   automl fit sales.csv --target units --time-column day   validation follows training in time
   automl fit adult.csv --target income --max-trials 20 --seed 7   the same model each time
-  automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'";
+  automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'
+  automl fit adult.csv --target income --time-limit 1h --resume   goes on where a killed search was
+  automl fit adult.csv --target income --plan-only   what it would try";
 
 const METRIC_PARAMETERS: &str = "\
 pinball is of the median (quantile 0.5, half the mae), tweedie_deviance of power 1.5; both are fixed.";
@@ -256,6 +258,10 @@ fn fit_help() -> String {
 
 #[derive(Debug, Args)]
 #[command(after_help = fit_help())]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the command line, read by name"
+)]
 pub(crate) struct FitArgs {
     /// Table to learn from: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, or - for stdin
     pub(crate) data: String,
@@ -268,6 +274,15 @@ pub(crate) struct FitArgs {
     /// Put the new model in the place of one that is there
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Go on with the search of this output that was killed, or with one that ended, given a longer limit; begins one if there is none
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Keep nothing to go on with beside the output: a search that is killed is lost
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) no_journal: bool,
+    /// Read the table, print what a fit would do, and end: validation, trials, time and memory
+    #[arg(long, conflicts_with_all = ["resume", "overwrite"])]
+    pub(crate) plan_only: bool,
     /// How to print results and progress
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -297,6 +312,9 @@ pub(crate) struct FitArgs {
     /// What the final model is made of: small and quick to score, or as good as can be
     #[arg(long, value_enum, default_value_t, help_heading = "Search")]
     pub(crate) quality: QualityArg,
+    /// How long the model may take for one row alone, such as 50us: members are refitted on all rows and chosen by measured speed too
+    #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Search")]
+    pub(crate) inference_limit: Option<Duration>,
     /// Folds of the cross-validation [default: by size]
     #[arg(long, value_name = "K", conflicts_with = "holdout", value_parser = clap::value_parser!(u16).range(2..), help_heading = "Search")]
     pub(crate) folds: Option<u16>,

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 mod moving;
 mod record;
+mod search;
 #[cfg(test)]
 mod tests;
 mod tune;
@@ -31,6 +32,7 @@ mod usage;
 
 pub(crate) use moving::MovingError;
 pub(crate) use record::RecordError;
+pub(crate) use search::SearchError;
 pub(crate) use tune::TuneVerbError;
 pub(crate) use usage::Usage;
 
@@ -316,6 +318,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
     one_of!(
         CliError,
         RecordError,
+        SearchError,
         DataError,
         ProfileError,
         EngineError,

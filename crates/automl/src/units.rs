@@ -8,7 +8,7 @@ mod tests;
 /// The longest duration accepted: one year.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
-/// Reads `60`, `60s`, `500ms`, `2m`, `1.5h`, `1h30m`, `1d`; a plain number counts seconds.
+/// Reads `60`, `60s`, `500ms`, `50us`, `2m`, `1.5h`, `1h30m`, `1d`; a plain number counts seconds.
 ///
 /// # Errors
 /// A sentence for the user: not a duration, zero, or over a year.
@@ -26,9 +26,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let (amount, tail) = leading_number(rest).ok_or_else(unreadable)?;
         let end = tail
-            .find(|c: char| !c.is_ascii_alphabetic())
+            .find(|c: char| !c.is_alphabetic())
             .unwrap_or(tail.len());
         let unit = match &tail[..end] {
+            "us" | "µs" => 1e-6,
             "ms" => 0.001,
             "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
             "m" | "min" | "mins" | "minute" | "minutes" => 60.0,

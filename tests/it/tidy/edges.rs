@@ -59,7 +59,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("csv", &["automl-data"]),
     ("ctrlc", &["automl"]),
     ("encoding_rs", &["automl-data"]),
-    ("flate2", &["automl-data"]),
+    ("flate2", &["automl-data", "automl-store"]),
     ("glob", &["automl-data"]),
     ("hmac", &["automl-serve", "automl-store"]),
     ("hyper", &["automl-serve"]),

@@ -1,15 +1,17 @@
 //! The end of a trial: what is kept of it, and who hears of it.
 
 use super::{KEPT_PER_LEARNER, Search, State};
+use crate::journal::{self, JournalEntry};
 use crate::trial::{Fit, Outcome, Trial, mean_learned};
 use automl_core::{Event, Warning, WarningKind};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is said of a trial that had no model when its share of the time was over.
 pub(super) const OUT_OF_TIME: &str = "it did not end in its share of the time";
 
 impl Search<'_> {
-    pub(super) fn end(&self, state: &mut State, id: usize, outcome: Outcome, fits: Vec<Fit>) {
+    pub(super) fn end(&self, state: &mut State, id: usize, outcome: Outcome, fits: Vec<Arc<Fit>>) {
         let slot = &mut state.slots[id];
         let trial = Trial {
             id: id as u64,
@@ -25,14 +27,30 @@ impl Search<'_> {
             },
             outcome,
         };
-        let is_reported = slot.started;
-        self.report(state, &trial, is_reported);
+        // What a limit or the user ended is no failure of the trial: a later process may give it what it lacked.
+        let has_failed = matches!(trial.outcome, Outcome::Failed { .. } | Outcome::OutOfTime);
+        if slot.started && !(has_failed && self.is_winding_up(state)) {
+            let at_seconds = self.run.clock.seconds();
+            self.run
+                .journal
+                .note(&JournalEntry::ended(&trial, at_seconds));
+            self.tell(state, &trial, at_seconds);
+            if trial.fits.is_empty() {
+                self.forget(&trial);
+            }
+        }
         state.slots[id].ended = Some(trial);
-        drop_low_ranks(state);
+        self.drop_low_ranks(state);
     }
 
-    fn report(&self, state: &mut State, trial: &Trial, is_reported: bool) {
-        let at_seconds = self.run.clock.seconds();
+    fn forget(&self, trial: &Trial) {
+        for split in 0..self.plan.splits.len() {
+            self.run.journal.forget(&journal::name(trial.id, split));
+        }
+    }
+
+    /// Tells all who hear of it how a trial ended.
+    pub(super) fn tell(&self, state: &mut State, trial: &Trial, at_seconds: f64) {
         let learner = trial.config.learner.id.to_owned();
         match &trial.outcome {
             Outcome::Scored { loss } => {
@@ -48,18 +66,18 @@ impl Search<'_> {
                     at_seconds,
                 });
             }
-            Outcome::Failed { reason } if is_reported && !self.is_winding_up(state) => {
+            Outcome::Failed { reason } => {
                 let message = format!("trial {} failed: {reason}", trial.name());
                 let none = Vec::<String>::new();
                 let warning = Warning::new(WarningKind::TrialFailed, none, message);
                 self.run.warnings.push(warning);
-                self.emit_failed(trial, reason);
+                self.emit_failed(trial, reason, at_seconds);
             }
-            Outcome::OutOfTime if is_reported && !self.is_winding_up(state) => {
+            Outcome::OutOfTime => {
                 state.out_of_time.push(trial.name());
-                self.emit_failed(trial, OUT_OF_TIME);
+                self.emit_failed(trial, OUT_OF_TIME, at_seconds);
             }
-            _ => {}
+            Outcome::Pruned { .. } => {}
         }
     }
 
@@ -68,12 +86,12 @@ impl Search<'_> {
         self.run.cancel.is_cancelled() || self.time_is_over(state)
     }
 
-    fn emit_failed(&self, trial: &Trial, reason: &str) {
+    fn emit_failed(&self, trial: &Trial, reason: &str, at_seconds: f64) {
         self.run.events.emit(&Event::TrialFailed {
             trial: trial.id,
             learner: trial.config.learner.id.to_owned(),
             reason: reason.to_owned(),
-            at_seconds: self.run.clock.seconds(),
+            at_seconds,
         });
     }
 
@@ -95,28 +113,29 @@ impl Search<'_> {
         let warning = Warning::new(WarningKind::BudgetReached, none, message);
         self.run.warnings.push(warning);
     }
-}
 
-/// Lets the models of all but each learner's best trials go: the ensemble will not look at them.
-fn drop_low_ranks(state: &mut State) {
-    let mut held: Vec<(f64, usize)> = state
-        .slots
-        .iter()
-        .enumerate()
-        .filter_map(|(id, slot)| Some((slot.ended.as_ref()?.scored_loss()?, id)))
-        .collect();
-    held.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut better_of_learner: BTreeMap<&str, usize> = BTreeMap::new();
-    for &(_, id) in &held {
-        let Some(trial) = state.slots[id].ended.as_mut() else {
-            continue;
-        };
-        let rank = better_of_learner
-            .entry(trial.config.learner.id)
-            .or_default();
-        if *rank >= KEPT_PER_LEARNER {
-            trial.fits.clear();
+    /// Lets the models of all but each learner's best trials go: the ensemble will not look at them.
+    fn drop_low_ranks(&self, state: &mut State) {
+        let mut held: Vec<(f64, usize)> = state
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(id, slot)| Some((slot.ended.as_ref()?.scored_loss()?, id)))
+            .collect();
+        held.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut better_of_learner: BTreeMap<&str, usize> = BTreeMap::new();
+        for &(_, id) in &held {
+            let Some(trial) = state.slots[id].ended.as_mut() else {
+                continue;
+            };
+            let rank = better_of_learner
+                .entry(trial.config.learner.id)
+                .or_default();
+            if *rank >= KEPT_PER_LEARNER && !trial.fits.is_empty() {
+                trial.fits.clear();
+                self.forget(trial);
+            }
+            *rank += 1;
         }
-        *rank += 1;
     }
 }

@@ -23,7 +23,7 @@ const ENCODED_CLASSES_MAX: f64 = 20.0;
 pub(super) const PATIENCE: f64 = 2.0;
 
 /// What the forecasts of one search are made from.
-pub(super) struct Forecast {
+pub(crate) struct Forecast {
     n_rows: f64,
     n_columns: f64,
     n_wide_categories: f64,
@@ -35,7 +35,7 @@ pub(super) struct Forecast {
 
 impl Forecast {
     /// For fits of `plan` that use `n_threads` each.
-    pub(super) fn new(data: &Dataset, plan: &Plan, facts: &Facts, n_threads: usize) -> Self {
+    pub(crate) fn new(data: &Dataset, plan: &Plan, facts: &Facts, n_threads: usize) -> Self {
         Self {
             n_rows: data.n_rows() as f64,
             n_columns: plan::n_columns(data) as f64,
@@ -49,7 +49,7 @@ impl Forecast {
     }
 
     /// Seconds until a fit of `config` has a first model, the encoding of the table included.
-    pub(super) fn first_model_seconds(&self, config: &TrialConfig) -> f64 {
+    pub(crate) fn first_model_seconds(&self, config: &TrialConfig) -> f64 {
         let n_columns = self.n_columns + self.n_target_encoded(config.recipe);
         let cells = self.n_rows * n_columns;
         let learns = match kind(config.learner) {
@@ -60,6 +60,13 @@ impl Forecast {
             Kind::Other => 0.0,
         };
         (cells * SECONDS_PER_ENCODED_CELL + learns) / self.speed
+    }
+
+    /// Bytes of the table as a recipe encodes it: a number a cell, and its bin.
+    pub(crate) fn encoded_bytes(&self, config: &TrialConfig) -> u64 {
+        const BYTES_PER_CELL: f64 = 9.0;
+        let n_columns = self.n_columns + self.n_target_encoded(config.recipe);
+        (self.n_rows * n_columns * BYTES_PER_CELL) as u64
     }
 
     /// Columns that a recipe makes of the target: one a class of each wide column.

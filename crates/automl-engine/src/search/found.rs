@@ -2,6 +2,7 @@
 
 use crate::fit::FitRun;
 use crate::plan::Plan;
+use crate::preview::Phases;
 use crate::trial::{Outcome, Trial};
 use crate::{EngineError, FitOptions};
 use automl_core::{Clock, Deadline};
@@ -18,7 +19,7 @@ pub(crate) struct Found {
 
 /// When each phase must end, in seconds on the run's clock.
 #[derive(Clone, Copy)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     pub(super) search: Option<f64>,
     ensemble: Option<f64>,
     refit: Option<f64>,
@@ -32,9 +33,22 @@ const REFIT_RESERVE: f64 = 1.5;
 const ENSEMBLE_SHARE: f64 = 0.04;
 
 impl Schedule {
-    pub(super) fn new(plan: &Plan, options: &FitOptions) -> Self {
+    pub(crate) fn new(plan: &Plan, options: &FitOptions) -> Self {
         let limit = options.time_limit.map(|limit| limit.as_secs_f64());
         Self::within(limit, plan.validation.refit)
+    }
+
+    /// The same lengths of time, where the search begins after it was to end: what an earlier process had no time for, or
+    /// lost, is done after all.
+    pub(super) fn from(self, now: f64) -> Self {
+        let late = self.search.map_or(0.0, |end| (now - end).max(0.0));
+        let later = |end: Option<f64>| end.map(|end| end + late);
+        Self {
+            search: later(self.search),
+            ensemble: later(self.ensemble),
+            refit: later(self.refit),
+            ..self
+        }
     }
 
     fn within(limit: Option<f64>, has_refits: bool) -> Self {
@@ -50,6 +64,21 @@ impl Schedule {
             refit: at(0.97),
             ensemble_seconds: ENSEMBLE_SHARE * limit.unwrap_or_default(),
         }
+    }
+
+    /// When the search is to end.
+    pub(crate) fn search_end(&self) -> Option<f64> {
+        self.search
+    }
+
+    /// When each phase ends, if there is a limit.
+    pub(crate) fn phases(&self, options: &FitOptions) -> Option<Phases> {
+        Some(Phases {
+            search_seconds: self.search?,
+            ensemble_seconds: self.ensemble?,
+            refit_seconds: self.refit?,
+            limit_seconds: options.time_limit?.as_secs_f64(),
+        })
     }
 
     /// When the search ends if refits will take so long: later than planned where that is less than was kept for them, never
@@ -143,6 +172,15 @@ mod tests {
         let after = schedule.after(Some(later));
         assert!((after.ensemble.unwrap() - (later + 0.4)).abs() < 1e-9);
         assert_eq!(schedule.after(Some(planned)).ensemble, schedule.ensemble);
+    }
+
+    #[test]
+    fn a_search_that_goes_on_too_late_has_its_ending_all_the_same() {
+        let schedule = Schedule::within(Some(10.0), true);
+        assert_eq!(schedule.from(3.0).ensemble, schedule.ensemble);
+        let late = schedule.from(9.0);
+        assert_eq!(late.search, Some(9.0));
+        assert!((late.refit.unwrap() - 9.0 - (9.5 - 7.0)).abs() < 1e-9);
     }
 
     #[test]

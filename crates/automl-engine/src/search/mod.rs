@@ -8,20 +8,22 @@ mod ending;
 mod fitting;
 mod forecast;
 mod found;
+mod past;
 
-pub(crate) use found::Found;
+pub(crate) use forecast::Forecast;
+pub(crate) use found::{Found, Schedule};
 
 use crate::fit::FitRun;
+use crate::journal::{self, JournalEntry, NotedConfig, NotedFit};
 use crate::plan::Plan;
 use crate::portfolio::Facts;
 use crate::suggest::{BASELINE, Suggester};
 use crate::trial::{Failure, Fit, Outcome, Trial, TrialConfig};
 use crate::{EngineError, FitOptions};
 use automl_core::{Dataset, Threads, Warning, WarningKind};
-use forecast::{Forecast, PATIENCE};
-use found::Schedule;
+use forecast::PATIENCE;
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How far behind the newest trial the last one is that it knows of.
 const LAG: usize = 4;
@@ -55,7 +57,7 @@ struct Job {
 /// A trial under way.
 struct Slot {
     config: TrialConfig,
-    fits: Vec<Option<Fit>>,
+    fits: Vec<Option<Arc<Fit>>>,
     ended: Option<Trial>,
     started: bool,
 }
@@ -106,16 +108,22 @@ pub(crate) fn run(
         run,
         suggester: Suggester::new(data, &facts, plan, options)?,
         forecast: Forecast::new(data, plan, &facts, n_threads),
-        schedule: Schedule::new(plan, options),
+        schedule: match run.past {
+            [] => Schedule::new(plan, options),
+            _ => Schedule::new(plan, options).from(run.clock.seconds()),
+        },
         state: Mutex::default(),
         changed: Condvar::new(),
     };
     let threads = Threads::new(n_threads).unwrap_or_else(|_| Threads::one());
+    search.take_up(&mut search.lock());
     std::thread::scope(|scope| {
         for _ in 0..n_workers {
             scope.spawn(|| search.work(&threads));
         }
     });
+    let at_seconds = run.clock.seconds();
+    run.journal.note(&JournalEntry::Closed { at_seconds });
     let mut state = search.lock();
     let schedule = search.schedule.after(search.search_end(&state));
     let state = std::mem::take(&mut *state);
@@ -151,11 +159,25 @@ impl Search<'_> {
                 state.n_running += 1;
                 let config = state.slots[job.trial].config.clone();
                 drop(state);
-                let fit = self.fit(job, &config, threads);
+                let (trial, split) = (job.trial as u64, job.split);
+                self.run
+                    .journal
+                    .note(&JournalEntry::Running { trial, split });
+                let fit = self.fit(job, &config, threads).map(Arc::new);
+                let goes_on = self.goes_on_after(job);
+                if let (Ok(fit), false) = (&fit, goes_on) {
+                    self.keep(job, fit);
+                }
                 state = self.lock();
                 state.n_running -= 1;
                 self.settle(&mut state, job, fit);
                 self.changed.notify_all();
+                let under_way = state.slots[job.trial].fits[job.split].clone();
+                if let (Some(fit), true) = (under_way, goes_on) {
+                    drop(state);
+                    self.keep(job, &fit);
+                    state = self.lock();
+                }
             } else if !state.is_closed && self.start_trial(&mut state) {
                 self.changed.notify_all();
             } else if state.n_running == 0 {
@@ -169,6 +191,25 @@ impl Search<'_> {
                     .unwrap_or_else(PoisonError::into_inner);
             }
         }
+    }
+
+    /// Whether the trial has other splits to run after this one, its first, unless it is hopeless. Such a fit is kept once that
+    /// is settled: most trials of a long search are hopeless.
+    fn goes_on_after(&self, job: Job) -> bool {
+        job.split == 0 && self.plan.splits.len() > 1
+    }
+
+    /// Keeps a fit for a later process.
+    fn keep(&self, job: Job, fit: &Fit) {
+        let trial = job.trial as u64;
+        let journal = self.run.journal;
+        journal.keep(&journal::name(trial, job.split), &|| journal::kept(fit));
+        journal.note(&JournalEntry::Fitted {
+            trial,
+            split: job.split,
+            fit: NotedFit::of(fit),
+            at_seconds: self.run.clock.seconds(),
+        });
     }
 
     /// Whether a limit ends the search. However short the limit, the constant baseline is fitted first, so that there is
@@ -280,31 +321,46 @@ impl Search<'_> {
             state.is_closed = true;
             return false;
         };
-        let n_splits = self.plan.splits.len();
-        if !self.fits_time(state, &config) && state.best_loss.is_some() {
-            let skipped = state.slots.iter().rev().take_while(|slot| !slot.started);
-            state.is_closed = skipped.count() >= SKIPPED_MAX;
-            let reason = "it would not end within the time limit".to_owned();
-            state.slots.push(Slot {
-                config: config.clone(),
-                fits: Vec::new(),
-                ended: None,
-                started: false,
-            });
-            self.end(state, id, Outcome::Failed { reason }, Vec::new());
-            return true;
-        }
+        let is_skipped = !self.fits_time(state, &config) && state.best_loss.is_some();
+        let skipped = state.slots.iter().rev().take_while(|slot| !slot.started);
+        let n_skipped = skipped.count();
         state.slots.push(Slot {
             config,
-            fits: (0..n_splits).map(|_| None).collect(),
+            fits: self.plan.splits.iter().map(|_| None).collect(),
             ended: None,
-            started: true,
+            started: false,
         });
+        if is_skipped {
+            state.is_closed = n_skipped >= SKIPPED_MAX;
+            self.skip(state, id);
+        } else {
+            self.begin(state, id);
+        }
+        true
+    }
+
+    /// Queues the first split of a trial.
+    fn begin(&self, state: &mut State, id: usize) {
+        let slot = &mut state.slots[id];
+        slot.started = true;
+        let (trial, config) = (id as u64, NotedConfig::of(&slot.config));
+        self.run
+            .journal
+            .note(&JournalEntry::Begun { trial, config });
         state.queue.push_back(Job {
             trial: id,
             split: 0,
         });
-        true
+    }
+
+    /// Ends a trial that would not end in time before it has begun.
+    fn skip(&self, state: &mut State, id: usize) {
+        let (trial, config) = (id as u64, NotedConfig::of(&state.slots[id].config));
+        self.run
+            .journal
+            .note(&JournalEntry::Skipped { trial, config });
+        let reason = "it would not end within the time limit".to_owned();
+        self.end(state, id, Outcome::Failed { reason }, Vec::new());
     }
 
     /// Whether there is time for another trial of this learner: for what its first model takes at least, and for what
@@ -348,7 +404,7 @@ impl Search<'_> {
     }
 
     /// Books the end of a job; queues the trial's other splits after the first, or ends the trial after the last.
-    fn settle(&self, state: &mut State, job: Job, fit: Result<Fit, Failure>) {
+    fn settle(&self, state: &mut State, job: Job, fit: Result<Arc<Fit>, Failure>) {
         let slot = &mut state.slots[job.trial];
         let fit = match fit {
             Ok(fit) => fit,
@@ -368,42 +424,45 @@ impl Search<'_> {
         if slot.ended.is_some() {
             return;
         }
-        let n_splits = slot.fits.len();
-        if job.split == 0 && n_splits > 1 {
+        if self.goes_on_after(job) {
             if self.is_hopeless(state, job.trial, loss) {
-                let fits = state.slots[job.trial]
-                    .fits
-                    .iter_mut()
-                    .filter_map(Option::take)
-                    .collect();
+                let fits = &mut state.slots[job.trial].fits;
+                let fits = fits.iter_mut().filter_map(Option::take).collect();
                 self.end(state, job.trial, Outcome::Pruned { loss }, fits);
                 return;
             }
             if !state.is_over {
                 // Splits of a trial under way come before the first split of a new one.
-                for split in (1..n_splits).rev() {
+                let fits = &state.slots[job.trial].fits;
+                let missing = (1..fits.len()).filter(|&split| fits[split].is_none());
+                for split in missing.rev() {
                     state.queue.push_front(Job {
                         trial: job.trial,
                         split,
                     });
                 }
             }
-        } else if slot.fits.iter().all(Option::is_some) {
-            let fits: Vec<Fit> = slot.fits.iter_mut().filter_map(Option::take).collect();
-            let loss = fits
-                .iter()
-                .map(|fit| self.plan.metric.loss(fit.score))
-                .sum::<f64>()
-                / fits.len() as f64;
-            let outcome = if loss.is_finite() {
-                Outcome::Scored { loss }
-            } else {
-                // Finite scores may still add up to more than a number holds.
-                let reason = format!("its mean score is {}", self.plan.metric.loss(loss));
-                Outcome::Failed { reason }
-            };
-            self.end(state, job.trial, outcome, fits);
         }
+        self.end_if_whole(state, job.trial);
+    }
+
+    /// Ends a trial whose splits are all done.
+    fn end_if_whole(&self, state: &mut State, id: usize) {
+        let fits = &mut state.slots[id].fits;
+        if fits.iter().any(Option::is_none) {
+            return;
+        }
+        let fits: Vec<Arc<Fit>> = fits.iter_mut().filter_map(Option::take).collect();
+        let losses = fits.iter().map(|fit| self.plan.metric.loss(fit.score));
+        let loss = losses.sum::<f64>() / fits.len() as f64;
+        let outcome = if loss.is_finite() {
+            Outcome::Scored { loss }
+        } else {
+            // Finite scores may still add up to more than a number holds.
+            let reason = format!("its mean score is {}", self.plan.metric.loss(loss));
+            Outcome::Failed { reason }
+        };
+        self.end(state, id, outcome, fits);
     }
 
     /// Whether a first split is worse than the best quarter of those that earlier trials had.

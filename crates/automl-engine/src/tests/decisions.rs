@@ -111,6 +111,8 @@ fn what_does_not_fit_the_memory_from_the_start_is_refused() {
         cancel: CancelToken::default(),
         memory_in_use: &|| Some(31 << 20),
         split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
         warnings: &warnings,
         events: &NoEvents,
     };

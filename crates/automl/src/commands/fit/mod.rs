@@ -1,6 +1,8 @@
 //! `automl fit`: read, check, search, and write the model with all that was found on the way.
 
 mod files;
+mod journal;
+mod plan;
 mod result;
 pub(super) mod settings;
 #[cfg(test)]
@@ -18,25 +20,43 @@ use crate::record::{self, Detail, Recorder, Seen};
 use crate::report::{self, Page};
 use crate::text;
 use automl_core::metrics::Metric;
-use automl_core::{Clock, Event, Events, Model as _, Role};
+use automl_core::{CancelToken, Clock, Event, Events, Model as _, Role};
 use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
-use automl_engine::{ColumnImportance, FitOutcome, FitRun, PrepareOptions, Prepared, SplitBy};
+use automl_engine::{
+    ColumnImportance, FitOutcome, FitRun, Journal as _, JournalEntry, PrepareOptions, Prepared,
+    SplitBy,
+};
 use automl_store::spool;
 use automl_store::{
-    Lineage, Machine, Manifest, ModelContents, ModelId, check_target, prediction_schema, rfc3339,
-    write_model,
+    Lineage, Machine, Manifest, ModelContents, ModelId, Overwrite, check_target, prediction_schema,
+    rfc3339, write_model,
 };
+use journal::{Earlier, SearchJournal};
 use serde_json::json;
 use settings::Settings;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status> {
     args.data = datasets::place(&args.data, &args.record.workspace.workspace)?;
     let clock = Clock::start();
     let started_micros = Clock::unix_micros();
-    let settings = Settings::resolve(args)?;
+    let is_plan_only = args.plan_only;
+    let mut settings = Settings::resolve(args)?;
+    if is_plan_only {
+        let reporter = Arc::new(Reporter::new(console, clock));
+        let interrupt = listen(&reporter, console)?;
+        let (_, prepared) = read(&settings, &reporter, &interrupt)?;
+        return plan::run(&settings, &prepared, &reporter, console);
+    }
+    let earlier = Earlier::find(&settings)?;
+    if earlier.is_some() {
+        settings.overwrite = Overwrite::Replace;
+    }
     check_target(&settings.output, settings.overwrite)?;
+    let before = earlier.as_ref().map_or(0.0, |one| one.progress().seconds);
+    let clock = clock.advanced(Duration::from_secs_f64(before));
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
     let (loaded, prepared) = read(&settings, &reporter, &interrupt)?;
@@ -53,7 +73,15 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
         schema: serde_json::to_value(&prepared.schema).ok(),
     });
     let hearers = Both(&*reporter, &recorder);
-    let outcome = search(&settings, &prepared, &reporter, &hearers, &interrupt)?;
+    let journal = SearchJournal::start(&settings, &loaded, earlier, &reporter)?;
+    let outcome = search(
+        &settings,
+        &prepared,
+        &reporter,
+        &hearers,
+        (&interrupt, &journal),
+    )
+    .inspect_err(|_| journal.discard())?;
     let importance = outcome.model.column_importance()?;
     let run = Finished {
         settings: &settings,
@@ -69,6 +97,8 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
         let mut is_written = interrupt.hold();
         run.write(&reporter)?;
         *is_written = true;
+        let at_seconds = reporter.clock().seconds();
+        journal.note(&JournalEntry::Written { at_seconds });
     }
     run.record(&recorder);
     reporter.finish();
@@ -160,24 +190,44 @@ fn search(
     prepared: &Prepared,
     reporter: &Reporter,
     events: &dyn Events,
-    interrupt: &Interrupt,
+    (interrupt, journal): (&Interrupt, &SearchJournal<'_>),
 ) -> anyhow::Result<FitOutcome> {
+    let past = journal.past.as_slice();
+    let run = search_run(
+        prepared,
+        reporter,
+        events,
+        interrupt.token(),
+        (journal, past),
+    );
+    Ok(automl_engine::fit(&prepared.dataset, &settings.fit, &run)?)
+}
+
+/// What surrounds a search.
+fn search_run<'a>(
+    prepared: &'a Prepared,
+    reporter: &'a Reporter,
+    events: &'a dyn Events,
+    cancel: CancelToken,
+    (journal, past): (&'a dyn automl_engine::Journal, &'a [JournalEntry]),
+) -> FitRun<'a> {
     let name_of = |role| {
         let mut fields = prepared.schema.with_role(role);
         fields.next().map(|field| field.name.as_str())
     };
-    let run = FitRun {
+    FitRun {
         clock: reporter.clock(),
-        cancel: interrupt.token(),
+        cancel,
         memory_in_use: &memory::in_use,
         split_by: SplitBy {
             group: name_of(Role::Group),
             time: name_of(Role::Time),
         },
+        journal,
+        past,
         warnings: reporter.warnings(),
         events,
-    };
-    Ok(automl_engine::fit(&prepared.dataset, &settings.fit, &run)?)
+    }
 }
 
 /// The target as a name that the record takes.

@@ -30,6 +30,7 @@ pub(super) fn print(
             "metric": outcome.metric,
             "score": outcome.score,
             "threshold": outcome.threshold,
+            "row_seconds": outcome.row_seconds,
             "n_trials": outcome.n_trials,
             "n_started": outcome.n_started,
             "n_models": outcome.model.n_models(),
@@ -69,13 +70,21 @@ fn in_words(run: &Finished<'_>, seconds: f64) -> String {
     let trials = text::trials(outcome.n_trials, outcome.n_started);
     let score = text::score(outcome.score);
     format!(
-        "{table}\nscore   {} {score}, {trials} in {}{stopped}\n{}model   {output}\nreport  {}\npredict {}\n",
+        "{table}\nscore   {} {score}, {trials} in {}{stopped}\n{}{}model   {output}\nreport  {}\npredict {}\n",
         outcome.metric.name(),
         text::seconds(seconds),
         threshold(run),
+        speed(run),
         run.settings.output.join("report.html").display(),
         run.next_command(),
     )
+}
+
+/// How long one row takes, where that was limited.
+fn speed(run: &Finished<'_>) -> String {
+    run.outcome.row_seconds.map_or_else(String::new, |seconds| {
+        format!("speed   {:.0} µs for one row, by median\n", seconds * 1e6)
+    })
 }
 
 /// From which probability on the positive class is predicted, where it is not the likelier class.

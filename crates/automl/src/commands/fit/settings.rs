@@ -29,6 +29,10 @@ pub(super) struct Settings {
     pub(super) fit: FitOptions,
     pub(super) output: PathBuf,
     pub(super) overwrite: Overwrite,
+    /// Whether to go on with an earlier search of this output.
+    pub(super) resume: bool,
+    /// Whether a later process shall be able to go on.
+    pub(super) keeps_journal: bool,
     pub(super) record: RecordArgs,
 }
 
@@ -58,6 +62,7 @@ impl Settings {
             seed: Seed(args.seed),
             threads: thread_count(args.threads),
             memory_limit: args.memory_limit.or_else(memory::default_limit),
+            inference_limit: args.inference_limit,
             folds: args.folds.map(usize::from),
             holdout: args.holdout,
             include: names(&args.include),
@@ -79,12 +84,19 @@ impl Settings {
             fit,
             output: args.output,
             record: args.record,
+            resume: args.resume,
+            keeps_journal: !args.no_journal,
             overwrite: if args.overwrite {
                 Overwrite::Replace
             } else {
                 Overwrite::Refuse
             },
         })
+    }
+
+    /// Whether a model or a search that is there may be replaced.
+    pub(super) fn may_overwrite(&self) -> bool {
+        self.overwrite == Overwrite::Replace
     }
 
     /// Every setting that decides what the model is, for its lineage.

@@ -1,0 +1,134 @@
+//! What a fit would do, told without doing it.
+
+use crate::fit::FitRun;
+use crate::plan::{self, Plan};
+use crate::portfolio::Facts;
+use crate::search::{Forecast, Schedule};
+use crate::suggest::Suggester;
+use crate::trial::TrialConfig;
+use crate::{EngineError, FitOptions};
+use automl_core::{Dataset, ParamMap};
+use serde::Serialize;
+
+/// The plan of a fit, for people and programs. Seconds and bytes are rough forecasts, made from the table's shape alone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Preview {
+    /// The task's name.
+    pub task: String,
+    /// What decides.
+    pub metric: String,
+    /// Rows learned from.
+    pub n_rows: usize,
+    /// Feature columns.
+    pub n_features: usize,
+    /// How scores are estimated, in words.
+    pub validation: String,
+    /// Fits of one trial: one a split.
+    pub fits_per_trial: usize,
+    /// Rows that a fit of the search learns from, and is scored on.
+    pub rows_per_fit: [usize; 2],
+    /// Whether members are fitted again on all rows; otherwise each is the mean of its fold models.
+    pub refit: bool,
+    /// When the phases end; `None` if trials alone end the search.
+    pub phases: Option<Phases>,
+    /// Bytes that the table, its encodings and the out-of-fold predictions take.
+    pub memory_bytes: u64,
+    /// Bytes allowed.
+    pub memory_limit: Option<u64>,
+    /// Fixed configurations in the order in which they are tried.
+    pub trials: Vec<PlannedTrial>,
+    /// Ids of the learners of which the best are tuned when those are done.
+    pub tuned: Vec<&'static str>,
+}
+
+/// When the phases of a fit end, in seconds from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Phases {
+    /// The search.
+    pub search_seconds: f64,
+    /// The choice of members.
+    pub ensemble_seconds: f64,
+    /// Fits on all rows.
+    pub refit_seconds: f64,
+    /// Writing.
+    pub limit_seconds: f64,
+}
+
+/// One fixed configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedTrial {
+    /// Its number, from 0.
+    pub trial: usize,
+    /// The learner's id.
+    pub learner: &'static str,
+    /// The recipe's name.
+    pub recipe: &'static str,
+    /// How it sees the target: `identity` or `log1p`.
+    pub target_map: &'static str,
+    /// Its parameters.
+    pub params: ParamMap,
+    /// Seconds until one fit has a first model, at least.
+    pub first_model_seconds: f64,
+    /// Seconds after which a fit winds up; `None` without a time limit.
+    pub fit_seconds_max: Option<f64>,
+    /// Bytes of the table as this learner sees it.
+    pub memory_bytes: u64,
+    /// Whether it would be left out, since its first model alone takes longer than the search.
+    pub is_too_slow: bool,
+}
+
+/// Plans a fit of `data` and tells the plan.
+///
+/// # Errors
+/// What [`crate::fit()`] refuses before its first trial.
+pub fn preview(
+    data: &Dataset,
+    options: &FitOptions,
+    run: &FitRun<'_>,
+) -> Result<Preview, EngineError> {
+    let plan = Plan::new(data, options)?.split_by(run.split_by);
+    let facts = Facts::of(data);
+    let suggester = Suggester::new(data, &facts, &plan, options)?;
+    let schedule = Schedule::new(&plan, options);
+    let forecast = Forecast::new(data, &plan, &facts, 1);
+    let fit_seconds_max = plan.fit_seconds_max(options);
+    let trial = |(trial, config): (usize, TrialConfig)| {
+        let first_model_seconds = forecast.first_model_seconds(&config);
+        PlannedTrial {
+            trial,
+            learner: config.learner.id,
+            recipe: config.recipe,
+            target_map: config.target_map.name(),
+            memory_bytes: forecast.encoded_bytes(&config),
+            params: config.params,
+            first_model_seconds,
+            fit_seconds_max,
+            is_too_slow: schedule
+                .search_end()
+                .is_some_and(|end| first_model_seconds > end),
+        }
+    };
+    let n_fixed = suggester.n_fixed() as u64;
+    let n_trials = options.max_trials.map_or(n_fixed, |max| max.min(n_fixed));
+    let fixed = (0..n_trials).filter_map(|id| suggester.suggest(id, &[], &[]));
+    let splits = &plan.splits;
+    Ok(Preview {
+        task: data.task().kind().name().to_owned(),
+        metric: plan.metric.name().to_owned(),
+        n_rows: data.n_rows(),
+        n_features: data.table().n_columns(),
+        validation: plan.validation.describe(),
+        fits_per_trial: splits.len(),
+        rows_per_fit: [splits[0].train.len(), splits[0].valid.len()],
+        refit: plan.validation.refit,
+        phases: schedule.phases(options),
+        memory_bytes: plan::memory_needed(data),
+        memory_limit: options.memory_limit,
+        trials: fixed.enumerate().map(trial).collect(),
+        tuned: if options.max_trials.is_none_or(|max| max > n_fixed) {
+            suggester.tuned()
+        } else {
+            Vec::new()
+        },
+    })
+}

@@ -1,0 +1,302 @@
+//! What earlier processes did, taken up before the search goes on.
+//!
+//! A trial that had ended is put back as it was. One that was under way keeps the fits that it had and is given the others;
+//! one that had been skipped for want of time is tried if there is time now.
+
+use super::{Job, KEPT_PER_LEARNER, Search, Slot, State};
+use crate::encode::{Rows, encode};
+use crate::journal::{self, JournalEntry, NotedFit};
+use crate::trial::{Fit, Outcome, Trial, TrialConfig};
+use automl_core::{Budget, FitContext, MemoryLimit, Threads, Warning, WarningKind};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A trial that ran when so many processes in a row died before they had done anything is what they died of.
+const DEATHS_MAX: usize = 3;
+
+/// One trial as the journal tells of it.
+struct Past {
+    config: TrialConfig,
+    is_skipped: bool,
+    fits: BTreeMap<usize, NotedFit>,
+    ended: Option<Trial>,
+}
+
+/// A fit to load: trial, split, and what was noted of it.
+type Wanted<'a> = (usize, usize, &'a NotedFit);
+
+impl Search<'_> {
+    /// Takes up what the journal tells.
+    pub(super) fn take_up(&self, state: &mut State) {
+        let entries = self.run.past;
+        let pasts = self.read(state, entries);
+        for past in &pasts {
+            state.slots.push(Slot {
+                config: past.config.clone(),
+                fits: self.plan.splits.iter().map(|_| None).collect(),
+                ended: None,
+                started: !past.is_skipped,
+            });
+        }
+        let loaded = self.load(&wanted(&pasts), &pasts);
+        let fatal = fatal(entries);
+        for (id, mut past) in pasts.into_iter().enumerate() {
+            let fits = &loaded[id];
+            if let Some(mut trial) = past.ended.take() {
+                if fits.len() == self.plan.splits.len() {
+                    trial.fits = fits.values().cloned().collect();
+                }
+                state.slots[id].ended = Some(trial);
+                continue;
+            }
+            for (&split, fit) in fits {
+                state.slots[id].fits[split] = Some(fit.clone());
+            }
+            if past.is_skipped {
+                self.try_now(state, id);
+            } else if fatal.contains(&(id as u64)) {
+                let reason = format!("{DEATHS_MAX} processes in a row ended while it ran");
+                self.end(state, id, Outcome::Failed { reason }, Vec::new());
+            } else {
+                self.go_on(state, id);
+            }
+        }
+    }
+
+    /// Every trial that the journal tells of, in order of its number; events of those that ended are told again.
+    fn read(&self, state: &mut State, entries: &[JournalEntry]) -> Vec<Past> {
+        let mut pasts: Vec<Past> = Vec::new();
+        for entry in entries {
+            match entry {
+                JournalEntry::Begun { trial, config } | JournalEntry::Skipped { trial, config } => {
+                    let Some(config) = config.config() else { break };
+                    let past = Past {
+                        config,
+                        is_skipped: matches!(entry, JournalEntry::Skipped { .. }),
+                        fits: BTreeMap::new(),
+                        ended: None,
+                    };
+                    let (id, n_known) = (*trial as usize, pasts.len());
+                    match pasts.get_mut(id) {
+                        Some(known) => *known = past,
+                        None if id == n_known => pasts.push(past),
+                        None => break,
+                    }
+                }
+                JournalEntry::Fitted {
+                    trial, split, fit, ..
+                } if *split < self.plan.splits.len() => {
+                    if let Some(past) = pasts.get_mut(*trial as usize) {
+                        past.fits.insert(*split, fit.clone());
+                    }
+                }
+                JournalEntry::Ended {
+                    trial, at_seconds, ..
+                } => {
+                    if let Some(past) = pasts.get_mut(*trial as usize) {
+                        let ended = entry.trial(&past.config);
+                        if let Some(ended) = &ended {
+                            self.tell(state, ended, *at_seconds);
+                        }
+                        past.ended = ended;
+                    }
+                }
+                _ => {}
+            }
+        }
+        pasts
+    }
+
+    /// The fits that are wanted and whole, by trial and split.
+    fn load(&self, wanted: &[Wanted<'_>], pasts: &[Past]) -> Vec<BTreeMap<usize, Arc<Fit>>> {
+        let found: Mutex<Vec<BTreeMap<usize, Arc<Fit>>>> =
+            Mutex::new(pasts.iter().map(|_| BTreeMap::new()).collect());
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..self.options.threads.clamp(1, wanted.len().max(1)) {
+                scope.spawn(|| {
+                    while let Some(&wanted) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let (id, split, _) = wanted;
+                        let fit = self.restore(wanted, &pasts[id].config);
+                        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                        found[id].extend(fit.map(|fit| (split, Arc::new(fit))));
+                    }
+                });
+            }
+        });
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let n_missing = wanted.len() - found.iter().map(BTreeMap::len).sum::<usize>();
+        if n_missing > 0 {
+            self.warn_of_lost(n_missing);
+        }
+        found
+    }
+
+    fn restore(&self, wanted: Wanted<'_>, config: &TrialConfig) -> Option<Fit> {
+        let (id, index, noted) = wanted;
+        let artifact = self.run.journal.restore(&journal::name(id as u64, index))?;
+        let split = &self.plan.splits[index];
+        let (model, predictions) = journal::restored(&artifact, split.valid.len()).ok()?;
+        // No deadline: what was encoded in time once is wanted whole.
+        let ctx = FitContext {
+            seed: self.options.seed.named("encode"),
+            threads: Threads::one(),
+            budget: Budget {
+                memory: MemoryLimit(self.options.memory_limit),
+                cancel: self.run.cancel.clone(),
+                ..Budget::unlimited()
+            },
+            warnings: self.run.warnings,
+        };
+        let rows = Rows::Split {
+            index,
+            train: &split.train,
+        };
+        let encoded = encode(&ctx, self.data, config, rows).ok()?;
+        Some(Fit {
+            model: Arc::from(model),
+            recipe: encoded.recipe.clone(),
+            ceiling: noted.ceiling,
+            predictions,
+            score: noted.score,
+            learned: noted.learned.clone(),
+            seconds: noted.seconds,
+            is_partial: noted.is_partial,
+        })
+    }
+
+    fn warn_of_lost(&self, n_fits: usize) {
+        let fits = if n_fits == 1 { "fit" } else { "fits" };
+        let message = format!(
+            "{n_fits} {fits} of the search that goes on cannot be read back: trials that had ended keep their scores but not their models, others are fitted again"
+        );
+        let none = Vec::<String>::new();
+        let warning = Warning::new(WarningKind::TrialFailed, none, message);
+        self.run.warnings.push(warning);
+    }
+
+    /// Queues what a trial that was under way still lacks.
+    fn go_on(&self, state: &mut State, id: usize) {
+        let fits = &state.slots[id].fits;
+        let missing = (0..fits.len()).filter(|&split| fits[split].is_none());
+        let mut missing: Vec<usize> = missing.collect();
+        if missing.first() == Some(&0) {
+            missing.truncate(1);
+        }
+        for &split in &missing {
+            state.queue.push_back(Job { trial: id, split });
+        }
+        if missing.is_empty() {
+            self.end_if_whole(state, id);
+        }
+    }
+
+    /// Begins a trial that there was no time for, if there is some now.
+    fn try_now(&self, state: &mut State, id: usize) {
+        let config = state.slots[id].config.clone();
+        if self.fits_time(state, &config) {
+            self.begin(state, id);
+        } else {
+            self.skip(state, id);
+        }
+    }
+}
+
+/// The fits that the search needs again: those of trials under way, and those of each learner's best trials.
+fn wanted(pasts: &[Past]) -> Vec<Wanted<'_>> {
+    let loss = |past: &Past| past.ended.as_ref().and_then(Trial::scored_loss);
+    let mut ranked: Vec<(f64, usize)> = pasts
+        .iter()
+        .enumerate()
+        .filter_map(|(id, past)| Some((loss(past)?, id)))
+        .collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut n_of_learner: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut ids: Vec<usize> = Vec::new();
+    for (_, id) in ranked {
+        let n = n_of_learner.entry(pasts[id].config.learner.id).or_default();
+        *n += 1;
+        if *n <= KEPT_PER_LEARNER {
+            ids.push(id);
+        }
+    }
+    let under_way = |&id: &usize| pasts[id].ended.is_none();
+    ids.extend((0..pasts.len()).filter(under_way));
+    ids.sort_unstable();
+    let fits = |&id: &usize| {
+        let fits = pasts[id].fits.iter();
+        fits.map(move |(&split, noted)| (id, split, noted))
+    };
+    ids.iter().flat_map(fits).collect()
+}
+
+/// Trials that ran when the last [`DEATHS_MAX`] processes died, if none of these had done anything before.
+fn fatal(entries: &[JournalEntry]) -> Vec<u64> {
+    let is_opened = |entry: &JournalEntry| matches!(entry, JournalEntry::Opened { .. });
+    let is_fruit = |entry: &JournalEntry| {
+        !matches!(
+            entry,
+            JournalEntry::Begun { .. }
+                | JournalEntry::Skipped { .. }
+                | JournalEntry::Running { .. }
+        )
+    };
+    let processes: Vec<&[JournalEntry]> = entries.split(is_opened).skip(1).collect();
+    let last = processes.iter().rev().take(DEATHS_MAX);
+    let n_fruitless = last.take_while(|notes| !notes.iter().any(is_fruit)).count();
+    if n_fruitless < DEATHS_MAX {
+        return Vec::new();
+    }
+    let last = processes[processes.len() - 1].iter();
+    let running = last.filter_map(|entry| match entry {
+        JournalEntry::Running { trial, .. } => Some(*trial),
+        _ => None,
+    });
+    running.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::PlannedFor;
+
+    fn opened() -> JournalEntry {
+        let planned_for = PlannedFor {
+            time_limit_seconds: None,
+            max_trials: Some(9),
+            threads: 2,
+        };
+        JournalEntry::Opened {
+            planned_for,
+            at_seconds: 0.0,
+        }
+    }
+
+    fn running(trial: u64) -> JournalEntry {
+        JournalEntry::Running { trial, split: 0 }
+    }
+
+    #[test]
+    fn what_three_processes_in_a_row_died_of_is_found() {
+        let twice = [opened(), running(4), opened(), running(4)];
+        assert_eq!(fatal(&twice), [0_u64; 0]);
+        let thrice = [&twice[..], &[opened(), running(4), running(5)]].concat();
+        assert_eq!(fatal(&thrice), [4, 5]);
+    }
+
+    #[test]
+    fn processes_that_came_on_died_of_something_else() {
+        let closed = JournalEntry::Closed { at_seconds: 1.0 };
+        let notes = [
+            opened(),
+            running(4),
+            opened(),
+            running(4),
+            closed,
+            opened(),
+            running(4),
+        ];
+        assert_eq!(fatal(&notes), [0_u64; 0]);
+    }
+}

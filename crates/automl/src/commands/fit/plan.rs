@@ -1,0 +1,137 @@
+//! `automl fit --plan-only`: what a fit would do.
+
+use super::settings::Settings;
+use super::{search_run, warn_of_leaks};
+use crate::commands::Status;
+use crate::console::{Console, Format, print_json, print_text};
+use crate::progress::Reporter;
+use crate::text::{self, Align};
+use automl_core::{CancelToken, NoEvents, ParamMap, ParamValue, size_text};
+use automl_engine::{NoJournal, PlannedTrial, Prepared, Preview, preview};
+
+/// Plans and prints the plan.
+pub(super) fn run(
+    settings: &Settings,
+    prepared: &Prepared,
+    reporter: &Reporter,
+    console: Console,
+) -> anyhow::Result<Status> {
+    warn_of_leaks(settings, prepared, reporter);
+    let run = search_run(
+        prepared,
+        reporter,
+        &NoEvents,
+        CancelToken::default(),
+        (&NoJournal, &[]),
+    );
+    let plan = preview(&prepared.dataset, &settings.fit, &run)?;
+    reporter.finish();
+    match console.format() {
+        Format::Json => print_json(&plan)?,
+        Format::Text => print_text(&in_words(&plan))?,
+    }
+    Ok(Status::Done)
+}
+
+fn in_words(plan: &Preview) -> String {
+    let [train, valid] = plan.rows_per_fit;
+    let members = if plan.refit {
+        "each fitted again on all rows"
+    } else {
+        "each the mean of its fold models"
+    };
+    let rows = format!(
+        "{} rows, {} features; a fit learns from {} rows and is scored on {}",
+        text::count(plan.n_rows as u64),
+        text::count(plan.n_features as u64),
+        text::count(train as u64),
+        text::count(valid as u64)
+    );
+    let fits = text::counted(plan.fits_per_trial as u64, "fit");
+    let memory = format!(
+        "about {} for the table, its encodings and predictions{}",
+        size_text(plan.memory_bytes),
+        plan.memory_limit.map_or_else(String::new, |limit| format!(
+            ", {} are allowed",
+            size_text(limit)
+        ))
+    );
+    let facts = text::facts(&[
+        ("task", format!("{}, metric {}", plan.task, plan.metric)),
+        ("data", rows),
+        ("scores", format!("{}, {fits} a trial", plan.validation)),
+        ("members", members.to_owned()),
+        ("time", time(plan)),
+        ("memory", memory),
+    ]);
+    let heading = [
+        ("#", Align::Right),
+        ("learner", Align::Left),
+        ("recipe", Align::Left),
+        ("target", Align::Left),
+        ("a fit takes", Align::Right),
+        ("at most", Align::Right),
+        ("memory", Align::Right),
+        ("parameters", Align::Left),
+    ];
+    let rows: Vec<Vec<String>> = plan.trials.iter().map(row).collect();
+    format!("{facts}\n{}\n{}", text::table(&heading, &rows), then(plan))
+}
+
+fn time(plan: &Preview) -> String {
+    plan.phases.map_or_else(String::new, |phases| {
+        format!(
+            "search until {}, ensemble until {}, refit until {}, all within {}",
+            text::seconds(phases.search_seconds),
+            text::seconds(phases.ensemble_seconds),
+            text::seconds(phases.refit_seconds),
+            text::seconds(phases.limit_seconds)
+        )
+    })
+}
+
+fn row(trial: &PlannedTrial) -> Vec<String> {
+    let least = if trial.is_too_slow {
+        "too long".to_owned()
+    } else if trial.first_model_seconds < 0.05 {
+        "< 0.1s".to_owned()
+    } else {
+        format!("> {}", text::seconds(trial.first_model_seconds))
+    };
+    vec![
+        trial.trial.to_string(),
+        trial.learner.to_owned(),
+        trial.recipe.to_owned(),
+        trial.target_map.to_owned(),
+        least,
+        trial
+            .fit_seconds_max
+            .map_or_else(String::new, text::seconds),
+        size_text(trial.memory_bytes),
+        parameters(&trial.params),
+    ]
+}
+
+/// The parameters that differ between the configurations of a plan, in short; `--format json` has all.
+fn parameters(params: &ParamMap) -> String {
+    const SHOWN: [&str; 4] = ["learning_rate", "max_leaves", "n_trees", "c"];
+    let shown = SHOWN.iter().filter_map(|name| {
+        let value = match params.get(*name)? {
+            ParamValue::Float(value) => format!("{value}"),
+            ParamValue::Int(value) => value.to_string(),
+            _ => return None,
+        };
+        Some(format!("{name} {value}"))
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+fn then(plan: &Preview) -> String {
+    if plan.tuned.is_empty() {
+        return "the search ends with these\n".to_owned();
+    }
+    format!(
+        "then, in the time or trials that are left, the best of these are tuned: {}\nevery fit learns from all its training rows; times and memory are rough forecasts\n",
+        plan.tuned.join(", ")
+    )
+}
