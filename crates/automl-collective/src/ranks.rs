@@ -14,6 +14,9 @@ use std::sync::{Mutex, PoisonError};
 /// Sums that take no more bytes of all ranks together are gathered and added up by each.
 const SHORT_BYTES: usize = 32 << 10;
 
+/// Bytes of a long sum that are under way at once.
+const BUCKET_BYTES: usize = 2 << 20;
+
 /// A rank and its link to the others.
 pub struct Ranks {
     rank: usize,
@@ -170,28 +173,80 @@ impl Exchange<'_> {
         Ok(())
     }
 
+    /// A bucket at a time: while the sums of one are on their way, the next one's parts are, too, so that the line is never
+    /// idle while numbers are added up.
     fn reduce_by_parts<W: Word>(&mut self, values: &mut [W]) -> Result<(), CollectiveError> {
+        let mut before: Option<&mut [W]> = None;
+        let mut buckets = values.chunks_mut(BUCKET_BYTES / W::BYTES).peekable();
+        if let Some(first) = buckets.peek() {
+            self.send_parts(first)?;
+        }
+        while let Some(bucket) = buckets.next() {
+            if let Some(next) = buckets.peek() {
+                self.send_parts(next)?;
+            }
+            let own = self.sum_own_part(bucket)?;
+            self.send_sums(&own)?;
+            let part = self.part(self.link.rank(), bucket.len());
+            bucket[part].copy_from_slice(&own);
+            if let Some(before) = before.replace(bucket) {
+                self.receive_sums(before)?;
+            }
+        }
+        before.map_or(Ok(()), |last| self.receive_sums(last))
+    }
+
+    /// What a rank adds up of so many numbers.
+    fn part(&self, rank: usize, n_values: usize) -> std::ops::Range<usize> {
+        let size = self.link.size();
+        rank * n_values / size..(rank + 1) * n_values / size
+    }
+
+    /// To whom this rank sends in a step, and from whom it receives.
+    fn peers(&self, step: usize) -> (usize, usize) {
         let (rank, size) = (self.link.rank(), self.link.size());
-        let part = |of: usize| of * values.len() / size..(of + 1) * values.len() / size;
-        let parts: Vec<_> = (0..size).map(part).collect();
-        let peers = |step: usize| ((rank + step) % size, (rank + size - step) % size);
-        let own = parts[rank].clone();
-        let mut of_ranks = vec![Vec::new(); size];
-        for step in 1..size {
-            let (to, from) = peers(step);
-            self.send(to, W::to_bytes(&values[parts[to].clone()]))?;
+        ((rank + step) % size, (rank + size - step) % size)
+    }
+
+    /// Gives every other rank this rank's numbers of its part.
+    fn send_parts<W: Word>(&mut self, bucket: &[W]) -> Result<(), CollectiveError> {
+        for step in 1..self.link.size() {
+            let (to, _) = self.peers(step);
+            self.send(to, W::to_bytes(&bucket[self.part(to, bucket.len())]))?;
+        }
+        Ok(())
+    }
+
+    /// The sums of this rank's part.
+    fn sum_own_part<W: Word>(&mut self, bucket: &[W]) -> Result<Vec<W>, CollectiveError> {
+        let own = &bucket[self.part(self.link.rank(), bucket.len())];
+        let mut of_ranks = vec![Vec::new(); self.link.size()];
+        for step in 1..self.link.size() {
+            let (_, from) = self.peers(step);
             let bytes = self.receive(from)?;
             check_length::<W>(from, &bytes, own.len())?;
             of_ranks[from] = W::from_bytes(&bytes);
         }
-        of_ranks[rank] = values[own.clone()].to_vec();
-        values[own.clone()].copy_from_slice(&W::sum(of_ranks));
-        for step in 1..size {
-            let (to, from) = peers(step);
-            self.send(to, W::to_bytes(&values[own.clone()]))?;
+        of_ranks[self.link.rank()] = own.to_vec();
+        Ok(W::sum(of_ranks))
+    }
+
+    fn send_sums<W: Word>(&mut self, own: &[W]) -> Result<(), CollectiveError> {
+        for step in 1..self.link.size() {
+            let (to, _) = self.peers(step);
+            self.send(to, W::to_bytes(own))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in the sums of all other parts.
+    fn receive_sums<W: Word>(&mut self, bucket: &mut [W]) -> Result<(), CollectiveError> {
+        for step in 1..self.link.size() {
+            let (_, from) = self.peers(step);
+            let part = self.part(from, bucket.len());
             let bytes = self.receive(from)?;
-            check_length::<W>(from, &bytes, parts[from].len())?;
-            W::read(&mut values[parts[from].clone()], &bytes);
+            check_length::<W>(from, &bytes, part.len())?;
+            W::read(&mut bucket[part], &bytes);
         }
         Ok(())
     }
