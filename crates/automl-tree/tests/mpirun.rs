@@ -1,4 +1,4 @@
-//! One boosted model from rows on 1, 2 and 4 processes, joined by Open MPI, by MPICH and by TCP: the same bytes.
+//! One boosted model from rows on 1, 2 and 4 processes, joined by Open MPI, by MPICH, by Slurm and by TCP: the same bytes.
 //!
 //! The tests start this file's own executable as ranks, whose test `the_program_of_a_rank` finds itself in a job then.
 
@@ -161,6 +161,27 @@ fn processes_joined_by_tcp_make_the_model_of_one() {
             .collect();
         check("TCP", size, &outputs, &expected);
     }
+}
+
+#[test]
+fn steps_of_a_slurm_of_two_nodes_make_the_model_of_one() {
+    if Command::new("slurmctld").arg("-V").output().is_err() {
+        println!("skipped: Slurm is not installed; tests/collective/slurm.sh installs it");
+        return;
+    }
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/collective/slurm.sh"
+    );
+    let mut command = Command::new(script);
+    command.args(["srun", "--nodes=2", "--ntasks=4"]);
+    command.arg(std::env::current_exe().unwrap());
+    let output = of_rank(&mut command).output().unwrap();
+    if output.status.code() == Some(77) {
+        print!("{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    check("Slurm", 4, &[output], &digest(&model(&Solo)));
 }
 
 /// What a rank does, if this process is one.
