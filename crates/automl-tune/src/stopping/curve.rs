@@ -3,9 +3,13 @@
 //! # What it does
 //! Models each curve by a Gaussian process over the step whose differences decay: the freeze-thaw kernel
 //! `k(t, t') = s βᵅ / (t + t' + β)ᵅ`, under which curves are mixtures of exponential decays, plus a level with a broad
-//! prior and noise. The scale is that of the curves of the study; `α`, `β` and the noise run over a small
-//! grid, each weighed by its evidence in the trial's own curve and in an average curve of the study. The trial is ended if the chance that its value at the last step is better
-//! than the best complete trial's is below a bound.
+//! prior and noise. The scale is that of the curves of the study, once of the losses as they are and once, where all are
+//! positive, of their logarithms. Both scales, and `α`, `β` and the noise over a small grid, are weighed by their evidence in
+//! the trial's own curve and in an average curve of the study. The trial is ended if the chance that its value at the last
+//! step is better than the best complete trial's is below a bound.
+//!
+//! A curve that rests on a plateau for some steps looks to the model as if it had come to its end. So trials that are among
+//! the best of all that have reached the same step go on, whatever the model says of them.
 //!
 //! # References
 //! Swersky, Snoek and Adams (2014), *Freeze-thaw Bayesian optimization*; Golovin and others (2017), *Google Vizier*, section
@@ -14,7 +18,7 @@
 use super::{Curves, Stopper, running};
 use crate::math::normal_cdf;
 use crate::study::{State, Study, Trial};
-use faer::linalg::solvers::Solve;
+use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, Side};
 use serde::{Deserialize, Serialize};
 
@@ -35,15 +39,18 @@ pub struct DecayCurve {
     pub n_startup: usize,
     /// Measurements needed of the trial.
     pub n_points_min: usize,
+    /// The share of trials, the best at the same step, that always go on.
+    pub share_kept: f64,
 }
 
 impl Default for DecayCurve {
     fn default() -> Self {
         Self {
-            chance_min: 0.01,
+            chance_min: 0.02,
             max_step: None,
             n_startup: 5,
-            n_points_min: 5,
+            n_points_min: 3,
+            share_kept: 0.25,
         }
     }
 }
@@ -58,12 +65,33 @@ struct Shape {
 
 impl Stopper for DecayCurve {
     fn should_stop(&self, study: &Study, id: u64) -> bool {
-        self.chance(study, id)
-            .is_some_and(|chance| chance < self.chance_min)
+        !self.is_kept(study, id)
+            && self
+                .chance(study, id)
+                .is_some_and(|chance| chance < self.chance_min)
     }
 }
 
 impl DecayCurve {
+    /// Whether the trial is among the best of those that have measured as far as it has.
+    fn is_kept(&self, study: &Study, id: u64) -> bool {
+        let Some((trial, step)) = running(study, id) else {
+            return true;
+        };
+        let curves = Curves::new(study);
+        let Some(own) = curves.best_until(trial, step) else {
+            return true;
+        };
+        let others = study.trials().iter().filter(|other| {
+            other.id != id && other.curve.last().is_some_and(|last| last.step >= step)
+        });
+        let losses: Vec<f64> = others
+            .filter_map(|other| curves.best_until(other, step))
+            .collect();
+        let n_better = losses.iter().filter(|&&loss| loss < own).count();
+        (n_better as f64) < (self.share_kept * losses.len() as f64).max(1.0)
+    }
+
     /// The chance that trial `id` ends better than the best complete trial; `None` if too little is known.
     pub fn chance(&self, study: &Study, id: u64) -> Option<f64> {
         let (trial, _) = running(study, id)?;
@@ -84,85 +112,123 @@ impl DecayCurve {
             .iter()
             .map(|own| curves.loss(&own.values))
             .fold(f64::INFINITY, f64::min);
-        let known: Vec<Vec<(f64, f64)>> = complete
-            .iter()
-            .rev()
-            .take(CURVES_MAX)
-            .map(|own| thinned(&curves.of(own), horizon))
+        let recent = complete.iter().rev().take(CURVES_MAX);
+        let known: Vec<Curve> = recent
+            .map(|own| Curve::thinned(&curves.of(own), horizon))
             .collect();
-        let (centre, spread) = location(&known);
-        let standard = |curve: &[(f64, f64)]| -> Vec<(f64, f64)> {
-            curve
-                .iter()
-                .map(|(t, loss)| (*t, (loss - centre) / spread))
-                .collect()
-        };
-        let known: Vec<Vec<(f64, f64)>> = known.iter().map(|curve| standard(curve)).collect();
-        let own = standard(&thinned(&curves.of(trial), horizon));
-        let wanted = (best - centre) / spread;
-        let mut shapes: Vec<(f64, f64)> = Vec::new();
-        for shape in shapes_tried() {
-            let each = known.iter().map(|curve| evidence(curve, shape));
-            let population = each
-                .sum::<Option<f64>>()
-                .map(|sum| sum / known.len() as f64);
-            let weight = population
-                .zip(evidence(&own, shape))
-                .map(|(all, own)| all + own);
-            if let (Some(weight), Some((mean, deviation))) = (weight, forecast(&own, shape, 1.0)) {
-                shapes.push((weight, normal_cdf((wanted - mean) / deviation)));
+        let own = Curve::thinned(&curves.of(trial), horizon);
+        let mut scales = vec![Scale::new(&known, |loss| loss, |_| 0.0)];
+        let mut losses = known.iter().chain([&own]).flat_map(|curve| &curve.losses);
+        if best > 0.0 && losses.all(|&loss| loss > 0.0) {
+            scales.push(Scale::new(&known, f64::ln, f64::ln));
+        }
+        chance_below(best, &own, &known, &scales)
+    }
+}
+
+/// A curve as the model sees it.
+struct Curve {
+    /// Steps as shares of the horizon.
+    times: Vec<f64>,
+    losses: Vec<f64>,
+}
+
+impl Curve {
+    /// At most [`POINTS_MAX`] points, evenly over the curve and with its last.
+    fn thinned(curve: &[(u64, f64)], horizon: u64) -> Self {
+        let n = curve.len();
+        let n_kept = n.min(POINTS_MAX);
+        let points = (0..n_kept).map(|at| curve[(at + 1) * n / n_kept - 1]);
+        let share = |step: u64| step as f64 / horizon.max(1) as f64;
+        let (times, losses) = points.map(|(step, loss)| (share(step), loss)).unzip();
+        Self { times, losses }
+    }
+}
+
+/// How losses are looked at: through a function, about the median end of the curves and in their spread.
+struct Scale {
+    view: fn(f64) -> f64,
+    /// The logarithm of how much the view shrinks losses there.
+    log_shrinkage: fn(f64) -> f64,
+    centre: f64,
+    spread: f64,
+}
+
+impl Scale {
+    fn new(known: &[Curve], view: fn(f64) -> f64, log_shrinkage: fn(f64) -> f64) -> Self {
+        let ends = known.iter().filter_map(|curve| curve.losses.last());
+        let mut ends: Vec<f64> = ends.map(|&loss| view(loss)).collect();
+        ends.sort_by(f64::total_cmp);
+        let centre = ends.get(ends.len() / 2).copied().unwrap_or(0.0);
+        let all = known.iter().flat_map(|curve| &curve.losses);
+        let mut away: Vec<f64> = all.map(|&loss| (view(loss) - centre).abs()).collect();
+        away.sort_by(f64::total_cmp);
+        let spread = away.get(away.len() * 3 / 4).copied().unwrap_or(1.0);
+        Self {
+            view,
+            log_shrinkage,
+            centre,
+            spread: if spread > 0.0 { spread } else { 1.0 },
+        }
+    }
+
+    fn standard(&self, loss: f64) -> f64 {
+        ((self.view)(loss) - self.centre) / self.spread
+    }
+
+    fn column(&self, curve: &Curve) -> Mat<f64> {
+        Mat::from_fn(curve.losses.len(), 1, |i, _| self.standard(curve.losses[i]))
+    }
+
+    /// Log evidence of a curve, as a density of losses as they were measured, so that scales can be compared.
+    fn evidence(&self, curve: &Curve, process: &Process) -> f64 {
+        let shrinkage = |&loss: &f64| self.spread.ln() + (self.log_shrinkage)(loss);
+        process.evidence(&self.column(curve)) - curve.losses.iter().map(shrinkage).sum::<f64>()
+    }
+}
+
+/// The chance that a curve ends below a loss, over all shapes and scales by their evidence in it and in those known.
+fn chance_below(wanted: f64, own: &Curve, known: &[Curve], scales: &[Scale]) -> Option<f64> {
+    let mut forecasts: Vec<(f64, f64)> = Vec::new();
+    for shape in shapes_tried() {
+        // Most curves were measured at the same steps, so that one factor serves them.
+        let mut processes: Vec<Process> = Vec::new();
+        let mut all = vec![0.0; scales.len()];
+        for curve in known {
+            if processes
+                .last()
+                .is_none_or(|last| last.times != curve.times)
+            {
+                processes.push(Process::new(&curve.times, shape)?);
+            }
+            let process = processes.last()?;
+            for (sum, scale) in all.iter_mut().zip(scales) {
+                *sum += scale.evidence(curve, process) / known.len() as f64;
             }
         }
-        let highest = shapes
-            .iter()
-            .map(|(weight, _)| *weight)
-            .fold(f64::NEG_INFINITY, f64::max);
-        let sums = shapes
-            .iter()
-            .fold((0.0, 0.0), |(total, chance), (weight, own)| {
-                let share = (weight - highest).exp();
-                (total + share, chance + share * own)
-            });
-        (sums.0 > 0.0).then(|| sums.1 / sums.0)
+        let process = Process::new(&own.times, shape)?;
+        for (population, scale) in all.iter().zip(scales) {
+            let (mean, deviation) = process.forecast(&scale.column(own), 1.0);
+            let chance = normal_cdf((scale.standard(wanted) - mean) / deviation);
+            forecasts.push((population + scale.evidence(own, &process), chance));
+        }
     }
+    let weights = forecasts.iter().map(|(weight, _)| *weight);
+    let highest = weights.fold(f64::NEG_INFINITY, f64::max);
+    let (mut total, mut sum) = (0.0, 0.0);
+    for (weight, chance) in forecasts {
+        let share = (weight - highest).exp();
+        total += share;
+        sum += share * chance;
+    }
+    (total > 0.0).then(|| sum / total)
 }
 
 /// The grid of shapes.
 fn shapes_tried() -> impl Iterator<Item = Shape> {
     let alphas = [0.5, 1.0, 2.0].into_iter();
     let pairs = alphas.flat_map(|alpha| [0.01, 0.05, 0.2, 1.0].map(|beta| (alpha, beta)));
-    pairs.flat_map(|(alpha, beta)| {
-        [1e-4, 1e-3, 1e-2, 1e-1].map(|noise| Shape { alpha, beta, noise })
-    })
-}
-
-/// At most [`POINTS_MAX`] points, evenly over the curve and with its last, steps as shares of the horizon.
-fn thinned(curve: &[(u64, f64)], horizon: u64) -> Vec<(f64, f64)> {
-    let n = curve.len();
-    let n_kept = n.min(POINTS_MAX);
-    let place = |at: usize| (at + 1) * n / n_kept - 1;
-    let share = |step: u64| step as f64 / horizon.max(1) as f64;
-    (0..n_kept)
-        .map(|at| (share(curve[place(at)].0), curve[place(at)].1))
-        .collect()
-}
-
-/// Median of the last losses, and the spread of all.
-fn location(curves: &[Vec<(f64, f64)>]) -> (f64, f64) {
-    let mut ends: Vec<f64> = curves
-        .iter()
-        .filter_map(|curve| Some(curve.last()?.1))
-        .collect();
-    ends.sort_by(f64::total_cmp);
-    let centre = ends.get(ends.len() / 2).copied().unwrap_or(0.0);
-    let mut away: Vec<f64> = curves
-        .iter()
-        .flatten()
-        .map(|(_, loss)| (loss - centre).abs())
-        .collect();
-    away.sort_by(f64::total_cmp);
-    let spread = away.get(away.len() * 3 / 4).copied().unwrap_or(1.0);
-    (centre, if spread > 0.0 { spread } else { 1.0 })
+    pairs.flat_map(|(alpha, beta)| [1e-3, 1e-2, 1e-1].map(|noise| Shape { alpha, beta, noise }))
 }
 
 fn covariance(t: f64, u: f64, shape: Shape) -> f64 {
@@ -173,33 +239,48 @@ fn covariance(t: f64, u: f64, shape: Shape) -> f64 {
     LEVEL + DECAY * (shape.beta / (t + u + shape.beta)).powf(shape.alpha)
 }
 
-fn kernel(curve: &[(f64, f64)], shape: Shape) -> Mat<f64> {
-    Mat::from_fn(curve.len(), curve.len(), |i, k| {
-        let noise = if i == k { shape.noise + 1e-9 } else { 0.0 };
-        covariance(curve[i].0, curve[k].0, shape) + noise
-    })
+/// The Gaussian process of one shape at some times.
+struct Process {
+    times: Vec<f64>,
+    shape: Shape,
+    factor: Llt<f64>,
+    log_diagonal: f64,
 }
 
-/// Log evidence of one curve.
-fn evidence(curve: &[(f64, f64)], shape: Shape) -> Option<f64> {
-    let factor = kernel(curve, shape).llt(Side::Lower).ok()?;
-    let values = Mat::from_fn(curve.len(), 1, |i, _| curve[i].1);
-    let solved = factor.solve(&values);
-    let fit: f64 = (0..curve.len())
-        .map(|i| values[(i, 0)] * solved[(i, 0)])
-        .sum();
-    let log_diagonal: f64 = (0..curve.len()).map(|i| factor.L()[(i, i)].ln()).sum();
-    Some(-0.5 * fit - log_diagonal)
-}
+impl Process {
+    /// `None` if the covariance cannot be factored.
+    fn new(times: &[f64], shape: Shape) -> Option<Self> {
+        let kernel = Mat::from_fn(times.len(), times.len(), |i, k| {
+            let noise = if i == k { shape.noise + 1e-9 } else { 0.0 };
+            covariance(times[i], times[k], shape) + noise
+        });
+        let factor = kernel.llt(Side::Lower).ok()?;
+        let log_diagonal = (0..times.len()).map(|i| factor.L()[(i, i)].ln()).sum();
+        Some(Self {
+            times: times.to_vec(),
+            shape,
+            factor,
+            log_diagonal,
+        })
+    }
 
-/// Mean and deviation of a measurement at `t`.
-fn forecast(curve: &[(f64, f64)], shape: Shape, t: f64) -> Option<(f64, f64)> {
-    let factor = kernel(curve, shape).llt(Side::Lower).ok()?;
-    let n = curve.len();
-    let cross = Mat::from_fn(n, 1, |i, _| covariance(curve[i].0, t, shape));
-    let solved = factor.solve(&cross);
-    let mean = (0..n).map(|i| solved[(i, 0)] * curve[i].1).sum();
-    let explained: f64 = (0..n).map(|i| solved[(i, 0)] * cross[(i, 0)]).sum();
-    let variance = covariance(t, t, shape) - explained + shape.noise;
-    Some((mean, variance.max(1e-12).sqrt()))
+    /// Log evidence of values at the times.
+    fn evidence(&self, values: &Mat<f64>) -> f64 {
+        let solved = self.factor.solve(values);
+        let fit: f64 = (0..values.nrows())
+            .map(|i| values[(i, 0)] * solved[(i, 0)])
+            .sum();
+        -0.5 * fit - self.log_diagonal
+    }
+
+    /// Mean and deviation of a measurement at `t`, given values at the times.
+    fn forecast(&self, values: &Mat<f64>, t: f64) -> (f64, f64) {
+        let n = self.times.len();
+        let cross = Mat::from_fn(n, 1, |i, _| covariance(self.times[i], t, self.shape));
+        let solved = self.factor.solve(&cross);
+        let mean = (0..n).map(|i| solved[(i, 0)] * values[(i, 0)]).sum();
+        let explained: f64 = (0..n).map(|i| solved[(i, 0)] * cross[(i, 0)]).sum();
+        let variance = covariance(t, t, self.shape) - explained + self.shape.noise;
+        (mean, variance.max(1e-12).sqrt())
+    }
 }

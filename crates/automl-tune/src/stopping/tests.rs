@@ -211,6 +211,38 @@ fn a_curve_that_cannot_catch_up_is_ended_and_one_that_may_is_not() {
 }
 
 #[test]
+fn a_curve_that_leads_goes_on_through_a_plateau() {
+    let mut study = single();
+    for id in 0..8 {
+        add(
+            &mut study,
+            id,
+            &decay(0.2 + 0.05 * id as f64, 0.05, id),
+            true,
+        );
+    }
+    // Ahead of all others at step 12, but at rest above the best end for ten steps.
+    let plateau: Vec<f64> = (1..=12)
+        .map(|step| f64::max(0.6, 1.0 - 0.2 * f64::from(step)))
+        .collect();
+    add(&mut study, 20, &plateau, false);
+    let rule = DecayCurve::default();
+    assert!(rule.chance(&study, 20).unwrap() < rule.chance_min);
+    assert!(!rule.should_stop(&study, 20));
+    let strict = DecayCurve {
+        share_kept: 0.0,
+        ..rule
+    };
+    assert!(
+        !strict.should_stop(&study, 20),
+        "the first of all is always kept"
+    );
+    add(&mut study, 21, &[0.5; 12], false);
+    assert!(strict.should_stop(&study, 20));
+    assert!(!rule.should_stop(&study, 20));
+}
+
+#[test]
 fn a_study_keeps_its_best_trial_at_a_fraction_of_the_steps() {
     let (mut n_lost, mut n_steps) = (0, 0);
     for seed in 0..10 {
