@@ -686,3 +686,42 @@ def test_the_same_study_and_log_give_the_same_suggestions(server, algorithm):
     assert run("a") == first and run("a", kills=True) == first
     assert run("b") != first
     assert run("a", seed=1) == run("b", seed=1) != run("b", seed=2)
+
+
+def test_the_database_of_viziers_own_server_moves_in(tmp_path):
+    import sqlalchemy
+    from vizier._src.service import sql_datastore
+
+    path = tmp_path / "vizier.db"
+    kept = sql_datastore.SQLDataStore(sqlalchemy.create_engine(f"sqlite:///{path}"))
+    made = config(LOSS, algorithm="DEFAULT", fill=lambda root: (root.add_float_param("x", 1e-4, 1.0, scale_type=vz.ScaleType.LOG),
+                                                                root.add_categorical_param("kind", ["a", "b"])))
+    study = study_pb2.Study(name="owners/me/studies/lr", display_name="lr", study_spec=made.to_proto(), state=study_pb2.Study.ACTIVE)
+    kept.create_study(study)
+    for number in range(1, 6):
+        trial = vz.Trial(id=number, parameters={"x": 10.0**-number if number < 5 else 0.5, "kind": "ab"[number % 2]})
+        if number < 5:
+            trial.complete(vz.Measurement({"loss": number / 10}, steps=3))
+        proto = vz.TrialConverter.to_proto(trial)
+        proto.name = f"owners/me/studies/lr/trials/{number}"
+        kept.create_trial(proto)
+    kept.delete_trial("owners/me/studies/lr/trials/2")
+    workspace = tmp_path / "workspace"
+    command = [BIN, "import", "vizier", f"sqlite:///{path}", "--workspace", workspace, "--format", "json"]
+    call = lambda *more: json.loads(subprocess.run([*command, *more], check=True, stdout=subprocess.PIPE).stdout)
+    assert call("--dry-run")["n_trials"] == 4 and call("--dry-run")["n_studies"] == 1
+    assert call()["n_trials"] == 4
+    assert call()["n_there_already"] == 4
+    server = Server("--workspace", workspace)
+    try:
+        clients.environment_variables.server_endpoint = f"127.0.0.1:{server.port}"
+        stubs_util.create_vizier_server_stub.cache_clear()
+        found = clients.Study.from_owner_and_id("me", "lr")
+        assert found.materialize_problem_statement() == made.to_problem()
+        assert [trial.id for trial in found.trials().get()] == [1, 3, 4, 5]
+        (best,) = found.optimal_trials()
+        assert best.materialize().final_measurement.metrics["loss"].value == 0.1
+        new = found.suggest(count=1, client_id="w")
+        assert new[0].id == 5 or new[0].id == 6
+    finally:
+        server.stop()

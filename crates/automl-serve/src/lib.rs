@@ -41,6 +41,7 @@ mod webhooks;
 pub use metrics::Process;
 pub use oidc::OidcConfig;
 pub use server::{AccessConfig, Config, Links, Models, ServeError, Switch, run};
+pub use studies::VizierStudies;
 pub use tls::Tls;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod tune;
 pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
 pub(crate) use endpoint::*;
 pub(crate) use moving::{
-    BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, OptunaArgs, PlaceArgs, RestoreArgs,
+    BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, PlaceArgs, RestoreArgs, StudiesArgs,
     TensorBoardArgs,
 };
 pub(crate) use registry::*;

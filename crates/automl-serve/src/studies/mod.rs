@@ -8,6 +8,8 @@ mod service;
 mod tests;
 mod vizier;
 
+pub use vizier::VizierStudies;
+
 use crate::routes::Routes;
 use crate::tuning::Desk;
 use automl_store::db::Database;

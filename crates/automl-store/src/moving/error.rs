@@ -12,10 +12,18 @@ use automl_core::Coded;
 pub enum ImportError {
     #[error("not an MLflow store, {reason}: {place}")]
     NotAStore { place: String, reason: String },
-    #[error("not a storage of Optuna, {reason}: {place}")]
-    NotOptuna { place: String, reason: String },
-    #[error("{place} is not as Optuna writes it: {reason}")]
-    Odd { place: String, reason: String },
+    #[error("not a storage of {program}, {reason}: {place}")]
+    NotAStorage {
+        program: &'static str,
+        place: String,
+        reason: String,
+    },
+    #[error("{place} is not as {program} writes it: {reason}")]
+    Odd {
+        program: &'static str,
+        place: String,
+        reason: String,
+    },
     #[error("there is no study '{name}' to import")]
     StudyUnknown { name: String, near: Vec<String> },
     #[error("cannot read {place}: {reason}")]
@@ -66,7 +74,7 @@ impl Coded for ImportError {
     fn code(&self) -> &'static str {
         match self {
             Self::NotAStore { .. } => "import-not-a-store",
-            Self::NotOptuna { .. } => "import-not-a-storage",
+            Self::NotAStorage { .. } => "import-not-a-storage",
             Self::Odd { .. } => "import-odd",
             Self::StudyUnknown { .. } => "import-study-unknown",
             Self::Study(error) => Coded::code(error),
@@ -87,10 +95,13 @@ impl Coded for ImportError {
             Self::NotAStore { .. } => Some(
                 "give an mlruns directory, MLflow's SQLite file (sqlite:///mlflow.db) or the URL of its server".into(),
             ),
-            Self::NotOptuna { .. } => Some(
+            Self::NotAStorage { program: "Optuna", .. } => Some(
                 "give its SQLite file (sqlite:///study.db), its journal, or postgresql://…".into(),
             ),
-            Self::Odd { .. } => {
+            Self::NotAStorage { .. } => {
+                Some("give the SQLite file of its server, its database_url (sqlite:///vizier.db)".into())
+            }
+            Self::Odd { program: "Optuna", .. } => {
                 Some("if an old version of Optuna made it, `optuna storage upgrade` helps".into())
             }
             Self::StudyUnknown { near, .. } if !near.is_empty() => {

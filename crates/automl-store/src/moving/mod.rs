@@ -4,7 +4,7 @@
 //! whole or not at all: its files are copied first, and then its record is written in one transaction. What is there already
 //! is left alone, so an import that was broken off goes on when it is called again.
 //!
-//! [`import_studies`] does the same for studies of Optuna.
+//! [`import_studies`] does the same for studies of Optuna and of Vizier.
 
 mod copy;
 mod database;
@@ -13,12 +13,16 @@ mod files;
 mod folder;
 mod optuna;
 mod put;
+mod studies;
+mod vizier;
 
 pub use copy::{Counts, Outcome, Target, Watch, import};
 pub use database::DatabaseSource;
 pub use error::ImportError;
 pub use folder::FolderSource;
-pub use optuna::{OptunaSource, StudiesOutcome, StudyCounts, import_studies};
+pub use optuna::OptunaSource;
+pub use studies::{StudiesOutcome, StudyCounts, StudySource, import_studies};
+pub use vizier::{VizierSource, VizierStudy};
 
 use crate::registry::ModelVersion;
 use crate::tracking::KeyValue;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Why a parameter that had one distribution cannot have another in the same study; nothing if it can. A range may
 /// change, what the parameter is may not.
-pub(super) fn difference(old: &str, new: &str) -> Option<&'static str> {
+pub(crate) fn difference(old: &str, new: &str) -> Option<&'static str> {
     if old == new {
         return None;
     }

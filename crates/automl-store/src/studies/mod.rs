@@ -19,6 +19,7 @@ mod tests;
 mod trial;
 mod write;
 
+pub(crate) use distribution::difference as distribution_difference;
 pub use error::StudiesError;
 pub use leases::{beat, claim, expire, release};
 pub use log::{Event, events_since, hold, trials_of_request};
@@ -30,8 +31,7 @@ pub use trial::{
     Attribute, Measurement, Param, Trial, TrialState, Wanted, id_of_number, running_of, trial,
     trials,
 };
-pub(crate) use write::set_times;
 pub use write::{
-    Change, NewTrial, add_trial, change, delete_trial, measure, measure_also, set_param,
+    Change, NewTrial, add_trial, change, delete_trial, measure, measure_also, set_param, set_times,
     set_trial_attribute, stop,
 };

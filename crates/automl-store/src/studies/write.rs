@@ -376,7 +376,10 @@ pub fn change(
 }
 
 /// Says when a trial began and ended, where that was elsewhere.
-pub(crate) fn set_times(
+///
+/// # Errors
+/// If the database fails.
+pub fn set_times(
     sql: &mut dyn Sql,
     id: i64,
     started_us: Option<i64>,

@@ -5,6 +5,8 @@ use automl_core::Coded;
 /// Why parameters, clauses and constraints do not make a space.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SpaceError {
+    /// A parameter's name is empty.
+    Nameless,
     /// Two parameters share one name.
     Duplicate {
         /// The name.
@@ -56,6 +58,7 @@ pub enum SpaceError {
 impl std::fmt::Display for SpaceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Nameless => f.write_str("a parameter has an empty name"),
             Self::Duplicate { name } => write!(f, "parameter '{name}' appears twice"),
             Self::Domain { name, reason, .. } => write!(f, "parameter '{name}' {reason}"),
             Self::UnknownParameter { owner, name, .. } => {
@@ -84,6 +87,7 @@ impl std::error::Error for SpaceError {}
 impl Coded for SpaceError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Nameless => "space-parameter-nameless",
             Self::Duplicate { .. } => "space-parameter-duplicate",
             Self::Domain { .. } => "space-domain-invalid",
             Self::UnknownParameter { .. } => "space-parameter-unknown",
@@ -96,7 +100,9 @@ impl Coded for SpaceError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Duplicate { .. } => "give each parameter a name of its own".to_owned(),
+            Self::Nameless | Self::Duplicate { .. } => {
+                "give each parameter a name of its own".to_owned()
+            }
             Self::Domain { hint, .. } => (*hint).to_owned(),
             Self::UnknownParameter { near, .. } if near.is_empty() => {
                 "name one of the space's parameters".to_owned()

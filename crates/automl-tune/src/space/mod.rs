@@ -62,6 +62,9 @@ impl TryFrom<SpaceSpec> for Space {
         let mut axes = Vec::with_capacity(spec.parameters.len());
         for (at, parameter) in spec.parameters.iter().enumerate() {
             let name = || parameter.name.clone();
+            if parameter.name.is_empty() {
+                return Err(SpaceError::Nameless);
+            }
             if spec.parameters[..at]
                 .iter()
                 .any(|known| known.name == parameter.name)

@@ -30,6 +30,12 @@ fn nested() -> Space {
 }
 
 #[test]
+fn every_parameter_has_a_name() {
+    let nameless = Space::new([Parameter::new("", Domain::float(0.0, 1.0))]);
+    assert_eq!(nameless.unwrap_err(), SpaceError::Nameless);
+}
+
+#[test]
 fn a_space_is_read_from_data_and_written_back() {
     let json = r#"{"parameters":[
         {"name":"rate","type":"float","low":1e-5,"high":1,"scale":"log","default":0.1,"prior":{"peak":{"at":0.01,"width":0.2}}},

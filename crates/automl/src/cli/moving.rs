@@ -11,13 +11,16 @@ pub(crate) enum ImportVerb {
     Mlruns(MlrunsArgs),
     /// Copy studies of Optuna: its database, or its journal
     Optuna(OptunaArgs),
+    /// Copy studies of Vizier: the SQLite file of its server
+    Vizier(VizierArgs),
 }
 
 impl ImportVerb {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Mlruns(args) => args.format,
-            Self::Optuna(args) => args.format,
+            Self::Optuna(args) => args.studies.format,
+            Self::Vizier(args) => args.studies.format,
         }
     }
 }
@@ -134,6 +137,29 @@ pub(crate) struct OptunaArgs {
     /// SQLite file (sqlite:///FILE or a path), journal file, or postgresql://…
     #[arg(value_name = "PATH|URL")]
     pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) studies: StudiesArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl import vizier sqlite:///vizier.db
+  automl import vizier vizier.db --study owners/me/studies/lr --dry-run
+
+Give what the server has as its database_url. Studies are found here as OWNER/STUDY, trials keep their ids. What is there
+already is left alone, and what ended since is ended here, so the same command may be given again.")]
+pub(crate) struct VizierArgs {
+    /// SQLite file: sqlite:///FILE or a path
+    #[arg(value_name = "PATH|URL")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) studies: StudiesArgs,
+}
+
+/// What is asked alike of studies of all programs.
+#[derive(Debug, Args)]
+pub(crate) struct StudiesArgs {
     /// This study alone
     #[arg(long, value_name = "NAME")]
     pub(crate) study: Option<String>,

@@ -9,12 +9,12 @@ mod events;
 mod fit;
 mod gc;
 mod import;
+mod import_studies;
 mod importance;
 mod leaderboard;
 mod lineage;
 mod mlruns;
 mod models;
-mod optuna;
 mod predict;
 mod profile;
 mod race;
@@ -31,6 +31,8 @@ use crate::errors::{self, CliError};
 use anyhow::Context as _;
 use automl_core::Threads;
 use automl_data::Encoding;
+use automl_serve::VizierStudies;
+use automl_store::moving::OptunaSource;
 use automl_store::{Manifest, ModelDir};
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -76,7 +78,14 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Audit(args) => access::audit(args, console),
         Verb::TensorBoard(args) => tensorboard::run(&args, console),
         Verb::Import(ImportVerb::Mlruns(args)) => mlruns::run(&args, console),
-        Verb::Import(ImportVerb::Optuna(args)) => optuna::run(&args, console),
+        Verb::Import(ImportVerb::Optuna(args)) => {
+            let mut source = OptunaSource::open(&args.source)?;
+            import_studies::run(&mut source, &args.studies, console)
+        }
+        Verb::Import(ImportVerb::Vizier(args)) => {
+            let mut source = VizierStudies::open(&args.source)?;
+            import_studies::run(&mut source, &args.studies, console)
+        }
         Verb::Backup(args) => backup::backup(&args, console),
         Verb::Restore(args) => backup::restore(&args, console),
         Verb::Gc(args) => gc::run(&args, console),

@@ -52,6 +52,16 @@ impl Kept {
         })
     }
 
+    /// Whether a study has the same parameters and metrics.
+    pub(super) fn has_spec(&self, other: &wire::Study) -> Result<bool, Refused> {
+        let read = |bytes: &[u8]| wire::StudySpec::decode(bytes).map_err(unreadable("the spec"));
+        let (own, other) = (
+            read(&self.spec)?,
+            read(other.study_spec.as_deref().unwrap_or_default())?,
+        );
+        Ok(own.parameters == other.parameters && own.metrics == other.metrics)
+    }
+
     /// The study of a trial, and the trial.
     pub(super) fn with_trial(sql: &mut dyn Sql, path: &str) -> Result<(Self, Trial), Refused> {
         let (name, number) = super::names::trial(path)?;

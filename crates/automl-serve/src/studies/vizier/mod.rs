@@ -8,6 +8,7 @@ mod ask;
 mod kept;
 mod metadata;
 mod metrics;
+mod moved;
 mod names;
 mod refused;
 mod space;
@@ -19,6 +20,8 @@ mod times;
 mod trial_calls;
 mod trials;
 mod wire;
+
+pub use moved::VizierStudies;
 
 use super::service::Service;
 use crate::routes::{Routes, grpc};

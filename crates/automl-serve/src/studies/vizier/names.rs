@@ -62,6 +62,11 @@ impl StudyName {
         &self.study
     }
 
+    /// The path of its owner.
+    pub(super) fn parent(&self) -> String {
+        format!("owners/{}", self.owner)
+    }
+
     pub(super) fn path(&self) -> String {
         format!("owners/{}/studies/{}", self.owner, self.study)
     }

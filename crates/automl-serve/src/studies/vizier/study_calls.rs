@@ -57,7 +57,7 @@ pub(super) fn create(sql: &mut dyn Sql, ask: CreateStudyRequest) -> Result<Study
     Kept::read(sql, name)?.wire()
 }
 
-fn existing(sql: &mut dyn Sql, name: &StudyName) -> Result<Option<Kept>, Refused> {
+pub(super) fn existing(sql: &mut dyn Sql, name: &StudyName) -> Result<Option<Kept>, Refused> {
     match studies::by_name(sql, W, &name.in_record()) {
         Ok(known) if known.protocol == VIZIER => Ok(Some(Kept::of(sql, name.clone(), known)?)),
         Ok(other) => Err(Refused::Foreign {

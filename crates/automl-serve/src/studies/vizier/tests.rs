@@ -1,8 +1,10 @@
 //! The calls as messages, without a client.
 
+use super::moved::{Put, put};
 use super::wire::{self, Goal, ScaleType, StudyState, TrialState};
 use crate::studies::tests::grpc;
 use crate::tests::Desk;
+use automl_store::moving::VizierStudy;
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -326,4 +328,114 @@ async fn specs_that_make_no_sense_are_refused_by_name() {
         let (_, left) = desk.call("GET", "/api/studies", &Value::Null).await;
         assert_eq!(left, json!({ "studies": [] }));
     }
+}
+
+/// What another server of Vizier keeps of a trial.
+fn elsewhere(id: i64, state: TrialState, x: f64, last: Option<Vec<u8>>) -> (i64, Vec<u8>) {
+    let trial = wire::Trial {
+        name: format!("{STUDY}/trials/{id}"),
+        id: id.to_string(),
+        state: state.into(),
+        parameters: vec![
+            parameter("kind", None, Some("c")),
+            parameter("rate", Some(5.5), None),
+            parameter("x", Some(x), None),
+        ],
+        final_measurement: last,
+        measurements: vec![measured(1, 3.0)],
+        start_time: Some(wire::Timestamp {
+            seconds: 1_700_000_000,
+            nanos: 0,
+        }),
+        end_time: Some(wire::Timestamp {
+            seconds: 1_700_000_060,
+            nanos: 0,
+        }),
+        client_id: "w".into(),
+        metadata: vec![wire::KeyValue {
+            key: "k".into(),
+            ns: String::new(),
+            value: Some("v".into()),
+            proto: None,
+        }],
+        ..wire::Trial::default()
+    };
+    (id, trial.encode_to_vec())
+}
+
+fn another_server(spec: &wire::StudySpec, trials: Vec<(i64, Vec<u8>)>) -> VizierStudy {
+    let study = wire::Study {
+        name: STUDY.into(),
+        display_name: "s".into(),
+        study_spec: Some(spec.encode_to_vec()),
+        ..wire::Study::default()
+    };
+    VizierStudy {
+        name: STUDY.into(),
+        study: study.encode_to_vec(),
+        trials,
+    }
+}
+
+#[tokio::test]
+async fn studies_of_another_server_go_on_here() {
+    let desk = Desk::new();
+    let take = |told: &VizierStudy| {
+        let told = told.clone();
+        desk.app.db.write(move |sql| put(sql, &told))
+    };
+    let done = elsewhere(1, TrialState::Succeeded, 0.5, Some(measured(2, 1.5)));
+    let active = elsewhere(4, TrialState::Active, 0.25, None);
+    let counts = take(&another_server(&spec(), vec![done.clone(), active.clone()]))
+        .await
+        .unwrap();
+    assert_eq!((counts.n_studies, counts.n_trials), (1, 2));
+
+    let ask_all = wire::ListTrialsRequest {
+        parent: STUDY.into(),
+    };
+    let listed: wire::ListTrialsResponse = call(&desk, "ListTrials", &ask_all).await.unwrap();
+    // Trials 2 and 3 were deleted there, and their ids stay unused.
+    let wanted: Vec<wire::Trial> = [&done, &active]
+        .map(|(_, bytes)| wire::Trial::decode(&bytes[..]).unwrap())
+        .into();
+    let mut unended = wanted[1].clone();
+    unended.end_time = None;
+    assert_eq!(listed.trials, [wanted[0].clone(), unended]);
+    // Whoever ran a trial there runs it here.
+    assert_eq!(ask(&desk, "w", 1).await[0].id, "4");
+    assert_eq!(ask(&desk, "v", 1).await[0].id, "5");
+
+    let ended = elsewhere(4, TrialState::Succeeded, 0.25, Some(measured(2, 0.5)));
+    let counts = take(&another_server(&spec(), vec![done.clone(), ended.clone()]))
+        .await
+        .unwrap();
+    assert_eq!((counts.n_trials, counts.n_ended, counts.n_there), (0, 1, 1));
+    let listed: wire::ListTrialsResponse = call(&desk, "ListTrials", &ask_all).await.unwrap();
+    assert_eq!(listed.trials[1], wire::Trial::decode(&ended.1[..]).unwrap());
+    assert_eq!(listed.trials.len(), 3);
+}
+
+#[tokio::test]
+async fn another_study_of_the_same_name_is_left_alone() {
+    let desk = started().await;
+    let take = |told: VizierStudy| desk.app.db.write(move |sql| put(sql, &told));
+    let mut other = spec();
+    other.parameters.pop();
+    assert!(matches!(
+        take(another_server(&other, Vec::new())).await,
+        Err(Put::Another)
+    ));
+    let first = elsewhere(1, TrialState::Infeasible, 0.5, None);
+    take(another_server(&spec(), vec![first])).await.unwrap();
+    let odd = elsewhere(1, TrialState::Infeasible, 0.75, None);
+    assert!(matches!(
+        take(another_server(&spec(), vec![odd])).await,
+        Err(Put::Another)
+    ));
+    let outside = elsewhere(2, TrialState::Infeasible, 7.0, None);
+    assert!(matches!(
+        take(another_server(&spec(), vec![outside])).await,
+        Err(Put::Refused(_))
+    ));
 }

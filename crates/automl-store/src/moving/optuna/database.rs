@@ -11,6 +11,8 @@ use std::path::Path;
 pub(super) struct Storage {
     place: String,
     sql: Box<dyn Sql>,
+    /// Whether it is one file, in which a transaction must begin before each study; a server has begun one.
+    is_file: bool,
 }
 
 /// A URL as Optuna's users write it, perhaps with the driver's name, as the client here takes it.
@@ -25,7 +27,7 @@ impl Storage {
         let place = path.display().to_string();
         let sql = db::open_foreign(path);
         let sql = sql.map_err(|error| ImportError::not_optuna(&place, &error))?;
-        Self::checked(place, sql)
+        Self::checked(place, sql, true)
     }
 
     /// The address may hold a password, so it is not named.
@@ -33,11 +35,15 @@ impl Storage {
         let place = "the given address".to_owned();
         let sql = db::open_foreign_server(url);
         let sql = sql.map_err(|error| ImportError::not_optuna(&place, &error))?;
-        Self::checked(place, sql)
+        Self::checked(place, sql, false)
     }
 
-    fn checked(place: String, sql: Box<dyn Sql>) -> Result<Self, ImportError> {
-        let mut storage = Self { place, sql };
+    fn checked(place: String, sql: Box<dyn Sql>, is_file: bool) -> Result<Self, ImportError> {
+        let mut storage = Self {
+            place,
+            sql,
+            is_file,
+        };
         let tables = "SELECT CAST(COUNT(*) AS BIGINT) FROM studies WHERE study_name IS NOT NULL";
         match storage.sql.query(tables, &[]) {
             Ok(_) => Ok(storage),
@@ -58,7 +64,19 @@ impl Storage {
         rows.iter().map(|row| Ok(row.text(0)?)).collect()
     }
 
+    /// A study as it is at one moment.
     pub(super) fn study(&mut self, name: &str) -> Result<OptunaStudy, ImportError> {
+        if self.is_file {
+            self.sql.execute("BEGIN", &[])?;
+        }
+        let found = self.found(name);
+        if self.is_file {
+            self.sql.execute("COMMIT", &[])?;
+        }
+        found
+    }
+
+    fn found(&mut self, name: &str) -> Result<OptunaStudy, ImportError> {
         let found = self.sql.query_one(
             "SELECT CAST(study_id AS BIGINT) FROM studies WHERE study_name = ?1",
             args![name],

@@ -4,7 +4,7 @@
 //! passed over, as Optuna does.
 
 use super::{ImportError, OptunaStudy, SYSTEM, USER, time_of};
-use crate::studies::{Attribute, Direction, Measurement, NewTrial, Param, TrialState};
+use crate::studies::{self, Attribute, Direction, Measurement, NewTrial, Param, TrialState};
 use serde_json::{Map, Value};
 
 /// Python writes numbers that JSON has not. They are read as texts that begin with this letter, which no text of theirs has.
@@ -13,7 +13,8 @@ const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
 /// All studies that a journal leaves.
 pub(super) fn replay(place: &str, bytes: &[u8]) -> Result<Vec<OptunaStudy>, ImportError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| ImportError::NotOptuna {
+    let text = std::str::from_utf8(bytes).map_err(|error| ImportError::NotAStorage {
+        program: super::PROGRAM,
         place: place.to_owned(),
         reason: error.to_string(),
     })?;
@@ -29,7 +30,8 @@ pub(super) fn replay(place: &str, bytes: &[u8]) -> Result<Vec<OptunaStudy>, Impo
         match read {
             Ok(operation) if operation["op_code"].is_u64() => state.apply(&operation)?,
             Ok(_) | Err(_) if at == 0 => {
-                return Err(ImportError::NotOptuna {
+                return Err(ImportError::NotAStorage {
+                    program: super::PROGRAM,
                     place: place.to_owned(),
                     reason: "it begins neither as a database nor as a journal".into(),
                 });
@@ -40,7 +42,8 @@ pub(super) fn replay(place: &str, bytes: &[u8]) -> Result<Vec<OptunaStudy>, Impo
         }
     }
     if state.line == 0 {
-        return Err(ImportError::NotOptuna {
+        return Err(ImportError::NotAStorage {
+            program: super::PROGRAM,
             place: place.to_owned(),
             reason: "it is empty".into(),
         });
@@ -212,6 +215,9 @@ impl Replay<'_> {
         if own.trials[at].state.is_finished() {
             return Ok(());
         }
+        if code == 5 && has_changed(own, operation) {
+            return Ok(());
+        }
         // It is put back below, whatever comes of it.
         let absent = NewTrial::in_state(TrialState::Waiting);
         let mut trial = std::mem::replace(&mut own.trials[at], absent);
@@ -312,6 +318,18 @@ impl Replay<'_> {
             distribution: Some(distribution.to_owned()),
         })
     }
+}
+
+/// Whether a parameter has another distribution than it had in the study before: Optuna passes over such an operation.
+fn has_changed(study: &OptunaStudy, operation: &Value) -> bool {
+    let name = operation["param_name"].as_str().unwrap_or_default();
+    let of_trial = |trial: &NewTrial| {
+        let param = trial.params.iter().find(|own| own.name == name)?;
+        param.distribution.clone()
+    };
+    let first = study.trials.iter().find_map(of_trial);
+    let new = operation["distribution"].as_str().unwrap_or_default();
+    first.is_some_and(|first| studies::distribution_difference(&first, new).is_some())
 }
 
 fn scope_of(is_user: bool) -> (&'static str, &'static str) {

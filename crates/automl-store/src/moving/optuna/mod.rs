@@ -10,15 +10,16 @@ mod put;
 #[cfg(test)]
 mod tests;
 
-use super::{ImportError, Watch};
+use super::{ImportError, StudyCounts, StudySource};
 use crate::db::{Database, DbError, Sql};
 use crate::studies::{self, Attribute, Direction, NewTrial, StudiesError};
-use automl_core::nearest;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::io::Read as _;
 use std::path::Path;
 
+/// What messages call it.
+const PROGRAM: &str = "Optuna";
 /// The protocol that studies of Optuna have in the record.
 pub(super) const PROTOCOL: &str = "optuna";
 /// The scopes of attributes, as the protocol names them.
@@ -43,29 +44,6 @@ enum Kind {
     Journal(Vec<OptunaStudy>),
 }
 
-/// What was copied.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say what each is")]
-pub struct StudyCounts {
-    pub n_studies: u64,
-    pub n_trials: u64,
-    /// Trials that had begun here and ended since.
-    pub n_ended: u64,
-    /// Trials that were there already.
-    pub n_there: u64,
-}
-
-/// How an import of studies ended.
-#[derive(Debug, Default)]
-pub struct StudiesOutcome {
-    /// What was copied, or would be.
-    pub counts: StudyCounts,
-    /// Studies that there were to look at.
-    pub n_all: u64,
-    /// Studies that could not be copied, and why.
-    pub failures: Vec<(String, ImportError)>,
-}
-
 /// The first bytes of every file of SQLite.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
@@ -79,7 +57,8 @@ impl OptunaSource {
             return Ok(Self(Kind::Database(database::Storage::server(&url)?)));
         }
         let path = Path::new(place.strip_prefix("sqlite:///").unwrap_or(place));
-        let read = |error: std::io::Error| ImportError::NotOptuna {
+        let read = |error: std::io::Error| ImportError::NotAStorage {
+            program: PROGRAM,
             place: place.to_owned(),
             reason: error.to_string(),
         };
@@ -95,17 +74,6 @@ impl OptunaSource {
             let bytes = std::fs::read(path).map_err(read)?;
             Kind::Journal(journal::replay(place, &bytes)?)
         }))
-    }
-
-    /// The names of its studies, oldest first.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub fn names(&mut self) -> Result<Vec<String>, ImportError> {
-        match &mut self.0 {
-            Kind::Database(storage) => storage.names(),
-            Kind::Journal(studies) => Ok(studies.iter().map(|own| own.name.clone()).collect()),
-        }
     }
 
     fn study(&mut self, name: &str) -> Result<OptunaStudy, ImportError> {
@@ -126,57 +94,22 @@ fn gone(name: &str) -> ImportError {
     }
 }
 
-/// Copies all studies of a storage, or the one that is `wanted`, into a workspace of the record; or only tells what it would
-/// copy.
-///
-/// # Errors
-/// If the storage cannot be read, has no such study, or the record takes nothing. What is wrong with single studies is in the
-/// outcome.
-pub fn import_studies(
-    source: &mut OptunaSource,
-    db: &Database,
-    workspace: &str,
-    wanted: Option<&str>,
-    is_dry: bool,
-    watch: &mut dyn Watch,
-) -> Result<StudiesOutcome, ImportError> {
-    let mut names = source.names()?;
-    if let Some(wanted) = wanted {
-        if !names.iter().any(|name| name == wanted) {
-            let near = nearest(wanted, names.iter().map(String::as_str));
-            let name = wanted.to_owned();
-            return Err(ImportError::StudyUnknown { name, near });
+impl StudySource for OptunaSource {
+    fn names(&mut self) -> Result<Vec<String>, ImportError> {
+        match &mut self.0 {
+            Kind::Database(storage) => storage.names(),
+            Kind::Journal(studies) => Ok(studies.iter().map(|own| own.name.clone()).collect()),
         }
-        names.retain(|name| name == wanted);
     }
-    let mut outcome = StudiesOutcome {
-        n_all: names.len() as u64,
-        ..StudiesOutcome::default()
-    };
-    watch.total(outcome.n_all);
-    for name in names {
-        if watch.is_cancelled() {
-            break;
-        }
-        let copied = source
-            .study(&name)
-            .and_then(|study| copy(study, db, workspace, is_dry));
-        match copied {
-            Ok(counts) => outcome.counts.add(counts),
-            Err(error) if error.is_final() => return Err(error),
-            Err(error) => outcome.failures.push((name.clone(), error)),
-        }
-        watch.done(&name);
-    }
-    Ok(outcome)
-}
 
-impl StudyCounts {
-    fn add(&mut self, other: Self) {
-        self.n_studies += other.n_studies;
-        self.n_trials += other.n_trials;
-        self.n_ended += other.n_ended;
-        self.n_there += other.n_there;
+    fn copy(
+        &mut self,
+        name: &str,
+        db: &Database,
+        workspace: &str,
+        is_dry: bool,
+    ) -> Result<StudyCounts, ImportError> {
+        copy(self.study(name)?, db, workspace, is_dry)
     }
 }
 
@@ -221,13 +154,15 @@ fn time_of(text: &str) -> Option<i64> {
 impl ImportError {
     fn odd(place: &str, reason: impl Into<String>) -> Self {
         Self::Odd {
+            program: PROGRAM,
             place: place.to_owned(),
             reason: reason.into(),
         }
     }
 
     fn not_optuna(place: &str, error: &DbError) -> Self {
-        Self::NotOptuna {
+        Self::NotAStorage {
+            program: PROGRAM,
             place: place.to_owned(),
             reason: error.to_string(),
         }

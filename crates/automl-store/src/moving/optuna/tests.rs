@@ -1,5 +1,6 @@
 //! Stores that Optuna wrote (`scripts/make_optuna_stores.py`), moved in.
 
+use super::super::{StudiesOutcome, Watch, import_studies};
 use super::*;
 use crate::db::Place;
 use crate::studies::{Study, Trial, TrialState, Wanted};
@@ -234,7 +235,7 @@ fn what_is_no_storage_is_told() {
     for text in ["", "hello\n", "{}\n", "[1]"] {
         let error = refused(text);
         assert!(
-            matches!(error, ImportError::NotOptuna { .. }),
+            matches!(error, ImportError::NotAStorage { .. }),
             "{text}: {error}"
         );
     }
@@ -266,7 +267,7 @@ fn what_is_no_storage_is_told() {
     let connection = rusqlite::Connection::open(&other).unwrap();
     connection.execute_batch("CREATE TABLE t (a)").unwrap();
     let error = desk.try_import(&other, None, false).unwrap_err();
-    assert!(matches!(error, ImportError::NotOptuna { .. }), "{error}");
+    assert!(matches!(error, ImportError::NotAStorage { .. }), "{error}");
 }
 
 #[test]
@@ -292,4 +293,29 @@ fn no_journal_makes_a_panic() {
             journal::replay("changed", &changed).ok();
         }
     }
+}
+
+#[test]
+fn a_parameter_that_changed_its_kind_is_passed_over_as_optuna_does() {
+    let line =
+        |code: u8, rest: &str| format!("{{\"op_code\":{code},\"worker_id\":\"w\",{rest}}}\n");
+    let param = |trial: u8, kind: &str, value: f64| {
+        let distribution = format!("{{\\\"name\\\":\\\"{kind}\\\",\\\"attributes\\\":{{}}}}");
+        let rest = format!(
+            "\"trial_id\":{trial},\"param_name\":\"x\",\"param_value_internal\":{value},\"distribution\":\"{distribution}\""
+        );
+        line(5, &rest)
+    };
+    let begun = "\"datetime_start\":\"2026-01-01T00:00:00\"";
+    let trial = line(4, &format!("\"study_id\":0,{begun}"));
+    let text = [
+        line(0, "\"study_name\":\"s\",\"directions\":[1]"),
+        trial.clone(),
+        param(0, "FloatDistribution", 0.5),
+        trial,
+        param(1, "IntDistribution", 3.0),
+    ];
+    let read = journal::replay("journal", text.concat().as_bytes()).unwrap();
+    let n_params: Vec<usize> = read[0].trials.iter().map(|own| own.params.len()).collect();
+    assert_eq!(n_params, [1, 0]);
 }

@@ -35,6 +35,9 @@ pub(super) const PARAMS: &str = "params.json";
 /// The file that a program may write its result to.
 pub(super) const RESULT: &str = "result.json";
 
+/// What else than parameters a command may name.
+const FACTS: [&str; 5] = ["trial", "study", "folder", "params", "result"];
+
 /// What a name in a command stands for.
 enum Meaning {
     /// The value of a parameter.
@@ -227,6 +230,28 @@ pub(super) fn check_variables(names: &[String]) -> Result<(), TuneVerbError> {
     Ok(())
 }
 
+/// Names in the braces of a command that mean nothing but look like one that does, each with those.
+pub(super) fn mistyped(command: &Command, names: &[String]) -> Vec<(String, Vec<String>)> {
+    let texts = match command {
+        Command::Words(words) => words.as_slice(),
+        Command::Line(line) => std::slice::from_ref(line),
+    };
+    let known = || names.iter().map(String::as_str).chain(FACTS);
+    let mut found = Vec::new();
+    for text in texts {
+        fill(text, |_, name| {
+            if known().all(|known| known != name) {
+                let near = automl_core::nearest(name, known());
+                if !near.is_empty() {
+                    found.push((name.to_owned(), near));
+                }
+            }
+            None
+        });
+    }
+    found
+}
+
 /// Which quotes of a shell are open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Open {
@@ -325,6 +350,20 @@ mod tests {
 
     fn list(texts: &[&str]) -> Command {
         Command::Words(texts.iter().map(|&text| text.to_owned()).collect())
+    }
+
+    #[test]
+    fn a_name_that_was_probably_mistyped_is_found() {
+        let names = ["learning_rate".to_owned()];
+        let found = mistyped(
+            &Command::Line("train --rate {learnig_rate} ${X} '{\"a\": 1}' {study}".into()),
+            &names,
+        );
+        assert_eq!(
+            found,
+            [("learnig_rate".to_owned(), vec!["learning_rate".to_owned()])]
+        );
+        assert_eq!(mistyped(&list(&["awk", "{print}", "{trial}"]), &names), []);
     }
 
     #[test]

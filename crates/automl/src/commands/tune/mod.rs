@@ -68,6 +68,16 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
             "its file has another {changed} than before, under which its trials were run"
         ));
     }
+    for (name, near) in run
+        .command
+        .iter()
+        .flat_map(|own| call::mistyped(own, &names_of(&spec)))
+    {
+        let near = near.join(" or ");
+        show.note(&format!(
+            "'{{{name}}}' in the command names no parameter and stays as it is; did you mean {near}?"
+        ));
+    }
     let heard = Arc::clone(&show);
     let interrupt = Interrupt::listen(console, move || {
         heard.note("stopping; trials that run are given up and can be gone on with (Ctrl-C again to leave at once)");

@@ -1,24 +1,27 @@
-//! `automl import optuna`: studies of Optuna copied into the workspace.
+//! `automl import optuna` and `automl import vizier`: studies copied into the workspace.
 
 use super::Status;
 use super::import::{Bar, Opened};
-use crate::cli::OptunaArgs;
+use crate::cli::StudiesArgs;
 use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
 use crate::text::{count, counted};
 use automl_core::Coded;
-use automl_store::moving::{OptunaSource, StudiesOutcome, import_studies};
+use automl_store::moving::{StudiesOutcome, StudySource, import_studies};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use serde_json::json;
 
-pub(super) fn run(args: &OptunaArgs, console: Console) -> anyhow::Result<Status> {
-    let mut source = OptunaSource::open(&args.source)?;
+pub(super) fn run(
+    source: &mut dyn StudySource,
+    args: &StudiesArgs,
+    console: Console,
+) -> anyhow::Result<Status> {
     let Opened { record, .. } = &Opened::of(&args.place, args.dry_run)?;
     let interrupt = Interrupt::listen(console, || {})?;
     let mut bar = Bar::new(console, interrupt.token());
     let outcome = import_studies(
-        &mut source,
+        source,
         &record.db,
         DEFAULT_WORKSPACE,
         args.study.as_deref(),
