@@ -27,6 +27,7 @@
 //! What this crate must not know: models, files, the environment: who starts a job passes in how to look a variable up.
 
 mod inbox;
+mod levels;
 mod link;
 mod local;
 mod mpi;
@@ -36,6 +37,7 @@ mod start;
 mod tcp;
 mod words;
 
+pub use levels::same_levels;
 pub use local::threads;
 pub use place::{Launcher, Place, PlaceError};
 pub use ranks::Ranks;
