@@ -56,11 +56,7 @@ impl From<ArtifactError> for ApiError {
             ArtifactError::Parts(_) | ArtifactError::Both { .. } => {
                 Self::invalid(error.to_string())
             }
-            ArtifactError::Range { .. } => Self::new(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "INVALID_PARAMETER_VALUE",
-                error.to_string(),
-            ),
+            ArtifactError::Range { n_bytes } => Self::beyond(error.to_string(), n_bytes),
             ArtifactError::Record(error) => error.into(),
             ArtifactError::Damaged { .. }
             | ArtifactError::Io { .. }

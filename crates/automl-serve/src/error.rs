@@ -82,6 +82,11 @@ impl ApiError {
         Self::away("too many requests at once")
     }
 
+    /// Requests that are being answered take all the memory that they may.
+    pub(crate) fn full() -> Self {
+        Self::away("requests that are being answered take all the memory that they may")
+    }
+
     /// Something that this needs is not there now; the client is to try again.
     pub(crate) fn away(told: &str) -> Self {
         Self::new(
@@ -90,6 +95,19 @@ impl ApiError {
             told,
         )
         .with(header::RETRY_AFTER, 1_u64)
+    }
+
+    /// The bytes that are asked for are not in a file of so many.
+    pub(crate) fn beyond(message: impl Into<String>, n_bytes: u64) -> Self {
+        let refused = Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "INVALID_PARAMETER_VALUE",
+            message,
+        );
+        match HeaderValue::try_from(format!("bytes */{n_bytes}")) {
+            Ok(range) => refused.with(header::CONTENT_RANGE, range),
+            Err(_never) => refused,
+        }
     }
 
     /// The body has more bytes than are read.

@@ -2,6 +2,7 @@
 //!
 //! They are read as protobuf's JSON is: unknown fields are ignored, null is absence, whole numbers may be texts.
 
+use crate::access::is_full;
 use crate::error::ApiError;
 use crate::observe::Noted;
 pub(crate) use automl_store::artifact_uri::percent_decoded;
@@ -97,6 +98,7 @@ async fn body_of(body: Body) -> Result<Bytes, ApiError> {
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(ApiError::too_long(BODY_MAX))
         }
+        Err(error) if is_full(&*error) => Err(ApiError::full()),
         Err(error) => Err(ApiError::invalid(format!(
             "the body cannot be read: {error}"
         ))),

@@ -1,6 +1,6 @@
 //! Binds, serves, stops.
 
-use crate::access::{Access, Gate, Hosts, guard};
+use crate::access::{Access, Gate, Hosts, Memory, guard};
 use crate::endpoints::{self, Fleet, Keeper, LoadModel};
 use crate::events::EventFiles;
 use crate::insight::Insights;
@@ -20,6 +20,8 @@ use automl_core::Coded;
 use automl_store::access::users;
 use automl_store::artifacts::Signatures;
 use automl_store::db::Database;
+use automl_store::registry::webhooks;
+use automl_store::sealed::Sealer;
 use automl_store::workspace::{PROXY_ROOT, Record, Workspace, WorkspaceError};
 use axum::Router;
 use axum::http::{Method, Uri};
@@ -44,6 +46,8 @@ pub struct Config {
     pub work_dir: PathBuf,
     pub links: Links,
     pub models: Models,
+    /// Bytes that requests may take together while they are answered, estimated by their bodies.
+    pub requests_n_bytes_max: u64,
     /// Who may do what; everyone may do everything if it is not said.
     pub access: Option<AccessConfig>,
     /// The names that the server answers to besides this machine's own; any if it is not said.
@@ -180,7 +184,10 @@ pub fn run(
         .map_err(|source| ServeError::Bind { address, source })?;
     let tls = config.tls.as_ref().map(acceptor).transpose();
     let tls = tls.map_err(|reason| ServeError::Tls { reason })?;
-    let hosts = config.hosts.clone();
+    let limits = Limits {
+        hosts: config.hosts.clone(),
+        requests_n_bytes_max: config.requests_n_bytes_max,
+    };
     let spool = config.workspace.spool().to_owned();
     let (app, routes) = open(config)?;
     if app.access.is_some() && tls.is_none() && !address.ip().is_loopback() {
@@ -193,10 +200,10 @@ pub fn run(
         artifacts: app.artifacts.clone(),
     };
     let _intake = Intake::start(record, spool);
-    let keeper = Keeper::start(app.fleet.clone());
+    let keeper = Keeper::start(app.fleet.clone(), format!("{:016x}", getrandom::u64()?));
     let _keeper = keeper.map_err(|source| ServeError::Threads { source })?;
     let metrics = app.metrics.clone();
-    let router = router(app, routes, hosts)?;
+    let router = router(app, routes, limits)?;
     let stop = stop.clone().stopped();
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind(address)
@@ -220,12 +227,14 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         .artifact_root
         .unwrap_or_else(|| PROXY_ROOT.to_owned());
     let Record { db, artifacts } = config.workspace.open_to_serve(&artifact_root)?;
+    let sealer = config.workspace.sealer()?;
+    seal_secrets(&db, &sealer)?;
     let manner = Manner {
         allows_private: config.links.webhooks_to_private,
         first_wait: Duration::from_secs(1),
     };
     let threads = |source| ServeError::Threads { source };
-    let webhooks = Webhooks::start(manner).map_err(threads)?;
+    let webhooks = Webhooks::start(manner, sealer.clone()).map_err(threads)?;
     let event_files = EventFiles::start(db.clone(), artifacts.clone()).map_err(threads)?;
     let access = config.access.map(|access| open_access(&db, access));
     let ledger = Ledger::start(db.clone()).map_err(threads)?;
@@ -253,6 +262,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         ledger,
         db,
         webhooks,
+        sealer,
         gateway: config.links.gateway,
         artifact_root,
         artifacts,
@@ -260,6 +270,17 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         work_dir: config.work_dir,
     });
     Ok((app, parts))
+}
+
+/// Seals what an earlier version kept as it was.
+fn seal_secrets(db: &Database, sealer: &Sealer) -> Result<(), WorkspaceError> {
+    let sealer = sealer.clone();
+    let sealed = db.write(move |sql| webhooks::seal_all(sql, &sealer)).wait();
+    let n_sealed = sealed?;
+    if n_sealed > 0 {
+        tracing::info!(n_sealed, "secrets of webhooks are sealed now");
+    }
+    Ok(())
 }
 
 pub(crate) fn open_access(db: &Database, config: AccessConfig) -> Result<Access, ServeError> {
@@ -278,12 +299,20 @@ pub(crate) fn open_access(db: &Database, config: AccessConfig) -> Result<Access,
     Ok(Access::new(db.clone(), config.oidc.map(Oidc::new)))
 }
 
+/// What the guard bounds.
+pub(crate) struct Limits {
+    /// The names that the server answers to; any if it is not said.
+    pub(crate) hosts: Option<Vec<String>>,
+    pub(crate) requests_n_bytes_max: u64,
+}
+
 /// The routes behind the guard.
 pub(crate) fn router(
     app: App,
     (router, table): Parts,
-    hosts: Option<Vec<String>>,
+    limits: Limits,
 ) -> Result<Router, ServeError> {
+    let hosts = limits.hosts;
     let hosts = hosts.map_or_else(Hosts::any, |names| Hosts::only(&names));
     let observer = Observer::new(app.metrics.clone())?;
     let gate = Gate::new(
@@ -292,6 +321,7 @@ pub(crate) fn router(
         app.access.clone(),
         app.ledger.clone(),
         observer,
+        Memory::new(limits.requests_n_bytes_max),
     );
     let guarded = router
         .fallback(nowhere)
@@ -299,9 +329,12 @@ pub(crate) fn router(
     Ok(guarded.with_state(app))
 }
 
-/// Programs are told as MLflow's clients expect, people by a page.
+/// Programs are told as their protocol has it, people by a page.
 async fn nowhere(method: Method, uri: Uri) -> Response {
     let path = uri.path();
+    if let Some(told) = endpoints::nowhere(&method, path) {
+        return told;
+    }
     let is_of_programs = ["/api/", "/ajax-api/"]
         .iter()
         .any(|start| path.starts_with(start));

@@ -11,6 +11,7 @@ use crate::tuning::Desk;
 use crate::webhooks::{Happening, Webhooks};
 use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::db::Database;
+use automl_store::sealed::Sealer;
 use std::sync::Arc;
 
 /// What handlers share.
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) insights: Insights,
     /// What is told of changes in the registry.
     pub(crate) webhooks: Webhooks,
+    /// Seals secrets in the record.
+    pub(crate) sealer: Sealer,
     /// The server of language models that pages reach through this one.
     pub(crate) gateway: Option<String>,
 }

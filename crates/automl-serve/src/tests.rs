@@ -2,7 +2,7 @@
 
 use crate::metrics::Process;
 use crate::routes::Table;
-use crate::server::{Config, open, router};
+use crate::server::{Config, Limits, open, router};
 use crate::state::App;
 use automl_store::workspace::Workspace;
 use axum::Router;
@@ -36,6 +36,7 @@ impl Desk {
             work_dir: directory.path().to_owned(),
             links: crate::Links::default(),
             models: crate::endpoints::tests::models(),
+            requests_n_bytes_max: 1 << 30,
             access: None,
             hosts: None,
             tls: None,
@@ -44,10 +45,15 @@ impl Desk {
         // Opening waits for the database, which a thread that runs futures must not.
         let open = move || {
             prepare(&mut config);
-            let hosts = config.hosts.clone();
+            let limits = Limits {
+                hosts: config.hosts.clone(),
+                requests_n_bytes_max: config.requests_n_bytes_max,
+            };
             let (app, parts) = open(config).unwrap();
             let table = parts.1.clone();
-            (router(app.clone(), parts, hosts).unwrap(), app, table)
+            // As the thread does that looks at the record while a server runs.
+            app.fleet.sync().unwrap();
+            (router(app.clone(), parts, limits).unwrap(), app, table)
         };
         let (router, app, table) = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
         Self {

@@ -6,7 +6,7 @@ use prost::Message;
 use std::convert::Infallible;
 use tonic::body::Body;
 use tonic::server::Grpc;
-use tonic::{Response, Status};
+use tonic::{Request as Asked, Response, Status};
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
 
@@ -27,11 +27,13 @@ where
     Handler: Fn(Ask) -> Answered + Clone + Send + Sync + 'static,
     Answered: Future<Output = Result<Answer, Status>> + Send + 'static,
 {
-    unary_within(MESSAGE_MAX, handler)
+    unary_whole(MESSAGE_MAX, move |ask: Asked<Ask>| {
+        handler(ask.into_inner())
+    })
 }
 
-/// As [`unary`], of messages of at most so many bytes.
-pub(crate) fn unary_within<Ask, Answer, Handler, Answered>(
+/// As [`unary`], of messages of at most so many bytes, with what came beside them.
+pub(crate) fn unary_whole<Ask, Answer, Handler, Answered>(
     n_bytes_max: usize,
     handler: Handler,
 ) -> impl Service<Request, Response = http::Response<Body>, Error = Infallible, Future: Send + 'static>
@@ -42,14 +44,14 @@ pub(crate) fn unary_within<Ask, Answer, Handler, Answered>(
 where
     Ask: Message + Default + Send + 'static,
     Answer: Message + Default + Send + 'static,
-    Handler: Fn(Ask) -> Answered + Clone + Send + Sync + 'static,
+    Handler: Fn(Asked<Ask>) -> Answered + Clone + Send + Sync + 'static,
     Answered: Future<Output = Result<Answer, Status>> + Send + 'static,
 {
     service_fn(move |request: Request| {
         let handler = handler.clone();
         async move {
-            let answer = service_fn(move |ask: tonic::Request<Ask>| {
-                let answered = handler(ask.into_inner());
+            let answer = service_fn(move |ask: Asked<Ask>| {
+                let answered = handler(ask);
                 async move { answered.await.map(Response::new) }
             });
             let codec = ProstCodec::<Answer, Ask>::default();

@@ -49,6 +49,7 @@ mod manifest;
 mod model_dir;
 pub mod moving;
 pub mod registry;
+pub mod sealed;
 pub mod spool;
 mod staging;
 pub mod studies;

@@ -7,6 +7,7 @@ use crate::args;
 use crate::artifacts::{ArtifactError, ArtifactStore, Folder, Location};
 use crate::db::{Database, DbError, Place};
 use crate::hex::hex;
+use crate::sealed::{SealError, Sealer};
 use crate::tracking::TrackingError;
 use crate::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
 use automl_core::Coded;
@@ -22,6 +23,10 @@ const DATABASE: &str = "automl.db";
 const ARTIFACTS: &str = "artifacts";
 /// What verbs wrote down and the record has not taken in yet.
 const SPOOL: &str = "spool";
+/// The file with the key of secrets in the record.
+const SECRET_KEY: &str = "secret.key";
+/// What the environment calls that key, in lower case.
+const SECRET_KEY_NAME: &str = "automl_secret_key";
 /// The directory of a workspace in a database server.
 const DEFAULT_DIRECTORY: &str = ".automl";
 /// The root of artifacts in the folder of the workspace.
@@ -56,6 +61,8 @@ pub enum WorkspaceError {
     Record(#[from] TrackingError),
     #[error(transparent)]
     Artifacts(#[from] ArtifactError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 impl Coded for WorkspaceError {
@@ -67,6 +74,7 @@ impl Coded for WorkspaceError {
             Self::Database(error) => error.code(),
             Self::Record(error) => Coded::code(error),
             Self::Artifacts(error) => error.code(),
+            Self::Seal(error) => error.code(),
         }
     }
 
@@ -84,6 +92,7 @@ impl Coded for WorkspaceError {
             Self::Database(error) => error.hint(),
             Self::Record(error) => error.hint(),
             Self::Artifacts(error) => error.hint(),
+            Self::Seal(error) => error.hint(),
         }
     }
 }
@@ -119,7 +128,8 @@ impl Workspace {
         }
     }
 
-    /// What the environment says of object stores, by names in lower case such as `aws_access_key_id`.
+    /// What the environment says of object stores and of the key of secrets, by names in lower case such as
+    /// `aws_access_key_id`.
     pub fn with_environment(self, environment: BTreeMap<String, String>) -> Self {
         Self {
             environment,
@@ -208,6 +218,18 @@ impl Workspace {
         self.remember(&location, &db)?;
         let artifacts = ArtifactStore::open(&location, &db)?;
         Ok(Record { db, artifacts })
+    }
+
+    /// What seals secrets in the record: the key that the environment has, or that of the workspace, which is made if it is not
+    /// there.
+    ///
+    /// # Errors
+    /// If there is no key and none can be made.
+    pub fn sealer(&self) -> Result<Sealer, WorkspaceError> {
+        Ok(match self.environment.get(SECRET_KEY_NAME) {
+            Some(text) => Sealer::of_text(text, &SECRET_KEY_NAME.to_ascii_uppercase())?,
+            None => Sealer::of_file(&self.directory.join(SECRET_KEY))?,
+        })
     }
 
     fn open_database(&self, root: &str) -> Result<Database, WorkspaceError> {

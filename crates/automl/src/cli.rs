@@ -63,6 +63,8 @@ pub(crate) enum Verb {
     Leaderboard(LeaderboardArgs),
     /// Show how much each column of the table matters to a model
     Importance(ImportanceArgs),
+    /// Write a model as a file that other programs run
+    Export(ModelExportArgs),
     /// Register, compare, promote and fetch models, and take over those of other programs
     #[command(subcommand)]
     Models(ModelsVerb),
@@ -137,7 +139,9 @@ impl Verb {
             Self::Tokens(verb) => verb.ask().format,
             Self::Audit(args) => args.ask.format,
             Self::Tune(args) => args.format,
-            Self::TensorBoard(_) | Self::Race(_) | Self::Warden(_) => Format::Text,
+            Self::Export(_) | Self::TensorBoard(_) | Self::Race(_) | Self::Warden(_) => {
+                Format::Text
+            }
         }
     }
 }
@@ -390,10 +394,13 @@ pub(crate) struct PredictArgs {
     pub(crate) model: PathBuf,
     /// Table to predict: a path, a glob, or - for stdin
     pub(crate) data: String,
-    /// File to write, of the kind that its extension names (csv, tsv, jsonl, parquet; csv, tsv and jsonl also with .gz); one
-    /// that is there is replaced, and its directory is made; - is stdout, as CSV
+    /// File to write, of the kind that its extension names (csv, tsv, jsonl, parquet; csv, tsv and jsonl also with .gz); its
+    /// directory is made; - is stdout, as CSV
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
+    /// Put the predictions in the place of a file that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// Take columns that are not in the table as missing
     #[arg(long)]
     pub(crate) allow_missing_columns: bool,
@@ -420,6 +427,37 @@ pub(crate) struct PredictArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) record: RecordArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl export model/ --format onnx --output model.onnx
+  automl export churn@champion --format onnx --output churn.onnx
+
+The file holds the whole pipeline in double precision. Its inputs are the columns by their names, each rows by one: numbers as
+double (NaN if not known), categories as string (empty if not known), times as int64 microseconds since 1970. Operators: ONNX 17
+and ai.onnx.ml 5, as onnxruntime 1.20 and later runs them.")]
+pub(crate) struct ModelExportArgs {
+    /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
+    pub(crate) model: PathBuf,
+    /// What to write
+    #[arg(long, value_enum)]
+    pub(crate) format: ModelFormat,
+    /// File to write
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Put it in the place of a file that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelFormat {
+    /// One graph for ONNX runtimes
+    Onnx,
 }
 
 #[derive(Debug, Args)]
@@ -563,6 +601,10 @@ pub(crate) struct ServeArgs {
     /// go when it is not enough [default: no bound]
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     pub(crate) models_memory: Option<u64>,
+    /// Memory that requests may take together while they are answered, estimated as eight times their bodies; others are told to
+    /// come again (503)
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = units::bytes)]
+    pub(crate) requests_memory: u64,
     /// How the start is told: text or json
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

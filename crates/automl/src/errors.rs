@@ -106,6 +106,8 @@ pub(crate) enum CliError {
     },
     #[error("the predictions would take the place of their own data: {}", path.display())]
     OutputIsInput { path: std::path::PathBuf },
+    #[error("the output exists already: {}", path.display())]
+    OutputExists { path: std::path::PathBuf },
     #[error("weight '{column}' is {value} in data row {row}")]
     WeightValue {
         column: String,
@@ -152,6 +154,7 @@ impl Coded for CliError {
             Self::OutputIsDirectory { .. } => "output-is-directory",
             Self::OutputFormat { .. } => "output-format",
             Self::OutputIsInput { .. } => "output-is-input",
+            Self::OutputExists { .. } => "output-exists",
             Self::StdinTwice => "usage-stdin-twice",
             Self::Swapped { .. } => "usage-swapped",
             Self::ThresholdTask { .. } => "usage-threshold-task",
@@ -176,11 +179,6 @@ impl Coded for CliError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::OutputIsDirectory { .. } => Some("give the path of a file".into()),
-            Self::OutputIsInput { .. } => Some("give --output another name".into()),
-            Self::OutputFormat { .. } => {
-                Some("name the file .csv, .tsv, .jsonl (also with .gz behind) or .parquet".into())
-            }
             Self::Swapped { verb, model, data } => {
                 let (model, data) = (text::shell_word(model), text::shell_word(data));
                 Some(format!(
@@ -242,8 +240,25 @@ impl Coded for CliError {
             Self::Stdout { source } if is_out_of_space(source.kind()) => {
                 Some("the disk is full; free some space or write to another disk".into())
             }
-            _ => None,
+            other => other.output_hint().map(str::to_owned),
         }
+    }
+}
+
+impl CliError {
+    /// What to do about an output that cannot be written.
+    fn output_hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::OutputIsDirectory { .. } => "give the path of a file",
+            Self::OutputIsInput { .. } => "give --output another name",
+            Self::OutputExists { .. } => {
+                "say --overwrite to replace it, or give --output another name"
+            }
+            Self::OutputFormat { .. } => {
+                "name the file .csv, .tsv, .jsonl (also with .gz behind) or .parquet"
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -322,6 +337,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         DataError,
         ProfileError,
         EngineError,
+        automl_onnx::OnnxError,
         StoreError,
         MetricError,
         PredictError,

@@ -3,7 +3,9 @@
 use crate::errors::Report;
 use crate::modeldir::LoadedModel as Directory;
 use automl_core::{Cell, Field, Role, Table};
-use automl_data::{BatchOptions, Format, ReadOptions, RowBuffer, RowCoder, Source, open_batches};
+use automl_data::{
+    BatchOptions, DataError, Format, ReadOptions, RowBuffer, RowCoder, Source, open_batches,
+};
 use automl_serve::endpoints::{LoadError, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -81,12 +83,13 @@ impl RowReader for Reader {
             ..BatchOptions::default()
         };
         let source = Source::bytes("the body", text);
-        let told = |error: automl_data::DataError| error.to_string();
-        let mut batches =
-            open_batches(&source, &options, &self.inputs, is_feature, &cut).map_err(told)?;
-        match batches.next() {
-            Some(batch) => Ok(batch.map_err(told)?.table),
-            None => Err("the body has no rows".into()),
+        let batches = open_batches(&source, &options, &self.inputs, is_feature, &cut);
+        let first = batches.and_then(|mut batches| batches.next().transpose());
+        match first {
+            Ok(Some(batch)) => Ok(batch.table),
+            // A line of names alone is a table without rows, as an empty list is in JSON.
+            Ok(None) | Err(DataError::HeaderOnly { .. }) => Ok(self.coder.start().finish(0)),
+            Err(error) => Err(error.to_string()),
         }
     }
 }

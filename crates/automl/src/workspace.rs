@@ -57,7 +57,7 @@ pub(crate) fn files_below(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
     Ok(found)
 }
 
-/// What the environment says of object stores, by names in lower case.
+/// What the environment says of object stores and of the key of secrets, by names in lower case.
 fn environment() -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| {
@@ -65,7 +65,8 @@ fn environment() -> BTreeMap<String, String> {
             let is_ours = ["aws_", "google_", "azure_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix));
-            Some((name, value.into_string().ok()?)).filter(|_| is_ours)
+            let is_key = name == "automl_secret_key";
+            Some((name, value.into_string().ok()?)).filter(|_| is_ours || is_key)
         })
         .collect();
     // What MLflow's own client goes by.

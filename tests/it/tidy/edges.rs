@@ -16,6 +16,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("automl-linear", &["automl-core"]),
     ("automl-tune", &["automl-core"]),
     ("automl-tensorboard", &[]),
+    ("automl-onnx", &["automl-core"]),
     (
         "automl-engine",
         &[
@@ -38,6 +39,7 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-data",
             "automl-features",
             "automl-engine",
+            "automl-onnx",
             "automl-serve",
             "automl-store",
             "automl-tensorboard",
@@ -70,9 +72,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("parquet", &["automl-data"]),
     ("postgres", &["automl-store"]),
     ("prometheus-client", &["automl-serve"]),
-    ("prost", &["automl-serve", "automl-tensorboard"]),
+    (
+        "prost",
+        &["automl-onnx", "automl-serve", "automl-tensorboard"],
+    ),
     ("rayon", &["automl-core"]),
-    ("ring", &["automl-serve"]),
+    ("ring", &["automl-serve", "automl-store"]),
     ("rusqlite", &["automl-store"]),
     ("safetensors", &["automl-store"]),
     ("syn", &["automl-macros"]),

@@ -3,17 +3,18 @@
 use super::bucket::Bucket;
 use super::hosts::{Hosts, check_origin};
 use super::identify::Visitor;
+use super::memory::{Held, Memory};
 use super::usage::Usage;
 use super::{Access, Peer};
 use crate::error::ApiError;
 use crate::fields::BODY_MAX;
 use crate::ledger::{Ledger, Moved};
 use crate::observe::{Call, Observer};
-use crate::routes::{Endpoint, Need, Table};
+use crate::routes::{Answers, Endpoint, Need, Table};
 use automl_core::Clock;
 use automl_store::access::Role;
 use automl_store::access::audit::Entry;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -45,6 +46,7 @@ pub(crate) struct Gate {
     ledger: Ledger,
     observer: Observer,
     room: Semaphore,
+    memory: Memory,
     /// Refusals of strangers that may still be told, so that they cannot fill the disk.
     strangers: Mutex<Bucket>,
 }
@@ -56,6 +58,7 @@ impl Gate {
         access: Option<Arc<Access>>,
         ledger: Ledger,
         observer: Observer,
+        memory: Memory,
     ) -> Self {
         Self {
             table,
@@ -64,6 +67,7 @@ impl Gate {
             ledger,
             observer,
             room: Semaphore::new(REQUESTS_AT_ONCE),
+            memory,
             strangers: Mutex::new(Bucket::new(STRANGERS.1, now())),
         }
     }
@@ -101,7 +105,7 @@ impl Gate {
         request: &mut Request,
         endpoint: Option<&Endpoint>,
         call: &mut Call,
-    ) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
+    ) -> Result<Option<Admitted<'_>>, ApiError> {
         // What is asked to see whether the server lives is answered under any name and load.
         let need = endpoint.map_or(Need::Role(Role::Viewer), |endpoint| endpoint.need);
         if need == Need::Nobody {
@@ -134,12 +138,50 @@ impl Gate {
             let body = std::mem::take(request.body_mut());
             *request.body_mut() = counted(body, self.moved(usage), true);
         }
-        Ok(Some(room))
+        let held = self.hold(request, endpoint, length)?;
+        Ok(Some(Admitted {
+            _room: room,
+            _held: held,
+        }))
+    }
+
+    /// Takes the memory that a body needs which is read whole.
+    fn hold(
+        &self,
+        request: &mut Request,
+        endpoint: Option<&Endpoint>,
+        length: Option<u64>,
+    ) -> Result<Option<Held>, ApiError> {
+        let is_whole = endpoint
+            .is_none_or(|endpoint| !endpoint.is_streamed || endpoint.answers == Answers::Grpc);
+        if !is_whole || request.body().is_end_stream() {
+            return Ok(None);
+        }
+        let held = if let Some(n_bytes) = length {
+            // What is longer than any body may be is refused before it is read.
+            let n_bytes = n_bytes.min(BODY_MAX as u64);
+            self.memory
+                .hold(n_bytes)
+                .map_err(|_full| ApiError::full())?
+        } else {
+            let body = std::mem::take(request.body_mut());
+            let (body, held) = self.memory.hold_as_it_comes(body);
+            *request.body_mut() = body;
+            held
+        };
+        request.extensions_mut().insert(held.clone());
+        Ok(Some(held))
     }
 
     fn moved(&self, usage: &Arc<Usage>) -> Moved {
         Moved::new(Arc::clone(usage), self.ledger.clone())
     }
+}
+
+/// What a request holds while it is answered.
+struct Admitted<'a> {
+    _room: SemaphorePermit<'a>,
+    _held: Option<Held>,
 }
 
 fn may(visitor: &Visitor, need: Need) -> Result<(), ApiError> {
@@ -213,7 +255,7 @@ async fn answer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
     let mut call = gate.observer.begin(&request, found, Peer::of(&request));
     request.extensions_mut().insert(call.noted());
     let mut response = match gate.admit(&mut request, endpoint, &mut call).await {
-        Ok(_room) => next.run(request).await,
+        Ok(_admitted) => next.run(request).await,
         Err(refused) => {
             call.is_refused = true;
             refused.into_response()

@@ -10,11 +10,13 @@ mod credentials;
 mod guard;
 mod hosts;
 mod identify;
+mod memory;
 mod usage;
 
 pub(crate) use guard::{Gate, guard};
 pub(crate) use hosts::Hosts;
 pub(crate) use identify::{Access, Visitor, hashed};
+pub(crate) use memory::{Held, Memory, is_full};
 pub(crate) use usage::Usage;
 
 use axum::Extension;

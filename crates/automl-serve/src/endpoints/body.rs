@@ -2,6 +2,8 @@
 
 use super::error::ScoreError;
 use super::live::Wish;
+use super::score::Asked;
+use crate::access::{Held, is_full};
 use crate::fields::{BODY_MAX, BODY_WAIT};
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -9,9 +11,9 @@ use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
 
 /// Names the deployment that shall answer.
-const DEPLOYMENT: &str = "x-endpoint-deployment";
+pub(crate) const DEPLOYMENT: &str = "x-endpoint-deployment";
 /// What decides between deployments: equal keys meet the same.
-const KEY: &str = "x-endpoint-key";
+pub(crate) const KEY: &str = "x-endpoint-key";
 /// SageMaker's names of the same.
 const VARIANT: &str = "x-amzn-sagemaker-target-variant";
 /// The id of a request, which decides where there is no key.
@@ -21,12 +23,13 @@ const REQUEST_ID: &str = "x-request-id";
 pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    held: Option<Held>,
 }
 
 impl Ask {
     /// Waits for the body, which has bounds in length and time.
     pub(crate) async fn whole(request: Request) -> Result<Self, ScoreError> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let encoding = text(&parts.headers, header::CONTENT_ENCODING.as_str());
         if let Some(found) = encoding.filter(|found| !found.eq_ignore_ascii_case("identity")) {
             let found = found.to_owned();
@@ -43,6 +46,8 @@ impl Ask {
         let body = read.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 ScoreError::TooLong { limit: BODY_MAX }
+            } else if is_full(&*error) {
+                ScoreError::Full
             } else {
                 ScoreError::Broken {
                     reason: error.to_string(),
@@ -50,6 +55,7 @@ impl Ask {
             }
         })?;
         Ok(Self {
+            held: parts.extensions.remove(),
             headers: parts.headers,
             body: body.to_bytes(),
         })
@@ -80,8 +86,18 @@ impl Ask {
         }
     }
 
+    /// What is known before the body is read.
+    pub(crate) fn asked<'a>(&'a self, endpoint: &'a str) -> Asked<'a> {
+        Asked {
+            endpoint,
+            wish: self.wish(),
+            n_bytes: self.body.len(),
+            held: self.held.clone(),
+        }
+    }
+
     /// Who shall answer.
-    pub(crate) fn wish(&self) -> Wish<'_> {
+    fn wish(&self) -> Wish<'_> {
         Wish {
             deployment: self.header(DEPLOYMENT).or_else(|| self.header(VARIANT)),
             key: self.header(KEY).or_else(|| self.header(REQUEST_ID)),

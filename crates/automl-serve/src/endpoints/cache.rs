@@ -3,6 +3,7 @@
 
 use super::batch::Batch;
 use super::model::{LoadModel, LoadedModel};
+use super::numbers::Numbers;
 use automl_core::{Cell, Clock};
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::Database;
@@ -71,15 +72,19 @@ pub(crate) struct Cache {
     load: LoadModel,
     /// Bytes that all may take together.
     limit: Option<u64>,
-    versions: Mutex<BTreeMap<(String, i64, String), Arc<Version>>>,
+    versions: Mutex<Versions>,
+    numbers: Numbers,
 }
+
+/// By model, number and digest.
+type Versions = BTreeMap<(String, i64, String), Arc<Version>>;
 
 impl Cache {
     pub(crate) fn new(
-        db: Database,
-        artifacts: ArtifactStore,
+        (db, artifacts): (Database, ArtifactStore),
         load: LoadModel,
         limit: Option<u64>,
+        numbers: Numbers,
     ) -> Self {
         Self {
             db,
@@ -87,6 +92,7 @@ impl Cache {
             load,
             limit,
             versions: Mutex::default(),
+            numbers,
         }
     }
 
@@ -98,12 +104,18 @@ impl Cache {
             deployment.version,
             deployment.digest.clone(),
         );
+        if let Some(known) = versions.get(&key) {
+            return Arc::clone(known);
+        }
+        // The same files under another name, as when a model was renamed, are in memory already.
+        let mut same = versions.values().filter(|one| one.digest == key.2);
+        let warm = same.find_map(|one| one.ready());
         let made = versions.entry(key).or_insert_with(|| {
             Arc::new(Version {
                 model: deployment.model.clone(),
                 number: deployment.version,
                 digest: deployment.digest.clone(),
-                state: RwLock::default(),
+                state: RwLock::new(warm),
                 reading: Mutex::default(),
                 used_us: AtomicI64::new(0),
             })
@@ -129,26 +141,41 @@ impl Cache {
         if let Some(warm) = version.take() {
             return Ok(warm);
         }
-        let told = |reason: String| format!("{}/{}: {reason}", version.model, version.number);
-        let warm = Arc::new(self.read(version).map_err(told)?);
+        let key = (version.model.as_str(), version.number);
+        match self.read_within_limit(version) {
+            Ok(warm) => {
+                self.numbers.load(key, "read");
+                tracing::info!(
+                    model = version.model,
+                    version = version.number,
+                    ms = warm.read_us / 1e3,
+                    row_us = warm.row_us,
+                    "a model was read"
+                );
+                Ok(warm)
+            }
+            Err(reason) => {
+                self.numbers.load(key, "failed");
+                Err(format!("{}/{}: {reason}", version.model, version.number))
+            }
+        }
+    }
+
+    fn read_within_limit(&self, version: &Version) -> Result<Arc<Warm>, String> {
+        let warm = Arc::new(self.read(version)?);
         let n_bytes = warm.loaded.facts.n_bytes;
         if let Some(limit) = self.limit.filter(|limit| n_bytes > *limit) {
-            return Err(told(format!(
+            return Err(format!(
                 "it takes {n_bytes} bytes, more than all models may ({limit})"
-            )));
+            ));
         }
-        self.make_room(n_bytes);
+        // Held until it is counted: two that are read at once do not take the same room.
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make_room(&versions, n_bytes);
         version
             .used_us
             .store(Clock::unix_micros(), Ordering::Relaxed);
         version.put(Some(Arc::clone(&warm)));
-        tracing::info!(
-            model = version.model,
-            version = version.number,
-            ms = warm.read_us / 1e3,
-            row_us = warm.row_us,
-            "a model was read"
-        );
         Ok(warm)
     }
 
@@ -176,9 +203,8 @@ impl Cache {
     }
 
     /// Lets the least recently used go until so many bytes fit.
-    fn make_room(&self, n_bytes: u64) {
+    fn make_room(&self, versions: &Versions, n_bytes: u64) {
         let Some(limit) = self.limit else { return };
-        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut loaded: Vec<(i64, u64, &Arc<Version>)> = (versions.values())
             .map(|version| {
                 let used_us = version.used_us.load(Ordering::Relaxed);

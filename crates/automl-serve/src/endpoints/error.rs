@@ -11,6 +11,8 @@ pub(crate) const COME_AGAIN_S: u64 = 1;
 /// Why a request is not answered with predictions.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ScoreError {
+    #[error("there is nothing at {what}")]
+    Nowhere { what: String },
     #[error("there is no endpoint '{name}'{}", meant(.near))]
     EndpointUnknown { name: String, near: Vec<String> },
     #[error("endpoint '{endpoint}' has no deployment '{name}'{}", meant(.near))]
@@ -23,6 +25,8 @@ pub(crate) enum ScoreError {
     NotServing { endpoint: String, reason: String },
     #[error("endpoint '{endpoint}' answers {max} requests at once, and has as many")]
     Busy { endpoint: String, max: u32 },
+    #[error("requests that are being answered take all the memory that they may")]
+    Full,
     #[error("the body has more than {limit} bytes")]
     TooLong { limit: usize },
     #[error(
@@ -82,8 +86,10 @@ impl ScoreError {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::EndpointUnknown { .. } | Self::DeploymentUnknown { .. } => StatusCode::NOT_FOUND,
-            Self::NotServing { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Nowhere { .. }
+            | Self::EndpointUnknown { .. }
+            | Self::DeploymentUnknown { .. } => StatusCode::NOT_FOUND,
+            Self::NotServing { .. } | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLong { .. } | Self::TooManyRows => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late => StatusCode::REQUEST_TIMEOUT,
@@ -97,17 +103,22 @@ impl ScoreError {
 
     /// Whether the same request may be answered a little later.
     pub(crate) fn may_come_again(&self) -> bool {
-        matches!(self, Self::NotServing { .. } | Self::Busy { .. })
+        matches!(
+            self,
+            Self::NotServing { .. } | Self::Busy { .. } | Self::Full
+        )
     }
 }
 
 impl Coded for ScoreError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Nowhere { .. } => "score-nowhere",
             Self::EndpointUnknown { .. } => "endpoint-missing",
             Self::DeploymentUnknown { .. } => "endpoint-deployment-missing",
             Self::NotServing { .. } => "endpoint-not-serving",
             Self::Busy { .. } => "endpoint-busy",
+            Self::Full => "score-no-memory",
             Self::TooLong { .. } => "score-too-long",
             Self::TooManyRows => "score-too-many-rows",
             Self::Late => "score-late",

@@ -1,8 +1,9 @@
 //! All endpoints as they answer now, kept as the record has them.
 //!
-//! Requests read a snapshot and never wait. [`Fleet::sync`] looks at the record, reads models that are not in memory, and
-//! only then puts a new snapshot in the place of the old; requests that began with the old one end with it. A revision whose
-//! models cannot all be had changes nothing but what is told of the endpoint, and is tried again after a while.
+//! Requests read a snapshot and never wait. [`Fleet::renew`] looks at one endpoint of the record, reads models that are not in
+//! memory, and only then puts a new snapshot in the place of the old; requests that began with the old one end with it. A
+//! revision whose models cannot all be had changes nothing but what is told of the endpoint, and is tried again after a
+//! while. Endpoints are brought up to date apart from one another: a model that is slow to read holds up its own alone.
 
 use super::cache::{Cache, Version, Warm};
 use super::error::ScoreError;
@@ -14,12 +15,15 @@ use automl_store::db::{Database, Sql};
 use automl_store::endpoints::{self, Deployment, Endpoint, EndpointError, Who, digest_of};
 use automl_store::registry::{ModelVersion, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Microseconds after which a revision that could not be served is tried again.
 const AGAIN_US: i64 = 15_000_000;
+/// Endpoints that are brought up to date at once, where nobody waits for one.
+const THREADS_MAX: usize = 4;
 /// Who follows aliases.
 const SERVER: &str = "server";
 
@@ -35,10 +39,19 @@ struct Inner {
     cache: Cache,
     numbers: Numbers,
     snapshot: RwLock<Arc<Snapshot>>,
-    /// Held by whoever looks at the record.
-    syncing: Mutex<()>,
+    /// One for each endpoint, held by whoever brings it up to date.
+    turns: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    work: Mutex<Work>,
     /// Whether the record was looked at once.
     is_known: AtomicBool,
+}
+
+/// Endpoints that are to be brought up to date, and are.
+#[derive(Default)]
+struct Work {
+    waiting: BTreeSet<String>,
+    busy: BTreeSet<String>,
+    n_threads: usize,
 }
 
 /// An endpoint of the record, with where the aliases of its deployments lead now if that is elsewhere.
@@ -56,13 +69,20 @@ impl Fleet {
         load: super::model::LoadModel,
         limit: Option<u64>,
     ) -> Self {
+        let numbers = Numbers::default();
         Self(Arc::new(Inner {
-            cache: Cache::new(db.clone(), artifacts.clone(), load, limit),
+            cache: Cache::new(
+                (db.clone(), artifacts.clone()),
+                load,
+                limit,
+                numbers.clone(),
+            ),
             db,
             artifacts,
-            numbers: Numbers::default(),
+            numbers,
             snapshot: RwLock::default(),
-            syncing: Mutex::default(),
+            turns: Mutex::default(),
+            work: Mutex::default(),
             is_known: AtomicBool::new(false),
         }))
     }
@@ -105,32 +125,145 @@ impl Fleet {
         self.0.cache.load(version)
     }
 
-    /// Serves what the record says. Waits for the database and for models, so it is not for threads that run futures.
+    /// Looks at all endpoints of the record, and has those brought up to date that are not, by threads that nobody waits for.
+    ///
+    /// # Errors
+    /// If the record cannot be read; all stays as it is.
+    pub(crate) fn look(&self) -> Result<(), EndpointError> {
+        let due = self.due()?;
+        let mut work = self.work();
+        let new: Vec<String> = due
+            .into_iter()
+            .filter(|name| !work.busy.contains(name))
+            .collect();
+        work.waiting.extend(new);
+        if work.waiting.is_empty() && work.busy.is_empty() {
+            self.0.is_known.store(true, Ordering::Release);
+        }
+        while work.n_threads < THREADS_MAX.min(work.waiting.len() + work.busy.len()) {
+            let fleet = self.clone();
+            let thread = std::thread::Builder::new().name("endpoint".into());
+            if let Err(error) = thread.spawn(move || fleet.renew_waiting()) {
+                tracing::warn!(%error, "a thread for endpoints cannot be started");
+                break;
+            }
+            work.n_threads += 1;
+        }
+        let is_alone = work.n_threads == 0 && !work.waiting.is_empty();
+        work.n_threads += usize::from(is_alone);
+        drop(work);
+        if is_alone {
+            self.renew_waiting();
+        }
+        Ok(())
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.0.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings endpoints up to date until none waits.
+    fn renew_waiting(&self) {
+        let mut work = self.work();
+        while let Some(name) = work.waiting.pop_first() {
+            work.busy.insert(name.clone());
+            drop(work);
+            let done = std::panic::catch_unwind(AssertUnwindSafe(|| self.renew(&name)));
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(endpoint = name, %error, "an endpoint is served as before");
+                }
+                Err(_panic) => {
+                    tracing::error!(endpoint = name, "a bug was met; it is served as before");
+                }
+            }
+            work = self.work();
+            work.busy.remove(&name);
+        }
+        work.n_threads -= 1;
+        if work.busy.is_empty() {
+            self.0.is_known.store(true, Ordering::Release);
+        }
+    }
+
+    /// The endpoints that are not as the record has them.
+    fn due(&self) -> Result<Vec<String>, EndpointError> {
+        let all = self.0.db.read(all_wanted).wait()?;
+        let snapshot = self.snapshot();
+        let gone = snapshot
+            .keys()
+            .filter(|name| !all.iter().any(|one| one.endpoint.name == **name));
+        let mut due: Vec<String> = gone.cloned().collect();
+        let now_us = Clock::unix_micros();
+        for one in &all {
+            let known = snapshot.get(&one.endpoint.name).map(AsRef::as_ref);
+            if one.is_due(known, now_us) {
+                due.push(one.endpoint.name.clone());
+            }
+        }
+        Ok(due)
+    }
+
+    /// Tells the record that this server runs.
+    pub(crate) fn tell_alive(&self, server: &str) -> Result<(), EndpointError> {
+        let server = server.to_owned();
+        let told = self
+            .0
+            .db
+            .write(move |sql| endpoints::note_alive(sql, &server));
+        told.wait()
+    }
+
+    /// Tells the record that this server ends.
+    pub(crate) fn tell_ended(&self, server: &str) -> Result<(), EndpointError> {
+        let server = server.to_owned();
+        let told = self
+            .0
+            .db
+            .write(move |sql| endpoints::note_ended(sql, &server));
+        told.wait()
+    }
+
+    /// Serves what the record says of all endpoints, before it returns.
+    #[cfg(test)]
+    pub(crate) fn sync(&self) -> Result<(), EndpointError> {
+        for name in self.due()? {
+            self.renew(&name)?;
+        }
+        self.0.is_known.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Serves what the record says of one endpoint. Waits for the database and for models, so it is not for threads that run
+    /// futures.
     ///
     /// # Errors
     /// If the record cannot be read or written; all stays as it is.
-    pub(crate) fn sync(&self) -> Result<(), EndpointError> {
+    pub(crate) fn renew(&self, name: &str) -> Result<(), EndpointError> {
         let inner = &*self.0;
-        let _alone = inner.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = inner.db.read(wanted).wait()?;
-        for name in self.snapshot().keys() {
-            if !wanted.iter().any(|one| one.endpoint.name == *name) {
-                self.publish(name, None);
+        let turn = inner.turn(name);
+        let alone = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let owned = name.to_owned();
+        let found = inner.db.read(move |sql| one_wanted(sql, &owned)).wait()?;
+        let known = self.snapshot().get(name).cloned();
+        match found {
+            None => {
+                if known.is_some() {
+                    self.publish(name, None);
+                }
+                inner.numbers.forget(name);
             }
-        }
-        for one in wanted {
-            let name = one.endpoint.name.clone();
-            let known = self.snapshot().get(&name).cloned();
-            match inner.renewed(&one, known.as_deref()) {
-                Ok(Some(live)) => self.publish(&name, Some(Arc::new(live))),
-                Ok(None) => {}
-                // It may be gone since; the others have nothing to do with it.
-                Err(error) => {
-                    tracing::warn!(endpoint = name, %error, "an endpoint is served as before");
+            Some(wanted) => {
+                if let Some(live) = inner.renewed(&wanted, known.as_deref())? {
+                    self.publish(name, Some(Arc::new(live)));
                 }
             }
         }
-        self.0.is_known.store(true, Ordering::Release);
+        drop(alone);
+        drop(turn);
+        inner.end_turn(name);
+        drop(known);
         inner.cache.forget_unused();
         Ok(())
     }
@@ -148,41 +281,84 @@ impl Fleet {
 }
 
 /// All endpoints of the record.
-fn wanted(sql: &mut dyn Sql) -> Result<Vec<Wanted>, EndpointError> {
-    let mut all = Vec::new();
-    for endpoint in endpoints::list(sql, W)? {
-        let mut moved = Vec::new();
-        for deployment in &endpoint.deployments {
-            let Some(alias) = &deployment.alias else {
-                continue;
-            };
-            // An alias that was taken away leads nowhere, and its deployment stays as it is.
-            if let Ok(found) = models::by_alias(sql, W, &deployment.model, alias)
-                && found.version != deployment.version
-            {
-                moved.push((deployment.name.clone(), found));
-            }
-        }
-        let earlier = endpoint
-            .served_revision
-            .filter(|served| *served != endpoint.revision);
-        let served = match earlier {
-            // What is gone cannot be served.
-            Some(revision) => endpoints::at_revision(sql, &endpoint, revision)
-                .ok()
-                .map(|deployments| (revision, deployments)),
-            None => None,
-        };
-        all.push(Wanted {
-            endpoint,
-            served,
-            moved,
-        });
+fn all_wanted(sql: &mut dyn Sql) -> Result<Vec<Wanted>, EndpointError> {
+    let all = endpoints::list(sql, W)?;
+    Ok(all
+        .into_iter()
+        .map(|endpoint| wanted(sql, endpoint))
+        .collect())
+}
+
+/// One endpoint of the record, if it is there.
+fn one_wanted(sql: &mut dyn Sql, name: &str) -> Result<Option<Wanted>, EndpointError> {
+    match endpoints::by_name(sql, W, name) {
+        Ok(endpoint) => Ok(Some(wanted(sql, endpoint))),
+        Err(EndpointError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(all)
+}
+
+fn wanted(sql: &mut dyn Sql, endpoint: Endpoint) -> Wanted {
+    let mut moved = Vec::new();
+    for deployment in &endpoint.deployments {
+        let Some(alias) = &deployment.alias else {
+            continue;
+        };
+        // An alias that was taken away leads nowhere, and its deployment stays as it is.
+        if let Ok(found) = models::by_alias(sql, W, &deployment.model, alias)
+            && found.version != deployment.version
+        {
+            moved.push((deployment.name.clone(), found));
+        }
+    }
+    let earlier = endpoint
+        .served_revision
+        .filter(|served| *served != endpoint.revision);
+    let served = match earlier {
+        // What is gone cannot be served.
+        Some(revision) => endpoints::at_revision(sql, &endpoint, revision)
+            .ok()
+            .map(|deployments| (revision, deployments)),
+        None => None,
+    };
+    Wanted {
+        endpoint,
+        served,
+        moved,
+    }
+}
+
+impl Wanted {
+    /// Whether what answers is not this, and it is time to change that.
+    fn is_due(&self, known: Option<&Live>, now_us: i64) -> bool {
+        let known = known.filter(|live| live.id == self.endpoint.id);
+        let Some(live) = known.filter(|live| live.seen_revision == self.endpoint.revision) else {
+            return true;
+        };
+        let is_done =
+            live.problem.is_none() && self.moved.is_empty() && !live.is_renamed(&self.endpoint);
+        !is_done && now_us >= live.again_us
+    }
 }
 
 impl Inner {
+    /// What whoever brings an endpoint up to date holds.
+    fn turn(&self, name: &str) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(name.to_owned()).or_default())
+    }
+
+    /// Forgets it if nobody else waits for it.
+    fn end_turn(&self, name: &str) {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns
+            .get(name)
+            .is_some_and(|turn| Arc::strong_count(turn) == 1)
+        {
+            turns.remove(name);
+        }
+    }
+
     /// The endpoint as it is to answer from now on; none if that is as before.
     fn renewed(
         &self,
@@ -192,15 +368,12 @@ impl Inner {
         let endpoint = &wanted.endpoint;
         let known = known.filter(|live| live.id == endpoint.id);
         let now_us = Clock::unix_micros();
-        if let Some(live) = known
-            && live.seen_revision == endpoint.revision
-            && (now_us < live.again_us || (live.problem.is_none() && wanted.moved.is_empty()))
-        {
+        if !wanted.is_due(known, now_us) {
             return Ok(None);
         }
         let silent = Live::silent(endpoint, &self.numbers);
         let before = known.unwrap_or(&silent);
-        let is_new = before.revision != Some(endpoint.revision);
+        let is_new = before.revision != Some(endpoint.revision) || before.is_renamed(endpoint);
         let mut live = if is_new {
             let (live, is_last) = self.first_served(wanted, before);
             if !is_last {

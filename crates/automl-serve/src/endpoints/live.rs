@@ -156,6 +156,16 @@ impl Live {
         }
     }
 
+    /// Whether models that answer have other names in the record by now.
+    pub(crate) fn is_renamed(&self, endpoint: &Endpoint) -> bool {
+        let mut slots = self.slots.iter().chain(&self.shadows);
+        slots.any(|slot| {
+            let mut deployments = endpoint.deployments.iter();
+            deployments
+                .any(|one| one.name == slot.deployment.name && one.model != slot.deployment.model)
+        })
+    }
+
     /// The deployment that answers a request.
     pub(crate) fn choose(&self, wish: Wish<'_>) -> Result<&Arc<Slot>, ScoreError> {
         if let Some(name) = wish.deployment {

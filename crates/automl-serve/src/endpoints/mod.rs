@@ -28,6 +28,7 @@ mod vertex;
 mod view;
 mod write;
 
+use error::ScoreError;
 pub(crate) use fleet::Fleet;
 pub(crate) use keeper::Keeper;
 pub(crate) use live::{Live, Slot};
@@ -35,9 +36,30 @@ pub use model::{LoadError, LoadModel, LoadedModel, ModelFacts, ROWS_MAX, RowRead
 pub(crate) use numbers::Numbers;
 
 use crate::routes::{Routes, get, post};
+use axum::http::Method;
+use axum::response::Response;
 
 pub(crate) fn routes(fleet: &Fleet) -> Routes {
     rest::routes().merge(predictions()).merge(v2::routes(fleet))
+}
+
+/// What no route answers below the paths of these protocols, told in the form of each.
+pub(crate) fn nowhere(method: &Method, path: &str) -> Option<Response> {
+    let is_below = |start: &str| {
+        let rest = path.strip_prefix(start);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let error = ScoreError::Nowhere {
+        what: format!("{method} {path}"),
+    };
+    if is_below("/v2") {
+        return Some(v2::refusal(&error));
+    }
+    if is_below("/v1") {
+        return Some(vertex::refusal(&error));
+    }
+    // A browser looks at an endpoint by GET.
+    (is_below("/endpoints") && method != Method::GET).then(|| plain::refusal(&error))
 }
 
 /// The protocols in which predictions are asked for.

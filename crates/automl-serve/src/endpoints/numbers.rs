@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Upper ends of the buckets of latencies, in seconds.
 const SECONDS: [f64; 14] = [
@@ -12,7 +14,11 @@ const SECONDS: [f64; 14] = [
     10.0,
 ];
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+/// What became of requests that a deployment took, and of those that it saw in the shadow.
+const OUTCOMES: [&str; 3] = ["answered", "refused", "failed"];
+const SHADOW_OUTCOMES: [&str; 4] = ["same", "other", "failed", "skipped"];
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
 struct Labels {
     endpoint: String,
     deployment: String,
@@ -34,6 +40,13 @@ struct EndpointLabels {
     endpoint: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LoadLabels {
+    model: String,
+    version: i64,
+    outcome: &'static str,
+}
+
 /// The numbers of all endpoints. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Numbers {
@@ -42,6 +55,9 @@ pub(crate) struct Numbers {
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
     shadows: Family<OutcomeLabels, Counter>,
     busy: Family<EndpointLabels, Counter>,
+    loads: Family<LoadLabels, Counter>,
+    /// All deployments that are counted, so that they can be forgotten.
+    known: Arc<Mutex<BTreeSet<Labels>>>,
 }
 
 impl Default for Numbers {
@@ -52,6 +68,8 @@ impl Default for Numbers {
             seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             shadows: Family::default(),
             busy: Family::default(),
+            loads: Family::default(),
+            known: Arc::default(),
         }
     }
 }
@@ -70,7 +88,7 @@ impl Numbers {
         );
         registry.register_with_unit(
             "automl_endpoint_duration",
-            "Time from the whole body to the predictions",
+            "Time from the whole body to the answer",
             Unit::Seconds,
             self.seconds.clone(),
         );
@@ -84,6 +102,47 @@ impl Numbers {
             "Requests that an endpoint had no room for",
             self.busy.clone(),
         );
+        registry.register(
+            "automl_endpoint_model_loads",
+            "Times that a version was to be brought into memory, by outcome: read, failed",
+            self.loads.clone(),
+        );
+    }
+
+    /// Counts that a version was read, or could not be.
+    pub(crate) fn load(&self, (model, version): (&str, i64), outcome: &'static str) {
+        let labels = LoadLabels {
+            model: model.to_owned(),
+            version,
+            outcome,
+        };
+        self.loads.get_or_create_owned(&labels).inc();
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeSet<Labels>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets an endpoint that is deleted.
+    pub(crate) fn forget(&self, endpoint: &str) {
+        let mut known = self.known();
+        let is_gone = |labels: &Labels| labels.endpoint == endpoint;
+        let (gone, kept) = std::mem::take(&mut *known).into_iter().partition(is_gone);
+        let gone: BTreeSet<Labels> = gone;
+        *known = kept;
+        drop(known);
+        for labels in gone {
+            for outcome in OUTCOMES {
+                self.requests.remove(&labels.with(outcome));
+            }
+            for outcome in SHADOW_OUTCOMES {
+                self.shadows.remove(&labels.with(outcome));
+            }
+            self.rows.remove(&labels);
+            self.seconds.remove(&labels);
+        }
+        let endpoint = endpoint.to_owned();
+        self.busy.remove(&EndpointLabels { endpoint });
     }
 
     /// Those of one deployment.
@@ -94,23 +153,23 @@ impl Numbers {
             model: model.to_owned(),
             version,
         };
-        let outcome = |outcome| OutcomeLabels {
-            endpoint: labels.endpoint.clone(),
-            deployment: labels.deployment.clone(),
-            model: labels.model.clone(),
-            version,
-            outcome,
+        self.known().insert(labels.clone());
+        let request = |place: usize| {
+            self.requests
+                .get_or_create_owned(&labels.with(OUTCOMES[place]))
         };
-        let request = |name| self.requests.get_or_create_owned(&outcome(name));
-        let shadow = |name| self.shadows.get_or_create_owned(&outcome(name));
+        let shadow = |place: usize| {
+            self.shadows
+                .get_or_create_owned(&labels.with(SHADOW_OUTCOMES[place]))
+        };
         Own {
-            answered: request("answered"),
-            refused: request("refused"),
-            failed: request("failed"),
-            same: shadow("same"),
-            other: shadow("other"),
-            shadow_failed: shadow("failed"),
-            skipped: shadow("skipped"),
+            answered: request(0),
+            refused: request(1),
+            failed: request(2),
+            same: shadow(0),
+            other: shadow(1),
+            shadow_failed: shadow(2),
+            skipped: shadow(3),
             rows: self.rows.get_or_create_owned(&labels),
             seconds: self.seconds.get_or_create_owned(&labels),
         }
@@ -120,6 +179,18 @@ impl Numbers {
     pub(crate) fn busy(&self, endpoint: &str) -> Counter {
         let endpoint = endpoint.to_owned();
         self.busy.get_or_create_owned(&EndpointLabels { endpoint })
+    }
+}
+
+impl Labels {
+    fn with(&self, outcome: &'static str) -> OutcomeLabels {
+        OutcomeLabels {
+            endpoint: self.endpoint.clone(),
+            deployment: self.deployment.clone(),
+            model: self.model.clone(),
+            version: self.version,
+            outcome,
+        }
     }
 }
 

@@ -33,10 +33,8 @@ async fn answered(app: &App, name: &str, request: Request) -> Result<String, Sco
     let ask = Ask::whole(request).await?;
     ask.check_json()?;
     let body = ask.body.clone();
-    let scored = score(&app.fleet, name, ask.wish(), body.len(), move |model| {
-        read(&body, model)
-    });
-    Ok(told(&scored.await?))
+    let read = move |model: &LoadedModel| read(&body, model);
+    score(&app.fleet, ask.asked(name), read, |scored| Ok(told(scored))).await
 }
 
 /// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with a `threshold`.
@@ -128,7 +126,7 @@ pub(super) fn json_answer(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-fn refusal(error: &ScoreError) -> Response {
+pub(super) fn refusal(error: &ScoreError) -> Response {
     let body = json!({ "error_code": error.code(), "message": error.to_string() });
     refused(error, &body.to_string())
 }

@@ -58,7 +58,8 @@ pub(super) fn routes() -> Routes {
         )
         .route(
             "/api/endpoints/{name}/undeploy",
-            post(undeploy).editor("Takes a deployment away: deployment"),
+            post(undeploy)
+                .editor("Takes a deployment away, the last that answers only by force: deployment"),
         )
 }
 
@@ -72,6 +73,7 @@ impl From<EndpointError> for ApiError {
             EndpointError::Exists { .. }
             | EndpointError::DeploymentExists { .. }
             | EndpointError::StillAnswers { .. }
+            | EndpointError::WouldSilence { .. }
             | EndpointError::WouldLose { .. }
             | EndpointError::NoEarlier { .. }
             | EndpointError::Gone { .. } => StatusCode::CONFLICT,
@@ -126,8 +128,8 @@ async fn changed(
     let app = app.clone();
     let view = blocking(move || {
         let endpoint = app.db.write(work).wait()?;
-        app.fleet.sync()?;
         let name = endpoint.name;
+        app.fleet.renew(&name)?;
         let endpoint = app.db.read(move |sql| endpoints::by_name(sql, W, &name));
         let endpoint = endpoint.wait()?;
         let is_served = endpoint.served_revision == Some(endpoint.revision);
@@ -188,8 +190,7 @@ async fn remove(State(app): State<App>, Path(name): Path<String>, fields: Fields
         let deleted = app
             .db
             .write(move |sql| endpoints::delete(sql, W, &name, loses));
-        deleted.wait()?;
-        app.fleet.sync()
+        app.fleet.renew(&deleted.wait()?.name)
     })
     .await?;
     Ok(Json(json!({})))
@@ -286,8 +287,9 @@ async fn undeploy(
 ) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
     let deployment = fields.required("deployment")?;
+    let silences = fields.flag("force")?.unwrap_or(false);
     changed(&app, move |sql| {
-        endpoints::undeploy(sql, W, &name, &deployment, asked.who())
+        endpoints::undeploy(sql, W, &name, (&deployment, silences), asked.who())
     })
     .await
 }

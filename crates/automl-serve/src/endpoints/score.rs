@@ -1,10 +1,12 @@
 //! From a request to its predictions: who answers, on which thread, and what is counted.
 
 use super::batch::{Batch, Predicted};
+use super::cache::Warm;
 use super::error::ScoreError;
 use super::fleet::Fleet;
 use super::live::{Live, Slot, Wish};
 use super::model::LoadedModel;
+use crate::access::Held;
 use automl_core::Clock;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,20 +30,31 @@ impl<R: Fn(&LoadedModel) -> Result<Batch, ScoreError> + Clone + Send + 'static> 
 pub(crate) struct Scored {
     pub(crate) live: Arc<Live>,
     pub(crate) slot: Arc<Slot>,
-    pub(crate) warm: Arc<super::cache::Warm>,
+    pub(crate) warm: Arc<Warm>,
     pub(crate) predicted: Predicted,
 }
 
-/// Predicts what `read` makes of a body of so many bytes.
-pub(crate) async fn score<R: Read>(
+/// What is known of a request before its body is read.
+pub(crate) struct Asked<'a> {
+    pub(crate) endpoint: &'a str,
+    pub(crate) wish: Wish<'a>,
+    /// Bytes of its body.
+    pub(crate) n_bytes: usize,
+    /// The memory that it may take, until it is answered.
+    pub(crate) held: Option<Held>,
+}
+
+/// Predicts what `read` makes of a body, and answers as `tell` does; both on a thread that may take its time, unless it is a
+/// matter of microseconds.
+pub(crate) async fn score<R: Read, A: Send + 'static>(
     fleet: &Fleet,
-    endpoint: &str,
-    wish: Wish<'_>,
-    n_bytes: usize,
+    asked: Asked<'_>,
     read: R,
-) -> Result<Scored, ScoreError> {
+    tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
+) -> Result<A, ScoreError> {
+    let endpoint = asked.endpoint;
     let live = fleet.find(endpoint)?;
-    let slot = Arc::clone(live.choose(wish)?);
+    let slot = Arc::clone(live.choose(asked.wish)?);
     let room = Arc::clone(&live.room).try_acquire_owned();
     let room = room.map_err(|_full| live.busy())?;
     let clock = Clock::start();
@@ -49,14 +62,21 @@ pub(crate) async fn score<R: Read>(
         Some(warm) => warm,
         None => load(fleet, &slot, endpoint).await?,
     };
-    let done = work(&warm, n_bytes, read.clone(), room).await;
+    let work = Work {
+        fleet: fleet.clone(),
+        live,
+        slot: Arc::clone(&slot),
+        warm,
+        _room: room,
+        _held: asked.held,
+    };
+    let done = work.done(asked.n_bytes, read, tell).await;
     let numbers = &slot.numbers;
     numbers.seconds.observe(clock.seconds());
     match &done {
-        Ok(predicted) => {
+        Ok((_, n_rows)) => {
             numbers.answered.inc();
-            let n_rows = predicted.predictions.n_rows();
-            numbers.rows.inc_by(n_rows as u64);
+            numbers.rows.inc_by(*n_rows as u64);
         }
         Err(error) if error.status().is_server_error() => {
             numbers.failed.inc();
@@ -65,16 +85,7 @@ pub(crate) async fn score<R: Read>(
             numbers.refused.inc();
         }
     }
-    let predicted = done?;
-    for shadow in &live.shadows {
-        compare(fleet, shadow, read.clone(), &predicted);
-    }
-    Ok(Scored {
-        live,
-        slot,
-        warm,
-        predicted,
-    })
+    Ok(done?.0)
 }
 
 /// Reads a model that went from memory, for this request and those after it.
@@ -82,7 +93,7 @@ pub(crate) async fn load(
     fleet: &Fleet,
     slot: &Arc<Slot>,
     endpoint: &str,
-) -> Result<Arc<super::cache::Warm>, ScoreError> {
+) -> Result<Arc<Warm>, ScoreError> {
     let (fleet, version) = (fleet.clone(), Arc::clone(&slot.version));
     let loaded = blocking(move || Ok(fleet.load(&version))).await?;
     loaded.map_err(|reason| ScoreError::NotServing {
@@ -91,32 +102,58 @@ pub(crate) async fn load(
     })
 }
 
-/// Reads and predicts: at once if it is a matter of microseconds, else on a thread that may take its time. Such work keeps
-/// its room until it ends, also when whoever asked has gone.
-async fn work<R: Read>(
-    warm: &Arc<super::cache::Warm>,
-    n_bytes: usize,
-    read: R,
-    room: OwnedSemaphorePermit,
-) -> Result<Predicted, ScoreError> {
-    if n_bytes > INLINE_BYTES {
-        let warm = Arc::clone(warm);
-        return blocking(move || {
-            let _room = room;
-            read(&warm.loaded)?.predict(&warm.loaded)
-        })
-        .await;
+/// A request on its way to its answer. It keeps its room and its memory until it ends, also when whoever asked has gone.
+struct Work {
+    fleet: Fleet,
+    live: Arc<Live>,
+    slot: Arc<Slot>,
+    warm: Arc<Warm>,
+    _room: OwnedSemaphorePermit,
+    _held: Option<Held>,
+}
+
+impl Work {
+    /// Reads, predicts and answers: at once if it is a matter of microseconds, else on a thread that may take its time. Tells
+    /// the number of rows beside the answer.
+    async fn done<R: Read, A: Send + 'static>(
+        self,
+        n_bytes: usize,
+        read: R,
+        tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
+    ) -> Result<(A, usize), ScoreError> {
+        if n_bytes > INLINE_BYTES {
+            return blocking(move || {
+                let batch = read(&self.warm.loaded)?;
+                self.answer(batch, &read, tell)
+            })
+            .await;
+        }
+        let batch = read(&self.warm.loaded)?;
+        if self.warm.row_us * batch.table.n_rows() as f64 <= INLINE_US {
+            return self.answer(batch, &read, tell);
+        }
+        blocking(move || self.answer(batch, &read, tell)).await
     }
-    let batch = read(&warm.loaded)?;
-    if warm.row_us * batch.table.n_rows() as f64 <= INLINE_US {
-        return batch.predict(&warm.loaded);
+
+    fn answer<R: Read, A>(
+        self,
+        batch: Batch,
+        read: &R,
+        tell: impl FnOnce(&Scored) -> Result<A, ScoreError>,
+    ) -> Result<(A, usize), ScoreError> {
+        let predicted = batch.predict(&self.warm.loaded)?;
+        for shadow in &self.live.shadows {
+            compare(&self.fleet, shadow, read.clone(), &predicted);
+        }
+        let n_rows = predicted.predictions.n_rows();
+        let scored = Scored {
+            live: self.live,
+            slot: self.slot,
+            warm: self.warm,
+            predicted,
+        };
+        Ok((tell(&scored)?, n_rows))
     }
-    let warm = Arc::clone(warm);
-    blocking(move || {
-        let _room = room;
-        batch.predict(&warm.loaded)
-    })
-    .await
 }
 
 async fn blocking<T: Send + 'static>(

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 use std::fmt;
+use std::sync::Arc;
 
 /// Where SageMaker's clients find which deployment answered.
 const ANSWERED_BY: &str = "x-amzn-invoked-production-variant";
@@ -59,13 +60,12 @@ async fn answered(app: &App, name: &str, request: Request) -> Result<Response, S
     let ask = Ask::whole(request).await?;
     let body = ask.body.clone();
     let read = reader(&ask)?;
-    let scored = score(&app.fleet, name, ask.wish(), body.len(), move |model| {
-        read(&body, model)
-    });
-    let scored = scored.await?;
-    let mut response = json_answer(told(&scored));
+    let read = move |model: &LoadedModel| read(&body, model);
+    let tell = |scored: &Scored| Ok((told(scored), Arc::clone(&scored.slot)));
+    let (text, slot) = score(&app.fleet, ask.asked(name), read, tell).await?;
+    let mut response = json_answer(text);
     // Names of deployments have no letters that a header could not.
-    if let Ok(name) = HeaderValue::from_str(&scored.slot.deployment.name) {
+    if let Ok(name) = HeaderValue::from_str(&slot.deployment.name) {
         response.headers_mut().insert(ANSWERED_BY, name);
     }
     Ok(response)
@@ -77,19 +77,22 @@ type Reader = fn(&Bytes, &LoadedModel) -> Result<Batch, ScoreError>;
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
     match ask.kind().as_str() {
         "" | "application/json" => Ok(|body, model| from_json(body, model)),
-        "text/csv" => Ok(|body, model| {
-            let table = model.reader.delimited(body.to_vec());
-            let table = table.map_err(|reason| ScoreError::Table { reason })?;
-            if table.n_rows() > ROWS_MAX {
-                return Err(ScoreError::TooManyRows);
-            }
-            Ok(table.into())
-        }),
+        "text/csv" => Ok(|body, model| from_csv(body, model)),
         other => Err(ScoreError::ContentKind {
             found: other.to_owned(),
             wanted: "application/json or text/csv",
         }),
     }
+}
+
+/// Reads a line of names, and rows below it.
+pub(crate) fn from_csv(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
+    let table = model.reader.delimited(body.to_vec());
+    let table = table.map_err(|reason| ScoreError::Table { reason })?;
+    if table.n_rows() > ROWS_MAX {
+        return Err(ScoreError::TooManyRows);
+    }
+    Ok(table.into())
 }
 
 /// Reads one of the forms.

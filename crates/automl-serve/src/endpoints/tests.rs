@@ -40,6 +40,14 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     let text = std::fs::read(path.join("manifest.json"));
     let text = text.map_err(|error| refuse(error.to_string()))?;
     let said: Value = serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))?;
+    // A model that takes long: until somebody puts a file there.
+    if let Some(gate) = said["waits_for"].as_str() {
+        let gate = Path::new(gate);
+        std::fs::write(gate.with_extension("begun"), "").unwrap();
+        while !gate.exists() {
+            std::thread::yield_now();
+        }
+    }
     let bias = said["bias"].as_f64();
     let bias = bias.ok_or_else(|| refuse("it has no bias".into()))?;
     let field = |name: &str, kind| Field {

@@ -42,10 +42,8 @@ async fn answered(app: &App, call: &str, request: Request) -> Result<String, Sco
     let ask = Ask::whole(request).await?;
     ask.check_json()?;
     let body = ask.body.clone();
-    let scored = score(&app.fleet, name, ask.wish(), body.len(), move |model| {
-        read(&body, model)
-    });
-    Ok(told(name, &scored.await?))
+    let read = move |model: &LoadedModel| read(&body, model);
+    score(&app.fleet, ask.asked(name), read, |scored| Ok(told(scored))).await
 }
 
 /// Reads `{"instances": […]}`.
@@ -100,7 +98,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 }
 
 /// Predictions as those of tabular models there: classes with scores, or a value.
-fn told(name: &str, scored: &Scored) -> String {
+fn told(scored: &Scored) -> String {
     let deployment = &scored.slot.deployment;
     let mut out = String::from("{\"predictions\":");
     match &scored.predicted.predictions {
@@ -128,7 +126,7 @@ fn told(name: &str, scored: &Scored) -> String {
         "model": format!("{}/{}", deployment.model, deployment.version),
         "modelDisplayName": deployment.model,
         "modelVersionId": deployment.version.to_string(),
-        "metadata": { "endpoint": name },
+        "metadata": { "endpoint": scored.live.name },
     });
     out.push(',');
     // The rest of the same object.
@@ -137,7 +135,7 @@ fn told(name: &str, scored: &Scored) -> String {
 }
 
 /// As Google's services tell errors.
-fn refusal(error: &ScoreError) -> Response {
+pub(super) fn refusal(error: &ScoreError) -> Response {
     let status = match error.status() {
         StatusCode::NOT_FOUND => "NOT_FOUND",
         StatusCode::TOO_MANY_REQUESTS => "RESOURCE_EXHAUSTED",

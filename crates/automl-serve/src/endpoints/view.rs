@@ -18,7 +18,8 @@ pub(crate) fn endpoint_view(endpoint: &Endpoint, fleet: &Fleet) -> Value {
         "max_at_once": endpoint.max_at_once,
         "created_ms": endpoint.created_ms,
         "user": endpoint.user_id,
-        "state": endpoint.state(),
+        // A server runs: this one.
+        "state": endpoint.state(true),
         "revision": endpoint.revision,
         "served_revision": live.and_then(|live| live.revision),
         "problem": live.and_then(|live| live.problem.clone()),

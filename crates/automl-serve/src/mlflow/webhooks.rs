@@ -110,9 +110,10 @@ async fn create(State(app): State<App>, fields: Fields) -> Answer {
         return Err(absent("events"));
     }
     let new = change(&app, &fields).await?;
+    let sealer = app.sealer.clone();
     let made = app
         .db
-        .write(move |sql| webhooks::create(sql, DEFAULT_WORKSPACE, &new))
+        .write(move |sql| webhooks::create(sql, DEFAULT_WORKSPACE, &new, &sealer))
         .await?;
     Ok(one(&made))
 }
@@ -139,9 +140,10 @@ async fn read(State(app): State<App>, Path(id): Path<String>) -> Answer {
 
 async fn update(State(app): State<App>, Path(id): Path<String>, fields: Fields) -> Answer {
     let change = change(&app, &fields).await?;
+    let sealer = app.sealer.clone();
     let found = app
         .db
-        .write(move |sql| webhooks::update(sql, DEFAULT_WORKSPACE, &id, &change))
+        .write(move |sql| webhooks::update(sql, DEFAULT_WORKSPACE, &id, &change, &sealer))
         .await?;
     Ok(one(&found))
 }
@@ -159,9 +161,10 @@ async fn test(State(app): State<App>, Path(id): Path<String>, fields: Fields) ->
         .object("event")?
         .map(|fields| event(&fields))
         .transpose()?;
+    let sealer = app.sealer.clone();
     let (webhook, secret) = app
         .db
-        .read(move |sql| webhooks::with_secret(sql, DEFAULT_WORKSPACE, &id))
+        .read(move |sql| webhooks::with_secret(sql, DEFAULT_WORKSPACE, &id, &sealer))
         .await?;
     let first = webhook.events.into_iter().next();
     let event = wanted

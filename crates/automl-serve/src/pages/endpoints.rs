@@ -38,7 +38,7 @@ fn listed(all: &[Endpoint]) -> Markup {
             thead { tr { th { "Name" } th { "State" } th { "Answering" } th { "In the shadow" } th { "Made" } th { "Description" } } }
             tbody { @for endpoint in all { tr {
                 td.main { a href={ "/endpoints/" (encoded(&endpoint.name)) } { (endpoint.name) } }
-                td { (state(endpoint.state())) }
+                td { (state(endpoint.state(true))) }
                 td { @for one in endpoint.deployments.iter().filter(|one| one.share > 0) { (version(one)) " " span.soft { (one.share) " %" } " " } }
                 td { @for one in endpoint.deployments.iter().filter(|one| one.is_shadow) { (version(one)) " " } }
                 td { (moment(Some(endpoint.created_ms))) }
@@ -77,7 +77,7 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>) -> Ans
     let problem = live.and_then(|live| live.problem.as_deref());
     let body = html! {
         div.head {
-            h1 { (endpoint.name) " " (state(endpoint.state())) }
+            h1 { (endpoint.name) " " (state(endpoint.state(true))) }
             p.soft {
                 "revision " (endpoint.revision) " · at most " (endpoint.max_at_once) " requests at once · made "
                 (moment(Some(endpoint.created_ms))) " · "

@@ -12,6 +12,7 @@ pub(crate) use post::{Poster, Reply};
 
 use automl_store::db::Database;
 use automl_store::registry::webhooks::{Secret, Webhook, listening};
+use automl_store::sealed::Sealer;
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -43,11 +44,12 @@ pub(crate) struct Webhooks {
     sender: SyncSender<Delivery>,
     pub(crate) poster: Poster,
     pub(crate) manner: Manner,
+    sealer: Sealer,
 }
 
 impl Webhooks {
     /// Starts the threads; they end with the value.
-    pub(crate) fn start(manner: Manner) -> std::io::Result<Self> {
+    pub(crate) fn start(manner: Manner, sealer: Sealer) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING_MAX);
         let receiver = Arc::new(Mutex::new(receiver));
         let poster = Poster::new(&manner);
@@ -61,20 +63,29 @@ impl Webhooks {
             sender,
             poster,
             manner,
+            sealer,
         })
     }
 
     /// Hands an event over for all who listen; waits for the record, never for them.
     pub(crate) async fn tell(&self, db: &Database, happening: Happening) {
-        let event = happening.event.clone();
+        let (event, sealer) = (happening.event.clone(), self.sealer.clone());
         let found = db
-            .read(move |sql| listening(sql, DEFAULT_WORKSPACE, &event))
+            .read(move |sql| listening(sql, DEFAULT_WORKSPACE, &event, &sealer))
             .await;
         let found = found.unwrap_or_else(|error: TrackingError| {
             tracing::error!(event = %happening, %error, "webhooks cannot be read");
             Vec::new()
         });
         for (webhook, secret) in found {
+            // What would arrive unsigned is not sent.
+            let secret = match secret {
+                Ok(secret) => secret,
+                Err(error) => {
+                    tracing::error!(webhook = webhook.name, event = %happening, %error, "a webhook is not told");
+                    continue;
+                }
+            };
             let delivery = Delivery {
                 webhook,
                 secret,

@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     step(7, include_str!("steps/7_studies.sql")),
     step(8, include_str!("steps/8_measurements.sql")),
     step(9, include_str!("steps/9_endpoints.sql")),
+    step(10, include_str!("steps/10_sealed.sql")),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

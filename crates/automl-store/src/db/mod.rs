@@ -178,7 +178,8 @@ impl Database {
 
     /// As [`Database::write`], for brief work: a few statements that a file of SQLite takes in less time than two threads take
     /// to wake one another. If nothing else writes, it is done before this returns, by the thread that calls, also one
-    /// that runs futures; one at a time is held up so, and where another process has the file locked, for as long as that.
+    /// that runs futures; one at a time is held up so, and where another process has the file locked, for a few milliseconds
+    /// before the work goes to the thread that writes.
     pub fn write_here<T, E, F>(&self, work: F) -> Pending<T, E>
     where
         T: Send + 'static,

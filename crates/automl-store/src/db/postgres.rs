@@ -156,6 +156,11 @@ impl Connection for Server {
         })
     }
 
+    /// A server is never brief: it is asked by the thread that may wait.
+    fn begin_soon(&mut self) -> Result<bool, DbError> {
+        Ok(false)
+    }
+
     fn commit(&mut self) -> Result<(), DbError> {
         self.plain("COMMIT")
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 const N_READERS: usize = 3;
 /// How long another process may hold the file.
 const BUSY_WAIT: Duration = Duration::from_mins(1);
+/// The same where a thread waits that has more to do.
+const BRIEF_WAIT: Duration = Duration::from_millis(2);
 /// Statements kept ready a connection.
 const STATEMENTS_KEPT: usize = 128;
 /// KiB of pages that a connection keeps.
@@ -181,6 +183,17 @@ impl Connection for File {
     fn begin(&mut self, is_write: bool) -> Result<(), DbError> {
         self.execute(if is_write { "BEGIN IMMEDIATE" } else { "BEGIN" }, &[])?;
         Ok(())
+    }
+
+    fn begin_soon(&mut self) -> Result<bool, DbError> {
+        self.connection.busy_timeout(BRIEF_WAIT).map_err(failed)?;
+        let begun = self.begin(true);
+        self.connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+        match begun {
+            Ok(()) => Ok(true),
+            Err(DbError::Away { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn commit(&mut self) -> Result<(), DbError> {

@@ -88,6 +88,28 @@ fn brief_work_is_done_at_once_unless_other_work_waits_or_goes_on() {
 }
 
 #[test]
+fn brief_work_waits_elsewhere_while_another_process_has_the_file_locked() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = database(&directory);
+    let other = rusqlite::Connection::open(directory.path().join("t.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let here = thread::current().id();
+    // Were it done here, it could not be handed over while the file is locked.
+    let queued = db.write_here(move |sql| {
+        put(sql, 1, "one")?;
+        Ok::<_, DbError>(thread::current().id())
+    });
+    other.execute_batch("COMMIT").unwrap();
+    assert_ne!(queued.wait().unwrap(), here);
+    let next = db.write_here(move |sql| {
+        put(sql, 2, "two")?;
+        Ok::<_, DbError>(thread::current().id())
+    });
+    assert_eq!(next.wait().unwrap(), here, "nothing is left begun");
+    assert_eq!(words(&db).len(), 2);
+}
+
+#[test]
 fn the_same_key_twice_is_a_conflict_of_the_second_alone() {
     let directory = tempfile::tempdir().unwrap();
     let db = database(&directory);
@@ -301,7 +323,8 @@ fn measurements_of_format_7_keep_their_order_by_step() {
     let start = steps.find("CREATE TABLE trial_measurements").unwrap();
     let end = start + steps[start..].find(";\n").unwrap();
     old.execute_batch(&format!(
-        "DROP TABLE deployments; DROP TABLE endpoint_changes; DROP TABLE endpoints;
+        "DROP TABLE servers; ALTER TABLE webhooks DROP COLUMN sealed;
+         DROP TABLE deployments; DROP TABLE endpoint_changes; DROP TABLE endpoints;
          DROP TABLE trial_measurements; {};
          UPDATE schema_version SET version = 7;
          INSERT INTO studies VALUES (1, 'default', 's', 'automl', 'active', '[]', '{{}}', NULL, 0, 0, 2, 0);

@@ -101,6 +101,8 @@ pub(super) trait Connection: Sql + Send {
     /// Makes sure that the connection lives, waiting for a server that is away for a while.
     fn ready(&mut self) -> Result<(), DbError>;
     fn begin(&mut self, is_write: bool) -> Result<(), DbError>;
+    /// Begins to write if that can be had in a few milliseconds; says whether it did.
+    fn begin_soon(&mut self) -> Result<bool, DbError>;
     fn commit(&mut self) -> Result<(), DbError>;
     /// Ends the transaction without its changes, whatever state it is in.
     fn roll_back(&mut self);
@@ -194,14 +196,21 @@ impl Workers {
         hand_over(self.write.as_ref(), job);
     }
 
-    /// Does the work at once on this thread if nothing waits and nothing writes.
+    /// Does the work at once on this thread if nothing waits and nothing writes, neither here nor in another process.
     pub(super) fn write_here(&self, job: Box<dyn Job>) {
         let before = self.counts.handed_over.fetch_add(1, Ordering::Relaxed);
         if before == self.counts.taken.load(Ordering::Relaxed)
-            && let Ok(connection) = self.writer.try_lock()
+            && let Ok(mut connection) = self.writer.try_lock()
         {
-            write_some(connection, vec![job], &self.counts);
-            return;
+            match connection.begin_soon() {
+                Ok(true) => {
+                    write_some(connection, vec![job], &self.counts, Begun::Already);
+                    return;
+                }
+                Ok(false) => {}
+                // The thread that writes meets the same, and tells of it.
+                Err(_) => connection.roll_back(),
+            }
         }
         hand_over(self.write.as_ref(), job);
     }
@@ -246,8 +255,15 @@ fn write_all(
         let connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(BATCH_MAX - 1));
-        write_some(connection, batch, counts);
+        write_some(connection, batch, counts, Begun::NotYet);
     }
+}
+
+/// Whether a transaction was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    NotYet,
+    Already,
 }
 
 /// Does these jobs in one transaction, and answers once others may write.
@@ -255,9 +271,10 @@ fn write_some(
     mut connection: MutexGuard<'_, dyn Connection + 'static>,
     mut batch: Vec<Box<dyn Job>>,
     counts: &Counts,
+    begun: Begun,
 ) {
     counts.take(batch.len());
-    let outcome = write_batch(&mut *connection, &mut batch);
+    let outcome = write_batch(&mut *connection, &mut batch, begun);
     if outcome.is_err() {
         connection.roll_back();
     }
@@ -267,9 +284,15 @@ fn write_some(
     }
 }
 
-fn write_batch(connection: &mut dyn Connection, batch: &mut [Box<dyn Job>]) -> Result<(), DbError> {
-    connection.ready()?;
-    connection.begin(true)?;
+fn write_batch(
+    connection: &mut dyn Connection,
+    batch: &mut [Box<dyn Job>],
+    begun: Begun,
+) -> Result<(), DbError> {
+    if begun == Begun::NotYet {
+        connection.ready()?;
+        connection.begin(true)?;
+    }
     for job in batch {
         connection.mark()?;
         let is_kept = job.run(connection.as_sql());

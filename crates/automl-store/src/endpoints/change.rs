@@ -256,7 +256,8 @@ pub fn promote(
     })
 }
 
-/// Takes a deployment away. One that answers requests goes only as the last that could.
+/// Takes a deployment away. One that answers requests goes only as the last that could, and only if `silences` says that nobody
+/// may answer then.
 ///
 /// # Errors
 /// If it is not there, or still answers.
@@ -264,15 +265,24 @@ pub fn undeploy(
     sql: &mut dyn Sql,
     workspace: &str,
     endpoint: &str,
-    name: &str,
+    (name, silences): (&str, bool),
     who: Who<'_>,
 ) -> Result<Endpoint, Error> {
     change(sql, workspace, endpoint, ("undeployed", who), |all| {
         let share = find(all, endpoint, name)?.share;
         all.retain(|one| one.name != name);
-        if share > 0 && all.iter().any(|one| !one.is_shadow) {
+        if share == 0 {
+            return Ok(());
+        }
+        if all.iter().any(|one| !one.is_shadow) {
             let name = name.to_owned();
             return Err(Error::StillAnswers { name, share });
+        }
+        if !silences {
+            return Err(Error::WouldSilence {
+                endpoint: endpoint.to_owned(),
+                name: name.to_owned(),
+            });
         }
         Ok(())
     })

@@ -36,10 +36,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// What can be said of it in a word: `empty`, `waiting` for a server, `serving`, or `failed`.
-    pub fn state(&self) -> &'static str {
+    /// What can be said of it in a word: `empty`, `stopped` as no server runs, `waiting` for a server, `serving`, or `failed`.
+    pub fn state(&self, is_server_alive: bool) -> &'static str {
         if self.deployments.is_empty() {
             "empty"
+        } else if !is_server_alive {
+            "stopped"
         } else if self.problem.is_some() {
             "failed"
         } else if self.served_revision == Some(self.revision) {

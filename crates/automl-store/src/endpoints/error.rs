@@ -25,6 +25,8 @@ pub enum EndpointError {
     Shares { sum: u32 },
     #[error("deployment '{name}' answers {share} % of the requests, which nobody would")]
     StillAnswers { name: String, share: u32 },
+    #[error("'{name}' is the last that answers at endpoint '{endpoint}'; nobody would")]
+    WouldSilence { endpoint: String, name: String },
     #[error("endpoint '{endpoint}' has {n_deployments} deployments, which would be lost")]
     WouldLose {
         endpoint: String,
@@ -66,6 +68,7 @@ impl Coded for EndpointError {
             Self::DeploymentExists { .. } => "endpoint-deployment-exists",
             Self::Shares { .. } => "endpoint-shares",
             Self::StillAnswers { .. } => "endpoint-still-answers",
+            Self::WouldSilence { .. } => "endpoint-would-silence",
             Self::WouldLose { .. } => "endpoint-would-lose",
             Self::NoEarlier { .. } => "endpoint-no-earlier",
             Self::Gone { .. } => "endpoint-gone",
@@ -96,6 +99,9 @@ impl Coded for EndpointError {
             }
             Self::StillAnswers { .. } => {
                 Some("give its requests to another deployment first, by traffic or promote".into())
+            }
+            Self::WouldSilence { .. } => {
+                Some("say --force to take it away all the same, or deploy another first".into())
             }
             Self::WouldLose { .. } => Some("say --force to delete it all the same".into()),
             Self::Gone { .. } => Some("deploy what shall answer anew".into()),

@@ -8,6 +8,7 @@ mod change;
 mod deployment;
 mod endpoint;
 mod error;
+mod servers;
 mod shares;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub use endpoint::{
     Endpoint, NewEndpoint, at_revision, by_name, create, delete, list, note_served,
 };
 pub use error::EndpointError;
+pub use servers::{BEAT_MS, is_any_alive, note_alive, note_ended};
 pub use usage::{check_unused, of_version};

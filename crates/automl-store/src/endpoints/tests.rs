@@ -104,7 +104,7 @@ fn told(endpoint: &Endpoint) -> String {
 #[test]
 fn the_first_answers_all_and_others_what_they_are_given() {
     let desk = Desk::new();
-    assert_eq!(desk.endpoint().state(), "empty");
+    assert_eq!(desk.endpoint().state(true), "empty");
     assert_eq!(told(&desk.deploy("churn/1", None)), "v1=100");
     assert_eq!(told(&desk.deploy("churn/3", None)), "v1=100 v3=0");
     assert_eq!(
@@ -123,7 +123,7 @@ fn the_first_answers_all_and_others_what_they_are_given() {
     );
     let promoted = desk.ok(|sql| promote(sql, W, "e", "v1", ADA));
     assert_eq!(told(&promoted), "v1=100 v3=0 champion=0");
-    assert_eq!(promoted.state(), "waiting");
+    assert_eq!(promoted.state(true), "waiting");
 }
 
 #[test]
@@ -205,12 +205,21 @@ fn what_was_refused_changes_nothing() {
         "endpoint-deployment-exists"
     );
     assert_eq!(
-        desk.refused(|sql| undeploy(sql, W, "e", "v1", ADA)),
+        desk.refused(|sql| undeploy(sql, W, "e", ("v1", false), ADA)),
         "endpoint-still-answers"
     );
     assert_eq!(
         desk.refused(|sql| promote(sql, W, "f", "v1", ADA)),
         "endpoint-missing"
+    );
+    assert_eq!(
+        desk.refused(|sql| {
+            promote(sql, W, "e", "v1", ADA)?;
+            undeploy(sql, W, "e", ("v3", false), ADA)?;
+            undeploy(sql, W, "e", ("v1", false), ADA)
+        }),
+        "endpoint-would-silence",
+        "the last goes only by force"
     );
     assert_eq!(
         desk.refused(|sql| delete(sql, W, "e", false)),
@@ -269,7 +278,7 @@ fn what_is_deployed_is_not_deleted_and_moves_with_its_model() {
         .write(|sql| models::rename(sql, W, "churn", "leaving"));
     assert_eq!(desk.endpoint().deployments[0].model, "leaving");
     desk.deploy("leaving/3", Some(100));
-    desk.ok(|sql| undeploy(sql, W, "e", "v1", ADA));
+    desk.ok(|sql| undeploy(sql, W, "e", ("v1", false), ADA));
     desk.0.write(|sql| versions::delete(sql, W, "leaving", 1));
     assert_eq!(
         desk.refused(|sql| roll_back(sql, W, "e", ADA)),
@@ -307,14 +316,38 @@ fn what_is_served_is_noted_until_the_next_change() {
     let deployed = desk.deploy("churn/1", None);
     let (id, revision) = (deployed.id, deployed.revision);
     desk.ok(move |sql| note_served(sql, id, Some(revision), None));
-    assert_eq!(desk.endpoint().state(), "serving");
+    assert_eq!(desk.endpoint().state(true), "serving");
     desk.deploy("churn/3", Some(50));
-    assert_eq!(desk.endpoint().state(), "waiting");
+    assert_eq!(desk.endpoint().state(true), "waiting");
     desk.ok(move |sql| note_served(sql, id, Some(revision), Some("it is damaged")));
-    assert_eq!(desk.endpoint().state(), "failed");
+    assert_eq!(desk.endpoint().state(true), "failed");
     let endpoint = desk.endpoint();
     let before = desk.ok(move |sql| at_revision(sql, &endpoint, revision));
     assert_eq!(before.len(), 1);
+}
+
+#[test]
+fn nothing_serves_where_no_server_tells_of_itself() {
+    let desk = Desk::new();
+    let deployed = desk.deploy("churn/1", None);
+    let (id, revision) = (deployed.id, deployed.revision);
+    desk.ok(move |sql| note_served(sql, id, Some(revision), None));
+    let state = |desk: &Desk| {
+        let is_alive = desk.ok(is_any_alive);
+        desk.endpoint().state(is_alive)
+    };
+    assert_eq!(state(&desk), "stopped");
+    desk.ok(|sql| note_alive(sql, "one"));
+    desk.ok(|sql| note_alive(sql, "other"));
+    assert_eq!(state(&desk), "serving");
+    desk.ok(|sql| note_ended(sql, "one"));
+    assert_eq!(state(&desk), "serving");
+    // The other is killed and says nothing more.
+    desk.ok(|sql| Ok(sql.execute("UPDATE servers SET seen_ms = seen_ms - 31000", &[])?));
+    assert_eq!(state(&desk), "stopped");
+    desk.ok(|sql| note_alive(sql, "third"));
+    let left = desk.ok(|sql| Ok(sql.query("SELECT id FROM servers", &[])?.len()));
+    assert_eq!(left, 1, "what is gone is forgotten");
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use reference::{model_version, resolve, run_of_prefix};
+pub use reference::{model_version, resolve, run};
 
 use crate::db::Sql;
 use crate::tracking::TrackingError;

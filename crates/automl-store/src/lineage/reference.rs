@@ -3,18 +3,20 @@
 use super::Node;
 use crate::args;
 use crate::datasets;
-use crate::db::Sql;
+use crate::db::{Arg, Sql};
 use crate::registry::{models, versions};
 use crate::tracking::TrackingError;
 
-/// The least digits that a run is known by.
+/// The digits from which on a prefix is taken for an id before names are looked at.
 const PREFIX_DIGITS: usize = 6;
+/// Ids that an error names.
+const IDS_TOLD: usize = 5;
 
 /// What stands before the name of an endpoint.
 const ENDPOINT: &str = "endpoint:";
 
 /// What a reference means: `NAME/3`, `NAME@ALIAS` or `NAME` (its latest version), also with `models:/` before it;
-/// `endpoint:NAME`; the id of a model; the id of a run or its first digits; the digest, the name or the place of data.
+/// `endpoint:NAME`; the id of a model; the id of a run, its first digits or its name; the digest, the name or the place of data.
 ///
 /// # Errors
 /// If it means nothing, or more than one run.
@@ -32,7 +34,7 @@ pub fn resolve(sql: &mut dyn Sql, workspace: &str, text: &str) -> Result<Node, T
     if let Some(row) = model {
         return Ok(Node::Model { id: row.text(0)? });
     }
-    if let Some(id) = run_of_prefix(sql, workspace, text)? {
+    if let Some(id) = run(sql, workspace, text)? {
         return Ok(Node::Run { id });
     }
     if let Some(named) = datasets::resolve(sql, workspace, text)? {
@@ -89,30 +91,79 @@ pub fn model_version(
     }))
 }
 
-/// The run whose id begins so.
+/// The run of an id, of its first digits, or of a name. Six digits or more mean an id rather than a name, fewer the other way
+/// round.
 ///
 /// # Errors
-/// If there are several.
-pub fn run_of_prefix(
+/// If it means several runs, which the error names.
+pub fn run(
     sql: &mut dyn Sql,
     workspace: &str,
     text: &str,
 ) -> Result<Option<String>, TrackingError> {
-    if text.len() < PREFIX_DIGITS || !text.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        return Ok(None);
+    let is_prefix = !text.is_empty() && text.chars().all(|digit| digit.is_ascii_hexdigit());
+    let is_id = is_prefix && text.len() >= PREFIX_DIGITS;
+    if is_id && let Some(id) = run_of_prefix(sql, workspace, text)? {
+        return Ok(Some(id));
     }
-    let rows = sql.query(
-        "SELECT r.id FROM runs r JOIN experiments e ON e.id = r.experiment_id \
-         WHERE r.id >= ?1 AND r.id < ?2 AND e.workspace = ?3 ORDER BY r.id LIMIT 2",
-        args![text, &format!("{text}g"), workspace],
+    let ids = ids(
+        sql,
+        "r.name = ?1 AND r.stage = 'active' AND e.workspace = ?2",
+        args![text, workspace],
     )?;
-    match rows.as_slice() {
+    match ids.as_slice() {
+        [] if is_prefix && !is_id => run_of_prefix(sql, workspace, text),
         [] => Ok(None),
-        [row] => Ok(Some(row.text(0)?)),
-        _ => Err(TrackingError::Invalid(format!(
-            "Several runs have ids that begin with '{text}'; give more of it"
+        [id] => Ok(Some(id.clone())),
+        several => Err(TrackingError::Invalid(format!(
+            "Several runs are called '{text}': {}; give the id of one",
+            told(several)
         ))),
     }
+}
+
+/// The run whose id begins so.
+fn run_of_prefix(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    text: &str,
+) -> Result<Option<String>, TrackingError> {
+    let ids = ids(
+        sql,
+        "r.id >= ?1 AND r.id < ?2 AND e.workspace = ?3",
+        args![text, &format!("{text}g"), workspace],
+    )?;
+    match ids.as_slice() {
+        [] => Ok(None),
+        [id] => Ok(Some(id.clone())),
+        several => Err(TrackingError::Invalid(format!(
+            "Several runs have ids that begin with '{text}': {}; give more of it",
+            told(several)
+        ))),
+    }
+}
+
+/// The ids of a few runs, one more than are told.
+fn ids(sql: &mut dyn Sql, condition: &str, args: &[Arg<'_>]) -> Result<Vec<String>, TrackingError> {
+    let query = format!(
+        "SELECT r.id FROM runs r JOIN experiments e ON e.id = r.experiment_id WHERE {condition} ORDER BY r.id LIMIT {}",
+        IDS_TOLD + 1
+    );
+    let rows = sql.query(&query, args)?;
+    Ok(rows
+        .iter()
+        .map(|row| row.text(0))
+        .collect::<Result<_, _>>()?)
+}
+
+fn told(ids: &[String]) -> String {
+    let more = if ids.len() > IDS_TOLD {
+        " and more"
+    } else {
+        ""
+    };
+    let first: Vec<&str> = ids.iter().take(IDS_TOLD).map(String::as_str).collect();
+    format!("{}{more}", first.join(", "))
 }
 
 /// The digest of the latest data of a digest, name or place.

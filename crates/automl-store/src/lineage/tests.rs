@@ -230,10 +230,49 @@ fn the_first_digits_of_two_runs_are_not_enough() {
     let refused = desk.refused(|sql| resolve(sql, W, "abcdef"));
     assert!(refused.contains("give more of it"), "{refused}");
     assert_eq!(
-        desk.write(|sql| run_of_prefix(sql, W, "abcdef02")),
+        desk.write(|sql| run(sql, W, "abcdef02")),
         Some("abcdef02".into())
     );
-    assert_eq!(desk.write(|sql| run_of_prefix(sql, W, "abcde")), None);
+    let refused = desk.refused(|sql| run(sql, W, "ab"));
+    assert!(
+        refused.contains("begin with 'ab': abcdef01, abcdef02;"),
+        "{refused}"
+    );
+    assert_eq!(desk.write(|sql| run(sql, W, "f")), None);
+}
+
+#[test]
+fn a_run_is_known_by_few_digits_and_by_its_name() {
+    let desk = Desk::new();
+    desk.write(|sql| {
+        for (id, name) in [
+            ("0a11aa01", "swift-owl"),
+            ("0b22bb02", "calm-fox"),
+            ("0c33cc03", "calm-fox"),
+            ("0d44dd04", "0a"),
+        ] {
+            let new = NewRun {
+                name: Some(name.into()),
+                ..NewRun::default()
+            };
+            runs::create_as(sql, W, id, &new)?;
+        }
+        Ok(())
+    });
+    let found = |text: &'static str| desk.write(move |sql| run(sql, W, text));
+    assert_eq!(found("0b").as_deref(), Some("0b22bb02"));
+    assert_eq!(found("swift-owl").as_deref(), Some("0a11aa01"));
+    assert_eq!(
+        found("0a").as_deref(),
+        Some("0d44dd04"),
+        "a name is meant before so few digits"
+    );
+    let refused = desk.refused(|sql| run(sql, W, "calm-fox"));
+    assert!(
+        refused.contains("called 'calm-fox': 0b22bb02, 0c33cc03; give the id"),
+        "{refused}"
+    );
+    assert_eq!(found("calm"), None);
 }
 
 #[test]

@@ -6,10 +6,13 @@ use super::moves::{self, Mover, WANTS_APPROVAL_TAG};
 use super::search::{self, Search};
 use super::versions::{self, NewVersion};
 use super::webhooks;
-use crate::tracking::KeyValue;
+use crate::args;
+use crate::db::Sql;
+use crate::sealed::Sealer;
 use crate::tracking::experiments::DEFAULT_WORKSPACE as W;
 use crate::tracking::logged_models::{self, NewLoggedModel};
 use crate::tracking::tests::Desk;
+use crate::tracking::{KeyValue, TrackingError};
 
 /// With the models `a` and `b`, of which `a` has three versions.
 fn desk() -> Desk {
@@ -295,6 +298,43 @@ fn rejected_versions_are_not_promoted_and_some_models_want_a_decision_first() {
     assert_eq!(champion(&desk), 1);
 }
 
+fn sealer() -> Sealer {
+    Sealer::of_text(&"5a".repeat(32), "the test").unwrap()
+}
+
+#[test]
+fn secrets_of_webhooks_lie_sealed_and_old_ones_are_sealed_when_a_server_starts() {
+    let desk = Desk::new();
+    let new = hook("one", &[("prompt", "created")]);
+    let made = desk.write(move |sql| webhooks::create(sql, W, &new, &sealer()));
+    let kept = |sql: &mut dyn Sql| {
+        let rows = sql.query("SELECT secret, sealed FROM webhooks", &[])?;
+        let texts = rows.iter().map(|row| {
+            Ok::<_, TrackingError>((row.maybe_text(0)?, row.maybe_text(1)?.unwrap_or_default()))
+        });
+        texts.collect::<Result<Vec<_>, _>>()
+    };
+    let (plain, sealed) = desk.write(kept).remove(0);
+    assert!(plain.is_none() && !sealed.is_empty() && !sealed.contains("hush"));
+    // As an earlier version left it.
+    let id = made.id.clone();
+    desk.write(move |sql| {
+        let old = "UPDATE webhooks SET secret = 'old', sealed = NULL WHERE id = ?1";
+        Ok::<_, TrackingError>(sql.execute(old, args![&id])?)
+    });
+    assert_eq!(desk.write(|sql| webhooks::seal_all(sql, &sealer())), 1);
+    assert_eq!(desk.write(|sql| webhooks::seal_all(sql, &sealer())), 0);
+    assert!(desk.write(kept)[0].0.is_none());
+    let id = made.id.clone();
+    let (_, secret) = desk.write(move |sql| webhooks::with_secret(sql, W, &id, &sealer()));
+    assert_eq!(secret.unwrap().reveal(), "old");
+    let refused = desk.refused(move |sql| {
+        let other = Sealer::of_text(&"5b".repeat(32), "the test")?;
+        webhooks::with_secret(sql, W, &made.id, &other)
+    });
+    assert!(refused.contains("sealed by another key"), "{refused}");
+}
+
 fn hook(name: &str, events: &[(&str, &str)]) -> webhooks::Change {
     let event = |(entity, action): &(&str, &str)| webhooks::Event::new(entity, action).unwrap();
     webhooks::Change {
@@ -313,16 +353,21 @@ fn webhooks_hear_what_they_asked_for_while_they_are_active() {
         "one",
         &[("MODEL_VERSION", "CREATED"), ("prompt", "created")],
     );
-    let one = desk.write(move |sql| webhooks::create(sql, W, &one));
+    let one = desk.write(move |sql| webhooks::create(sql, W, &one, &sealer()));
     let two = hook("two", &[("model_version", "created")]);
-    let two = desk.write(move |sql| webhooks::create(sql, W, &two));
+    let two = desk.write(move |sql| webhooks::create(sql, W, &two, &sealer()));
     let listening = |desk: &Desk, entity: &str| -> Vec<String> {
         let event = webhooks::Event::new(entity, "created").unwrap();
-        let found = desk.write(move |sql| webhooks::listening(sql, W, &event));
+        let found = desk.write(move |sql| webhooks::listening(sql, W, &event, &sealer()));
+        let is_told = |secret: &Option<webhooks::Secret>| {
+            secret
+                .as_ref()
+                .is_some_and(|secret| secret.reveal() == "hush")
+        };
         assert!(
             found
                 .iter()
-                .all(|(_, secret)| secret.as_ref().is_some_and(|s| s.reveal() == "hush"))
+                .all(|(_, secret)| secret.as_ref().is_ok_and(is_told))
         );
         found.into_iter().map(|(webhook, _)| webhook.name).collect()
     };
@@ -334,7 +379,7 @@ fn webhooks_hear_what_they_asked_for_while_they_are_active() {
         ..webhooks::Change::default()
     };
     let id = two.id.clone();
-    let changed = desk.write(move |sql| webhooks::update(sql, W, &id, &off));
+    let changed = desk.write(move |sql| webhooks::update(sql, W, &id, &off, &sealer()));
     assert_eq!(
         (
             changed.name,
@@ -376,7 +421,7 @@ fn webhooks_that_are_not_right_are_refused() {
         let new = hook(name, &events);
         let error = desk
             .db
-            .write(move |sql| webhooks::create(sql, W, &new))
+            .write(move |sql| webhooks::create(sql, W, &new, &sealer()))
             .wait()
             .unwrap_err();
         assert!(error.to_string().contains(told), "{error}");

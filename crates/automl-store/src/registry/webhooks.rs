@@ -2,6 +2,7 @@
 
 use crate::args;
 use crate::db::{Row, Sql};
+use crate::sealed::Sealer;
 use crate::tracking::{Page, TrackingError, new_id, now_ms, offset, page};
 
 /// What happens to what, such as `created` to a `model_version`.
@@ -100,7 +101,7 @@ const NAME_MAX: usize = 62;
 /// Webhooks of a page.
 const PAGE_MAX: usize = 1000;
 const COLUMNS: &str =
-    "w.id, w.name, w.url, w.description, w.status, w.created_ms, w.updated_ms, w.secret";
+    "w.id, w.name, w.url, w.description, w.status, w.created_ms, w.updated_ms, w.sealed";
 
 fn status(is_active: bool) -> &'static str {
     if is_active { "ACTIVE" } else { "DISABLED" }
@@ -136,7 +137,12 @@ fn check_events(events: &[Event]) -> Result<(), TrackingError> {
 ///
 /// # Errors
 /// If its name is not one, or it has no events.
-pub fn create(sql: &mut dyn Sql, workspace: &str, new: &Change) -> Result<Webhook, TrackingError> {
+pub fn create(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    new: &Change,
+    sealer: &Sealer,
+) -> Result<Webhook, TrackingError> {
     let (name, url) = (
         new.name.as_deref().unwrap_or_default(),
         new.url.as_deref().unwrap_or_default(),
@@ -145,11 +151,12 @@ pub fn create(sql: &mut dyn Sql, workspace: &str, new: &Change) -> Result<Webhoo
     check_name(name)?;
     check_events(events)?;
     let (id, now) = (new_id()?, now_ms());
+    let sealed = sealed(new.secret.as_ref(), &id, sealer)?;
     sql.execute(
-        "INSERT INTO webhooks (id, workspace, name, url, description, secret, status, created_ms, updated_ms) \
+        "INSERT INTO webhooks (id, workspace, name, url, description, sealed, status, created_ms, updated_ms) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         args![
-            &id, workspace, name, url, new.description.as_deref(), new.secret.as_ref().map(Secret::reveal),
+            &id, workspace, name, url, new.description.as_deref(), sealed.as_deref(),
             status(new.is_active.unwrap_or(true)), now, now,
         ],
     )?;
@@ -204,8 +211,41 @@ fn whole(sql: &mut dyn Sql, row: &Row) -> Result<Webhook, TrackingError> {
     })
 }
 
-fn secret(row: &Row) -> Result<Option<Secret>, TrackingError> {
-    Ok(row.maybe_text(7)?.and_then(Secret::new))
+fn sealed(
+    secret: Option<&Secret>,
+    id: &str,
+    sealer: &Sealer,
+) -> Result<Option<String>, TrackingError> {
+    let seal = |secret: &Secret| sealer.seal(id, secret.reveal());
+    Ok(secret.map(seal).transpose()?)
+}
+
+fn secret(row: &Row, sealer: &Sealer) -> Result<Option<Secret>, TrackingError> {
+    let Some(sealed) = row.maybe_text(7)? else {
+        return Ok(None);
+    };
+    Ok(Secret::new(sealer.open(&row.text(0)?, &sealed)?))
+}
+
+/// Seals the secrets of webhooks that an earlier version kept as they were, and tells how many.
+///
+/// # Errors
+/// If the database fails, or the system has no randomness.
+pub fn seal_all(sql: &mut dyn Sql, sealer: &Sealer) -> Result<usize, TrackingError> {
+    let rows = sql.query(
+        "SELECT id, secret FROM webhooks WHERE secret IS NOT NULL",
+        &[],
+    )?;
+    for row in &rows {
+        let id = row.text(0)?;
+        let secret = row.maybe_text(1)?.and_then(Secret::new);
+        let sealed = sealed(secret.as_ref(), &id, sealer)?;
+        sql.execute(
+            "UPDATE webhooks SET sealed = ?1, secret = NULL WHERE id = ?2",
+            args![sealed.as_deref(), &id],
+        )?;
+    }
+    Ok(rows.len())
 }
 
 /// One webhook.
@@ -219,9 +259,10 @@ pub fn with_secret(
     sql: &mut dyn Sql,
     workspace: &str,
     id: &str,
+    sealer: &Sealer,
 ) -> Result<(Webhook, Option<Secret>), TrackingError> {
     let row = row(sql, workspace, id)?;
-    Ok((whole(sql, &row)?, secret(&row)?))
+    Ok((whole(sql, &row)?, secret(&row, sealer)?))
 }
 
 /// All webhooks, the newest first.
@@ -248,12 +289,16 @@ pub fn list(
     Ok(page(found, n_max, offset))
 }
 
-/// The active webhooks that want to hear of an event, with what signs their deliveries.
+/// A webhook that is to hear of something, with what signs its deliveries; or why that cannot be had.
+pub type Listener = (Webhook, Result<Option<Secret>, TrackingError>);
+
+/// The active webhooks that want to hear of an event.
 pub fn listening(
     sql: &mut dyn Sql,
     workspace: &str,
     event: &Event,
-) -> Result<Vec<(Webhook, Option<Secret>)>, TrackingError> {
+    sealer: &Sealer,
+) -> Result<Vec<Listener>, TrackingError> {
     let query = format!(
         "SELECT {COLUMNS} FROM webhooks w JOIN webhook_events e ON e.webhook_id = w.id \
          WHERE w.workspace = ?1 AND w.status = ?2 AND e.entity = ?3 AND e.action = ?4 ORDER BY w.created_ms, w.id"
@@ -264,7 +309,7 @@ pub fn listening(
     )?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        found.push((whole(sql, row)?, secret(row)?));
+        found.push((whole(sql, row)?, secret(row, sealer)));
     }
     Ok(found)
 }
@@ -278,20 +323,22 @@ pub fn update(
     workspace: &str,
     id: &str,
     change: &Change,
+    sealer: &Sealer,
 ) -> Result<Webhook, TrackingError> {
     get(sql, workspace, id)?;
+    let sealed = sealed(change.secret.as_ref(), id, sealer)?;
     if let Some(name) = &change.name {
         check_name(name)?;
     }
     sql.execute(
         "UPDATE webhooks SET name = COALESCE(?1, name), url = COALESCE(?2, url), \
-         description = COALESCE(?3, description), secret = COALESCE(?4, secret), status = COALESCE(?5, status), \
+         description = COALESCE(?3, description), sealed = COALESCE(?4, sealed), status = COALESCE(?5, status), \
          updated_ms = ?6 WHERE id = ?7",
         args![
             change.name.as_deref(),
             change.url.as_deref(),
             change.description.as_deref(),
-            change.secret.as_ref().map(Secret::reveal),
+            sealed.as_deref(),
             change.is_active.map(status),
             now_ms(),
             id,

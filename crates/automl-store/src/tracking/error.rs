@@ -2,7 +2,9 @@
 
 use crate::db::DbError;
 use crate::filter::FilterError;
+use crate::sealed::SealError;
 use automl_core::Coded;
+use std::sync::Arc;
 
 /// The kinds of error that MLflow's clients tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,15 @@ pub enum TrackingError {
     #[error("Invalid filter: {0}")]
     Filter(#[from] FilterError),
     #[error("{0}")]
+    Seal(Arc<SealError>),
+    #[error("{0}")]
     Db(#[from] DbError),
+}
+
+impl From<SealError> for TrackingError {
+    fn from(error: SealError) -> Self {
+        Self::Seal(Arc::new(error))
+    }
 }
 
 impl TrackingError {
@@ -81,7 +91,7 @@ impl TrackingError {
             | Self::Filter(_) => ErrorCode::InvalidParameterValue,
             Self::Db(DbError::Away { .. } | DbError::Closed) => ErrorCode::TemporarilyUnavailable,
             Self::Db(DbError::Full) => ErrorCode::ResourceExhausted,
-            Self::Db(_) => ErrorCode::Internal,
+            Self::Db(_) | Self::Seal(_) => ErrorCode::Internal,
         }
     }
 }
@@ -94,6 +104,7 @@ impl Coded for TrackingError {
             Self::Deployed { .. } => "record-deployed",
             Self::Stage { .. } | Self::Invalid(_) | Self::ParamChanged { .. } => "record-invalid",
             Self::Filter(_) => "record-filter",
+            Self::Seal(error) => error.code(),
             Self::Db(error) => error.code(),
         }
     }
@@ -108,6 +119,7 @@ impl Coded for TrackingError {
                 "take it from there first: automl endpoint undeploy ENDPOINT DEPLOYMENT".into(),
             ),
             Self::Db(error) => error.hint(),
+            Self::Seal(error) => error.hint(),
             _ => None,
         }
     }

@@ -19,7 +19,7 @@ pub(crate) enum EndpointVerb {
     /// Take the last change back
     Rollback(EndpointChangeArgs),
     /// Take a deployment away
-    Undeploy(EndpointDeploymentArgs),
+    Undeploy(EndpointUndeployArgs),
     /// Show an endpoint, its deployments and its changes
     Status(EndpointNameArgs),
     /// Delete an endpoint
@@ -33,7 +33,8 @@ impl EndpointVerb {
             Self::List(args) => &args.ask,
             Self::Deploy(args) => &args.ask,
             Self::Traffic(args) => &args.ask,
-            Self::Promote(args) | Self::Undeploy(args) => &args.ask,
+            Self::Promote(args) => &args.ask,
+            Self::Undeploy(args) => &args.ask,
             Self::Rollback(args) => &args.ask,
             Self::Status(args) => &args.ask,
             Self::Delete(args) => &args.ask,
@@ -98,6 +99,9 @@ pub(crate) struct EndpointDeployArgs {
     /// What the deployment is called
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Where the artifacts of the workspace are: a directory, s3://, gs:// or az:// [default: where the record says]
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) artifacts: Option<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
@@ -128,6 +132,22 @@ pub(crate) struct EndpointDeploymentArgs {
     pub(crate) endpoint: String,
     /// Name of the deployment, such as v3
     pub(crate) deployment: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndpointUndeployArgs {
+    /// Name of the endpoint
+    pub(crate) endpoint: String,
+    /// Name of the deployment, such as v3
+    pub(crate) deployment: String,
+    /// Also the last that answers, after which the endpoint answers nobody
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,

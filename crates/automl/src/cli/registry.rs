@@ -277,7 +277,7 @@ pub(crate) struct RunsListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsShowArgs {
-    /// Id of the run, or its first digits
+    /// Id of the run, its first digits, or its name
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
@@ -285,7 +285,7 @@ pub(crate) struct RunsShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsCompareArgs {
-    /// Ids of the runs, or their first digits
+    /// Ids of the runs, their first digits, or their names
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<String>,
     /// Also params that are the same in all

@@ -15,6 +15,7 @@ use automl_store::endpoints::{
     self, Change, Deployment, Endpoint, EndpointError, NewDeployment, NewEndpoint, Who, digest_of,
 };
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
+use serde::Serialize;
 use serde_json::json;
 
 /// Changes that are shown.
@@ -38,13 +39,32 @@ pub(super) fn run(verb: EndpointVerb, console: Console) -> anyhow::Result<Status
         }
         EndpointVerb::Undeploy(args) => {
             change(&args.ask, args.note, console, move |sql, who| {
-                endpoints::undeploy(sql, W, &args.endpoint, &args.deployment, who)
+                let which = (args.deployment.as_str(), args.force);
+                endpoints::undeploy(sql, W, &args.endpoint, which, who)
             })?;
         }
         EndpointVerb::Status(args) => status(&args, console)?,
         EndpointVerb::Delete(args) => delete(&args, console)?,
     }
     Ok(Status::Done)
+}
+
+/// The state of an endpoint that no server serves.
+const STOPPED: &str = "stopped";
+
+/// An endpoint with its state.
+#[derive(Serialize)]
+struct Seen {
+    #[serde(flatten)]
+    endpoint: Endpoint,
+    state: &'static str,
+}
+
+impl Seen {
+    fn of(sql: &mut dyn Sql, endpoint: Endpoint) -> Result<Self, EndpointError> {
+        let state = endpoint.state(endpoints::is_any_alive(sql)?);
+        Ok(Self { endpoint, state })
+    }
 }
 
 /// Changes an endpoint and shows it.
@@ -61,7 +81,8 @@ fn change(
             user: &user,
             note: note.as_deref(),
         };
-        work(sql, who)
+        let endpoint = work(sql, who)?;
+        Seen::of(sql, endpoint)
     });
     show(&written.wait()?, None, console)
 }
@@ -79,13 +100,14 @@ fn create(args: EndpointCreateArgs, console: Console) -> anyhow::Result<()> {
             user: &user,
             note: None,
         };
-        endpoints::create(sql, W, &new, who)
+        let endpoint = endpoints::create(sql, W, &new, who)?;
+        Seen::of(sql, endpoint)
     });
     show(&written.wait()?, None, console)
 }
 
 fn deploy(args: EndpointDeployArgs, console: Console) -> anyhow::Result<()> {
-    let record = Record::open(&args.ask.workspace)?;
+    let record = Record::open_with(&args.ask.workspace, args.artifacts)?;
     let reference = args.model;
     let target = record
         .database()
@@ -116,10 +138,10 @@ fn status(args: &EndpointNameArgs, console: Console) -> anyhow::Result<()> {
     let read = record.database().read(move |sql| {
         let endpoint = endpoints::by_name(sql, W, &name)?;
         let changes = endpoints::changes(sql, &endpoint, N_CHANGES)?;
-        Ok::<_, EndpointError>((endpoint, changes))
+        Ok::<_, EndpointError>((Seen::of(sql, endpoint)?, changes))
     });
-    let (endpoint, changes) = read.wait()?;
-    show(&endpoint, Some(&changes), console)
+    let (seen, changes) = read.wait()?;
+    show(&seen, Some(&changes), console)
 }
 
 fn delete(args: &EndpointDeleteArgs, console: Console) -> anyhow::Result<()> {
@@ -137,10 +159,13 @@ fn delete(args: &EndpointDeleteArgs, console: Console) -> anyhow::Result<()> {
 
 fn list(args: &EndpointListArgs, console: Console) -> anyhow::Result<()> {
     let record = Record::open(&args.ask.workspace)?;
-    let found = record
-        .database()
-        .read(|sql| endpoints::list(sql, W))
-        .wait()?;
+    let read = record.database().read(|sql| {
+        let all = endpoints::list(sql, W)?;
+        all.into_iter()
+            .map(|endpoint| Seen::of(sql, endpoint))
+            .collect::<Result<Vec<_>, EndpointError>>()
+    });
+    let found = read.wait()?;
     if console.format() == Format::Json {
         return print_json(&found);
     }
@@ -155,14 +180,15 @@ fn list(args: &EndpointListArgs, console: Console) -> anyhow::Result<()> {
         ("answering", Align::Left),
         ("made (UTC)", Align::Left),
     ];
-    let row = |endpoint: &Endpoint| {
+    let row = |seen: &Seen| {
+        let endpoint = &seen.endpoint;
         let answering = endpoint.deployments.iter().filter(|one| one.share > 0);
         let answering: Vec<String> = answering
             .map(|one| format!("{}/{} {} %", one.model, one.version, one.share))
             .collect();
         vec![
             endpoint.name.clone(),
-            endpoint.state().to_owned(),
+            seen.state.to_owned(),
             answering.join(", "),
             time(endpoint.created_ms),
         ]
@@ -171,19 +197,21 @@ fn list(args: &EndpointListArgs, console: Console) -> anyhow::Result<()> {
     Ok(print_text(&text::table(&heading, &rows))?)
 }
 
-fn show(endpoint: &Endpoint, changes: Option<&[Change]>, console: Console) -> anyhow::Result<()> {
+fn show(seen: &Seen, changes: Option<&[Change]>, console: Console) -> anyhow::Result<()> {
     if console.format() == Format::Json {
         return match changes {
-            Some(changes) => print_json(&json!({ "endpoint": endpoint, "changes": changes })),
-            None => print_json(endpoint),
+            Some(changes) => print_json(&json!({ "endpoint": seen, "changes": changes })),
+            None => print_json(seen),
         };
     }
+    let endpoint = &seen.endpoint;
     let mut told = format!(
         "{}, {}, revision {}\n",
-        endpoint.name,
-        endpoint.state(),
-        endpoint.revision
+        endpoint.name, seen.state, endpoint.revision
     );
+    if seen.state == STOPPED {
+        told.push_str("no server runs on this workspace; `automl serve` starts one\n");
+    }
     if let Some(problem) = &endpoint.problem {
         told.push_str("the last change is not served: ");
         told.push_str(problem);

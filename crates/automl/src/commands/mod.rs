@@ -6,6 +6,7 @@ mod datasets;
 mod endpoint;
 mod evaluate;
 mod events;
+mod export;
 mod fit;
 mod gc;
 mod import;
@@ -65,6 +66,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Evaluate(args) => evaluate::run(args, console),
         Verb::Leaderboard(args) => leaderboard::run(&args, console),
         Verb::Importance(args) => importance::run(&args, console),
+        Verb::Export(args) => export::run(&args),
         Verb::Models(verb) => models::run(verb, console),
         Verb::Runs(verb) => runs::run(verb, console),
         Verb::Datasets(verb) => datasets::run(verb, console),

@@ -30,6 +30,8 @@ struct Settings {
     source: Source,
     read: ReadOptions,
     output: Output,
+    /// Whether a file that is there is replaced.
+    overwrites: bool,
     allow_missing_columns: bool,
     keep: Vec<String>,
     threshold: Option<f64>,
@@ -83,11 +85,31 @@ impl Settings {
             data: args.data,
             read,
             output: Output::resolve(args.output)?,
+            overwrites: args.overwrite,
             allow_missing_columns: args.allow_missing_columns,
             keep: args.keep,
             threshold: args.threshold,
             threads: thread_count(args.threads),
         })
+    }
+}
+
+impl Settings {
+    /// Whether the output may be written: a pipe or a device is there for that.
+    fn check_output(&self) -> Result<(), CliError> {
+        match &self.output {
+            Output::File(path, _) if path.is_file() && !self.overwrites => {
+                // That the data would be replaced is the worse mistake, and told of before.
+                let is_input = self.source.has_file(path).unwrap_or(false);
+                let path = path.clone();
+                Err(if is_input {
+                    CliError::OutputIsInput { path }
+                } else {
+                    CliError::OutputExists { path }
+                })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -108,6 +130,7 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     modeldir::check_order("predict", &args.model, &args.data)?;
     let record = args.record.clone();
     let mut settings = Settings::resolve(args)?;
+    settings.check_output()?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
     let model =

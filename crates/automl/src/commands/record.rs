@@ -20,7 +20,15 @@ pub(super) struct Record(Open);
 
 impl Record {
     pub(super) fn open(args: &WorkspaceArgs) -> anyhow::Result<Self> {
-        let workspace = workspace::named(&args.workspace);
+        Self::open_with(args, None)
+    }
+
+    /// As [`Record::open`], with its artifacts where it is said, if it is.
+    pub(super) fn open_with(
+        args: &WorkspaceArgs,
+        artifacts: Option<String>,
+    ) -> anyhow::Result<Self> {
+        let workspace = workspace::named(&args.workspace).with_artifacts(artifacts);
         let record = workspace.open_existing()?;
         let replayed = replay(&record, workspace.spool(), &mut Tails::default())?;
         for (path, reason) in replayed.bad {

@@ -7,7 +7,7 @@ use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
 use crate::text::{self, Align};
 use automl_store::db::Sql;
-use automl_store::lineage::run_of_prefix;
+use automl_store::lineage;
 use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE};
 use automl_store::tracking::search::{Run, Search, search, whole};
 use automl_store::tracking::{KeyValue, TrackingError, View, runs};
@@ -196,13 +196,13 @@ fn to_json(run: &Run) -> Value {
     })
 }
 
-/// The runs of ids or of their first digits.
+/// The runs of ids, of their first digits, or of names.
 fn find(record: &Record, ids: &[String]) -> anyhow::Result<Vec<Run>> {
     let ids = ids.to_vec();
     record.read(move |sql| {
         let mut infos = Vec::new();
         for id in &ids {
-            let known = run_of_prefix(sql, DEFAULT_WORKSPACE, id)?;
+            let known = lineage::run(sql, DEFAULT_WORKSPACE, id)?;
             let id = known.as_deref().unwrap_or(id);
             infos.push(runs::get(sql, DEFAULT_WORKSPACE, id)?);
         }

@@ -97,6 +97,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
             load: serving::load,
             n_bytes_max: args.models_memory,
         },
+        requests_n_bytes_max: args.requests_memory,
         work_dir: std::env::current_dir().context("the current directory is gone")?,
         access,
         hosts,

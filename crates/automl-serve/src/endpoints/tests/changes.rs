@@ -2,6 +2,7 @@
 
 use super::*;
 use automl_store::endpoints::{self, EndpointError};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[tokio::test]
 async fn a_deployed_version_answers_once_the_change_is_answered() {
@@ -161,8 +162,14 @@ async fn an_alias_is_followed_as_soon_as_its_version_can_be_read() {
         "what cannot be read is not noted"
     );
     // It is tried again after a while; a deployment made anew is not a matter of waiting.
-    desk.api("POST", "/e/undeploy", json!({ "deployment": "champion" }))
-        .await;
+    let last = json!({ "deployment": "champion" });
+    let (status, answer) = desk.any_api("POST", "/e/undeploy", last).await;
+    assert_eq!(
+        (status, &answer["error_code"]),
+        (StatusCode::CONFLICT, &json!("endpoint-would-silence"))
+    );
+    let last = json!({ "deployment": "champion", "force": true });
+    desk.api("POST", "/e/undeploy", last).await;
     point(3).await;
     desk.api("POST", "/e/deploy", json!({ "model": "sum@champion" }))
         .await;
@@ -255,32 +262,139 @@ async fn one_in_the_shadow_sees_what_others_answer() {
 }
 
 #[tokio::test]
-async fn changes_under_load_fail_no_request() {
-    let desk = Arc::new(Desk::endpoint(&[0.1, 0.2]).await);
-    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let asking = {
-        let (desk, is_over) = (Arc::clone(&desk), Arc::clone(&is_over));
-        tokio::spawn(async move {
-            let mut n_asked = 0;
-            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
-                let met = desk.version_met(&[]).await;
-                assert!((1..=2).contains(&met));
-                n_asked += 1;
-                tokio::task::yield_now().await;
-            }
-            n_asked
-        })
+async fn changes_under_load_fail_no_request_and_answers_are_of_versions_that_were_live() {
+    const N_ROUNDS: i64 = 60;
+    // Two of the versions fit, so that all changes bring one into memory and let another go.
+    let desk = Desk::with(|config| config.models.n_bytes_max = Some(250));
+    desk.api("POST", "", json!({ "name": "e", "max_at_once": 64 }))
+        .await;
+    for bias in [0.125, 0.25, 0.375] {
+        let version = desk.register(json!({ "bias": bias, "n_bytes": 100 })).await;
+        let model = json!({ "model": format!("sum/{version}") });
+        if version < 3 {
+            desk.api("POST", "/e/deploy", model).await;
+        }
+    }
+    let desk = Arc::new(desk);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let ask = |desk: Arc<Desk>, is_over: Arc<AtomicBool>| async move {
+        let mut n_asked = 0_i64;
+        while !is_over.load(Ordering::Relaxed) {
+            let body = json!({ "rows": [{ "x": 0, "word": "a" }] }).to_string();
+            let answer = desk.ask("/endpoints/e/predict", &[], body).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+            let answer = answer.json();
+            let version = answer["version"].as_i64().unwrap();
+            // The probability tells which version's model answered.
+            assert_eq!(answer["probabilities"]["yes"][0], 0.125 * version as f64);
+            n_asked += 1;
+            tokio::task::yield_now().await;
+        }
+        n_asked
     };
-    for round in 0..30 {
-        let share = round * 3;
+    let asking: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(ask(Arc::clone(&desk), Arc::clone(&is_over))))
+        .collect();
+    for round in 0..N_ROUNDS {
+        let share = round;
         let shares = json!({ "shares": { "v1": share, "v2": 100 - share } });
         desk.api("POST", "/e/traffic", shares).await;
         let deployment = json!({ "deployment": format!("v{}", 1 + round % 2) });
         desk.api("POST", "/e/promote", deployment).await;
+        desk.api(
+            "POST",
+            "/e/deploy",
+            json!({ "model": "sum/3", "share": 50 }),
+        )
+        .await;
         desk.api("POST", "/e/rollback", json!({})).await;
     }
-    is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert!(asking.await.unwrap() > 0);
+    is_over.store(true, Ordering::Relaxed);
+    for asked in asking {
+        assert!(asked.await.unwrap() > 0);
+    }
+    let (_, text) = desk.get("/metrics").await;
+    let text = String::from_utf8(text).unwrap();
+    let reads = "automl_endpoint_model_loads_total{model=\"sum\",version=\"3\",outcome=\"read\"} ";
+    let n_reads = text
+        .split(reads)
+        .nth(1)
+        .and_then(|rest| rest.lines().next());
+    assert!(
+        n_reads.unwrap().parse::<i64>().unwrap() > 10,
+        "models went and came"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_slow_to_read_holds_up_its_own_endpoint_alone() {
+    let desk = Arc::new(Desk::endpoint(&[0.1]).await);
+    let gate = desk.directory.path().join("gate");
+    let slow = desk
+        .register(json!({ "bias": 0.2, "waits_for": gate.to_str() }))
+        .await;
+    desk.api("POST", "", json!({ "name": "f" })).await;
+    let deploying = {
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            let body = json!({ "model": format!("sum/{slow}"), "share": 100 });
+            desk.api("POST", "/f/deploy", body).await
+        })
+    };
+    while !gate.with_extension("begun").exists() {
+        tokio::task::yield_now().await;
+    }
+    // All that goes on while the other is read.
+    desk.api("POST", "/e/promote", json!({ "deployment": "v1" }))
+        .await;
+    desk.api("POST", "", json!({ "name": "g" })).await;
+    desk.api("POST", "/g/deploy", json!({ "model": "sum/1" }))
+        .await;
+    desk.api("DELETE", "/g", json!({ "force": true })).await;
+    assert_eq!(desk.version_met(&[]).await, 1);
+    assert!(!deploying.is_finished());
+    std::fs::write(&gate, "").unwrap();
+    assert_eq!(deploying.await.unwrap()["endpoint"]["state"], "serving");
+}
+
+#[tokio::test]
+async fn a_model_that_is_renamed_comes_back_into_memory() {
+    let desk = Desk::with(|config| config.models.n_bytes_max = Some(150));
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    for bias in [0.1, 0.2] {
+        let version = desk.register(json!({ "bias": bias, "n_bytes": 100 })).await;
+        let body = json!({ "model": format!("sum/{version}") });
+        desk.api("POST", "/e/deploy", body).await;
+    }
+    let renamed = desk
+        .app
+        .db
+        .write(|sql| registered::rename(sql, W, "sum", "total"));
+    renamed.await.unwrap();
+    desk.sync().await;
+    for version in [1, 2, 1] {
+        let name = format!("v{version}");
+        let met = desk.version_met(&[("x-endpoint-deployment", &name)]).await;
+        assert_eq!(met, version);
+    }
+}
+
+#[tokio::test]
+async fn numbers_of_an_endpoint_go_with_it_and_failed_reads_are_counted() {
+    let desk = Desk::endpoint(&[0.1]).await;
+    desk.version_met(&[]).await;
+    let bad = desk.register(json!({})).await;
+    let body = json!({ "model": format!("sum/{bad}") });
+    desk.unserved("/e/deploy", body).await;
+    let told = async || String::from_utf8(desk.get("/metrics").await.1).unwrap();
+    let text = told().await;
+    assert!(text.contains("endpoint=\"e\""));
+    let failed =
+        "automl_endpoint_model_loads_total{model=\"sum\",version=\"2\",outcome=\"failed\"} 1";
+    assert!(text.contains(failed), "{text}");
+    desk.api("DELETE", "/e", json!({ "force": true })).await;
+    let text = told().await;
+    assert!(!text.contains("endpoint=\"e\""), "{text}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::super::batch::Batch;
 use super::super::error::ScoreError;
-use super::super::v2::testing::read as read_tensors;
+use super::super::v2::testing::{Contents, message, read as read_tensors, read_message};
 use super::super::{plain, scoring, split, vertex};
 use super::*;
 
@@ -23,6 +23,8 @@ fn bodies() -> Vec<Vec<u8>> {
     .map(|text| text.as_bytes().to_vec())
     .to_vec();
     bodies.push([tensors.as_bytes(), &[0, 0, 128, 63, 255, 255, 255, 255]].concat());
+    bodies.push(b"x,word\n0.2,a\n,\"b\"\n".to_vec());
+    bodies.extend([Contents::Typed, Contents::Raw].map(message));
     bodies
 }
 
@@ -48,6 +50,8 @@ fn read_all(body: &[u8], model: &LoadedModel) {
     ] {
         check(read_tensors(body, n_json, model), body, model);
     }
+    check(scoring::from_csv(body, model), body, model);
+    check(read_message(body, model), body, model);
 }
 
 #[test]

@@ -39,6 +39,9 @@ async fn tensors_come_and_go_as_json() {
     let one = json!({ "inputs": tensors(), "outputs": [{ "name": "probabilities" }] });
     let answer = desk.ask(INFER, &[], one.to_string()).await;
     assert_eq!(answer.json()["outputs"].as_array().unwrap().len(), 1);
+    let nulls = json!({ "id": null, "parameters": null, "inputs": tensors(), "outputs": null });
+    let answer = desk.ask(INFER, &[], nulls.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     let matrix = json!({ "inputs": [{ "name": "rows", "shape": [2, 2], "datatype": "BYTES", "data": ["0.25", "a", "0", "yes"] }] });
     let answer = desk.ask(INFER, &[], matrix.to_string()).await;
     assert_eq!(answer.json()["outputs"][0]["data"], json!(["no", "yes"]));
@@ -113,6 +116,14 @@ async fn what_is_wrong_with_tensors_is_named() {
         ),
         (x(json!([-1]), "FP64", json!([1])), "a column has [rows]"),
         (x(json!([1]), "FP16", json!([1])), "the datatype 'FP16'"),
+        (
+            x(json!([1]), "INT8", json!([128])),
+            "value 1 of tensor 'x' is 128, which is no INT8",
+        ),
+        (
+            x(json!([2]), "FP64", json!([1, "b"])),
+            "value 2 of tensor 'x' is 'b', which is no FP64",
+        ),
         (x(json!([1]), "BOOL", json!([true])), "row 1: Boolean(true)"),
         (
             x(json!([2]), "FP64", json!([1, 2])),
@@ -197,6 +208,7 @@ async fn grpc_takes_typed_and_raw_tensors() {
             numbers: &[0.25, f64::NAN],
             words: &["a", "yes"],
             contents,
+            deployment: None,
         };
         let answer = ask_grpc(&desk.router(), &given).await.unwrap();
         assert_eq!((answer.version.as_str(), answer.id.as_str()), ("v1", "7"));
@@ -210,6 +222,7 @@ async fn grpc_takes_typed_and_raw_tensors() {
             numbers: &[0.25],
             words,
             contents: Contents::Raw,
+            deployment: None,
         };
     for (given, code) in [
         (wrong("f", "", &["a"]), tonic::Code::NotFound),
@@ -219,4 +232,35 @@ async fn grpc_takes_typed_and_raw_tensors() {
     ] {
         assert_eq!(ask_grpc(&desk.router(), &given).await.unwrap_err(), code);
     }
+}
+
+#[tokio::test]
+async fn grpc_takes_the_headers_that_choose_a_deployment() {
+    let desk = Desk::endpoint(&[0.1, 0.2]).await;
+    for (deployment, version) in [(None, "v1"), (Some("v2"), "v2"), (Some("v1"), "v1")] {
+        let given = Given {
+            model: "e",
+            version: "",
+            numbers: &[0.0],
+            words: &["a"],
+            contents: Contents::Typed,
+            deployment,
+        };
+        let answer = ask_grpc(&desk.router(), &given).await.unwrap();
+        assert_eq!(answer.version, version);
+    }
+}
+
+#[tokio::test]
+async fn what_is_nowhere_is_told_in_the_form_of_its_protocol() {
+    let desk = Desk::endpoint(&[0.1]).await;
+    let body = |told: &str| json!({ "error": told });
+    let answer = desk.ask("/v2/models", &[], "{}").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.json(), body("there is nothing at POST /v2/models"));
+    let answer = desk.ask("/v1/projects/p", &[], "{}").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.json()["error"]["status"], "NOT_FOUND");
+    let answer = desk.ask("/endpoints/e/guess", &[], "{}").await;
+    assert_eq!(answer.json()["error_code"], "score-nowhere");
 }

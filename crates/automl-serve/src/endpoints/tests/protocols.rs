@@ -209,6 +209,27 @@ async fn who_finds_no_room_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn requests_together_take_no_more_memory_than_they_may() {
+    let desk = Desk::with(|config| config.requests_n_bytes_max = 1 << 20);
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    let row = "[0,\"a\"],".repeat(30_000);
+    let body = || format!("{{\"rows\":[{row}[0,\"a\"]]}}");
+    let length = body().len().to_string();
+    let headers = [JSON, ("content-length", length.as_str())];
+    let known = desk.ask("/endpoints/e/predict", &headers, body()).await;
+    assert_eq!(known.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(known.headers[header::RETRY_AFTER], "1");
+    assert!(known.text().contains("all the memory"), "{}", known.text());
+    let chunk = Ok::<_, std::io::Error>(body());
+    let chunks = Body::from_stream(futures_util::stream::iter([chunk]));
+    let streamed = desk.ask("/endpoints/e/predict", &[JSON], chunks).await;
+    assert_eq!(streamed.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(streamed.json()["error_code"], "score-no-memory");
+    let small = desk.ask("/endpoints/e/predict", &[JSON], "{}").await;
+    assert_eq!(small.json()["error_code"], "endpoint-not-serving");
+}
+
+#[tokio::test]
 async fn an_endpoint_without_deployments_says_so() {
     let desk = Desk::endpoint(&[]).await;
     let answer = predict(&desk, json!({ "rows": [] })).await;

@@ -1,11 +1,12 @@
 //! This protocol over gRPC, as `inference.GRPCInferenceService`. Tensors are answered as bytes, as Triton does.
 
 use super::super::batch::{About, Batch, Output};
+use super::super::body::{DEPLOYMENT, KEY};
 use super::super::error::ScoreError;
 use super::super::fleet::Fleet;
 use super::super::live::Wish;
 use super::super::model::LoadedModel;
-use super::super::score::score;
+use super::super::score::{Asked, Scored, score};
 use super::messages::{
     InferTensor, IsSo, ModelInferRequest, ModelInferResponse, ModelMetadata, ModelRequest, Nothing,
     ServerMetadata, TensorMetadata,
@@ -14,11 +15,11 @@ use super::tensor::{Tensor, Values, batch};
 use super::{EXTENSIONS, PLATFORM, SERVER, metadata, output};
 use crate::fields::BODY_MAX;
 use crate::routes::{Routes, grpc};
-use crate::unary::{unary, unary_within};
+use crate::unary::{unary, unary_whole};
 use axum::http::StatusCode;
 use prost::Message as _;
 use std::sync::Arc;
-use tonic::Status;
+use tonic::{Request, Status};
 
 pub(super) fn routes(fleet: &Fleet) -> Routes {
     let path = |name: &str| format!("/inference.GRPCInferenceService/{name}");
@@ -67,7 +68,7 @@ pub(super) fn routes(fleet: &Fleet) -> Routes {
         )
         .service(
             &path("ModelInfer"),
-            unary_within(BODY_MAX, move |ask: ModelInferRequest| {
+            unary_whole(BODY_MAX, move |ask: Request<ModelInferRequest>| {
                 let fleet = infer.clone();
                 async move { inferred(&fleet, ask).await.map_err(|error| status(&error)) }
             }),
@@ -105,27 +106,41 @@ async fn described(fleet: &Fleet, ask: &ModelRequest) -> Result<ModelMetadata, S
     })
 }
 
-async fn inferred(fleet: &Fleet, ask: ModelInferRequest) -> Result<ModelInferResponse, ScoreError> {
+async fn inferred(
+    fleet: &Fleet,
+    ask: Request<ModelInferRequest>,
+) -> Result<ModelInferResponse, ScoreError> {
+    let (metadata, mut extensions, ask) = ask.into_parts();
     let ask = Arc::new(ask);
     let given = |text: &'static str, value: &str| (value != text).then(|| value.to_owned());
-    let (version, id) = (given("", &ask.model_version), given("", &ask.id));
-    let wish = Wish {
-        deployment: version.as_deref(),
-        key: id.as_deref(),
+    let said = |name: &str| {
+        let text = metadata.get(name)?.to_str().ok()?;
+        given("", text)
     };
-    let n_bytes = ask.encoded_len();
-    let read = Arc::clone(&ask);
-    let scored = score(fleet, &ask.model_name, wish, n_bytes, move |model| {
-        rows(&read, model)
-    });
-    let scored = scored.await?;
+    let version = given("", &ask.model_version).or_else(|| said(DEPLOYMENT));
+    let key = said(KEY).or_else(|| given("", &ask.id));
+    let asked = Asked {
+        endpoint: &ask.model_name,
+        wish: Wish {
+            deployment: version.as_deref(),
+            key: key.as_deref(),
+        },
+        n_bytes: ask.encoded_len(),
+        held: extensions.remove(),
+    };
+    let (read, about) = (Arc::clone(&ask), Arc::clone(&ask));
+    let read = move |model: &LoadedModel| rows(&read, model);
+    score(fleet, asked, read, move |scored| told(&about, scored)).await
+}
+
+fn told(ask: &ModelInferRequest, scored: &Scored) -> Result<ModelInferResponse, ScoreError> {
     let mut answer = ModelInferResponse {
         model_name: ask.model_name.clone(),
         model_version: scored.slot.deployment.name.clone(),
         id: ask.id.clone(),
         ..ModelInferResponse::default()
     };
-    for tensor in output::tensors(&scored)? {
+    for tensor in output::tensors(scored)? {
         answer.raw_output_contents.push(tensor.values.bytes());
         answer.outputs.push(InferTensor {
             name: tensor.name.to_owned(),
@@ -138,7 +153,7 @@ async fn inferred(fleet: &Fleet, ask: ModelInferRequest) -> Result<ModelInferRes
 }
 
 /// Reads the tensors of a request as rows of a model.
-fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch, ScoreError> {
+pub(super) fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch, ScoreError> {
     let raw = &ask.raw_input_contents;
     if !raw.is_empty() && raw.len() != ask.inputs.len() {
         return Err(ScoreError::form(format!(

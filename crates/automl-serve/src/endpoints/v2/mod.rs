@@ -14,6 +14,8 @@ mod tensor;
 pub(super) mod testing;
 mod wire;
 
+pub(super) use rest::refusal;
+
 use super::fleet::Fleet;
 use crate::routes::Routes;
 

@@ -2,7 +2,7 @@
 
 use super::super::body::Ask;
 use super::super::error::ScoreError;
-use super::super::live::Wish;
+use super::super::model::LoadedModel;
 use super::super::plain::{json_answer, refused};
 use super::super::score::score;
 use super::metadata::{self, Metadata};
@@ -160,16 +160,11 @@ async fn inferred(
             ScoreError::form(format!("{JSON_LENGTH} is no number of bytes: {text}"))
         })?),
     };
-    let wish = ask.wish();
-    let wish = Wish {
-        deployment: version.or(wish.deployment),
-        ..wish
-    };
+    let mut asked = ask.asked(name);
+    asked.wish.deployment = version.or(asked.wish.deployment);
     let body = ask.body.clone();
-    let scored = score(&app.fleet, name, wish, body.len(), move |model| {
-        wire::read(&body, n_json, model)
-    });
-    let (text, bytes) = wire::told(&scored.await?)?;
+    let read = move |model: &LoadedModel| wire::read(&body, n_json, model);
+    let (text, bytes) = score(&app.fleet, asked, read, wire::told).await?;
     let Some(bytes) = bytes else {
         return Ok(json_answer(text));
     };
@@ -185,6 +180,6 @@ async fn inferred(
 }
 
 /// As servers of this protocol tell errors.
-fn refusal(error: &ScoreError) -> Response {
+pub(in super::super) fn refusal(error: &ScoreError) -> Response {
     refused(error, &json!({ "error": error.to_string() }).to_string())
 }

@@ -7,6 +7,7 @@ use super::super::model::LoadedModel;
 use super::messages::InferTensorContents;
 use automl_core::Cell;
 use std::borrow::Cow;
+use std::fmt;
 
 /// A tensor as it came.
 pub(super) struct Tensor<'a> {
@@ -30,8 +31,23 @@ pub(super) enum Scalar<'a> {
     Null,
     Boolean(bool),
     Integer(i64),
+    /// Beyond 63 bits.
+    Unsigned(u64),
     Number(f64),
     Text(Cow<'a, str>),
+}
+
+impl fmt::Display for Scalar<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Unsigned(value) => write!(f, "{value}"),
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Text(text) => write!(f, "'{}'", text.chars().take(40).collect::<String>()),
+        }
+    }
 }
 
 impl Scalar<'_> {
@@ -40,6 +56,8 @@ impl Scalar<'_> {
             Self::Null => Cell::Missing,
             Self::Boolean(value) => Cell::Boolean(*value),
             Self::Integer(value) => Cell::Integer(*value),
+            // As its bytes would be read.
+            Self::Unsigned(value) => Cell::Number(*value as f64),
             Self::Number(value) => number(*value),
             Self::Text(text) => Cell::Text(text),
         }
@@ -138,13 +156,28 @@ impl Tensor<'_> {
         };
         match &self.values {
             Values::Json(values) => {
-                self.element()?;
+                let element = self.element()?;
                 check(values.len())?;
-                values.iter().try_for_each(|value| put(value.cell()))
+                values.iter().enumerate().try_for_each(|(place, value)| {
+                    if !element.has(value) {
+                        return Err(self.beyond(place, value));
+                    }
+                    put(value.cell())
+                })
             }
             Values::Raw(bytes) => self.each_raw(bytes, n_values, put),
             Values::Typed(contents) => check(self.each_typed(contents, put)?),
         }
+    }
+
+    /// What is wrong with a value that is none of the datatype.
+    fn beyond(&self, place: usize, value: &Scalar<'_>) -> ScoreError {
+        ScoreError::form(format!(
+            "value {} of tensor '{}' is {value}, which is no {}",
+            place + 1,
+            self.name,
+            self.datatype
+        ))
     }
 
     /// The datatype, if it is one that columns can have.
@@ -204,11 +237,17 @@ impl Tensor<'_> {
         put: &mut dyn FnMut(Cell<'_>) -> Result<(), ScoreError>,
     ) -> Result<usize, ScoreError> {
         let mut n_values = 0;
+        let element = self.element()?;
         let mut count = |cell: Cell<'_>| {
+            // Narrow numbers travel in fields of 32 bits.
+            if let Cell::Integer(value) = cell
+                && !element.has(&Scalar::Integer(value))
+            {
+                return Err(self.beyond(n_values, &Scalar::Integer(value)));
+            }
             n_values += 1;
             put(cell)
         };
-        let element = self.element()?;
         match element {
             Element::Bool => {
                 let mut values = contents.bool_contents.iter();
@@ -293,6 +332,29 @@ const ELEMENTS: [(&str, Element); 12] = [
 ];
 
 impl Element {
+    /// Whether a value in JSON is one of these; null is for what is not known.
+    fn has(self, value: &Scalar<'_>) -> bool {
+        match (self, value) {
+            (_, Scalar::Null)
+            | (Self::Bool, Scalar::Boolean(_))
+            | (Self::Float(_), Scalar::Integer(_))
+            | (Self::Bytes, Scalar::Text(_))
+            | (Self::Uint(8) | Self::Float(_), Scalar::Unsigned(_)) => true,
+            (Self::Float(n_bytes), Scalar::Number(value)) => {
+                n_bytes == 8 || value.abs() <= f64::from(f32::MAX)
+            }
+            (Self::Bool, Scalar::Integer(value)) => (0..=1).contains(value),
+            (Self::Int(n_bytes), Scalar::Integer(value)) => {
+                let shift = 64 - 8 * n_bytes as u32;
+                (value << shift) >> shift == *value
+            }
+            (Self::Uint(n_bytes), Scalar::Integer(value)) => {
+                *value >= 0 && (n_bytes == 8 || *value < 1 << (8 * n_bytes))
+            }
+            _ => false,
+        }
+    }
+
     fn n_bytes(self) -> usize {
         match self {
             Self::Bool => 1,
@@ -327,6 +389,35 @@ impl Element {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_within_their_datatype() {
+        let has = |name: &str, value: &Scalar<'_>| {
+            let found = ELEMENTS.iter().find(|(known, _)| *known == name);
+            found.unwrap().1.has(value)
+        };
+        for (name, least, most) in [
+            ("INT8", -128, 127),
+            ("INT16", -32_768, 32_767),
+            ("INT32", i64::from(i32::MIN), i64::from(i32::MAX)),
+            ("UINT8", 0, 255),
+            ("UINT32", 0, i64::from(u32::MAX)),
+            ("BOOL", 0, 1),
+        ] {
+            assert!(has(name, &Scalar::Integer(least)) && has(name, &Scalar::Integer(most)));
+            assert!(!has(name, &Scalar::Integer(least - 1)), "{name}");
+            assert!(!has(name, &Scalar::Integer(most + 1)), "{name}");
+        }
+        for name in ["INT64", "UINT64"] {
+            assert!(has(name, &Scalar::Integer(i64::MAX)) && has(name, &Scalar::Null));
+            assert!(!has(name, &Scalar::Number(1.5)), "{name}");
+        }
+        assert!(has("UINT64", &Scalar::Unsigned(u64::MAX)));
+        assert!(!has("INT64", &Scalar::Unsigned(u64::MAX)));
+        assert!(has("FP64", &Scalar::Number(1e300)) && !has("FP32", &Scalar::Number(1e300)));
+        assert!(!has("FP64", &Scalar::Text("1".into())));
+        assert!(!has("BYTES", &Scalar::Integer(1)));
+    }
 
     #[test]
     fn values_are_read_by_their_datatype() {

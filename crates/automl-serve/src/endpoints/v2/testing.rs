@@ -1,5 +1,8 @@
 //! For tests: the reader of bodies, and a client of the gRPC service, whose message is written and read by hand.
 
+use super::super::batch::Batch;
+use super::super::error::ScoreError;
+use super::super::model::LoadedModel;
 use super::messages::{InferTensor, InferTensorContents, ModelInferRequest, ModelInferResponse};
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +13,26 @@ use tonic::{Code, Status};
 use tower::ServiceExt;
 
 pub(crate) use super::wire::read;
+
+/// Reads the message of a request as rows of a model, as bytes.
+pub(crate) fn read_message(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
+    let message = ModelInferRequest::decode(body);
+    let message = message.map_err(|error| ScoreError::form(error.to_string()))?;
+    super::grpc::rows(&message, model)
+}
+
+/// A message that is read, with tensors of either kind.
+pub(crate) fn message(contents: Contents) -> Vec<u8> {
+    let given = Given {
+        model: "e",
+        version: "",
+        numbers: &[0.25, f64::NAN],
+        words: &["a", "yes"],
+        contents,
+        deployment: None,
+    };
+    request(&given).encode_to_vec()
+}
 
 /// How values travel.
 #[derive(Clone, Copy)]
@@ -25,6 +48,8 @@ pub(crate) struct Given<'a> {
     pub(crate) numbers: &'a [f64],
     pub(crate) words: &'a [&'a str],
     pub(crate) contents: Contents,
+    /// The header that names a deployment.
+    pub(crate) deployment: Option<&'a str>,
 }
 
 /// What is answered.
@@ -97,9 +122,12 @@ pub(crate) async fn ask_grpc(router: &Router, given: &Given<'_>) -> Result<Told,
     let framed = [&[0][..], &(message.len() as u32).to_be_bytes(), &message].concat();
     let request = Request::post("/inference.GRPCInferenceService/ModelInfer")
         .header(header::CONTENT_TYPE, "application/grpc")
-        .header(header::TE, "trailers")
-        .body(Body::from(framed))
-        .unwrap();
+        .header(header::TE, "trailers");
+    let request = match given.deployment {
+        Some(name) => request.header(super::super::body::DEPLOYMENT, name),
+        None => request,
+    };
+    let request = request.body(Body::from(framed)).unwrap();
     let answer = router.clone().oneshot(request).await.unwrap();
     if let Some(status) = Status::from_header_map(answer.headers()) {
         return Err(status.code());

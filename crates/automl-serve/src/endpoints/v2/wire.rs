@@ -16,17 +16,24 @@ use std::fmt;
 #[derive(serde::Deserialize)]
 struct Ask<'a> {
     id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     parameters: AskParameters,
     #[serde(borrow)]
     inputs: Vec<Input<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     outputs: Vec<Wanted>,
+}
+
+/// What is null is as if it were not there.
+fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Default, serde::Deserialize)]
 struct AskParameters {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     binary_data_output: bool,
 }
 
@@ -37,7 +44,7 @@ struct Input<'a> {
     shape: Vec<i64>,
     #[serde(borrow)]
     datatype: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     parameters: InputParameters,
     #[serde(borrow)]
     data: Option<Data<'a>>,
@@ -51,14 +58,14 @@ struct InputParameters {
 #[derive(serde::Deserialize)]
 struct Wanted {
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     parameters: WantedParameters,
 }
 
 #[derive(Default, serde::Deserialize)]
 struct WantedParameters {
     binary_data: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     classification: u64,
 }
 
@@ -114,7 +121,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Level<'_, 'a> {
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
         self.0.push(match i64::try_from(value) {
             Ok(value) => Scalar::Integer(value),
-            Err(_beyond) => Scalar::Text(Cow::Owned(value.to_string())),
+            Err(_beyond) => Scalar::Unsigned(value),
         });
         Ok(())
     }

@@ -1,0 +1,142 @@
+//! What does not need a program that runs graphs; `tests/onnx` compares predictions.
+
+use crate::proto::Model;
+use crate::{OnnxError, Source, export};
+use automl_core::{Artifact, Coded, Field, Kind, Role, Schema, Task};
+use prost::Message as _;
+use serde_json::json;
+
+fn schema(fields: &[(&str, Kind)]) -> Schema {
+    let field = |(name, kind): &(&str, Kind)| Field {
+        name: (*name).into(),
+        kind: *kind,
+        role: Role::Feature,
+        levels: match kind {
+            Kind::Category => vec!["a".into(), "b".into()],
+            _ => Vec::new(),
+        },
+        format: None,
+    };
+    Schema {
+        fields: fields.iter().map(field).collect(),
+        missing: Vec::new(),
+    }
+}
+
+fn ensemble(inputs: serde_json::Value, steps: Vec<Artifact>, model: Artifact) -> Artifact {
+    let mut recipe = Artifact::new("recipe", json!({ "inputs": inputs }));
+    recipe.children = steps;
+    let task = Task::Binary {
+        classes: vec!["no".into(), "yes".into()],
+    };
+    let members = json!([{ "weight": 1.0, "recipe": 0, "target_map": "identity" }]);
+    let meta = json!({ "task": task, "n_recipes": 1, "members": members });
+    let mut ensemble = Artifact::new("ensemble", meta);
+    ensemble.children = vec![recipe, model];
+    ensemble
+}
+
+fn exported(artifact: &Artifact, schema: &Schema) -> Result<Model, OnnxError> {
+    let bytes = export(&Source {
+        artifact,
+        inputs: schema,
+        missing: &["NA".into()],
+        threshold: Some(0.3),
+    })?;
+    Ok(Model::decode(bytes.as_slice()).unwrap())
+}
+
+fn shares() -> Artifact {
+    let mut model = Artifact::new("baseline", json!({ "is_classification": true }));
+    model.push_f64("values", vec![0.25, 0.75]);
+    model
+}
+
+#[test]
+fn a_graph_has_the_columns_that_are_read_and_says_what_it_gives() {
+    let inputs = json!([["x", "number"], ["word", "category"]]);
+    let all = schema(&[
+        ("unused", Kind::Number),
+        ("x", Kind::Number),
+        ("word", Kind::Category),
+    ]);
+    let model = exported(&ensemble(inputs, Vec::new(), shares()), &all).unwrap();
+    let graph = model.graph.unwrap();
+    let names = |all: &[crate::proto::ValueInfo]| -> Vec<String> {
+        all.iter().map(|value| value.name.clone()).collect()
+    };
+    assert_eq!(names(&graph.input), ["x", "word"]);
+    assert_eq!(names(&graph.output), ["prediction", "probabilities"]);
+    let encoder = graph
+        .node
+        .iter()
+        .find(|node| node.op_type == "LabelEncoder");
+    let keys = &encoder.unwrap().attribute[0].strings;
+    let keys: Vec<&str> = keys
+        .iter()
+        .map(|key| std::str::from_utf8(key).unwrap())
+        .collect();
+    assert_eq!(keys, ["a", "b", "NA", ""]);
+    // Each value is made once, before it is used.
+    let mut known: Vec<&str> = graph
+        .input
+        .iter()
+        .map(|input| input.name.as_str())
+        .collect();
+    known.extend(graph.initializer.iter().map(|value| value.name.as_str()));
+    for node in &graph.node {
+        for input in &node.input {
+            assert!(
+                known.contains(&input.as_str()),
+                "{} reads {input}",
+                node.name
+            );
+        }
+        assert!(!known.contains(&node.output[0].as_str()));
+        known.push(&node.output[0]);
+    }
+}
+
+#[test]
+fn the_same_model_gives_the_same_bytes() {
+    let inputs = json!([["word", "category"]]);
+    let all = schema(&[("word", Kind::Category)]);
+    let model = ensemble(inputs, Vec::new(), shares());
+    assert_eq!(
+        exported(&model, &all).unwrap(),
+        exported(&model, &all).unwrap()
+    );
+}
+
+#[test]
+fn what_has_no_translation_is_named() {
+    let all = schema(&[("x", Kind::Number), ("note", Kind::Text)]);
+    let inputs = json!([["x", "number"], ["note", "text"]]);
+    let mut texts = Artifact::new("text_tfidf", json!({ "columns": ["note"], "keep": false }));
+    texts.children = vec![Artifact::new("text_tfidf", json!({}))];
+    let crossed = Artifact::new("interactions", json!({ "columns": [] }));
+    let near = Artifact::new("nearest_neighbours", json!({}));
+    for (steps, model, told) in [
+        (
+            vec![texts],
+            shares(),
+            "the text of column 'note' cannot be exported to ONNX",
+        ),
+        (
+            vec![crossed],
+            shares(),
+            "the step 'interactions' cannot be exported to ONNX",
+        ),
+        (
+            vec![],
+            near,
+            "the learner 'nearest_neighbours' cannot be exported to ONNX",
+        ),
+    ] {
+        let error = exported(&ensemble(inputs.clone(), steps, model), &all).unwrap_err();
+        assert_eq!(error.to_string(), told);
+        assert_eq!(error.code(), "export-unsupported");
+    }
+    let error = exported(&ensemble(json!([["z", "number"]]), vec![], shares()), &all);
+    assert_eq!(error.unwrap_err().code(), "export-column");
+}

@@ -1,0 +1,134 @@
+//! Bounds the memory that bodies of all requests take together, with what is made of them.
+//!
+//! A body that is read whole is charged several times its bytes: rows of it become cells, and cells an answer. What is
+//! small is not counted, for the number of requests at once bounds it.
+
+use axum::body::Body;
+use futures_util::StreamExt as _;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::{Code, Status};
+
+/// Bytes that one of a body may become.
+const FACTOR: u64 = 8;
+/// Bytes of a body that is not counted: all requests at once with such bodies take less than 200 MB.
+const SMALL: u64 = 16 << 10;
+/// Bytes that are counted as one.
+const UNIT: u64 = 1 << 10;
+
+/// What requests may take together.
+#[derive(Clone)]
+pub(crate) struct Memory(Arc<Semaphore>);
+
+/// What one request takes, until the last clone goes.
+#[derive(Clone, Default)]
+pub(crate) struct Held(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+/// There is no room for a body.
+pub(super) struct Full;
+
+impl Memory {
+    /// So many bytes for all requests together.
+    pub(crate) fn new(n_bytes: u64) -> Self {
+        let n_units = usize::try_from(n_bytes / UNIT).unwrap_or(usize::MAX);
+        Self(Arc::new(Semaphore::new(
+            n_units.min(Semaphore::MAX_PERMITS),
+        )))
+    }
+
+    /// Takes what a body of so many bytes needs.
+    pub(super) fn hold(&self, n_bytes: u64) -> Result<Held, Full> {
+        let held = Held::default();
+        if n_bytes > SMALL {
+            self.add(&held, n_bytes)?;
+        }
+        Ok(held)
+    }
+
+    fn add(&self, held: &Held, n_bytes: u64) -> Result<(), Full> {
+        let n_units = u32::try_from(n_bytes.saturating_mul(FACTOR).div_ceil(UNIT));
+        let permit = Arc::clone(&self.0).try_acquire_many_owned(n_units.map_err(|_beyond| Full)?);
+        let permit = permit.map_err(|_none| Full)?;
+        let mut all = held.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *all {
+            Some(before) => before.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
+    }
+
+    /// A body of a length that nobody said: it takes what it needs as it comes, and breaks off when there is no more.
+    pub(super) fn hold_as_it_comes(&self, body: Body) -> (Body, Held) {
+        let (memory, held) = (self.clone(), Held::default());
+        let own = held.clone();
+        let (mut n_bytes, mut n_held) = (0_u64, 0_u64);
+        let chunks = body.into_data_stream().map(move |chunk| {
+            let chunk = chunk?;
+            n_bytes += chunk.len() as u64;
+            if n_bytes > SMALL {
+                let added = memory.add(&own, n_bytes - n_held);
+                added.map_err(|_full| axum::Error::new(full()))?;
+                n_held = n_bytes;
+            }
+            Ok::<_, axum::Error>(chunk)
+        });
+        (Body::from_stream(chunks), held)
+    }
+}
+
+/// The error of a body for which there is no room, which gRPC tells as it is.
+fn full() -> Status {
+    Status::resource_exhausted("requests that are being answered take all the memory that they may")
+}
+
+/// Whether a body broke off because there was no room for it.
+pub(crate) fn is_full(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(status) = error.downcast_ref::<Status>() {
+            return status.code() == Code::ResourceExhausted;
+        }
+        next = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use futures_util::stream;
+    use http_body_util::BodyExt;
+
+    fn body(n_chunks: usize) -> Body {
+        let chunk = || Ok::<_, std::io::Error>(Bytes::from(vec![b'a'; 10 << 10]));
+        Body::from_stream(stream::iter((0..n_chunks).map(move |_| chunk())))
+    }
+
+    #[test]
+    fn what_is_held_is_given_back_with_the_last_clone() {
+        let memory = Memory::new(1 << 20);
+        let held = memory.hold(100 << 10).unwrap_or_default();
+        assert_eq!(memory.0.available_permits(), 1024 - 800);
+        assert!(memory.hold(100 << 10).is_err());
+        assert!(memory.hold(1 << 10).is_ok(), "what is small is not counted");
+        let other = held.clone();
+        drop(held);
+        assert_eq!(memory.0.available_permits(), 1024 - 800);
+        drop(other);
+        assert_eq!(memory.0.available_permits(), 1024);
+    }
+
+    #[tokio::test]
+    async fn a_body_of_no_length_is_counted_as_it_comes() {
+        let memory = Memory::new(1 << 20);
+        let (whole, held) = memory.hold_as_it_comes(body(10));
+        assert_eq!(whole.collect().await.unwrap().to_bytes().len(), 100 << 10);
+        assert_eq!(memory.0.available_permits(), 1024 - 800);
+        let (broken, _rest) = memory.hold_as_it_comes(body(10));
+        let error = broken.collect().await.unwrap_err();
+        assert!(is_full(&error), "{error}");
+        drop(held);
+    }
+}

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Fit models, export them, and compare what onnxruntime says of their graphs with what `automl predict` says.
+
+    python -m venv env && env/bin/pip install -r tests/onnx/requirements.txt
+    env/bin/python tests/onnx/run.py                         # the tables of datasets/
+    env/bin/python tests/onnx/run.py FILE.csv:TARGET …       # others
+
+Each table is predicted as it is, and again with every tenth cell empty and every tenth category one that no row of the fit had.
+Graphs pass onnx.checker; numbers agree to 1e-9, relative to 1 and above; classes are the same but where the likeliest two are as
+likely. The binary is $AUTOML_BIN, default target/release/automl.
+"""
+import argparse, csv, gzip, json, os, random, subprocess, sys, tempfile
+from pathlib import Path
+
+import numpy
+import onnx
+import onnxruntime
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
+# Two classes, numbers and many classes; numbers, categories, truth values and times.
+TABLES = [
+    (ROOT / "datasets/churn.csv", "churned"),
+    (ROOT / "datasets/churn.csv", "monthly_fee"),
+    (ROOT / "datasets/churn.csv", "plan"),
+]
+# Texts have no translation.
+DROPPED = {"churn.csv": ["--drop", "last_note"]}
+# Each learner that has a translation, alone and together.
+LEARNERS = ["gradient_boosting", "random_forest", "extra_trees", "elastic_net", "logistic_regression", "naive_bayes",
+            "baseline"]
+TOLERANCE = 1e-9
+ROWS_MAX = 5_000
+UNSEEN = "no such level"
+MISSING_TIME = numpy.iinfo(numpy.int64).min
+
+
+def why(done):
+    """The line of an error; warnings may stand before it."""
+    return next((line for line in done.stderr.splitlines() if line.startswith("error")), done.stderr)
+
+
+def automl(*arguments, cwd, may_fail=False):
+    done = subprocess.run([BIN, *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+    if done.returncode and not may_fail:
+        raise SystemExit(f"automl {' '.join(map(str, arguments))}\n{done.stderr}")
+    return done
+
+
+def rows_of(path):
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return rows[:: max(1, len(rows) // ROWS_MAX)]
+
+
+def disturbed(rows, kinds, seed):
+    """Cells that are empty, and levels that were not met."""
+    chance = random.Random(seed)
+    made = []
+    for row in rows:
+        row = dict(row)
+        for name, kind in kinds.items():
+            if chance.random() < 0.1:
+                row[name] = ""
+            elif kind == "category" and chance.random() < 0.1:
+                row[name] = UNSEEN
+        made.append(row)
+    return made
+
+
+def written(path, rows):
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def micros(cell):
+    """Microseconds since 1970 of a time as tables have it, 20141013T000000 among them."""
+    cell = cell.replace(" ", "T")
+    if len(cell) == 15 and cell[8] == "T":
+        cell = f"{cell[:4]}-{cell[4:6]}-{cell[6:11]}:{cell[11:13]}:{cell[13:]}"
+    return int(numpy.datetime64(cell, "us").astype(numpy.int64))
+
+
+def tensor(kind, cells, missing):
+    cells = [cell.strip() for cell in cells]
+    is_missing = [cell == "" or cell in missing for cell in cells]
+    if kind == "number":
+        return numpy.array([numpy.nan if gone else float(cell) for cell, gone in zip(cells, is_missing)]).reshape(-1, 1)
+    if kind == "timestamp":
+        times = [MISSING_TIME if gone else micros(cell) for cell, gone in zip(cells, is_missing)]
+        return numpy.array(times, dtype=numpy.int64).reshape(-1, 1)
+    return numpy.array(cells, dtype=object).reshape(-1, 1)
+
+
+def predicted(folder, rows):
+    """What the program itself says: predictions, and the probabilities of classes."""
+    written(folder / "rows.csv", rows)
+    automl("predict", "model", "rows.csv", "--output", "out.csv", "--overwrite", cwd=folder)
+    told = rows_of_all(folder / "out.csv")
+    names = [name for name in told[0] if name.startswith("probability_")]
+    values = numpy.array([[float(row[name]) for name in names] for row in told]) if names else None
+    return [row["prediction"] for row in told], values
+
+
+def rows_of_all(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def compare(folder, session, fields, missing, rows):
+    wanted, probabilities = predicted(folder, rows)
+    names = {field["name"]: field["kind"] for field in fields}
+    feed = {one.name: tensor(names[one.name], [row[one.name] for row in rows], missing) for one in session.get_inputs()}
+    told = dict(zip([one.name for one in session.get_outputs()], session.run(None, feed)))
+    if probabilities is None:
+        ours = numpy.array([float(value) for value in wanted])
+        return float(numpy.max(numpy.abs(told["prediction"] - ours) / numpy.maximum(1, numpy.abs(ours)))), 0
+    gap = float(numpy.max(numpy.abs(told["probabilities"] - probabilities)))
+    classes = [str(value).lower() for value in told["prediction"]]
+    top = numpy.sort(probabilities, axis=1)
+    is_tie = top[:, -1] - top[:, -2] < 1e-9
+    n_other = sum(1 for ours, theirs, tie in zip(wanted, classes, is_tie) if ours.lower() != theirs and not tie)
+    return gap, n_other
+
+
+def check(path, target, options):
+    """The learner, what is compared, and how far it is off; none if the model has no translation, with why."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        done = automl("fit", path, "--target", target, "--output", "model", "--holdout", "0.2", "--overwrite", *options, cwd=folder, may_fail=True)
+        if done.returncode:
+            return None, why(done)
+        manifest = json.loads((folder / "model/manifest.json").read_text())
+        done = automl("export", "model", "--format", "onnx", "--output", "model.onnx", cwd=folder, may_fail=True)
+        if done.returncode:
+            return None, why(done)
+        onnx.checker.check_model(str(folder / "model.onnx"), full_check=True)
+        session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+        fields = manifest["inputs"]["fields"]
+        missing = manifest["inputs"].get("missing", [])
+        kinds = {field["name"]: field["kind"] for field in fields if field.get("role", "feature") == "feature"}
+        rows = rows_of(Path(path))
+        gaps = []
+        for table in (rows, disturbed(rows, kinds, 7), rows[:1]):
+            gaps.append(compare(folder, session, fields, missing, table))
+        size = (folder / "model.onnx").stat().st_size
+        return (max(gap for gap, _ in gaps), sum(other for _, other in gaps), size), None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", help="FILE.csv:TARGET")
+    parser.add_argument("--trials", type=int, default=6, help="of the models of several learners")
+    parser.add_argument("--together", action="store_true", help="only models of several learners")
+    args = parser.parse_args()
+    tables = [(Path(text.rsplit(":", 1)[0]).resolve(), text.rsplit(":", 1)[1]) for text in args.tables] or TABLES
+    n_failed = 0
+    for path, target in tables:
+        ways = [("together", ["--max-trials", args.trials, "--exclude", "nearest_neighbours"])]
+        if not args.together:
+            ways += [(learner, ["--max-trials", 1, "--include", learner]) for learner in LEARNERS]
+        for name, options in ways:
+            found, reason = check(path, target, [*options, *DROPPED.get(path.name, [])])
+            if found is None:
+                print(f"{path.name}:{target:20} {name:20} none: {reason}", flush=True)
+                continue
+            gap, n_other, size = found
+            is_well = gap <= TOLERANCE and n_other == 0
+            n_failed += not is_well
+            print(f"{path.name}:{target:20} {name:20} {'ok' if is_well else 'FAILED'}: {gap:.1e}, {n_other} other classes, {size} bytes",
+                  flush=True)
+    print(f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}")
+    sys.exit(1 if n_failed else 0)
+
+
+if __name__ == "__main__":
+    main()
