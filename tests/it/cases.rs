@@ -23,6 +23,7 @@ cases! {
     bad_targets,
     decisions,
     endpoints,
+    exports,
     first_tables,
     imports,
     leaks,
