@@ -23,7 +23,7 @@ fn schema(fields: &[(&str, Kind)]) -> Schema {
     }
 }
 
-fn ensemble(inputs: serde_json::Value, steps: Vec<Artifact>, model: Artifact) -> Artifact {
+fn ensemble(inputs: &serde_json::Value, steps: Vec<Artifact>, model: Artifact) -> Artifact {
     let mut recipe = Artifact::new("recipe", json!({ "inputs": inputs }));
     recipe.children = steps;
     let task = Task::Binary {
@@ -60,7 +60,7 @@ fn a_graph_has_the_columns_that_are_read_and_says_what_it_gives() {
         ("x", Kind::Number),
         ("word", Kind::Category),
     ]);
-    let model = exported(&ensemble(inputs, Vec::new(), shares()), &all).unwrap();
+    let model = exported(&ensemble(&inputs, Vec::new(), shares()), &all).unwrap();
     let graph = model.graph.unwrap();
     let names = |all: &[crate::proto::ValueInfo]| -> Vec<String> {
         all.iter().map(|value| value.name.clone()).collect()
@@ -101,7 +101,7 @@ fn a_graph_has_the_columns_that_are_read_and_says_what_it_gives() {
 fn the_same_model_gives_the_same_bytes() {
     let inputs = json!([["word", "category"]]);
     let all = schema(&[("word", Kind::Category)]);
-    let model = ensemble(inputs, Vec::new(), shares());
+    let model = ensemble(&inputs, Vec::new(), shares());
     assert_eq!(
         exported(&model, &all).unwrap(),
         exported(&model, &all).unwrap()
@@ -133,10 +133,10 @@ fn what_has_no_translation_is_named() {
             "the learner 'nearest_neighbours' cannot be exported to ONNX",
         ),
     ] {
-        let error = exported(&ensemble(inputs.clone(), steps, model), &all).unwrap_err();
+        let error = exported(&ensemble(&inputs, steps, model), &all).unwrap_err();
         assert_eq!(error.to_string(), told);
         assert_eq!(error.code(), "export-unsupported");
     }
-    let error = exported(&ensemble(json!([["z", "number"]]), vec![], shares()), &all);
+    let error = exported(&ensemble(&json!([["z", "number"]]), vec![], shares()), &all);
     assert_eq!(error.unwrap_err().code(), "export-column");
 }
