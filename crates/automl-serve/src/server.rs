@@ -46,6 +46,8 @@ pub struct Config {
     pub work_dir: PathBuf,
     pub links: Links,
     pub models: Models,
+    /// The endpoint that also answers at `/ping` and `/invocations`, if there is one.
+    pub root_endpoint: Option<String>,
     /// Bytes that requests may take together while they are answered, estimated by their bodies.
     pub requests_n_bytes_max: u64,
     /// Who may do what; everyone may do everything if it is not said.
@@ -264,6 +266,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         webhooks,
         sealer,
         gateway: config.links.gateway,
+        root_endpoint: config.root_endpoint,
         artifact_root,
         artifacts,
         event_files,

@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) sealer: Sealer,
     /// The server of language models that pages reach through this one.
     pub(crate) gateway: Option<String>,
+    /// The endpoint that also answers at the root.
+    pub(crate) root_endpoint: Option<String>,
 }
 
 impl App {

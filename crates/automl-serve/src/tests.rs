@@ -37,6 +37,7 @@ impl Desk {
             links: crate::Links::default(),
             models: crate::endpoints::tests::models(),
             requests_n_bytes_max: 1 << 30,
+            root_endpoint: None,
             access: None,
             hosts: None,
             tls: None,

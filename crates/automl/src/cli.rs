@@ -572,6 +572,9 @@ pub(crate) struct ServeArgs {
     /// go when it is not enough [default: no bound]
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     pub(crate) models_memory: Option<u64>,
+    /// Endpoint that also answers at /ping and /invocations, as containers of SageMaker and Vertex AI do
+    #[arg(long, value_name = "NAME")]
+    pub(crate) root_endpoint: Option<String>,
     /// Memory that requests may take together while they are answered, estimated as eight times their bodies; others are told to
     /// come again (503)
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = units::bytes)]

@@ -108,6 +108,8 @@ pub(crate) enum CliError {
     OutputIsInput { path: std::path::PathBuf },
     #[error("the output exists already: {}", path.display())]
     OutputExists { path: std::path::PathBuf },
+    #[error("there is something at the place of the folder already: {}", path.display())]
+    OutputTaken { path: std::path::PathBuf },
     #[error("weight '{column}' is {value} in data row {row}")]
     WeightValue {
         column: String,
@@ -154,7 +156,7 @@ impl Coded for CliError {
             Self::OutputIsDirectory { .. } => "output-is-directory",
             Self::OutputFormat { .. } => "output-format",
             Self::OutputIsInput { .. } => "output-is-input",
-            Self::OutputExists { .. } => "output-exists",
+            Self::OutputExists { .. } | Self::OutputTaken { .. } => "output-exists",
             Self::StdinTwice => "usage-stdin-twice",
             Self::Swapped { .. } => "usage-swapped",
             Self::ThresholdTask { .. } => "usage-threshold-task",
@@ -254,6 +256,7 @@ impl CliError {
             Self::OutputExists { .. } => {
                 "say --overwrite to replace it, or give --output another name"
             }
+            Self::OutputTaken { .. } => "give --output another name, or remove it first",
             Self::OutputFormat { .. } => {
                 "name the file .csv, .tsv, .jsonl (also with .gz behind) or .parquet"
             }

@@ -2,6 +2,16 @@
 
 use std::time::Duration;
 
+/// A name that an endpoint can have, and that means nothing to a shell.
+pub(crate) fn endpoint_name(text: &str) -> Result<String, String> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if begins && text.len() <= 63 && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err("a name has letters, digits, '.', '_' and '-', at most 63, and begins with one of the first two".into())
+}
+
 #[cfg(test)]
 mod tests;
 

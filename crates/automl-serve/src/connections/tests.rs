@@ -32,6 +32,7 @@ impl Served {
             models: crate::endpoints::tests::models(),
             links: crate::Links::default(),
             requests_n_bytes_max: 1 << 30,
+            root_endpoint: None,
             access: None,
             hosts: None,
             tls,

@@ -14,6 +14,8 @@ use http_body_util::{BodyExt, Limited};
 pub(crate) const DEPLOYMENT: &str = "x-endpoint-deployment";
 /// What decides between deployments: equal keys meet the same.
 pub(crate) const KEY: &str = "x-endpoint-key";
+/// Milliseconds after which nobody waits for the answer any more.
+const PATIENCE: &str = "x-request-timeout-ms";
 /// SageMaker's names of the same.
 const VARIANT: &str = "x-amzn-sagemaker-target-variant";
 /// The id of a request, which decides where there is no key.
@@ -93,6 +95,7 @@ impl Ask {
             wish: self.wish(),
             n_bytes: self.body.len(),
             held: self.held.clone(),
+            patience_ms: self.header(PATIENCE).and_then(|text| text.parse().ok()),
         }
     }
 

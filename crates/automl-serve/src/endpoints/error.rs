@@ -25,6 +25,8 @@ pub(crate) enum ScoreError {
     NotServing { endpoint: String, reason: String },
     #[error("endpoint '{endpoint}' answers {max} requests at once, and has as many")]
     Busy { endpoint: String, max: u32 },
+    #[error("there was no time left to predict: the request gave it {ms} ms")]
+    TimeOver { ms: u64 },
     #[error("requests that are being answered take all the memory that they may")]
     Full,
     #[error("the body has more than {limit} bytes")]
@@ -92,6 +94,7 @@ impl ScoreError {
             Self::NotServing { .. } | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLong { .. } | Self::TooManyRows => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TimeOver { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Late => StatusCode::REQUEST_TIMEOUT,
             Self::ContentKind { .. } | Self::Compressed { .. } => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
@@ -118,6 +121,7 @@ impl Coded for ScoreError {
             Self::DeploymentUnknown { .. } => "endpoint-deployment-missing",
             Self::NotServing { .. } => "endpoint-not-serving",
             Self::Busy { .. } => "endpoint-busy",
+            Self::TimeOver { .. } => "score-time-over",
             Self::Full => "score-no-memory",
             Self::TooLong { .. } => "score-too-long",
             Self::TooManyRows => "score-too-many-rows",

@@ -78,6 +78,16 @@ fn predictions() -> Routes {
                 .bounded(),
         )
         .route(
+            "/invocations",
+            post(scoring::root_invocations)
+                .viewer("Predicts by the endpoint of the root, as a container of SageMaker does")
+                .bounded(),
+        )
+        .route(
+            "/ping",
+            get(scoring::root_ping).viewer("Whether the endpoint of the root would answer"),
+        )
+        .route(
             "/endpoints/{name}/ping",
             get(scoring::ping).viewer("Whether an endpoint would answer"),
         )

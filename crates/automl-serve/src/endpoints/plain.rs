@@ -133,7 +133,8 @@ pub(super) fn refusal(error: &ScoreError) -> Response {
 
 /// An error in the form of a protocol, under its status.
 pub(super) fn refused(error: &ScoreError, body: &str) -> Response {
-    if error.status().is_server_error() && !error.may_come_again() {
+    let is_expected = error.may_come_again() || matches!(error, ScoreError::TimeOver { .. });
+    if error.status().is_server_error() && !is_expected {
         tracing::error!(code = error.code(), message = %error, "a request for predictions failed");
     }
     let mut response = (error.status(), json_answer(body.to_owned())).into_response();

@@ -42,6 +42,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) n_bytes: usize,
     /// The memory that it may take, until it is answered.
     pub(crate) held: Option<Held>,
+    /// Milliseconds after which nobody waits for the answer.
+    pub(crate) patience_ms: Option<u64>,
 }
 
 /// Predicts what `read` makes of a body, and answers as `tell` does; both on a thread that may take its time, unless it is a
@@ -67,6 +69,8 @@ pub(crate) async fn score<R: Read, A: Send + 'static>(
         live,
         slot: Arc::clone(&slot),
         warm,
+        patience_ms: asked.patience_ms,
+        clock,
         _room: room,
         _held: asked.held,
     };
@@ -108,6 +112,8 @@ struct Work {
     live: Arc<Live>,
     slot: Arc<Slot>,
     warm: Arc<Warm>,
+    patience_ms: Option<u64>,
+    clock: Clock,
     _room: OwnedSemaphorePermit,
     _held: Option<Held>,
 }
@@ -123,6 +129,7 @@ impl Work {
     ) -> Result<(A, usize), ScoreError> {
         if n_bytes > INLINE_BYTES {
             return blocking(move || {
+                self.check_time()?;
                 let batch = read(&self.warm.loaded)?;
                 self.answer(batch, &read, tell)
             })
@@ -135,12 +142,21 @@ impl Work {
         blocking(move || self.answer(batch, &read, tell)).await
     }
 
+    /// Work that waited longer than whoever asked is not begun.
+    fn check_time(&self) -> Result<(), ScoreError> {
+        match self.patience_ms {
+            Some(ms) if self.clock.seconds() * 1e3 >= ms as f64 => Err(ScoreError::TimeOver { ms }),
+            _ => Ok(()),
+        }
+    }
+
     fn answer<R: Read, A>(
         self,
         batch: Batch,
         read: &R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError>,
     ) -> Result<(A, usize), ScoreError> {
+        self.check_time()?;
         let predicted = batch.predict(&self.warm.loaded)?;
         for shadow in &self.live.shadows {
             compare(&self.fleet, shadow, read.clone(), &predicted);

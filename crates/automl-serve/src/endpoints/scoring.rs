@@ -48,6 +48,33 @@ pub(super) async fn ping(State(app): State<App>, Path(name): Path<String>) -> Re
     }
 }
 
+/// The endpoint that also answers at the root, as containers do.
+fn root(app: &App, what: &str) -> Result<String, ScoreError> {
+    app.root_endpoint
+        .clone()
+        .ok_or_else(|| ScoreError::Nowhere {
+            what: format!(
+                "{what}; `automl serve --root-endpoint NAME` lets an endpoint answer there"
+            ),
+        })
+}
+
+/// `POST /invocations`.
+pub(super) async fn root_invocations(State(app): State<App>, request: Request) -> Response {
+    match root(&app, "POST /invocations") {
+        Ok(name) => invocations(State(app), Path(name), request).await,
+        Err(error) => refusal(&error),
+    }
+}
+
+/// `GET /ping`.
+pub(super) async fn root_ping(State(app): State<App>) -> Response {
+    match root(&app, "GET /ping") {
+        Ok(name) => ping(State(app), Path(name)).await,
+        Err(error) => refusal(&error),
+    }
+}
+
 /// `GET /endpoints/{name}/version`: of MLflow, as whose scoring server this answers.
 pub(super) async fn version(State(app): State<App>, Path(name): Path<String>) -> Response {
     match app.fleet.find(&name) {
@@ -283,7 +310,7 @@ fn refusal(error: &ScoreError) -> Response {
     let known = match error.status() {
         StatusCode::NOT_FOUND => "RESOURCE_DOES_NOT_EXIST",
         StatusCode::TOO_MANY_REQUESTS => "REQUEST_LIMIT_EXCEEDED",
-        StatusCode::SERVICE_UNAVAILABLE => "TEMPORARILY_UNAVAILABLE",
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "TEMPORARILY_UNAVAILABLE",
         status if status.is_server_error() => "INTERNAL_ERROR",
         _ => "BAD_REQUEST",
     };

@@ -140,6 +140,7 @@ pub(super) fn refusal(error: &ScoreError) -> Response {
         StatusCode::NOT_FOUND => "NOT_FOUND",
         StatusCode::TOO_MANY_REQUESTS => "RESOURCE_EXHAUSTED",
         StatusCode::SERVICE_UNAVAILABLE => "UNAVAILABLE",
+        StatusCode::GATEWAY_TIMEOUT => "DEADLINE_EXCEEDED",
         status if status.is_server_error() => "INTERNAL",
         _ => "INVALID_ARGUMENT",
     };

@@ -1,6 +1,7 @@
 //! The arguments of `automl export`.
 
 use super::WorkspaceArgs;
+use crate::units;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -8,9 +9,10 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   automl export model/ --format onnx --output model.onnx
-  automl export churn@champion --format onnx --output churn.onnx
+  automl export churn@champion --format standalone --output churn/ --name churn      then: churn/run.sh
+  automl export churn@champion --format docker --output context/ --name churn        then: docker build -t churn context
 
-The file holds the whole pipeline in double precision. Its inputs are the columns by their names, each rows by one: numbers as
+onnx: the file holds the whole pipeline in double precision. Its inputs are the columns by their names, each rows by one: numbers as
 double (NaN if not known), categories as string (empty if not known), times as int64 microseconds since 1970. Operators: ONNX 17
 and ai.onnx.ml 5, as onnxruntime 1.20 and later runs them.")]
 pub(crate) struct ModelExportArgs {
@@ -19,12 +21,15 @@ pub(crate) struct ModelExportArgs {
     /// What to write
     #[arg(long, value_enum)]
     pub(crate) format: ModelFormat,
-    /// File to write
-    #[arg(long, short, value_name = "FILE")]
+    /// File to write for onnx, else a folder, which must not be there
+    #[arg(long, short, value_name = "PATH")]
     pub(crate) output: PathBuf,
-    /// Put it in the place of a file that is there
+    /// Put the file in the place of one that is there
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Name of the endpoint that serves the model, where the export has a server [default: model]
+    #[arg(long, value_name = "NAME", value_parser = units::endpoint_name)]
+    pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) workspace: WorkspaceArgs,
 }
@@ -33,4 +38,10 @@ pub(crate) struct ModelExportArgs {
 pub(crate) enum ModelFormat {
     /// One graph for ONNX runtimes
     Onnx,
+    /// A folder with this program, the model, and run.sh that serves it
+    Standalone,
+    /// The same as a context for a container, for SageMaker and Vertex AI too
+    Docker,
+    /// The same with a manifest for KServe
+    Kserve,
 }

@@ -98,6 +98,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
             n_bytes_max: args.models_memory,
         },
         requests_n_bytes_max: args.requests_memory,
+        root_endpoint: args.root_endpoint,
         work_dir: std::env::current_dir().context("the current directory is gone")?,
         access,
         hosts,

@@ -375,3 +375,41 @@ async fn vertex_asks_by_its_own_path() {
         .await;
     assert_eq!(other.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn one_endpoint_may_answer_at_the_root() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let body = json!({ "instances": [[0, "yes"]] }).to_string();
+    let nowhere = desk.ask("/invocations", &[JSON], body.clone()).await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    assert!(
+        nowhere.text().contains("--root-endpoint"),
+        "{}",
+        nowhere.text()
+    );
+    let desk = Desk::with(|config| config.root_endpoint = Some("e".into()));
+    assert_eq!(desk.get("/ping").await.0, StatusCode::NOT_FOUND);
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    assert_eq!(desk.get("/ping").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let version = desk.register(json!({ "bias": 0.25 })).await;
+    let model = json!({ "model": format!("sum/{version}") });
+    desk.api("POST", "/e/deploy", model).await;
+    assert_eq!(desk.get("/ping").await.0, StatusCode::OK);
+    let answer = desk.ask("/invocations", &[JSON], body).await;
+    assert_eq!(answer.json(), json!({ "predictions": ["yes"] }));
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_predicted() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let body = json!({ "rows": [[0, "panic"]] }).to_string();
+    let headers = [JSON, ("x-request-timeout-ms", "0")];
+    let late = desk
+        .ask("/endpoints/e/predict", &headers, body.clone())
+        .await;
+    assert_eq!(late.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(late.json()["error_code"], "score-time-over");
+    let headers = [JSON, ("x-request-timeout-ms", "60000")];
+    let begun = desk.ask("/endpoints/e/predict", &headers, body).await;
+    assert_eq!(begun.json()["error_code"], "score-failed", "it was tried");
+}

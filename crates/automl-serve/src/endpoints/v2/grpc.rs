@@ -127,10 +127,26 @@ async fn inferred(
         },
         n_bytes: ask.encoded_len(),
         held: extensions.remove(),
+        patience_ms: said("grpc-timeout").and_then(|text| patience_ms(&text)),
     };
     let (read, about) = (Arc::clone(&ask), Arc::clone(&ask));
     let read = move |model: &LoadedModel| rows(&read, model);
     score(fleet, asked, read, move |scored| told(&about, scored)).await
+}
+
+/// The milliseconds of `grpc-timeout`: digits and a unit.
+fn patience_ms(text: &str) -> Option<u64> {
+    let unit = text.chars().next_back().filter(char::is_ascii)?;
+    let number: u64 = text[..text.len() - 1].parse().ok()?;
+    match unit {
+        'H' => number.checked_mul(3_600_000),
+        'M' => number.checked_mul(60_000),
+        'S' => number.checked_mul(1_000),
+        'm' => Some(number),
+        'u' => Some(number / 1_000),
+        'n' => Some(number / 1_000_000),
+        _ => None,
+    }
 }
 
 fn told(ask: &ModelInferRequest, scored: &Scored) -> Result<ModelInferResponse, ScoreError> {
@@ -202,7 +218,31 @@ fn status(error: &ScoreError) -> Status {
         StatusCode::NOT_FOUND => Status::not_found(told),
         StatusCode::TOO_MANY_REQUESTS => Status::resource_exhausted(told),
         StatusCode::SERVICE_UNAVAILABLE => Status::unavailable(told),
+        StatusCode::GATEWAY_TIMEOUT => Status::deadline_exceeded(told),
         status if status.is_server_error() => Status::internal(told),
         _ => Status::invalid_argument(told),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::patience_ms;
+
+    #[test]
+    fn timeouts_are_read_in_all_units() {
+        for (text, ms) in [
+            ("100m", Some(100)),
+            ("2S", Some(2_000)),
+            ("1M", Some(60_000)),
+            ("1H", Some(3_600_000)),
+            ("1500u", Some(1)),
+            ("9n", Some(0)),
+            ("", None),
+            ("m", None),
+            ("5x", None),
+            ("5\u{e9}", None),
+        ] {
+            assert_eq!(patience_ms(text), ms, "{text}");
+        }
     }
 }

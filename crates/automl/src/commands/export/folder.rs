@@ -1,0 +1,70 @@
+//! A folder that appears when it is whole.
+
+use crate::errors::CliError;
+use anyhow::Context as _;
+use std::fs::{self, File};
+use std::path::Path;
+
+/// Fills a folder beside its place, brings it to the disk and moves it there; tells the number of files.
+///
+/// # Errors
+/// If something is there already, or it cannot be written.
+pub(super) fn written(
+    target: &Path,
+    fill: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<u64> {
+    if target.symlink_metadata().is_ok() {
+        let path = target.to_owned();
+        return Err(CliError::OutputTaken { path }.into());
+    }
+    let parent = match target.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let staged = tempfile::Builder::new()
+        .prefix(".automl-export-")
+        .tempdir_in(parent)
+        .with_context(|| format!("cannot write to {}", parent.display()))?;
+    let inside = staged.path().join("export");
+    fs::create_dir(&inside).context("cannot make a folder")?;
+    fill(&inside)?;
+    let n_files = synced(&inside).context("cannot bring it to the disk")?;
+    fs::rename(&inside, target).with_context(|| format!("cannot make {}", target.display()))?;
+    File::open(parent)
+        .and_then(|parent| parent.sync_all())
+        .context("cannot bring it to the disk")?;
+    Ok(n_files)
+}
+
+/// Brings all that is below a folder to the disk, and counts its files.
+fn synced(folder: &Path) -> std::io::Result<u64> {
+    let mut n_files = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            n_files += synced(&path)?;
+        } else {
+            File::open(&path)?.sync_all()?;
+            n_files += 1;
+        }
+    }
+    File::open(folder)?.sync_all()?;
+    Ok(n_files)
+}
+
+/// Copies the files of a model directory.
+pub(super) fn copied(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let failed = || format!("cannot copy {} to {}", from.display(), to.display());
+    fs::create_dir(to).with_context(failed)?;
+    for entry in fs::read_dir(from).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() {
+            copied(&path, &to.join(name))?;
+        } else {
+            fs::copy(&path, to.join(name)).with_context(failed)?;
+        }
+    }
+    Ok(())
+}

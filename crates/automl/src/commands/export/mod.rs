@@ -1,0 +1,62 @@
+//! `automl export`: a model as a file or a folder that runs elsewhere.
+
+mod folder;
+mod onnx;
+mod server;
+
+use super::Status;
+use super::record::model_dir;
+use crate::cli::{ModelExportArgs, ModelFormat};
+use crate::console::print_text;
+use crate::errors::CliError;
+use crate::text;
+use automl_core::Role;
+use automl_store::{ReadModel, read_model, write_atomic};
+use std::path::Path;
+
+pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
+    let directory = model_dir(&args.model, &args.workspace.workspace)?;
+    let read = read_model(directory.as_ref())?;
+    if args.format == ModelFormat::Onnx {
+        return as_graph(args, &read);
+    }
+    let name = args.name.as_deref().unwrap_or("model");
+    let path = directory.as_ref();
+    let n_files = folder::written(&args.output, |folder| match args.format {
+        ModelFormat::Onnx => Ok(()),
+        ModelFormat::Standalone => server::write(folder, path, name),
+        ModelFormat::Docker => server::write_container(folder, path, name),
+        ModelFormat::Kserve => server::write_kserve(folder, path, name),
+    })?;
+    print_text(&format!(
+        "{} of {}: {}\n",
+        read.manifest.task.kind().name(),
+        text::counted(n_files, "file"),
+        args.output.display()
+    ))?;
+    Ok(Status::Done)
+}
+
+fn as_graph(args: &ModelExportArgs, read: &ReadModel) -> anyhow::Result<Status> {
+    check_free(&args.output, args.overwrite)?;
+    let bytes = onnx::graph(read)?;
+    write_atomic(&args.output, &bytes)?;
+    let n_columns = read.manifest.inputs.with_role(Role::Feature).count();
+    print_text(&format!(
+        "{} of {}, {} bytes: {}\n",
+        read.manifest.task.kind().name(),
+        text::counted(n_columns as u64, "column"),
+        text::count(bytes.len() as u64),
+        args.output.display()
+    ))?;
+    Ok(Status::Done)
+}
+
+/// Whether a file may be written.
+fn check_free(path: &Path, overwrites: bool) -> Result<(), CliError> {
+    if path.is_file() && !overwrites {
+        let path = path.to_owned();
+        return Err(CliError::OutputExists { path });
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! A model with the program that serves it: a folder to run, a context for a container, a manifest for KServe.
+
+use super::folder::copied;
+use anyhow::Context as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// Where containers of SageMaker, Vertex AI and KServe listen.
+const PORT: u16 = 8080;
+
+/// Registers the model in a workspace of its own when it starts first, and serves it.
+fn script(name: &str) -> String {
+    format!(
+        "#!/bin/sh
+# Serves the model of this folder: /ping, /invocations, /endpoints/{name}/predict and the other protocols, on port {PORT} or $PORT.
+# $HOST says to whom: 127.0.0.1 if it is not set. Nobody is asked who calls; put something before it that asks.
+set -eu
+here=$(cd \"$(dirname \"$0\")\" && pwd)
+workspace=${{WORKSPACE:-$here/workspace}}
+cd \"$here\"
+if ! ./automl endpoint status {name} --workspace \"$workspace\" >/dev/null 2>&1; then
+    ./automl models register {name} model --workspace \"$workspace\" >/dev/null
+    ./automl endpoint create {name} --workspace \"$workspace\" >/dev/null
+    ./automl endpoint deploy {name} {name}/1 --workspace \"$workspace\" >/dev/null
+fi
+exec ./automl serve --workspace \"$workspace\" --host \"${{HOST:-127.0.0.1}}\" --port \"${{PORT:-{PORT}}}\" --root-endpoint {name} \\
+    --without-access-control
+"
+    )
+}
+
+fn dockerfile() -> String {
+    format!(
+        "# docker build -t model . && docker run -p {PORT}:{PORT} model
+# Contracts: SageMaker (/ping, /invocations on {PORT}); Vertex AI (AIP_HEALTH_ROUTE=/ping, AIP_PREDICT_ROUTE=/invocations).
+FROM debian:trixie-slim
+WORKDIR /opt/model
+COPY automl run.sh ./
+COPY model ./model
+RUN useradd --system --home /opt/model automl && chown -R automl /opt/model
+USER automl
+ENV HOST=0.0.0.0 PORT={PORT}
+EXPOSE {PORT}
+# SageMaker starts containers with the argument serve.
+ENTRYPOINT [\"/bin/sh\", \"/opt/model/run.sh\"]
+"
+    )
+}
+
+/// `image` is to be replaced by where the image was pushed to.
+fn kserve(name: &str) -> String {
+    format!(
+        "apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: {name}
+spec:
+  predictor:
+    containers:
+      - name: kserve-container
+        image: REGISTRY/{name}:1
+        ports:
+          - name: http1
+            containerPort: {PORT}
+            protocol: TCP
+        readinessProbe:
+          httpGet:
+            path: /v2/models/{name}/ready
+            port: {PORT}
+        livenessProbe:
+          httpGet:
+            path: /v2/health/live
+            port: {PORT}
+"
+    )
+}
+
+/// The program, the model and what starts the one with the other.
+pub(super) fn write(folder: &Path, model: &Path, name: &str) -> anyhow::Result<()> {
+    let own = std::env::current_exe().context("this program has no file")?;
+    fs::copy(&own, folder.join("automl"))
+        .with_context(|| format!("cannot copy {}", own.display()))?;
+    copied(model, &folder.join("model"))?;
+    put(folder, "run.sh", &script(name))?;
+    fs::set_permissions(folder.join("run.sh"), fs::Permissions::from_mode(0o755))
+        .context("run.sh cannot be made a program")
+}
+
+/// As [`write`], with what builds a container of it.
+pub(super) fn write_container(folder: &Path, model: &Path, name: &str) -> anyhow::Result<()> {
+    write(folder, model, name)?;
+    put(folder, "Dockerfile", &dockerfile())
+}
+
+/// As [`write_container`], with a manifest for KServe.
+pub(super) fn write_kserve(folder: &Path, model: &Path, name: &str) -> anyhow::Result<()> {
+    write_container(folder, model, name)?;
+    put(folder, "inference-service.yaml", &kserve(name))
+}
+
+fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+}
