@@ -16,7 +16,11 @@ struct Cells {
 impl Cells {
     fn churn_test() -> Self {
         let path = repository().join("datasets/churn_test.csv");
-        let mut reader = csv::Reader::from_path(path).expect("the table can be read");
+        Self::parse(&std::fs::read(path).expect("the table can be read"))
+    }
+
+    fn parse(text: &[u8]) -> Self {
+        let mut reader = csv::Reader::from_reader(text);
         let own = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
         let header = own(reader.headers().expect("the table has a header"));
         let rows = reader
@@ -325,4 +329,57 @@ fn a_file_predicts_like_its_rows_one_by_one() {
         let got = desk.automl_ok("predict model one.csv");
         assert_eq!(got.lines().nth(1), Some(wanted), "row {row}");
     }
+}
+
+/// The table of rents, cut into rows to learn from and rows to look at.
+#[test]
+fn intervals_hold_as_many_targets_as_they_say() {
+    let desk = Desk::new();
+    let all = Cells::parse(&desk.read("datasets/rents.csv"));
+    let (mut learn, mut look) = (all.clone(), all.clone());
+    learn.rows = all.rows.iter().step_by(2).cloned().collect();
+    look.rows = all.rows.iter().skip(1).step_by(2).cloned().collect();
+    desk.write("learn.csv", learn.to_csv());
+    desk.write("look.csv", look.to_csv());
+    desk.automl_ok("fit learn.csv --target rent_eur --max-trials 3 --folds 5 --output model");
+    let text = desk.automl_ok("predict model look.csv --interval 0.8,95%");
+    let bounds = Cells::parse(text.as_bytes());
+    assert_eq!(
+        bounds.header,
+        ["prediction", "lower_80", "upper_80", "lower_95", "upper_95"]
+    );
+    let position = |cells: &Cells, name: &str| {
+        let found = cells.header.iter().position(|known| known == name);
+        found.expect("the column is there")
+    };
+    let rent = position(&look, "rent_eur");
+    for (percents, asked) in [(80, 0.8), (95, 0.95)] {
+        let [low, high] =
+            ["lower", "upper"].map(|side| position(&bounds, &format!("{side}_{percents}")));
+        let number = |cell: &String| cell.parse::<f64>().expect("it is a number");
+        let rows = bounds.rows.iter().zip(&look.rows);
+        let n_in = rows
+            .filter(|(bounds, row)| {
+                let range = number(&bounds[low])..=number(&bounds[high]);
+                range.contains(&number(&row[rent]))
+            })
+            .count();
+        let share = n_in as f64 / look.rows.len() as f64;
+        assert!((share - asked).abs() < 0.07, "{percents} %: {share}");
+    }
+    let too_rare = desk.automl("predict model look.csv --interval 0.9999");
+    assert_eq!(too_rare.exit_code, Some(2));
+    assert!(
+        too_rare.stderr.contains("error[predict-coverage]: "),
+        "{}",
+        too_rare.stderr
+    );
+    std::fs::remove_dir_all(desk.path("model")).expect("it can be removed");
+    desk.copy_churn_model();
+    let classes = desk.automl("predict model datasets/churn_test.csv --interval 0.9");
+    assert!(
+        classes.stderr.contains("error[predict-no-intervals]: "),
+        "{}",
+        classes.stderr
+    );
 }

@@ -42,6 +42,7 @@ pub struct PredictionWriter<W: Write + Send> {
     classes: Vec<String>,
     threshold: Option<f64>,
     n_kept: usize,
+    n_further: usize,
 }
 
 /// What the columns of a file of predictions are.
@@ -51,6 +52,8 @@ pub struct PredictionColumns<'a> {
     pub kept: &'a [String],
     /// Classes in code order, none for regression.
     pub classes: &'a [String],
+    /// Names of further numbers of each row, behind the prediction; for regression only.
+    pub further: &'a [String],
 }
 
 impl PredictionColumns<'_> {
@@ -62,6 +65,7 @@ impl PredictionColumns<'_> {
         let kept = self.kept.iter().cloned();
         kept.chain(["prediction".to_owned()])
             .chain(classes)
+            .chain(self.further.iter().cloned())
             .collect()
     }
 }
@@ -250,7 +254,7 @@ impl<W: Write + Send> PredictionWriter<W> {
         columns: PredictionColumns<'_>,
         as_text: impl FnOnce(W) -> TextOut<W>,
     ) -> Result<Self, DataError> {
-        let PredictionColumns { kept, classes } = columns;
+        let PredictionColumns { kept, classes, .. } = columns;
         let names = columns.names();
         refuse_same_names(columns)?;
         let text = |layout: Layout, out| {
@@ -296,6 +300,7 @@ impl<W: Write + Send> PredictionWriter<W> {
             classes: classes.to_vec(),
             threshold: None,
             n_kept: kept.len(),
+            n_further: columns.further.len(),
         })
     }
 
@@ -316,24 +321,52 @@ impl<W: Write + Send> PredictionWriter<W> {
             self.classes.len(),
             "predictions of these classes"
         );
+        assert_eq!(self.n_further, 0, "predictions alone");
+        let codes = predictions.class_codes_at(self.threshold);
+        let values = Values {
+            numbers: predictions.values(),
+            width: predictions.width(),
+            codes: &codes,
+        };
+        self.write_values(&values, kept)
+    }
+
+    /// Adds rows of numbers: the prediction and what was named as further columns, row by row.
+    ///
+    /// # Panics
+    /// As [`PredictionWriter::write`].
+    ///
+    /// # Errors
+    /// As [`PredictionWriter::write`].
+    pub fn write_numbers(&mut self, numbers: &[f64], kept: &[Texts]) -> Result<(), DataError> {
+        assert!(self.classes.is_empty(), "numbers, not classes");
+        let values = Values {
+            numbers,
+            width: 1 + self.n_further,
+            codes: &[],
+        };
+        self.write_values(&values, kept)
+    }
+
+    fn write_values(&mut self, values: &Values<'_>, kept: &[Texts]) -> Result<(), DataError> {
         assert_eq!(kept.len(), self.n_kept, "the columns to keep");
         for texts in kept {
-            assert_eq!(texts.len(), predictions.n_rows(), "a cell for each row");
+            let n_rows = values.numbers.len() / values.width;
+            assert_eq!(texts.len(), n_rows, "a cell for each row");
         }
         let failed = |error| DataError::writing(&self.name, error);
-        let codes = predictions.class_codes_at(self.threshold);
         match &mut self.out {
             Out::Text {
                 out,
                 buffer,
                 layout,
             } => {
-                let rows = predictions.values().chunks_exact(predictions.width());
-                for (row, values) in rows.enumerate() {
+                let rows = values.numbers.chunks_exact(values.width);
+                for (row, numbers) in rows.enumerate() {
                     let cells = kept.iter().map(|texts| texts.get(row));
-                    let class = codes.get(row).copied();
+                    let class = values.codes.get(row).copied();
                     layout
-                        .write_row(buffer, cells, class, values)
+                        .write_row(buffer, cells, class, numbers)
                         .map_err(failed)?;
                     if buffer.len() >= BUFFER_BYTES {
                         out.write_all(buffer).map_err(failed)?;
@@ -343,7 +376,7 @@ impl<W: Write + Send> PredictionWriter<W> {
                 Ok(())
             }
             Out::Parquet { writer, schema } => {
-                let batch = record_batch(predictions, kept, &codes, &self.classes, schema)
+                let batch = record_batch(values, kept, &self.classes, schema)
                     .map_err(|error| failed(std::io::Error::other(error)))?;
                 writer
                     .write(&batch)
@@ -408,25 +441,31 @@ fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// What is written of rows: numbers row by row, and the codes of predicted classes if there are any.
+struct Values<'a> {
+    numbers: &'a [f64],
+    width: usize,
+    codes: &'a [u32],
+}
+
 fn record_batch(
-    predictions: &Predictions,
+    values: &Values<'_>,
     kept: &[Texts],
-    codes: &[u32],
     classes: &[String],
     schema: &Arc<Schema>,
 ) -> Result<RecordBatch, ArrowError> {
-    let (values, width) = (predictions.values(), predictions.width());
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(kept.len() + classes.len() + 1);
     for texts in kept {
         columns.push(Arc::new(texts.iter().collect::<StringArray>()));
     }
     if !classes.is_empty() {
-        let names = codes.iter();
+        let names = values.codes.iter();
         let names = names.map(|&code| Some(classes[code as usize].as_str()));
         columns.push(Arc::new(names.collect::<StringArray>()));
     }
-    for column in 0..width {
-        let column = values.iter().skip(column).step_by(width).copied();
+    for column in 0..values.width {
+        let numbers = values.numbers.iter();
+        let column = numbers.skip(column).step_by(values.width).copied();
         columns.push(Arc::new(Float64Array::from_iter_values(column)));
     }
     RecordBatch::try_new(schema.clone(), columns)

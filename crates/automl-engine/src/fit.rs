@@ -2,6 +2,7 @@
 
 use crate::EngineError;
 use crate::ensemble;
+use crate::intervals::Intervals;
 use crate::journal::{self, Journal, JournalEntry};
 use crate::latency;
 use crate::leaderboard::Leaderboard;
@@ -74,6 +75,8 @@ pub struct FitOutcome {
     pub row_seconds: Option<f64>,
     /// What the score was computed on.
     pub out_of_fold: OutOfFold,
+    /// What the errors of numbers are like, for intervals around predictions; none for classes.
+    pub intervals: Option<Intervals>,
     /// What was planned.
     pub plan: Plan,
     /// Trials that gave a score.
@@ -144,6 +147,7 @@ pub fn fit(
         score: selection.score,
         threshold: selection.threshold,
         row_seconds,
+        intervals: Intervals::of(&selection.out_of_fold),
         out_of_fold: selection.out_of_fold,
         plan,
         n_trials,

@@ -387,6 +387,7 @@ Examples:
   automl predict model/ new.csv --output predictions.csv
   automl predict model/ new.parquet --output predictions.parquet
   automl predict model/ new.csv --keep customer --output predictions.csv   with the ids of the rows
+  automl predict prices/ new.csv --interval 0.9 --output predictions.csv   with bounds that hold nine of ten
   cat new.csv | automl predict model/ - > predictions.csv
 
 The predictions have one row for each row of the data, in its order: `prediction`, and for classification
@@ -412,6 +413,9 @@ pub(crate) struct PredictArgs {
     /// Probability above which the positive class of two is predicted [default: the model's, else the likelier class]
     #[arg(long, value_name = "P", value_parser = units::probability)]
     pub(crate) threshold: Option<f64>,
+    /// Add `lower_90` and `upper_90`, between which the target lies with this probability, for numbers: 0.9; comma lists
+    #[arg(long, value_name = "P", value_delimiter = ',', value_parser = units::share)]
+    pub(crate) interval: Vec<f64>,
     /// Text encoding [default: UTF-8, else an error that names the place]
     #[arg(long, value_enum)]
     pub(crate) encoding: Option<EncodingArg>,

@@ -11,6 +11,7 @@ fn write(format: PredictionFormat, classes: &[&str], predictions: &[Predictions]
     let columns = PredictionColumns {
         kept: &[],
         classes: &classes,
+        further: &[],
     };
     let mut writer = PredictionWriter::new(Vec::new(), "out", format, columns).unwrap();
     for batch in predictions {
@@ -129,6 +130,7 @@ fn a_full_disk_is_an_error() {
         let none = PredictionColumns {
             kept: &[],
             classes: &[],
+            further: &[],
         };
         let failed = PredictionWriter::new(Full(64), "out", format, none).and_then(|mut writer| {
             writer.write(&numbers, &[])?;
@@ -147,6 +149,7 @@ fn kept_columns_stand_first_and_are_quoted_where_needed() {
     let columns = PredictionColumns {
         kept: &kept,
         classes: &[],
+        further: &[],
     };
     let ids = [Texts::from_iter([Some("007"), None, Some("a,b")])];
     let numbers = Predictions::Numbers(vec![1.0, 2.0, 3.0]);
@@ -174,6 +177,7 @@ fn a_kept_column_cannot_be_called_as_a_written_one() {
     let columns = PredictionColumns {
         kept: &kept,
         classes: &[],
+        further: &[],
     };
     let error =
         PredictionWriter::new(Vec::new(), "out", PredictionFormat::Csv, columns).unwrap_err();

@@ -117,10 +117,10 @@ fn encoding(asked: Option<EncodingArg>) -> Encoding {
 }
 
 /// Reads what a fit wrote into a model directory; `absent` of its manifest if the directory does not list the file.
-fn read_results<T: DeserializeOwned>(
+fn read_results<T: DeserializeOwned, E: Into<anyhow::Error>>(
     model: &Path,
     file: &'static str,
-    absent: impl Fn(&Manifest) -> CliError,
+    absent: impl Fn(&Manifest) -> E,
 ) -> anyhow::Result<T> {
     let dir = ModelDir::open(model)?;
     if !dir.files().iter().any(|listed| listed.path == file) {

@@ -1,10 +1,10 @@
-//! Why a search is not gone on with, or not begun.
+//! Why a search is not gone on with, or not begun, and what it did not find out.
 
 use crate::text;
 use automl_core::Coded;
 use std::path::PathBuf;
 
-/// Why a search is not gone on with, or not begun.
+/// Why a search is not gone on with, or not begun, and what it did not find out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SearchError {
     /// A new search would take the place of one that was killed.
@@ -22,6 +22,19 @@ pub(crate) enum SearchError {
         now: String,
         path: PathBuf,
     },
+    /// Intervals are for numbers, and of models that a fit made.
+    #[error("the model knows no intervals; its task is {task}")]
+    NoIntervals { task: &'static str },
+    /// The file of the model's errors is not what a fit writes.
+    #[error(
+        "'intervals.json' of the model cannot be read: its errors are not sorted numbers by prediction"
+    )]
+    IntervalsFile,
+    /// So rare an error has not been seen among the rows that there were.
+    #[error(
+        "an interval of coverage {coverage} needs more rows than the model was validated on; it knows of coverages up to {most:.3}"
+    )]
+    Coverage { coverage: f64, most: f64 },
 }
 
 impl Coded for SearchError {
@@ -29,6 +42,9 @@ impl Coded for SearchError {
         match self {
             Self::Unfinished { .. } => "fit-search-unfinished",
             Self::Differs { .. } => "fit-search-differs",
+            Self::NoIntervals { .. } => "predict-no-intervals",
+            Self::IntervalsFile => "artifact-part-invalid",
+            Self::Coverage { .. } => "predict-coverage",
         }
     }
 
@@ -38,6 +54,16 @@ impl Coded for SearchError {
                 "go on with it by --resume, or begin anew with --overwrite".into()
             }
             Self::Differs { .. } => "give the data and the settings that it was begun with (limits may change), or begin anew with --overwrite in place of --resume".into(),
+            Self::NoIntervals { task: "regression" } => {
+                "fit the model again to have them".into()
+            }
+            Self::NoIntervals { .. } => {
+                "leave --interval out: the probabilities say how sure the model is".into()
+            }
+            Self::IntervalsFile => "fit the model again or restore the file".into(),
+            Self::Coverage { most, .. } => {
+                format!("ask for --interval {:.2} or less", (most * 100.0).floor() / 100.0)
+            }
         })
     }
 }

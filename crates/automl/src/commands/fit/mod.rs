@@ -364,6 +364,10 @@ impl Finished<'_> {
             files::tensorboard(&events, outcome.metric.name(), unix_seconds),
         ];
         files.extend(importance.transpose()?);
+        if let Some(intervals) = &outcome.intervals {
+            let text = serde_json::to_vec(intervals)?;
+            files.push((super::predict::intervals::FILE.to_owned(), text));
+        }
         Ok(files)
     }
 

@@ -1,5 +1,7 @@
 //! `automl predict`: one prediction a row, streamed, so that the data may be bigger than memory.
 
+pub(super) mod intervals;
+
 use super::record::model_dir;
 use super::{Status, datasets, encoding, start_threads, thread_count};
 use crate::cli::PredictArgs;
@@ -18,6 +20,7 @@ use automl_data::{
 };
 use automl_store::AtomicFile;
 use automl_store::spool::Status as RunStatus;
+use intervals::Bands;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +38,8 @@ struct Settings {
     allow_missing_columns: bool,
     keep: Vec<String>,
     threshold: Option<f64>,
+    /// Coverages of the intervals to tell.
+    coverages: Vec<f64>,
     threads: usize,
 }
 
@@ -89,6 +94,7 @@ impl Settings {
             allow_missing_columns: args.allow_missing_columns,
             keep: args.keep,
             threshold: args.threshold,
+            coverages: args.interval,
             threads: thread_count(args.threads),
         })
     }
@@ -133,8 +139,9 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     settings.check_output()?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model =
-        LoadedModel::read(model_dir(&settings.model, &record.workspace.workspace)?.as_ref())?;
+    let place = model_dir(&settings.model, &record.workspace.workspace)?;
+    let model = LoadedModel::read(place.as_ref())?;
+    let bands = Bands::read(place.as_ref(), &settings.coverages)?;
     settings.read.rename_duplicates |= model.renames_duplicates();
     let recorder = Recorder::begin(&record, "predict", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest.lineage.record.as_ref());
@@ -156,8 +163,8 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
                     is_gzipped: false,
                 },
             };
-            let (n_rows, _) =
-                predict(&settings, &model, &reporter, &interrupt, to).map_err(as_stdout_failure)?;
+            let (n_rows, _) = predict(&settings, (&model, &bands), &reporter, &interrupt, to)
+                .map_err(as_stdout_failure)?;
             n_rows
         }
         Output::File(path, layout) => {
@@ -170,7 +177,7 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
                 name: &path.display().to_string(),
                 layout: *layout,
             };
-            let (n_rows, file) = predict(&settings, &model, &reporter, &interrupt, to)?;
+            let (n_rows, file) = predict(&settings, (&model, &bands), &reporter, &interrupt, to)?;
             let mut is_written = interrupt.hold();
             file.commit()?;
             *is_written = true;
@@ -218,7 +225,7 @@ fn as_stdout_failure(error: anyhow::Error) -> anyhow::Error {
 /// Predicts all rows into `to`; gives back their number and the flushed output.
 fn predict<W: Write + Send>(
     settings: &Settings,
-    model: &LoadedModel,
+    (model, bands): (&LoadedModel, &Bands),
     reporter: &Reporter,
     interrupt: &Interrupt,
     to: Destination<'_, W>,
@@ -244,6 +251,7 @@ fn predict<W: Write + Send>(
     let columns = PredictionColumns {
         kept: &batches.kept(),
         classes: model.task().classes(),
+        further: bands.names(),
     };
     let start = if to.layout.is_gzipped {
         PredictionWriter::gzipped
@@ -261,7 +269,10 @@ fn predict<W: Write + Send>(
     let mut odd = OddTruths::new(model);
     let mut n_done = 0;
     let scored = scorer.run(batches, |batch, predictions| {
-        writer.write(predictions, &batch.kept)?;
+        match bands.numbers(predictions) {
+            Some(numbers) => writer.write_numbers(&numbers, &batch.kept)?,
+            None => writer.write(predictions, &batch.kept)?,
+        }
         odd.count(&batch.table);
         n_done += batch.table.n_rows() as u64;
         spinner.say(format!("predicting, {}", text::counted(n_done, "row")));

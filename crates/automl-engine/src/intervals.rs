@@ -1,0 +1,159 @@
+//! Intervals that hold a new target with a given probability, whatever the errors are distributed like.
+//!
+//! Split conformal prediction (Vovk and others, 2005; Lei and others, 2018): the error of a new row ranks anywhere among those of
+//! n rows that the model has not seen, all places being equally likely, so the interval from the ⌊(n+1)α/2⌋-th to the
+//! ⌈(n+1)(1−α/2)⌉-th of them covers it with probability 1−α at least. The rows here are the out-of-fold ones. Ranks are taken
+//! among rows of like predictions (Mondrian conformal prediction), so that intervals are wide where errors are large, and the
+//! coverage holds for small and large predictions alike. Fold models learn from fewer rows than the final one, so
+//! that coverage tends to be a little above what is asked for; the choice of members looked at the same rows, which takes a little.
+
+#[cfg(test)]
+mod tests;
+
+use crate::fit::OutOfFold;
+use automl_core::Predictions;
+use serde::{Deserialize, Serialize};
+
+/// Rows of like predictions, at least.
+const BIN_ROWS: usize = 200;
+/// Sets of like predictions, at most.
+const BINS_MAX: usize = 10;
+/// Errors that are kept of a set at most: every quantile is then known to half a thousandth.
+const ERRORS_MAX: usize = 2000;
+
+/// What is known of the errors of a model of numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intervals {
+    /// Sets of like predictions, from small to large.
+    pub bins: Vec<ErrorBin>,
+}
+
+/// The errors of rows of like predictions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorBin {
+    /// Predictions of the set are not above this; none for the last.
+    pub up_to: Option<f64>,
+    /// Rows.
+    pub n_rows: usize,
+    /// Target less prediction, sorted; evenly spaced ranks where rows are many.
+    pub errors: Vec<f64>,
+}
+
+/// The intervals of one coverage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Band(Vec<(f64, [f64; 2])>);
+
+impl Intervals {
+    /// What the out-of-fold rows tell; `None` for classes.
+    pub(crate) fn of(rows: &OutOfFold) -> Option<Self> {
+        let Predictions::Numbers(predictions) = &rows.predictions else {
+            return None;
+        };
+        let mut pairs: Vec<(f64, f64)> = predictions
+            .iter()
+            .zip(&rows.target)
+            .map(|(prediction, target)| (*prediction, target - prediction))
+            .collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let n_bins = (pairs.len() / BIN_ROWS).clamp(1, BINS_MAX);
+        let mut bins = Vec::new();
+        let mut start = 0;
+        for bin in 0..n_bins {
+            let mut end = (bin + 1) * pairs.len() / n_bins;
+            // Equal predictions stay together.
+            while end > start && end < pairs.len() && pairs[end].0 == pairs[end - 1].0 {
+                end += 1;
+            }
+            if end <= start {
+                continue;
+            }
+            let is_last = end == pairs.len();
+            let up_to = (!is_last).then(|| pairs[end - 1].0);
+            bins.push(ErrorBin::new(up_to, &pairs[start..end]));
+            start = end;
+        }
+        Some(Self { bins })
+    }
+
+    /// Whether it is what was written: sets in order, each with sorted errors.
+    pub fn is_valid(&self) -> bool {
+        let ups: Vec<f64> = self.bins.iter().filter_map(|bin| bin.up_to).collect();
+        let is_whole = |bin: &ErrorBin| {
+            !bin.errors.is_empty()
+                && bin.errors.len() <= bin.n_rows
+                && bin.errors.iter().all(|error| error.is_finite())
+                && bin.errors.is_sorted()
+        };
+        !self.bins.is_empty()
+            && ups.len() + 1 == self.bins.len()
+            && self.bins.last().is_some_and(|bin| bin.up_to.is_none())
+            && ups.is_sorted()
+            && self.bins.iter().all(is_whole)
+    }
+
+    /// The greatest coverage that so many rows can tell of.
+    pub fn coverage_max(&self) -> f64 {
+        let fewest = self.bins.iter().map(|bin| bin.n_rows).min().unwrap_or(0);
+        fewest.saturating_sub(1) as f64 / (fewest + 1) as f64
+    }
+
+    /// Intervals that cover a new target with this probability; `None` beyond [`Intervals::coverage_max`].
+    pub fn band(&self, coverage: f64) -> Option<Band> {
+        let bounds = |bin: &ErrorBin| {
+            let up_to = bin.up_to.unwrap_or(f64::INFINITY);
+            Some((up_to, bin.bounds(coverage)?))
+        };
+        self.bins
+            .iter()
+            .map(bounds)
+            .collect::<Option<_>>()
+            .map(Band)
+    }
+}
+
+impl ErrorBin {
+    fn new(up_to: Option<f64>, pairs: &[(f64, f64)]) -> Self {
+        let mut errors: Vec<f64> = pairs.iter().map(|&(_, error)| error).collect();
+        errors.sort_by(f64::total_cmp);
+        let n_rows = errors.len();
+        if n_rows > ERRORS_MAX {
+            let rank = |index: usize| index * (n_rows - 1) / (ERRORS_MAX - 1);
+            errors = (0..ERRORS_MAX).map(|index| errors[rank(index)]).collect();
+        }
+        Self {
+            up_to,
+            n_rows,
+            errors,
+        }
+    }
+
+    /// The errors between which a new one lies with this probability.
+    fn bounds(&self, coverage: f64) -> Option<[f64; 2]> {
+        // Rounding must not ask for one rank more than the formula does.
+        const ROUNDING: f64 = 1e-9;
+        let places = (self.n_rows + 1) as f64;
+        let tail = (1.0 - coverage) / 2.0;
+        let low = (places * tail + ROUNDING).floor();
+        let high = (places * (1.0 - tail) - ROUNDING).ceil();
+        if low < 1.0 || high > self.n_rows as f64 {
+            return None;
+        }
+        // Where errors were thinned out, the one on the safe side.
+        let scale = (self.errors.len() - 1) as f64 / (self.n_rows - 1).max(1) as f64;
+        let low = ((low - 1.0) * scale).floor() as usize;
+        let high = ((high - 1.0) * scale).ceil() as usize;
+        Some([
+            self.errors[low],
+            self.errors[high.min(self.errors.len() - 1)],
+        ])
+    }
+}
+
+impl Band {
+    /// The interval around a prediction.
+    pub fn around(&self, prediction: f64) -> [f64; 2] {
+        let position = self.0.partition_point(|&(up_to, _)| up_to < prediction);
+        let (_, [low, high]) = self.0[position.min(self.0.len() - 1)];
+        [prediction + low, prediction + high]
+    }
+}
