@@ -11,7 +11,7 @@ use crate::search::Found;
 use crate::suggest::BASELINE;
 use crate::threshold;
 use crate::trial::Trial;
-use crate::{EngineError, FitOptions, Quality};
+use crate::{EngineError, FitOptions, Quality, SearchPart};
 use automl_core::params::ParamValue;
 use automl_core::splits::{Split, subsample};
 use automl_core::{Dataset, ParamMap, Predictions, Threads};
@@ -76,6 +76,11 @@ pub(crate) fn select(
         Quality::Fast => (8, 3),
         Quality::Balanced => (25, 25),
         Quality::Best => (40, 50),
+    };
+    let n_steps = if options.is_without(SearchPart::Ensembling) {
+        1
+    } else {
+        n_steps
     };
     let rows = compared_rows(data, plan, options);
     let bench = Bench {

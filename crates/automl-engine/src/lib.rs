@@ -42,7 +42,7 @@ pub use intervals::{Band, ErrorBin, Intervals};
 pub use journal::{Journal, JournalEntry, NoJournal, NotedConfig, NotedFit, PlannedFor, Progress};
 pub use leaderboard::{Leaderboard, LeaderboardRow};
 pub use model::EnsembleModel;
-pub use options::{FitOptions, Quality};
+pub use options::{FitOptions, Quality, SearchPart};
 pub use plan::{Plan, Validation};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};

@@ -18,6 +18,20 @@ pub enum Quality {
     Best,
 }
 
+/// A part of the search that can be left out, to measure what it adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchPart {
+    /// Fixed configurations beyond the baseline and each learner's defaults.
+    Portfolio,
+    /// Proposals from what did well.
+    Tuning,
+    /// Members that are the mean of their fold models; they are fitted again on all rows instead.
+    Bagging,
+    /// More members than the best one.
+    Ensembling,
+}
+
 /// Settings of one fit. There is no default: the caller decides.
 #[derive(Debug, Clone, Serialize)]
 pub struct FitOptions {
@@ -47,4 +61,14 @@ pub struct FitOptions {
     pub include: Vec<String>,
     /// Ids of learners not to use.
     pub exclude: Vec<String>,
+    /// Parts of the search that are left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<SearchPart>,
+}
+
+impl FitOptions {
+    /// Whether a part of the search is left out.
+    pub(crate) fn is_without(&self, part: SearchPart) -> bool {
+        self.without.contains(&part)
+    }
 }

@@ -1,7 +1,7 @@
 //! What a fit will do, decided from the data's shape and the limits before the first trial.
 
 use crate::fit::SplitBy;
-use crate::{EngineError, FitOptions, Quality, registry};
+use crate::{EngineError, FitOptions, Quality, SearchPart, registry};
 use automl_core::metrics::Metric;
 use automl_core::splits::{Scheme, Split, split};
 use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions, Target};
@@ -286,7 +286,8 @@ fn choose_splits(
 ) -> Result<(Validation, Vec<Split>), EngineError> {
     let preferred = choose_validation(data, options, fit_seconds);
     let is_asked_for = options.holdout.is_some() || options.folds.is_some();
-    let refit = preferred.refit || options.inference_limit.is_some();
+    let is_single = options.inference_limit.is_some() || options.is_without(SearchPart::Bagging);
+    let refit = preferred.refit || is_single;
     let preferred = Validation { refit, ..preferred };
     let fewer = [5, 3, 2].map(|k| Scheme::KFold { k });
     let wider = [0.2, 0.3, 0.4, 0.5].map(|fraction| Scheme::Holdout { fraction });

@@ -3,10 +3,10 @@
 //! They follow what AutoGluon, FLAML and `TabArena` found to work for most tables: boosting with three very different
 //! tree shapes, randomised thresholds, extra trees, and a linear model for what trees see badly.
 
-use crate::FitOptions;
 use crate::bounds::Bounds;
 use crate::plan::Plan;
 use crate::trial::{TargetMap, TrialConfig};
+use crate::{FitOptions, SearchPart};
 use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamMap, ParamValue, Target};
 
 /// Neighbours are searched one by one when predicting: more rows than this take too long.
@@ -153,6 +153,9 @@ pub(crate) fn fixed(
     bounds: &Bounds,
 ) -> Result<Vec<TrialConfig>, ParamError> {
     let mut entries = entries(data, facts);
+    if options.is_without(SearchPart::Portfolio) {
+        entries.truncate(1);
+    }
     for spec in &plan.learners {
         let has_entry = entries.iter().any(|entry| entry.learner == spec.id);
         let is_asked_for = options.include.iter().any(|id| id == spec.id);

@@ -4,7 +4,7 @@ use crate::bounds::Bounds;
 use crate::plan::Plan;
 use crate::portfolio::{self, Facts};
 use crate::trial::{TargetMap, Trial, TrialConfig};
-use crate::{EngineError, FitOptions};
+use crate::{EngineError, FitOptions, SearchPart};
 use automl_core::metrics::Metric;
 use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed};
 use automl_tune::{Auto, Objective, Outcome, Parameter, Sampler, Space, Study};
@@ -26,6 +26,8 @@ pub(crate) struct Suggester {
     seed: Seed,
     /// What boosting minimises where squared error is not what decides.
     objective: Option<&'static str>,
+    /// Whether anything is tried after the fixed configurations.
+    tunes: bool,
 }
 
 /// The objective of boosting that a metric asks for; squared error serves the others.
@@ -67,6 +69,7 @@ impl Suggester {
             bounds,
             seed: options.seed.named("suggest"),
             objective: objective_for(plan.metric),
+            tunes: !options.is_without(SearchPart::Tuning),
         })
     }
 
@@ -102,6 +105,9 @@ impl Suggester {
     ) -> Option<TrialConfig> {
         if let Some(config) = self.fixed.get(id as usize) {
             return Some(self.for_metric(config.clone()));
+        }
+        if !self.tunes {
+            return None;
         }
         let seed = self.seed.indexed(id);
         let family = self.choose_family(known, seed.named("family"))?;

@@ -26,6 +26,7 @@ fn options(max_trials: u64) -> FitOptions {
         holdout: None,
         include: Vec::new(),
         exclude: Vec::new(),
+        without: Vec::new(),
     }
 }
 
@@ -565,4 +566,51 @@ fn more_rows_get_cheaper_validation() {
     assert_eq!(words(300, 60), "3 × 8-fold cross-validation");
     assert_eq!(words(5_000, 60), "8-fold cross-validation");
     assert_eq!(words(60_000, 2), "holdout of 20 %");
+}
+
+#[test]
+fn parts_of_the_search_can_be_left_out() {
+    let data = synthetic::binary(300, 3);
+    let names = |outcome: &FitOutcome| {
+        let rows = outcome.leaderboard.rows.iter();
+        rows.filter_map(|row| row.trial).max().unwrap()
+    };
+    let without = |part| FitOptions {
+        without: vec![part],
+        ..options(20)
+    };
+    let whole = run(&data, &options(20)).unwrap();
+    let n_fixed = 1 + names(&run(&data, &without(SearchPart::Tuning)).unwrap());
+    assert!(n_fixed < 20, "{n_fixed} of {} trials", whole.n_started);
+    let one = run(&data, &without(SearchPart::Ensembling)).unwrap();
+    let members = one.leaderboard.rows.iter().skip(1);
+    assert_eq!(members.filter(|row| row.weight > 0.0).count(), 1);
+    assert!(!whole.plan.validation.refit);
+    assert!(
+        run(&data, &without(SearchPart::Bagging))
+            .unwrap()
+            .plan
+            .validation
+            .refit
+    );
+    let defaults = run(&data, &without(SearchPart::Portfolio)).unwrap();
+    assert_eq!(defaults.n_started, 20, "tuning goes on after the defaults");
+}
+
+#[test]
+fn a_limit_on_the_time_of_a_row_is_kept_or_told_of() {
+    let data = synthetic::binary(300, 3);
+    let limited = |limit| FitOptions {
+        inference_limit: Some(limit),
+        ..options(8)
+    };
+    let wide = run(&data, &limited(Duration::from_secs(10))).unwrap();
+    assert!(wide.plan.validation.refit, "bags become single models");
+    let members = wide.leaderboard.rows.iter().skip(1);
+    let n_members = members.filter(|row| row.weight > 0.0).count();
+    assert_eq!(wide.model.n_models(), n_members);
+    assert!(wide.row_seconds.unwrap() < 10.0);
+    let narrow = run(&data, &limited(Duration::from_nanos(1))).unwrap();
+    assert_eq!(narrow.model.n_models(), 1, "the quickest alone");
+    assert_eq!(run(&data, &options(2)).unwrap().row_seconds, None);
 }

@@ -1,13 +1,13 @@
 //! What a fit is to do: flags, files and defaults resolved once.
 
 use super::super::{encoding, thread_count};
-use crate::cli::{FitArgs, QualityArg, ReadArgs, RecordArgs, TaskArg};
+use crate::cli::{FitArgs, PartArg, QualityArg, ReadArgs, RecordArgs, TaskArg};
 use crate::memory;
 use automl_core::metrics::Metric;
 use automl_core::{Seed, TaskKind};
 use automl_data::{DataError, ReadOptions, SchemaFile, Source, missing_marks};
 use automl_engine::prepare::check_told_once;
-use automl_engine::{EngineError, FitOptions, PrepareOptions, Quality, registry};
+use automl_engine::{EngineError, FitOptions, PrepareOptions, Quality, SearchPart, registry};
 use automl_store::Overwrite;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -67,6 +67,7 @@ impl Settings {
             holdout: args.holdout,
             include: names(&args.include),
             exclude: names(&args.exclude),
+            without: args.without.into_iter().map(part).collect(),
         };
         registry::check_names(fit.include.iter().chain(&fit.exclude))?;
         check_metric(fit.metric, prepare.task)?;
@@ -176,6 +177,15 @@ fn task(arg: TaskArg) -> TaskKind {
         TaskArg::Binary => TaskKind::Binary,
         TaskArg::Multiclass => TaskKind::Multiclass,
         TaskArg::Regression => TaskKind::Regression,
+    }
+}
+
+fn part(arg: PartArg) -> SearchPart {
+    match arg {
+        PartArg::Portfolio => SearchPart::Portfolio,
+        PartArg::Tuning => SearchPart::Tuning,
+        PartArg::Bagging => SearchPart::Bagging,
+        PartArg::Ensembling => SearchPart::Ensembling,
     }
 }
 
