@@ -6,6 +6,7 @@
 use crate::fit::{FitRun, OutOfFold};
 use crate::latency::Speed;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
+use crate::nested::{self, NestedScore};
 use crate::plan::Plan;
 use crate::search::Found;
 use crate::suggest::BASELINE;
@@ -14,7 +15,7 @@ use crate::trial::Trial;
 use crate::{EngineError, FitOptions, Quality, SearchPart};
 use automl_core::params::ParamValue;
 use automl_core::splits::{Split, subsample};
-use automl_core::{Dataset, ParamMap, Predictions, Threads};
+use automl_core::{Dataset, ParamMap, Predictions, Seed, Threads};
 
 /// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
 const ROWS_MAX: usize = 30_000;
@@ -27,6 +28,8 @@ pub(crate) struct Selection {
     pub(crate) members: Vec<(usize, f64)>,
     /// The ensemble's score.
     pub(crate) score: f64,
+    /// The score without what choosing the members added, and between which it lies.
+    pub(crate) nested: Option<NestedScore>,
     /// Above which probability the second of two classes is predicted, if not above a half.
     pub(crate) threshold: Option<f64>,
     /// The rows that were compared and what the ensemble says of them.
@@ -40,6 +43,22 @@ struct Candidate {
     predictions: Predictions,
 }
 
+impl Candidate {
+    /// The same with these of its rows.
+    fn at(&self, rows: &[usize]) -> Self {
+        let width = self.predictions.width();
+        let mut predictions = self.predictions.zeros_like(rows.len());
+        let to = predictions.values_mut().chunks_exact_mut(width);
+        for (to, &row) in to.zip(rows) {
+            to.copy_from_slice(&self.predictions.values()[row * width..(row + 1) * width]);
+        }
+        Self {
+            position: self.position,
+            predictions,
+        }
+    }
+}
+
 /// What candidates are compared on.
 struct Bench<'a> {
     plan: &'a Plan,
@@ -48,6 +67,23 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// The same with these of its rows.
+    fn at(&self, rows: &[usize]) -> Self {
+        let pick = |of: &[f64]| rows.iter().map(|&row| of[row]).collect::<Vec<f64>>();
+        Self {
+            plan: self.plan,
+            target: pick(&self.target),
+            weight: self.weight.as_deref().map(pick),
+        }
+    }
+
+    /// The best cut between two classes, where the metric reads classes and another than the likelier one is better.
+    fn threshold(&self, predictions: &Predictions) -> Option<f64> {
+        let is_cut = predictions.width() == 2 && self.plan.metric.reads_classes();
+        let weight = self.weight.as_deref();
+        is_cut.then(|| threshold::tune(self.plan.metric, &self.target, predictions, weight))?
+    }
+
     fn loss(&self, predictions: &Predictions) -> f64 {
         let score = self
             .plan
@@ -72,45 +108,30 @@ pub(crate) fn select(
     if ranked.is_empty() {
         return Err(found.no_model(run));
     }
-    let (n_candidates, n_steps) = match options.quality {
-        Quality::Fast => (8, 3),
-        Quality::Balanced => (25, 25),
-        Quality::Best => (40, 50),
-    };
-    let n_steps = if options.is_without(SearchPart::Ensembling) {
-        1
-    } else {
-        n_steps
-    };
+    let (n_candidates, n_steps) = sizes(options);
     let rows = compared_rows(data, plan, options);
     let bench = Bench {
         plan,
         target: column(data, &rows),
         weight: weights(data, &rows),
     };
-    // A slow list of the best would leave a limit on speed no choice.
-    let n_candidates = options.inference_limit.map_or(n_candidates, |_| usize::MAX);
     let positions = shortlist(found, &ranked, n_candidates);
     let speed = options.inference_limit.map(|limit| {
         let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();
         Speed::measure(data, &trials, limit)
     });
-    let candidates: Vec<Candidate> = positions
-        .into_iter()
-        .map(|position| Candidate {
-            position,
-            predictions: out_of_fold(&found.trials[position], &rows),
-        })
-        .collect();
+    let candidates = candidates(found, &positions, &rows);
     let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
     let greedy = Greedy {
         bench: &bench,
         candidates: &candidates,
-        speed,
+        speed: speed.as_ref(),
         n_steps,
     };
     let counts = greedy.run(&threads, found, run);
     let members = shares(&candidates, &counts);
+    let halves = halves(data, &rows, options.seed.named("halves"));
+    let nested_rows = greedy.nested(&halves, &threads, found, run);
     let out_of_fold = OutOfFold {
         predictions: mean_of(&candidates, &members),
         target: bench.target,
@@ -123,13 +144,74 @@ pub(crate) fn select(
         }
         _ => (None, plain),
     };
+    let score = mean(&fold_scores);
+    let nested = nested_rows.and_then(|nested| {
+        let plain = match threshold {
+            Some(_) => out_of_fold.predictions.decided_at(threshold),
+            None => out_of_fold.predictions.clone(),
+        };
+        let seed = options.seed.named("bootstrap");
+        let (distinct, places) = distinct(&rows);
+        let rows = nested::Rows {
+            distinct: &distinct,
+            places: &places,
+            target: &out_of_fold.target,
+            weight: out_of_fold.weight.as_deref(),
+            plain: &plain,
+            nested: &nested,
+        };
+        nested::estimate(plan, score, &rows, seed, &threads)
+    });
     Ok(Selection {
         members,
-        score: mean(&fold_scores),
+        score,
+        nested,
         threshold,
         out_of_fold,
         fold_scores,
     })
+}
+
+fn candidates(found: &Found, positions: &[usize], rows: &[(usize, usize, u32)]) -> Vec<Candidate> {
+    let candidate = |&position: &usize| Candidate {
+        position,
+        predictions: out_of_fold(&found.trials[position], rows),
+    };
+    positions.iter().map(candidate).collect()
+}
+
+/// How many candidates there are at most, and how often one is added.
+fn sizes(options: &FitOptions) -> (usize, usize) {
+    let (n_candidates, n_steps) = match options.quality {
+        Quality::Fast => (8, 3),
+        Quality::Balanced => (25, 25),
+        Quality::Best => (40, 50),
+    };
+    // A slow list of the best would leave a limit on speed no choice.
+    let n_candidates = options.inference_limit.map_or(n_candidates, |_| usize::MAX);
+    let is_single = options.is_without(SearchPart::Ensembling);
+    (n_candidates, if is_single { 1 } else { n_steps })
+}
+
+/// Rows are chosen on in halves of at least so many.
+const HALF_ROWS_MIN: usize = 20;
+
+/// Positions of the compared rows in two halves; rows of one group are in one of them.
+fn halves(data: &Dataset, rows: &[(usize, usize, u32)], seed: Seed) -> [Vec<usize>; 2] {
+    let key = |row: u32| data.groups().map_or(row, |groups| groups[row as usize]);
+    let is_first = |&position: &usize| nested::is_first_half(seed, key(rows[position].2));
+    let (first, second) = (0..rows.len()).partition(is_first);
+    [first, second]
+}
+
+/// The rows' numbers sorted and each once, and where in these each row is.
+fn distinct(rows: &[(usize, usize, u32)]) -> (Vec<u32>, Vec<usize>) {
+    let mut distinct: Vec<u32> = rows.iter().map(|&(_, _, row)| row).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let place = |&(_, _, row): &(usize, usize, u32)| distinct.partition_point(|&known| known < row);
+    let places = rows.iter().map(place).collect();
+    (distinct, places)
 }
 
 fn mean(scores: &[f64]) -> f64 {
@@ -255,7 +337,7 @@ fn out_of_fold(trial: &Trial, rows: &[(usize, usize, u32)]) -> Predictions {
 struct Greedy<'a> {
     bench: &'a Bench<'a>,
     candidates: &'a [Candidate],
-    speed: Option<Speed>,
+    speed: Option<&'a Speed>,
     n_steps: usize,
 }
 
@@ -300,15 +382,54 @@ impl Greedy<'_> {
         if best_loss.is_infinite() {
             // The sample cannot be scored, and the best single trial, which could be on all rows, stands alone; or nothing
             // is as quick as was asked for.
-            let alone = self.speed.as_ref().map_or(0, Speed::quickest);
+            let alone = self.speed.map_or(0, Speed::quickest);
             best_counts[alone] = 1;
         }
         best_counts
     }
 
+    /// What members that were chosen on the other half of the rows say of each row; `None` if there is no time or a half is too
+    /// small to choose on.
+    fn nested(
+        &self,
+        halves: &[Vec<usize>; 2],
+        threads: &Threads,
+        found: &Found,
+        run: &FitRun<'_>,
+    ) -> Option<Predictions> {
+        let mut all = self.candidates[0]
+            .predictions
+            .zeros_like(self.bench.target.len());
+        let width = all.width();
+        for [learn, judge] in [[0, 1], [1, 0]] {
+            if halves[learn].len() < HALF_ROWS_MIN || found.ensemble_is_late(run) {
+                return None;
+            }
+            let at = |half: usize| -> Vec<Candidate> {
+                let candidates = self.candidates.iter();
+                candidates.map(|one| one.at(&halves[half])).collect()
+            };
+            let (bench, candidates) = (self.bench.at(&halves[learn]), at(learn));
+            let greedy = Greedy {
+                bench: &bench,
+                candidates: &candidates,
+                ..*self
+            };
+            let members = shares(&candidates, &greedy.run(threads, found, run));
+            let mut judged = mean_of(&at(judge), &members);
+            if let Some(threshold) = bench.threshold(&mean_of(&candidates, &members)) {
+                judged = judged.decided_at(Some(threshold));
+            }
+            let judged = judged.values().chunks_exact(width);
+            for (values, &row) in judged.zip(&halves[judge]) {
+                all.values_mut()[row * width..(row + 1) * width].copy_from_slice(values);
+            }
+        }
+        Some(all)
+    }
+
     fn is_quick_enough(&self, counts: &[u32], index: usize) -> bool {
-        let speed = self.speed.as_ref();
-        speed.is_none_or(|speed| speed.allows(counts, index))
+        self.speed.is_none_or(|speed| speed.allows(counts, index))
     }
 }
 

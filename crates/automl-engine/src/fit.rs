@@ -7,6 +7,7 @@ use crate::journal::{self, Journal, JournalEntry};
 use crate::latency;
 use crate::leaderboard::Leaderboard;
 use crate::model::EnsembleModel;
+use crate::nested::NestedScore;
 use crate::options::FitOptions;
 use crate::plan::Plan;
 use crate::refit::Refit;
@@ -68,6 +69,9 @@ pub struct FitOutcome {
     /// The model's score on rows that its parts were not fitted on. Early stopping and the choice of members looked at
     /// them, so it is a little too good: rows kept apart from `fit` have the final word.
     pub score: f64,
+    /// The score on rows that the choice of members did not look at either, with an interval; none where there was no time for
+    /// it, or too few rows.
+    pub nested: Option<NestedScore>,
     /// Of two classes, the probability above which the second is predicted, if another than a half is better by a metric that
     /// reads predicted classes; `score` is with it.
     pub threshold: Option<f64>,
@@ -145,6 +149,7 @@ pub fn fit(
         leaderboard,
         metric: plan.metric,
         score: selection.score,
+        nested: selection.nested,
         threshold: selection.threshold,
         row_seconds,
         intervals: Intervals::of(&selection.out_of_fold),

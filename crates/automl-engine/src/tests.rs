@@ -614,3 +614,26 @@ fn a_limit_on_the_time_of_a_row_is_kept_or_told_of() {
     assert_eq!(narrow.model.n_models(), 1, "the quickest alone");
     assert_eq!(run(&data, &options(2)).unwrap().row_seconds, None);
 }
+
+/// A target that the features say nothing of: whatever the choice of members finds is luck, and the nested score says so.
+#[test]
+fn the_nested_score_takes_off_what_choosing_members_added() {
+    let data = synthetic::binary(200, 5);
+    let mut added = 0.0;
+    for draw in 1..5_u32 {
+        let luck = (0..200_u32).map(|row| (row + 1000 * draw).wrapping_mul(2_654_435_761) >> 31);
+        let target = Target::Classes(luck.collect());
+        let noise = data.with_target(data.task().clone(), target).unwrap();
+        let outcome = run(&noise, &options(14)).unwrap();
+        let nested = outcome.nested.unwrap();
+        assert!(nested.low < 0.56 && nested.low < nested.high, "{nested:?}");
+        assert_eq!(run(&noise, &options(14)).unwrap().nested, Some(nested));
+        added += outcome.score - nested.score;
+    }
+    assert!(added > 0.0, "{added}");
+    let learned = run(&synthetic::binary(600, 1), &options(6)).unwrap();
+    let nested = learned.nested.unwrap();
+    assert!((nested.low..=nested.high).contains(&nested.score));
+    let gap = (nested.score - learned.score).abs();
+    assert!(gap < 0.05, "{nested:?}, {}", learned.score);
+}

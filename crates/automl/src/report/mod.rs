@@ -10,7 +10,7 @@ mod tests;
 use crate::text;
 use automl_core::Warning;
 use automl_core::metrics::Metric;
-use automl_engine::{ColumnImportance, Leaderboard, LeaderboardRow, OutOfFold};
+use automl_engine::{ColumnImportance, Leaderboard, LeaderboardRow, NestedScore, OutOfFold};
 use automl_store::Manifest;
 use chart::ScoreChart;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -31,6 +31,8 @@ pub(crate) struct Page<'a> {
     /// What decided, and how good the model is by it.
     pub(crate) metric: Metric,
     pub(crate) score: f64,
+    /// The score without what choosing the members added, with an interval.
+    pub(crate) nested: Option<NestedScore>,
     /// Trials that were begun.
     pub(crate) n_started: u64,
     /// What the model says of rows that it has not seen.
@@ -120,6 +122,9 @@ fn heading(page: &Page<'_>, title: &str) -> Markup {
                 div.figure { b { (text::seconds(page.seconds)) } "in all" }
             }
             p.soft { "The score is an estimate on rows that the models had not seen: " (page.leaderboard.validation) "." }
+            @if let Some(nested) = page.nested {
+                p.soft { "On rows that the choice of the ensemble's members had not seen either it is " b { (text::score(nested.score)) } ", and nine times out of ten between " (text::score(nested.low)) " and " (text::score(nested.high)) " by the number of rows alone." }
+            }
             p.soft { "Next: " code { (page.next_command) } }
         }
     }

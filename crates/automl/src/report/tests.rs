@@ -4,7 +4,8 @@ use super::{Page, TrialPoint, render};
 use automl_core::metrics::Metric;
 use automl_core::{ParamMap, ParamValue, Predictions, Schema, Task, Warning, WarningKind};
 use automl_engine::{
-    ColumnImportance, ImportantColumn, ImportantFeature, Leaderboard, LeaderboardRow, OutOfFold,
+    ColumnImportance, ImportantColumn, ImportantFeature, Leaderboard, LeaderboardRow, NestedScore,
+    OutOfFold,
 };
 use automl_store::{Lineage, Manifest};
 
@@ -81,6 +82,11 @@ fn page_of(name: &str) -> String {
             point(1.0, "forest #0", 0.9),
             point(2.0, "boosting #1", 0.92),
         ],
+        nested: Some(NestedScore {
+            score: 0.91,
+            low: 0.88,
+            high: 0.93,
+        }),
         n_started: 5,
         out_of_fold: &OutOfFold {
             target: vec![0.0, 1.0, 1.0],

@@ -340,6 +340,7 @@ impl Finished<'_> {
             leaderboard: &outcome.leaderboard,
             metric: outcome.metric,
             score: outcome.score,
+            nested: outcome.nested,
             n_started: outcome.n_started,
             out_of_fold: &outcome.out_of_fold,
             trials: &files::trial_points(&events),

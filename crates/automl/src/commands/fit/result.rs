@@ -29,6 +29,7 @@ pub(super) fn print(
             "positive_class": run.prepared.dataset.task().positive_class(),
             "metric": outcome.metric,
             "score": outcome.score,
+            "nested_score": outcome.nested,
             "threshold": outcome.threshold,
             "row_seconds": outcome.row_seconds,
             "n_trials": outcome.n_trials,
