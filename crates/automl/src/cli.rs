@@ -8,6 +8,7 @@ mod access;
 mod endpoint;
 mod export;
 mod moving;
+pub(crate) mod parts;
 mod registry;
 mod study;
 mod tune;
@@ -343,9 +344,8 @@ pub(crate) struct FitArgs {
         help_heading = "Search"
     )]
     pub(crate) exclude: Vec<String>,
-    /// Parts of the search to leave out, to measure what they add
     #[arg(long, value_enum, value_delimiter = ',', hide = true)]
-    pub(crate) without: Vec<PartArg>,
+    pub(crate) without: Vec<parts::PartArg>,
     /// Root of all randomness
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Search")]
     pub(crate) seed: u64,
@@ -374,14 +374,6 @@ pub(crate) enum TaskArg {
     Binary,
     Multiclass,
     Regression,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PartArg {
-    Portfolio,
-    Tuning,
-    Bagging,
-    Ensembling,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

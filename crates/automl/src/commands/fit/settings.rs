@@ -1,7 +1,8 @@
 //! What a fit is to do: flags, files and defaults resolved once.
 
 use super::super::{encoding, thread_count};
-use crate::cli::{FitArgs, PartArg, QualityArg, ReadArgs, RecordArgs, TaskArg};
+use crate::cli::parts::PartArg;
+use crate::cli::{FitArgs, QualityArg, ReadArgs, RecordArgs, TaskArg};
 use crate::memory;
 use automl_core::metrics::Metric;
 use automl_core::{Seed, TaskKind};
