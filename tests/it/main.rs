@@ -23,5 +23,6 @@ mod resume;
 mod scenario;
 mod serving;
 mod tidy;
+mod train;
 mod tune;
 mod tuning;

@@ -63,6 +63,23 @@ pub enum Event {
         /// When, from the run's start.
         at_seconds: f64,
     },
+    /// A network has learned from all rows once more.
+    EpochFinished {
+        /// The epoch, from 1.
+        epoch: u64,
+        /// Epochs at most.
+        n_epochs: u64,
+        /// Steps taken by then.
+        step: u64,
+        /// Mean loss of the epoch's steps.
+        loss: f64,
+        /// Scores on validation rows, by metric; the first decides.
+        scores: Vec<(String, f64)>,
+        /// Whether it is the best so far.
+        is_best: bool,
+        /// When, from the run's start.
+        at_seconds: f64,
+    },
     /// Something that the user must hear of.
     Warning {
         /// What.

@@ -31,6 +31,7 @@ mod recipes;
 mod refit;
 pub mod registry;
 mod search;
+mod single;
 mod suggest;
 mod threshold;
 mod trial;
@@ -49,6 +50,7 @@ pub use plan::{Plan, Validation};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};
 pub use registry::LEARNERS;
+pub use single::Single;
 pub use trial::Outcome;
 
 #[cfg(test)]

@@ -83,10 +83,11 @@ pub fn learner(id: &str) -> Option<&'static LearnerSpec> {
     LEARNERS.iter().copied().find(|spec| spec.id == id)
 }
 
-/// Reads back a model that any of the learners wrote.
+/// Reads back a model that any of the learners wrote, or a configured training.
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ArtifactError> {
     match learner(&artifact.kind) {
         Some(spec) => (spec.load)(artifact),
+        None if artifact.kind == automl_neural::NETWORK => automl_neural::load(artifact),
         None => Err(ArtifactError::UnknownKind {
             kind: artifact.kind.clone(),
         }),

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, DataStruct, DeriveInput, Error, Expr, Field, Lit, LitStr, Meta, Result, Type,
@@ -35,7 +36,8 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStre
             .ident
             .as_ref()
             .ok_or_else(|| Error::new_spanned(field, "fields need names"))?;
-        let text = name.to_string();
+        // A field that is a word of Rust, such as `r#type`, is called by the word.
+        let text = name.unraw().to_string();
         let ty = &field.ty;
         let shape = shape(ty);
         let attributes = attributes(field)?;

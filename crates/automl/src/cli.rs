@@ -11,6 +11,7 @@ mod moving;
 pub(crate) mod parts;
 mod registry;
 mod study;
+mod train;
 mod tune;
 
 pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
@@ -22,6 +23,7 @@ pub(crate) use moving::{
 };
 pub(crate) use registry::*;
 pub(crate) use study::*;
+pub(crate) use train::TrainArgs;
 pub(crate) use tune::{TuneArgs, WardenArgs};
 
 use crate::console::Format;
@@ -79,6 +81,8 @@ pub(crate) enum Verb {
     Datasets(DatasetsVerb),
     /// Show where data, a run, a model or a version came from, and what became of it
     Lineage(LineageArgs),
+    /// Train a network that a file describes, with checkpoints to go on from
+    Train(Box<TrainArgs>),
     /// Run a command again and again with other parameters, to find good ones
     Tune(Box<TuneArgs>),
     /// Search for good parameters of anything: ask for trials, tell what came of them
@@ -141,6 +145,7 @@ impl Verb {
             Self::Users(verb) => verb.ask().format,
             Self::Tokens(verb) => verb.ask().format,
             Self::Audit(args) => args.ask.format,
+            Self::Train(args) => args.format,
             Self::Tune(args) => args.format,
             Self::Export(_) | Self::TensorBoard(_) | Self::Race(_) | Self::Warden(_) => {
                 Format::Text

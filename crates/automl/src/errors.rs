@@ -6,6 +6,8 @@ use automl_core::{ArtifactError, Coded, PredictError, is_out_of_space};
 use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
+use automl_neural::config::PlacedError;
+use automl_neural::train::TrainError;
 use automl_serve::ServeError;
 use automl_serve::tuning::TuneError;
 use automl_store::StoreError;
@@ -27,12 +29,14 @@ mod record;
 mod search;
 #[cfg(test)]
 mod tests;
+mod train;
 mod tune;
 mod usage;
 
 pub(crate) use moving::MovingError;
 pub(crate) use record::RecordError;
 pub(crate) use search::SearchError;
+pub(crate) use train::TrainVerbError;
 pub(crate) use tune::TuneVerbError;
 pub(crate) use usage::Usage;
 
@@ -64,6 +68,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("serve-stopped", FAILED),
     ("store-contents", FAILED),
     ("tensorboard-failed", FAILED),
+    ("train-not-finite", FAILED),
     ("tune-all-fail", FAILED),
 ];
 
@@ -353,6 +358,9 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         EndpointError,
         TuneError,
         TuneVerbError,
+        TrainVerbError,
+        PlacedError,
+        TrainError,
         FilesError,
         EventsError,
         ImportError,

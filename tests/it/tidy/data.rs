@@ -68,6 +68,7 @@ fn every_configuration_file_loads() {
                 .map_err(|error| error.to_string()),
             Some("schemas") => load_schema(&path),
             Some("studies") => load_study(&path),
+            Some("train") => load_training(&path),
             _ => Err("no reader is known for this folder".to_owned()),
         };
         if let Err(reason) = result {
@@ -75,6 +76,17 @@ fn every_configuration_file_loads() {
         }
     }
     assert_none("configuration files", &findings);
+}
+
+/// The configuration is read whole; that it trains is tested beside the other tests of training.
+fn load_training(path: &Path) -> Result<(), String> {
+    let desk = Desk::new();
+    desk.write("train.yaml", read(path));
+    let outcome = desk.automl("train train.yaml --print-config");
+    match outcome.exit_code {
+        Some(0) => Ok(()),
+        _ => Err(outcome.stderr),
+    }
 }
 
 /// The study is made and its first trials end well.

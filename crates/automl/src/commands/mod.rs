@@ -24,6 +24,7 @@ mod runs;
 mod serve;
 mod study;
 mod tensorboard;
+mod train;
 mod tune;
 
 use crate::cli::{EncodingArg, ImportVerb, Verb};
@@ -71,6 +72,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Runs(verb) => runs::run(verb, console),
         Verb::Datasets(verb) => datasets::run(verb, console),
         Verb::Lineage(args) => lineage::run(&args, console),
+        Verb::Train(args) => train::run(*args, console),
         Verb::Tune(args) => tune::run(&args, console),
         Verb::Study(verb) => study::run(verb, console),
         Verb::Endpoint(verb) => endpoint::run(verb, console),

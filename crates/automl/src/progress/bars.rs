@@ -66,6 +66,17 @@ impl Bars {
         if matches!(event, Event::TrialFinished { .. }) {
             self.show_top(board);
         }
+        if let Some(line) = plain::epoch(event) {
+            self.line(&line);
+        }
+    }
+
+    /// A bar over the steps of a training, with its rate and the time that is left.
+    pub(crate) fn steps(&self, done: u64, n_steps: u64) -> ProgressBar {
+        let bar = self.all.add(ProgressBar::new(n_steps).with_position(done));
+        bar.set_style(steps_style());
+        bar.enable_steady_tick(FRAME);
+        bar
     }
 
     /// Prints a line above the bars.
@@ -139,6 +150,12 @@ impl Drop for Spinner {
             bar.finish_and_clear();
         }
     }
+}
+
+fn steps_style() -> ProgressStyle {
+    let template = "{spinner:.cyan} {bar:32} step {pos} of {len}  {msg}  {per_sec}  {eta} left";
+    let style = ProgressStyle::with_template(template).expect("a template of ours");
+    style.progress_chars("━━╌")
 }
 
 fn line_style() -> ProgressStyle {

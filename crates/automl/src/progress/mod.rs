@@ -105,6 +105,14 @@ impl Reporter {
         }
     }
 
+    /// A bar over the steps of a training; hidden where there is no terminal.
+    pub(crate) fn steps(&self, done: u64, n_steps: u64) -> indicatif::ProgressBar {
+        match &self.state().display {
+            Display::Bars(bars) => bars.steps(done, n_steps),
+            Display::Plain(_) | Display::Json => indicatif::ProgressBar::hidden(),
+        }
+    }
+
     /// Shows and records the warnings that were not shown yet.
     pub(crate) fn show_warnings(&self) {
         self.state().take_warnings(self);

@@ -49,6 +49,10 @@ impl Plain {
                     format!("[{at}] {tried}, best {metric} {best}")
                 })
             }
+            Event::EpochFinished { at_seconds, .. } => {
+                let at = at(board, *at_seconds);
+                Some(format!("[{at}] {}", epoch(event)?))
+            }
             Event::Phase { name, at_seconds } => Some(format!(
                 "[{}] {}",
                 at(board, *at_seconds),
@@ -72,6 +76,30 @@ fn started(board: &Board, n_rows: u64, n_features: u64, validation: &str) -> Str
         data(n_rows, n_features, validation),
         fits(board)
     )
+}
+
+/// `epoch 3 of 20: loss 0.31, rmse 0.52 (best so far)`.
+pub(crate) fn epoch(event: &Event) -> Option<String> {
+    let Event::EpochFinished {
+        epoch,
+        n_epochs,
+        loss,
+        scores,
+        is_best,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let scores = scores.iter();
+    let scores: String = scores
+        .map(|(name, value)| format!(", {name} {}", text::score(*value)))
+        .collect();
+    let best = if *is_best { " (best so far)" } else { "" };
+    let loss = text::score(*loss);
+    Some(format!(
+        "epoch {epoch} of {n_epochs}: loss {loss}{scores}{best}"
+    ))
 }
 
 /// How many fits a trial takes, where trials are what is counted.

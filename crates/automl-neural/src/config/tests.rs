@@ -1,0 +1,97 @@
+//! Configurations are read strictly and printed whole.
+
+use super::*;
+use crate::train::OptimizerKind;
+
+fn config(value: &Value) -> Result<TrainConfig, ConfigError> {
+    TrainConfig::from_value(value)
+}
+
+#[test]
+fn nothing_is_the_defaults_and_they_read_back() {
+    let defaults = config(&Value::Null).expect("everything has a default");
+    assert_eq!(defaults, TrainConfig::default());
+    assert_eq!(config(&defaults.to_value()), Ok(defaults));
+}
+
+#[test]
+fn every_network_reads_back_with_its_parameters() {
+    for (name, ..) in MODELS {
+        let read = config(&json!({ "model": { "type": name } })).expect("it is known");
+        assert_eq!(read.model.name(), name);
+        assert_eq!(config(&read.to_value()), Ok(read));
+    }
+}
+
+#[test]
+fn values_are_taken_in_the_forms_that_people_write() {
+    let read = config(&json!({
+        "optimizer": { "lr": "3e-4", "type": "lion" },
+        "data": { "drop": ["a", "b"] },
+        "metrics": "rmse, mae",
+        "features": { "columns": { "age": "standard" } },
+    }))
+    .expect("all of it is known");
+    assert_eq!(read.optimizer.learning_rate, 3e-4);
+    assert_eq!(read.optimizer.r#type, OptimizerKind::Lion);
+    assert_eq!(read.data.drop, "a, b");
+    assert_eq!(read.metrics, [Metric::Rmse, Metric::Mae]);
+    assert_eq!(read.columns["age"], "standard");
+}
+
+#[test]
+fn what_is_not_known_is_refused_with_its_place_and_what_was_meant() {
+    let told = |value: Value| {
+        let error = config(&value).unwrap_err();
+        let hint = automl_core::Coded::hint(&error).unwrap_or_default();
+        format!("{error}; {hint}")
+    };
+    assert_eq!(
+        told(json!({ "optimiser": {} })),
+        "no key is called 'optimiser'; did you mean optimizer?"
+    );
+    assert_eq!(
+        told(json!({ "trainer": { "epoch": 3 } })),
+        "no key is called 'trainer.epoch'; did you mean epochs?"
+    );
+    assert_eq!(
+        told(json!({ "model": { "type": "tabn" } })),
+        "model.type = 'tabn' is not known; did you mean tabm?"
+    );
+    assert_eq!(
+        told(json!({ "optimizer": { "type": "adamm" } })),
+        "optimizer.type = 'adamm' is not known; did you mean adam or adamw?"
+    );
+    assert_eq!(
+        told(json!({ "trainer": { "epochs": 0 } })),
+        "'trainer.epochs' = 0 is outside 1 to 1000000 (whole numbers); "
+    );
+    assert_eq!(
+        told(json!({ "model": { "type": "linear", "width": 3 } })),
+        "no key is called 'model.width'; `automl train --print-config` shows all keys"
+    );
+}
+
+#[test]
+fn the_printed_file_has_every_key_of_every_section_with_a_comment() {
+    let text = TrainConfig::default().to_yaml();
+    for section in &SECTIONS {
+        for spec in section.specs {
+            let line = line_of(&text, &[section.name.to_owned(), spec.name.to_owned()]);
+            let line = line.unwrap_or_else(|| panic!("{}.{}", section.name, spec.name));
+            let above = text.lines().nth(line - 2).expect("a comment is above");
+            assert!(above.trim_start().starts_with('#'), "{}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn the_schema_knows_every_key() {
+    let schema = json_schema();
+    for section in &SECTIONS {
+        let known = &schema["properties"][section.name]["properties"];
+        for spec in section.specs {
+            assert!(known[spec.name]["description"].is_string(), "{}", spec.name);
+        }
+    }
+}

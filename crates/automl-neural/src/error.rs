@@ -1,0 +1,94 @@
+//! Why a training did not give a network.
+
+use automl_core::metrics::MetricError;
+use automl_core::{ArtifactError, Coded, CollectiveError, FitError, ParamError};
+
+/// Why a training did not give a network.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The budget was over before a network was scored.
+    #[error("stopped before a first epoch was done")]
+    Cancelled,
+    /// A loss or a gradient is no number any more.
+    #[error(
+        "the {what} of step {step} is {value}; its batch begins with rows {}",
+        row_list(rows)
+    )]
+    NotFinite {
+        /// `loss` or `norm of the gradient`.
+        what: &'static str,
+        /// The value.
+        value: f64,
+        /// The step, from 1.
+        step: u64,
+        /// The first rows of its batch, from 0.
+        rows: Vec<u32>,
+    },
+    /// There is nothing to learn from.
+    #[error("there is no row to learn from")]
+    NoRows,
+    /// A checkpoint is of another training.
+    #[error("the checkpoint is of another training: {reason}")]
+    OtherTraining {
+        /// What differs.
+        reason: String,
+    },
+    /// Whoever watches the training could not go on, such as for want of disk space.
+    #[error(transparent)]
+    Watch(#[from] Box<dyn std::error::Error + Send + Sync>),
+    /// The metric that is watched has no value.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// A parameter is out of range, or two do not go together.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    /// A checkpoint cannot be read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The ranks cannot exchange what they must.
+    #[error(transparent)]
+    Collective(#[from] CollectiveError),
+    /// The columns cannot be encoded.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+}
+
+fn row_list(rows: &[u32]) -> String {
+    let rows: Vec<String> = rows.iter().map(u32::to_string).collect();
+    rows.join(", ")
+}
+
+impl Coded for TrainError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "fit-cancelled",
+            Self::NotFinite { .. } => "train-not-finite",
+            Self::NoRows => "train-no-rows",
+            Self::OtherTraining { .. } => "train-other-training",
+            Self::Watch(_) => "train-watch",
+            Self::Metric(error) => error.code(),
+            Self::Param(error) => error.code(),
+            Self::Artifact(error) => error.code(),
+            Self::Collective(error) => error.code(),
+            Self::Fit(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFinite { .. } => Some(
+                "lower optimizer.learning_rate, set trainer.clip_norm (1 is usual), or look at these rows for extreme values"
+                    .into(),
+            ),
+            Self::OtherTraining { .. } => {
+                Some("train without --resume, or give another --output".into())
+            }
+            Self::Metric(error) => error.hint(),
+            Self::Param(error) => error.hint(),
+            Self::Artifact(error) => error.hint(),
+            Self::Collective(error) => error.hint(),
+            Self::Fit(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

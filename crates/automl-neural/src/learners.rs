@@ -1,0 +1,374 @@
+//! Networks as learners of a search: a perceptron and a TabM, with settings that hold for most tables.
+//!
+//! # What they fit
+//! A network over quantile-normal numbers and coded categories (see [`crate::tabular`]), trained by `AdamW` on most of the
+//! rows and stopped when the rest no longer gets better: the validation rows of the search where there are some, else a
+//! tenth of the training rows.
+//!
+//! # Formula
+//! That of [`Mlp`](crate::network::Mlp) and [`TabM`](crate::network::TabM); log loss for classes, squared error of the
+//! standardised target for numbers.
+//!
+//! # Parameters
+//! Shape, learning rate, weight decay, batch size, and how long to learn.
+//!
+//! # Cost
+//! Epochs × rows × parameters × 6 operations, times the members for a TabM.
+//!
+//! # When they fail
+//! On columns that are neither numbers nor categories, which a recipe changes first.
+//!
+//! # References
+//! Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data" (2021) and "TabM" (2025).
+
+use crate::network::{MlpParams, NetworkParams, NumberEmbedding, TabMParams};
+use crate::tabular::{
+    ColumnWishes, EncoderParams, LossParams, TabularModel, TabularRun, TabularSettings, train,
+};
+use crate::train::{NoWatch, OptimizerParams, TrainError, TrainSettings, TrainerParams};
+use automl_core::metrics::Metric;
+use automl_core::splits::{self, Scheme, Split};
+use automl_core::{
+    Capabilities, DatasetView, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap,
+    Params, TaskKind, TrainingData,
+};
+
+/// Below so many rows nothing is held out: a network learns from all of them for a fixed number of epochs.
+const MIN_ROWS_HELD_OUT: usize = 40;
+/// Epochs where nothing tells when to stop.
+const BLIND_EPOCHS: u64 = 30;
+
+/// What both take.
+const CAPABILITIES: Capabilities = Capabilities {
+    tasks: &[TaskKind::Binary, TaskKind::Multiclass, TaskKind::Regression],
+    missing: true,
+    categories: true,
+    sparse: false,
+    weights: true,
+    early_stopping: false,
+};
+
+/// A multilayer perceptron for tables.
+#[derive(Params, Debug, Clone, PartialEq)]
+pub struct MlpLearner {
+    /// Hidden layers.
+    #[param(default = 3, range = 1..=16, search = 1..=4)]
+    pub layers: u32,
+    /// Neurons of each hidden layer.
+    #[param(default = 256, range = 1..=8192, log, search = 64..=512)]
+    pub width: u32,
+    /// Share of neurons left out at random in each step.
+    #[param(default = 0.1, range = 0.0..=0.9, search = 0.0..=0.5)]
+    pub dropout: f64,
+    /// How far a step goes.
+    #[param(default = 0.001, range = 1e-6..=1.0, log, search = 3e-4..=5e-3)]
+    pub learning_rate: f64,
+    /// How strongly weights are drawn to 0.
+    #[param(default = 0.0001, range = 0.0..=10.0)]
+    pub weight_decay: f64,
+    /// Rows of a step.
+    #[param(default = 256, range = 1..=1_000_000)]
+    pub batch_size: u64,
+    /// Times that all rows are learned from, at most.
+    #[param(default = 100, range = 1..=100_000)]
+    pub epochs: u64,
+    /// Epochs without a better score after which learning ends.
+    #[param(default = 12, range = 1..=100_000)]
+    pub patience: u64,
+}
+
+/// Many perceptrons that share their weights, over piecewise-linear numbers.
+#[derive(Params, Debug, Clone, PartialEq)]
+pub struct TabMLearner {
+    /// Members.
+    #[param(default = 32, range = 1..=256, log)]
+    pub members: u32,
+    /// Hidden layers.
+    #[param(default = 2, range = 1..=16, search = 1..=3)]
+    pub layers: u32,
+    /// Neurons of each hidden layer.
+    #[param(default = 192, range = 1..=8192, log, search = 64..=384)]
+    pub width: u32,
+    /// Share of neurons left out at random in each step.
+    #[param(default = 0.1, range = 0.0..=0.9, search = 0.0..=0.4)]
+    pub dropout: f64,
+    /// Pieces into which each number is cut.
+    #[param(default = 32, range = 2..=1024, search = 8..=64)]
+    pub pieces: u32,
+    /// Length of the vector of a number.
+    #[param(default = 12, range = 1..=1024, search = 8..=24)]
+    pub embedding_size: u32,
+    /// How far a step goes.
+    #[param(default = 0.002, range = 1e-6..=1.0, log, search = 5e-4..=5e-3)]
+    pub learning_rate: f64,
+    /// How strongly weights are drawn to 0.
+    #[param(default = 0.0003, range = 0.0..=10.0)]
+    pub weight_decay: f64,
+    /// Rows of a step.
+    #[param(default = 256, range = 1..=1_000_000)]
+    pub batch_size: u64,
+    /// Times that all rows are learned from, at most.
+    #[param(default = 60, range = 1..=100_000)]
+    pub epochs: u64,
+    /// Epochs without a better score after which learning ends.
+    #[param(default = 8, range = 1..=100_000)]
+    pub patience: u64,
+}
+
+/// A multilayer perceptron.
+pub static MLP: LearnerSpec = LearnerSpec {
+    id: "mlp",
+    title: "Multilayer perceptron",
+    capabilities: CAPABILITIES,
+    params: MlpLearner::SPECS,
+    references: &["Gorishniy et al. 2021, Revisiting Deep Learning Models for Tabular Data"],
+    build: |map| Ok(Box::new(MlpLearner::from_map(map)?)),
+    load: |artifact| Ok(Box::new(TabularModel::load(artifact)?)),
+};
+
+/// Many perceptrons that share their weights.
+pub static TABM: LearnerSpec = LearnerSpec {
+    id: "tabm",
+    title: "TabM",
+    capabilities: CAPABILITIES,
+    params: TabMLearner::SPECS,
+    references: &["Gorishniy et al. 2025, TabM"],
+    build: |map| Ok(Box::new(TabMLearner::from_map(map)?)),
+    load: |artifact| Ok(Box::new(TabularModel::load(artifact)?)),
+};
+
+/// The part of a training that both share.
+struct Course {
+    learning_rate: f64,
+    weight_decay: f64,
+    batch_size: u64,
+    epochs: u64,
+    patience: u64,
+}
+
+impl Learner for MlpLearner {
+    fn spec(&self) -> &'static LearnerSpec {
+        &MLP
+    }
+
+    fn params(&self) -> ParamMap {
+        self.to_map()
+    }
+
+    fn fit(&self, ctx: &FitContext<'_>, data: &TrainingData<'_>) -> Result<Fitted, FitError> {
+        let network = NetworkParams::Mlp(MlpParams {
+            layers: self.layers,
+            width: self.width,
+            dropout: self.dropout,
+            ..MlpParams::default()
+        });
+        let course = Course {
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            batch_size: self.batch_size,
+            epochs: self.epochs,
+            patience: self.patience,
+        };
+        let encoder = EncoderParams::default();
+        learn(MLP.id, ctx, data, &course.settings(network, encoder))
+    }
+}
+
+impl Learner for TabMLearner {
+    fn spec(&self) -> &'static LearnerSpec {
+        &TABM
+    }
+
+    fn params(&self) -> ParamMap {
+        self.to_map()
+    }
+
+    fn fit(&self, ctx: &FitContext<'_>, data: &TrainingData<'_>) -> Result<Fitted, FitError> {
+        let network = NetworkParams::Tabm(TabMParams {
+            members: self.members,
+            layers: self.layers,
+            width: self.width,
+            dropout: self.dropout,
+            ..TabMParams::default()
+        });
+        let course = Course {
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            batch_size: self.batch_size,
+            epochs: self.epochs,
+            patience: self.patience,
+        };
+        let encoder = EncoderParams {
+            number_embedding: NumberEmbedding::PiecewiseLinear,
+            pieces: self.pieces,
+            embedding_size: self.embedding_size,
+            ..EncoderParams::default()
+        };
+        learn(TABM.id, ctx, data, &course.settings(network, encoder))
+    }
+}
+
+impl Course {
+    fn settings(&self, network: NetworkParams, encoder: EncoderParams) -> TabularSettings {
+        TabularSettings {
+            network,
+            encoder,
+            wishes: ColumnWishes::new(),
+            loss: LossParams::default(),
+            train: TrainSettings {
+                optimizer: OptimizerParams {
+                    learning_rate: self.learning_rate,
+                    weight_decay: self.weight_decay,
+                    ..OptimizerParams::default()
+                },
+                trainer: TrainerParams {
+                    batch_size: self.batch_size,
+                    epochs: self.epochs,
+                    patience: self.patience,
+                    ..TrainerParams::default()
+                },
+                ..TrainSettings::default()
+            },
+            metrics: Vec::new(),
+        }
+    }
+}
+
+/// Trains on a view, with rows to watch.
+fn learn(
+    learner: &'static str,
+    ctx: &FitContext<'_>,
+    data: &TrainingData<'_>,
+    settings: &TabularSettings,
+) -> Result<Fitted, FitError> {
+    let kind = data.train.task().kind();
+    let mut settings = settings.clone();
+    // Both are defined for any rows, where others need both classes.
+    settings.metrics = vec![match kind {
+        TaskKind::Regression => Metric::Rmse,
+        _ => Metric::LogLoss,
+    }];
+    let held_out = match data.valid {
+        Some(_) => None,
+        None => hold_out(ctx, &data.train)?,
+    };
+    let watched = match &held_out {
+        None => *data,
+        Some(split) => TrainingData {
+            train: data.train.data().view(&split.train),
+            valid: Some(data.train.data().view(&split.valid)),
+        },
+    };
+    if watched.valid.is_none() {
+        settings.train.trainer.epochs = settings.train.trainer.epochs.min(BLIND_EPOCHS);
+    }
+    let run = TabularRun {
+        learner,
+        seed: ctx.seed,
+        threads: &ctx.threads,
+        budget: &ctx.budget,
+        training: learner,
+        from: None,
+        ranks: &automl_core::Solo,
+    };
+    let trained = train(&watched, &settings, &run, &mut NoWatch).map_err(|error| match error {
+        TrainError::Cancelled => FitError::Cancelled,
+        TrainError::Fit(error) => error,
+        TrainError::Param(error) => error.into(),
+        TrainError::Metric(error) => error.into(),
+        other => FitError::Numeric {
+            learner,
+            reason: other.to_string(),
+        },
+    })?;
+    Ok(Fitted {
+        model: Box::new(trained.model),
+        learned: ParamMap::new(),
+        is_partial: trained.is_partial,
+    })
+}
+
+/// A tenth of the rows to watch, if there are enough; none where the rows cannot be split.
+fn hold_out(ctx: &FitContext<'_>, rows: &DatasetView<'_>) -> Result<Option<Split>, FitError> {
+    if rows.n_rows() < MIN_ROWS_HELD_OUT {
+        return Ok(None);
+    }
+    let table = automl_core::Table::without_columns(rows.n_rows());
+    let target = match rows.task().kind() {
+        TaskKind::Regression => automl_core::Target::Numbers(rows.target_numbers().into()),
+        _ => automl_core::Target::Classes(rows.class_codes().into()),
+    };
+    let unfit = |error: &dyn std::error::Error| FitError::Numeric {
+        learner: "mlp",
+        reason: error.to_string(),
+    };
+    let data = automl_core::Dataset::new(table, rows.task().clone(), target);
+    let data = data.map_err(|error| unfit(&error))?;
+    let data = match rows.data().time() {
+        None => data,
+        Some(time) => {
+            let time: Vec<f64> = rows.rows().iter().map(|&row| time[row as usize]).collect();
+            data.with_time(time).map_err(|error| unfit(&error))?
+        }
+    };
+    let data = match rows.data().groups() {
+        None => data,
+        Some(groups) => {
+            let codes: Vec<u32> = rows
+                .rows()
+                .iter()
+                .map(|&row| groups[row as usize])
+                .collect();
+            data.with_groups(codes).map_err(|error| unfit(&error))?
+        }
+    };
+    let scheme = Scheme::Holdout { fraction: 0.1 };
+    let Ok(mut splits) = splits::split(&data, &scheme, ctx.seed.named("watched")) else {
+        return Ok(None);
+    };
+    let split = splits.remove(0);
+    let ids = |places: &[u32]| -> Vec<u32> {
+        places
+            .iter()
+            .map(|&place| rows.rows()[place as usize])
+            .collect()
+    };
+    Ok(Some(Split {
+        train: ids(&split.train),
+        valid: ids(&split.valid),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automl_core::ParamValue;
+    use automl_testkit::check_learner_with;
+
+    fn small(extra: &[(&str, i64)]) -> ParamMap {
+        let usual = [("width", 16), ("epochs", 25)];
+        let all = usual.iter().chain(extra);
+        all.map(|&(name, value)| (name.to_owned(), ParamValue::Int(value)))
+            .collect()
+    }
+
+    #[test]
+    fn the_perceptron_keeps_the_contract_of_learners() {
+        let mut params = small(&[("layers", 2), ("batch_size", 32)]);
+        params.insert("learning_rate".into(), ParamValue::Float(0.01));
+        check_learner_with(&MLP, &params);
+    }
+
+    #[test]
+    fn tabm_keeps_the_contract_of_learners() {
+        let sizes = [
+            ("members", 4),
+            ("pieces", 8),
+            ("embedding_size", 4),
+            ("batch_size", 32),
+        ];
+        let mut params = small(&sizes);
+        params.insert("learning_rate".into(), ParamValue::Float(0.01));
+        check_learner_with(&TABM, &params);
+    }
+}

@@ -1,0 +1,216 @@
+//! The first layer of tabular networks: numbers and categories become the features of a network.
+
+use super::layers::Init;
+use automl_core::Params;
+use burn::module::{Module, Param};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Int, Tensor};
+use burn_nn::Linear;
+
+/// How a number enters a network.
+#[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberEmbedding {
+    /// As itself.
+    None,
+    /// As a learned linear map of it, one a column.
+    Linear,
+    /// As a learned map of its place among the quantiles of the column (Gorishniy et al., 2022).
+    PiecewiseLinear,
+}
+
+/// What an input layer must know of the encoded columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputShape {
+    /// Number columns.
+    pub n_numbers: usize,
+    /// Columns that are 0 or 1: indicators of levels and of missing numbers.
+    pub n_flags: usize,
+    /// Rows of the table of vectors of each embedded category: its levels and one for what is unknown.
+    pub n_levels: Vec<usize>,
+    /// Pieces of each piecewise-linear number; 0 where numbers are not cut.
+    pub n_pieces: usize,
+    /// How numbers enter.
+    pub number_embedding: NumberEmbedding,
+    /// Length of a number's vector.
+    pub embedding_size: usize,
+}
+
+/// Encoded rows as tensors.
+#[derive(Debug, Clone)]
+pub struct InputBatch<B: Backend> {
+    /// `rows × n_numbers`.
+    pub numbers: Tensor<B, 2>,
+    /// `n_numbers × rows × n_pieces`; one element where numbers are not cut.
+    pub pieces: Tensor<B, 3>,
+    /// `rows × n_flags`.
+    pub flags: Tensor<B, 2>,
+    /// A row number of its table for each category, `rows × 1` each.
+    pub categories: Vec<Tensor<B, 2, Int>>,
+}
+
+/// Numbers as vectors: `x w + b`, and for piecewise-linear numbers the pieces mapped too.
+///
+/// The piecewise part starts at zero, so that a network begins as one over plain numbers (version B of the embeddings of
+/// Gorishniy et al., 2022, as TabM uses them).
+#[derive(Module, Debug)]
+pub struct NumberVectors<B: Backend> {
+    /// `n_numbers × size`.
+    slope: Param<Tensor<B, 2>>,
+    /// `n_numbers × size`.
+    bias: Param<Tensor<B, 2>>,
+    /// `n_numbers × n_pieces × size`.
+    pieces: Option<Param<Tensor<B, 3>>>,
+}
+
+impl<B: Backend> NumberVectors<B> {
+    fn new(init: &mut Init<'_, B>, shape: &InputShape) -> Self {
+        let (n, size) = (shape.n_numbers, shape.embedding_size);
+        let bound = 1.0 / (size as f64).sqrt();
+        let is_cut = shape.number_embedding == NumberEmbedding::PiecewiseLinear;
+        Self {
+            slope: init.uniform([n, size], bound),
+            bias: init.uniform([n, size], bound),
+            pieces: is_cut.then(|| init.constant([n, shape.n_pieces, size], 0.0)),
+        }
+    }
+
+    /// `rows × n_numbers × size`.
+    fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 3> {
+        let numbers = batch.numbers.clone().unsqueeze_dim::<3>(2);
+        let linear = numbers * self.slope.val().unsqueeze() + self.bias.val().unsqueeze();
+        match &self.pieces {
+            None => linear,
+            Some(weight) => {
+                let mapped = batch.pieces.clone().matmul(weight.val());
+                linear + mapped.swap_dims(0, 1)
+            }
+        }
+    }
+}
+
+/// A vector for each level of a category.
+#[derive(Module, Debug)]
+pub struct LevelVectors<B: Backend> {
+    /// `levels × size`.
+    vectors: Param<Tensor<B, 2>>,
+}
+
+impl<B: Backend> LevelVectors<B> {
+    fn new(init: &mut Init<'_, B>, n_levels: usize, size: usize) -> Self {
+        let bound = 1.0 / (size as f64).sqrt();
+        Self {
+            vectors: init.uniform([n_levels, size], bound),
+        }
+    }
+
+    /// `rows × size`.
+    fn forward(&self, codes: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+        let vectors = burn::tensor::module::embedding(self.vectors.val(), codes);
+        vectors.squeeze_dim(1)
+    }
+}
+
+/// All columns side by side as one vector a row, for networks that read flat vectors.
+#[derive(Module, Debug)]
+pub struct FlatInput<B: Backend> {
+    numbers: Option<NumberVectors<B>>,
+    categories: Vec<LevelVectors<B>>,
+    n_outputs: usize,
+}
+
+/// Length of the vector of a category with so many levels, as fastai chooses it.
+fn vector_size(n_levels: usize) -> usize {
+    let size = (1.6 * (n_levels as f64).powf(0.56)).round() as usize;
+    size.clamp(2, 64)
+}
+
+impl<B: Backend> FlatInput<B> {
+    /// The input layer of columns of this shape.
+    pub fn new(init: &mut Init<'_, B>, shape: &InputShape) -> Self {
+        let is_embedded = shape.number_embedding != NumberEmbedding::None && shape.n_numbers > 0;
+        let numbers = is_embedded.then(|| NumberVectors::new(init, shape));
+        let size = if is_embedded { shape.embedding_size } else { 1 };
+        let n_from_numbers = shape.n_numbers * size;
+        let mut n_outputs = n_from_numbers + shape.n_flags;
+        let mut categories = Vec::with_capacity(shape.n_levels.len());
+        for &n_levels in &shape.n_levels {
+            let size = vector_size(n_levels);
+            n_outputs += size;
+            categories.push(LevelVectors::new(init, n_levels, size));
+        }
+        Self {
+            numbers,
+            categories,
+            n_outputs,
+        }
+    }
+
+    /// Length of the vector of a row.
+    pub fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    /// `rows × n_outputs`.
+    pub fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 2> {
+        let mut parts = Vec::with_capacity(2 + self.categories.len());
+        match &self.numbers {
+            Some(vectors) => parts.push(vectors.forward(batch).flatten(1, 2)),
+            None if batch.numbers.dims()[1] > 0 => parts.push(batch.numbers.clone()),
+            None => {}
+        }
+        if batch.flags.dims()[1] > 0 {
+            parts.push(batch.flags.clone());
+        }
+        for (vectors, codes) in self.categories.iter().zip(&batch.categories) {
+            parts.push(vectors.forward(codes.clone()));
+        }
+        match parts.len() {
+            1 => parts.remove(0),
+            _ => Tensor::cat(parts, 1),
+        }
+    }
+}
+
+/// A token a column, for networks that read sequences of them.
+#[derive(Module, Debug)]
+pub struct TokenInput<B: Backend> {
+    numbers: Option<NumberVectors<B>>,
+    categories: Vec<LevelVectors<B>>,
+    flags: Option<Linear<B>>,
+    /// The token that gathers what the others say, `1 × size`.
+    summary: Param<Tensor<B, 2>>,
+}
+
+impl<B: Backend> TokenInput<B> {
+    /// Tokens of `shape.embedding_size` numbers.
+    pub fn new(init: &mut Init<'_, B>, shape: &InputShape) -> Self {
+        let size = shape.embedding_size;
+        let bound = 1.0 / (size as f64).sqrt();
+        let numbers = (shape.n_numbers > 0).then(|| NumberVectors::new(init, shape));
+        let levels = shape.n_levels.iter();
+        let categories = levels.map(|&n| LevelVectors::new(init, n, size)).collect();
+        Self {
+            numbers,
+            categories,
+            flags: (shape.n_flags > 0).then(|| init.linear(shape.n_flags, size)),
+            summary: init.uniform([1, size], bound),
+        }
+    }
+
+    /// `rows × tokens × size`; the first token is the one that gathers.
+    pub fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 3> {
+        let n_rows = batch.numbers.dims()[0];
+        let summary = self.summary.val().unsqueeze::<3>();
+        let mut tokens = vec![summary.repeat_dim(0, n_rows)];
+        if let Some(numbers) = &self.numbers {
+            tokens.push(numbers.forward(batch));
+        }
+        for (vectors, codes) in self.categories.iter().zip(&batch.categories) {
+            tokens.push(vectors.forward(codes.clone()).unsqueeze_dim(1));
+        }
+        if let Some(flags) = &self.flags {
+            tokens.push(flags.forward(batch.flags.clone()).unsqueeze_dim(1));
+        }
+        Tensor::cat(tokens, 1)
+    }
+}

@@ -1,0 +1,144 @@
+//! Layers whose first numbers come from a seed: linear maps, adapters, activations.
+
+use automl_core::{Params, Seed};
+use burn::module::{Module, Param};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData, activation};
+use burn_nn::Linear;
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+/// What stands between two linear layers.
+#[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `max(0, x)`.
+    Relu,
+    /// `x Φ(x)` (Hendrycks and Gimpel, 2016).
+    Gelu,
+    /// `x / (1 + exp(-x))` (Elfwing et al., 2018).
+    Silu,
+}
+
+impl Activation {
+    /// Applies it to each element.
+    pub fn apply<B: Backend, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
+        match self {
+            Self::Relu => activation::relu(x),
+            Self::Gelu => activation::gelu(x),
+            Self::Silu => activation::silu(x),
+        }
+    }
+}
+
+/// Draws the first numbers of a network's parameters, one after another, from one stream.
+#[derive(Debug)]
+pub struct Init<'d, B: Backend> {
+    rng: ChaCha8Rng,
+    device: &'d B::Device,
+}
+
+impl<'d, B: Backend> Init<'d, B> {
+    /// Starts from a seed.
+    pub fn new(seed: Seed, device: &'d B::Device) -> Self {
+        Self {
+            rng: seed.rng(),
+            device,
+        }
+    }
+
+    /// Where the parameters live.
+    pub fn device(&self) -> &'d B::Device {
+        self.device
+    }
+
+    /// Numbers spread evenly from `-bound` to `bound`.
+    pub fn uniform<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        bound: f64,
+    ) -> Param<Tensor<B, D>> {
+        let rng = &mut self.rng;
+        let draw = || ((rng.random::<f64>() * 2.0 - 1.0) * bound) as f32;
+        let n = shape.iter().product();
+        let values = std::iter::repeat_with(draw).take(n).collect();
+        self.of(shape, values)
+    }
+
+    /// Normal numbers with mean 0, by the method of Box and Muller (1958).
+    pub fn normal<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        deviation: f64,
+    ) -> Param<Tensor<B, D>> {
+        let n = shape.iter().product();
+        let mut values: Vec<f32> = Vec::with_capacity(n + 1);
+        while values.len() < n {
+            let radius = (-2.0 * (1.0 - self.rng.random::<f64>()).ln()).sqrt() * deviation;
+            let angle = std::f64::consts::TAU * self.rng.random::<f64>();
+            values.push((radius * angle.cos()) as f32);
+            values.push((radius * angle.sin()) as f32);
+        }
+        values.truncate(n);
+        self.of(shape, values)
+    }
+
+    /// Each 1 or -1.
+    pub fn signs<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<B, D>> {
+        let rng = &mut self.rng;
+        let draw = || if rng.random::<bool>() { 1.0 } else { -1.0 };
+        let n = shape.iter().product();
+        let values = std::iter::repeat_with(draw).take(n).collect();
+        self.of(shape, values)
+    }
+
+    /// The same number everywhere.
+    pub fn constant<const D: usize>(&self, shape: [usize; D], value: f32) -> Param<Tensor<B, D>> {
+        self.of(shape, vec![value; shape.iter().product()])
+    }
+
+    fn of<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<B, D>> {
+        Param::from_tensor(Tensor::from_data(
+            TensorData::new(values, shape),
+            self.device,
+        ))
+    }
+
+    /// A linear layer; weight and bias are uniform within `1 / √n_inputs`, as PyTorch draws them.
+    pub fn linear(&mut self, n_inputs: usize, n_outputs: usize) -> Linear<B> {
+        let bound = 1.0 / (n_inputs.max(1) as f64).sqrt();
+        Linear {
+            weight: self.uniform([n_inputs, n_outputs], bound),
+            bias: Some(self.uniform([n_outputs], bound)),
+        }
+    }
+}
+
+/// The mean and the root of the variance along the last dimension made 0 and 1, then scaled and shifted by what is
+/// learned (Ba et al., 2016). It reads one row at a time, so a row's output does not depend on the rest of its batch.
+#[derive(Module, Debug)]
+pub struct Norm<B: Backend> {
+    /// Scale, one a feature.
+    scale: Param<Tensor<B, 1>>,
+    /// Shift, one a feature.
+    shift: Param<Tensor<B, 1>>,
+}
+
+impl<B: Backend> Norm<B> {
+    /// A norm over `n` features, which changes nothing but mean and variance at first.
+    pub fn new(init: &Init<'_, B>, n: usize) -> Self {
+        Self {
+            scale: init.constant([n], 1.0),
+            shift: init.constant([n], 0.0),
+        }
+    }
+
+    /// Applies it along the last dimension.
+    pub fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
+        const EPSILON: f64 = 1e-5;
+        let mean = x.clone().mean_dim(D - 1);
+        let centred = x - mean;
+        let variance = centred.clone().powi_scalar(2).mean_dim(D - 1);
+        let normed = centred / (variance + EPSILON).sqrt();
+        normed * self.scale.val().unsqueeze() + self.shift.val().unsqueeze()
+    }
+}

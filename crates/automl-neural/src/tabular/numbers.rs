@@ -1,0 +1,230 @@
+//! One number column: how it is scaled, and where it is cut.
+
+use super::encoder::{EncoderParams, NumberScaling};
+use crate::network::NumberEmbedding;
+use automl_core::TableView;
+use serde::{Deserialize, Serialize};
+
+/// Most quantiles that are kept of a column.
+const MAX_QUANTILES: usize = 1000;
+
+/// How a number column becomes what a network reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NumberForm {
+    scaling: NumberScaling,
+    centre: f64,
+    spread: f64,
+    /// Values of the column at even shares of its rows, for quantile scaling.
+    quantiles: Vec<f64>,
+    /// Where pieces begin and end, after scaling.
+    pub(super) edges: Vec<f32>,
+    /// Whether a missing cell has an indicator.
+    pub(super) has_flag: bool,
+}
+
+impl NumberForm {
+    /// Learns from the rows of a column.
+    pub(super) fn fit(
+        values: &[f64],
+        rows: &TableView<'_>,
+        params: &EncoderParams,
+        scaling: NumberScaling,
+    ) -> Self {
+        let mut sorted: Vec<f64> = rows
+            .iter_rows()
+            .map(|row| values[row])
+            .filter(|value| value.is_finite())
+            .collect();
+        let has_flag = sorted.len() < rows.n_rows();
+        sorted.sort_by(f64::total_cmp);
+        let (centre, spread) = match scaling {
+            NumberScaling::None => (0.0, 1.0),
+            _ => moments(&sorted),
+        };
+        let quantiles = match scaling {
+            NumberScaling::Quantile if sorted.is_empty() => vec![0.0],
+            NumberScaling::Quantile => {
+                at_even_shares(&sorted, MAX_QUANTILES.min(sorted.len().max(2)))
+            }
+            _ => Vec::new(),
+        };
+        let mut form = Self {
+            scaling,
+            centre,
+            spread,
+            quantiles,
+            edges: Vec::new(),
+            has_flag,
+        };
+        if params.number_embedding == NumberEmbedding::PiecewiseLinear {
+            let scaled = sorted.iter().filter_map(|&value| form.scaled(value));
+            let scaled: Vec<f64> = scaled.map(f64::from).collect();
+            form.edges = cuts(&scaled, params.pieces as usize);
+        }
+        form
+    }
+
+    /// Whether this could have been learned from a column.
+    pub(super) fn is_sound(&self) -> bool {
+        const MAX_PIECES: usize = 1 << 16;
+        let has_quantiles = self.scaling != NumberScaling::Quantile || !self.quantiles.is_empty();
+        let is_rising = self.edges.windows(2).all(|pair| pair[0] < pair[1]);
+        self.centre.is_finite()
+            && self.spread.is_finite()
+            && self.spread > 0.0
+            && has_quantiles
+            && self.quantiles.iter().all(|value| value.is_finite())
+            && self.quantiles.is_sorted()
+            && self.edges.len() <= MAX_PIECES
+            && self.edges.len() != 1
+            && is_rising
+            && self.edges.iter().all(|edge| edge.is_finite())
+    }
+
+    /// A number as the network reads it; none if it is missing.
+    pub(super) fn scaled(&self, value: f64) -> Option<f32> {
+        let scaled = match self.scaling {
+            NumberScaling::None => value,
+            NumberScaling::Standard => ((value - self.centre) / self.spread).clamp(-1e6, 1e6),
+            NumberScaling::Quantile => normal_place(&self.quantiles, value),
+        };
+        value.is_finite().then_some(scaled as f32)
+    }
+}
+
+/// Mean and deviation; 1 for that of a constant.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let centre = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|x| (x - centre) * (x - centre));
+    let spread = (squares.sum::<f64>() / n).sqrt();
+    if !centre.is_finite() {
+        return (0.0, 1.0);
+    }
+    let is_usable = spread.is_finite() && spread > 1e-300;
+    (centre, if is_usable { spread } else { 1.0 })
+}
+
+/// Where so many pieces of sorted numbers begin and end: at even shares, each place once, at least two.
+fn cuts(sorted: &[f64], n_pieces: usize) -> Vec<f32> {
+    if sorted.is_empty() {
+        return vec![0.0, 1.0];
+    }
+    let places = at_even_shares(sorted, n_pieces + 1).into_iter();
+    let mut cuts: Vec<f32> = places.map(|cut| cut as f32).collect();
+    cuts.dedup();
+    if let [only] = cuts[..] {
+        cuts.push(only + 1.0);
+    }
+    cuts
+}
+
+/// `n` values of sorted numbers at even shares, the first and the last among them.
+fn at_even_shares(sorted: &[f64], n: usize) -> Vec<f64> {
+    let last = sorted.len() - 1;
+    let at = |index: usize| {
+        let place = index as f64 * last as f64 / (n - 1).max(1) as f64;
+        let below = place.floor() as usize;
+        let above = (below + 1).min(last);
+        sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+    };
+    let mut values: Vec<f64> = (0..n).map(at).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Where a value stands among quantiles, as a normal number; ties stand in their middle, and what is outside at the end.
+fn normal_place(quantiles: &[f64], value: f64) -> f64 {
+    const EDGE: f64 = 1e-7;
+    let n = quantiles.len();
+    if n < 2 {
+        return 0.0;
+    }
+    let below = quantiles.partition_point(|&q| q < value);
+    let to = quantiles.partition_point(|&q| q <= value);
+    let place = if to > below {
+        (below + to - 1) as f64 / 2.0
+    } else if below == 0 {
+        0.0
+    } else if below == n {
+        (n - 1) as f64
+    } else {
+        let (low, high) = (quantiles[below - 1], quantiles[below]);
+        (below - 1) as f64 + (value - low) / (high - low)
+    };
+    normal_quantile((place / (n - 1) as f64).clamp(EDGE, 1.0 - EDGE))
+}
+
+/// The inverse of the normal distribution function, by the rational approximations of Acklam (2003), within 1.2e-9.
+fn normal_quantile(p: f64) -> f64 {
+    const A: [f64; 6] = [
+        -3.969_683_028_665_376e1,
+        2.209_460_984_245_205e2,
+        -2.759_285_104_469_687e2,
+        1.383_577_518_672_69e2,
+        -3.066_479_806_614_716e1,
+        2.506_628_277_459_239,
+    ];
+    const B: [f64; 6] = [
+        -5.447_609_879_822_406e1,
+        1.615_858_368_580_409e2,
+        -1.556_989_798_598_866e2,
+        6.680_131_188_771_972e1,
+        -1.328_068_155_288_572e1,
+        1.0,
+    ];
+    const C: [f64; 6] = [
+        -7.784_894_002_430_293e-3,
+        -3.223_964_580_411_365e-1,
+        -2.400_758_277_161_838,
+        -2.549_732_539_343_734,
+        4.374_664_141_464_968,
+        2.938_163_982_698_783,
+    ];
+    const D: [f64; 5] = [
+        7.784_695_709_041_462e-3,
+        3.224_671_290_700_398e-1,
+        2.445_134_137_142_996,
+        3.754_408_661_907_416,
+        1.0,
+    ];
+    const TAIL: f64 = 0.024_25;
+    let polynomial = |terms: &[f64], x: f64| terms.iter().fold(0.0, |sum, term| sum * x + term);
+    if p < TAIL {
+        let q = (-2.0 * p.ln()).sqrt();
+        polynomial(&C, q) / polynomial(&D, q)
+    } else if p > 1.0 - TAIL {
+        -normal_quantile(1.0 - p)
+    } else {
+        let q = p - 0.5;
+        let r = q * q;
+        polynomial(&A, r) * q / polynomial(&B, r)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantile_places_rise_and_are_even_about_the_middle() {
+        let quantiles: Vec<f64> = (0..101).map(|i| f64::from(i * i)).collect();
+        assert!(normal_place(&quantiles, 2500.0).abs() < 1e-9);
+        let places = (0..50).map(|i| normal_place(&quantiles, f64::from(i) * 200.0));
+        assert!(places.is_sorted());
+    }
+
+    #[test]
+    fn normal_quantiles_are_those_of_the_tables() {
+        assert!((normal_quantile(0.975) - 1.959_963_985).abs() < 1e-8);
+        assert!((normal_quantile(0.001) + 3.090_232_306).abs() < 1e-8);
+    }
+
+    #[test]
+    fn a_constant_has_one_piece_and_no_column_has_none() {
+        assert_eq!(cuts(&[2.0, 2.0], 8), [2.0, 3.0]);
+        assert_eq!(cuts(&[], 8), [0.0, 1.0]);
+        assert_eq!(cuts(&[0.0, 1.0, 2.0], 2), [0.0, 1.0, 2.0]);
+    }
+}

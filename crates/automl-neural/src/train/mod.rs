@@ -1,0 +1,27 @@
+//! The trainer: from a job and settings to trained parameters.
+//!
+//! A step sums the gradients of one batch. The batch is cut into shards of a fixed number of rows, each computed on one
+//! thread by a replica of the network, and their gradients are summed in the order of the shards: the bits are the same at
+//! any number of threads. The order of the rows of an epoch, dropout and the first parameters are functions of the seed
+//! and of counters, so a state of a few counters and rows of numbers is enough to go on exactly.
+
+mod job;
+mod optimizer;
+mod schedule;
+mod settings;
+mod state;
+#[cfg(test)]
+mod tests;
+mod trainer;
+
+pub use crate::error::TrainError;
+pub use job::{Job, Score};
+pub use optimizer::{OptimizerState, clip};
+pub use schedule::share as schedule_share;
+pub use settings::{
+    CheckpointParams, OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams, TrainSettings,
+    TrainerParams,
+};
+pub use state::{CHECKPOINT, EpochRecord, Progress, TrainState};
+pub(crate) use state::{pull, push};
+pub use trainer::{EpochReport, NoWatch, StepReport, Trained, Trainer, Watch};

@@ -1,0 +1,257 @@
+//! The trainer on a network of one matrix, whose answers are known.
+
+use super::*;
+use crate::network::{Init, Layout};
+use crate::{Cpu, Draw};
+use automl_core::{Artifact, Budget, CancelToken, Seed, Threads};
+use burn::module::Module;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use burn_nn::Linear;
+
+/// A line through points, with dropout so that randomness has a part.
+#[derive(Module, Debug)]
+struct Line<B: Backend> {
+    layer: Linear<B>,
+}
+
+/// `y = 2 a - b + 1` on a grid.
+struct Grid {
+    n: usize,
+    dropout: f64,
+}
+
+impl Grid {
+    fn point(row: u32) -> ([f32; 2], f32) {
+        let (a, b) = ((row % 10) as f32 / 10.0, (row / 10) as f32 / 10.0);
+        ([a, b], 2.0 * a - b + 1.0)
+    }
+}
+
+impl Job<Cpu> for Grid {
+    type Network = Line<Cpu>;
+
+    fn n_rows(&self) -> usize {
+        self.n
+    }
+
+    fn build(&self, seed: Seed, device: &burn_flex::FlexDevice) -> Line<Cpu> {
+        Line {
+            layer: Init::new(seed, device).linear(2, 1),
+        }
+    }
+
+    fn loss(&self, network: &Line<Cpu>, rows: &[u32], draw: &mut Draw) -> Tensor<Cpu, 1> {
+        let device = burn_flex::FlexDevice;
+        let x: Vec<f32> = rows.iter().flat_map(|&row| Self::point(row).0).collect();
+        let y: Vec<f32> = rows.iter().map(|&row| Self::point(row).1).collect();
+        let x = Tensor::<Cpu, 2>::from_data(TensorData::new(x, [rows.len(), 2]), &device);
+        let y = Tensor::<Cpu, 2>::from_data(TensorData::new(y, [rows.len(), 1]), &device);
+        let x = draw.dropout(x, self.dropout);
+        (network.layer.forward(x) - y).powi_scalar(2).sum()
+    }
+
+    fn evaluate(
+        &self,
+        network: &Line<burn_flex::Flex>,
+        _threads: &Threads,
+    ) -> Result<Vec<Score>, TrainError> {
+        let weights = Layout::of(network).read(network);
+        let errors = (0..self.n as u32).map(|row| {
+            let ([a, b], y) = Self::point(row);
+            f64::from((a * weights[0] + b * weights[1] + weights[2] - y).abs())
+        });
+        Ok(vec![Score {
+            name: "mae".into(),
+            value: errors.sum::<f64>() / self.n as f64,
+            higher_is_better: false,
+        }])
+    }
+}
+
+fn settings() -> TrainSettings {
+    let mut settings = TrainSettings::default();
+    settings.optimizer.learning_rate = 0.05;
+    settings.trainer.batch_size = 16;
+    settings.trainer.shard_rows = 5;
+    settings.trainer.epochs = 8;
+    settings.trainer.ema_decay = 0.9;
+    settings
+}
+
+const DROPPED: Grid = Grid {
+    n: 100,
+    dropout: 0.2,
+};
+
+/// Keeps the states that the trainer offers, and cancels after some steps.
+#[derive(Default)]
+struct Keep {
+    states: Vec<Artifact>,
+    cancel: Option<(u64, CancelToken)>,
+}
+
+impl Watch for Keep {
+    fn step(&mut self, report: &StepReport) -> Result<(), TrainError> {
+        if let Some((step, cancel)) = &self.cancel
+            && report.step == *step
+        {
+            cancel.cancel();
+        }
+        Ok(())
+    }
+
+    fn wants_checkpoint(&mut self, step: u64) -> bool {
+        step.is_multiple_of(5)
+    }
+
+    fn checkpoint(&mut self, _step: u64, state: Artifact) -> Result<(), TrainError> {
+        self.states.push(state);
+        Ok(())
+    }
+}
+
+fn run(
+    job: &Grid,
+    settings: &TrainSettings,
+    n_threads: usize,
+    from: Option<&Artifact>,
+    watch: &mut Keep,
+) -> Result<Trained<Line<Cpu>>, TrainError> {
+    let threads = Threads::new(n_threads).expect("threads can be started");
+    let mut budget = Budget::unlimited();
+    if let Some((_, cancel)) = &watch.cancel {
+        budget.cancel = cancel.clone();
+    }
+    let trainer = Trainer {
+        settings,
+        seed: Seed(3),
+        threads: &threads,
+        budget: &budget,
+        training: "a grid",
+        ranks: &automl_core::Solo,
+    };
+    trainer.train::<Cpu, _>(job, &burn_flex::FlexDevice, from, watch)
+}
+
+fn trained(job: &Grid, settings: &TrainSettings) -> Trained<Line<Cpu>> {
+    run(job, settings, 1, None, &mut Keep::default()).expect("the numbers are usual")
+}
+
+#[test]
+fn it_finds_the_line() {
+    let mut settings = settings();
+    settings.trainer.epochs = 60;
+    settings.trainer.ema_decay = 0.0;
+    settings.schedule.r#type = ScheduleKind::Cosine;
+    let grid = Grid {
+        n: 100,
+        dropout: 0.0,
+    };
+    let values = trained(&grid, &settings).values;
+    for (value, wanted) in values.iter().zip([2.0, -1.0, 1.0]) {
+        assert!((value - wanted).abs() < 0.01, "{values:?}");
+    }
+}
+
+#[test]
+fn the_bits_are_the_same_at_any_number_of_threads() {
+    let values = |n_threads| {
+        let trained = run(&DROPPED, &settings(), n_threads, None, &mut Keep::default());
+        trained.expect("the numbers are usual").values
+    };
+    assert_eq!(values(1), values(2));
+    assert_eq!(values(1), values(4));
+}
+
+#[test]
+fn it_goes_on_from_any_state_to_the_same_bits_and_history() {
+    let mut kept = Keep::default();
+    let whole = run(&DROPPED, &settings(), 2, None, &mut kept).expect("the numbers are usual");
+    assert_eq!(kept.states.len(), 11);
+    for state in &kept.states {
+        let resumed = run(&DROPPED, &settings(), 1, Some(state), &mut Keep::default());
+        let resumed = resumed.expect("the state is whole");
+        assert_eq!(resumed.values, whole.values);
+        assert_eq!(resumed.history, whole.history);
+    }
+}
+
+#[test]
+fn the_end_of_the_budget_hands_over_a_state_to_go_on_from() {
+    let whole = trained(&DROPPED, &settings());
+    let mut stopped = Keep {
+        cancel: Some((23, CancelToken::default())),
+        ..Keep::default()
+    };
+    let partial = run(&DROPPED, &settings(), 1, None, &mut stopped).expect("epochs are done");
+    assert!(partial.is_partial);
+    let state = stopped.states.last().expect("the end hands one over");
+    let resumed = run(&DROPPED, &settings(), 1, Some(state), &mut Keep::default());
+    assert_eq!(resumed.expect("the state is whole").values, whole.values);
+    let mut at_once = Keep {
+        cancel: Some((1, CancelToken::default())),
+        ..Keep::default()
+    };
+    let nothing = run(&DROPPED, &settings(), 1, None, &mut at_once);
+    assert!(matches!(nothing, Err(TrainError::Cancelled)));
+}
+
+#[test]
+fn accumulated_batches_are_one_large_batch() {
+    let mut large = settings();
+    large.trainer.batch_size = 40;
+    let mut small = settings();
+    small.trainer.batch_size = 10;
+    small.trainer.accumulate = 4;
+    assert_eq!(
+        trained(&DROPPED, &large).values,
+        trained(&DROPPED, &small).values
+    );
+}
+
+#[test]
+fn it_stops_when_the_score_gets_no_better_and_keeps_the_best() {
+    let mut settings = settings();
+    settings.trainer.epochs = 500;
+    settings.trainer.patience = 3;
+    let trained = trained(&DROPPED, &settings);
+    let n = trained.history.len() as u64;
+    assert!(n < 500);
+    assert_eq!(trained.best_epoch, n - 3);
+    let best = &trained.history[trained.best_epoch as usize - 1];
+    let score = |record: &EpochRecord| record.scores[0].1;
+    assert!(
+        trained
+            .history
+            .iter()
+            .all(|record| score(record) >= score(best))
+    );
+}
+
+#[test]
+fn a_state_of_another_training_is_refused_with_what_differs() {
+    let mut kept = Keep::default();
+    run(&DROPPED, &settings(), 1, None, &mut kept).expect("the numbers are usual");
+    let mut other = kept.states.remove(0);
+    other.meta["training"] = "a circle".into();
+    let error = run(&DROPPED, &settings(), 1, Some(&other), &mut Keep::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the checkpoint is of another training: it has a circle, this one a grid"
+    );
+}
+
+#[test]
+fn a_loss_that_is_no_number_names_the_step_and_its_rows() {
+    let mut settings = settings();
+    settings.optimizer.r#type = OptimizerKind::Sgd;
+    settings.optimizer.learning_rate = 10.0;
+    settings.trainer.clip_norm = 0.0;
+    settings.trainer.epochs = 500;
+    let error = run(&DROPPED, &settings, 1, None, &mut Keep::default()).unwrap_err();
+    let TrainError::NotFinite { step, rows, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(*step > 1 && rows.len() == 8, "{error}");
+}

@@ -1,0 +1,273 @@
+//! `automl train`: a network from a configuration, with checkpoints to go on from.
+
+mod checkpoints;
+mod plan;
+mod result;
+mod watch;
+
+use super::{Status, start_threads, thread_count};
+use crate::cli::TrainArgs;
+use crate::console::{Console, print_json, print_text};
+use crate::errors::{CliError, TrainVerbError};
+use crate::interrupt::Interrupt;
+use crate::progress::Reporter;
+use crate::record::{Detail, Recorder, Seen};
+use automl_core::{
+    Budget, Clock, Deadline, FitContext, MemoryLimit, Seed, Solo, Threads, TrainingData, Warnings,
+};
+use automl_engine::{EnsembleModel, Single};
+use automl_neural::NETWORK;
+use automl_neural::config::{Layer, TrainConfig, json_schema};
+use automl_neural::tabular::{self, TabularRun, TabularSettings, TrainedTable};
+use automl_neural::train::{NoWatch, TrainError};
+use automl_store::{StoreError, spool};
+use checkpoints::{Checkpoints, Found};
+use plan::Plan;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use watch::TrainWatch;
+
+/// How long a rank waits for the others: longer than the slowest scores and checkpoints take.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
+    let clock = Clock::start();
+    if args.print_schema {
+        print_json(&json_schema())?;
+        return Ok(Status::Done);
+    }
+    let config = read_config(&args)?;
+    if args.print_config {
+        print_text(&config.to_yaml())?;
+        return Ok(Status::Done);
+    }
+    let threads = start_threads(thread_count(args.threads))?;
+    let reporter = Arc::new(Reporter::new(console, clock));
+    let interrupt = listen(&reporter, console)?;
+    let plan = Plan::new(args, config, &reporter)?;
+    let checkpoints = plan.checkpoints();
+    let from = begin(&plan, &checkpoints, &reporter)?;
+    if interrupt.token().is_cancelled() {
+        return Err(CliError::Interrupted.into());
+    }
+    let recorder = Recorder::begin(&plan.args.record, "train", Detail::Whole, &*reporter);
+    recorder.settings(&plan.config.to_value());
+    recorder.reads(Seen {
+        context: "training",
+        place: &plan.config.data.path,
+        sha256: Some(&plan.fingerprint),
+        n_rows: Some(plan.n_rows_read),
+        schema: serde_json::to_value(&plan.prepared.schema).ok(),
+    });
+    let training = Training {
+        plan: &plan,
+        checkpoints: &checkpoints,
+        reporter: &reporter,
+        recorder: &recorder,
+        interrupt: &interrupt,
+        threads: &threads,
+    };
+    let done = training.whole(from.as_ref());
+    reporter.finish();
+    let status = match (&done, interrupt.token().is_cancelled()) {
+        (Ok(_), _) => spool::Status::Finished,
+        (Err(_), true) => spool::Status::Killed,
+        (Err(_), false) => spool::Status::Failed,
+    };
+    let run_id = recorder.end(status);
+    let trained = done?;
+    result::print(&plan, &trained, run_id.as_deref(), &reporter, console)?;
+    Ok(if trained.is_partial {
+        Status::Interrupted
+    } else {
+        Status::Done
+    })
+}
+
+/// The configuration of all files and overrides.
+fn read_config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
+    let read = |path: &std::path::PathBuf| {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok((name, text)),
+            Err(source) => Err(TrainVerbError::Config { path: name, source }),
+        }
+    };
+    let files: Vec<(String, String)> = args.config.iter().map(read).collect::<Result<_, _>>()?;
+    let layers: Vec<Layer<'_>> = files
+        .iter()
+        .map(|(name, text)| Layer { name, text })
+        .collect();
+    Ok(TrainConfig::read(&layers, &args.set)?)
+}
+
+fn listen(reporter: &Arc<Reporter>, console: Console) -> anyhow::Result<Interrupt> {
+    let reporter = Arc::clone(reporter);
+    Interrupt::listen(console, move || {
+        reporter.note(
+            "stopping after this step; a checkpoint and the best so far will be saved (Ctrl-C again to leave at once)",
+        );
+    })
+}
+
+/// What to go on from, if that is wanted and there is something.
+fn begin(
+    plan: &Plan,
+    checkpoints: &Checkpoints,
+    reporter: &Reporter,
+) -> anyhow::Result<Option<Found>> {
+    let folder = checkpoints.folder().display();
+    if !plan.args.resume {
+        if !plan.args.overwrite && !checkpoints.is_empty() {
+            let folder = folder.to_string();
+            return Err(TrainVerbError::Unfinished { folder }.into());
+        }
+        checkpoints.clear()?;
+        return Ok(None);
+    }
+    let found = checkpoints.latest()?;
+    match &found {
+        None => reporter.note(&format!(
+            "no checkpoint in {folder}: training from the start"
+        )),
+        Some(found) => {
+            for reason in &found.damaged {
+                reporter.note(&format!("a checkpoint is left out: {reason}"));
+            }
+            reporter.note(&format!("going on after step {}", found.step));
+        }
+    }
+    Ok(found)
+}
+
+/// A training with all that surrounds it.
+struct Training<'a> {
+    plan: &'a Plan,
+    checkpoints: &'a Checkpoints,
+    reporter: &'a Reporter,
+    recorder: &'a Recorder<'a>,
+    interrupt: &'a Interrupt,
+    threads: &'a Threads,
+}
+
+/// Trains with several ranks, a thread each; gives what rank 0 has, which is what all have.
+fn together(
+    n_ranks: usize,
+    data: &TrainingData<'_>,
+    settings: &TabularSettings,
+    run: &TabularRun<'_>,
+    watch: &mut TrainWatch<'_>,
+) -> anyhow::Result<Result<TrainedTable, TrainError>> {
+    let threads = start_threads((run.threads.count() / n_ranks).max(1))?;
+    let run = TabularRun {
+        threads: &threads,
+        ..*run
+    };
+    let mut ranks = automl_collective::threads(n_ranks, PATIENCE).into_iter();
+    let first = ranks.next().expect("there is at least one rank");
+    Ok(thread::scope(|scope| {
+        for rank in ranks {
+            scope.spawn(move || {
+                let run = TabularRun {
+                    ranks: &rank,
+                    ..run
+                };
+                // Its network is that of rank 0, and so is what goes wrong.
+                drop(tabular::train(data, settings, &run, &mut NoWatch));
+            });
+        }
+        let run = TabularRun {
+            ranks: &first,
+            ..run
+        };
+        let trained = tabular::train(data, settings, &run, watch);
+        // The others must not wait for a rank that has failed.
+        drop(first);
+        trained
+    }))
+}
+
+/// What came of a training, without the model, which is written.
+struct Done {
+    history: Vec<automl_neural::train::EpochRecord>,
+    best_epoch: u64,
+    n_steps: u64,
+    is_partial: bool,
+}
+
+impl Training<'_> {
+    /// Trains and writes the model.
+    fn whole(&self, from: Option<&Found>) -> anyhow::Result<Done> {
+        let (model, done, watch) = self.train(from)?;
+        self.reporter.phase("write");
+        let mut is_written = self.interrupt.hold();
+        result::write(self, &model, &done, watch.into_tensorboard()?)?;
+        *is_written = true;
+        Ok(done)
+    }
+
+    fn train(&self, from: Option<&Found>) -> anyhow::Result<(EnsembleModel, Done, TrainWatch<'_>)> {
+        let plan = self.plan;
+        let seed = Seed(plan.config.trainer.seed);
+        let budget = Budget {
+            deadline: Deadline::never(),
+            memory: MemoryLimit(None),
+            cancel: self.interrupt.token(),
+        };
+        let warnings = Warnings::default();
+        let ctx = FitContext {
+            seed: seed.named("recipe"),
+            threads: self.threads.clone(),
+            budget: budget.clone(),
+            warnings: &warnings,
+        };
+        let single = Single::encode(&ctx, &plan.prepared.dataset, &plan.split.train)?;
+        let data = TrainingData {
+            train: single.data.view(&plan.split.train),
+            valid: Some(single.data.view(&plan.split.valid)),
+        };
+        let settings = plan.settings();
+        let layers = tabular::describe(&data, &settings, NETWORK)?;
+        result::show_layers(self.reporter, &layers);
+        let start = from.map_or(0, |found| found.step);
+        let mut watch = TrainWatch::new(self, start)?;
+        let run = TabularRun {
+            learner: NETWORK,
+            seed,
+            threads: self.threads,
+            budget: &budget,
+            training: &plan.identity,
+            from: from.map(|found| &found.state),
+            ranks: &Solo,
+        };
+        let trained = match usize::from(plan.args.ranks) {
+            1 => tabular::train(&data, &settings, &run, &mut watch),
+            n_ranks => together(n_ranks, &data, &settings, &run, &mut watch)?,
+        };
+        watch.close();
+        let trained = trained.map_err(|error| self.explain(error))?;
+        let done = Done {
+            history: trained.history,
+            best_epoch: trained.best_epoch,
+            n_steps: trained.n_steps,
+            is_partial: trained.is_partial,
+        };
+        Ok((single.into_model(Box::new(trained.model)), done, watch))
+    }
+
+    /// What the user is told of a training that gave nothing.
+    fn explain(&self, error: TrainError) -> anyhow::Error {
+        match error {
+            TrainError::Cancelled => TrainVerbError::Stopped {
+                folder: self.checkpoints.folder().display().to_string(),
+            }
+            .into(),
+            TrainError::Watch(error) => match error.downcast::<StoreError>() {
+                Ok(error) => anyhow::Error::from(*error),
+                Err(error) => anyhow::Error::from_boxed(error),
+            },
+            other => other.into(),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What a training needs to know before it begins: settings, data, split.
+
+use super::checkpoints::Checkpoints;
+use crate::cli::TrainArgs;
+use crate::commands::datasets;
+use crate::errors::TrainVerbError;
+use crate::progress::Reporter;
+use automl_core::metrics::Metric;
+use automl_core::splits::{self, Scheme, Split};
+use automl_core::{Seed, TaskKind};
+use automl_data::{ReadOptions, SchemaFile, Source, read_table, split_names};
+use automl_engine::{PrepareOptions, Prepared};
+use automl_neural::config::{TaskName, TrainConfig};
+use automl_neural::tabular::TabularSettings;
+use automl_store::{Overwrite, check_target};
+use std::path::{Path, PathBuf};
+
+/// All that is settled before the first step.
+pub(crate) struct Plan {
+    pub(super) args: TrainArgs,
+    pub(super) config: TrainConfig,
+    pub(super) prepared: Prepared,
+    pub(super) split: Split,
+    /// What decides, on validation rows.
+    pub(super) metric: Metric,
+    pub(super) n_rows_read: u64,
+    /// SHA-256 of the data's content.
+    pub(super) fingerprint: String,
+    /// What is trained, line by line: a checkpoint of anything else is not gone on with.
+    pub(super) identity: String,
+    pub(super) started_micros: i64,
+}
+
+impl Plan {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// Something is not said, cannot be read, or does not fit.
+    pub(super) fn new(
+        args: TrainArgs,
+        config: TrainConfig,
+        reporter: &Reporter,
+    ) -> anyhow::Result<Self> {
+        for (key, value) in [("path", &config.data.path), ("target", &config.data.target)] {
+            if value.is_empty() {
+                return Err(TrainVerbError::Lacks { key }.into());
+            }
+        }
+        check_target(&args.output, overwrite(&args))?;
+        let started_micros = automl_core::Clock::unix_micros();
+        let data = &config.data;
+        let place = datasets::place(&data.path, &args.record.workspace.workspace)?;
+        let options = PrepareOptions {
+            target: data.target.clone(),
+            weight: named(&data.weight),
+            group: named(&data.group),
+            time: named(&data.time),
+            drop: Vec::new(),
+            positive: named(&data.positive),
+            task: task(data.task),
+        };
+        let loaded = {
+            let _spinner = reporter.spinner(format!("reading {place}"));
+            let schema = named(&data.schema).map(|path| SchemaFile::read(Path::new(&path)));
+            let read = ReadOptions {
+                target: Some(data.target.clone()),
+                ..ReadOptions::default()
+            };
+            read_table(&Source::parse(&place), &read, schema.transpose()?.as_ref())?
+        };
+        for warning in &loaded.warnings {
+            reporter.warnings().push(warning.clone());
+        }
+        let names: Vec<String> = loaded.table.names().map(str::to_owned).collect();
+        let drop: Vec<String> = data
+            .drop
+            .split(',')
+            .map(|name| name.trim().to_owned())
+            .collect();
+        let drop: Vec<String> = drop.into_iter().filter(|name| !name.is_empty()).collect();
+        let options = PrepareOptions {
+            drop: split_names(&drop, &names),
+            ..options
+        };
+        let prepared =
+            automl_engine::prepare(&loaded.table, &loaded.schema, &options, reporter.warnings())?;
+        reporter.show_warnings();
+        let kind = prepared.dataset.task().kind();
+        let metric = config.metrics.first().copied();
+        let metric = metric.unwrap_or_else(|| Metric::default_for(kind));
+        for metric in &config.metrics {
+            if !metric.tasks().contains(&kind) {
+                return Err(TrainVerbError::Metric {
+                    metric: metric.name(),
+                    task: kind.name(),
+                }
+                .into());
+            }
+        }
+        Ok(Self {
+            split: split(&config, &prepared)?,
+            n_rows_read: loaded.table.n_rows() as u64,
+            identity: identity(&config, &loaded.fingerprint.sha256)?,
+            fingerprint: loaded.fingerprint.sha256,
+            started_micros,
+            metric,
+            prepared,
+            config,
+            args,
+        })
+    }
+
+    pub(super) fn overwrite(&self) -> Overwrite {
+        overwrite(&self.args)
+    }
+
+    /// Where checkpoints and event files of the training are: beside the model.
+    pub(super) fn run_folder(&self) -> PathBuf {
+        let mut name = self.args.output.file_name().unwrap_or_default().to_owned();
+        name.push(".run");
+        self.args.output.with_file_name(name)
+    }
+
+    pub(super) fn checkpoints(&self) -> Checkpoints {
+        let folder = self.run_folder().join("checkpoints");
+        Checkpoints::new(folder, self.config.checkpoint.keep as usize)
+    }
+
+    /// What decides what the network becomes.
+    pub(super) fn settings(&self) -> TabularSettings {
+        let mut settings = self.config.tabular();
+        if settings.metrics.is_empty() {
+            settings.metrics.push(self.metric);
+        }
+        settings
+    }
+}
+
+/// A training that goes on puts its model in the place of the one that it wrote when it was stopped.
+fn overwrite(args: &TrainArgs) -> Overwrite {
+    if args.overwrite || args.resume {
+        Overwrite::Replace
+    } else {
+        Overwrite::Refuse
+    }
+}
+
+fn named(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn task(name: TaskName) -> Option<TaskKind> {
+    match name {
+        TaskName::Auto => None,
+        TaskName::Binary => Some(TaskKind::Binary),
+        TaskName::Multiclass => Some(TaskKind::Multiclass),
+        TaskName::Regression => Some(TaskKind::Regression),
+    }
+}
+
+/// Rows to learn from and rows to score on.
+fn split(config: &TrainConfig, prepared: &Prepared) -> anyhow::Result<Split> {
+    let share = config.data.validation_share;
+    if share == 0.0 {
+        return Ok(Split {
+            train: prepared.dataset.all_rows(),
+            valid: Vec::new(),
+        });
+    }
+    let seed = Seed(config.trainer.seed).named("split");
+    let scheme = Scheme::Holdout { fraction: share };
+    let mut splits =
+        splits::split(&prepared.dataset, &scheme, seed).map_err(TrainVerbError::Split)?;
+    Ok(splits.remove(0))
+}
+
+/// Data and settings, line by line. When states are written down changes nothing.
+fn identity(config: &TrainConfig, fingerprint: &str) -> anyhow::Result<String> {
+    let mut value = config.to_value();
+    value["checkpoint"] = serde_json::Value::Null;
+    value["data"]["path"] = fingerprint.into();
+    Ok(serde_json::to_string_pretty(&value)?)
+}

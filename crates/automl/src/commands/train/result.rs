@@ -1,0 +1,222 @@
+//! What a training writes and says.
+
+use super::{Done, Plan, Training};
+use crate::commands::leaderboard;
+use crate::console::{Console, Format, print_json, print_text};
+use crate::modeldir;
+use crate::progress::{Reporter, json_line};
+use crate::record;
+use crate::text::{self, Align};
+use automl_core::{Model as _, ParamMap};
+use automl_engine::{EnsembleModel, Leaderboard, LeaderboardRow};
+use automl_neural::network::LayerSummary;
+use automl_neural::train::EpochRecord;
+use automl_store::{
+    Lineage, Machine, Manifest, ModelContents, ModelId, prediction_schema, rfc3339, write_model,
+};
+use serde_json::json;
+
+/// Lines of the table of layers at most; what is in the middle of longer ones is left out.
+const MAX_LAYERS: usize = 24;
+
+/// Shows the layers of the network, on stderr.
+pub(super) fn show_layers(reporter: &Reporter, layers: &[LayerSummary]) {
+    let heading = [
+        ("layer", Align::Left),
+        ("shapes", Align::Left),
+        ("parameters", Align::Right),
+        ("operations a row", Align::Right),
+    ];
+    let row = |layer: &LayerSummary| {
+        vec![
+            layer.name.clone(),
+            text::clip(&layer.shapes, 40),
+            text::count(layer.n_parameters),
+            text::count(layer.flops),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = layers.iter().map(row).collect();
+    if rows.len() > MAX_LAYERS {
+        let n_left_out = rows.len() - MAX_LAYERS;
+        let words = format!("… {n_left_out} more");
+        let middle = MAX_LAYERS / 2..MAX_LAYERS / 2 + n_left_out;
+        rows.splice(
+            middle,
+            [vec![words, String::new(), String::new(), String::new()]],
+        );
+    }
+    let total = |of: fn(&LayerSummary) -> u64| text::count(layers.iter().map(of).sum());
+    rows.push(vec![
+        "in all".into(),
+        String::new(),
+        total(|layer| layer.n_parameters),
+        total(|layer| layer.flops),
+    ]);
+    reporter.note(text::table(&heading, &rows).trim_end());
+}
+
+/// The epoch that the model is of.
+fn best(done: &Done) -> Option<&EpochRecord> {
+    done.history
+        .iter()
+        .find(|record| record.epoch == done.best_epoch)
+}
+
+/// Writes the model directory, and keeps it in the record.
+pub(super) fn write(
+    training: &Training<'_>,
+    model: &EnsembleModel,
+    done: &Done,
+    tensorboard: (String, Vec<u8>),
+) -> anyhow::Result<()> {
+    let plan = training.plan;
+    let id = training.recorder.new_model();
+    let mut events = String::new();
+    for event in training.reporter.events() {
+        events.push_str(&json_line(&event));
+        events.push('\n');
+    }
+    let leaderboard = leaderboard_of(plan, done, training.reporter.clock().seconds());
+    let contents = ModelContents {
+        manifest: manifest(plan, done, id.clone(), training.threads.count()),
+        artifact: model.artifact(),
+        files: vec![
+            (
+                leaderboard::FILE.to_owned(),
+                serde_json::to_vec_pretty(&leaderboard)?,
+            ),
+            ("events.jsonl".to_owned(), events.into_bytes()),
+            ("train.yaml".to_owned(), plan.config.to_yaml().into_bytes()),
+            tensorboard,
+        ],
+    };
+    write_model(&plan.args.output, &contents, plan.overwrite())?;
+    if let Some(record) = best(done) {
+        let scores = record.scores.iter();
+        let scores: Vec<(String, f64)> = scores
+            .map(|(name, value)| (format!("best_{name}"), *value))
+            .collect();
+        training
+            .recorder
+            .metrics(scores.iter().map(|(name, value)| (name.as_str(), *value)));
+    }
+    training
+        .recorder
+        .makes_model(id.as_ref(), &plan.config.data.target, &plan.args.output);
+    Ok(())
+}
+
+fn manifest(plan: &Plan, done: &Done, record: Option<ModelId>, n_threads: usize) -> Manifest {
+    let dataset = &plan.prepared.dataset;
+    let task = dataset.task().clone();
+    let scores = best(done)
+        .map(|record| record.scores.clone())
+        .unwrap_or_default();
+    Manifest {
+        created: rfc3339(plan.started_micros),
+        inputs: modeldir::signature(&plan.prepared.schema),
+        outputs: prediction_schema(&task),
+        task,
+        metric: plan.metric.name().to_owned(),
+        scores: scores.into_iter().collect(),
+        threshold: None,
+        lineage: Lineage {
+            data: plan.config.data.path.clone(),
+            data_fingerprint: plan.fingerprint.clone(),
+            n_rows_read: plan.n_rows_read,
+            n_rows: plan.split.train.len() as u64,
+            n_features: dataset.table().n_columns() as u64,
+            config: plan.config.to_value(),
+            seed: plan.config.trainer.seed,
+            git: record::git::state(),
+            record,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::this(n_threads),
+        },
+    }
+}
+
+fn leaderboard_of(plan: &Plan, done: &Done, seconds: f64) -> Leaderboard {
+    let scores = best(done)
+        .map(|record| record.scores.clone())
+        .unwrap_or_default();
+    let row = |(_, score): &(String, f64)| LeaderboardRow {
+        rank: 1,
+        name: plan.config.model.name().replace('_', " "),
+        learner: plan.config.model.name().to_owned(),
+        trial: None,
+        score: *score,
+        fold_scores: vec![*score],
+        fit_seconds: seconds,
+        weight: 1.0,
+        recipe: "trees".into(),
+        params: ParamMap::new(),
+        learned: ParamMap::new(),
+        is_partial: done.is_partial,
+    };
+    Leaderboard {
+        metric: plan.metric.name().to_owned(),
+        higher_is_better: plan.metric.higher_is_better(),
+        validation: format!(
+            "{} rows held out",
+            text::count(plan.split.valid.len() as u64)
+        ),
+        rows: scores.first().map(row).into_iter().collect(),
+    }
+}
+
+/// Prints what came of it.
+pub(super) fn print(
+    plan: &Plan,
+    done: &Done,
+    run_id: Option<&str>,
+    reporter: &Reporter,
+    console: Console,
+) -> anyhow::Result<()> {
+    let seconds = reporter.clock().seconds();
+    if console.format() == Format::Json {
+        return print_json(&json!({
+            "model": plan.args.output,
+            "run_id": run_id,
+            "target": plan.config.data.target,
+            "task": plan.prepared.dataset.task(),
+            "metric": plan.metric,
+            "scores": best(done).map(|record| &record.scores),
+            "best_epoch": done.best_epoch,
+            "n_epochs": done.history.len(),
+            "n_steps": done.n_steps,
+            "interrupted": done.is_partial,
+            "seconds": seconds,
+            "history": done.history,
+            "warnings": reporter.warnings().list(),
+        }));
+    }
+    let scores = best(done)
+        .map(|record| record.scores.as_slice())
+        .unwrap_or_default();
+    let scores: Vec<String> = scores
+        .iter()
+        .map(|(name, value)| format!("{name} {}", text::score(*value)))
+        .collect();
+    let scores = if scores.is_empty() {
+        "no rows were held out to score on".to_owned()
+    } else {
+        scores.join(", ")
+    };
+    let stopped = if done.is_partial {
+        ", stopped by you"
+    } else {
+        ""
+    };
+    let output = plan.args.output.display().to_string();
+    let run = run_id.map_or_else(String::new, |id| {
+        format!("run     {id}, shown by automl serve\n")
+    });
+    Ok(print_text(&format!(
+        "score   {scores}, epoch {} of {} in {}{stopped}\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n{run}",
+        done.best_epoch,
+        done.history.len(),
+        text::seconds(seconds),
+        text::shell_word(&output),
+    ))?)
+}

@@ -1,0 +1,274 @@
+//! Training from a configuration: every example runs, a kill costs nothing but time, and bits do not depend on threads.
+
+use crate::harness::{BINARY, Desk, repository};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// A small network on the churn table, in a few dozen steps.
+const SMALL: &str = "data: {path: datasets/churn.csv, target: churned}
+model: {type: tabm, members: 4, width: 16}
+features: {number_embedding: piecewise_linear, pieces: 6, embedding_size: 4}
+trainer: {epochs: 6, batch_size: 64, shard_rows: 24, ema_decay: 0.9}
+";
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.write("small.yaml", SMALL);
+    desk
+}
+
+/// The configurations in `configs/train`.
+fn configs() -> Vec<String> {
+    let listed = std::fs::read_dir(repository().join("configs/train")).expect("it is there");
+    let mut paths: Vec<String> = listed
+        .map(|entry| {
+            entry
+                .expect("entries can be read")
+                .path()
+                .display()
+                .to_string()
+        })
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn every_example_trains_and_its_model_predicts() {
+    for config in configs() {
+        let desk = Desk::new();
+        desk.automl_ok(&format!("train {config} --set trainer.epochs=1"));
+        let data = std::fs::read_to_string(&config).expect("it can be read");
+        let (table, n_rows) = if data.contains("rents.csv") {
+            ("datasets/rents.csv", 901)
+        } else {
+            ("datasets/churn_test.csv", 301)
+        };
+        let predictions = desk.automl_ok(&format!("predict automl-model {table}"));
+        assert_eq!(predictions.lines().count(), n_rows, "{config}");
+    }
+}
+
+#[test]
+fn the_printed_configuration_with_all_defaults_trains() {
+    let desk = desk();
+    let printed = desk.automl_ok("train small.yaml --print-config");
+    desk.write("printed.yaml", &printed);
+    assert_eq!(desk.automl_ok("train printed.yaml --print-config"), printed);
+    desk.automl_ok("train printed.yaml --set trainer.epochs=1");
+}
+
+#[test]
+fn a_trained_model_is_taken_by_the_verbs_that_take_models() {
+    let desk = desk();
+    desk.automl_ok("train small.yaml --output model");
+    let scores = desk.automl_ok("evaluate model datasets/churn.csv");
+    assert!(scores.contains("roc_auc"), "{scores}");
+    let board = desk.automl_ok("leaderboard model");
+    assert!(board.contains("tabm"), "{board}");
+    let listed = std::fs::read_dir(desk.path("model/tensorboard")).expect("events are kept");
+    assert_eq!(listed.count(), 1);
+}
+
+#[test]
+fn weights_are_the_same_bits_at_any_number_of_threads() {
+    let desk = desk();
+    let mut weights = Vec::new();
+    for threads in [1, 2, 3] {
+        desk.automl_ok(&format!(
+            "train small.yaml --threads {threads} --output m{threads}"
+        ));
+        weights.push(desk.read(&format!("m{threads}/weights.safetensors")));
+    }
+    assert!(weights.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// The losses of all epochs, from the result as JSON.
+fn losses(told: &str) -> Vec<f64> {
+    let told: serde_json::Value = serde_json::from_str(told).expect("the result is JSON");
+    let history = told["history"].as_array().expect("it has a history");
+    let loss = |record: &serde_json::Value| record["loss"].as_f64().expect("it is a number");
+    history.iter().map(loss).collect()
+}
+
+#[test]
+fn any_number_of_ranks_has_the_same_losses() {
+    let desk = desk();
+    let train = |n: usize| {
+        let told = desk.automl_ok(&format!(
+            "train small.yaml --ranks {n} --output m{n} --format json"
+        ));
+        losses(&told)
+    };
+    let alone = train(1);
+    for n in [2, 4] {
+        for (ours, theirs) in train(n).iter().zip(&alone) {
+            assert!(
+                (ours - theirs).abs() <= 1e-5 * theirs.abs(),
+                "{n} ranks: {ours} {theirs}"
+            );
+        }
+    }
+}
+
+/// Starts a training that writes a checkpoint every second step, and kills it in the middle of an epoch.
+fn killed(desk: &Desk, config: &str) {
+    let mut child = desk
+        .command(BINARY)
+        .args(["train", config, "--output", "model"])
+        .args(["--set", "checkpoint.every_steps=2"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary can be started");
+    let folder = desk.path("model.run/checkpoints");
+    // Steps of 15 an epoch: after 34 the third epoch has begun.
+    let is_there = || {
+        let listed = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let names = listed.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut steps = names.filter_map(|name| name.strip_prefix("step-")?.parse::<u64>().ok());
+        steps.any(|step| step >= 34)
+    };
+    while !is_there() {
+        let ended = child.try_wait().expect("the child can be asked");
+        assert!(ended.is_none(), "it ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().expect("the child can be killed");
+    child.wait().expect("the child can be waited for");
+    assert!(!desk.path("model").exists(), "it was killed before its end");
+}
+
+#[test]
+fn a_training_killed_in_mid_epoch_goes_on_to_the_same_bits() {
+    let desk = desk();
+    // Many epochs, so that the kill surely comes before the end.
+    desk.write("long.yaml", SMALL.replace("epochs: 6", "epochs: 40"));
+    desk.automl_ok("train long.yaml --output whole");
+    killed(&desk, "long.yaml");
+    let refused = desk.automl("train long.yaml --output model");
+    assert_eq!(refused.exit_code, Some(2));
+    assert!(
+        refused.stderr.contains("--resume goes on"),
+        "{}",
+        refused.stderr
+    );
+    let resumed = desk.automl("train long.yaml --output model --resume --threads 1");
+    assert_eq!(resumed.exit_code, Some(0), "{}", resumed.stderr);
+    assert!(
+        resumed.stderr.contains("going on after step"),
+        "{}",
+        resumed.stderr
+    );
+    let weights = |model: &str| desk.read(&format!("{model}/weights.safetensors"));
+    assert!(weights("whole") == weights("model"), "the weights differ");
+}
+
+#[test]
+fn a_checkpoint_cut_short_is_left_out_and_the_one_before_goes_on() {
+    let desk = desk();
+    desk.write("long.yaml", SMALL.replace("epochs: 6", "epochs: 40"));
+    desk.automl_ok("train long.yaml --output whole");
+    killed(&desk, "long.yaml");
+    let listed = std::fs::read_dir(desk.path("model.run/checkpoints")).expect("they are kept");
+    let mut folders: Vec<_> = listed
+        .map(|entry| entry.expect("entries can be read").path())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("step-"))
+        })
+        .collect();
+    folders.sort();
+    assert!(folders.len() >= 2, "{folders:?}");
+    let latest = folders
+        .last()
+        .expect("there are two")
+        .join("weights.safetensors");
+    let bytes = std::fs::read(&latest).expect("it can be read");
+    std::fs::write(&latest, &bytes[..bytes.len() / 2]).expect("it can be cut");
+    let resumed = desk.automl("train long.yaml --output model --resume");
+    assert_eq!(resumed.exit_code, Some(0), "{}", resumed.stderr);
+    assert!(
+        resumed.stderr.contains("a checkpoint is left out"),
+        "{}",
+        resumed.stderr
+    );
+    let weights = |model: &str| desk.read(&format!("{model}/weights.safetensors"));
+    assert!(weights("whole") == weights("model"), "the weights differ");
+}
+
+#[test]
+fn another_training_does_not_go_on_from_a_checkpoint() {
+    let desk = desk();
+    desk.write("long.yaml", SMALL.replace("epochs: 6", "epochs: 40"));
+    killed(&desk, "long.yaml");
+    let refused =
+        desk.automl("train long.yaml --output model --resume --set trainer.batch_size=65");
+    assert_eq!(refused.exit_code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("\"batch_size\": 64"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_configuration_is_said_with_its_line() {
+    let desk = Desk::new();
+    desk.write(
+        "bad.yaml",
+        "data:\n  path: datasets/churn.csv\n  traget: churned\n",
+    );
+    let outcome = desk.automl("train bad.yaml");
+    assert_eq!(outcome.exit_code, Some(2));
+    assert!(
+        outcome
+            .stderr
+            .contains("no key is called 'data.traget': line 3 of bad.yaml"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("did you mean target?"),
+        "{}",
+        outcome.stderr
+    );
+    desk.write("bad.yaml", "data:\n  path: datasets/churn.csv\n");
+    let outcome = desk.automl("train bad.yaml");
+    assert!(outcome.stderr.contains("data.target"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_with_the_step_its_rows_and_advice() {
+    let desk = Desk::new();
+    desk.write(
+        "wild.yaml",
+        "data: {path: datasets/rents.csv, target: rent_eur}\n",
+    );
+    let outcome = desk.automl(
+        "train wild.yaml --set optimizer.type=sgd --set optimizer.learning_rate=10 --set trainer.clip_norm=0",
+    );
+    assert_eq!(outcome.exit_code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("its batch begins with rows"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("optimizer.learning_rate"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn the_committed_schema_is_the_one_that_is_printed() {
+    let desk = Desk::new();
+    let printed = desk.automl_ok("train --print-schema");
+    let path = repository().join("docs/reference/train.schema.json");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, &printed).expect("it can be written");
+    }
+    let committed = std::fs::read_to_string(&path).expect("it is committed");
+    assert!(committed == printed, "UPDATE_EXPECT=1 writes it anew");
+}
