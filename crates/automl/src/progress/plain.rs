@@ -92,9 +92,10 @@ pub(crate) fn epoch(event: &Event) -> Option<String> {
         return None;
     };
     let scores = scores.iter();
-    let scores: String = scores
+    let scores: Vec<String> = scores
         .map(|(name, value)| format!(", {name} {}", text::score(*value)))
         .collect();
+    let scores = scores.concat();
     let best = if *is_best { " (best so far)" } else { "" };
     let loss = text::score(*loss);
     Some(format!(
