@@ -6,6 +6,7 @@ use super::{EpochRecord, Job, Score, TrainError, TrainSettings, TrainState, sche
 use crate::Draw;
 use crate::network::Layout;
 use crate::network::parameters::{floats, replica};
+use automl_core::metrics::MetricError;
 use automl_core::{Artifact, Budget, Collective, Seed, Threads, agree};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
@@ -345,7 +346,10 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     ) -> Result<Vec<Score>, TrainError> {
         let ranks = self.trainer.ranks;
         let scores = match ranks.rank() {
-            0 => self.job.evaluate(network, self.trainer.threads)?,
+            0 => {
+                let scores = self.job.evaluate(network, self.trainer.threads);
+                scores.map_err(|error| self.blame_steps(error))?
+            }
             _ => Vec::new(),
         };
         if ranks.size() == 1 {
@@ -354,6 +358,26 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let told = serde_json::to_vec(&scores).expect("scores are plain data");
         let all = ranks.all_gather(&told)?;
         serde_json::from_slice(&all[0]).map_err(|error| TrainError::Watch(error.into()))
+    }
+
+    /// Predictions that are no numbers are the steps' doing: what is said of them is said of the last one.
+    fn blame_steps(&self, error: TrainError) -> TrainError {
+        let TrainError::Metric(MetricError::Value {
+            part: "prediction",
+            value,
+            ..
+        }) = error
+        else {
+            return error;
+        };
+        let n_rows = self.step_rows();
+        let last = (self.order.len() - 1) / n_rows * n_rows;
+        TrainError::NotFinite {
+            what: "prediction for a held-out row after the update",
+            value,
+            step: self.state.progress.step,
+            rows: self.order[last..].iter().copied().take(8).collect(),
+        }
     }
 
     /// Moves the average of the parameters on.
