@@ -2,7 +2,7 @@
 //!
 //! - [`cases`]: scenario files `tests/cases/*.md`: prose, files, commands and what they print. `UPDATE_EXPECT=1` rewrites
 //!   what no longer matches.
-//! - [`determinism`], [`interruption`], [`predictions`], [`damage`], [`endpoints`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`serving`], [`tune`], [`tuning`]: promises that need code.
+//! - [`determinism`], [`interruption`], [`predictions`], [`ranks`], [`damage`], [`endpoints`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`serving`], [`tune`], [`tuning`]: promises that need code.
 //! - [`race`]: the hidden verb that `benches/trees/run.py` measures us by.
 //! - [`tidy`]: crate edges, file sizes, documents, data sets, licences.
 
@@ -18,6 +18,7 @@ mod interruption;
 mod mlflow;
 mod predictions;
 mod race;
+mod ranks;
 mod record;
 mod resume;
 mod scenario;

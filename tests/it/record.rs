@@ -197,7 +197,7 @@ fn versions_are_promoted_rolled_back_exported_and_used_by_name() {
     desk.refused("models export churn/1 --output copy", "store-exists");
     for model in ["copy", "churn@champion", "churn/1", "models:/churn/1"] {
         desk.ok(&format!(
-            "predict {model} datasets/churn_test.csv --output again.csv"
+            "predict {model} datasets/churn_test.csv --output again.csv --overwrite"
         ));
         assert_eq!(
             desk.0.read("again.csv"),

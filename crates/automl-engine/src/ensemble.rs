@@ -133,6 +133,7 @@ pub(crate) fn select(
     let halves = halves(data, &rows, options.seed.named("halves"));
     let nested_rows = greedy.nested(&halves, &threads, found, run);
     let out_of_fold = OutOfFold {
+        rows: rows.iter().map(|&(_, _, row)| row).collect(),
         predictions: mean_of(&candidates, &members),
         target: bench.target,
         weight: bench.weight,

@@ -50,6 +50,8 @@ pub struct SplitBy<'a> {
 /// many they are a sample in which every class keeps its share; with repeats a row stands once a repeat.
 #[derive(Debug, Clone)]
 pub struct OutOfFold {
+    /// The rows of the data; each once, or as often as the validation is repeated.
+    pub rows: Vec<u32>,
     /// Targets; class codes as numbers for classification.
     pub target: Vec<f64>,
     /// The ensemble's predictions.

@@ -6,6 +6,7 @@
 //! among rows of like predictions (Mondrian conformal prediction), so that intervals are wide where errors are large, and the
 //! coverage holds for small and large predictions alike. Fold models learn from fewer rows than the final one, so
 //! that coverage tends to be a little above what is asked for; the choice of members looked at the same rows, which takes a little.
+//! Rows count alike, whatever their weights.
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod tests;
 use crate::fit::OutOfFold;
 use automl_core::Predictions;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Rows of like predictions, at least.
 const BIN_ROWS: usize = 200;
@@ -46,14 +48,7 @@ pub struct Band(Vec<(f64, [f64; 2])>);
 impl Intervals {
     /// What the out-of-fold rows tell; `None` for classes.
     pub(crate) fn of(rows: &OutOfFold) -> Option<Self> {
-        let Predictions::Numbers(predictions) = &rows.predictions else {
-            return None;
-        };
-        let mut pairs: Vec<(f64, f64)> = predictions
-            .iter()
-            .zip(&rows.target)
-            .map(|(prediction, target)| (*prediction, target - prediction))
-            .collect();
+        let mut pairs = mean_errors(rows)?;
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let n_bins = (pairs.len() / BIN_ROWS).clamp(1, BINS_MAX);
         let mut bins = Vec::new();
@@ -109,6 +104,22 @@ impl Intervals {
             .collect::<Option<_>>()
             .map(Band)
     }
+}
+
+/// The mean prediction of each row and its error; `None` for classes. Repeats of the validation tell of a row again, but
+/// not of another one.
+fn mean_errors(rows: &OutOfFold) -> Option<Vec<(f64, f64)>> {
+    let Predictions::Numbers(predictions) = &rows.predictions else {
+        return None;
+    };
+    let mut of_rows: BTreeMap<u32, (f64, f64, usize)> = BTreeMap::new();
+    for ((&row, prediction), &target) in rows.rows.iter().zip(predictions).zip(&rows.target) {
+        let (mean, _, n) = of_rows.entry(row).or_insert((0.0, target, 0));
+        *n += 1;
+        *mean += (prediction - *mean) / *n as f64;
+    }
+    let pair = |(prediction, target, _): (f64, f64, usize)| (prediction, target - prediction);
+    Some(of_rows.into_values().map(pair).collect())
 }
 
 impl ErrorBin {

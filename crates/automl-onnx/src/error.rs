@@ -10,6 +10,8 @@ pub enum OnnxError {
     Unsupported { what: String },
     #[error("the model reads a column '{name}' that its signature does not have")]
     ColumnMissing { name: String },
+    #[error("a column is named '{name}', as something else in the graph is")]
+    ColumnName { name: String },
     #[error("column '{name}' is {found} where the model reads {wanted}")]
     ColumnKind {
         name: String,
@@ -30,7 +32,9 @@ impl Coded for OnnxError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unsupported { .. } => "export-unsupported",
-            Self::ColumnMissing { .. } | Self::ColumnKind { .. } => "export-column",
+            Self::ColumnMissing { .. } | Self::ColumnName { .. } | Self::ColumnKind { .. } => {
+                "export-column"
+            }
             Self::Artifact(error) => error.code(),
         }
     }
@@ -40,6 +44,7 @@ impl Coded for OnnxError {
             Self::Unsupported { .. } => Some(
                 "fit a model of other learners with --include, or leave the columns out that need it with --drop".into(),
             ),
+            Self::ColumnName { .. } => Some("rename the column and fit the model again".into()),
             Self::Artifact(error) => error.hint(),
             Self::ColumnMissing { .. } | Self::ColumnKind { .. } => None,
         }

@@ -1,5 +1,6 @@
 //! A graph that is put together node by node. Names of values are made here, so none is taken twice.
 
+use crate::model::OWN;
 use crate::proto::{
     Attribute, Dimension, Graph as Message, Model, Node, OperatorSet, Shape, Tensor, TensorType,
     Type, ValueInfo,
@@ -134,7 +135,7 @@ impl Graph {
     fn name(&mut self) -> Value {
         self.n_values += 1;
         // Columns may have any name: these are told from them by what stands before.
-        format!("automl::{}", self.n_values)
+        format!("{OWN}{}", self.n_values)
     }
 
     /// A value that is always the same.

@@ -28,7 +28,7 @@
 //!     levels: Vec::new(),
 //!     format: None,
 //! });
-//! let source = Source { artifact: &ensemble, inputs: &schema, missing: &[], threshold: None };
+//! let source = Source { artifact: &ensemble, inputs: &schema, missing: &[], spellings: &|_| Vec::new(), threshold: None };
 //! assert!(!export(&source)?.is_empty());
 //! # Ok::<(), automl_onnx::OnnxError>(())
 //! ```

@@ -9,12 +9,14 @@ use crate::trees::Trees;
 use automl_core::{Artifact, Field, Kind, Schema, Task};
 use serde::Deserialize;
 
+/// What the names of values in between begin with.
+pub(crate) const OWN: &str = "automl::";
 /// The names of what a graph gives.
 pub(crate) const PREDICTION: &str = "prediction";
 pub(crate) const PROBABILITIES: &str = "probabilities";
 
 /// A fitted model, and what a table for it is like.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// The ensemble, as plain data.
     pub artifact: &'a Artifact,
@@ -22,6 +24,8 @@ pub struct Source<'a> {
     pub inputs: &'a Schema,
     /// Texts that stand for a category that is not known, beside the empty one.
     pub missing: &'a [String],
+    /// Other texts for levels of a field, each with the level's place, such as `1.0` for `1`.
+    pub spellings: &'a dyn Fn(&Field) -> Vec<(String, usize)>,
     /// Above which probability the second of two classes is predicted; the likelier class if it is not said.
     pub threshold: Option<f64>,
 }
@@ -104,6 +108,13 @@ fn inputs(
             return Err(OnnxError::ColumnMissing { name: name.clone() });
         }
     }
+    for field in &fields {
+        let name = field.name.as_str();
+        if name.is_empty() || name.starts_with(OWN) || [PREDICTION, PROBABILITIES].contains(&name) {
+            let name = name.to_owned();
+            return Err(OnnxError::ColumnName { name });
+        }
+    }
     let Some(first) = fields.first() else {
         return Err(OnnxError::unsupported("a model without columns"));
     };
@@ -116,12 +127,12 @@ fn inputs(
     );
     let mut columns = Vec::new();
     for field in fields {
-        columns.push((field.name.clone(), input(graph, field, source.missing)));
+        columns.push((field.name.clone(), input(graph, field, source)));
     }
     Ok((Frame(columns), rows))
 }
 
-fn input(graph: &mut Graph, field: &Field, missing: &[String]) -> Column {
+fn input(graph: &mut Graph, field: &Field, source: &Source<'_>) -> Column {
     let name = &field.name;
     match field.kind {
         Kind::Number => {
@@ -130,7 +141,7 @@ fn input(graph: &mut Graph, field: &Field, missing: &[String]) -> Column {
         }
         Kind::Category | Kind::Boolean => {
             graph.input(name, Element::Text, "a category; empty if it is not known");
-            Column::Codes(coded(graph, field, missing))
+            Column::Codes(coded(graph, field, source))
         }
         Kind::Timestamp => {
             let about = "microseconds since 1970; the least number if it is not known";
@@ -144,17 +155,24 @@ fn input(graph: &mut Graph, field: &Field, missing: &[String]) -> Column {
     }
 }
 
-/// The slots of a column of texts: its levels, what stands for missing, and all else.
-fn coded(graph: &mut Graph, field: &Field, missing: &[String]) -> Codes {
+/// The slots of a column of texts: its levels in all their spellings, what stands for missing, and all else.
+fn coded(graph: &mut Graph, field: &Field, source: &Source<'_>) -> Codes {
     let n_levels = field.levels.len();
     let mut keys: Vec<&str> = field.levels.iter().map(String::as_str).collect();
     let mut slots: Vec<i64> = (0..n_levels as i64).collect();
     let blank = String::new();
-    for mark in missing.iter().chain([&blank]) {
+    let spellings = (source.spellings)(field);
+    for mark in source.missing.iter().chain([&blank]) {
         let mark = mark.trim();
         if !keys.contains(&mark) {
             keys.push(mark);
             slots.push(n_levels as i64);
+        }
+    }
+    for (text, level) in &spellings {
+        if *level < n_levels && !keys.contains(&text.as_str()) {
+            keys.push(text);
+            slots.push(*level as i64);
         }
     }
     let slot = graph.op(

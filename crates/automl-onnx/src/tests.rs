@@ -38,6 +38,7 @@ fn ensemble(inputs: &serde_json::Value, steps: Vec<Artifact>, model: Artifact) -
 
 fn exported(artifact: &Artifact, schema: &Schema) -> Result<Model, OnnxError> {
     let bytes = export(&Source {
+        spellings: &|_| vec![("yes!".into(), 0)],
         artifact,
         inputs: schema,
         missing: &["NA".into()],
@@ -76,7 +77,7 @@ fn a_graph_has_the_columns_that_are_read_and_says_what_it_gives() {
         .iter()
         .map(|key| std::str::from_utf8(key).unwrap())
         .collect();
-    assert_eq!(keys, ["a", "b", "NA", ""]);
+    assert_eq!(keys, ["a", "b", "NA", "", "yes!"]);
     // Each value is made once, before it is used.
     let mut known: Vec<&str> = graph
         .input

@@ -20,10 +20,14 @@ pub(crate) fn routes() -> Routes {
         .route("/ready", get(ready).open("Whether the record answers"))
         .route("/metrics", get(numbers).viewer("Numbers for Prometheus"))
         .route("/openapi.json", get(document).viewer("This document"))
-        .route(
-            "/api/automl/audit",
-            get(audit_log).admin("What was written or refused, newest first"),
-        )
+}
+
+/// What is told of the record.
+pub(crate) fn record() -> Routes {
+    Routes::new().route(
+        "/api/automl/audit",
+        get(audit_log).admin("What was written or refused, newest first"),
+    )
 }
 
 async fn ready(State(app): State<App>) -> Result<&'static str, ApiError> {

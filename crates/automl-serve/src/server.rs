@@ -48,6 +48,8 @@ pub struct Config {
     pub models: Models,
     /// The endpoint that also answers at `/ping` and `/invocations`, if there is one.
     pub root_endpoint: Option<String>,
+    /// Whether predictions, health and metrics are all that is served.
+    pub only_endpoints: bool,
     /// Bytes that requests may take together while they are answered, estimated by their bodies.
     pub requests_n_bytes_max: u64,
     /// Who may do what; everyone may do everything if it is not said.
@@ -244,13 +246,17 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let tuning = Arc::new(Desk::default());
     let Models { load, n_bytes_max } = config.models;
     let fleet = Fleet::new(db.clone(), artifacts.clone(), load, n_bytes_max);
-    let parts = own::routes()
-        .merge(mlflow::routes())
-        .merge(pages::routes())
-        .merge(grpc::routes(&pulse))
-        .merge(studies::routes(&db, &tuning))
-        .merge(endpoints::routes(&fleet))
-        .into_parts();
+    let own = own::routes().merge(grpc::routes(&pulse));
+    let routes = if config.only_endpoints {
+        own.merge(endpoints::answers(&fleet))
+    } else {
+        own.merge(own::record())
+            .merge(mlflow::routes())
+            .merge(pages::routes())
+            .merge(studies::routes(&db, &tuning))
+            .merge(endpoints::routes(&fleet))
+    };
+    let parts = routes.into_parts();
     let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
         signatures,

@@ -38,6 +38,7 @@ impl Desk {
             models: crate::endpoints::tests::models(),
             requests_n_bytes_max: 1 << 30,
             root_endpoint: None,
+            only_endpoints: false,
             access: None,
             hosts: None,
             tls: None,

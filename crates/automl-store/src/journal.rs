@@ -15,6 +15,7 @@ use flate2::Crc;
 use serde_json::Value;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -89,8 +90,9 @@ impl Journal {
                 return Err(create(error));
             }
         };
-        let locked = journal.lock();
-        match locked.and_then(|()| journal.note(about)) {
+        // Who was quicker to lock it has begun a search of its own in it.
+        journal.lock()?;
+        match journal.note(about) {
             Ok(()) => Ok(journal),
             Err(error) => {
                 journal.discard();
@@ -107,17 +109,23 @@ impl Journal {
     pub fn open(output: &Path) -> Result<Option<(Self, Noted)>, StoreError> {
         let dir = journal_dir(output)?;
         let path = dir.join(LOG);
-        let log = match File::options().append(true).read(true).open(&path) {
-            Ok(log) => log,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        let journal = loop {
+            let log = match File::options().append(true).read(true).open(&path) {
+                Ok(log) => log,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(StoreError::io("read", &path)(error)),
+            };
+            let journal = Self {
+                dir: dir.clone(),
+                log: Mutex::new(log),
+                made: Vec::new(),
+            };
+            journal.lock()?;
+            if journal.is_at(&path) {
+                break journal;
+            }
+            // While this waited, another process put a new journal in its place.
         };
-        let journal = Self {
-            dir,
-            log: Mutex::new(log),
-            made: Vec::new(),
-        };
-        journal.lock()?;
         let noted = journal.read().map_err(StoreError::io("read", &path))?;
         Ok(noted.map(|noted| (journal, noted)))
     }
@@ -137,6 +145,14 @@ impl Journal {
         Err(StoreError::InUse {
             path: self.dir.clone(),
         })
+    }
+
+    /// Whether its file is still the one at this path.
+    fn is_at(&self, path: &Path) -> bool {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = |about: fs::Metadata| (about.dev(), about.ino());
+        let here = log.metadata().map(place).ok();
+        here.is_some() && here == fs::metadata(path).map(place).ok()
     }
 
     fn read(&self) -> io::Result<Option<Noted>> {

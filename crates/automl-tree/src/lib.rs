@@ -34,6 +34,10 @@
 #[doc = include_str!("../../../docs/guide/trees.md")]
 mod guide {}
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/distributed.md")]
+mod guide_to_ranks {}
+
 mod binning;
 mod boost;
 mod boosted_model;

@@ -1,8 +1,10 @@
 //! From any error to what its reader sees: one line, a stable code, advice, and an exit code.
 
+use crate::ranks::RanksError;
 use crate::text;
+use automl_collective::{PlaceError, StartError};
 use automl_core::metrics::MetricError;
-use automl_core::{ArtifactError, Coded, PredictError, is_out_of_space};
+use automl_core::{ArtifactError, Coded, CollectiveError, PredictError, is_out_of_space};
 use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
@@ -24,6 +26,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
 
+mod launch;
 mod moving;
 mod record;
 mod search;
@@ -33,6 +36,7 @@ mod train;
 mod tune;
 mod usage;
 
+pub(crate) use launch::LaunchError;
 pub(crate) use moving::MovingError;
 pub(crate) use record::RecordError;
 pub(crate) use search::SearchError;
@@ -63,6 +67,9 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("interrupted", INTERRUPTED),
     ("output-closed", DONE),
     ("output-stdout", FAILED),
+    ("ranks-failed", FAILED),
+    ("ranks-meeting", FAILED),
+    ("ranks-mpi", FAILED),
     ("record-away", FAILED),
     ("record-database", FAILED),
     ("serve-stopped", FAILED),
@@ -115,6 +122,13 @@ pub(crate) enum CliError {
     OutputExists { path: std::path::PathBuf },
     #[error("there is something at the place of the folder already: {}", path.display())]
     OutputTaken { path: std::path::PathBuf },
+    #[error("the output would be inside the model that it is made of: {}", path.display())]
+    OutputInModel { path: std::path::PathBuf },
+    #[error("{option} means nothing with --format {format}")]
+    OptionMeaningless {
+        option: &'static str,
+        format: &'static str,
+    },
     #[error("weight '{column}' is {value} in data row {row}")]
     WeightValue {
         column: String,
@@ -160,7 +174,8 @@ impl Coded for CliError {
         match self {
             Self::OutputIsDirectory { .. } => "output-is-directory",
             Self::OutputFormat { .. } => "output-format",
-            Self::OutputIsInput { .. } => "output-is-input",
+            Self::OutputIsInput { .. } | Self::OutputInModel { .. } => "output-is-input",
+            Self::OptionMeaningless { .. } => "usage-option",
             Self::OutputExists { .. } | Self::OutputTaken { .. } => "output-exists",
             Self::StdinTwice => "usage-stdin-twice",
             Self::Swapped { .. } => "usage-swapped",
@@ -258,6 +273,7 @@ impl CliError {
         Some(match self {
             Self::OutputIsDirectory { .. } => "give the path of a file",
             Self::OutputIsInput { .. } => "give --output another name",
+            Self::OutputInModel { .. } => "give --output a place outside the model",
             Self::OutputExists { .. } => {
                 "say --overwrite to replace it, or give --output another name"
             }
@@ -351,6 +367,11 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         PredictError,
         ServeError,
         ArtifactError,
+        LaunchError,
+        RanksError,
+        StartError,
+        PlaceError,
+        CollectiveError,
         MovingError,
         WorkspaceError,
         TrackingError,

@@ -15,6 +15,7 @@ mod interrupt;
 mod memory;
 mod modeldir;
 mod progress;
+mod ranks;
 mod record;
 mod report;
 mod scoring;

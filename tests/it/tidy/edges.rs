@@ -37,8 +37,8 @@ const OURS: &[(&str, &[&str])] = &[
     (
         "automl",
         &[
-            "automl-core",
             "automl-collective",
+            "automl-core",
             "automl-data",
             "automl-features",
             "automl-engine",

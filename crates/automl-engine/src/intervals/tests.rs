@@ -16,6 +16,7 @@ fn rows(n: usize, seed: u64) -> OutOfFold {
         target.push(prediction + error * (0.1 + prediction));
     }
     OutOfFold {
+        rows: (0..n as u32).collect(),
         target,
         predictions: Predictions::Numbers(predictions),
         weight: None,
@@ -76,6 +77,7 @@ fn bounds_are_the_ranks_of_the_formula() {
 #[test]
 fn equal_predictions_are_one_set_and_classes_have_none() {
     let same = OutOfFold {
+        rows: (0..1000).collect(),
         target: (0..1000).map(f64::from).collect(),
         predictions: Predictions::Numbers(vec![500.0; 1000]),
         weight: None,
@@ -84,6 +86,7 @@ fn equal_predictions_are_one_set_and_classes_have_none() {
     assert_eq!(intervals.bins.len(), 1);
     assert!(intervals.is_valid());
     let classes = OutOfFold {
+        rows: vec![0],
         target: vec![0.0],
         predictions: Predictions::Probabilities {
             n_classes: 2,
@@ -92,4 +95,16 @@ fn equal_predictions_are_one_set_and_classes_have_none() {
         weight: None,
     };
     assert_eq!(Intervals::of(&classes), None);
+}
+
+#[test]
+fn repeats_of_the_validation_are_no_further_rows() {
+    let once = rows(30, 5);
+    let thrice = OutOfFold {
+        rows: once.rows.repeat(3),
+        target: once.target.repeat(3),
+        predictions: Predictions::Numbers(once.predictions.values().repeat(3)),
+        weight: None,
+    };
+    assert_eq!(Intervals::of(&thrice), Intervals::of(&once));
 }

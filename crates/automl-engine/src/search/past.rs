@@ -248,12 +248,22 @@ fn fatal(entries: &[JournalEntry]) -> Vec<u64> {
     if n_fruitless < DEATHS_MAX {
         return Vec::new();
     }
-    let last = processes[processes.len() - 1].iter();
-    let running = last.filter_map(|entry| match entry {
-        JournalEntry::Running { trial, .. } => Some(*trial),
-        _ => None,
-    });
-    running.collect()
+    let ran = |notes: &&[JournalEntry], id: u64| {
+        let mut notes = notes.iter();
+        notes.any(|entry| matches!(entry, JournalEntry::Running { trial, .. } if *trial == id))
+    };
+    let mut ids: Vec<u64> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            JournalEntry::Running { trial, .. } => Some(*trial),
+            _ => None,
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let last = &processes[processes.len() - DEATHS_MAX..];
+    ids.retain(|&id| last.iter().all(|notes| ran(notes, id)));
+    ids
 }
 
 #[cfg(test)]
@@ -282,7 +292,7 @@ mod tests {
         let twice = [opened(), running(4), opened(), running(4)];
         assert_eq!(fatal(&twice), [0_u64; 0]);
         let thrice = [&twice[..], &[opened(), running(4), running(5)]].concat();
-        assert_eq!(fatal(&thrice), [4, 5]);
+        assert_eq!(fatal(&thrice), [4], "trial 5 ran in one of the three alone");
     }
 
     #[test]

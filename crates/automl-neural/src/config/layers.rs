@@ -31,14 +31,20 @@ impl TrainConfig {
                     error,
                 }
             })?;
-            merge(&mut whole, value);
+            merge(&mut whole, value, IS_ROOT);
         }
+        let mut assigned = Vec::new();
         for text in sets {
             let (path, value) = assignment(text).map_err(|error| PlacedError {
                 error,
                 place: "--set".to_owned(),
             })?;
-            merge(&mut whole, nested(&path, value));
+            assigned.push((path, value));
+        }
+        // A type is set before what belongs to it, wherever it was typed.
+        assigned.sort_by_key(|(path, _)| path.last().is_none_or(|key| key != "type"));
+        for (path, value) in assigned {
+            merge(&mut whole, nested(&path, value), IS_ROOT);
         }
         Self::from_value(&whole).map_err(|error| place(error, layers, sets))
     }
@@ -105,19 +111,24 @@ fn nested(path: &[String], value: Value) -> Value {
     })
 }
 
-/// Lays a value over another: maps key by key, all else whole. A network of another type takes nothing over.
-fn merge(below: &mut Value, above: Value) {
+/// The key of the network's settings.
+const MODEL: &str = "model";
+/// That a value is the whole configuration.
+const IS_ROOT: &str = "";
+
+/// Lays a value over another, the one of `key`: maps key by key, all else whole. A network of another type takes nothing over.
+fn merge(below: &mut Value, above: Value, key: &str) {
     match (below, above) {
         (Value::Object(below), Value::Object(above)) => {
             let is_other = above
                 .get("type")
                 .is_some_and(|name| below.get("type").is_some_and(|known| known != name));
-            if is_other {
+            if is_other && key == MODEL {
                 below.clear();
             }
             for (key, value) in above {
                 match below.get_mut(&key) {
-                    Some(known) => merge(known, value),
+                    Some(known) => merge(known, value, &key),
                     None => {
                         below.insert(key, value);
                     }

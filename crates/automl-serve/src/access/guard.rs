@@ -157,18 +157,16 @@ impl Gate {
         if !is_whole || request.body().is_end_stream() {
             return Ok(None);
         }
-        let held = if let Some(n_bytes) = length {
-            // What is longer than any body may be is refused before it is read.
-            let n_bytes = n_bytes.min(BODY_MAX as u64);
-            self.memory
-                .hold(n_bytes)
-                .map_err(|_full| ApiError::full())?
-        } else {
-            let body = std::mem::take(request.body_mut());
-            let (body, held) = self.memory.hold_as_it_comes(body);
-            *request.body_mut() = body;
-            held
-        };
+        let most = self.memory.longest();
+        if length.is_some_and(|n_bytes| n_bytes.min(BODY_MAX as u64) > most) {
+            return Err(ApiError::too_long(
+                usize::try_from(most).unwrap_or(usize::MAX),
+            ));
+        }
+        // Bytes that are only announced take nothing.
+        let body = std::mem::take(request.body_mut());
+        let (body, held) = self.memory.hold_as_it_comes(body);
+        *request.body_mut() = body;
         request.extensions_mut().insert(held.clone());
         Ok(Some(held))
     }

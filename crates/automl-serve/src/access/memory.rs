@@ -19,36 +19,38 @@ const UNIT: u64 = 1 << 10;
 
 /// What requests may take together.
 #[derive(Clone)]
-pub(crate) struct Memory(Arc<Semaphore>);
+pub(crate) struct Memory {
+    room: Arc<Semaphore>,
+    n_units: usize,
+}
 
 /// What one request takes, until the last clone goes.
 #[derive(Clone, Default)]
 pub(crate) struct Held(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
 /// There is no room for a body.
-pub(super) struct Full;
+struct Full;
 
 impl Memory {
     /// So many bytes for all requests together.
     pub(crate) fn new(n_bytes: u64) -> Self {
         let n_units = usize::try_from(n_bytes / UNIT).unwrap_or(usize::MAX);
-        Self(Arc::new(Semaphore::new(
-            n_units.min(Semaphore::MAX_PERMITS),
-        )))
+        let n_units = n_units.min(Semaphore::MAX_PERMITS);
+        Self {
+            room: Arc::new(Semaphore::new(n_units)),
+            n_units,
+        }
     }
 
-    /// Takes what a body of so many bytes needs.
-    pub(super) fn hold(&self, n_bytes: u64) -> Result<Held, Full> {
-        let held = Held::default();
-        if n_bytes > SMALL {
-            self.add(&held, n_bytes)?;
-        }
-        Ok(held)
+    /// The longest body for which there is room if there is no other.
+    pub(super) fn longest(&self) -> u64 {
+        (self.n_units as u64).saturating_mul(UNIT) / FACTOR
     }
 
     fn add(&self, held: &Held, n_bytes: u64) -> Result<(), Full> {
         let n_units = u32::try_from(n_bytes.saturating_mul(FACTOR).div_ceil(UNIT));
-        let permit = Arc::clone(&self.0).try_acquire_many_owned(n_units.map_err(|_beyond| Full)?);
+        let permit =
+            Arc::clone(&self.room).try_acquire_many_owned(n_units.map_err(|_beyond| Full)?);
         let permit = permit.map_err(|_none| Full)?;
         let mut all = held.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *all {
@@ -58,7 +60,7 @@ impl Memory {
         Ok(())
     }
 
-    /// A body of a length that nobody said: it takes what it needs as it comes, and breaks off when there is no more.
+    /// A body that takes what it needs as it comes, and breaks off when there is no more.
     pub(super) fn hold_as_it_comes(&self, body: Body) -> (Body, Held) {
         let (memory, held) = (self.clone(), Held::default());
         let own = held.clone();
@@ -106,26 +108,32 @@ mod tests {
         Body::from_stream(stream::iter((0..n_chunks).map(move |_| chunk())))
     }
 
-    #[test]
-    fn what_is_held_is_given_back_with_the_last_clone() {
+    #[tokio::test]
+    async fn what_is_held_is_given_back_with_the_last_clone() {
         let memory = Memory::new(1 << 20);
-        let held = memory.hold(100 << 10).unwrap_or_default();
-        assert_eq!(memory.0.available_permits(), 1024 - 800);
-        assert!(memory.hold(100 << 10).is_err());
-        assert!(memory.hold(1 << 10).is_ok(), "what is small is not counted");
+        assert_eq!(memory.longest(), 128 << 10);
+        let (small, _held) = memory.hold_as_it_comes(body(1));
+        small.collect().await.unwrap();
+        assert_eq!(
+            memory.room.available_permits(),
+            1024,
+            "what is small is not counted"
+        );
+        let (whole, held) = memory.hold_as_it_comes(body(10));
+        whole.collect().await.unwrap();
         let other = held.clone();
         drop(held);
-        assert_eq!(memory.0.available_permits(), 1024 - 800);
+        assert_eq!(memory.room.available_permits(), 1024 - 800);
         drop(other);
-        assert_eq!(memory.0.available_permits(), 1024);
+        assert_eq!(memory.room.available_permits(), 1024);
     }
 
     #[tokio::test]
-    async fn a_body_of_no_length_is_counted_as_it_comes() {
+    async fn a_body_is_counted_as_it_comes() {
         let memory = Memory::new(1 << 20);
         let (whole, held) = memory.hold_as_it_comes(body(10));
         assert_eq!(whole.collect().await.unwrap().to_bytes().len(), 100 << 10);
-        assert_eq!(memory.0.available_permits(), 1024 - 800);
+        assert_eq!(memory.room.available_permits(), 1024 - 800);
         let (broken, _rest) = memory.hold_as_it_comes(body(10));
         let error = broken.collect().await.unwrap_err();
         assert!(is_full(&error), "{error}");

@@ -33,6 +33,7 @@ impl Served {
             links: crate::Links::default(),
             requests_n_bytes_max: 1 << 30,
             root_endpoint: None,
+            only_endpoints: false,
             access: None,
             hosts: None,
             tls,

@@ -89,14 +89,25 @@ impl Ask {
     }
 
     /// What is known before the body is read.
-    pub(crate) fn asked<'a>(&'a self, endpoint: &'a str) -> Asked<'a> {
-        Asked {
+    ///
+    /// # Errors
+    /// If the time that it gives is no number.
+    pub(crate) fn asked<'a>(&'a self, endpoint: &'a str) -> Result<Asked<'a>, ScoreError> {
+        let odd = |text| {
+            ScoreError::form(format!(
+                "{PATIENCE} is no whole number of milliseconds: {text}"
+            ))
+        };
+        let patience_ms = self
+            .header(PATIENCE)
+            .map(|text| text.parse().map_err(|_odd| odd(text)));
+        Ok(Asked {
             endpoint,
             wish: self.wish(),
             n_bytes: self.body.len(),
             held: self.held.clone(),
-            patience_ms: self.header(PATIENCE).and_then(|text| text.parse().ok()),
-        }
+            patience_ms: patience_ms.transpose()?,
+        })
     }
 
     /// Who shall answer.

@@ -40,7 +40,12 @@ use axum::http::Method;
 use axum::response::Response;
 
 pub(crate) fn routes(fleet: &Fleet) -> Routes {
-    rest::routes().merge(predictions()).merge(v2::routes(fleet))
+    rest::routes().merge(answers(fleet))
+}
+
+/// Predictions alone, without what changes endpoints.
+pub(crate) fn answers(fleet: &Fleet) -> Routes {
+    predictions().merge(v2::routes(fleet))
 }
 
 /// What no route answers below the paths of these protocols, told in the form of each.

@@ -34,7 +34,10 @@ async fn answered(app: &App, name: &str, request: Request) -> Result<String, Sco
     ask.check_json()?;
     let body = ask.body.clone();
     let read = move |model: &LoadedModel| read(&body, model);
-    score(&app.fleet, ask.asked(name), read, |scored| Ok(told(scored))).await
+    score(&app.fleet, ask.asked(name)?, read, |scored| {
+        Ok(told(scored))
+    })
+    .await
 }
 
 /// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with a `threshold`.

@@ -89,7 +89,7 @@ async fn answered(app: &App, name: &str, request: Request) -> Result<Response, S
     let read = reader(&ask)?;
     let read = move |model: &LoadedModel| read(&body, model);
     let tell = |scored: &Scored| Ok((told(scored), Arc::clone(&scored.slot)));
-    let (text, slot) = score(&app.fleet, ask.asked(name), read, tell).await?;
+    let (text, slot) = score(&app.fleet, ask.asked(name)?, read, tell).await?;
     let mut response = json_answer(text);
     // Names of deployments have no letters that a header could not.
     if let Ok(name) = HeaderValue::from_str(&slot.deployment.name) {

@@ -43,7 +43,10 @@ async fn answered(app: &App, call: &str, request: Request) -> Result<String, Sco
     ask.check_json()?;
     let body = ask.body.clone();
     let read = move |model: &LoadedModel| read(&body, model);
-    score(&app.fleet, ask.asked(name), read, |scored| Ok(told(scored))).await
+    score(&app.fleet, ask.asked(name)?, read, |scored| {
+        Ok(told(scored))
+    })
+    .await
 }
 
 /// Reads `{"instances": […]}`.

@@ -45,3 +45,15 @@ pub(crate) enum ModelFormat {
     /// The same with a manifest for KServe
     Kserve,
 }
+
+impl ModelFormat {
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Onnx => "onnx",
+            Self::Standalone => "standalone",
+            Self::Docker => "docker",
+            Self::Kserve => "kserve",
+        }
+    }
+}

@@ -16,6 +16,8 @@ Examples:
   automl train adult.yaml --set trainer.epochs=20 --output m    with other values
   automl train base.yaml tabm.yaml                              a file over another
   automl train adult.yaml --resume                              go on after an end, to the same result
+  automl train adult.yaml --ranks 4                             with four processes, to the same losses
+  mpirun -n 4 automl train adult.yaml                           by MPI, on as many machines as it is told
   automl train --print-config > mine.yaml                       every key with its default and what it does
 
 A file names at least the data and the target:
@@ -38,15 +40,19 @@ pub(crate) struct TrainArgs {
     /// Go on from the last checkpoint; from the start if there is none
     #[arg(long, conflicts_with = "overwrite")]
     pub(crate) resume: bool,
-    /// What computes
+    /// What computes; this program trains on the processor alone so far
     #[arg(long, value_enum, default_value_t)]
     pub(crate) device: DeviceArg,
     /// Threads to use [default: all cores]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
-    /// Ranks that train together, each on a thread, as they would on as many machines: every batch is shared out among them
+    /// Processes of this machine that train together: every batch is shared out among them. On many machines, start the
+    /// same command by mpirun or srun instead, or see `automl launch`
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) ranks: u16,
+    /// With --ranks, how often all start again from the last checkpoint when one of them dies
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) max_restarts: u32,
     /// Print the configuration with every key, its documentation and its value, and train nothing
     #[arg(long)]
     pub(crate) print_config: bool,
@@ -63,7 +69,7 @@ pub(crate) struct TrainArgs {
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DeviceArg {
-    /// The best that is there
+    /// The best that is there: the processor
     #[default]
     Auto,
     /// The processor

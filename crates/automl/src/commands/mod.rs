@@ -12,6 +12,7 @@ mod gc;
 mod import;
 mod import_studies;
 mod importance;
+mod launch;
 mod leaderboard;
 mod lineage;
 mod mlruns;
@@ -75,6 +76,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Train(args) => train::run(*args, console),
         Verb::Tune(args) => tune::run(&args, console),
         Verb::Study(verb) => study::run(verb, console),
+        Verb::Launch(verb) => launch::run(*verb, console),
         Verb::Endpoint(verb) => endpoint::run(verb, console),
         Verb::Serve(args) => serve::run(args, console),
         Verb::Users(verb) => access::users(verb, console),

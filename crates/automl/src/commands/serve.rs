@@ -99,6 +99,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
         },
         requests_n_bytes_max: args.requests_memory,
         root_endpoint: args.root_endpoint,
+        only_endpoints: args.only_endpoints,
         work_dir: std::env::current_dir().context("the current directory is gone")?,
         access,
         hosts,

@@ -22,6 +22,9 @@ pub(crate) enum SearchError {
         now: String,
         path: PathBuf,
     },
+    /// What an earlier search noted is not understood.
+    #[error("the search to go on with was noted by another version of this program: {}", path.display())]
+    Foreign { path: PathBuf },
     /// Intervals are for numbers, and of models that a fit made.
     #[error("the model knows no intervals; its task is {task}")]
     NoIntervals { task: &'static str },
@@ -42,6 +45,7 @@ impl Coded for SearchError {
         match self {
             Self::Unfinished { .. } => "fit-search-unfinished",
             Self::Differs { .. } => "fit-search-differs",
+            Self::Foreign { .. } => "fit-search-foreign",
             Self::NoIntervals { .. } => "predict-no-intervals",
             Self::IntervalsFile => "artifact-part-invalid",
             Self::Coverage { .. } => "predict-coverage",
@@ -54,6 +58,7 @@ impl Coded for SearchError {
                 "go on with it by --resume, or begin anew with --overwrite".into()
             }
             Self::Differs { .. } => "give the data and the settings that it was begun with (limits may change), or begin anew with --overwrite in place of --resume".into(),
+            Self::Foreign { .. } => "go on with it by that version, or begin anew with --overwrite".into(),
             Self::NoIntervals { task: "regression" } => {
                 "fit the model again to have them".into()
             }

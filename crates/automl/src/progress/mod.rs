@@ -45,6 +45,8 @@ enum Display {
     Bars(Bars),
     Plain(Plain),
     Json,
+    /// Nobody looks: another process shows the same.
+    Silent,
 }
 
 impl Reporter {
@@ -55,6 +57,15 @@ impl Reporter {
             Format::Text if console.is_live() => Display::Bars(Bars::new(clock)),
             Format::Text => Display::Plain(Plain::default()),
         };
+        Self::with(display, console, clock)
+    }
+
+    /// A reporter that shows nothing, for a rank whose first one shows the same.
+    pub(crate) fn silent(console: Console, clock: Clock) -> Self {
+        Self::with(Display::Silent, console, clock)
+    }
+
+    fn with(display: Display, console: Console, clock: Clock) -> Self {
         let state = State {
             board: Board::default(),
             display,
@@ -98,7 +109,7 @@ impl Reporter {
 
     /// Shows that something of unknown length goes on, while the result lives.
     pub(crate) fn spinner(&self, message: String) -> Spinner {
-        if self.console.is_live() {
+        if matches!(self.state().display, Display::Bars(_)) {
             Spinner::on_terminal(message)
         } else {
             Spinner::hidden()
@@ -109,7 +120,7 @@ impl Reporter {
     pub(crate) fn steps(&self, done: u64, n_steps: u64) -> indicatif::ProgressBar {
         match &self.state().display {
             Display::Bars(bars) => bars.steps(done, n_steps),
-            Display::Plain(_) | Display::Json => indicatif::ProgressBar::hidden(),
+            Display::Plain(_) | Display::Json | Display::Silent => indicatif::ProgressBar::hidden(),
         }
     }
 
@@ -174,6 +185,7 @@ impl State {
         self.events.push(event.clone());
         let is_new_best = self.board.hear(event);
         let line = match (&mut self.display, event) {
+            (Display::Silent, _) => None,
             (Display::Json, event) => Some(json_line(event)),
             (_, Event::Warning { warning }) => Some(warning_line(console, warning)),
             (Display::Plain(plain), event) => plain.line(&self.board, event, is_new_best),
@@ -191,6 +203,7 @@ impl State {
         match &self.display {
             Display::Bars(bars) => bars.line(line),
             Display::Plain(_) | Display::Json => print_line(line),
+            Display::Silent => {}
         }
     }
 }

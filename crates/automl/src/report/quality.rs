@@ -266,6 +266,7 @@ mod tests {
 
     fn rows(target: &[f64], positive: &[f64]) -> OutOfFold {
         OutOfFold {
+            rows: (0..target.len() as u32).collect(),
             target: target.to_vec(),
             predictions: Predictions::Probabilities {
                 n_classes: 2,
@@ -303,6 +304,7 @@ mod tests {
     #[test]
     fn a_constant_target_can_be_drawn() {
         let rows = OutOfFold {
+            rows: vec![0, 1, 2],
             target: vec![2.0; 3],
             predictions: Predictions::Numbers(vec![2.0; 3]),
             weight: None,

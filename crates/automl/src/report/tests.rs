@@ -89,6 +89,7 @@ fn page_of(name: &str) -> String {
         }),
         n_started: 5,
         out_of_fold: &OutOfFold {
+            rows: vec![0, 1, 2],
             target: vec![0.0, 1.0, 1.0],
             predictions: Predictions::Probabilities {
                 n_classes: 2,

@@ -217,9 +217,8 @@ async fn requests_together_take_no_more_memory_than_they_may() {
     let length = body().len().to_string();
     let headers = [JSON, ("content-length", length.as_str())];
     let known = desk.ask("/endpoints/e/predict", &headers, body()).await;
-    assert_eq!(known.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(known.headers[header::RETRY_AFTER], "1");
-    assert!(known.text().contains("all the memory"), "{}", known.text());
+    // There will never be room for what it announces.
+    assert_eq!(known.status, StatusCode::PAYLOAD_TOO_LARGE);
     let chunk = Ok::<_, std::io::Error>(body());
     let chunks = Body::from_stream(futures_util::stream::iter([chunk]));
     let streamed = desk.ask("/endpoints/e/predict", &[JSON], chunks).await;

@@ -160,7 +160,7 @@ async fn inferred(
             ScoreError::form(format!("{JSON_LENGTH} is no number of bytes: {text}"))
         })?),
     };
-    let mut asked = ask.asked(name);
+    let mut asked = ask.asked(name)?;
     asked.wish.deployment = version.or(asked.wish.deployment);
     let body = ask.body.clone();
     let read = move |model: &LoadedModel| wire::read(&body, n_json, model);

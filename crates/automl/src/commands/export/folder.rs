@@ -8,9 +8,10 @@ use std::path::Path;
 /// Fills a folder beside its place, brings it to the disk and moves it there; tells the number of files.
 ///
 /// # Errors
-/// If something is there already, or it cannot be written.
+/// If something is there already, it is inside the model that it is made of, or it cannot be written.
 pub(super) fn written(
     target: &Path,
+    model: &Path,
     fill: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<u64> {
     if target.symlink_metadata().is_ok() {
@@ -22,6 +23,7 @@ pub(super) fn written(
         _ => Path::new("."),
     };
     fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    check_outside(parent, model)?;
     let staged = tempfile::Builder::new()
         .prefix(".automl-export-")
         .tempdir_in(parent)
@@ -35,6 +37,18 @@ pub(super) fn written(
         .and_then(|parent| parent.sync_all())
         .context("cannot bring it to the disk")?;
     Ok(n_files)
+}
+
+/// A folder inside the model would be copied into itself.
+fn check_outside(parent: &Path, model: &Path) -> anyhow::Result<()> {
+    let whole = |path: &Path| {
+        fs::canonicalize(path).with_context(|| format!("cannot tell where {} is", path.display()))
+    };
+    let (parent, model) = (whole(parent)?, whole(model)?);
+    if parent.starts_with(&model) {
+        return Err(CliError::OutputInModel { path: parent }.into());
+    }
+    Ok(())
 }
 
 /// Brings all that is below a folder to the disk, and counts its files.
@@ -60,9 +74,11 @@ pub(super) fn copied(from: &Path, to: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(from).with_context(failed)? {
         let entry = entry.with_context(failed)?;
         let (path, name) = (entry.path(), entry.file_name());
-        if path.is_dir() {
+        // A link may lead out of the model, or in a circle; a model has none.
+        let kind = entry.file_type().with_context(failed)?;
+        if kind.is_dir() {
             copied(&path, &to.join(name))?;
-        } else {
+        } else if kind.is_file() {
             fs::copy(&path, to.join(name)).with_context(failed)?;
         }
     }

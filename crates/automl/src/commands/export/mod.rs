@@ -15,6 +15,7 @@ use automl_store::{ReadModel, read_model, write_atomic};
 use std::path::Path;
 
 pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
+    check_options(args)?;
     let directory = model_dir(&args.model, &args.workspace.workspace)?;
     let read = read_model(directory.as_ref())?;
     if args.format == ModelFormat::Onnx {
@@ -22,7 +23,7 @@ pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
     }
     let name = args.name.as_deref().unwrap_or("model");
     let path = directory.as_ref();
-    let n_files = folder::written(&args.output, |folder| match args.format {
+    let n_files = folder::written(&args.output, path, |folder| match args.format {
         ModelFormat::Onnx => Ok(()),
         ModelFormat::Standalone => server::write(folder, path, name),
         ModelFormat::Docker => server::write_container(folder, path, name),
@@ -50,6 +51,24 @@ fn as_graph(args: &ModelExportArgs, read: &ReadModel) -> anyhow::Result<Status> 
         args.output.display()
     ))?;
     Ok(Status::Done)
+}
+
+/// Refuses options that an export would pass over.
+fn check_options(args: &ModelExportArgs) -> Result<(), CliError> {
+    let format = args.format.name();
+    match args.format {
+        ModelFormat::Onnx if args.name.is_some() => Err(CliError::OptionMeaningless {
+            option: "--name",
+            format,
+        }),
+        ModelFormat::Standalone | ModelFormat::Docker | ModelFormat::Kserve if args.overwrite => {
+            Err(CliError::OptionMeaningless {
+                option: "--overwrite",
+                format,
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a file may be written.

@@ -14,18 +14,22 @@ fn script(name: &str) -> String {
     format!(
         "#!/bin/sh
 # Serves the model of this folder: /ping, /invocations, /endpoints/{name}/predict and the other protocols, on port {PORT} or $PORT.
-# $HOST says to whom: 127.0.0.1 if it is not set. Nobody is asked who calls; put something before it that asks.
+# $HOST says to whom: 127.0.0.1 if it is not set. Nobody is asked who calls, and nothing but predictions is served.
 set -eu
 here=$(cd \"$(dirname \"$0\")\" && pwd)
 workspace=${{WORKSPACE:-$here/workspace}}
 cd \"$here\"
-if ! ./automl endpoint status {name} --workspace \"$workspace\" >/dev/null 2>&1; then
-    ./automl models register {name} model --workspace \"$workspace\" >/dev/null
-    ./automl endpoint create {name} --workspace \"$workspace\" >/dev/null
+if [ ! -f \"$workspace/.deployed\" ]; then
+    # Steps that a start before this one had done are not done again.
+    ./automl models show {name} --workspace \"$workspace\" >/dev/null 2>&1 ||
+        ./automl models register {name} model --workspace \"$workspace\" >/dev/null
+    ./automl endpoint status {name} --workspace \"$workspace\" >/dev/null 2>&1 ||
+        ./automl endpoint create {name} --workspace \"$workspace\" >/dev/null
     ./automl endpoint deploy {name} {name}/1 --workspace \"$workspace\" >/dev/null
+    : >\"$workspace/.deployed\"
 fi
-exec ./automl serve --workspace \"$workspace\" --host \"${{HOST:-127.0.0.1}}\" --port \"${{PORT:-{PORT}}}\" --root-endpoint {name} \\
-    --without-access-control
+exec ./automl serve --workspace \"$workspace\" --host \"${{HOST:-127.0.0.1}}\" --port \"${{PORT:-${{AIP_HTTP_PORT:-{PORT}}}}}\" \\
+    --root-endpoint {name} --only-endpoints --without-access-control
 "
     )
 }
@@ -40,7 +44,7 @@ COPY automl run.sh ./
 COPY model ./model
 RUN useradd --system --home /opt/model automl && chown -R automl /opt/model
 USER automl
-ENV HOST=0.0.0.0 PORT={PORT}
+ENV HOST=0.0.0.0
 EXPOSE {PORT}
 # SageMaker starts containers with the argument serve.
 ENTRYPOINT [\"/bin/sh\", \"/opt/model/run.sh\"]

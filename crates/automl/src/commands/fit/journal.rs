@@ -10,6 +10,7 @@ use automl_engine::{JournalEntry, Progress};
 use automl_store::{Journal, StoreError, journal_dir};
 use serde_json::{Value, json};
 use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 
 /// Limits, which a search that goes on may have others of.
@@ -32,9 +33,14 @@ impl Earlier {
         let Some((journal, noted)) = Journal::open(&settings.output)? else {
             return Ok(None);
         };
-        let entries = noted.notes.into_iter();
-        let entries = entries.map_while(|note| serde_json::from_value(note).ok());
-        let entries: Vec<JournalEntry> = entries.collect();
+        let entries = noted.notes.into_iter().map(serde_json::from_value);
+        let Ok(entries) = entries.collect::<Result<Vec<JournalEntry>, _>>() else {
+            if settings.may_overwrite() {
+                return Ok(None);
+            }
+            let path = journal_dir(&settings.output)?;
+            return Err(SearchError::Foreign { path }.into());
+        };
         if settings.resume {
             return Ok(Some(Self {
                 journal,
@@ -84,6 +90,8 @@ pub(super) struct SearchJournal<'a> {
     journal: RwLock<Option<Journal>>,
     /// What earlier processes noted.
     pub(super) past: Vec<JournalEntry>,
+    /// Whether a trial has ended in this process.
+    has_ended: AtomicBool,
 }
 
 impl<'a> SearchJournal<'a> {
@@ -106,6 +114,7 @@ impl<'a> SearchJournal<'a> {
                 reporter,
                 journal: RwLock::new(None),
                 past: Vec::new(),
+                has_ended: AtomicBool::new(false),
             };
             if settings.keeps_journal {
                 match Journal::begin(&settings.output, &about) {
@@ -131,12 +140,14 @@ impl<'a> SearchJournal<'a> {
             reporter,
             past: earlier.entries,
             journal: RwLock::new(Some(earlier.journal)),
+            has_ended: AtomicBool::new(false),
         })
     }
 
-    /// Removes it: there is nothing in it to go on with.
-    pub(super) fn discard(&self) {
-        if let Some(journal) = self.take() {
+    /// Removes it if there is nothing in it to go on with: neither this process nor an earlier one ended a trial.
+    pub(super) fn discard_if_new(&self) {
+        let is_new = Progress::of(&self.past).n_trials == 0 && !self.has_ended.load(Relaxed);
+        if let Some(journal) = self.take().filter(|_| is_new) {
             journal.discard();
         }
     }
@@ -150,16 +161,15 @@ impl<'a> SearchJournal<'a> {
         journal.take()
     }
 
-    /// Writes something; if that fails, the search goes on without a journal.
+    /// Writes something; if that fails, the search goes on without noting more, and what was noted stays.
     fn write(&self, write: impl FnOnce(&Journal) -> Result<(), StoreError>) {
         let written = {
             let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
             journal.as_ref().map_or(Ok(()), write)
         };
         if let Err(error) = written
-            && let Some(journal) = self.take()
+            && self.take().is_some()
         {
-            journal.discard();
             self.warn(&error);
         }
     }
@@ -169,7 +179,7 @@ impl<'a> SearchJournal<'a> {
             .source()
             .map_or_else(String::new, |source| format!(": {source}"));
         let message = format!(
-            "a kill would lose this search, since its journal cannot be written: {error}{why}"
+            "a kill would lose what this search does from here on, since its journal cannot be written: {error}{why}"
         );
         let none = Vec::<String>::new();
         let warning = Warning::new(WarningKind::BudgetReached, none, message);
@@ -181,6 +191,9 @@ impl automl_engine::Journal for SearchJournal<'_> {
     fn note(&self, entry: &JournalEntry) {
         let note = serde_json::to_value(entry).expect("notes are plain data");
         self.write(|journal| journal.note(&note));
+        if matches!(entry, JournalEntry::Ended { .. }) {
+            self.has_ended.store(true, Relaxed);
+        }
     }
 
     fn keep(&self, name: &str, artifact: &dyn Fn() -> Artifact) {

@@ -81,7 +81,7 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
         &hearers,
         (&interrupt, &journal),
     )
-    .inspect_err(|_| journal.discard())?;
+    .inspect_err(|_| journal.discard_if_new())?;
     let importance = outcome.model.column_importance()?;
     let run = Finished {
         settings: &settings,

@@ -88,7 +88,10 @@ impl Checkpoints {
             files: Vec::new(),
         };
         automl_store::write_model(&path, &contents, Overwrite::Replace)?;
-        for (_, old) in self.list().into_iter().skip(self.keep) {
+        // What lies beyond was not readable when this training went on from before it.
+        let all = self.list().into_iter();
+        let (beyond, kept): (Vec<_>, Vec<_>) = all.partition(|(other, _)| *other > step);
+        for (_, old) in beyond.into_iter().chain(kept.into_iter().skip(self.keep)) {
             std::fs::remove_dir_all(&old).map_err(|source| StoreError::Io {
                 operation: "replace",
                 path: old.clone(),

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod plan;
 mod result;
+mod together;
 mod watch;
 
 use super::{Status, start_threads, thread_count};
@@ -11,25 +12,22 @@ use crate::console::{Console, print_json, print_text};
 use crate::errors::{CliError, TrainVerbError};
 use crate::interrupt::Interrupt;
 use crate::progress::Reporter;
+use crate::ranks;
 use crate::record::{Detail, Recorder, Seen};
 use automl_core::{
-    Budget, Clock, Deadline, FitContext, MemoryLimit, Seed, Solo, Threads, TrainingData, Warnings,
+    Budget, Clock, Collective, Deadline, FitContext, MemoryLimit, Seed, Threads, TrainingData,
+    Warnings,
 };
 use automl_engine::{EnsembleModel, Single};
 use automl_neural::NETWORK;
 use automl_neural::config::{Layer, TrainConfig, json_schema};
-use automl_neural::tabular::{self, TabularRun, TabularSettings, TrainedTable};
-use automl_neural::train::{NoWatch, TrainError};
-use automl_store::{StoreError, spool};
+use automl_neural::tabular::{self, TabularRun};
+use automl_neural::train::TrainError;
+use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
 use plan::Plan;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 use watch::TrainWatch;
-
-/// How long a rank waits for the others: longer than the slowest scores and checkpoints take.
-const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     let clock = Clock::start();
@@ -42,12 +40,25 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         print_text(&config.to_yaml())?;
         return Ok(Status::Done);
     }
+    let place = ranks::place()?;
+    if place.is_none() && args.ranks > 1 {
+        return together::start(&args, console);
+    }
+    let ranks = together::join(place.as_ref(), &args)?;
     let threads = start_threads(thread_count(args.threads))?;
+    if ranks.rank() > 0 {
+        return together::follow(args, config, (ranks.as_ref(), &threads), console);
+    }
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
+    if ranks.size() > 1 {
+        let (size, transport) = (ranks.size(), ranks.transport());
+        reporter.note(&format!("{size} ranks, joined by {transport}"));
+    }
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
     let from = begin(&plan, &checkpoints, &reporter)?;
+    together::agree_on(ranks.as_ref(), from.as_ref())?;
     if interrupt.token().is_cancelled() {
         return Err(CliError::Interrupted.into());
     }
@@ -67,8 +78,11 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         recorder: &recorder,
         interrupt: &interrupt,
         threads: &threads,
+        ranks: ranks.as_ref(),
     };
     let done = training.whole(from.as_ref());
+    // The others wait for what this rank writes: where one ends, a launcher may end all.
+    drop(ranks.barrier());
     reporter.finish();
     let status = match (&done, interrupt.token().is_cancelled()) {
         (Ok(_), _) => spool::Status::Finished,
@@ -104,11 +118,14 @@ fn read_config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
 
 fn listen(reporter: &Arc<Reporter>, console: Console) -> anyhow::Result<Interrupt> {
     let reporter = Arc::clone(reporter);
-    Interrupt::listen(console, move || {
+    let interrupt = Interrupt::listen(console, move || {
         reporter.note(
             "stopping after this step; a checkpoint and the best so far will be saved (Ctrl-C again to leave at once)",
         );
-    })
+    })?;
+    let token = interrupt.token();
+    ranks::watch_launcher(move || token.cancel());
+    Ok(interrupt)
 }
 
 /// What to go on from, if that is wanted and there is something.
@@ -128,9 +145,13 @@ fn begin(
     }
     let found = checkpoints.latest()?;
     match &found {
-        None => reporter.note(&format!(
-            "no checkpoint in {folder}: training from the start"
-        )),
+        None => {
+            // It would take the place of a model that this training did not write.
+            check_target(&plan.args.output, Overwrite::Refuse)?;
+            reporter.note(&format!(
+                "no checkpoint in {folder}: training from the start"
+            ));
+        }
         Some(found) => {
             for reason in &found.damaged {
                 reporter.note(&format!("a checkpoint is left out: {reason}"));
@@ -149,43 +170,7 @@ struct Training<'a> {
     recorder: &'a Recorder<'a>,
     interrupt: &'a Interrupt,
     threads: &'a Threads,
-}
-
-/// Trains with several ranks, a thread each; gives what rank 0 has, which is what all have.
-fn together(
-    n_ranks: usize,
-    data: &TrainingData<'_>,
-    settings: &TabularSettings,
-    run: &TabularRun<'_>,
-    watch: &mut TrainWatch<'_>,
-) -> anyhow::Result<Result<TrainedTable, TrainError>> {
-    let threads = start_threads((run.threads.count() / n_ranks).max(1))?;
-    let run = TabularRun {
-        threads: &threads,
-        ..*run
-    };
-    let mut ranks = automl_collective::threads(n_ranks, PATIENCE).into_iter();
-    let first = ranks.next().expect("there is at least one rank");
-    Ok(thread::scope(|scope| {
-        for rank in ranks {
-            scope.spawn(move || {
-                let run = TabularRun {
-                    ranks: &rank,
-                    ..run
-                };
-                // Its network is that of rank 0, and so is what goes wrong.
-                drop(tabular::train(data, settings, &run, &mut NoWatch));
-            });
-        }
-        let run = TabularRun {
-            ranks: &first,
-            ..run
-        };
-        let trained = tabular::train(data, settings, &run, watch);
-        // The others must not wait for a rank that has failed.
-        drop(first);
-        trained
-    }))
+    ranks: &'a dyn Collective,
 }
 
 /// What came of a training, without the model, which is written.
@@ -203,6 +188,10 @@ impl Training<'_> {
         self.reporter.phase("write");
         let mut is_written = self.interrupt.hold();
         result::write(self, &model, &done, watch.into_tensorboard()?)?;
+        if !done.is_partial {
+            // There is nothing left to go on with.
+            self.checkpoints.clear()?;
+        }
         *is_written = true;
         Ok(done)
     }
@@ -239,12 +228,9 @@ impl Training<'_> {
             budget: &budget,
             training: &plan.identity,
             from: from.map(|found| &found.state),
-            ranks: &Solo,
+            ranks: self.ranks,
         };
-        let trained = match usize::from(plan.args.ranks) {
-            1 => tabular::train(&data, &settings, &run, &mut watch),
-            n_ranks => together(n_ranks, &data, &settings, &run, &mut watch)?,
-        };
+        let trained = tabular::train(&data, &settings, &run, &mut watch);
         watch.close();
         let trained = trained.map_err(|error| self.explain(error))?;
         let done = Done {
@@ -263,6 +249,22 @@ impl Training<'_> {
                 folder: self.checkpoints.folder().display().to_string(),
             }
             .into(),
+            TrainError::NotFinite {
+                what,
+                value,
+                step,
+                rows,
+            } => {
+                // Counted among the training rows so far.
+                let of_data = |&row: &u32| self.plan.split.train[row as usize];
+                TrainError::NotFinite {
+                    what,
+                    value,
+                    step,
+                    rows: rows.iter().map(of_data).collect(),
+                }
+                .into()
+            }
             TrainError::Watch(error) => match error.downcast::<StoreError>() {
                 Ok(error) => anyhow::Error::from(*error),
                 Err(error) => anyhow::Error::from_boxed(error),

@@ -1,0 +1,60 @@
+//! The arguments of `automl serve`.
+
+use super::{AccessArgs, PlaceArgs};
+use crate::console::Format;
+use crate::units;
+use clap::Args;
+use std::net::IpAddr;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl serve
+  automl serve --port 5000 --workspace /srv/team
+  automl serve --workspace postgres://automl@db/automl --artifacts s3://bucket/prefix
+  automl serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem   asks who calls; see `automl users --help`
+
+Credentials and endpoints of object stores come from the environment: AWS_*, GOOGLE_* or AZURE_*.
+Then, in Python: mlflow.set_tracking_uri(\"http://127.0.0.1:8080\")
+and in a browser: http://127.0.0.1:8080")]
+pub(crate) struct ServeArgs {
+    /// Address to serve at
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// Port to serve at; 0 for any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// The artifacts were moved to where --artifacts says, from where the record remembers them
+    #[arg(long, requires = "artifacts")]
+    pub(crate) artifacts_moved: bool,
+    /// Server of language models that pages reach through this one
+    #[arg(long, value_name = "URL", env = "MLFLOW_DEPLOYMENTS_TARGET")]
+    pub(crate) deployments_target: Option<String>,
+    /// Let webhooks lead to plain HTTP and to addresses that are not public, as in a network of your own
+    #[arg(long, env = "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS")]
+    pub(crate) webhooks_to_private: bool,
+    /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
+    #[arg(long, value_name = "URI")]
+    pub(crate) default_artifact_root: Option<String>,
+    /// Memory that models of endpoints may take together, by the size of their weights, such as 2GiB; the least recently used
+    /// go when it is not enough [default: no bound]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    pub(crate) models_memory: Option<u64>,
+    /// Endpoint that also answers at /ping and /invocations, as containers of SageMaker and Vertex AI do
+    #[arg(long, value_name = "NAME")]
+    pub(crate) root_endpoint: Option<String>,
+    /// Serve nothing but predictions, health and metrics: no tracking, no pages, no changes
+    #[arg(long)]
+    pub(crate) only_endpoints: bool,
+    /// Memory that requests may take together while they are answered, estimated as eight times their bodies; others are told to
+    /// come again (503)
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = units::bytes)]
+    pub(crate) requests_memory: u64,
+    /// How the start is told: text or json
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}

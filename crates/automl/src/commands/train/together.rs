@@ -1,0 +1,141 @@
+//! Ranks that train together: those that this machine starts, and what every rank but the first does.
+
+use super::checkpoints::Found;
+use super::plan::Plan;
+use super::{Status, thread_count};
+use crate::cli::TrainArgs;
+use crate::console::Console;
+use crate::errors::TrainVerbError;
+use crate::interrupt::Interrupt;
+use crate::progress::Reporter;
+use crate::ranks::{self, LocalRanks, RanksError, run_local};
+use anyhow::Context as _;
+use automl_collective::Place;
+use automl_core::{
+    Budget, Clock, Collective, Deadline, FitContext, MemoryLimit, Seed, Solo, Threads,
+    TrainingData, Warnings, agree,
+};
+use automl_engine::Single;
+use automl_neural::NETWORK;
+use automl_neural::config::TrainConfig;
+use automl_neural::tabular::{self, TabularRun};
+use automl_neural::train::NoWatch;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+/// Starts the ranks of this machine, each with its share of the threads, and sees them to their end.
+pub(super) fn start(args: &TrainArgs, console: Console) -> anyhow::Result<Status> {
+    let size = usize::from(args.ranks);
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if args.threads.is_none() {
+        let share = (thread_count(None) / size).max(1);
+        words.extend(["--threads".into(), share.to_string().into()]);
+    }
+    let mut again: Vec<OsString> = words
+        .iter()
+        .filter(|word| *word != "--overwrite")
+        .cloned()
+        .collect();
+    if !args.resume {
+        again.push("--resume".into());
+    }
+    let ranks = LocalRanks {
+        program: std::env::current_exe().context("this program has no path")?,
+        args: words,
+        args_again: again,
+        size,
+        max_restarts: args.max_restarts,
+    };
+    Ok(if run_local(&ranks, console)? {
+        Status::Done
+    } else {
+        Status::Interrupted
+    })
+}
+
+/// Joins this process to the other ranks, if a launcher started it as one of several.
+pub(super) fn join(place: Option<&Place>, args: &TrainArgs) -> anyhow::Result<Arc<dyn Collective>> {
+    let Some(place) = place else {
+        return Ok(Arc::new(Solo));
+    };
+    let asked = usize::from(args.ranks);
+    if asked > 1 && asked != place.size {
+        return Err(RanksError::Number {
+            asked,
+            found: place.size,
+            launcher: place.launcher.name(),
+        }
+        .into());
+    }
+    ranks::join(place)
+}
+
+/// Makes sure that all ranks go on from the same state: a machine that does not see the checkpoints would begin anew.
+pub(super) fn agree_on(ranks: &dyn Collective, from: Option<&Found>) -> anyhow::Result<()> {
+    let step = from.map_or("none".to_owned(), |found| format!("step {}", found.step));
+    Ok(agree(ranks, "the checkpoint to go on from", &step)?)
+}
+
+/// What a rank does that is not the first: it computes its share, shows nothing and writes nothing.
+pub(super) fn follow(
+    args: TrainArgs,
+    config: TrainConfig,
+    (ranks, threads): (&dyn Collective, &Threads),
+    console: Console,
+) -> anyhow::Result<Status> {
+    let reporter = Reporter::silent(console, Clock::start());
+    let interrupt = Interrupt::listen(console, || {})?;
+    let token = interrupt.token();
+    ranks::watch_launcher(move || token.cancel());
+    let plan = Plan::new(args, config, &reporter)?;
+    let from = state_to_go_on_from(&plan)?;
+    agree_on(ranks, from.as_ref())?;
+    let seed = Seed(plan.config.trainer.seed);
+    let budget = Budget {
+        deadline: Deadline::never(),
+        memory: MemoryLimit(None),
+        cancel: interrupt.token(),
+    };
+    let ctx = FitContext {
+        seed: seed.named("recipe"),
+        threads: threads.clone(),
+        budget: budget.clone(),
+        warnings: &Warnings::default(),
+    };
+    let single = Single::encode(&ctx, &plan.prepared.dataset, &plan.split.train)?;
+    let data = TrainingData {
+        train: single.data.view(&plan.split.train),
+        valid: Some(single.data.view(&plan.split.valid)),
+    };
+    let run = TabularRun {
+        learner: NETWORK,
+        seed,
+        threads,
+        budget: &budget,
+        training: &plan.identity,
+        from: from.as_ref().map(|found| &found.state),
+        ranks,
+    };
+    let trained = tabular::train(&data, &plan.settings(), &run, &mut NoWatch);
+    // The first rank is still writing; an error of this call is one that it has told of.
+    drop(ranks.barrier());
+    let trained = trained?;
+    Ok(if trained.is_partial {
+        Status::Interrupted
+    } else {
+        Status::Done
+    })
+}
+
+/// The same as the first rank finds, which alone removes anything.
+fn state_to_go_on_from(plan: &Plan) -> anyhow::Result<Option<Found>> {
+    let checkpoints = plan.checkpoints();
+    if plan.args.resume {
+        return Ok(checkpoints.latest()?);
+    }
+    if !plan.args.overwrite && !checkpoints.is_empty() {
+        let folder = checkpoints.folder().display().to_string();
+        return Err(TrainVerbError::Unfinished { folder }.into());
+    }
+    Ok(None)
+}
