@@ -84,9 +84,7 @@ def main() -> None:
                                 check=True, stdout=subprocess.PIPE)
         scores = json.loads(scored.stdout)
         (args.out / f"{table}-{network}.json").write_text(json.dumps({"train": told, "test": scores}))
-        flat = scores.get("scores", scores)
-        if isinstance(flat, list):
-            flat = {row["metric"]: row["score"] for row in flat}
+        flat = scores["metrics"]
         score = flat["rmse"] / 1e5 if table == "california" else flat["accuracy"]
         print(f"{table:12}{network:9}{score:10.4f}{wanted:11.3f}{told['n_epochs']:8}{seconds:9.0f}", flush=True)
 
