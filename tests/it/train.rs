@@ -71,6 +71,16 @@ fn a_trained_model_is_taken_by_the_verbs_that_take_models() {
 }
 
 #[test]
+fn a_training_that_has_ended_is_not_gone_on_with() {
+    let desk = desk();
+    desk.automl_ok("train small.yaml --output model");
+    let weights = desk.read("model/weights.safetensors");
+    let told = desk.automl_ok("train small.yaml --output model --resume");
+    assert!(told.contains("has ended already"), "{told}");
+    assert_eq!(desk.read("model/weights.safetensors"), weights);
+}
+
+#[test]
 fn weights_are_the_same_bits_at_any_number_of_threads() {
     let desk = desk();
     let mut weights = Vec::new();
@@ -102,7 +112,9 @@ fn any_number_of_ranks_has_the_same_losses() {
     };
     let alone = train(1);
     for n in [2, 4] {
-        for (ours, theirs) in train(n).iter().zip(&alone) {
+        let together = train(n);
+        assert!(!alone.is_empty() && together.len() == alone.len());
+        for (ours, theirs) in together.iter().zip(&alone) {
             assert!(
                 (ours - theirs).abs() <= 1e-5 * theirs.abs(),
                 "{n} ranks: {ours} {theirs}"

@@ -40,6 +40,9 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         print_text(&config.to_yaml())?;
         return Ok(Status::Done);
     }
+    if plan::has_ended(&args, &config) {
+        return result::print_ended(&args.output, console);
+    }
     let place = ranks::place()?;
     if place.is_none() && args.ranks > 1 {
         return together::start(&args, console);
@@ -143,7 +146,10 @@ fn begin(
         checkpoints.clear()?;
         return Ok(None);
     }
-    let found = checkpoints.latest()?;
+    let found = checkpoints.latest().unwrap_or_else(|error| {
+        reporter.note(&format!("no checkpoint can be read: {error}"));
+        None
+    });
     match &found {
         None => {
             // It would take the place of a model that this training did not write.

@@ -116,9 +116,7 @@ impl Plan {
 
     /// Where checkpoints and event files of the training are: beside the model.
     pub(super) fn run_folder(&self) -> PathBuf {
-        let mut name = self.args.output.file_name().unwrap_or_default().to_owned();
-        name.push(".run");
-        self.args.output.with_file_name(name)
+        run_folder(&self.args.output)
     }
 
     pub(super) fn checkpoints(&self) -> Checkpoints {
@@ -135,6 +133,22 @@ impl Plan {
         settings
     }
 }
+
+fn run_folder(output: &Path) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_owned();
+    name.push(".run");
+    output.with_file_name(name)
+}
+
+/// Whether what is to be gone on with came to its end: its model is there, and no checkpoint is left.
+pub(super) fn has_ended(args: &TrainArgs, config: &TrainConfig) -> bool {
+    let written = std::fs::read_to_string(args.output.join(CONFIG_FILE));
+    let checkpoints = Checkpoints::new(run_folder(&args.output).join("checkpoints"), 1);
+    args.resume && written.is_ok_and(|text| text == config.to_yaml()) && checkpoints.is_empty()
+}
+
+/// The file of a model that says what it was trained by.
+pub(super) const CONFIG_FILE: &str = "train.yaml";
 
 /// A training that goes on puts its model in the place of the one that it wrote when it was stopped.
 fn overwrite(args: &TrainArgs) -> Overwrite {

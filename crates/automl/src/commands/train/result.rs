@@ -1,7 +1,8 @@
 //! What a training writes and says.
 
+use super::plan::CONFIG_FILE;
 use super::{Done, Plan, Training};
-use crate::commands::leaderboard;
+use crate::commands::{Status, leaderboard};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::modeldir;
 use crate::progress::{Reporter, json_line};
@@ -15,6 +16,7 @@ use automl_store::{
     Lineage, Machine, Manifest, ModelContents, ModelId, prediction_schema, rfc3339, write_model,
 };
 use serde_json::json;
+use std::path::Path;
 
 /// Lines of the table of layers at most; what is in the middle of longer ones is left out.
 const MAX_LAYERS: usize = 24;
@@ -62,6 +64,19 @@ fn best(done: &Done) -> Option<&EpochRecord> {
         .find(|record| record.epoch == done.best_epoch)
 }
 
+/// What is told of a training that is to be gone on with, and has come to its end before.
+pub(super) fn print_ended(output: &Path, console: Console) -> anyhow::Result<Status> {
+    let output = output.display().to_string();
+    if console.format() == Format::Json {
+        print_json(&json!({ "model": output, "has_ended_before": true }))?;
+    } else {
+        print_text(&format!(
+            "the training has ended already; its model is {output}\n"
+        ))?;
+    }
+    Ok(Status::Done)
+}
+
 /// Writes the model directory, and keeps it in the record.
 pub(super) fn write(
     training: &Training<'_>,
@@ -86,7 +101,7 @@ pub(super) fn write(
                 serde_json::to_vec_pretty(&leaderboard)?,
             ),
             ("events.jsonl".to_owned(), events.into_bytes()),
-            ("train.yaml".to_owned(), plan.config.to_yaml().into_bytes()),
+            (CONFIG_FILE.to_owned(), plan.config.to_yaml().into_bytes()),
             tensorboard,
         ],
     };

@@ -131,7 +131,8 @@ pub(super) fn follow(
 fn state_to_go_on_from(plan: &Plan) -> anyhow::Result<Option<Found>> {
     let checkpoints = plan.checkpoints();
     if plan.args.resume {
-        return Ok(checkpoints.latest()?);
+        // Of what cannot be read the first rank tells.
+        return Ok(checkpoints.latest().unwrap_or(None));
     }
     if !plan.args.overwrite && !checkpoints.is_empty() {
         let folder = checkpoints.folder().display().to_string();
