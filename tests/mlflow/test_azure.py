@@ -1,12 +1,12 @@
 """Artifacts in an Azure container, which is Azurite's server (npm's package azurite)."""
-import base64, email.utils, hashlib, hmac, http.client, os, shutil, signal, socket, subprocess, threading, time
+import base64, email.utils, hashlib, hmac, http.client, os, shutil, socket, subprocess, time
 from pathlib import Path
 
 import pytest, requests
 from conftest import ROOT, Server
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
-from test_object_store import MIB, proxy
+from test_object_store import MIB, loses_nothing_while_away, proxy
 
 VERSION = "3.35.0"
 # The account that Azurite always has.
@@ -101,20 +101,4 @@ def test_the_same_content_is_one_object_also_where_it_is_large(desk, azure, tmp_
 
 
 def test_a_store_that_is_away_loses_nothing_and_comes_back(desk, azure):
-    requests.put(f"{proxy(desk)}/before", data=b"before")
-    azure.process.send_signal(signal.SIGSTOP)
-    outcome = {}
-
-    def put(name):
-        outcome[name] = requests.put(f"{proxy(desk)}/{name}", data=name.encode())
-
-    waits = threading.Thread(target=put, args=("waits",))
-    waits.start()
-    time.sleep(3)
-    # The record goes on while the store is away.
-    assert MlflowClient(desk.url).create_run("0").info.run_id
-    azure.process.send_signal(signal.SIGCONT)
-    waits.join()
-    assert outcome["waits"].status_code == 200
-    assert requests.get(f"{proxy(desk)}/before").content == b"before"
-    assert requests.get(f"{proxy(desk)}/waits").content == b"waits"
+    loses_nothing_while_away(desk, azure)

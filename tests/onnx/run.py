@@ -29,6 +29,8 @@ DROPPED = {"churn.csv": ["--drop", "last_note"]}
 # Each learner that has a translation, alone and together.
 LEARNERS = ["gradient_boosting", "random_forest", "extra_trees", "elastic_net", "logistic_regression", "naive_bayes",
             "baseline"]
+# What a fit or an export refuses with good reason; all else is a failure.
+REFUSALS = ["error[fit-no-learner]"]
 TOLERANCE = 1e-9
 ROWS_MAX = 5_000
 UNSEEN = "no such level"

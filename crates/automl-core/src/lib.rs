@@ -29,6 +29,7 @@ mod error;
 mod event;
 mod explain;
 pub mod metrics;
+pub mod normal;
 pub mod params;
 mod predictions;
 mod schema;

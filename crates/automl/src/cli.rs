@@ -7,6 +7,7 @@
 mod access;
 mod endpoint;
 mod export;
+mod fit;
 mod launch;
 mod moving;
 pub(crate) mod parts;
@@ -19,6 +20,7 @@ mod tune;
 pub(crate) use access::{Access, AccessArgs, AuditArgs, RoleArg, TokensVerb, UsersVerb};
 pub(crate) use endpoint::*;
 pub(crate) use export::{ModelExportArgs, ModelFormat};
+pub(crate) use fit::FitArgs;
 pub(crate) use launch::*;
 pub(crate) use moving::{
     BackupArgs, ImportEventsArgs, ImportVerb, MlrunsArgs, PlaceArgs, RestoreArgs, StudiesArgs,
@@ -33,11 +35,9 @@ pub(crate) use tune::{TuneArgs, WardenArgs};
 use crate::console::Format;
 use crate::errors::Usage;
 use crate::units;
-use automl_core::metrics::Metric;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// From a table on disk to a strong model and its predictions.
 #[derive(Debug, Parser)]
@@ -254,135 +254,6 @@ pub(crate) struct ProfileArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
-}
-
-const FIT_EXAMPLES: &str = "\
-Examples:
-  automl fit adult.csv --target income --time-limit 60s --output model/
-  automl fit houses.csv --target price --metric mae --quality best --time-limit 1h
-  automl fit visits.csv --target bought --group customer --drop id,notes
-  automl fit sales.csv --target units --time-column day   validation follows training in time
-  automl fit adult.csv --target income --max-trials 20 --seed 7   the same model each time
-  automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'
-  automl fit adult.csv --target income --time-limit 1h --resume   goes on where a killed search was
-  automl fit adult.csv --target income --plan-only   what it would try";
-
-const METRIC_PARAMETERS: &str = "\
-pinball is of the median (quantile 0.5, half the mae), tweedie_deviance of power 1.5; both are fixed.";
-
-/// The examples, and the names that `--include`, `--exclude` and `--metric` take.
-fn fit_help() -> String {
-    let learners: Vec<&str> = automl_engine::LEARNERS.iter().map(|spec| spec.id).collect();
-    let metrics: Vec<&str> = Metric::all().map(Metric::name).collect();
-    let lists = [("Learners", learners), ("Metrics", metrics)];
-    let lists = lists.map(|(title, names)| format!("\n\n{title}: {}", names.join(", ")));
-    format!("{FIT_EXAMPLES}{}\n{METRIC_PARAMETERS}", lists.concat())
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = fit_help())]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "flags of the command line, read by name"
-)]
-pub(crate) struct FitArgs {
-    /// Table to learn from: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, or - for stdin
-    pub(crate) data: String,
-    /// Column to predict
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) target: String,
-    /// Directory to write the model to
-    #[arg(long, short, value_name = "DIR", default_value = "automl-model")]
-    pub(crate) output: PathBuf,
-    /// Put the new model in the place of one that is there
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    /// Go on with the search of this output that was killed, or with one that ended, given a longer limit; begins one if there is none
-    #[arg(long)]
-    pub(crate) resume: bool,
-    /// Keep nothing to go on with beside the output: a search that is killed is lost
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) no_journal: bool,
-    /// Read the table, print what a fit would do, and end: validation, trials, time and memory
-    #[arg(long, conflicts_with_all = ["resume", "overwrite"])]
-    pub(crate) plan_only: bool,
-    /// How to print results and progress
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-
-    /// When to be done, reading and writing included: 60, 60s, 2m, 1h30m [default: 5m, none if --max-trials is given]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
-    pub(crate) time_limit: Option<Duration>,
-    /// Trials to run at most, each of one fit a fold, the constant baseline being the first; without --time-limit the result does not depend on the machine's speed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
-    pub(crate) max_trials: Option<u64>,
-    /// Memory to use at most, such as 4GiB; the search ends at 80 % of it, checked when a fit starts [default: 80 % of what is free]
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes, help_heading = "Budget")]
-    pub(crate) memory_limit: Option<u64>,
-    /// Threads to use [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Budget")]
-    pub(crate) threads: Option<u16>,
-
-    /// What to predict [default: told from the target]
-    #[arg(long, value_enum, help_heading = "Search")]
-    pub(crate) task: Option<TaskArg>,
-    /// What decides, such as roc_auc, log_loss, f1, rmse, mae [default: roc_auc, log_loss or rmse by task]
-    #[arg(long, value_name = "METRIC", help_heading = "Search")]
-    pub(crate) metric: Option<String>,
-    /// Which of two classes precision, recall, F1 and average precision are of [default: the second by name]
-    #[arg(long, value_name = "CLASS", help_heading = "Search")]
-    pub(crate) positive: Option<String>,
-    /// What the final model is made of: small and quick to score, or as good as can be
-    #[arg(long, value_enum, default_value_t, help_heading = "Search")]
-    pub(crate) quality: QualityArg,
-    /// How long the model may take for one row alone, such as 50us: members are refitted on all rows and chosen by measured speed too
-    #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Search")]
-    pub(crate) inference_limit: Option<Duration>,
-    /// Folds of the cross-validation [default: by size]
-    #[arg(long, value_name = "K", conflicts_with = "holdout", value_parser = clap::value_parser!(u16).range(2..), help_heading = "Search")]
-    pub(crate) folds: Option<u16>,
-    /// Share of the rows to hold out instead of cross-validation, such as 0.2
-    #[arg(long, value_name = "SHARE", value_parser = units::share, help_heading = "Search")]
-    pub(crate) holdout: Option<f64>,
-    /// Learners to use, and no others; repeatable, comma lists
-    #[arg(
-        long,
-        value_name = "LEARNERS",
-        value_delimiter = ',',
-        help_heading = "Search"
-    )]
-    pub(crate) include: Vec<String>,
-    /// Learners to leave out; repeatable, comma lists
-    #[arg(
-        long,
-        value_name = "LEARNERS",
-        value_delimiter = ',',
-        help_heading = "Search"
-    )]
-    pub(crate) exclude: Vec<String>,
-    #[arg(long, value_enum, value_delimiter = ',', hide = true)]
-    pub(crate) without: Vec<parts::PartArg>,
-    /// Root of all randomness
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Search")]
-    pub(crate) seed: u64,
-
-    /// Column that says how much each row counts
-    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
-    pub(crate) weight: Option<String>,
-    /// Column whose equal values stay on one side of every split
-    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
-    pub(crate) group: Option<String>,
-    /// Column that orders the rows: validation follows training
-    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
-    pub(crate) time_column: Option<String>,
-    /// Columns to leave out; repeatable, comma lists
-    #[arg(long, value_name = "COLUMNS", help_heading = "Columns")]
-    pub(crate) drop: Vec<String>,
-
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
-    #[command(flatten)]
-    pub(crate) record: RecordArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -170,6 +170,8 @@ impl Link for Mpi {
     }
 
     fn abort(&mut self, error: &CollectiveError) {
+        // First of all: with messages on their way, MPI must not be ended in good order any more.
+        self.messages.set_failed();
         let frame = Frame::abort(self.rank(), error);
         let own = self.rank();
         for rank in (0..self.size()).filter(|&rank| rank != own) {
@@ -178,12 +180,10 @@ impl Link for Mpi {
                 number: 0,
                 bytes: frame.bytes.clone(),
             };
-            if self.send(rank, frame).is_err() {
-                return;
-            }
+            // A rank that is gone need not be told; the others must.
+            drop(self.send(rank, frame));
         }
         // Short messages leave at once; what does not is lost with this process, which ends.
         drop(self.look());
-        self.messages.set_failed();
     }
 }

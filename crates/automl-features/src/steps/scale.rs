@@ -2,11 +2,13 @@
 
 use crate::fitted::{Encoder, FittedPart, PerColumn, numbers};
 use crate::frame::{Frame, int, require};
-use crate::numeric::{mean_variance, normal_quantile, quantile};
+use crate::numeric::{mean_variance, quantile};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::{f64s_of_len, set_meta};
-use automl_core::{Artifact, ArtifactError, Column, FitError, ParamError, PredictError, Threads};
+use automl_core::{
+    Artifact, ArtifactError, Column, FitError, ParamError, PredictError, Threads, normal,
+};
 use serde::{Deserialize, Serialize};
 
 /// How numbers are scaled.
@@ -256,7 +258,7 @@ fn normal_score(marks: &[f64], x: f64) -> f64 {
             ((below - 1) as f64 + (x - low) / (high - low)) / steps
         }
     };
-    normal_quantile(rank.clamp(EDGE, 1.0 - EDGE))
+    normal::quantile(rank.clamp(EDGE, 1.0 - EDGE))
 }
 
 impl Encoder for Scaler {

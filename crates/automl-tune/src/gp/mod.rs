@@ -294,16 +294,8 @@ fn goal_boxes(study: &Study, models: &mut [Surrogate], pending: &[Vec<f64>]) -> 
     Goal::Boxes(pareto::boxes(&front, &reference))
 }
 
-/// The standard normal quantile by bisection; `u` is kept inside `(0, 1)`.
+/// The standard normal quantile; `u` is kept inside `(0, 1)`.
 fn normal_quantile(u: f64) -> f64 {
-    let (mut low, mut high) = (-8.0, 8.0);
-    for _ in 0..48 {
-        let middle = f64::midpoint(low, high);
-        if crate::math::normal_cdf(middle) < u {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    f64::midpoint(low, high)
+    const EDGE: f64 = 1e-15;
+    automl_core::normal::quantile(u.clamp(EDGE, 1.0 - EDGE))
 }

@@ -1,7 +1,10 @@
 //! What verbs share that move the record of another program in.
 
+use super::Status;
 use crate::cli::PlaceArgs;
 use crate::console::Console;
+use crate::errors::MovingError;
+use crate::interrupt::Interrupt;
 use crate::workspace;
 use anyhow::Context as _;
 use automl_core::CancelToken;
@@ -33,6 +36,19 @@ impl Opened {
             _scratch: scratch,
         })
     }
+}
+
+/// How an import ends that has told of its failures.
+pub(super) fn ended(n_failed: usize, n_all: u64, interrupt: &Interrupt) -> anyhow::Result<Status> {
+    if n_failed > 0 {
+        let n_failed = n_failed as u64;
+        return Err(MovingError::ImportIncomplete { n_failed, n_all }.into());
+    }
+    Ok(if interrupt.token().is_cancelled() {
+        Status::Interrupted
+    } else {
+        Status::Done
+    })
 }
 
 /// How far an import is.

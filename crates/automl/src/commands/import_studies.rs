@@ -1,10 +1,9 @@
 //! `automl import optuna` and `automl import vizier`: studies copied into the workspace.
 
 use super::Status;
-use super::import::{Bar, Opened};
+use super::import::{Bar, Opened, ended};
 use crate::cli::StudiesArgs;
 use crate::console::{Console, Format, print_json, print_line, print_text};
-use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
 use crate::text::{count, counted};
 use automl_core::Coded;
@@ -31,16 +30,7 @@ pub(super) fn run(
     bar.end();
     let outcome = outcome?;
     tell(&outcome, args.dry_run, console)?;
-    if !outcome.failures.is_empty() {
-        let n_failed = outcome.failures.len() as u64;
-        let n_all = outcome.n_all;
-        return Err(MovingError::ImportIncomplete { n_failed, n_all }.into());
-    }
-    Ok(if interrupt.token().is_cancelled() {
-        Status::Interrupted
-    } else {
-        Status::Done
-    })
+    ended(outcome.failures.len(), outcome.n_all, &interrupt)
 }
 
 fn tell(outcome: &StudiesOutcome, is_dry: bool, console: Console) -> anyhow::Result<()> {

@@ -1,10 +1,9 @@
 //! `automl import mlruns`: an MLflow store copied into the workspace.
 
 use super::Status;
-use super::import::{Bar, Opened};
+use super::import::{Bar, Opened, ended};
 use crate::cli::MlrunsArgs;
 use crate::console::{Console, Format, print_json, print_line, print_text};
-use crate::errors::MovingError;
 use crate::interrupt::Interrupt;
 use crate::text::counted;
 use automl_core::Coded;
@@ -32,16 +31,7 @@ pub(super) fn run(args: &MlrunsArgs, console: Console) -> anyhow::Result<Status>
     bar.end();
     let outcome = outcome?;
     tell(&outcome, args.dry_run, console)?;
-    if !outcome.failures.is_empty() {
-        let n_failed = outcome.failures.len() as u64;
-        let n_all = outcome.n_all;
-        return Err(MovingError::ImportIncomplete { n_failed, n_all }.into());
-    }
-    Ok(if interrupt.token().is_cancelled() {
-        Status::Interrupted
-    } else {
-        Status::Done
-    })
+    ended(outcome.failures.len(), outcome.n_all, &interrupt)
 }
 
 /// A directory, a SQLite file or a server.
