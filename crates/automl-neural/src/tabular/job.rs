@@ -59,9 +59,14 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
         if sum > 0.0 { sum } else { 1.0 }
     }
 
-    fn loss(&self, network: &Network<B>, rows: &[u32], draw: &mut Draw) -> Tensor<B, 1> {
-        let device = B::Device::default();
-        let batch = self.encoder.batch::<B>(&self.rows, rows, &device);
+    fn loss(
+        &self,
+        network: &Network<B>,
+        rows: &[u32],
+        draw: &mut Draw,
+        device: &B::Device,
+    ) -> Tensor<B, 1> {
+        let batch = self.encoder.batch::<B>(&self.rows, rows, device);
         let scores = network.forward(&batch, draw);
         let width = self.targets.values.len() / self.targets.weights.len();
         let n = rows.len();
@@ -72,8 +77,8 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
         }
         let weight = |&row: &u32| self.targets.weights[row as usize];
         let weights: Vec<f32> = rows.iter().map(weight).collect();
-        let target = Tensor::from_data(TensorData::new(target, [n, 1, width]), &device);
-        let weights = Tensor::<B, 3>::from_data(TensorData::new(weights, [n, 1, 1]), &device);
+        let target = Tensor::from_data(TensorData::new(target, [n, 1, width]), device);
+        let weights = Tensor::<B, 3>::from_data(TensorData::new(weights, [n, 1, 1]), device);
         let n_members = scores.dims()[1] as f64;
         (self.loss.forward(scores, target) * weights).sum() / n_members
     }
@@ -82,6 +87,7 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
         &self,
         network: &Network<B::InnerBackend>,
         threads: &Threads,
+        device: &B::Device,
     ) -> Result<Vec<Score>, TrainError> {
         let Some(watched) = &self.watched else {
             return Ok(Vec::new());
@@ -92,6 +98,7 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
             &watched.rows,
             (self.loss, self.task, self.targets.scale),
             threads,
+            device,
         );
         let score = |&metric: &Metric| {
             let value = metric.score(&watched.target, &predicted, watched.weights.as_deref())?;
@@ -112,11 +119,11 @@ pub(super) fn predict<B: Backend>(
     rows: &EncodedRows,
     (loss, task, scale): (Loss, &Task, TargetScale),
     threads: &Threads,
+    device: &B::Device,
 ) -> Predictions
 where
     Network<B>: Sync,
 {
-    let device = B::Device::default();
     let n_blocks = rows.n_rows().div_ceil(PREDICT_ROWS).max(1);
     let blocks = threads.map(n_blocks, |block| {
         let start = (block * PREDICT_ROWS) as u32;
@@ -125,7 +132,7 @@ where
         if ids.is_empty() {
             return predictions(&[], 1, loss, task, scale);
         }
-        let batch = encoder.batch::<B>(rows, &ids, &device);
+        let batch = encoder.batch::<B>(rows, &ids, device);
         let scores = network.forward(&batch, &mut Draw::evaluating());
         let n_members = scores.dims()[1];
         predictions(&floats(scores), n_members, loss, task, scale)

@@ -106,6 +106,7 @@ impl Model for TabularModel {
             &encoded,
             how,
             &Threads::one(),
+            &burn_flex::FlexDevice,
         ))
     }
 

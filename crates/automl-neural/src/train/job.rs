@@ -21,8 +21,14 @@ pub trait Job<B: AutodiffBackend>: Sync {
     fn build(&self, seed: Seed, device: &B::Device) -> Self::Network;
 
     /// The loss of some rows, summed over them (each times its weight, where rows have weights). `draw` gives the random
-    /// numbers of the pass.
-    fn loss(&self, network: &Self::Network, rows: &[u32], draw: &mut Draw) -> Tensor<B, 1>;
+    /// numbers of the pass; the rows go to `device`, where the network is.
+    fn loss(
+        &self,
+        network: &Self::Network,
+        rows: &[u32],
+        draw: &mut Draw,
+        device: &B::Device,
+    ) -> Tensor<B, 1>;
 
     /// What the loss of these rows is divided by: their number, or the sum of their weights.
     fn weight(&self, rows: &[u32]) -> f64 {
@@ -38,6 +44,7 @@ pub trait Job<B: AutodiffBackend>: Sync {
         &self,
         _network: &<Self::Network as AutodiffModule<B>>::InnerModule,
         _threads: &Threads,
+        _device: &B::Device,
     ) -> Result<Vec<Score>, TrainError> {
         Ok(Vec::new())
     }

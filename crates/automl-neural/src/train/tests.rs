@@ -41,12 +41,17 @@ impl Job<Cpu> for Grid {
         }
     }
 
-    fn loss(&self, network: &Line<Cpu>, rows: &[u32], draw: &mut Draw) -> Tensor<Cpu, 1> {
-        let device = burn_flex::FlexDevice;
+    fn loss(
+        &self,
+        network: &Line<Cpu>,
+        rows: &[u32],
+        draw: &mut Draw,
+        device: &burn_flex::FlexDevice,
+    ) -> Tensor<Cpu, 1> {
         let x: Vec<f32> = rows.iter().flat_map(|&row| Self::point(row).0).collect();
         let y: Vec<f32> = rows.iter().map(|&row| Self::point(row).1).collect();
-        let x = Tensor::<Cpu, 2>::from_data(TensorData::new(x, [rows.len(), 2]), &device);
-        let y = Tensor::<Cpu, 2>::from_data(TensorData::new(y, [rows.len(), 1]), &device);
+        let x = Tensor::<Cpu, 2>::from_data(TensorData::new(x, [rows.len(), 2]), device);
+        let y = Tensor::<Cpu, 2>::from_data(TensorData::new(y, [rows.len(), 1]), device);
         let x = draw.dropout(x, self.dropout);
         (network.layer.forward(x) - y).powi_scalar(2).sum()
     }
@@ -55,6 +60,7 @@ impl Job<Cpu> for Grid {
         &self,
         network: &Line<burn_flex::Flex>,
         _threads: &Threads,
+        _device: &burn_flex::FlexDevice,
     ) -> Result<Vec<Score>, TrainError> {
         let weights = Layout::of(network).read(network);
         let errors = (0..self.n as u32).map(|row| {

@@ -151,6 +151,7 @@ impl Trainer<'_> {
         let mut run = Run {
             trainer: self,
             job,
+            device,
             state: self.start(&network, &layout, from)?,
             network,
             layout,
@@ -193,6 +194,7 @@ impl Trainer<'_> {
 struct Run<'a, B: AutodiffBackend, J: Job<B>> {
     trainer: &'a Trainer<'a>,
     job: &'a J,
+    device: &'a B::Device,
     network: J::Network,
     layout: Layout,
     state: TrainState,
@@ -312,7 +314,10 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             let index = first + index;
             let network = replica(&self.network);
             let mut draw = Draw::training(seed.indexed(index as u64));
-            let loss = self.job.loss(&network, shards[index], &mut draw) / weight;
+            let loss = self
+                .job
+                .loss(&network, shards[index], &mut draw, self.device)
+                / weight;
             let gradients = loss.backward();
             let mut sums = vec![0.0; self.layout.len()];
             self.layout.add_gradients(&network, &gradients, &mut sums);
@@ -347,7 +352,9 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let ranks = self.trainer.ranks;
         let scores = match ranks.rank() {
             0 => {
-                let scores = self.job.evaluate(network, self.trainer.threads);
+                let scores = self
+                    .job
+                    .evaluate(network, self.trainer.threads, self.device);
                 scores.map_err(|error| self.blame_steps(error))?
             }
             _ => Vec::new(),
