@@ -23,6 +23,7 @@
 extern crate burn_core as burn;
 
 pub mod config;
+mod device;
 mod draw;
 mod error;
 mod learners;
@@ -32,11 +33,16 @@ pub mod train;
 
 pub use burn_core;
 pub use burn_nn;
+pub use device::Device;
 pub use draw::Draw;
 pub use learners::{MLP, MlpLearner, TABM, TabMLearner};
 
 /// The backend that trains on the CPU: one thread a shard, so that what runs at once is the trainer's choice.
 pub type Cpu = burn_autodiff::Autodiff<burn_flex::Flex>;
+
+/// The backend that trains on an NVIDIA GPU.
+#[cfg(feature = "cuda")]
+pub type Cuda = burn_autodiff::Autodiff<burn_cuda::Cuda>;
 
 /// The kind of the artifact of a network that a configuration trained.
 pub const NETWORK: &str = "neural_network";

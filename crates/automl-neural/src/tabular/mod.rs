@@ -12,12 +12,11 @@ pub use encoder::{
 pub use loss::{ClassWeights, Loss, LossKind, LossParams, TargetScale, Targets};
 pub use model::TabularModel;
 
-use crate::Cpu;
+use crate::Device;
 use crate::network::{Init, LayerSummary, Layout, Network, NetworkParams, summary};
-use crate::train::{EpochRecord, TrainError, TrainSettings, Trained, Trainer, Watch};
+use crate::train::{EpochRecord, TrainError, TrainSettings, Trainer, Watch};
 use automl_core::metrics::Metric;
 use automl_core::{Artifact, Budget, Collective, Seed, Threads, TrainingData};
-use burn::module::AutodiffModule as _;
 use job::{TableJob, Watched};
 
 /// Everything that decides what a tabular network becomes, beside data and seed.
@@ -54,6 +53,8 @@ pub struct TabularRun<'a> {
     pub from: Option<&'a Artifact>,
     /// Who trains together; [`automl_core::Solo`] for one.
     pub ranks: &'a dyn Collective,
+    /// What computes.
+    pub device: Device,
 }
 
 /// A trained table network.
@@ -119,9 +120,8 @@ pub fn train(
         training: run.training,
         ranks: run.ranks,
     };
-    let device = burn_flex::FlexDevice;
-    let trained: Trained<_> = trainer.train::<Cpu, _>(&job, &device, run.from, watch)?;
-    let scale = job.targets.scale;
+    let trained = trainer.train_on(run.device, &job, run.from, watch)?;
+    let (network, scale) = (job.network(&trained), job.targets.scale);
     Ok(TrainedTable {
         history: trained.history,
         best_epoch: trained.best_epoch,
@@ -129,7 +129,7 @@ pub fn train(
         is_partial: trained.is_partial,
         model: TabularModel {
             kind: run.learner.to_owned(),
-            network: trained.network.valid(),
+            network,
             params: settings.network.clone(),
             task: task.clone(),
             encoder,

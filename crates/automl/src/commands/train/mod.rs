@@ -1,6 +1,7 @@
 //! `automl train`: a network from a configuration, with checkpoints to go on from.
 
 mod checkpoints;
+mod device;
 mod plan;
 mod result;
 mod together;
@@ -19,10 +20,10 @@ use automl_core::{
     Warnings,
 };
 use automl_engine::{EnsembleModel, Single};
-use automl_neural::NETWORK;
 use automl_neural::config::{Layer, TrainConfig, json_schema};
 use automl_neural::tabular::{self, TabularRun};
 use automl_neural::train::TrainError;
+use automl_neural::{Device, NETWORK};
 use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
 use plan::Plan;
@@ -49,14 +50,19 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     }
     let ranks = together::join(place.as_ref(), &args)?;
     let threads = start_threads(thread_count(args.threads))?;
+    let device = device::named(&args.device, place.as_ref())?;
     if ranks.rank() > 0 {
-        return together::follow(args, config, (ranks.as_ref(), &threads), console);
+        let ranks = (ranks.as_ref(), device);
+        return together::follow(args, config, ranks, &threads, console);
     }
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
     if ranks.size() > 1 {
         let (size, transport) = (ranks.size(), ranks.transport());
         reporter.note(&format!("{size} ranks, joined by {transport}"));
+    }
+    if device != Device::Cpu {
+        reporter.note(&format!("trains on {device}"));
     }
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
@@ -82,6 +88,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         interrupt: &interrupt,
         threads: &threads,
         ranks: ranks.as_ref(),
+        device,
     };
     let done = training.whole(from.as_ref());
     // The others wait for what this rank writes: where one ends, a launcher may end all.
@@ -177,6 +184,7 @@ struct Training<'a> {
     interrupt: &'a Interrupt,
     threads: &'a Threads,
     ranks: &'a dyn Collective,
+    device: Device,
 }
 
 /// What came of a training, without the model, which is written.
@@ -235,6 +243,7 @@ impl Training<'_> {
             training: &plan.identity,
             from: from.map(|found| &found.state),
             ranks: self.ranks,
+            device: self.device,
         };
         let trained = tabular::train(&data, &settings, &run, &mut watch);
         watch.close();

@@ -16,10 +16,10 @@ use automl_core::{
     TrainingData, Warnings, agree,
 };
 use automl_engine::Single;
-use automl_neural::NETWORK;
 use automl_neural::config::TrainConfig;
 use automl_neural::tabular::{self, TabularRun};
 use automl_neural::train::NoWatch;
+use automl_neural::{Device, NETWORK};
 use std::ffi::OsString;
 use std::sync::Arc;
 
@@ -80,7 +80,8 @@ pub(super) fn agree_on(ranks: &dyn Collective, from: Option<&Found>) -> anyhow::
 pub(super) fn follow(
     args: TrainArgs,
     config: TrainConfig,
-    (ranks, threads): (&dyn Collective, &Threads),
+    (ranks, device): (&dyn Collective, Device),
+    threads: &Threads,
     console: Console,
 ) -> anyhow::Result<Status> {
     let reporter = Reporter::silent(console, Clock::start());
@@ -115,6 +116,7 @@ pub(super) fn follow(
         training: &plan.identity,
         from: from.as_ref().map(|found| &found.state),
         ranks,
+        device,
     };
     let trained = tabular::train(&data, &plan.settings(), &run, &mut NoWatch);
     // The first rank is still writing; an error of this call is one that it has told of.
