@@ -35,6 +35,9 @@ pub enum TrainError {
     /// There is nothing to learn from.
     #[error("there is no row to learn from")]
     NoRows,
+    /// All rows to learn from have a weight of 0.
+    #[error("no row to learn from has a weight above 0")]
+    NoWeight,
     /// A checkpoint is of another training.
     #[error("the checkpoint is of another training: {reason}")]
     OtherTraining {
@@ -73,6 +76,7 @@ impl Coded for TrainError {
             Self::NotFinite { .. } => "train-not-finite",
             Self::Device { .. } => "train-device",
             Self::NoRows => "train-no-rows",
+            Self::NoWeight => "train-no-weight",
             Self::OtherTraining { .. } => "train-other-training",
             Self::Watch(_) => "train-watch",
             Self::Metric(error) => error.code(),

@@ -63,15 +63,6 @@ impl Layout {
         network.map(&mut Write { values, at: 0 })
     }
 
-    /// As [`Layout::write`], from a row of numbers where the network is.
-    pub(crate) fn write_row<B: AutodiffBackend, M: AutodiffModule<B>>(
-        &self,
-        network: M,
-        row: &Tensor<B::InnerBackend, 1>,
-    ) -> M {
-        network.map(&mut WriteRow::<B> { row, at: 0 })
-    }
-
     /// The gradients of a pass as a row where the network is; 0 for a parameter that had no part in it.
     pub(crate) fn gradient_row<B: AutodiffBackend, M: AutodiffModule<B>>(
         &self,
@@ -100,6 +91,14 @@ impl Layout {
             at: 0,
         });
     }
+}
+
+/// As [`Layout::write`], from a row of numbers where the network is.
+pub(crate) fn write_row<B: AutodiffBackend, M: AutodiffModule<B>>(
+    network: M,
+    row: &Tensor<B::InnerBackend, 1>,
+) -> M {
+    network.map(&mut WriteRow::<B> { row, at: 0 })
 }
 
 /// A network of its own for one thread: the same numbers, but no shared graph, so that passes do not wait for each other.
@@ -173,7 +172,7 @@ impl<B: AutodiffBackend> ModuleMapper<B> for WriteRow<'_, B> {
         let shape = tensor.shape();
         let start = self.at;
         self.at += shape.num_elements();
-        let part = self.row.clone().slice([start..self.at]).reshape(shape);
+        let part = self.row.clone().slice(start..self.at).reshape(shape);
         Param::from_mapped_value(id, Tensor::from_inner(part).require_grad(), mapper)
     }
 }

@@ -36,6 +36,22 @@ pub struct TabularSettings {
     pub metrics: Vec<Metric>,
 }
 
+impl TabularSettings {
+    /// The encoder of these rows. A transformer over columns reads every category as a token of its own.
+    fn encoder(
+        &self,
+        learner: &'static str,
+        rows: &automl_core::TableView<'_>,
+    ) -> Result<Encoder, automl_core::FitError> {
+        let mut params = self.encoder.clone();
+        let is_token = matches!(self.network, NetworkParams::FtTransformer(_));
+        if is_token && params.categories == CategoryEncoding::Auto {
+            params.categories = CategoryEncoding::Embedding;
+        }
+        Encoder::fit(learner, rows, &params, &self.wishes)
+    }
+}
+
 /// Surroundings of a training of a table.
 #[derive(Clone, Copy)]
 pub struct TabularRun<'a> {
@@ -85,7 +101,7 @@ pub fn train(
     let task = data.train.task();
     let loss = Loss::of(&settings.loss, task.kind())?;
     let rows = data.train.table();
-    let encoder = Encoder::fit(run.learner, &rows, &settings.encoder, &settings.wishes)?;
+    let encoder = settings.encoder(run.learner, &rows)?;
     let encode = |rows: automl_core::TableView<'_>| {
         encoder.encode(&rows).map_err(automl_core::FitError::from)
     };
@@ -105,7 +121,7 @@ pub fn train(
     };
     let job = TableJob {
         rows: encode(rows)?,
-        targets: Targets::of(&data.train, loss, &settings.loss),
+        targets: Targets::of(&data.train, loss, &settings.loss)?,
         encoder: &encoder,
         params: &settings.network,
         task,
@@ -150,12 +166,7 @@ pub fn describe(
 ) -> Result<Vec<LayerSummary>, TrainError> {
     let task = data.train.task();
     let loss = Loss::of(&settings.loss, task.kind())?;
-    let encoder = Encoder::fit(
-        learner,
-        &data.train.table(),
-        &settings.encoder,
-        &settings.wishes,
-    )?;
+    let encoder = settings.encoder(learner, &data.train.table())?;
     let (shape, device) = (encoder.shape(), burn_flex::FlexDevice);
     let mut init = Init::<burn_flex::Flex>::new(Seed(0), &device);
     let n_outputs = loss.n_outputs(task.n_classes());

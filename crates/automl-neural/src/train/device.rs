@@ -8,7 +8,7 @@ use super::optimizer::{OptimizerState, is_matrix, orthogonal};
 use super::settings::{OptimizerKind, OptimizerParams};
 use super::{StepReport, TrainState};
 use crate::network::Layout;
-use crate::network::parameters::floats;
+use crate::network::parameters::{floats, write_row};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
@@ -77,14 +77,14 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
     }
 
     /// A network with these parameters.
-    pub(super) fn network<M: AutodiffModule<B>>(&self, network: M, layout: &Layout) -> M {
-        layout.write_row(network, &self.values)
+    pub(super) fn network<M: AutodiffModule<B>>(&self, network: M) -> M {
+        write_row(network, &self.values)
     }
 
     /// A network with the parameters that count, and these; the average if there is one.
-    pub(super) fn current<M: AutodiffModule<B>>(&self, network: M, layout: &Layout) -> (M, Row<B>) {
+    pub(super) fn current<M: AutodiffModule<B>>(&self, network: M) -> (M, Row<B>) {
         let row = self.average.as_ref().unwrap_or(&self.values);
-        (layout.write_row(network, row), row.clone())
+        (write_row(network, row), row.clone())
     }
 
     /// Keeps parameters as the best.
@@ -114,7 +114,7 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
             OptimizerKind::Adam | OptimizerKind::Adamw => {
                 self.adam(params, learning_rate, gradients);
             }
-            OptimizerKind::Muon => self.muon(params, learning_rate, layout, gradients),
+            OptimizerKind::Muon => self.muon(params, learning_rate, layout, &gradients),
         }
         norm
     }
@@ -177,20 +177,20 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
     }
 
     /// `AdamW` for all, whose momentum is Muon's too, then matrices as Muon steps them.
-    fn muon(&mut self, params: &OptimizerParams, rate: f64, layout: &Layout, gradients: Row<B>) {
+    fn muon(&mut self, params: &OptimizerParams, rate: f64, layout: &Layout, gradients: &Row<B>) {
         let before = self.values.clone();
         self.adam(params, rate, gradients.clone());
         let beta = params.beta1;
         for slot in layout.slots.iter().filter(|slot| is_matrix(slot)) {
             let [n_rows, n_columns] = [slot.shape[0], slot.shape[1]];
-            let part = |row: &Row<B>| row.clone().slice([slot.range.clone()]);
-            let update = part(&gradients) * (1.0 - beta) + part(&self.first) * beta;
+            let part = |row: &Row<B>| row.clone().slice(slot.range.clone());
+            let update = part(gradients) * (1.0 - beta) + part(&self.first) * beta;
             let update = orthogonal(update.reshape([n_rows, n_columns]));
             let size = rate * 0.2 * (n_rows.max(n_columns) as f64).sqrt();
             let shrunk = part(&before) * (1.0 - rate * params.weight_decay);
             let stepped = shrunk - update.reshape([slot.range.len()]) * size;
             let values = self.values.clone();
-            self.values = values.slice_assign([slot.range.clone()], stepped);
+            self.values = values.slice_assign(slot.range.clone(), stepped);
         }
     }
 }

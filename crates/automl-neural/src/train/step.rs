@@ -212,7 +212,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     pub(super) fn write_network(&mut self) {
         let network = self.network.clone();
         self.network = match &self.on_device {
-            Some(numbers) => numbers.network(network, &self.layout),
+            Some(numbers) => numbers.network(network),
             None => self.layout.write(network, &self.state.values),
         };
     }
@@ -220,16 +220,12 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     /// The network with the parameters that count, and these: the average if there is one.
     pub(super) fn current(&self) -> (<J::Network as AutodiffModule<B>>::InnerModule, Vec<f32>) {
         let network = self.network.clone();
-        match &self.on_device {
-            Some(numbers) => {
-                let (network, row) = numbers.current(network, &self.layout);
-                (network.valid(), floats(row))
-            }
-            None => {
-                let values = self.state.current().to_vec();
-                (self.layout.write(network, &values).valid(), values)
-            }
+        if let Some(numbers) = &self.on_device {
+            let (network, row) = numbers.current(network);
+            return (network.valid(), floats(row));
         }
+        let values = self.state.current().to_vec();
+        (self.layout.write(network, &values).valid(), values)
     }
 
     /// Keeps parameters as the best.

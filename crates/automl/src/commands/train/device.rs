@@ -19,7 +19,7 @@ pub(super) fn named(name: &str, place: Option<&Place>) -> Result<Device, TrainVe
         ("auto", None) => Ok(cuda(None, place).unwrap_or(Device::Cpu)),
         ("cuda", None) => cuda(None, place),
         ("cuda", Some(number)) => {
-            let index: usize = number.parse().map_err(|_| unknown())?;
+            let index: usize = number.parse().map_err(|_not_a_number| unknown())?;
             cuda(Some(index), place)
         }
         _ => Err(unknown()),
@@ -34,6 +34,7 @@ fn cuda(_index: Option<usize>, _place: Option<&Place>) -> Result<Device, TrainVe
 #[cfg(feature = "cuda")]
 fn cuda(index: Option<usize>, place: Option<&Place>) -> Result<Device, TrainVerbError> {
     let count = count().map_err(|reason| TrainVerbError::NoDriver { reason })?;
+    keep_kernels();
     let local = place.and_then(|place| place.local_rank).unwrap_or(0);
     match index {
         _ if count == 0 => Err(TrainVerbError::NoDriver {
@@ -43,6 +44,31 @@ fn cuda(index: Option<usize>, place: Option<&Place>) -> Result<Device, TrainVerb
         Some(index) if index < count => Ok(Device::Cuda(index)),
         Some(index) => Err(TrainVerbError::NoSuchGpu { index, count }),
     }
+}
+
+/// Keeps compiled kernels, and which of them were found to be quick, in the user's cache: a first training compiles them
+/// for a minute.
+#[cfg(feature = "cuda")]
+fn keep_kernels() {
+    use cubecl_runtime::config::cache::CacheConfig;
+    use cubecl_runtime::config::{CubeClRuntimeConfig, RuntimeConfig as _};
+
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let caches = std::env::var_os("XDG_CACHE_HOME").map(std::path::PathBuf::from);
+        let caches = caches
+            .or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+        let folder = caches
+            .unwrap_or_else(std::env::temp_dir)
+            .join("automl")
+            .join("cuda");
+        let mut config = CubeClRuntimeConfig::default().override_from_env();
+        if std::fs::create_dir_all(&folder).is_ok() {
+            config.autotune.cache = CacheConfig::File(folder.clone());
+            config.compilation.cache = Some(CacheConfig::File(folder));
+        }
+        CubeClRuntimeConfig::set(config);
+    });
 }
 
 /// How many GPUs the driver knows of.

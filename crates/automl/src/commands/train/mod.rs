@@ -57,13 +57,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     }
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
-    if ranks.size() > 1 {
-        let (size, transport) = (ranks.size(), ranks.transport());
-        reporter.note(&format!("{size} ranks, joined by {transport}"));
-    }
-    if device != Device::Cpu {
-        reporter.note(&format!("trains on {device}"));
-    }
+    say_where(ranks.as_ref(), device, &reporter);
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
     let from = begin(&plan, &checkpoints, &reporter)?;
@@ -107,6 +101,17 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     } else {
         Status::Done
     })
+}
+
+/// Tells of what is not as on any laptop.
+fn say_where(ranks: &dyn Collective, device: Device, reporter: &Reporter) {
+    if ranks.size() > 1 {
+        let (size, transport) = (ranks.size(), ranks.transport());
+        reporter.note(&format!("{size} ranks, joined by {transport}"));
+    }
+    if device != Device::Cpu {
+        reporter.note(&format!("trains on {device}"));
+    }
 }
 
 /// The configuration of all files and overrides.
