@@ -188,10 +188,15 @@ pub(crate) fn fixed(
     Ok(configs)
 }
 
-/// Whether predicting alone would take too long, as for neighbours among many rows.
+/// Whether it would take too long, such as predicting by neighbours among many rows.
 fn is_too_slow(learner: &LearnerSpec, facts: &Facts) -> bool {
     let is_large = facts.n_rows > NEIGHBOUR_ROWS_MAX || facts.n_columns > 60 || facts.has_text;
-    learner.id == "nearest_neighbours" && is_large
+    match learner.id {
+        "nearest_neighbours" => is_large,
+        // Tens of times as slow as a perceptron: on a processor it is for those who ask for it.
+        "tabm" => true,
+        _ => false,
+    }
 }
 
 fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
@@ -230,6 +235,7 @@ fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
         Boosting::new([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
         randomised.entry("trees", skewed),
         simple("extra_trees", "trees", plain),
+        simple("mlp", "trees", skewed),
         Boosting::new([0.04, 8.0, 15.0, 0.5, 0.7]).entry("trees", plain),
         Boosting::new([0.03, 160.0, 4.0, 0.8, 0.9]).entry("trees", plain),
         simple("random_forest", target_recipe, plain),

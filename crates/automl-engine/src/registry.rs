@@ -13,6 +13,8 @@ pub static LEARNERS: &[&LearnerSpec] = &[
     &automl_tree::GRADIENT_BOOSTING,
     &automl_tree::EXTRA_TREES,
     &automl_tree::RANDOM_FOREST,
+    &automl_neural::MLP,
+    &automl_neural::TABM,
 ];
 
 /// Names that other libraries and people give to learners, and the ids that they may mean.
@@ -49,6 +51,13 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("nb", "naive_bayes"),
     ("bayes", "naive_bayes"),
     ("dummy", "baseline"),
+    ("nn", "mlp"),
+    ("nn", "tabm"),
+    ("nn_torch", "mlp"),
+    ("neural_network", "mlp"),
+    ("neural_network", "tabm"),
+    ("fastai", "mlp"),
+    ("multilayer_perceptron", "mlp"),
 ];
 
 /// Whether every name is one of a learner.

@@ -1,9 +1,9 @@
 //! Networks as learners of a search: a perceptron and a TabM, with settings that hold for most tables.
 //!
 //! # What they fit
-//! A network over quantile-normal numbers and coded categories (see [`crate::tabular`]), trained by `AdamW` on most of the
-//! rows and stopped when the rest no longer gets better: the validation rows of the search where there are some, else a
-//! tenth of the training rows.
+//! A network over quantile-normal numbers and coded categories (see [`crate::tabular`]), trained by `AdamW` along one cycle
+//! of the learning rate. A tenth of the rows is held out, or the validation rows where there are some: the epoch that is
+//! best on them counts. Where time is short, the cycle has fewer epochs, so that it ends in time rather than being cut.
 //!
 //! # Formula
 //! That of [`Mlp`](crate::network::Mlp) and [`TabM`](crate::network::TabM); log loss for classes, squared error of the
@@ -25,18 +25,27 @@ use crate::network::{MlpParams, NetworkParams, NumberEmbedding, TabMParams};
 use crate::tabular::{
     ColumnWishes, EncoderParams, LossParams, TabularModel, TabularRun, TabularSettings, train,
 };
-use crate::train::{NoWatch, OptimizerParams, TrainError, TrainSettings, TrainerParams};
+use crate::train::{
+    NoWatch, OptimizerParams, ScheduleKind, ScheduleParams, TrainError, TrainSettings,
+    TrainerParams,
+};
 use automl_core::metrics::Metric;
 use automl_core::splits::{self, Scheme, Split};
 use automl_core::{
-    Capabilities, DatasetView, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap,
+    Capabilities, Clock, DatasetView, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap,
     Params, TaskKind, TrainingData,
 };
 
 /// Below so many rows nothing is held out: a network learns from all of them for a fixed number of epochs.
 const MIN_ROWS_HELD_OUT: usize = 40;
-/// Epochs where nothing tells when to stop.
-const BLIND_EPOCHS: u64 = 30;
+/// Steps that an epoch has at least, unless batches would be smaller than the least.
+const STEPS_MIN: u64 = 20;
+/// Rows of the smallest batch that a small table has.
+const BATCH_MIN: u64 = 32;
+/// Steps that tell how long an epoch will take.
+const PROBE_STEPS: u64 = 4;
+/// Share of the time left that epochs may take as they are forecast: scores and the end need some.
+const SHARE_OF_TIME: f64 = 0.85;
 
 /// What both take.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -55,26 +64,23 @@ pub struct MlpLearner {
     #[param(default = 3, range = 1..=16, search = 1..=4)]
     pub layers: u32,
     /// Neurons of each hidden layer.
-    #[param(default = 256, range = 1..=8192, log, search = 64..=512)]
+    #[param(default = 128, range = 1..=8192, log, search = 32..=512)]
     pub width: u32,
     /// Share of neurons left out at random in each step.
-    #[param(default = 0.1, range = 0.0..=0.9, search = 0.0..=0.5)]
+    #[param(default = 0.05, range = 0.0..=0.9, search = 0.0..=0.5)]
     pub dropout: f64,
-    /// How far a step goes.
-    #[param(default = 0.001, range = 1e-6..=1.0, log, search = 3e-4..=5e-3)]
+    /// How far a step goes, at the height of the cycle.
+    #[param(default = 0.004, range = 1e-6..=1.0, log, search = 5e-4..=2e-2)]
     pub learning_rate: f64,
     /// How strongly weights are drawn to 0.
     #[param(default = 0.0001, range = 0.0..=10.0)]
     pub weight_decay: f64,
-    /// Rows of a step.
+    /// Rows of a step; fewer where a table has few.
     #[param(default = 256, range = 1..=1_000_000)]
     pub batch_size: u64,
     /// Times that all rows are learned from, at most.
-    #[param(default = 100, range = 1..=100_000)]
+    #[param(default = 30, range = 1..=100_000, log, search = 10..=60)]
     pub epochs: u64,
-    /// Epochs without a better score after which learning ends.
-    #[param(default = 12, range = 1..=100_000)]
-    pub patience: u64,
 }
 
 /// Many perceptrons that share their weights, over piecewise-linear numbers.
@@ -104,15 +110,12 @@ pub struct TabMLearner {
     /// How strongly weights are drawn to 0.
     #[param(default = 0.0003, range = 0.0..=10.0)]
     pub weight_decay: f64,
-    /// Rows of a step.
+    /// Rows of a step; fewer where a table has few.
     #[param(default = 256, range = 1..=1_000_000)]
     pub batch_size: u64,
     /// Times that all rows are learned from, at most.
-    #[param(default = 60, range = 1..=100_000)]
+    #[param(default = 30, range = 1..=100_000, log, search = 10..=60)]
     pub epochs: u64,
-    /// Epochs without a better score after which learning ends.
-    #[param(default = 8, range = 1..=100_000)]
-    pub patience: u64,
 }
 
 /// A multilayer perceptron.
@@ -143,7 +146,6 @@ struct Course {
     weight_decay: f64,
     batch_size: u64,
     epochs: u64,
-    patience: u64,
 }
 
 impl Learner for MlpLearner {
@@ -167,7 +169,6 @@ impl Learner for MlpLearner {
             weight_decay: self.weight_decay,
             batch_size: self.batch_size,
             epochs: self.epochs,
-            patience: self.patience,
         };
         let encoder = EncoderParams::default();
         learn(MLP.id, ctx, data, &course.settings(network, encoder))
@@ -196,7 +197,6 @@ impl Learner for TabMLearner {
             weight_decay: self.weight_decay,
             batch_size: self.batch_size,
             epochs: self.epochs,
-            patience: self.patience,
         };
         let encoder = EncoderParams {
             number_embedding: NumberEmbedding::PiecewiseLinear,
@@ -221,13 +221,16 @@ impl Course {
                     weight_decay: self.weight_decay,
                     ..OptimizerParams::default()
                 },
+                schedule: ScheduleParams {
+                    r#type: ScheduleKind::OneCycle,
+                    ..ScheduleParams::default()
+                },
                 trainer: TrainerParams {
                     batch_size: self.batch_size,
                     epochs: self.epochs,
-                    patience: self.patience,
+                    patience: 0,
                     ..TrainerParams::default()
                 },
-                ..TrainSettings::default()
             },
             metrics: Vec::new(),
         }
@@ -259,9 +262,10 @@ fn learn(
             valid: Some(data.train.data().view(&split.valid)),
         },
     };
-    if watched.valid.is_none() {
-        settings.train.trainer.epochs = settings.train.trainer.epochs.min(BLIND_EPOCHS);
-    }
+    let trainer = &mut settings.train.trainer;
+    let few = (watched.train.n_rows() as u64 / STEPS_MIN).max(BATCH_MIN);
+    trainer.batch_size = trainer.batch_size.min(few);
+    trainer.shard_rows = trainer.shard_rows.min(trainer.batch_size.div_ceil(2));
     let run = TabularRun {
         learner,
         seed: ctx.seed,
@@ -272,7 +276,9 @@ fn learn(
         ranks: &automl_core::Solo,
         device: crate::Device::Cpu,
     };
-    let trained = train(&watched, &settings, &run, &mut NoWatch).map_err(|error| match error {
+    let trained = fit_to_time(&watched, &mut settings, &run)
+        .and_then(|()| train(&watched, &settings, &run, &mut NoWatch));
+    let trained = trained.map_err(|error| match error {
         TrainError::Cancelled => FitError::Cancelled,
         TrainError::Fit(error) => error,
         TrainError::Param(error) => error.into(),
@@ -287,6 +293,38 @@ fn learn(
         learned: ParamMap::new(),
         is_partial: trained.is_partial,
     })
+}
+
+/// Where there is a deadline, leaves as many epochs as will end before it, told by a few steps on the first rows.
+fn fit_to_time(
+    data: &TrainingData<'_>,
+    settings: &mut TabularSettings,
+    run: &TabularRun<'_>,
+) -> Result<(), TrainError> {
+    let Some(left) = run.budget.deadline.remaining() else {
+        return Ok(());
+    };
+    let n_probed = (settings.train.trainer.batch_size * PROBE_STEPS) as usize;
+    let rows = data.train.rows();
+    let probed = &rows[..n_probed.min(rows.len())];
+    let mut short = settings.clone();
+    short.train.trainer.epochs = 1;
+    let probe = TrainingData {
+        train: data.train.data().view(probed),
+        valid: None,
+    };
+    let mut seconds = f64::INFINITY;
+    let all = Clock::start();
+    for _ in 0..2 {
+        let clock = Clock::start();
+        train(&probe, &short, run, &mut NoWatch)?;
+        seconds = seconds.min(clock.seconds());
+    }
+    let epoch = seconds * rows.len() as f64 / probed.len() as f64;
+    let left = (left.as_secs_f64() - all.seconds()) * SHARE_OF_TIME;
+    let epochs = &mut settings.train.trainer.epochs;
+    *epochs = (*epochs).min((left / epoch) as u64).max(1);
+    Ok(())
 }
 
 /// A tenth of the rows to watch, if there are enough; none where the rows cannot be split.
