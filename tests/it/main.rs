@@ -25,5 +25,6 @@ mod scenario;
 mod serving;
 mod tidy;
 mod train;
+mod train_images;
 mod tune;
 mod tuning;

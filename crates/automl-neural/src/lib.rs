@@ -25,6 +25,8 @@ extern crate burn_core as burn;
 pub mod config;
 mod draw;
 mod error;
+pub mod image;
+mod labelled;
 mod learners;
 pub mod network;
 pub mod tabular;
@@ -33,6 +35,7 @@ pub mod train;
 pub use burn_core;
 pub use burn_nn;
 pub use draw::Draw;
+pub use labelled::Learned;
 pub use learners::{MLP, MlpLearner, TABM, TabMLearner};
 
 /// The backend that trains on the CPU: one thread a shard, so that what runs at once is the trainer's choice.
@@ -48,5 +51,14 @@ pub const NETWORK: &str = "neural_network";
 pub fn load(
     artifact: &automl_core::Artifact,
 ) -> Result<Box<dyn automl_core::Model>, automl_core::ArtifactError> {
-    Ok(Box::new(tabular::TabularModel::load(artifact)?))
+    // Those of tables were there first, and do not say what they are.
+    let family = artifact
+        .meta
+        .get("family")
+        .and_then(serde_json::Value::as_str);
+    match family {
+        None => Ok(Box::new(tabular::TabularModel::load(artifact)?)),
+        Some(image::FAMILY) => Ok(Box::new(image::ImageModel::load(artifact)?)),
+        Some(_) => Err(artifact.invalid("family", "no network is of it")),
+    }
 }

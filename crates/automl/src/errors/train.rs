@@ -18,6 +18,8 @@ pub(crate) enum TrainVerbError {
         metric: &'static str,
         task: &'static str,
     },
+    #[error("a file {reason}: {file}")]
+    File { file: String, reason: String },
     #[error("the rows cannot be split")]
     Split(#[source] SplitError),
     #[error("there are checkpoints of a training that did not end: {folder}")]
@@ -32,6 +34,7 @@ impl Coded for TrainVerbError {
             Self::Config { .. } => "train-config",
             Self::Lacks { .. } => "train-config-lacks",
             Self::Metric { .. } => "metric-task",
+            Self::File { .. } => "train-file",
             Self::Split(error) => error.code(),
             Self::Unfinished { .. } => "train-unfinished",
             Self::Stopped { .. } => "interrupted",
@@ -47,6 +50,7 @@ impl Coded for TrainVerbError {
             Self::Metric { .. } => {
                 Some("name another in metrics, or none for the usual one".into())
             }
+            Self::File { .. } => Some("correct the file, or take it out of the folder".into()),
             Self::Split(_) => Some("set data.validation_share to 0 to hold no rows out".into()),
             Self::Unfinished { .. } => {
                 Some("--resume goes on with it, --overwrite removes them and begins anew".into())

@@ -1,6 +1,7 @@
 //! `automl train`: a network from a configuration, with checkpoints to go on from.
 
 mod checkpoints;
+mod learn;
 mod plan;
 mod result;
 mod together;
@@ -15,16 +16,14 @@ use crate::progress::Reporter;
 use crate::ranks;
 use crate::record::{Detail, Recorder, Seen};
 use automl_core::{
-    Budget, Clock, Collective, Deadline, FitContext, MemoryLimit, Seed, Threads, TrainingData,
-    Warnings,
+    Budget, Clock, Collective, Deadline, FitError, MemoryLimit, PredictError, Threads,
 };
-use automl_engine::{EnsembleModel, Single};
-use automl_neural::NETWORK;
+use automl_engine::EnsembleModel;
 use automl_neural::config::{Layer, TrainConfig, json_schema};
-use automl_neural::tabular::{self, TabularRun};
 use automl_neural::train::TrainError;
 use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
+use learn::{Around, Done, Ready};
 use plan::Plan;
 use std::sync::Arc;
 use watch::TrainWatch;
@@ -179,14 +178,6 @@ struct Training<'a> {
     ranks: &'a dyn Collective,
 }
 
-/// What came of a training, without the model, which is written.
-struct Done {
-    history: Vec<automl_neural::train::EpochRecord>,
-    best_epoch: u64,
-    n_steps: u64,
-    is_partial: bool,
-}
-
 impl Training<'_> {
     /// Trains and writes the model.
     fn whole(&self, from: Option<&Found>) -> anyhow::Result<Done> {
@@ -203,49 +194,26 @@ impl Training<'_> {
     }
 
     fn train(&self, from: Option<&Found>) -> anyhow::Result<(EnsembleModel, Done, TrainWatch<'_>)> {
-        let plan = self.plan;
-        let seed = Seed(plan.config.trainer.seed);
         let budget = Budget {
             deadline: Deadline::never(),
             memory: MemoryLimit(None),
             cancel: self.interrupt.token(),
         };
-        let warnings = Warnings::default();
-        let ctx = FitContext {
-            seed: seed.named("recipe"),
-            threads: self.threads.clone(),
-            budget: budget.clone(),
-            warnings: &warnings,
-        };
-        let single = Single::encode(&ctx, &plan.prepared.dataset, &plan.split.train)?;
-        let data = TrainingData {
-            train: single.data.view(&plan.split.train),
-            valid: Some(single.data.view(&plan.split.valid)),
-        };
-        let settings = plan.settings();
-        let layers = tabular::describe(&data, &settings, NETWORK)?;
-        result::show_layers(self.reporter, &layers);
-        let start = from.map_or(0, |found| found.step);
-        let mut watch = TrainWatch::new(self, start)?;
-        let run = TabularRun {
-            learner: NETWORK,
-            seed,
+        let around = Around {
             threads: self.threads,
             budget: &budget,
-            training: &plan.identity,
-            from: from.map(|found| &found.state),
+            from,
             ranks: self.ranks,
         };
-        let trained = tabular::train(&data, &settings, &run, &mut watch);
+        let explain = |error| self.explain(error);
+        let ready = Ready::new(self.plan, around).map_err(explain)?;
+        result::show_layers(self.reporter, &ready.layers().map_err(explain)?);
+        let start = from.map_or(0, |found| found.step);
+        let mut watch = TrainWatch::new(self, start)?;
+        let trained = ready.train(&mut watch);
         watch.close();
-        let trained = trained.map_err(|error| self.explain(error))?;
-        let done = Done {
-            history: trained.history,
-            best_epoch: trained.best_epoch,
-            n_steps: trained.n_steps,
-            is_partial: trained.is_partial,
-        };
-        Ok((single.into_model(Box::new(trained.model)), done, watch))
+        let (model, done) = trained.map_err(explain)?;
+        Ok((model, done, watch))
     }
 
     /// What the user is told of a training that gave nothing.
@@ -270,6 +238,17 @@ impl Training<'_> {
                     rows: rows.iter().map(of_data).collect(),
                 }
                 .into()
+            }
+            TrainError::Fit(FitError::Predict(PredictError::Cell { name, row, reason })) => {
+                let file = self.plan.files.as_ref().and_then(|files| files.get(row));
+                match file {
+                    Some(file) => TrainVerbError::File {
+                        file: file.to_owned(),
+                        reason,
+                    }
+                    .into(),
+                    None => PredictError::Cell { name, row, reason }.into(),
+                }
             }
             TrainError::Watch(error) => match error.downcast::<StoreError>() {
                 Ok(error) => anyhow::Error::from(*error),
