@@ -26,5 +26,6 @@ mod serving;
 mod tidy;
 mod train;
 mod train_images;
+mod train_texts;
 mod tune;
 mod tuning;

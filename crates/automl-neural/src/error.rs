@@ -24,9 +24,20 @@ pub enum TrainError {
         /// The first rows of its batch, from 0.
         rows: Vec<u32>,
     },
+    /// The device could not go on, such as for want of memory.
+    #[error("{device} failed: {reason}")]
+    Device {
+        /// The device.
+        device: crate::Device,
+        /// What it said.
+        reason: String,
+    },
     /// There is nothing to learn from.
     #[error("there is no row to learn from")]
     NoRows,
+    /// All rows to learn from have a weight of 0.
+    #[error("no row to learn from has a weight above 0")]
+    NoWeight,
     /// A checkpoint is of another training.
     #[error("the checkpoint is of another training: {reason}")]
     OtherTraining {
@@ -63,7 +74,9 @@ impl Coded for TrainError {
         match self {
             Self::Cancelled => "fit-cancelled",
             Self::NotFinite { .. } => "train-not-finite",
+            Self::Device { .. } => "train-device",
             Self::NoRows => "train-no-rows",
+            Self::NoWeight => "train-no-weight",
             Self::OtherTraining { .. } => "train-other-training",
             Self::Watch(_) => "train-watch",
             Self::Metric(error) => error.code(),
@@ -78,6 +91,10 @@ impl Coded for TrainError {
         match self {
             Self::NotFinite { .. } => Some(
                 "lower optimizer.learning_rate, set trainer.clip_norm (1 is usual), or look at these rows for extreme values"
+                    .into(),
+            ),
+            Self::Device { .. } => Some(
+                "if it ran out of memory, lower trainer.batch_size (trainer.accumulate keeps the step as large), or train with --device cpu"
                     .into(),
             ),
             Self::OtherTraining { .. } => {

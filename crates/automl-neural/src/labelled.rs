@@ -5,8 +5,8 @@ use crate::tabular::{Loss, TargetScale, Targets};
 use crate::train::{EpochRecord, Score, TrainError, pull};
 use automl_core::metrics::Metric;
 use automl_core::{
-    Artifact, ArtifactError, FitError, Model, PredictError, Predictions, TableView, Task, Threads,
-    TrainingData,
+    Artifact, ArtifactError, FitError, Model, PredictError, Predictions, TableView, Task, Texts,
+    Threads, TrainingData,
 };
 use burn::module::Module;
 use burn::tensor::backend::Backend;
@@ -158,4 +158,15 @@ pub(crate) fn read_weights<B: Backend, N: Module<B>>(
         return Err(artifact.invalid("weights", "they are not finite"));
     }
     Ok(layout.write(network, &values))
+}
+
+/// The texts of a column.
+pub(crate) fn texts_of<'a>(rows: &TableView<'a>, name: &str) -> Result<&'a Texts, PredictError> {
+    let column = rows.table().column(name);
+    let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
+    column.as_text().ok_or_else(|| PredictError::ColumnKind {
+        name: name.into(),
+        found: column.kind_name(),
+        expected: "text",
+    })
 }

@@ -270,6 +270,7 @@ fn learn(
         training: learner,
         from: None,
         ranks: &automl_core::Solo,
+        device: crate::Device::Cpu,
     };
     let trained = train(&watched, &settings, &run, &mut NoWatch).map_err(|error| match error {
         TrainError::Cancelled => FitError::Cancelled,

@@ -23,6 +23,7 @@
 extern crate burn_core as burn;
 
 pub mod config;
+mod device;
 mod draw;
 mod error;
 pub mod image;
@@ -30,16 +31,22 @@ mod labelled;
 mod learners;
 pub mod network;
 pub mod tabular;
+pub mod text;
 pub mod train;
 
 pub use burn_core;
 pub use burn_nn;
+pub use device::Device;
 pub use draw::Draw;
 pub use labelled::Learned;
 pub use learners::{MLP, MlpLearner, TABM, TabMLearner};
 
 /// The backend that trains on the CPU: one thread a shard, so that what runs at once is the trainer's choice.
 pub type Cpu = burn_autodiff::Autodiff<burn_flex::Flex>;
+
+/// The backend that trains on an NVIDIA GPU.
+#[cfg(feature = "cuda")]
+pub type Cuda = burn_autodiff::Autodiff<burn_cuda::Cuda>;
 
 /// The kind of the artifact of a network that a configuration trained.
 pub const NETWORK: &str = "neural_network";
@@ -59,6 +66,7 @@ pub fn load(
     match family {
         None => Ok(Box::new(tabular::TabularModel::load(artifact)?)),
         Some(image::FAMILY) => Ok(Box::new(image::ImageModel::load(artifact)?)),
+        Some(text::FAMILY) => Ok(Box::new(text::TextModel::load(artifact)?)),
         Some(_) => Err(artifact.invalid("family", "no network is of it")),
     }
 }

@@ -63,6 +63,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("base64", &["automl-data", "automl-neural", "automl-serve"]),
     ("burn-autodiff", &["automl-neural"]),
     ("burn-core", &["automl-neural"]),
+    ("burn-cuda", &["automl-neural"]),
     ("burn-flex", &["automl-neural"]),
     ("burn-nn", &["automl-neural"]),
     ("clap", &["automl"]),

@@ -4,7 +4,7 @@ use super::section::{self, as_map, params_of};
 use super::{ConfigError, MODEL};
 use crate::network::{
     CnnParams, FtTransformerParams, ImageNetworkParams, MlpParams, NetworkParams, ResNet18Params,
-    ResNetParams, TabMParams,
+    ResNetParams, TabMParams, TextTransformerParams,
 };
 use automl_core::{ParamMap, ParamSpec, Params};
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub enum Family {
     Table,
     /// A column of images.
     Image,
+    /// A column of texts.
+    Text,
 }
 
 impl Family {
@@ -25,6 +27,7 @@ impl Family {
         match self {
             Self::Table => "tables",
             Self::Image => "images",
+            Self::Text => "texts",
         }
     }
 }
@@ -39,7 +42,7 @@ pub(super) struct Model {
 }
 
 /// The networks by name.
-pub(super) const MODELS: [Model; 7] = [
+pub(super) const MODELS: [Model; 8] = [
     Model {
         name: "linear",
         doc: "A linear model.",
@@ -114,7 +117,27 @@ pub(super) const MODELS: [Model; 7] = [
             Ok(ModelParams::Image(ImageNetworkParams::Resnet18(params)))
         },
     },
+    Model {
+        name: "text_transformer",
+        doc: "A transformer encoder of texts.",
+        family: Family::Text,
+        specs: TextTransformerParams::SPECS,
+        read: |rest| {
+            Ok(ModelParams::Text(TextNetworkParams::Transformer(
+                params_of(rest, MODEL)?,
+            )))
+        },
+    },
 ];
+
+/// The network of texts, with its parameters.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type")]
+pub enum TextNetworkParams {
+    /// A transformer encoder.
+    #[serde(rename = "text_transformer")]
+    Transformer(TextTransformerParams),
+}
 
 /// The network of any family, with its parameters.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -124,6 +147,8 @@ pub enum ModelParams {
     Table(NetworkParams),
     /// Of images.
     Image(ImageNetworkParams),
+    /// Of texts.
+    Text(TextNetworkParams),
 }
 
 impl ModelParams {
@@ -132,6 +157,7 @@ impl ModelParams {
         match self {
             Self::Table(params) => params.name(),
             Self::Image(params) => params.name(),
+            Self::Text(TextNetworkParams::Transformer(_)) => "text_transformer",
         }
     }
 
@@ -140,6 +166,7 @@ impl ModelParams {
         match self {
             Self::Table(_) => Family::Table,
             Self::Image(_) => Family::Image,
+            Self::Text(_) => Family::Text,
         }
     }
 
@@ -160,6 +187,7 @@ impl ModelParams {
             Self::Table(NetworkParams::FtTransformer(params)) => params.to_map(),
             Self::Image(ImageNetworkParams::Cnn(params)) => params.to_map(),
             Self::Image(ImageNetworkParams::Resnet18(params)) => params.to_map(),
+            Self::Text(TextNetworkParams::Transformer(params)) => params.to_map(),
         }
     }
 }

@@ -14,7 +14,7 @@ mod section;
 mod tests;
 
 pub use error::{ConfigError, PlacedError};
-pub use family::{Family, ModelParams};
+pub use family::{Family, ModelParams, TextNetworkParams};
 pub use layers::Layer;
 pub use lines::line_of;
 pub use schema::json_schema;
@@ -22,6 +22,7 @@ pub use schema::json_schema;
 use crate::image::{ImageParams, ImageSettings};
 use crate::network::{MlpParams, NetworkParams};
 use crate::tabular::{ColumnWishes, EncoderParams, LossParams, TabularSettings};
+use crate::text::{TextParams, TextSettings};
 use crate::train::{
     CheckpointParams, OptimizerParams, ScheduleParams, TrainSettings, TrainerParams,
 };
@@ -91,6 +92,8 @@ pub struct TrainConfig {
     pub columns: ColumnWishes,
     /// How images are read and changed.
     pub images: ImageParams,
+    /// How texts become tokens.
+    pub texts: TextParams,
     /// The network.
     pub model: ModelParams,
     /// What is made small.
@@ -114,6 +117,7 @@ impl Default for TrainConfig {
             features: EncoderParams::default(),
             columns: ColumnWishes::new(),
             images: ImageParams::default(),
+            texts: TextParams::default(),
             model: ModelParams::Table(NetworkParams::Mlp(MlpParams::default())),
             loss: LossParams::default(),
             metrics: Vec::new(),
@@ -135,7 +139,7 @@ struct Section {
 }
 
 /// The sections whose keys are fixed, in the order in which they are printed.
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     Section {
         name: "data",
         doc: "What is learned from.",
@@ -153,6 +157,12 @@ const SECTIONS: [Section; 8] = [
         doc: "How images are read and changed.",
         specs: ImageParams::SPECS,
         family: Some(Family::Image),
+    },
+    Section {
+        name: "texts",
+        doc: "How texts become tokens.",
+        specs: TextParams::SPECS,
+        family: Some(Family::Text),
     },
     Section {
         name: "loss",
@@ -228,6 +238,7 @@ impl TrainConfig {
             features: params_of(&features, "features")?,
             columns,
             images: params_of(section("images"), "images")?,
+            texts: params_of(section("texts"), "texts")?,
             model,
             loss: params_of(section("loss"), "loss")?,
             metrics: metrics_of(section(METRICS))?,
@@ -251,6 +262,9 @@ impl TrainConfig {
             }
             Family::Image => {
                 put("images", to_json(&self.images));
+            }
+            Family::Text => {
+                put("texts", to_json(&self.texts));
             }
         }
         put(MODEL, json!(self.model));
@@ -291,6 +305,15 @@ impl TrainConfig {
                 train,
                 metrics,
             }),
+            ModelParams::Text(TextNetworkParams::Transformer(network)) => {
+                Settings::Text(TextSettings {
+                    network: network.clone(),
+                    texts: self.texts.clone(),
+                    loss,
+                    train,
+                    metrics,
+                })
+            }
             ModelParams::Image(network) => Settings::Image(ImageSettings {
                 network: network.clone(),
                 images: self.images.clone(),
@@ -309,6 +332,8 @@ pub enum Settings {
     Table(TabularSettings),
     /// Of images.
     Image(ImageSettings),
+    /// Of texts.
+    Text(TextSettings),
 }
 
 impl Section {

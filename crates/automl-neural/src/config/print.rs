@@ -34,6 +34,7 @@ fn values(config: &TrainConfig, section: &str) -> ParamMap {
         "data" => map_of(&config.data),
         "features" => map_of(&config.features),
         "images" => map_of(&config.images),
+        "texts" => map_of(&config.texts),
         "loss" => map_of(&config.loss),
         "optimizer" => map_of(&config.optimizer),
         "schedule" => map_of(&config.schedule),

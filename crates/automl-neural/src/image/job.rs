@@ -6,10 +6,11 @@ use crate::labelled::{Watched, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{ImageNetwork, ImageNetworkParams, Init};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
-use crate::train::{Job, Score, TrainError};
+use crate::train::{Job, Score, TrainError, Trained};
 use automl_core::{Predictions, Seed, Task, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn_flex::{Flex, FlexDevice};
 
 /// Images that a network predicts at once.
 const PREDICT_ROWS: usize = 64;
@@ -27,6 +28,21 @@ pub(super) struct ImageJob<'a> {
     pub(super) watched: Option<Watched<Pixels>>,
 }
 
+impl ImageJob<'_> {
+    /// The network before the first step.
+    fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> ImageNetwork<B> {
+        let n_outputs = self.loss.n_outputs(self.task.n_classes());
+        let mut init = Init::new(seed, device);
+        ImageNetwork::new(&mut init, self.params, &self.form.shape(), n_outputs)
+    }
+
+    /// The network of a training, to predict with.
+    pub(super) fn network(&self, trained: &Trained) -> ImageNetwork<Flex> {
+        let network = self.first(Seed(0), &FlexDevice);
+        trained.layout.write(network, &trained.values)
+    }
+}
+
 impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
     type Network = ImageNetwork<B>;
 
@@ -35,9 +51,7 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
     }
 
     fn build(&self, seed: Seed, device: &B::Device) -> ImageNetwork<B> {
-        let n_outputs = self.loss.n_outputs(self.task.n_classes());
-        let mut init = Init::new(seed, device);
-        ImageNetwork::new(&mut init, self.params, &self.form.shape(), n_outputs)
+        self.first(seed, device)
     }
 
     fn weight(&self, rows: &[u32]) -> f64 {

@@ -6,19 +6,19 @@
 mod job;
 mod model;
 mod pixels;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use model::FAMILY;
 pub use model::ImageModel;
 pub use pixels::{Color, Form, ImageParams, Pixels};
 
-use crate::Cpu;
 use crate::labelled::{Learned, Watched};
 use crate::network::{ImageNetwork, ImageNetworkParams, Init, LayerSummary, Layout};
 use crate::tabular::{Loss, LossParams, TabularRun, Targets};
 use crate::train::{TrainError, TrainSettings, Trainer, Watch};
 use automl_core::metrics::Metric;
 use automl_core::{FitError, Seed, TrainingData};
-use burn::module::AutodiffModule as _;
 use job::ImageJob;
 
 /// Everything that decides what a network of images becomes, beside data and seed.
@@ -49,19 +49,18 @@ pub fn train(
     let task = data.train.task();
     let loss = Loss::of(&settings.loss, task.kind())?;
     let rows = data.train.table();
-    let form = Form::fit(&rows, &settings.images, run.threads).map_err(FitError::from)?;
+    let fitted = Form::fit(&rows, &settings.images, run.threads);
+    let (form, pixels) = fitted.map_err(FitError::from)?;
     let column = &settings.images.column;
     let job = ImageJob {
-        pixels: form
-            .read(&rows, column, run.threads)
-            .map_err(FitError::from)?,
+        pixels,
         watched: Watched::of(data, &settings.metrics, |rows| {
             form.read(&rows, column, run.threads)
         })?,
         form: &form,
         params: &settings.network,
         images: &settings.images,
-        targets: Targets::of(&data.train, loss, &settings.loss),
+        targets: Targets::of(&data.train, loss, &settings.loss)?,
         task,
         loss,
     };
@@ -73,9 +72,8 @@ pub fn train(
         training: run.training,
         ranks: run.ranks,
     };
-    let device = burn_flex::FlexDevice;
-    let trained = trainer.train::<Cpu, _>(&job, &device, run.from, watch)?;
-    let scale = job.targets.scale;
+    let trained = trainer.train_on(run.device, &job, run.from, watch)?;
+    let (network, scale) = (job.network(&trained), job.targets.scale);
     Ok(Learned {
         history: trained.history,
         best_epoch: trained.best_epoch,
@@ -84,7 +82,7 @@ pub fn train(
         model: Box::new(ImageModel {
             kind: run.learner.to_owned(),
             column: column.clone(),
-            network: trained.network.valid(),
+            network,
             params: settings.network.clone(),
             task: task.clone(),
             form,
@@ -105,7 +103,7 @@ pub fn describe(
 ) -> Result<Vec<LayerSummary>, TrainError> {
     let task = data.train.task();
     let loss = Loss::of(&settings.loss, task.kind())?;
-    let form = Form::fit(&data.train.table(), &settings.images, run.threads);
+    let form = Form::unscaled(&data.train.table(), &settings.images, run.threads);
     let form = form.map_err(FitError::from)?;
     let (shape, device) = (form.shape(), burn_flex::FlexDevice);
     let mut init = Init::<burn_flex::Flex>::new(Seed(0), &device);

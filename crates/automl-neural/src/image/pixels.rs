@@ -1,6 +1,7 @@
 //! From cells to pixels: images decoded, made one size, and laid out as a network takes them.
 
 use crate::Draw;
+use crate::labelled::texts_of;
 use crate::network::ImageShape;
 use automl_core::{Params, PredictError, TableView, Texts, Threads};
 use base64::Engine as _;
@@ -91,11 +92,26 @@ struct Head {
 }
 
 impl Form {
-    /// The form that is asked for, or that these images have, with the scale of their values.
+    /// The form that is asked for, or that these images have, and the images in it; values are scaled by theirs.
     ///
     /// # Errors
     /// A cell that is no image, or images of several sizes where no size is asked for.
     pub fn fit(
+        rows: &TableView<'_>,
+        params: &ImageParams,
+        threads: &Threads,
+    ) -> Result<(Self, Pixels), PredictError> {
+        let mut form = Self::unscaled(rows, params, threads)?;
+        let pixels = form.read(rows, &params.column, threads)?;
+        form.scale(&pixels.bytes);
+        Ok((form, pixels))
+    }
+
+    /// As [`Form::fit`], by the heads of files alone.
+    ///
+    /// # Errors
+    /// As [`Form::fit`].
+    pub fn unscaled(
         rows: &TableView<'_>,
         params: &ImageParams,
         threads: &Threads,
@@ -117,38 +133,31 @@ impl Form {
             Color::Rgb => true,
         };
         let n_channels = if has_color { 3 } else { 1 };
-        let mut form = Self {
+        Ok(Self {
             height,
             width,
             mean: vec![0.0; n_channels],
             deviation: vec![1.0; n_channels],
-        };
-        form.scale(&column.each(threads, |text| form.image(text))?);
-        Ok(form)
+        })
     }
 
-    /// Takes mean and deviation from images, summed in their order.
-    fn scale(&mut self, images: &[Vec<u8>]) {
+    /// Takes mean and deviation from the bytes of images, summed in their order.
+    fn scale(&mut self, bytes: &[u8]) {
         let n_channels = self.mean.len();
         for channel in 0..n_channels {
             let (mut sum, mut squares, mut n) = (0.0, 0.0, 0.0);
-            for image in images {
-                for &byte in image.iter().skip(channel).step_by(n_channels) {
-                    let value = f64::from(byte) / 255.0;
-                    sum += value;
-                    squares += value * value;
-                    n += 1.0;
-                }
+            for &byte in bytes.iter().skip(channel).step_by(n_channels) {
+                let value = f64::from(byte) / 255.0;
+                sum += value;
+                squares += value * value;
+                n += 1.0;
             }
             let mean: f64 = sum / n;
             let deviation = (squares / n - mean * mean).max(0.0).sqrt();
             self.mean[channel] = mean as f32;
             // Images of one colour have nothing to scale.
-            self.deviation[channel] = if deviation > 1e-4 {
-                deviation as f32
-            } else {
-                1.0
-            };
+            let is_spread = deviation > 1e-4;
+            self.deviation[channel] = if is_spread { deviation as f32 } else { 1.0 };
         }
     }
 
@@ -264,13 +273,7 @@ struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     fn of(rows: &TableView<'a>, name: &'a str) -> Result<Self, PredictError> {
-        let column = rows.table().column(name);
-        let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
-        let texts = column.as_text().ok_or_else(|| PredictError::ColumnKind {
-            name: name.into(),
-            found: column.kind_name(),
-            expected: "text",
-        })?;
+        let texts = texts_of(rows, name)?;
         Ok(Self {
             name,
             texts,

@@ -38,12 +38,14 @@ pub struct InputShape {
 /// Encoded rows as tensors.
 #[derive(Debug, Clone)]
 pub struct InputBatch<B: Backend> {
-    /// `rows × n_numbers`.
-    pub numbers: Tensor<B, 2>,
-    /// `n_numbers × rows × n_pieces`; one element where numbers are not cut.
-    pub pieces: Tensor<B, 3>,
-    /// `rows × n_flags`.
-    pub flags: Tensor<B, 2>,
+    /// How many rows there are.
+    pub n_rows: usize,
+    /// `rows × n_numbers`, if there are any: not every device holds a tensor of nothing.
+    pub numbers: Option<Tensor<B, 2>>,
+    /// `n_numbers × rows × n_pieces`, if numbers are cut.
+    pub pieces: Option<Tensor<B, 3>>,
+    /// `rows × n_flags`, if there are any.
+    pub flags: Option<Tensor<B, 2>>,
     /// A row number of its table for each category, `rows × 1` each.
     pub categories: Vec<Tensor<B, 2, Int>>,
 }
@@ -75,15 +77,15 @@ impl<B: Backend> NumberVectors<B> {
     }
 
     /// `rows × n_numbers × size`.
-    fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 3> {
-        let numbers = batch.numbers.clone().unsqueeze_dim::<3>(2);
+    fn forward(&self, numbers: &Tensor<B, 2>, pieces: Option<&Tensor<B, 3>>) -> Tensor<B, 3> {
+        let numbers = numbers.clone().unsqueeze_dim::<3>(2);
         let linear = numbers * self.slope.val().unsqueeze() + self.bias.val().unsqueeze();
-        match &self.pieces {
-            None => linear,
-            Some(weight) => {
-                let mapped = batch.pieces.clone().matmul(weight.val());
+        match (&self.pieces, pieces) {
+            (Some(weight), Some(pieces)) => {
+                let mapped = pieces.clone().matmul(weight.val());
                 linear + mapped.swap_dims(0, 1)
             }
+            _ => linear,
         }
     }
 }
@@ -98,8 +100,9 @@ pub struct LevelVectors<B: Backend> {
 impl<B: Backend> LevelVectors<B> {
     fn new(init: &mut Init<'_, B>, n_levels: usize, size: usize) -> Self {
         let bound = 1.0 / (size as f64).sqrt();
+        // Levels that training did not have, the last row stands for them, say nothing.
         Self {
-            vectors: init.uniform([n_levels, size], bound),
+            vectors: init.uniform_but_last_row([n_levels, size], bound),
         }
     }
 
@@ -115,7 +118,8 @@ impl<B: Backend> LevelVectors<B> {
 pub struct FlatInput<B: Backend> {
     numbers: Option<NumberVectors<B>>,
     categories: Vec<LevelVectors<B>>,
-    n_outputs: usize,
+    /// Lengths of the vectors of columns and flags, one after another.
+    sections: Vec<usize>,
 }
 
 /// Length of the vector of a category with so many levels, as fastai chooses it.
@@ -130,37 +134,43 @@ impl<B: Backend> FlatInput<B> {
         let is_embedded = shape.number_embedding != NumberEmbedding::None && shape.n_numbers > 0;
         let numbers = is_embedded.then(|| NumberVectors::new(init, shape));
         let size = if is_embedded { shape.embedding_size } else { 1 };
-        let n_from_numbers = shape.n_numbers * size;
-        let mut n_outputs = n_from_numbers + shape.n_flags;
+        let mut sections = vec![size; shape.n_numbers];
+        sections.resize(shape.n_numbers + shape.n_flags, 1);
         let mut categories = Vec::with_capacity(shape.n_levels.len());
         for &n_levels in &shape.n_levels {
             let size = vector_size(n_levels);
-            n_outputs += size;
+            sections.push(size);
             categories.push(LevelVectors::new(init, n_levels, size));
         }
         Self {
             numbers,
             categories,
-            n_outputs,
+            sections,
         }
     }
 
     /// Length of the vector of a row.
     pub fn n_outputs(&self) -> usize {
-        self.n_outputs
+        self.sections.iter().sum()
+    }
+
+    /// How long the part of each column or flag is in it.
+    pub fn sections(&self) -> Vec<usize> {
+        self.sections.clone()
     }
 
     /// `rows × n_outputs`.
     pub fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 2> {
         let mut parts = Vec::with_capacity(2 + self.categories.len());
-        match &self.numbers {
-            Some(vectors) => parts.push(vectors.forward(batch).flatten(1, 2)),
-            None if batch.numbers.dims()[1] > 0 => parts.push(batch.numbers.clone()),
-            None => {}
+        if let Some(numbers) = &batch.numbers {
+            parts.push(match &self.numbers {
+                Some(vectors) => vectors
+                    .forward(numbers, batch.pieces.as_ref())
+                    .flatten(1, 2),
+                None => numbers.clone(),
+            });
         }
-        if batch.flags.dims()[1] > 0 {
-            parts.push(batch.flags.clone());
-        }
+        parts.extend(batch.flags.clone());
         for (vectors, codes) in self.categories.iter().zip(&batch.categories) {
             parts.push(vectors.forward(codes.clone()));
         }
@@ -199,17 +209,16 @@ impl<B: Backend> TokenInput<B> {
 
     /// `rows × tokens × size`; the first token is the one that gathers.
     pub fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 3> {
-        let n_rows = batch.numbers.dims()[0];
         let summary = self.summary.val().unsqueeze::<3>();
-        let mut tokens = vec![summary.repeat_dim(0, n_rows)];
-        if let Some(numbers) = &self.numbers {
-            tokens.push(numbers.forward(batch));
+        let mut tokens = vec![summary.repeat_dim(0, batch.n_rows)];
+        if let (Some(vectors), Some(numbers)) = (&self.numbers, &batch.numbers) {
+            tokens.push(vectors.forward(numbers, batch.pieces.as_ref()));
         }
         for (vectors, codes) in self.categories.iter().zip(&batch.categories) {
             tokens.push(vectors.forward(codes.clone()).unsqueeze_dim(1));
         }
-        if let Some(flags) = &self.flags {
-            tokens.push(flags.forward(batch.flags.clone()).unsqueeze_dim(1));
+        if let (Some(layer), Some(flags)) = (&self.flags, &batch.flags) {
+            tokens.push(layer.forward(flags.clone()).unsqueeze_dim(1));
         }
         Tensor::cat(tokens, 1)
     }

@@ -64,13 +64,31 @@ impl<'d, B: Backend> Init<'d, B> {
         self.of(shape, values)
     }
 
+    /// The same, but a last row of zeros.
+    pub fn uniform_but_last_row(
+        &mut self,
+        [n_rows, n_columns]: [usize; 2],
+        bound: f64,
+    ) -> Param<Tensor<B, 2>> {
+        let rng = &mut self.rng;
+        let draw = || ((rng.random::<f64>() * 2.0 - 1.0) * bound) as f32;
+        let n_drawn = n_rows.saturating_sub(1) * n_columns;
+        let mut values: Vec<f32> = std::iter::repeat_with(draw).take(n_drawn).collect();
+        values.resize(n_rows * n_columns, 0.0);
+        self.of([n_rows, n_columns], values)
+    }
+
     /// Normal numbers with mean 0, by the method of Box and Muller (1958).
     pub fn normal<const D: usize>(
         &mut self,
         shape: [usize; D],
         deviation: f64,
     ) -> Param<Tensor<B, D>> {
-        let n = shape.iter().product();
+        let values = self.normals(shape.iter().product(), deviation);
+        self.of(shape, values)
+    }
+
+    fn normals(&mut self, n: usize, deviation: f64) -> Vec<f32> {
         let mut values: Vec<f32> = Vec::with_capacity(n + 1);
         while values.len() < n {
             let radius = (-2.0 * (1.0 - self.rng.random::<f64>()).ln()).sqrt() * deviation;
@@ -79,16 +97,43 @@ impl<'d, B: Backend> Init<'d, B> {
             values.push((radius * angle.sin()) as f32);
         }
         values.truncate(n);
-        self.of(shape, values)
+        values
     }
 
-    /// Each 1 or -1.
-    pub fn signs<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<B, D>> {
+    fn random_signs(&mut self, n: usize) -> Vec<f32> {
         let rng = &mut self.rng;
         let draw = || if rng.random::<bool>() { 1.0 } else { -1.0 };
-        let n = shape.iter().product();
-        let values = std::iter::repeat_with(draw).take(n).collect();
-        self.of(shape, values)
+        std::iter::repeat_with(draw).take(n).collect()
+    }
+
+    /// One number a row and section, `rows × Σ sections`, the same all over a section: 1 or -1, or normal.
+    pub fn by_section(
+        &mut self,
+        n_rows: usize,
+        sections: &[usize],
+        is_normal: bool,
+    ) -> Param<Tensor<B, 2>> {
+        let n_drawn = n_rows * sections.len();
+        let drawn = if is_normal {
+            self.normals(n_drawn, 1.0)
+        } else {
+            self.random_signs(n_drawn)
+        };
+        let n_columns = sections.iter().sum();
+        let mut values = Vec::with_capacity(n_rows * n_columns);
+        for (index, value) in drawn.into_iter().enumerate() {
+            let length = sections[index % sections.len()];
+            values.extend(std::iter::repeat_n(value, length));
+        }
+        self.of([n_rows, n_columns], values)
+    }
+
+    /// Equal rows of numbers spread evenly from `-bound` to `bound`.
+    pub fn repeated(&mut self, n_rows: usize, n_columns: usize, bound: f64) -> Param<Tensor<B, 2>> {
+        let rng = &mut self.rng;
+        let draw = || ((rng.random::<f64>() * 2.0 - 1.0) * bound) as f32;
+        let row: Vec<f32> = std::iter::repeat_with(draw).take(n_columns).collect();
+        self.of([n_rows, n_columns], row.repeat(n_rows))
     }
 
     /// The same number everywhere.

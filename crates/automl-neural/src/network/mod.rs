@@ -36,6 +36,7 @@ mod resnet;
 mod resnet18;
 mod summary;
 mod tabm;
+mod text_transformer;
 
 pub use cnn::{Cnn, CnnParams};
 pub use ft_transformer::{FtTransformer, FtTransformerParams};
@@ -49,6 +50,7 @@ pub use resnet::{ResNet, ResNetParams};
 pub use resnet18::{ResNet18, ResNet18Params};
 pub use summary::{LayerSummary, summary};
 pub use tabm::{Ensembling, TabM, TabMParams};
+pub use text_transformer::{TextBatch, TextTransformer, TextTransformerParams};
 
 use crate::Draw;
 use burn::module::Module;

@@ -63,6 +63,20 @@ impl Layout {
         network.map(&mut Write { values, at: 0 })
     }
 
+    /// The gradients of a pass as a row where the network is; 0 for a parameter that had no part in it.
+    pub(crate) fn gradient_row<B: AutodiffBackend, M: AutodiffModule<B>>(
+        &self,
+        network: &M,
+        gradients: &B::Gradients,
+    ) -> Tensor<B::InnerBackend, 1> {
+        let mut visitor = GradientRow::<B> {
+            gradients,
+            parts: Vec::with_capacity(self.slots.len()),
+        };
+        network.visit(&mut visitor);
+        Tensor::cat(visitor.parts, 0)
+    }
+
     /// Adds the gradients of a pass to `sums`, in this order; a parameter that had no part in it adds nothing.
     pub fn add_gradients<B: AutodiffBackend, M: AutodiffModule<B>>(
         &self,
@@ -77,6 +91,14 @@ impl Layout {
             at: 0,
         });
     }
+}
+
+/// As [`Layout::write`], from a row of numbers where the network is.
+pub(crate) fn write_row<B: AutodiffBackend, M: AutodiffModule<B>>(
+    network: M,
+    row: &Tensor<B::InnerBackend, 1>,
+) -> M {
+    network.map(&mut WriteRow::<B> { row, at: 0 })
 }
 
 /// A network of its own for one thread: the same numbers, but no shared graph, so that passes do not wait for each other.
@@ -136,6 +158,39 @@ impl<B: Backend> ModuleMapper<B> for Write<'_> {
         self.at = end;
         let tensor = Tensor::from_data(data, &device).set_require_grad(tensor.is_require_grad());
         Param::from_mapped_value(id, tensor, mapper)
+    }
+}
+
+struct WriteRow<'a, B: AutodiffBackend> {
+    row: &'a Tensor<B::InnerBackend, 1>,
+    at: usize,
+}
+
+impl<B: AutodiffBackend> ModuleMapper<B> for WriteRow<'_, B> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let shape = tensor.shape();
+        let start = self.at;
+        self.at += shape.num_elements();
+        let part = self.row.clone().slice(start..self.at).reshape(shape);
+        Param::from_mapped_value(id, Tensor::from_inner(part).require_grad(), mapper)
+    }
+}
+
+struct GradientRow<'a, B: AutodiffBackend> {
+    gradients: &'a B::Gradients,
+    parts: Vec<Tensor<B::InnerBackend, 1>>,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for GradientRow<'_, B> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let tensor = param.val();
+        let n = tensor.shape().num_elements();
+        let gradient = match tensor.grad(self.gradients) {
+            Some(gradient) => gradient.reshape([n]),
+            None => Tensor::zeros([n], &tensor.device()),
+        };
+        self.parts.push(gradient);
     }
 }
 

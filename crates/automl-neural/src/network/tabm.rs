@@ -2,8 +2,8 @@
 //! Learning with Parameter-Efficient Ensembling", ICLR 2025).
 //!
 //! Member `m` of a layer computes `((x ∘ r_m) W) ∘ s_m + b_m`: the matrix is shared, scales and bias are its own, after
-//! `BatchEnsemble` (Wen et al., 2020). All scales start at 1 but for the first, which are random signs, so that members
-//! begin apart. The mini variant has the first scale only. Every member has a head of its own and is trained by a loss of
+//! `BatchEnsemble` (Wen et al., 2020). All scales start at 1 but for the first, which are random signs, or normal
+//! numbers where numbers are embedded, one a column and member, so that members begin apart. The mini variant has the first scale only. Every member has a head of its own and is trained by a loss of
 //! its own; predictions are the mean over members.
 
 use super::{Activation, FlatInput, Init, InputBatch, InputShape};
@@ -111,21 +111,19 @@ impl<B: Backend> TabM<B> {
         let mut layers = Vec::new();
         for index in 0..params.layers {
             let bound = 1.0 / (n_inputs.max(1) as f64).sqrt();
+            let is_embedded = shape.number_embedding != super::NumberEmbedding::None;
             let input_scale = match index {
-                // Vectors of one column would cancel if their elements had signs of their own as often as not.
-                0 if shape.number_embedding != super::NumberEmbedding::None => {
-                    Some(init.normal([n_members, n_inputs], 1.0))
-                }
-                0 => Some(init.signs([n_members, n_inputs])),
+                0 => Some(init.by_section(n_members, &input.sections(), is_embedded)),
                 _ if is_full => Some(init.constant([n_members, n_inputs], 1.0)),
                 _ => None,
             };
+            // Members begin with the same bias; what they differ in at first is their input.
             let n_biases = if is_full { n_members } else { 1 };
             layers.push(SharedLinear {
                 weight: init.uniform([n_inputs, width], bound),
                 input_scale,
                 output_scale: is_full.then(|| init.constant([n_members, width], 1.0)),
-                bias: init.uniform([n_biases, width], bound),
+                bias: init.repeated(n_biases, width, bound),
             });
             n_inputs = width;
         }

@@ -25,7 +25,7 @@ pub enum NumberScaling {
 #[derive(Params, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CategoryEncoding {
-    /// As indicators if it has few levels, else as a learned vector.
+    /// As indicators if it has few levels, else as a learned vector; always as a vector in a transformer over columns.
     Auto,
     /// As one indicator a level.
     OneHot,
@@ -352,16 +352,17 @@ impl Encoder {
             let codes: Vec<i32> = rows.iter().map(code).collect();
             Tensor::<B, 2, Int>::from_data(TensorData::new(codes, [n, 1]), device)
         });
-        let n_pieces = if pieces.is_empty() { 0 } else { shape.n_pieces };
-        let pieces_shape = match n_pieces {
-            0 => [1, 1, 1],
-            n_pieces => [shape.n_numbers, n, n_pieces],
+        let matrix = |values: Vec<f32>, width| {
+            let data = TensorData::new(values, [n, width]);
+            (width > 0).then(|| Tensor::from_data(data, device))
         };
-        let pieces = if n_pieces == 0 { vec![0.0] } else { pieces };
+        let cut = [shape.n_numbers, n, shape.n_pieces];
         InputBatch {
-            numbers: Tensor::from_data(TensorData::new(numbers, [n, shape.n_numbers]), device),
-            pieces: Tensor::from_data(TensorData::new(pieces, pieces_shape), device),
-            flags: Tensor::from_data(TensorData::new(flags, [n, shape.n_flags]), device),
+            n_rows: n,
+            numbers: matrix(numbers, shape.n_numbers),
+            pieces: (!pieces.is_empty())
+                .then(|| Tensor::from_data(TensorData::new(pieces, cut), device)),
+            flags: matrix(flags, shape.n_flags),
             categories: categories.collect(),
         }
     }

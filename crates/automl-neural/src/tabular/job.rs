@@ -5,11 +5,12 @@ use super::loss::{Loss, TargetScale, Targets, predictions};
 use crate::Draw;
 use crate::network::parameters::floats;
 use crate::network::{Init, Network, NetworkParams};
-use crate::train::{Job, Score, TrainError};
+use crate::train::{Job, Score, TrainError, Trained};
 use automl_core::metrics::Metric;
 use automl_core::{Predictions, Seed, Task, Threads};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
+use burn_flex::{Flex, FlexDevice};
 
 /// Rows that a network predicts at once.
 const PREDICT_ROWS: usize = 512;
@@ -36,6 +37,21 @@ pub(super) struct TableJob<'a> {
     pub(super) watched: Option<Watched>,
 }
 
+impl TableJob<'_> {
+    /// The network before the first step.
+    fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> Network<B> {
+        let n_outputs = self.loss.n_outputs(self.task.n_classes());
+        let mut init = Init::new(seed, device);
+        Network::new(&mut init, self.params, &self.encoder.shape(), n_outputs)
+    }
+
+    /// The network of a training, to predict with.
+    pub(super) fn network(&self, trained: &Trained) -> Network<Flex> {
+        let network = self.first(Seed(0), &FlexDevice);
+        trained.layout.write(network, &trained.values)
+    }
+}
+
 impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
     type Network = Network<B>;
 
@@ -44,9 +60,7 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
     }
 
     fn build(&self, seed: Seed, device: &B::Device) -> Network<B> {
-        let n_outputs = self.loss.n_outputs(self.task.n_classes());
-        let mut init = Init::new(seed, device);
-        Network::new(&mut init, self.params, &self.encoder.shape(), n_outputs)
+        self.first(seed, device)
     }
 
     fn weight(&self, rows: &[u32]) -> f64 {

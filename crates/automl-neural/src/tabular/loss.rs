@@ -1,5 +1,6 @@
 //! Losses of tabular networks, and targets as they need them.
 
+use crate::train::TrainError;
 use automl_core::{
     DatasetView, ParamError, ParamValue, Params, Predictions, Target, Task, TaskKind,
 };
@@ -153,9 +154,15 @@ pub struct Targets {
 
 impl Targets {
     /// The targets of training rows.
-    pub fn of(view: &DatasetView<'_>, loss: Loss, params: &LossParams) -> Self {
+    ///
+    /// # Errors
+    /// No row has any weight.
+    pub fn of(view: &DatasetView<'_>, loss: Loss, params: &LossParams) -> Result<Self, TrainError> {
         let weights = view.weights();
         let mut weights: Vec<f64> = weights.unwrap_or_else(|| vec![1.0; view.n_rows()]);
+        if weights.iter().sum::<f64>() <= 0.0 {
+            return Err(TrainError::NoWeight);
+        }
         let n_classes = view.task().n_classes();
         let mut scale = TargetScale {
             centre: 0.0,
@@ -178,14 +185,14 @@ impl Targets {
         };
         // The mean weight is 1, so that a learning rate means the same whatever the unit of weights.
         let mean = weights.iter().sum::<f64>() / weights.len() as f64;
-        Self {
+        Ok(Self {
             values,
             weights: weights
                 .iter()
                 .map(|weight| (weight / mean) as f32)
                 .collect(),
             scale,
-        }
+        })
     }
 }
 

@@ -13,12 +13,11 @@ pub(crate) use loss::predictions;
 pub use loss::{ClassWeights, Loss, LossKind, LossParams, TargetScale, Targets};
 pub use model::TabularModel;
 
-use crate::Cpu;
+use crate::Device;
 use crate::network::{Init, LayerSummary, Layout, Network, NetworkParams, summary};
-use crate::train::{EpochRecord, TrainError, TrainSettings, Trained, Trainer, Watch};
+use crate::train::{EpochRecord, TrainError, TrainSettings, Trainer, Watch};
 use automl_core::metrics::Metric;
 use automl_core::{Artifact, Budget, Collective, Seed, Threads, TrainingData};
-use burn::module::AutodiffModule as _;
 use job::{TableJob, Watched};
 
 /// Everything that decides what a tabular network becomes, beside data and seed.
@@ -38,6 +37,22 @@ pub struct TabularSettings {
     pub metrics: Vec<Metric>,
 }
 
+impl TabularSettings {
+    /// The encoder of these rows. A transformer over columns reads every category as a token of its own.
+    fn encoder(
+        &self,
+        learner: &'static str,
+        rows: &automl_core::TableView<'_>,
+    ) -> Result<Encoder, automl_core::FitError> {
+        let mut params = self.encoder.clone();
+        let is_token = matches!(self.network, NetworkParams::FtTransformer(_));
+        if is_token && params.categories == CategoryEncoding::Auto {
+            params.categories = CategoryEncoding::Embedding;
+        }
+        Encoder::fit(learner, rows, &params, &self.wishes)
+    }
+}
+
 /// Surroundings of a training of a table.
 #[derive(Clone, Copy)]
 pub struct TabularRun<'a> {
@@ -55,6 +70,8 @@ pub struct TabularRun<'a> {
     pub from: Option<&'a Artifact>,
     /// Who trains together; [`automl_core::Solo`] for one.
     pub ranks: &'a dyn Collective,
+    /// What computes.
+    pub device: Device,
 }
 
 /// A trained table network.
@@ -85,7 +102,7 @@ pub fn train(
     let task = data.train.task();
     let loss = Loss::of(&settings.loss, task.kind())?;
     let rows = data.train.table();
-    let encoder = Encoder::fit(run.learner, &rows, &settings.encoder, &settings.wishes)?;
+    let encoder = settings.encoder(run.learner, &rows)?;
     let encode = |rows: automl_core::TableView<'_>| {
         encoder.encode(&rows).map_err(automl_core::FitError::from)
     };
@@ -105,7 +122,7 @@ pub fn train(
     };
     let job = TableJob {
         rows: encode(rows)?,
-        targets: Targets::of(&data.train, loss, &settings.loss),
+        targets: Targets::of(&data.train, loss, &settings.loss)?,
         encoder: &encoder,
         params: &settings.network,
         task,
@@ -120,9 +137,8 @@ pub fn train(
         training: run.training,
         ranks: run.ranks,
     };
-    let device = burn_flex::FlexDevice;
-    let trained: Trained<_> = trainer.train::<Cpu, _>(&job, &device, run.from, watch)?;
-    let scale = job.targets.scale;
+    let trained = trainer.train_on(run.device, &job, run.from, watch)?;
+    let (network, scale) = (job.network(&trained), job.targets.scale);
     Ok(TrainedTable {
         history: trained.history,
         best_epoch: trained.best_epoch,
@@ -130,7 +146,7 @@ pub fn train(
         is_partial: trained.is_partial,
         model: TabularModel {
             kind: run.learner.to_owned(),
-            network: trained.network.valid(),
+            network,
             params: settings.network.clone(),
             task: task.clone(),
             encoder,
@@ -151,12 +167,7 @@ pub fn describe(
 ) -> Result<Vec<LayerSummary>, TrainError> {
     let task = data.train.task();
     let loss = Loss::of(&settings.loss, task.kind())?;
-    let encoder = Encoder::fit(
-        learner,
-        &data.train.table(),
-        &settings.encoder,
-        &settings.wishes,
-    )?;
+    let encoder = settings.encoder(learner, &data.train.table())?;
     let (shape, device) = (encoder.shape(), burn_flex::FlexDevice);
     let mut init = Init::<burn_flex::Flex>::new(Seed(0), &device);
     let n_outputs = loss.n_outputs(task.n_classes());

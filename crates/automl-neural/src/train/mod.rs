@@ -5,16 +5,20 @@
 //! any number of threads. The order of the rows of an epoch, dropout and the first parameters are functions of the seed
 //! and of counters, so a state of a few counters and rows of numbers is enough to go on exactly.
 
+mod any;
+mod device;
 mod job;
 mod optimizer;
 mod schedule;
 mod settings;
 mod state;
+mod step;
 #[cfg(test)]
 mod tests;
 mod trainer;
 
 pub use crate::error::TrainError;
+pub use any::AnyJob;
 pub use job::{Job, Score};
 pub use optimizer::{OptimizerState, clip};
 pub use schedule::share as schedule_share;

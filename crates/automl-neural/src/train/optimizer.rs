@@ -6,6 +6,7 @@
 
 use super::settings::{OptimizerKind, OptimizerParams};
 use crate::network::{Layout, Slot};
+use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::Flex;
 
@@ -72,7 +73,7 @@ impl OptimizerState {
 }
 
 /// Whether Muon treats a parameter as a matrix.
-fn is_matrix(slot: &Slot) -> bool {
+pub(super) fn is_matrix(slot: &Slot) -> bool {
     slot.decays && slot.shape.len() == 2
 }
 
@@ -149,7 +150,11 @@ impl Rule<'_> {
             update.push((1.0 - beta) * g + beta * *m);
         }
         let [n_rows, n_columns] = [slot.shape[0], slot.shape[1]];
-        let update = orthogonal(update, n_rows, n_columns);
+        let update = Tensor::<Flex, 2>::from_data(
+            TensorData::new(update, [n_rows, n_columns]),
+            &burn_flex::FlexDevice,
+        );
+        let update = crate::network::parameters::floats(orthogonal(update));
         let rate = (self.rate * 0.2 * (n_rows.max(n_columns) as f64).sqrt()) as f32;
         let shrink = 1.0 - self.rate as f32 * decay;
         for (value, step) in values.iter_mut().zip(update) {
@@ -159,24 +164,18 @@ impl Rule<'_> {
 }
 
 /// The nearest matrix with singular values of about 1, by the quintic Newton-Schulz iteration of Muon.
-fn orthogonal(update: Vec<f32>, n_rows: usize, n_columns: usize) -> Vec<f32> {
-    let norm = update
-        .iter()
-        .map(|x| f64::from(*x).powi(2))
-        .sum::<f64>()
-        .sqrt()
-        + 1e-7;
-    let device = burn_flex::FlexDevice;
-    let x = Tensor::<Flex, 2>::from_data(TensorData::new(update, [n_rows, n_columns]), &device);
+pub(super) fn orthogonal<B: Backend>(update: Tensor<B, 2>) -> Tensor<B, 2> {
+    let [n_rows, n_columns] = update.dims();
+    let norm = update.clone().powi_scalar(2).sum().sqrt() + 1e-7;
+    let x = update / norm.reshape([1, 1]);
     let is_tall = n_rows > n_columns;
-    let mut x = if is_tall { x.transpose() } else { x } / norm;
+    let mut x = if is_tall { x.transpose() } else { x };
     for _ in 0..5 {
         let a = x.clone().matmul(x.clone().transpose());
         let b = a.clone() * -4.7750 + a.clone().matmul(a) * 2.0315;
         x = x.clone() * 3.4445 + b.matmul(x);
     }
-    let x = if is_tall { x.transpose() } else { x };
-    crate::network::parameters::floats(x)
+    if is_tall { x.transpose() } else { x }
 }
 
 /// Scales gradients down so that their norm is at most `limit`; gives the norm before. A limit of 0 is none.
@@ -263,7 +262,8 @@ mod tests {
     #[test]
     fn muon_makes_singular_values_alike() {
         // Singular values 3 and 1 on the diagonal come close to each other.
-        let x = orthogonal(vec![3.0, 0.0, 0.0, 1.0], 2, 2);
+        let x = Tensor::<Flex, 2>::from_data([[3.0, 0.0], [0.0, 1.0]], &burn_flex::FlexDevice);
+        let x = crate::network::parameters::floats(orthogonal(x));
         assert!(x[1].abs() < 1e-6 && x[2].abs() < 1e-6);
         assert!(
             (0.6..1.3).contains(&x[0]) && (0.6..1.3).contains(&x[3]),

@@ -81,6 +81,11 @@ impl TrainState {
         }
     }
 
+    /// The parameters that count: the average if there is one.
+    pub fn current(&self) -> &[f32] {
+        self.average.as_ref().unwrap_or(&self.values)
+    }
+
     /// The state as plain data. `training` says what it is a state of; only the same goes on from it. Randomness needs no
     /// state: every random number is a function of the seed and of these counters.
     pub fn to_artifact(&self, layout: &Layout, training: &str) -> Artifact {

@@ -123,7 +123,24 @@ fn run(
     n_threads: usize,
     from: Option<&Artifact>,
     watch: &mut Keep,
-) -> Result<Trained<Line<Cpu>>, TrainError> {
+) -> Result<Trained, TrainError> {
+    run_at(Place::Memory, (job, settings), n_threads, from, watch)
+}
+
+/// Where steps of the optimiser are computed.
+#[derive(Clone, Copy)]
+enum Place {
+    Memory,
+    Device,
+}
+
+fn run_at(
+    place: Place,
+    (job, settings): (&Grid, &TrainSettings),
+    n_threads: usize,
+    from: Option<&Artifact>,
+    watch: &mut Keep,
+) -> Result<Trained, TrainError> {
     let threads = Threads::new(n_threads).expect("threads can be started");
     let mut budget = Budget::unlimited();
     if let Some((_, cancel)) = &watch.cancel {
@@ -137,10 +154,14 @@ fn run(
         training: "a grid",
         ranks: &automl_core::Solo,
     };
-    trainer.train::<Cpu, _>(job, &burn_flex::FlexDevice, from, watch)
+    let device = burn_flex::FlexDevice;
+    match place {
+        Place::Memory => trainer.train::<Cpu, _>(job, &device, from, watch),
+        Place::Device => trainer.train_on_device::<Cpu, _>(job, &device, from, watch),
+    }
 }
 
-fn trained(job: &Grid, settings: &TrainSettings) -> Trained<Line<Cpu>> {
+fn trained(job: &Grid, settings: &TrainSettings) -> Trained {
     run(job, settings, 1, None, &mut Keep::default()).expect("the numbers are usual")
 }
 
@@ -260,4 +281,94 @@ fn a_loss_that_is_no_number_names_the_step_and_its_rows() {
         panic!("{error}");
     };
     assert!(*step > 1 && rows.len() == 8, "{error}");
+}
+
+const KINDS: [OptimizerKind; 5] = [
+    OptimizerKind::Adamw,
+    OptimizerKind::Adam,
+    OptimizerKind::Sgd,
+    OptimizerKind::Lion,
+    OptimizerKind::Muon,
+];
+
+/// A grid whose batches are whole shards, so that both ways draw the same.
+fn even(kind: OptimizerKind) -> (Grid, TrainSettings) {
+    let mut settings = settings();
+    settings.optimizer.r#type = kind;
+    settings.optimizer.learning_rate = 0.01;
+    settings.optimizer.weight_decay = 0.1;
+    let grid = Grid {
+        n: 100,
+        dropout: 0.0,
+    };
+    (grid, settings)
+}
+
+fn close(found: &[f32], wanted: &[f32]) -> bool {
+    let is_close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-4 * b.abs().max(0.1);
+    found.len() == wanted.len() && found.iter().zip(wanted).all(is_close)
+}
+
+#[test]
+fn steps_on_the_device_are_those_in_memory_but_for_the_order_of_sums() {
+    for kind in KINDS {
+        let (grid, settings) = even(kind);
+        let train = |place| {
+            let trained = run_at(place, (&grid, &settings), 1, None, &mut Keep::default());
+            trained.expect("the numbers are usual")
+        };
+        let (memory, device) = (train(Place::Memory), train(Place::Device));
+        assert!(
+            close(&device.values, &memory.values),
+            "{kind:?}: {:?}, in memory {:?}",
+            device.values,
+            memory.values
+        );
+        for (a, b) in device.history.iter().zip(&memory.history) {
+            assert!(
+                (a.loss - b.loss).abs() < 1e-4 * b.loss,
+                "{kind:?}: {a:?}, {b:?}"
+            );
+        }
+        assert_eq!(device.n_steps, memory.n_steps);
+    }
+}
+
+#[test]
+fn a_state_of_the_device_is_gone_on_with_in_memory_and_the_other_way_round() {
+    let (grid, settings) = even(OptimizerKind::Adamw);
+    let whole = trained(&grid, &settings);
+    for (first, second) in [
+        (Place::Device, Place::Memory),
+        (Place::Memory, Place::Device),
+    ] {
+        let mut kept = Keep::default();
+        run_at(first, (&grid, &settings), 1, None, &mut kept).expect("the numbers are usual");
+        assert_eq!(kept.states.len(), 11);
+        let resumed = run_at(
+            second,
+            (&grid, &settings),
+            1,
+            Some(&kept.states[4]),
+            &mut Keep::default(),
+        );
+        let resumed = resumed.expect("the state is whole");
+        assert!(close(&resumed.values, &whole.values));
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_a_training_on_the_device_with_its_step_and_rows() {
+    let (grid, mut settings) = even(OptimizerKind::Sgd);
+    settings.optimizer.learning_rate = 10.0;
+    settings.optimizer.beta1 = 0.9;
+    settings.trainer.clip_norm = 0.0;
+    settings.trainer.epochs = 100;
+    let mut watch = Keep::default();
+    let error = run_at(Place::Device, (&grid, &settings), 1, None, &mut watch);
+    let TrainError::NotFinite { step, rows, .. } = error.expect_err("the steps are far too long")
+    else {
+        panic!("it is no number");
+    };
+    assert!(step > 1 && !rows.is_empty());
 }

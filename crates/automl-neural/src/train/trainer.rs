@@ -1,11 +1,9 @@
 //! The loop.
 
-use super::optimizer::clip;
+use super::device::{DeviceNumbers, Pending};
 use super::settings::ScheduleKind;
-use super::{EpochRecord, Job, Score, TrainError, TrainSettings, TrainState, schedule};
-use crate::Draw;
+use super::{EpochRecord, Job, Score, TrainError, TrainSettings, TrainState};
 use crate::network::Layout;
-use crate::network::parameters::{floats, replica};
 use automl_core::metrics::MetricError;
 use automl_core::{Artifact, Budget, Collective, Seed, Threads, agree};
 use burn::module::AutodiffModule;
@@ -100,12 +98,10 @@ pub struct Trainer<'a> {
     pub ranks: &'a dyn Collective,
 }
 
-/// A trained network.
+/// A trained network, of which [`Layout::write`] makes one to predict with on any device.
 #[derive(Debug)]
-pub struct Trained<N> {
-    /// The network, with the parameters of the best epoch if these are kept.
-    pub network: N,
-    /// The same parameters as a row.
+pub struct Trained {
+    /// The parameters, those of the best epoch if these are kept.
     pub values: Vec<f32>,
     /// What they are.
     pub layout: Layout,
@@ -119,9 +115,6 @@ pub struct Trained<N> {
     pub is_partial: bool,
 }
 
-/// Numbers of gradients that ranks add up at once: 25 MB, as PyTorch does.
-const BUCKET: usize = 25 * 1024 * 1024 / 4;
-
 /// How a run of steps ended.
 #[derive(PartialEq, Eq)]
 enum Ended {
@@ -130,7 +123,7 @@ enum Ended {
 }
 
 impl Trainer<'_> {
-    /// Trains, from the start or from the state of a checkpoint.
+    /// Trains, from the start or from the state of a checkpoint, by exact loops in memory.
     ///
     /// # Errors
     /// No rows; a loss that is no number; a checkpoint of another training; a budget that was over before the first
@@ -141,18 +134,47 @@ impl Trainer<'_> {
         device: &B::Device,
         from: Option<&Artifact>,
         watch: &mut dyn Watch,
-    ) -> Result<Trained<J::Network>, TrainError> {
+    ) -> Result<Trained, TrainError> {
+        self.run(job, device, (from, false), watch)
+    }
+
+    /// The same with parameters, gradients and moments kept on the device, for accelerators. The result is that of
+    /// formulas over whole rows: close to the other's, not equal.
+    ///
+    /// # Errors
+    /// As [`Trainer::train`].
+    pub fn train_on_device<B: AutodiffBackend, J: Job<B>>(
+        &self,
+        job: &J,
+        device: &B::Device,
+        from: Option<&Artifact>,
+        watch: &mut dyn Watch,
+    ) -> Result<Trained, TrainError> {
+        self.run(job, device, (from, true), watch)
+    }
+
+    fn run<B: AutodiffBackend, J: Job<B>>(
+        &self,
+        job: &J,
+        device: &B::Device,
+        (from, on_device): (Option<&Artifact>, bool),
+        watch: &mut dyn Watch,
+    ) -> Result<Trained, TrainError> {
         if job.n_rows() == 0 {
             return Err(TrainError::NoRows);
         }
         agree(self.ranks, "the training", self.training)?;
         let network = job.build(self.seed.named("init"), device);
         let layout = Layout::of(&network);
+        let state = self.start(&network, &layout, from)?;
+        let on_device = on_device.then(|| DeviceNumbers::new(&state, &layout, device));
         let mut run = Run {
             trainer: self,
             job,
             device,
-            state: self.start(&network, &layout, from)?,
+            state,
+            on_device,
+            pending: Vec::new(),
             network,
             layout,
             order: Vec::new(),
@@ -163,8 +185,8 @@ impl Trainer<'_> {
             if ended == Ended::Budget {
                 is_partial = true;
                 if self.ranks.rank() == 0 {
-                    let state = run.state.to_artifact(&run.layout, self.training);
-                    watch.checkpoint(run.state.progress.step, state)?;
+                    let step = run.state.progress.step;
+                    watch.checkpoint(step, run.artifact())?;
                 }
                 break;
             }
@@ -191,15 +213,20 @@ impl Trainer<'_> {
 }
 
 /// A training that goes on.
-struct Run<'a, B: AutodiffBackend, J: Job<B>> {
-    trainer: &'a Trainer<'a>,
-    job: &'a J,
-    device: &'a B::Device,
-    network: J::Network,
-    layout: Layout,
-    state: TrainState,
+pub(super) struct Run<'a, B: AutodiffBackend, J: Job<B>> {
+    pub(super) trainer: &'a Trainer<'a>,
+    pub(super) job: &'a J,
+    pub(super) device: &'a B::Device,
+    pub(super) network: J::Network,
+    pub(super) layout: Layout,
+    /// Where it stands; its rows of numbers only if they are not on the device.
+    pub(super) state: TrainState,
+    /// The rows of numbers, if they are.
+    pub(super) on_device: Option<DeviceNumbers<B>>,
+    /// Steps on the device that have not been told of.
+    pub(super) pending: Vec<Pending<B>>,
     /// The rows of this epoch in their order.
-    order: Vec<u32>,
+    pub(super) order: Vec<u32>,
 }
 
 impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
@@ -209,34 +236,36 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     }
 
     /// Rows of a step.
-    fn step_rows(&self) -> usize {
+    pub(super) fn step_rows(&self) -> usize {
         let trainer = &self.trainer.settings.trainer;
         (trainer.batch_size.saturating_mul(trainer.accumulate) as usize).min(self.job.n_rows())
     }
 
-    fn steps_per_epoch(&self) -> u64 {
+    pub(super) fn steps_per_epoch(&self) -> u64 {
         self.job.n_rows().div_ceil(self.step_rows()) as u64
     }
 
     /// Goes on to the end of the epoch, and scores.
     fn epoch(&mut self, watch: &mut dyn Watch) -> Result<Ended, TrainError> {
-        self.network = self.layout.write(self.network.clone(), &self.state.values);
+        self.write_network();
         let epoch = self.state.progress.epoch;
         self.order = (0..self.job.n_rows() as u32).collect();
         let seed = self.trainer.seed.named("order").indexed(epoch);
         self.order.shuffle(&mut seed.rng());
         while self.state.progress.cursor < self.steps_per_epoch() {
             if self.is_over()? {
+                self.settle(watch)?;
                 return Ok(Ended::Budget);
             }
-            let report = self.step()?;
-            watch.step(&report)?;
-            let is_first = self.trainer.ranks.rank() == 0;
-            if is_first && watch.wants_checkpoint(report.step) {
-                let state = self.state.to_artifact(&self.layout, self.trainer.training);
-                watch.checkpoint(report.step, state)?;
+            self.step(watch)?;
+            let step = self.state.progress.step;
+            if self.trainer.ranks.rank() == 0 && watch.wants_checkpoint(step) {
+                self.settle(watch)?;
+                let state = self.artifact();
+                watch.checkpoint(step, state)?;
             }
         }
+        self.settle(watch)?;
         self.end_epoch(watch)?;
         Ok(Ended::Epoch)
     }
@@ -248,100 +277,6 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             self.trainer.ranks.all_reduce_f64(&mut is_over)?;
         }
         Ok(is_over[0] > 0.0)
-    }
-
-    /// One step of the optimiser.
-    fn step(&mut self) -> Result<StepReport, TrainError> {
-        let n_rows = self.step_rows();
-        let start = self.state.progress.cursor as usize * n_rows;
-        let end = (start + n_rows).min(self.order.len());
-        let rows = &self.order[start..end];
-        let step = self.state.progress.step;
-        let (loss, mut gradients) = self.gradients(rows, step)?;
-        let not_finite = |what, value| TrainError::NotFinite {
-            what,
-            value,
-            step: step + 1,
-            rows: rows.iter().copied().take(8).collect(),
-        };
-        if !loss.is_finite() {
-            return Err(not_finite("loss", loss));
-        }
-        let settings = self.trainer.settings;
-        let gradient_norm = clip(&mut gradients, settings.trainer.clip_norm);
-        if !gradient_norm.is_finite() {
-            return Err(not_finite("norm of the gradient", gradient_norm));
-        }
-        let n_steps = self.steps_per_epoch() * settings.trainer.epochs;
-        let share = schedule::share(&settings.schedule, step, n_steps);
-        let learning_rate = settings.optimizer.learning_rate * share * self.state.progress.plateau;
-        let n_rows = rows.len();
-        self.state.optimizer.step(
-            &settings.optimizer,
-            learning_rate,
-            &self.layout,
-            &mut self.state.values,
-            &gradients,
-        );
-        self.average();
-        self.network = self.layout.write(self.network.clone(), &self.state.values);
-        let progress = &mut self.state.progress;
-        progress.step += 1;
-        progress.cursor += 1;
-        progress.loss_sum += loss;
-        Ok(StepReport {
-            step: progress.step,
-            n_steps,
-            epoch: progress.epoch + 1,
-            loss,
-            learning_rate,
-            gradient_norm,
-            n_rows,
-        })
-    }
-
-    /// Mean loss and gradient of rows: shards on threads, sums in the order of the shards, then of the ranks.
-    fn gradients(&self, rows: &[u32], step: u64) -> Result<(f64, Vec<f32>), TrainError> {
-        let shards: Vec<&[u32]> = rows
-            .chunks(self.trainer.settings.trainer.shard_rows as usize)
-            .collect();
-        let ranks = self.trainer.ranks;
-        let first = shards.len() * ranks.rank() / ranks.size();
-        let end = shards.len() * (ranks.rank() + 1) / ranks.size();
-        let seed = self.trainer.seed.named("draw").indexed(step);
-        let weight = self.job.weight(rows);
-        let parts = self.trainer.threads.map(end - first, |index| {
-            let index = first + index;
-            let network = replica(&self.network);
-            let mut draw = Draw::training(seed.indexed(index as u64));
-            let loss = self
-                .job
-                .loss(&network, shards[index], &mut draw, self.device)
-                / weight;
-            let gradients = loss.backward();
-            let mut sums = vec![0.0; self.layout.len()];
-            self.layout.add_gradients(&network, &gradients, &mut sums);
-            (f64::from(floats(loss)[0]), sums)
-        });
-        let mut parts = parts.into_iter();
-        // A rank may have no shard of a short batch.
-        let none = || (0.0, vec![0.0; self.layout.len()]);
-        let (mut loss, mut sums) = parts.next().unwrap_or_else(none);
-        for (part, gradients) in parts {
-            loss += part;
-            for (sum, gradient) in sums.iter_mut().zip(gradients) {
-                *sum += gradient;
-            }
-        }
-        if ranks.size() > 1 {
-            let mut total = [loss];
-            ranks.all_reduce_f64(&mut total)?;
-            loss = total[0];
-            for bucket in sums.chunks_mut(BUCKET) {
-                ranks.all_reduce_f32(bucket)?;
-            }
-        }
-        Ok((loss, sums))
     }
 
     /// Scores of the network; rank 0 computes them for all.
@@ -387,33 +322,14 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         }
     }
 
-    /// Moves the average of the parameters on.
-    fn average(&mut self) {
-        let decay = self.trainer.settings.trainer.ema_decay;
-        // The average of the first steps would be mostly the random start.
-        let n = self.state.progress.step as f64 + 1.0;
-        let decay = decay.min(n / (n + 9.0)) as f32;
-        if let Some(average) = &mut self.state.average {
-            for (mean, value) in average.iter_mut().zip(&self.state.values) {
-                *mean = decay * *mean + (1.0 - decay) * value;
-            }
-        }
-    }
-
-    /// The parameters that count: the average if there is one.
-    fn current(&self) -> &[f32] {
-        self.state.average.as_ref().unwrap_or(&self.state.values)
-    }
-
     fn end_epoch(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
-        let values = self.current().to_vec();
-        let network = self.layout.write(self.network.clone(), &values).valid();
+        let (network, values) = self.current();
         let scores = self.scores(&network)?;
         let n_steps = self.steps_per_epoch() as f64;
         let is_best = self.note_scores(&scores);
         let trainer = &self.trainer.settings.trainer;
         if is_best && trainer.keep_best {
-            self.state.best = Some(values.clone());
+            self.keep_best(&values);
         }
         let progress = &mut self.state.progress;
         progress.epoch += 1;
@@ -466,7 +382,10 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         false
     }
 
-    fn finish(self, is_partial: bool) -> Result<Trained<J::Network>, TrainError> {
+    fn finish(mut self, is_partial: bool) -> Result<Trained, TrainError> {
+        if let Some(numbers) = &self.on_device {
+            numbers.store(&mut self.state);
+        }
         let progress = &self.state.progress;
         if progress.epoch == 0 {
             return Err(TrainError::Cancelled);
@@ -477,10 +396,9 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         };
         let values = match &self.state.best {
             Some(best) => best.clone(),
-            None => self.current().to_vec(),
+            None => self.state.current().to_vec(),
         };
         Ok(Trained {
-            network: self.layout.write(self.network, &values),
             values,
             history: self.state.progress.history,
             best_epoch,

@@ -2,7 +2,7 @@
 
 use super::RecordArgs;
 use crate::console::Format;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -40,9 +40,9 @@ pub(crate) struct TrainArgs {
     /// Go on from the last checkpoint; from the start if there is none
     #[arg(long, conflicts_with = "overwrite")]
     pub(crate) resume: bool,
-    /// What computes; this program trains on the processor alone so far
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) device: DeviceArg,
+    /// What computes: auto (a GPU if there is one and this program was built for it), cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: String,
     /// Threads to use [default: all cores]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
@@ -64,14 +64,4 @@ pub(crate) struct TrainArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) record: RecordArgs,
-}
-
-/// What computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum DeviceArg {
-    /// The best that is there: the processor
-    #[default]
-    Auto,
-    /// The processor
-    Cpu,
 }

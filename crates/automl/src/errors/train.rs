@@ -11,7 +11,7 @@ pub(crate) enum TrainVerbError {
         path: String,
         source: std::io::Error,
     },
-    #[error("the configuration does not say data.{key}")]
+    #[error("the configuration does not say {key}")]
     Lacks { key: &'static str },
     #[error("{metric} is no metric of a {task} task")]
     Metric {
@@ -24,6 +24,17 @@ pub(crate) enum TrainVerbError {
     Split(#[source] SplitError),
     #[error("there are checkpoints of a training that did not end: {folder}")]
     Unfinished { folder: String },
+    #[error("there is no device named {name}")]
+    Device { name: String },
+    #[cfg(not(feature = "cuda"))]
+    #[error("this program was built without CUDA")]
+    NotBuilt,
+    #[cfg(feature = "cuda")]
+    #[error("no driver of an NVIDIA GPU answers: {reason}")]
+    NoDriver { reason: String },
+    #[cfg(feature = "cuda")]
+    #[error("there is no cuda:{index}: the driver knows of {count}, counted from 0")]
+    NoSuchGpu { index: usize, count: usize },
     #[error("stopped before a first epoch was done; the state is kept: {folder}")]
     Stopped { folder: String },
 }
@@ -38,6 +49,11 @@ impl Coded for TrainVerbError {
             Self::Split(error) => error.code(),
             Self::Unfinished { .. } => "train-unfinished",
             Self::Stopped { .. } => "interrupted",
+            Self::Device { .. } => "train-device-name",
+            #[cfg(not(feature = "cuda"))]
+            Self::NotBuilt => "train-no-cuda",
+            #[cfg(feature = "cuda")]
+            Self::NoDriver { .. } | Self::NoSuchGpu { .. } => "train-no-gpu",
         }
     }
 
@@ -46,7 +62,7 @@ impl Coded for TrainVerbError {
             Self::Config { .. } => {
                 Some("`automl train --print-config > train.yaml` writes one to begin with".into())
             }
-            Self::Lacks { key } => Some(format!("say it in the file, or with --set data.{key}=…")),
+            Self::Lacks { key } => Some(format!("say it in the file, or with --set {key}=…")),
             Self::Metric { .. } => {
                 Some("name another in metrics, or none for the usual one".into())
             }
@@ -54,6 +70,17 @@ impl Coded for TrainVerbError {
             Self::Split(_) => Some("set data.validation_share to 0 to hold no rows out".into()),
             Self::Unfinished { .. } => {
                 Some("--resume goes on with it, --overwrite removes them and begins anew".into())
+            }
+            Self::Device { .. } => {
+                Some("devices are auto, cpu, cuda and cuda:N; with --ranks, cuda gives each rank a GPU".into())
+            }
+            #[cfg(not(feature = "cuda"))]
+            Self::NotBuilt => Some(
+                "build it with `cargo build --release -p automl --features cuda`, or train with --device cpu".into(),
+            ),
+            #[cfg(feature = "cuda")]
+            Self::NoDriver { .. } | Self::NoSuchGpu { .. } => {
+                Some("`nvidia-smi` lists what there is; --device cpu trains on the processor".into())
             }
             Self::Stopped { .. } => Some("the same command with --resume goes on".into()),
         }

@@ -8,7 +8,7 @@ use automl_neural::config::Settings;
 use automl_neural::network::LayerSummary;
 use automl_neural::tabular::{self, TabularRun};
 use automl_neural::train::{EpochRecord, TrainError, Watch};
-use automl_neural::{Learned, NETWORK, image};
+use automl_neural::{Device, Learned, NETWORK, image, text};
 
 /// What surrounds a training.
 #[derive(Clone, Copy)]
@@ -17,6 +17,7 @@ pub(super) struct Around<'a> {
     pub(super) budget: &'a Budget,
     pub(super) from: Option<&'a Found>,
     pub(super) ranks: &'a dyn Collective,
+    pub(super) device: Device,
 }
 
 /// What came of a training, without the model, which is written.
@@ -52,7 +53,7 @@ impl<'a> Ready<'a> {
         let settings = plan.config.settings(plan.metric);
         let single = match settings {
             Settings::Table(_) => Single::encode(&ctx, dataset, &plan.split.train)?,
-            Settings::Image(_) => Single::as_it_is(&ctx, dataset)?,
+            Settings::Image(_) | Settings::Text(_) => Single::as_it_is(&ctx, dataset)?,
         };
         Ok(Self {
             plan,
@@ -78,6 +79,7 @@ impl<'a> Ready<'a> {
             training: &self.plan.identity,
             from: self.around.from.map(|found| &found.state),
             ranks: self.around.ranks,
+            device: self.around.device,
         }
     }
 
@@ -87,6 +89,7 @@ impl<'a> Ready<'a> {
         match &self.settings {
             Settings::Table(settings) => tabular::describe(&data, settings, NETWORK),
             Settings::Image(settings) => image::describe(&data, settings, &self.run()),
+            Settings::Text(settings) => text::describe(&data, settings),
         }
     }
 
@@ -104,6 +107,7 @@ impl<'a> Ready<'a> {
                 }
             }
             Settings::Image(settings) => image::train(&self.data(), settings, &self.run(), watch)?,
+            Settings::Text(settings) => text::train(&self.data(), settings, &self.run(), watch)?,
         };
         let done = Done {
             history: learned.history,

@@ -1,6 +1,7 @@
 //! `automl train`: a network from a configuration, with checkpoints to go on from.
 
 mod checkpoints;
+mod device;
 mod learn;
 mod plan;
 mod result;
@@ -18,8 +19,10 @@ use crate::record::{Detail, Recorder, Seen};
 use automl_core::{
     Budget, Clock, Collective, Deadline, FitError, MemoryLimit, PredictError, Threads,
 };
+use automl_data::LABEL_COLUMN;
 use automl_engine::EnsembleModel;
-use automl_neural::config::{Layer, TrainConfig, json_schema};
+use automl_neural::Device;
+use automl_neural::config::{Family, Layer, TrainConfig, json_schema};
 use automl_neural::train::TrainError;
 use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
@@ -48,14 +51,19 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     }
     let ranks = together::join(place.as_ref(), &args)?;
     let threads = start_threads(thread_count(args.threads))?;
+    let device = device::named(&args.device, place.as_ref())?;
     if ranks.rank() > 0 {
-        return together::follow(args, config, (ranks.as_ref(), &threads), console);
+        let ranks = (ranks.as_ref(), device);
+        return together::follow(args, config, ranks, &threads, console);
     }
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
     if ranks.size() > 1 {
         let (size, transport) = (ranks.size(), ranks.transport());
         reporter.note(&format!("{size} ranks, joined by {transport}"));
+    }
+    if device != Device::Cpu {
+        reporter.note(&format!("trains on {device}"));
     }
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
@@ -81,6 +89,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         interrupt: &interrupt,
         threads: &threads,
         ranks: ranks.as_ref(),
+        device,
     };
     let done = training.whole(from.as_ref());
     // The others wait for what this rank writes: where one ends, a launcher may end all.
@@ -115,7 +124,12 @@ fn read_config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
         .iter()
         .map(|(name, text)| Layer { name, text })
         .collect();
-    Ok(TrainConfig::read(&layers, &args.set)?)
+    let mut config = TrainConfig::read(&layers, &args.set)?;
+    if config.model.family() == Family::Image && config.data.target.is_empty() {
+        // What folders and IDX files have.
+        LABEL_COLUMN.clone_into(&mut config.data.target);
+    }
+    Ok(config)
 }
 
 fn listen(reporter: &Arc<Reporter>, console: Console) -> anyhow::Result<Interrupt> {
@@ -176,6 +190,7 @@ struct Training<'a> {
     interrupt: &'a Interrupt,
     threads: &'a Threads,
     ranks: &'a dyn Collective,
+    device: Device,
 }
 
 impl Training<'_> {
@@ -204,6 +219,7 @@ impl Training<'_> {
             budget: &budget,
             from,
             ranks: self.ranks,
+            device: self.device,
         };
         let explain = |error| self.explain(error);
         let ready = Ready::new(self.plan, around).map_err(explain)?;

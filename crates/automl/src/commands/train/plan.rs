@@ -7,10 +7,8 @@ use crate::errors::TrainVerbError;
 use crate::progress::Reporter;
 use automl_core::metrics::Metric;
 use automl_core::splits::{self, Scheme, Split};
-use automl_core::{Seed, Table, TaskKind, Texts};
-use automl_data::{
-    FILE_COLUMN, LABEL_COLUMN, ReadOptions, SchemaFile, Source, read_table, split_names,
-};
+use automl_core::{Kind, Role, Seed, Table, TaskKind, Texts};
+use automl_data::{FILE_COLUMN, ReadOptions, SchemaFile, Source, read_table, split_names};
 use automl_engine::{PrepareOptions, Prepared};
 use automl_neural::config::{Family, TaskName, TrainConfig};
 use automl_store::{Overwrite, check_target};
@@ -41,15 +39,16 @@ impl Plan {
     /// Something is not said, cannot be read, or does not fit.
     pub(super) fn new(
         args: TrainArgs,
-        mut config: TrainConfig,
+        config: TrainConfig,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        let is_of_images = config.model.family() == Family::Image;
-        if is_of_images && config.data.target.is_empty() {
-            LABEL_COLUMN.clone_into(&mut config.data.target);
-        }
-        for (key, value) in [("path", &config.data.path), ("target", &config.data.target)] {
-            if value.is_empty() {
+        let is_of_texts = config.model.family() == Family::Text;
+        for (key, value, is_needed) in [
+            ("data.path", &config.data.path, true),
+            ("data.target", &config.data.target, true),
+            ("texts.column", &config.texts.column, is_of_texts),
+        ] {
+            if is_needed && value.is_empty() {
                 return Err(TrainVerbError::Lacks { key }.into());
             }
         }
@@ -69,12 +68,13 @@ impl Plan {
         let loaded = {
             let _spinner = reporter.spinner(format!("reading {place}"));
             let schema = named(&data.schema).map(|path| SchemaFile::read(Path::new(&path)));
+            let schema = with_texts(schema.transpose()?, &config);
             let read = ReadOptions {
                 target: Some(data.target.clone()),
-                images: is_of_images,
+                images: config.model.family() == Family::Image,
                 ..ReadOptions::default()
             };
-            read_table(&Source::parse(&place), &read, schema.transpose()?.as_ref())?
+            read_table(&Source::parse(&place), &read, schema.as_ref())?
         };
         for warning in &loaded.warnings {
             reporter.warnings().push(warning.clone());
@@ -127,7 +127,7 @@ impl Plan {
     pub(super) fn recipe(&self) -> &'static str {
         match self.config.model.family() {
             Family::Table => "trees",
-            Family::Image => "none",
+            Family::Image | Family::Text => "none",
         }
     }
 
@@ -165,6 +165,21 @@ fn overwrite(args: &TrainArgs) -> Overwrite {
     } else {
         Overwrite::Refuse
     }
+}
+
+/// What the user says of columns, and that the one of texts holds texts, whatever they look like.
+fn with_texts(schema: Option<SchemaFile>, config: &TrainConfig) -> Option<SchemaFile> {
+    if config.model.family() != Family::Text {
+        return schema;
+    }
+    let mut schema = schema.unwrap_or_default();
+    let column = schema
+        .columns
+        .entry(config.texts.column.clone())
+        .or_default();
+    column.kind = Some(Kind::Text);
+    column.role.get_or_insert(Role::Feature);
+    Some(schema)
 }
 
 /// The files of the rows that have a target, if a column names them.

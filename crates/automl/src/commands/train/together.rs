@@ -13,6 +13,7 @@ use crate::ranks::{self, LocalRanks, RanksError, run_local};
 use anyhow::Context as _;
 use automl_collective::Place;
 use automl_core::{Budget, Clock, Collective, Deadline, MemoryLimit, Solo, Threads, agree};
+use automl_neural::Device;
 use automl_neural::config::TrainConfig;
 use automl_neural::train::NoWatch;
 use std::ffi::OsString;
@@ -75,7 +76,8 @@ pub(super) fn agree_on(ranks: &dyn Collective, from: Option<&Found>) -> anyhow::
 pub(super) fn follow(
     args: TrainArgs,
     config: TrainConfig,
-    (ranks, threads): (&dyn Collective, &Threads),
+    (ranks, device): (&dyn Collective, Device),
+    threads: &Threads,
     console: Console,
 ) -> anyhow::Result<Status> {
     let reporter = Reporter::silent(console, Clock::start());
@@ -95,6 +97,7 @@ pub(super) fn follow(
         budget: &budget,
         from: from.as_ref(),
         ranks,
+        device,
     };
     let trained = Ready::new(&plan, around).and_then(|ready| ready.train(&mut NoWatch));
     // The first rank is still writing; an error of this call is one that it has told of.

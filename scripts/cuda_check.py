@@ -1,0 +1,195 @@
+"""What scripts/cuda_check.sh runs: losses on a GPU beside the CPU's, rates beside PyTorch's.
+
+Every network is trained by three: ours on the CPU, ours on the GPU, PyTorch's on the GPU with the same layers and
+batches. Nothing is held out and nothing dropped, so an epoch is its steps alone; the median epoch after the first counts.
+PyTorch has its data on the GPU from the start, and runs without compilation, once in float32 and once allowed TF32.
+"""
+import argparse
+import datetime
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+BEGIN, END = "<!-- gpu: written by scripts/cuda_check.sh, do not edit -->", "<!-- end of gpu -->"
+N_COLUMNS = 64
+# Sums are taken in another order on a GPU; small differences grow with every step.
+LOSS_TOLERANCE = 0.02
+
+
+class TabM(nn.Module):
+    """Members that share matrices: the full variant of the paper, one output each."""
+
+    def __init__(self, members: int, width: int) -> None:
+        super().__init__()
+        self.members = members
+        sizes = [(N_COLUMNS, width), (width, width)]
+        self.weights = nn.ParameterList([nn.Parameter(torch.randn(a, b) / a**0.5) for a, b in sizes])
+        self.r = nn.ParameterList([nn.Parameter(torch.ones(members, a)) for a, _ in sizes])
+        self.s = nn.ParameterList([nn.Parameter(torch.ones(members, b)) for _, b in sizes])
+        self.bias = nn.ParameterList([nn.Parameter(torch.zeros(members, b)) for _, b in sizes])
+        self.head = nn.Parameter(torch.randn(members, width, 1) / width**0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x[:, None].expand(-1, self.members, -1)
+        for weight, r, s, bias in zip(self.weights, self.r, self.s, self.bias):
+            x = torch.relu(((x * r) @ weight) * s + bias)
+        return torch.einsum("bkh,kho->bko", x, self.head)
+
+
+def mlp(width: int) -> nn.Module:
+    layers = []
+    n_inputs = N_COLUMNS
+    for _ in range(3):
+        layers += [nn.Linear(n_inputs, width), nn.ReLU()]
+        n_inputs = width
+    return nn.Sequential(*layers, nn.Linear(width, 1), nn.Unflatten(1, (1, 1)))
+
+
+def torch_rate(network: nn.Module, x: np.ndarray, y: np.ndarray, batch: int, epochs: int, tf32: bool) -> float:
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    network = network.cuda()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4)
+    x, y = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
+    is_regression = y.dtype == torch.float32
+    seconds = []
+    for _ in range(epochs):
+        order = torch.randperm(len(x), device="cuda")
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        for start in range(0, len(x), batch):
+            rows = order[start : start + batch]
+            optimizer.zero_grad()
+            found = network(x[rows])
+            if is_regression:
+                loss = ((found - y[rows, None, None]) ** 2).mean()
+            else:
+                loss = nn.functional.cross_entropy(found, y[rows])
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started)
+    return len(x) / statistics.median(seconds[1:])
+
+
+def automl(binary: str, device: str, sets: dict, epochs: int, n_rows: int) -> tuple[list[float], float, float]:
+    """Losses of epochs, rows a second, and seconds until the first epoch was done."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "empty.yaml"
+        config.write_text("")
+        command = [binary, "train", config, "--output", Path(folder) / "model", "--no-record", "--format", "json",
+                   "--device", device]
+        for key, value in {**sets, "trainer.epochs": epochs}.items():
+            command += ["--set", f"{key}={value}"]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if result.returncode:
+        sys.exit(f"{command}\n{result.stderr[-3000:]}")
+    events = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    events = [event for event in events if event.get("event") == "epoch-finished"]
+    at = [event["at_seconds"] for event in events]
+    seconds = [b - a for a, b in zip(at, at[1:])]
+    rate = n_rows / statistics.median(seconds[1:] or seconds) if seconds else float("nan")
+    return [event["loss"] for event in events], rate, at[0]
+
+
+def write_table(folder: Path, n_rows: int) -> tuple[Path, np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(n_rows, N_COLUMNS)).astype(np.float32)
+    y = (x[:, 0] + np.sin(x[:, 1])).astype(np.float32)
+    path = folder / f"table_{n_rows}.csv"
+    names = ",".join([f"x{column}" for column in range(N_COLUMNS)] + ["y"])
+    np.savetxt(path, np.column_stack([x, y]), delimiter=",", header=names, comments="", fmt="%.7g")
+    return path, x, y
+
+
+def table_cases(folder: Path) -> list[dict]:
+    large, x, y = write_table(folder, 65_536)
+    small, _, _ = write_table(folder, 4096)
+    common = {"data.target": "y", "data.validation_share": 0, "features.numbers": "none", "trainer.patience": 0,
+              "model.dropout": 0}
+    cases = []
+    for name, batch, network, sets in [
+        ("MLP 3 × 512", 2048, lambda: mlp(512), {"model.type": "mlp", "model.width": 512, "model.layers": 3}),
+        ("TabM 32 members 2 × 256", 1024, lambda: TabM(32, 256),
+         {"model.type": "tabm", "model.width": 256, "model.members": 32, "model.layers": 2}),
+    ]:
+        cases.append({
+            "name": name, "key": sets["model.type"], "x": x, "y": y, "batch": batch, "network": network,
+            "large": {**common, **sets, "data.path": large, "trainer.batch_size": batch},
+            "small": {**common, **sets, "data.path": small, "trainer.batch_size": 256},
+        })
+    return cases
+
+
+def run(case: dict, args: argparse.Namespace) -> dict:
+    cpu, _, _ = automl(args.binary, "cpu", case["small"], 3, 4096)
+    gpu, _, _ = automl(args.binary, args.device, case["small"], 3, 4096)
+    difference = max(abs(a - b) / abs(a) for a, b in zip(cpu, gpu))
+    _, rate, first = automl(args.binary, args.device, case["large"], args.epochs, len(case["x"]))
+    exact, fast = (torch_rate(case["network"](), case["x"], case["y"], case["batch"], args.epochs, tf32)
+                   for tf32 in (False, True))
+    row = {"name": case["name"], "batch": case["batch"], "cpu_loss": cpu[-1], "gpu_loss": gpu[-1],
+           "difference": difference, "rate": rate, "torch": exact, "torch_tf32": fast, "first_epoch_s": first}
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def markdown(rows: list[dict], args: argparse.Namespace) -> str:
+    gpu = torch.cuda.get_device_name()
+    version = subprocess.run([args.binary, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    lines = [
+        BEGIN,
+        "## GPU",
+        "",
+        f"One {gpu}, {version}, PyTorch {torch.__version__}, measured on {datetime.date.today()}. Float32, AdamW, random "
+        "data, nothing dropped. Losses are those of the third epoch from the same start on 4,096 rows; rates are rows "
+        f"learned from in a second, median of {args.epochs - 1} epochs after the first. PyTorch runs eagerly with its data "
+        "on the GPU, plain and with TF32 allowed.",
+        "",
+        "| network | batch | loss, CPU | loss, GPU | greatest difference | rows / s | PyTorch | PyTorch, TF32 | ours / PyTorch | first epoch |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['name']} | {row['batch']} | {row['cpu_loss']:.5f} | {row['gpu_loss']:.5f} | {row['difference']:.1e} "
+            f"| {row['rate']:,.0f} | {row['torch']:,.0f} | {row['torch_tf32']:,.0f} | {row['rate'] / row['torch']:.2f} "
+            f"| {row['first_epoch_s']:.1f} s |")
+    return "\n".join([*lines, "", END])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--only", help="one network: mlp, tabm or resnet18")
+    parser.add_argument("--docs", type=Path, help="write the table into this file")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        cases = table_cases(Path(folder))
+        rows = [run(case, args) for case in cases if args.only in (None, case["key"])]
+    block = markdown(rows, args)
+    print(block)
+    if args.docs:
+        text = args.docs.read_text()
+        if BEGIN in text:
+            text = text[: text.index(BEGIN)] + block + text[text.index(END) + len(END) :]
+        else:
+            text = text.rstrip() + "\n\n" + block + "\n"
+        args.docs.write_text(text)
+    worst = max(rows, key=lambda row: row["difference"])
+    if worst["difference"] > LOSS_TOLERANCE:
+        sys.exit(f"{worst['name']}: the losses differ by {worst['difference']:.1e}")
+
+
+if __name__ == "__main__":
+    main()
