@@ -25,5 +25,7 @@ mod scenario;
 mod serving;
 mod tidy;
 mod train;
+mod train_images;
+mod train_texts;
 mod tune;
 mod tuning;

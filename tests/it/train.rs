@@ -41,6 +41,10 @@ fn every_example_trains_and_its_model_predicts() {
         let data = std::fs::read_to_string(&config).expect("it can be read");
         let (table, n_rows) = if data.contains("rents.csv") {
             ("datasets/rents.csv", 901)
+        } else if data.contains("tickets") {
+            ("datasets/tickets.csv", 601)
+        } else if data.contains("digits") {
+            ("datasets/digits-test-images-idx3-ubyte.gz", 361)
         } else {
             ("datasets/churn_test.csv", 301)
         };

@@ -300,6 +300,16 @@ pub enum PredictError {
         /// The row of the table, from 0.
         row: usize,
     },
+    /// A cell does not hold what the model reads.
+    #[error("row {} of column '{name}' {reason}", .row + 1)]
+    Cell {
+        /// The column.
+        name: String,
+        /// The row of the table, from 0.
+        row: usize,
+        /// What is wrong, as the rest of the sentence.
+        reason: String,
+    },
     /// A part of the model gives another number of values a row than its task has.
     #[error("a part of the model gives {found} values a row where its task has {expected}")]
     Width {
@@ -317,6 +327,7 @@ impl Coded for PredictError {
             Self::ColumnMissing { .. } => "predict-column-missing",
             Self::ColumnKind { .. } => "predict-column-kind",
             Self::Offset { .. } => "predict-offset",
+            Self::Cell { .. } => "predict-cell",
         }
     }
 

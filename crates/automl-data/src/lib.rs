@@ -39,6 +39,7 @@ pub use levels::LevelCoder;
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
 pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions, missing_marks};
 pub use predictions::{PredictionColumns, PredictionFormat, PredictionWriter};
+pub use read::{FILE_COLUMN, IMAGE_COLUMN, LABEL_COLUMN};
 pub use rows::{CellError, RowBuffer, RowCoder};
 pub use schema_file::{ColumnOverride, SchemaFile, write_schema};
 pub use source::Source;

@@ -47,6 +47,8 @@ pub enum Format {
     Parquet,
     /// Arrow IPC, the file or the stream form.
     Arrow,
+    /// Images, as IDX or as a folder of files; only where [`ReadOptions::images`] allows it.
+    Images,
 }
 
 /// How to read; the defaults find out by themselves.
@@ -71,6 +73,8 @@ pub struct ReadOptions {
     pub set_aside: Vec<String>,
     /// Columns of one name are told apart by a number behind it (`a`, `a.1`, `a.2`) instead of refused.
     pub rename_duplicates: bool,
+    /// Folders of images and IDX files are tables, too, with a column of images in base64.
+    pub images: bool,
 }
 
 /// The missing marks that a user's list means: each that begins with `+` is added to the usual ones, or to those of the
@@ -115,6 +119,7 @@ impl Default for ReadOptions {
             target: None,
             set_aside: Vec::new(),
             rename_duplicates: false,
+            images: false,
         }
     }
 }

@@ -20,7 +20,16 @@ impl Single {
     /// # Errors
     /// A step of the recipe cannot be fitted.
     pub fn encode(ctx: &FitContext<'_>, data: &Dataset, train: &[u32]) -> Result<Self, FitError> {
-        let recipe = recipes::recipe("trees");
+        Self::by("trees", ctx, data, train)
+    }
+
+    fn by(
+        recipe: &str,
+        ctx: &FitContext<'_>,
+        data: &Dataset,
+        train: &[u32],
+    ) -> Result<Self, FitError> {
+        let recipe = recipes::recipe(recipe);
         let (recipe, table) = recipe.fit_transform(ctx, data, train)?;
         let data = data.with_table(table).map_err(|error| FitError::Numeric {
             learner: "recipe",
@@ -30,6 +39,14 @@ impl Single {
             data,
             recipe: Arc::new(recipe),
         })
+    }
+
+    /// A dataset whose columns a model reads as they are.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn as_it_is(ctx: &FitContext<'_>, data: &Dataset) -> Result<Self, FitError> {
+        Self::by("none", ctx, data, &data.all_rows())
     }
 
     /// A model of the encoded dataset as one of the dataset that it was made of.

@@ -26,15 +26,19 @@ pub mod config;
 mod device;
 mod draw;
 mod error;
+pub mod image;
+mod labelled;
 mod learners;
 pub mod network;
 pub mod tabular;
+pub mod text;
 pub mod train;
 
 pub use burn_core;
 pub use burn_nn;
 pub use device::Device;
 pub use draw::Draw;
+pub use labelled::Learned;
 pub use learners::{MLP, MlpLearner, TABM, TabMLearner};
 
 /// The backend that trains on the CPU: one thread a shard, so that what runs at once is the trainer's choice.
@@ -54,5 +58,15 @@ pub const NETWORK: &str = "neural_network";
 pub fn load(
     artifact: &automl_core::Artifact,
 ) -> Result<Box<dyn automl_core::Model>, automl_core::ArtifactError> {
-    Ok(Box::new(tabular::TabularModel::load(artifact)?))
+    // Those of tables were there first, and do not say what they are.
+    let family = artifact
+        .meta
+        .get("family")
+        .and_then(serde_json::Value::as_str);
+    match family {
+        None => Ok(Box::new(tabular::TabularModel::load(artifact)?)),
+        Some(image::FAMILY) => Ok(Box::new(image::ImageModel::load(artifact)?)),
+        Some(text::FAMILY) => Ok(Box::new(text::TextModel::load(artifact)?)),
+        Some(_) => Err(artifact.invalid("family", "no network is of it")),
+    }
 }

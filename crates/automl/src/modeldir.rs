@@ -1,6 +1,7 @@
 //! A fitted model read back from its directory, with what is needed to feed it.
 
 use crate::errors::CliError;
+use crate::scoring::{BATCH_ROWS, IMAGE_BATCH_ROWS};
 use automl_core::{Field, Role, Schema, Task};
 use automl_data::DataError;
 use automl_engine::EnsembleModel;
@@ -93,6 +94,20 @@ impl LoadedModel {
                 CliError::ImportedColumnMissing(error).into()
             }
             other => other.into(),
+        }
+    }
+
+    /// Whether it reads images, which folders and IDX files hold as tables do.
+    pub(crate) fn reads_images(&self) -> bool {
+        self.manifest.lineage.config.get("images").is_some()
+    }
+
+    /// Rows of a batch for it.
+    pub(crate) fn batch_rows(&self) -> usize {
+        if self.reads_images() {
+            IMAGE_BATCH_ROWS
+        } else {
+            BATCH_ROWS
         }
     }
 

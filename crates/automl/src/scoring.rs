@@ -10,6 +10,8 @@ mod tests;
 
 /// Rows of a batch that is read at once.
 pub(crate) const BATCH_ROWS: usize = 8192;
+/// As many where a row is an image, which may be large.
+pub(crate) const IMAGE_BATCH_ROWS: usize = 512;
 /// Rows that one thread predicts at once. Fixed, so that predictions do not depend on the number of threads.
 const CHUNK_ROWS: usize = 1024;
 /// Batches that may wait to be predicted.
@@ -54,7 +56,8 @@ impl Scorer<'_> {
                     return Err(CliError::Interrupted.into());
                 }
                 let batch = batch.map_err(Into::into)?;
-                let predictions = self.predict(&batch.table)?;
+                let predicted = self.predict(&batch.table);
+                let predictions = predicted.map_err(|error| counted(error, n_rows))?;
                 sink(&batch, &predictions)?;
                 n_rows += batch.table.n_rows() as u64;
             }
@@ -77,5 +80,17 @@ impl Scorer<'_> {
             all.append(part?);
         }
         Ok(all)
+    }
+}
+
+/// The error with its row counted from the first of all batches.
+fn counted(error: PredictError, n_before: u64) -> PredictError {
+    match error {
+        PredictError::Cell { name, row, reason } => PredictError::Cell {
+            name,
+            row: row + n_before as usize,
+            reason,
+        },
+        other => other,
     }
 }

@@ -14,6 +14,7 @@ use crate::wording::{self, Fate};
 use automl_core::{Field, Kind, Role, Schema, Table, Warning, WarningKind, nearest};
 use codes::{CodeSink, Codes};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Rows read between two looks at the total.
 const CHUNK_ROWS: usize = 1 << 20;
@@ -77,8 +78,11 @@ pub fn read_table(
     let mut warnings = rows.take_warnings();
     let file = rows.first_file().to_owned();
     let may_have_decimal_commas = rows.may_have_decimal_commas();
+    let declared = rows.declared();
     drop(rows);
     let (columns, places) = sink.into_parts();
+    let overrides = with_declared(declared, &names, overrides);
+    let overrides = overrides.as_ref();
     let missing = overrides
         .and_then(|overrides| overrides.missing.clone())
         .unwrap_or_else(|| options.missing.clone());
@@ -106,6 +110,25 @@ pub fn read_table(
         facts,
         warnings,
     })
+}
+
+/// What the user says of columns, over what the format says.
+fn with_declared(
+    declared: BTreeMap<String, ColumnOverride>,
+    names: &[String],
+    overrides: Option<&SchemaFile>,
+) -> Option<SchemaFile> {
+    let declared = declared
+        .into_iter()
+        .filter(|(name, _)| names.contains(name));
+    let mut columns: BTreeMap<String, ColumnOverride> = declared.collect();
+    if columns.is_empty() {
+        return overrides.cloned();
+    }
+    let mut file = overrides.cloned().unwrap_or_default();
+    columns.append(&mut file.columns);
+    file.columns = columns;
+    Some(file)
 }
 
 /// What is known of the table before its columns are made.

@@ -61,6 +61,11 @@ impl Fingerprinter {
         Ok(())
     }
 
+    /// Hashes bytes that no reader of this passed on.
+    pub(crate) fn add(&self, bytes: &[u8]) {
+        self.lock().hasher.update(bytes);
+    }
+
     /// The digest so far in lower-case hex.
     pub(crate) fn hex(&self) -> String {
         let hasher = self.lock().hasher.clone();
@@ -132,6 +137,7 @@ pub(crate) fn open(
     }
     let format = match options.format {
         Some(format) => format,
+        None if head.starts_with(&super::idx::MAGIC) && options.images => Format::Images,
         None => detect(&name, &head)?,
     };
     let content = match format {
@@ -139,7 +145,7 @@ pub(crate) fn open(
         Format::Arrow if head.starts_with(b"ARROW1") => {
             seekable(input, compressed, reader).map_err(io_error)?
         }
-        Format::Arrow => Content::Stream(reader),
+        Format::Arrow | Format::Images => Content::Stream(reader),
         Format::Delimited | Format::JsonLines => {
             decode(head, reader, options.encoding).map_err(io_error)?
         }
@@ -200,6 +206,8 @@ fn detect(name: &str, head: &[u8]) -> Result<Format, DataError> {
         Ok(Format::Parquet)
     } else if head.starts_with(b"ARROW1") || head.starts_with(&[0xff, 0xff, 0xff, 0xff]) {
         Ok(Format::Arrow)
+    } else if head.starts_with(&super::idx::MAGIC) {
+        refuse("it holds images, from which `automl train` learns")
     } else if head.starts_with(b"PK\x03\x04") {
         refuse("it is a zip archive or a spreadsheet")
     } else if plain == "parquet" || plain == "pq" {

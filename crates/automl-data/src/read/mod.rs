@@ -3,11 +3,14 @@
 mod columnar;
 mod delimited;
 mod header;
+mod idx;
+mod images;
 mod input;
 mod jsonl;
 mod lines;
 mod rows;
 
+pub use images::{FILE_COLUMN, IMAGE_COLUMN, LABEL_COLUMN};
 pub(crate) use input::Fingerprinter;
 pub(crate) use rows::{PlacedSink, Places, Rows};
 

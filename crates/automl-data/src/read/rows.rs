@@ -1,10 +1,14 @@
 //! The rows of all files of a source as one stream, with the place of each row for messages.
 
-use super::{Cell, Fingerprinter, RowReader, Sink, columnar, delimited, header, input, jsonl};
+use super::{
+    Cell, Fingerprinter, RowReader, Sink, columnar, delimited, header, idx, images, input, jsonl,
+};
 use crate::error::{DataError, Place, Unit};
 use crate::options::{Format, ReadOptions};
+use crate::schema_file::ColumnOverride;
 use crate::source::{InputRef, Source};
 use automl_core::{Warning, WarningKind};
+use std::collections::BTreeMap;
 use std::vec::IntoIter;
 
 /// The most rows of a table: row numbers are `u32` and the last two are kept free.
@@ -37,6 +41,12 @@ impl Rows {
         options: &ReadOptions,
         fingerprint: Option<Fingerprinter>,
     ) -> Result<Self, DataError> {
+        if let Source::Path(path) = source
+            && options.images
+            && path.is_dir()
+        {
+            return Self::open_folder(path, options, fingerprint);
+        }
         let mut rest = source.inputs()?.into_iter();
         let first = rest.next().expect("a source has at least one input");
         let (format, reader) = open_one(&first, options, fingerprint.as_ref())?;
@@ -48,23 +58,65 @@ impl Rows {
         if reader.names_look_like_data() {
             warnings.push(header::warning(&names, &first.name()));
         }
-        Ok(Self {
-            may_have_decimal_commas: reader.may_have_decimal_commas(),
-            rest,
-            current: Some(reader),
-            numbers: Vec::new(),
-            names,
-            first_file: first.name(),
-            file: first.name(),
-            unit: unit_of(format),
+        let opened = Opened {
+            name: first.name(),
             format,
+            reader,
+            names,
+            warnings,
+        };
+        Ok(Self::begin(opened, rest, options, fingerprint))
+    }
+
+    /// The pictures of a folder.
+    fn open_folder(
+        path: &std::path::Path,
+        options: &ReadOptions,
+        fingerprint: Option<Fingerprinter>,
+    ) -> Result<Self, DataError> {
+        let folder = images::open(path, fingerprint.clone())?;
+        let opened = Opened {
+            name: path.display().to_string(),
+            format: Format::Images,
+            names: folder.reader.names().to_vec(),
+            reader: folder.reader,
+            warnings: folder.warning.into_iter().collect(),
+        };
+        let rest = Vec::new().into_iter();
+        Ok(Self::begin(opened, rest, options, fingerprint))
+    }
+
+    fn begin(
+        opened: Opened,
+        rest: IntoIter<InputRef>,
+        options: &ReadOptions,
+        fingerprint: Option<Fingerprinter>,
+    ) -> Self {
+        Self {
+            may_have_decimal_commas: opened.reader.may_have_decimal_commas(),
+            rest,
+            current: Some(opened.reader),
+            numbers: Vec::new(),
+            names: opened.names,
+            first_file: opened.name.clone(),
+            file: opened.name,
+            unit: unit_of(opened.format),
+            format: opened.format,
             announced: false,
             options: options.clone(),
             fingerprint,
             n_left: options.max_rows.unwrap_or(u64::MAX),
             n_read: 0,
-            warnings,
-        })
+            warnings: opened.warnings,
+        }
+    }
+
+    /// What the format itself says of columns, whatever their cells look like.
+    pub(crate) fn declared(&self) -> BTreeMap<String, ColumnOverride> {
+        match self.format {
+            Format::Images => images::columns(),
+            _ => BTreeMap::new(),
+        }
     }
 
     /// Column names, trimmed and unique. A JSON lines source may add more while it is read.
@@ -257,6 +309,15 @@ impl Sink for Mapped<'_> {
     }
 }
 
+/// The first file of a source.
+struct Opened {
+    name: String,
+    format: Format,
+    reader: Box<dyn RowReader>,
+    names: Vec<String>,
+    warnings: Vec<Warning>,
+}
+
 fn position_or_add(names: &mut Vec<String>, name: &str) -> (usize, bool) {
     if let Some(position) = names.iter().position(|known| known == name) {
         return (position, false);
@@ -276,6 +337,13 @@ fn open_one(
         Format::Delimited => delimited::open(opened, options.delimiter)?,
         Format::JsonLines => jsonl::open(opened)?,
         Format::Parquet | Format::Arrow => columnar::open(opened)?,
+        Format::Images => {
+            let path = match input {
+                InputRef::File(path) => Some(path.as_path()),
+                InputRef::Stdin | InputRef::Bytes { .. } => None,
+            };
+            idx::open(opened, path, fingerprint)?
+        }
     };
     Ok((format, reader))
 }
@@ -283,7 +351,7 @@ fn open_one(
 fn unit_of(format: Format) -> Unit {
     match format {
         Format::Delimited | Format::JsonLines => Unit::Line,
-        Format::Parquet | Format::Arrow => Unit::Row,
+        Format::Parquet | Format::Arrow | Format::Images => Unit::Row,
     }
 }
 

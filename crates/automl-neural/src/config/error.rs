@@ -1,5 +1,7 @@
 //! What is wrong with a configuration, and where.
 
+use super::family::{Family, MODELS, Model};
+use super::{ModelParams, Section};
 use automl_core::{Coded, ParamError, nearest};
 
 /// What is wrong with a configuration. Each knows the keys that lead to its place.
@@ -22,6 +24,22 @@ pub enum ConfigError {
         name: String,
         /// Known names that are similar, or all.
         near: Vec<String>,
+    },
+    /// A section belongs to networks of something else.
+    #[error(
+        "'{section}' is for networks of {family}, and model.type = {model} is one of {model_family}"
+    )]
+    OtherFamily {
+        /// The section.
+        section: &'static str,
+        /// What networks have it.
+        family: &'static str,
+        /// The network.
+        model: &'static str,
+        /// What it is of.
+        model_family: &'static str,
+        /// Networks that have the section.
+        fitting: Vec<&'static str>,
     },
     /// A file is no YAML.
     #[error("it is no YAML: {reason}")]
@@ -75,6 +93,17 @@ impl ConfigError {
         }
     }
 
+    pub(super) fn other_family(section: &Section, model: &ModelParams) -> Self {
+        let fits = |model: &&Model| section.family.is_none_or(|family| family == model.family);
+        Self::OtherFamily {
+            section: section.name,
+            family: section.family.map_or("all", Family::name),
+            model: model.name(),
+            model_family: model.family().name(),
+            fitting: MODELS.iter().filter(fits).map(|model| model.name).collect(),
+        }
+    }
+
     pub(super) fn value(path: &[&str], reason: impl Into<String>) -> Self {
         Self::Value {
             path: path.iter().map(|&key| key.to_owned()).collect(),
@@ -99,12 +128,13 @@ impl ConfigError {
     }
 
     /// The keys that lead to the place.
-    pub fn path(&self) -> &[String] {
+    pub fn path(&self) -> Vec<String> {
         match self {
+            Self::OtherFamily { section, .. } => vec![(*section).to_owned()],
             Self::UnknownKey { path, .. }
             | Self::UnknownName { path, .. }
-            | Self::Value { path, .. } => path,
-            Self::Yaml { .. } | Self::Set { .. } => &[],
+            | Self::Value { path, .. } => path.clone(),
+            Self::Yaml { .. } | Self::Set { .. } => Vec::new(),
         }
     }
 }
@@ -115,6 +145,7 @@ impl Coded for ConfigError {
             Self::UnknownKey { .. } => "config-key-unknown",
             Self::UnknownName { .. } => "config-name-unknown",
             Self::Value { .. } => "config-value",
+            Self::OtherFamily { .. } => "config-family",
             Self::Yaml { .. } => "config-yaml",
             Self::Set { .. } => "config-set",
         }
@@ -126,6 +157,10 @@ impl Coded for ConfigError {
                 Some(format!("did you mean {}?", near.join(" or ")))
             }
             Self::UnknownKey { .. } => Some("`automl train --print-config` shows all keys".into()),
+            Self::OtherFamily { fitting, .. } => Some(format!(
+                "leave the section out, or set model.type to {}",
+                fitting.join(" or ")
+            )),
             Self::Set { .. } => {
                 Some("write --set section.key=value, such as trainer.epochs=20".into())
             }

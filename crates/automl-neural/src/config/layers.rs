@@ -52,8 +52,10 @@ impl TrainConfig {
 
 /// Says where an error comes from: an override before the last file that names the key.
 fn place(error: ConfigError, layers: &[Layer<'_>], sets: &[String]) -> PlacedError {
-    let path = error.path();
-    let is_of = |text: &&String| assignment(text).is_ok_and(|(keys, _)| keys == path);
+    let path = &error.path();
+    let is_of = |text: &&String| {
+        assignment(text).is_ok_and(|(keys, _)| keys.starts_with(path) && !path.is_empty())
+    };
     if sets.iter().any(|text| is_of(&text)) {
         return PlacedError {
             error,

@@ -4,6 +4,7 @@
 //! checks, the JSON Schema and the printed defaults all come from that declaration.
 
 mod error;
+mod family;
 mod layers;
 mod lines;
 mod print;
@@ -13,17 +14,21 @@ mod section;
 mod tests;
 
 pub use error::{ConfigError, PlacedError};
+pub use family::{Family, ModelParams, TextNetworkParams};
 pub use layers::Layer;
 pub use lines::line_of;
 pub use schema::json_schema;
 
-use crate::network::{FtTransformerParams, MlpParams, NetworkParams, ResNetParams, TabMParams};
+use crate::image::{ImageParams, ImageSettings};
+use crate::network::{MlpParams, NetworkParams};
 use crate::tabular::{ColumnWishes, EncoderParams, LossParams, TabularSettings};
+use crate::text::{TextParams, TextSettings};
 use crate::train::{
     CheckpointParams, OptimizerParams, ScheduleParams, TrainSettings, TrainerParams,
 };
 use automl_core::metrics::Metric;
 use automl_core::{ParamSpec, Params};
+use family::{MODELS, model_of};
 use section::{as_list, as_map, params_of, to_json, words};
 use serde_json::{Map, Value, json};
 
@@ -85,8 +90,12 @@ pub struct TrainConfig {
     pub features: EncoderParams,
     /// Columns that are encoded in a way of their own.
     pub columns: ColumnWishes,
+    /// How images are read and changed.
+    pub images: ImageParams,
+    /// How texts become tokens.
+    pub texts: TextParams,
     /// The network.
-    pub model: NetworkParams,
+    pub model: ModelParams,
     /// What is made small.
     pub loss: LossParams,
     /// What is scored; the first decides.
@@ -107,7 +116,9 @@ impl Default for TrainConfig {
             data: DataParams::default(),
             features: EncoderParams::default(),
             columns: ColumnWishes::new(),
-            model: NetworkParams::Mlp(MlpParams::default()),
+            images: ImageParams::default(),
+            texts: TextParams::default(),
+            model: ModelParams::Table(NetworkParams::Mlp(MlpParams::default())),
             loss: LossParams::default(),
             metrics: Vec::new(),
             optimizer: OptimizerParams::default(),
@@ -123,62 +134,66 @@ struct Section {
     name: &'static str,
     doc: &'static str,
     specs: &'static [ParamSpec],
+    /// The networks that have it; none for all.
+    family: Option<Family>,
 }
 
 /// The sections whose keys are fixed, in the order in which they are printed.
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 9] = [
     Section {
         name: "data",
         doc: "What is learned from.",
         specs: DataParams::SPECS,
+        family: None,
     },
     Section {
         name: "features",
         doc: "How columns are encoded.",
         specs: EncoderParams::SPECS,
+        family: Some(Family::Table),
+    },
+    Section {
+        name: "images",
+        doc: "How images are read and changed.",
+        specs: ImageParams::SPECS,
+        family: Some(Family::Image),
+    },
+    Section {
+        name: "texts",
+        doc: "How texts become tokens.",
+        specs: TextParams::SPECS,
+        family: Some(Family::Text),
     },
     Section {
         name: "loss",
         doc: "What is made small.",
         specs: LossParams::SPECS,
+        family: None,
     },
     Section {
         name: "optimizer",
         doc: "How weights follow gradients.",
         specs: OptimizerParams::SPECS,
+        family: None,
     },
     Section {
         name: "schedule",
         doc: "How the learning rate changes.",
         specs: ScheduleParams::SPECS,
+        family: None,
     },
     Section {
         name: "trainer",
         doc: "How long and in what portions the network learns.",
         specs: TrainerParams::SPECS,
+        family: None,
     },
     Section {
         name: "checkpoint",
         doc: "When the state is written down, to go on from after an end.",
         specs: CheckpointParams::SPECS,
+        family: None,
     },
-];
-
-/// The networks by name, each with its parameters.
-const MODELS: [(&str, &str, &[ParamSpec]); 5] = [
-    ("linear", "A linear model.", &[]),
-    ("mlp", "A multilayer perceptron.", MlpParams::SPECS),
-    ("resnet", "A residual network.", ResNetParams::SPECS),
-    (
-        "tabm",
-        "Many perceptrons that share their weights.",
-        TabMParams::SPECS,
-    ),
-    (
-        "ft_transformer",
-        "A transformer over columns.",
-        FtTransformerParams::SPECS,
-    ),
 ];
 
 /// Sections that are no plain maps of parameters.
@@ -209,13 +224,22 @@ impl TrainConfig {
             }
         }
         let section = |name: &str| file.get(name).unwrap_or(&Value::Null);
+        let model = model_of(section(MODEL))?;
+        let other = SECTIONS
+            .iter()
+            .find(|section| !section.is_of(&model) && file.contains_key(section.name));
+        if let Some(section) = other {
+            return Err(ConfigError::other_family(section, &model));
+        }
         let features = section("features");
         let (features, columns) = without_columns(features)?;
         Ok(Self {
             data: params_of(section("data"), "data")?,
             features: params_of(&features, "features")?,
             columns,
-            model: model_of(section(MODEL))?,
+            images: params_of(section("images"), "images")?,
+            texts: params_of(section("texts"), "texts")?,
+            model,
             loss: params_of(section("loss"), "loss")?,
             metrics: metrics_of(section(METRICS))?,
             optimizer: params_of(section("optimizer"), "optimizer")?,
@@ -227,19 +251,31 @@ impl TrainConfig {
 
     /// Everything that it says, defaults too.
     pub fn to_value(&self) -> Value {
-        let mut features = to_json(&self.features);
-        features[COLUMNS] = json!(self.columns);
-        json!({
-            "data": to_json(&self.data),
-            "features": features,
-            MODEL: self.model,
-            "loss": to_json(&self.loss),
-            METRICS: self.metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>(),
-            "optimizer": to_json(&self.optimizer),
-            "schedule": to_json(&self.schedule),
-            "trainer": to_json(&self.trainer),
-            "checkpoint": to_json(&self.checkpoint),
-        })
+        let mut value = Map::new();
+        let mut put = |name: &str, section: Value| value.insert(name.to_owned(), section);
+        put("data", to_json(&self.data));
+        match self.model.family() {
+            Family::Table => {
+                let mut features = to_json(&self.features);
+                features[COLUMNS] = json!(self.columns);
+                put("features", features);
+            }
+            Family::Image => {
+                put("images", to_json(&self.images));
+            }
+            Family::Text => {
+                put("texts", to_json(&self.texts));
+            }
+        }
+        put(MODEL, json!(self.model));
+        put("loss", to_json(&self.loss));
+        let metrics: Vec<&str> = self.metrics.iter().map(|metric| metric.name()).collect();
+        put(METRICS, json!(metrics));
+        put("optimizer", to_json(&self.optimizer));
+        put("schedule", to_json(&self.schedule));
+        put("trainer", to_json(&self.trainer));
+        put("checkpoint", to_json(&self.checkpoint));
+        Value::Object(value)
     }
 
     /// As a YAML file in which every key has its documentation.
@@ -247,20 +283,63 @@ impl TrainConfig {
         print::yaml(self)
     }
 
-    /// What decides what a tabular network becomes.
-    pub fn tabular(&self) -> TabularSettings {
-        TabularSettings {
-            network: self.model.clone(),
-            encoder: self.features.clone(),
-            wishes: self.columns.clone(),
-            loss: self.loss.clone(),
-            train: TrainSettings {
-                optimizer: self.optimizer.clone(),
-                schedule: self.schedule.clone(),
-                trainer: self.trainer.clone(),
-            },
-            metrics: self.metrics.clone(),
+    /// What decides what a network becomes, whatever it is of; scored by `metric` where the file names no metric.
+    pub fn settings(&self, metric: Metric) -> Settings {
+        let train = TrainSettings {
+            optimizer: self.optimizer.clone(),
+            schedule: self.schedule.clone(),
+            trainer: self.trainer.clone(),
+        };
+        let loss = self.loss.clone();
+        let metrics = if self.metrics.is_empty() {
+            vec![metric]
+        } else {
+            self.metrics.clone()
+        };
+        match &self.model {
+            ModelParams::Table(network) => Settings::Table(TabularSettings {
+                network: network.clone(),
+                encoder: self.features.clone(),
+                wishes: self.columns.clone(),
+                loss,
+                train,
+                metrics,
+            }),
+            ModelParams::Text(TextNetworkParams::Transformer(network)) => {
+                Settings::Text(TextSettings {
+                    network: network.clone(),
+                    texts: self.texts.clone(),
+                    loss,
+                    train,
+                    metrics,
+                })
+            }
+            ModelParams::Image(network) => Settings::Image(ImageSettings {
+                network: network.clone(),
+                images: self.images.clone(),
+                loss,
+                train,
+                metrics,
+            }),
         }
+    }
+}
+
+/// What decides what a network becomes, by what it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settings {
+    /// Of a table.
+    Table(TabularSettings),
+    /// Of images.
+    Image(ImageSettings),
+    /// Of texts.
+    Text(TextSettings),
+}
+
+impl Section {
+    /// Whether a network has it.
+    fn is_of(&self, model: &ModelParams) -> bool {
+        self.family.is_none_or(|family| family == model.family())
     }
 }
 
@@ -282,33 +361,6 @@ fn without_columns(features: &Value) -> Result<(Value, ColumnWishes), ConfigErro
         }
     }
     Ok((features, columns))
-}
-
-fn model_of(section: &Value) -> Result<NetworkParams, ConfigError> {
-    let mut rest = match section {
-        Value::Null => Map::new(),
-        other => as_map(other, &[MODEL])?.clone(),
-    };
-    let name = match rest.shift_remove("type") {
-        None => "mlp".to_owned(),
-        Some(Value::String(name)) => name,
-        Some(_) => return Err(ConfigError::value(&[MODEL, "type"], "is not a name")),
-    };
-    let rest = Value::Object(rest);
-    Ok(match name.as_str() {
-        "linear" => {
-            section::refuse_keys(&rest, MODEL)?;
-            NetworkParams::Linear
-        }
-        "mlp" => NetworkParams::Mlp(params_of(&rest, MODEL)?),
-        "resnet" => NetworkParams::Resnet(params_of(&rest, MODEL)?),
-        "tabm" => NetworkParams::Tabm(params_of(&rest, MODEL)?),
-        "ft_transformer" => NetworkParams::FtTransformer(params_of(&rest, MODEL)?),
-        other => {
-            let known = MODELS.iter().map(|(name, ..)| *name);
-            return Err(ConfigError::unknown_name(&[MODEL, "type"], other, known));
-        }
-    })
 }
 
 fn metrics_of(section: &Value) -> Result<Vec<Metric>, ConfigError> {

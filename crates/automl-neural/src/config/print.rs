@@ -1,8 +1,7 @@
 //! A configuration as a YAML file in which every key is explained.
 
 use super::section::map_of;
-use super::{MODEL, MODELS, SECTIONS, TrainConfig};
-use crate::network::NetworkParams;
+use super::{MODEL, MODELS, ModelParams, SECTIONS, TrainConfig};
 use automl_core::{ParamMap, ParamSpec, ParamValue};
 use std::fmt::Write as _;
 
@@ -11,12 +10,17 @@ const WIDTH: usize = 100;
 
 pub(super) fn yaml(config: &TrainConfig) -> String {
     let mut text = String::new();
-    for section in &SECTIONS {
+    for section in SECTIONS
+        .iter()
+        .filter(|section| section.is_of(&config.model))
+    {
+        if section.name == "loss" {
+            model(&mut text, &config.model);
+        }
         head(&mut text, section.name, section.doc);
         keys(&mut text, section.specs, &values(config, section.name));
         if section.name == "features" {
             columns(&mut text, config);
-            model(&mut text, &config.model);
         }
         if section.name == "loss" {
             metrics(&mut text, config);
@@ -29,6 +33,8 @@ fn values(config: &TrainConfig, section: &str) -> ParamMap {
     match section {
         "data" => map_of(&config.data),
         "features" => map_of(&config.features),
+        "images" => map_of(&config.images),
+        "texts" => map_of(&config.texts),
         "loss" => map_of(&config.loss),
         "optimizer" => map_of(&config.optimizer),
         "schedule" => map_of(&config.schedule),
@@ -74,23 +80,18 @@ fn columns(text: &mut String, config: &TrainConfig) {
     }
 }
 
-fn model(text: &mut String, model: &NetworkParams) {
-    let (name, doc, specs) = MODELS
-        .into_iter()
-        .find(|(name, ..)| *name == model.name())
-        .expect("every network is listed");
-    head(text, MODEL, doc);
-    let names: Vec<&str> = MODELS.iter().map(|(name, ..)| *name).collect();
-    comment(text, "  ", &format!("The network: {}.", names.join(", ")));
-    line(text, &format!("  type: {name}"));
-    let values = match model {
-        NetworkParams::Linear => ParamMap::new(),
-        NetworkParams::Mlp(params) => map_of(params),
-        NetworkParams::Resnet(params) => map_of(params),
-        NetworkParams::Tabm(params) => map_of(params),
-        NetworkParams::FtTransformer(params) => map_of(params),
-    };
-    keys(text, specs, &values);
+fn model(text: &mut String, model: &ModelParams) {
+    let declared = model.model();
+    head(text, MODEL, declared.doc);
+    let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+    let names = names.join(", ");
+    comment(
+        text,
+        "  ",
+        &format!("The network, which decides what sections there are: {names}."),
+    );
+    line(text, &format!("  type: {}", declared.name));
+    keys(text, declared.specs, &model.values());
 }
 
 fn metrics(text: &mut String, config: &TrainConfig) {

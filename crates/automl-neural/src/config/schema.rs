@@ -10,7 +10,11 @@ use serde_json::{Map, Value, json};
 pub fn json_schema() -> Value {
     let mut properties = Map::new();
     for section in &SECTIONS {
-        let mut object = object(section.doc, section.specs);
+        let doc = match section.family {
+            None => section.doc.to_owned(),
+            Some(family) => format!("{} For networks of {}.", section.doc, family.name()),
+        };
+        let mut object = object(&doc, section.specs);
         if section.name == "features" {
             object["properties"]["columns"] = json!({
                 "description": "By column, the encoding that it has instead of the usual one.",
@@ -20,14 +24,17 @@ pub fn json_schema() -> Value {
         }
         properties.insert(section.name.to_owned(), object);
     }
-    let models = MODELS.map(|(name, doc, specs)| {
-        let mut object = object(doc, specs);
-        object["properties"]["type"] = json!({ "const": name });
-        if name != "mlp" {
-            object["required"] = json!(["type"]);
-        }
-        object
-    });
+    let models: Vec<Value> = MODELS
+        .iter()
+        .map(|model| {
+            let mut object = object(model.doc, model.specs);
+            object["properties"]["type"] = json!({ "const": model.name });
+            if model.name != "mlp" {
+                object["required"] = json!(["type"]);
+            }
+            object
+        })
+        .collect();
     properties.insert(
         "model".into(),
         json!({ "description": "The network.", "oneOf": models }),

@@ -16,9 +16,9 @@ fn nothing_is_the_defaults_and_they_read_back() {
 
 #[test]
 fn every_network_reads_back_with_its_parameters() {
-    for (name, ..) in MODELS {
-        let read = config(&json!({ "model": { "type": name } })).expect("it is known");
-        assert_eq!(read.model.name(), name);
+    for model in &MODELS {
+        let read = config(&json!({ "model": { "type": model.name } })).expect("it is known");
+        assert_eq!(read.model.name(), model.name);
         assert_eq!(config(&read.to_value()), Ok(read));
     }
 }
@@ -74,8 +74,9 @@ fn what_is_not_known_is_refused_with_its_place_and_what_was_meant() {
 
 #[test]
 fn the_printed_file_has_every_key_of_every_section_with_a_comment() {
-    let text = TrainConfig::default().to_yaml();
-    for section in &SECTIONS {
+    for (section, model) in all_sections() {
+        let read = config(&json!({ "model": { "type": model } })).expect("it is known");
+        let text = read.to_yaml();
         for spec in section.specs {
             let line = line_of(&text, &[section.name.to_owned(), spec.name.to_owned()]);
             let line = line.unwrap_or_else(|| panic!("{}.{}", section.name, spec.name));
@@ -83,6 +84,27 @@ fn the_printed_file_has_every_key_of_every_section_with_a_comment() {
             assert!(above.trim_start().starts_with('#'), "{}", spec.name);
         }
     }
+}
+
+/// Every section with a network that has it.
+fn all_sections() -> impl Iterator<Item = (&'static Section, &'static str)> {
+    SECTIONS.iter().map(|section| {
+        let has_it = |model: &&family::Model| section.family.is_none_or(|one| one == model.family);
+        let model = MODELS.iter().find(has_it).expect("some network has it");
+        (section, model.name)
+    })
+}
+
+#[test]
+fn a_section_of_another_family_is_refused() {
+    let file = json!({ "model": { "type": "cnn" }, "features": { "pieces": 4 } });
+    let error = config(&file).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "'features' is for networks of tables, and model.type = cnn is one of images"
+    );
+    let printed = config(&json!({ "model": { "type": "cnn" } })).expect("it is known");
+    assert!(!printed.to_yaml().contains("features:"));
 }
 
 #[test]

@@ -23,25 +23,34 @@ macro_rules! param_serde {
 }
 pub(crate) use param_serde;
 
+mod cnn;
+mod convolution;
 mod ft_transformer;
+mod image;
 mod input;
 mod layers;
 mod linear;
 mod mlp;
 pub(crate) mod parameters;
 mod resnet;
+mod resnet18;
 mod summary;
 mod tabm;
+mod text_transformer;
 
+pub use cnn::{Cnn, CnnParams};
 pub use ft_transformer::{FtTransformer, FtTransformerParams};
+pub use image::{ImageNetwork, ImageNetworkParams, ImageShape};
 pub use input::{FlatInput, InputBatch, InputShape, NumberEmbedding, TokenInput};
 pub use layers::{Activation, Init, Norm};
 pub use linear::LinearNet;
 pub use mlp::{Mlp, MlpParams};
 pub use parameters::{Layout, Slot};
 pub use resnet::{ResNet, ResNetParams};
+pub use resnet18::{ResNet18, ResNet18Params};
 pub use summary::{LayerSummary, summary};
 pub use tabm::{Ensembling, TabM, TabMParams};
+pub use text_transformer::{TextBatch, TextTransformer, TextTransformerParams};
 
 use crate::Draw;
 use burn::module::Module;

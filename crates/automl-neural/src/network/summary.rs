@@ -20,6 +20,21 @@ pub struct LayerSummary {
 /// A matrix takes two operations an element each time that it is applied: once a row, once a member of an ensemble that
 /// shares it, once a token of a transformer. What compares tokens with one another is counted with the queries.
 pub fn summary(layout: &Layout, params: &NetworkParams, shape: &InputShape) -> Vec<LayerSummary> {
+    let mut layers = summary_of(layout, &|name, part| n_uses(name, part, params, shape));
+    if let NetworkParams::FtTransformer(net) = params {
+        let size = u64::from(net.heads) * u64::from(net.head_size);
+        let n = n_tokens(shape);
+        for layer in &mut layers {
+            if layer.name.ends_with("query") {
+                layer.flops += 4 * n * n * size;
+            }
+        }
+    }
+    layers
+}
+
+/// The layers of a network in which a row uses a parameter, by the name of its layer and its own, so often.
+pub(super) fn summary_of(layout: &Layout, n_uses: &dyn Fn(&str, &str) -> u64) -> Vec<LayerSummary> {
     let mut layers: Vec<LayerSummary> = Vec::new();
     for slot in &layout.slots {
         let (name, part) = slot.name.rsplit_once('.').unwrap_or(("", &slot.name));
@@ -47,17 +62,7 @@ pub fn summary(layout: &Layout, params: &NetworkParams, shape: &InputShape) -> V
         } else {
             1
         };
-        layer.flops += factor * per_use * n_uses(name, part, params, shape);
-        if name.ends_with("query")
-            && let NetworkParams::FtTransformer(net) = params
-        {
-            let size = u64::from(net.heads) * u64::from(net.head_size);
-            layer.flops += if part == "weight" {
-                4 * n_tokens(shape) * n_tokens(shape) * size
-            } else {
-                0
-            };
-        }
+        layer.flops += factor * per_use * n_uses(name, part);
     }
     layers
 }

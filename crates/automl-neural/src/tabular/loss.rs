@@ -196,6 +196,18 @@ impl Targets {
     }
 }
 
+impl Targets {
+    /// What a loss that is summed over rows is divided by.
+    pub(crate) fn weight_of(&self, rows: &[u32]) -> f64 {
+        let weights = rows
+            .iter()
+            .map(|&row| f64::from(self.weights[row as usize]));
+        let sum: f64 = weights.sum();
+        // Rows without weight have a loss of 0, whatever it is divided by.
+        if sum > 0.0 { sum } else { 1.0 }
+    }
+}
+
 fn scale_of(numbers: &[f64], weights: &[f64]) -> TargetScale {
     let total: f64 = weights.iter().sum();
     let mean = |of: &dyn Fn(f64) -> f64| {
@@ -235,7 +247,7 @@ fn class_targets(codes: &[u32], loss: Loss, n_classes: usize, smoothing: f64) ->
 }
 
 /// Predictions of `rows × members × outputs` scores: probabilities or numbers, the mean over members.
-pub(super) fn predictions(
+pub(crate) fn predictions(
     scores: &[f32],
     n_members: usize,
     loss: Loss,

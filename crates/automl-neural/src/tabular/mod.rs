@@ -9,6 +9,7 @@ mod numbers;
 pub use encoder::{
     CategoryEncoding, ColumnWishes, EncodedRows, Encoder, EncoderParams, NumberScaling,
 };
+pub(crate) use loss::predictions;
 pub use loss::{ClassWeights, Loss, LossKind, LossParams, TargetScale, Targets};
 pub use model::TabularModel;
 

@@ -4,8 +4,9 @@ use super::encoder::Encoder;
 use super::job::predict;
 use super::loss::{Loss, TargetScale};
 use crate::Cpu;
+use crate::labelled::{check_loss, read_weights};
 use crate::network::{Init, Layout, Network, NetworkParams};
-use crate::train::{pull, push};
+use crate::train::push;
 use automl_core::{
     Artifact, ArtifactError, Model, PredictError, Predictions, Seed, TableView, Task, Threads,
 };
@@ -43,29 +44,7 @@ impl TabularModel {
             return Err(artifact.invalid("encoder", "its columns cannot be encoded"));
         }
         let params: NetworkParams = artifact.meta("network")?;
-        let task: Task = artifact.meta("task")?;
-        let is_possible = match &task {
-            Task::Binary { classes } => classes.len() == 2,
-            Task::Multiclass { classes } => classes.len() > 2,
-            _ => true,
-        };
-        if !is_possible {
-            return Err(artifact.invalid("task", "it has a wrong number of classes"));
-        }
-        let loss: Loss = artifact.meta("loss")?;
-        let fits = match loss {
-            Loss::CrossEntropy => task.is_classification(),
-            Loss::Bce => task.n_classes() == 2,
-            _ => !task.is_classification(),
-        };
-        if !fits {
-            return Err(artifact.invalid("loss", "it is of another task"));
-        }
-        let scale: TargetScale = artifact.meta("scale")?;
-        let is_sound = scale.centre.is_finite() && scale.spread.is_finite() && scale.spread > 0.0;
-        if !is_sound {
-            return Err(artifact.invalid("scale", "it is not finite"));
-        }
+        let (task, loss, scale) = check_loss(artifact)?;
         // What a file claims must not make a network larger than the file: its arrays bound what is built.
         let n_stored: usize = artifact.arrays.values().map(automl_core::Array::len).sum();
         if encoder.n_parameters_min(&params) > n_stored {
@@ -75,18 +54,9 @@ impl TabularModel {
         let n_outputs = loss.n_outputs(task.n_classes());
         let mut init = Init::new(Seed(0), &device);
         let network = Network::new(&mut init, &params, &encoder.shape(), n_outputs);
-        let layout = Layout::of(&network);
-        let values = pull(artifact, "weights", &layout)?;
-        let values = values.ok_or_else(|| artifact.invalid("weights", "they are not there"))?;
-        if artifact.arrays.len() != layout.slots.len() {
-            return Err(artifact.invalid("weights", "there are more than the network has"));
-        }
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(artifact.invalid("weights", "they are not finite"));
-        }
         Ok(Self {
             kind: artifact.kind.clone(),
-            network: layout.write(network, &values),
+            network: read_weights(artifact, network)?,
             encoder,
             params,
             task,

@@ -11,13 +11,15 @@ pub(crate) enum TrainVerbError {
         path: String,
         source: std::io::Error,
     },
-    #[error("the configuration does not say data.{key}")]
+    #[error("the configuration does not say {key}")]
     Lacks { key: &'static str },
     #[error("{metric} is no metric of a {task} task")]
     Metric {
         metric: &'static str,
         task: &'static str,
     },
+    #[error("a file {reason}: {file}")]
+    File { file: String, reason: String },
     #[error("the rows cannot be split")]
     Split(#[source] SplitError),
     #[error("there are checkpoints of a training that did not end: {folder}")]
@@ -43,6 +45,7 @@ impl Coded for TrainVerbError {
             Self::Config { .. } => "train-config",
             Self::Lacks { .. } => "train-config-lacks",
             Self::Metric { .. } => "metric-task",
+            Self::File { .. } => "train-file",
             Self::Split(error) => error.code(),
             Self::Unfinished { .. } => "train-unfinished",
             Self::Stopped { .. } => "interrupted",
@@ -59,10 +62,11 @@ impl Coded for TrainVerbError {
             Self::Config { .. } => {
                 Some("`automl train --print-config > train.yaml` writes one to begin with".into())
             }
-            Self::Lacks { key } => Some(format!("say it in the file, or with --set data.{key}=…")),
+            Self::Lacks { key } => Some(format!("say it in the file, or with --set {key}=…")),
             Self::Metric { .. } => {
                 Some("name another in metrics, or none for the usual one".into())
             }
+            Self::File { .. } => Some("correct the file, or take it out of the folder".into()),
             Self::Split(_) => Some("set data.validation_share to 0 to hold no rows out".into()),
             Self::Unfinished { .. } => {
                 Some("--resume goes on with it, --overwrite removes them and begins anew".into())

@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
 use crate::record::{Detail, Recorder, Seen};
-use crate::scoring::{BATCH_ROWS, Scorer};
+use crate::scoring::Scorer;
 use crate::tables;
 use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, Warning, WarningKind};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
@@ -61,6 +61,7 @@ pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<St
     let model =
         LoadedModel::read(model_dir(&settings.model, &record.workspace.workspace)?.as_ref())?;
     settings.read.rename_duplicates |= model.renames_duplicates();
+    settings.read.images = model.reads_images();
     let recorder = Recorder::begin(&record, "evaluate", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest.lineage.record.as_ref());
     recorder.reads(Seen {
@@ -188,7 +189,7 @@ fn open(
         |field: &Field| matches!(field.role, Role::Feature | Role::Target | Role::Weight);
     let cut = BatchOptions {
         allow_missing_columns: settings.allow_missing_columns,
-        batch_rows: BATCH_ROWS,
+        batch_rows: model.batch_rows(),
         keep: Vec::new(),
     };
     let batches = tables::stream(

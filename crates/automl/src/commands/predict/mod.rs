@@ -11,7 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
 use crate::record::{Detail, Recorder, Seen};
-use crate::scoring::{BATCH_ROWS, Scorer};
+use crate::scoring::Scorer;
 use crate::{tables, text};
 use automl_core::{Clock, Column, Field, Kind, Role, Table, UNSEEN_CODE, Warning, WarningKind};
 use automl_data::{
@@ -143,6 +143,7 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     let model = LoadedModel::read(place.as_ref())?;
     let bands = Bands::read(place.as_ref(), &settings.coverages)?;
     settings.read.rename_duplicates |= model.renames_duplicates();
+    settings.read.images = model.reads_images();
     let recorder = Recorder::begin(&record, "predict", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest.lineage.record.as_ref());
     recorder.reads(Seen {
@@ -234,7 +235,7 @@ fn predict<W: Write + Send>(
     let is_feature = |field: &Field| field.role == Role::Feature;
     let cut = BatchOptions {
         allow_missing_columns: settings.allow_missing_columns,
-        batch_rows: BATCH_ROWS,
+        batch_rows: model.batch_rows(),
         keep: settings.keep.clone(),
     };
     let batches = tables::stream(

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod device;
+mod learn;
 mod plan;
 mod result;
 mod together;
@@ -16,16 +17,16 @@ use crate::progress::Reporter;
 use crate::ranks;
 use crate::record::{Detail, Recorder, Seen};
 use automl_core::{
-    Budget, Clock, Collective, Deadline, FitContext, MemoryLimit, Seed, Threads, TrainingData,
-    Warnings,
+    Budget, Clock, Collective, Deadline, FitError, MemoryLimit, PredictError, Threads,
 };
-use automl_engine::{EnsembleModel, Single};
-use automl_neural::config::{Layer, TrainConfig, json_schema};
-use automl_neural::tabular::{self, TabularRun};
+use automl_data::LABEL_COLUMN;
+use automl_engine::EnsembleModel;
+use automl_neural::Device;
+use automl_neural::config::{Family, Layer, TrainConfig, json_schema};
 use automl_neural::train::TrainError;
-use automl_neural::{Device, NETWORK};
 use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
+use learn::{Around, Done, Ready};
 use plan::Plan;
 use std::sync::Arc;
 use watch::TrainWatch;
@@ -57,7 +58,13 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     }
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
-    say_where(ranks.as_ref(), device, &reporter);
+    if ranks.size() > 1 {
+        let (size, transport) = (ranks.size(), ranks.transport());
+        reporter.note(&format!("{size} ranks, joined by {transport}"));
+    }
+    if device != Device::Cpu {
+        reporter.note(&format!("trains on {device}"));
+    }
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
     let from = begin(&plan, &checkpoints, &reporter)?;
@@ -103,17 +110,6 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     })
 }
 
-/// Tells of what is not as on any laptop.
-fn say_where(ranks: &dyn Collective, device: Device, reporter: &Reporter) {
-    if ranks.size() > 1 {
-        let (size, transport) = (ranks.size(), ranks.transport());
-        reporter.note(&format!("{size} ranks, joined by {transport}"));
-    }
-    if device != Device::Cpu {
-        reporter.note(&format!("trains on {device}"));
-    }
-}
-
 /// The configuration of all files and overrides.
 fn read_config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
     let read = |path: &std::path::PathBuf| {
@@ -128,7 +124,12 @@ fn read_config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
         .iter()
         .map(|(name, text)| Layer { name, text })
         .collect();
-    Ok(TrainConfig::read(&layers, &args.set)?)
+    let mut config = TrainConfig::read(&layers, &args.set)?;
+    if config.model.family() == Family::Image && config.data.target.is_empty() {
+        // What folders and IDX files have.
+        LABEL_COLUMN.clone_into(&mut config.data.target);
+    }
+    Ok(config)
 }
 
 fn listen(reporter: &Arc<Reporter>, console: Console) -> anyhow::Result<Interrupt> {
@@ -192,14 +193,6 @@ struct Training<'a> {
     device: Device,
 }
 
-/// What came of a training, without the model, which is written.
-struct Done {
-    history: Vec<automl_neural::train::EpochRecord>,
-    best_epoch: u64,
-    n_steps: u64,
-    is_partial: bool,
-}
-
 impl Training<'_> {
     /// Trains and writes the model.
     fn whole(&self, from: Option<&Found>) -> anyhow::Result<Done> {
@@ -216,50 +209,27 @@ impl Training<'_> {
     }
 
     fn train(&self, from: Option<&Found>) -> anyhow::Result<(EnsembleModel, Done, TrainWatch<'_>)> {
-        let plan = self.plan;
-        let seed = Seed(plan.config.trainer.seed);
         let budget = Budget {
             deadline: Deadline::never(),
             memory: MemoryLimit(None),
             cancel: self.interrupt.token(),
         };
-        let warnings = Warnings::default();
-        let ctx = FitContext {
-            seed: seed.named("recipe"),
-            threads: self.threads.clone(),
-            budget: budget.clone(),
-            warnings: &warnings,
-        };
-        let single = Single::encode(&ctx, &plan.prepared.dataset, &plan.split.train)?;
-        let data = TrainingData {
-            train: single.data.view(&plan.split.train),
-            valid: Some(single.data.view(&plan.split.valid)),
-        };
-        let settings = plan.settings();
-        let layers = tabular::describe(&data, &settings, NETWORK)?;
-        result::show_layers(self.reporter, &layers);
-        let start = from.map_or(0, |found| found.step);
-        let mut watch = TrainWatch::new(self, start)?;
-        let run = TabularRun {
-            learner: NETWORK,
-            seed,
+        let around = Around {
             threads: self.threads,
             budget: &budget,
-            training: &plan.identity,
-            from: from.map(|found| &found.state),
+            from,
             ranks: self.ranks,
             device: self.device,
         };
-        let trained = tabular::train(&data, &settings, &run, &mut watch);
+        let explain = |error| self.explain(error);
+        let ready = Ready::new(self.plan, around).map_err(explain)?;
+        result::show_layers(self.reporter, &ready.layers().map_err(explain)?);
+        let start = from.map_or(0, |found| found.step);
+        let mut watch = TrainWatch::new(self, start)?;
+        let trained = ready.train(&mut watch);
         watch.close();
-        let trained = trained.map_err(|error| self.explain(error))?;
-        let done = Done {
-            history: trained.history,
-            best_epoch: trained.best_epoch,
-            n_steps: trained.n_steps,
-            is_partial: trained.is_partial,
-        };
-        Ok((single.into_model(Box::new(trained.model)), done, watch))
+        let (model, done) = trained.map_err(explain)?;
+        Ok((model, done, watch))
     }
 
     /// What the user is told of a training that gave nothing.
@@ -284,6 +254,17 @@ impl Training<'_> {
                     rows: rows.iter().map(of_data).collect(),
                 }
                 .into()
+            }
+            TrainError::Fit(FitError::Predict(PredictError::Cell { name, row, reason })) => {
+                let file = self.plan.files.as_ref().and_then(|files| files.get(row));
+                match file {
+                    Some(file) => TrainVerbError::File {
+                        file: file.to_owned(),
+                        reason,
+                    }
+                    .into(),
+                    None => PredictError::Cell { name, row, reason }.into(),
+                }
             }
             TrainError::Watch(error) => match error.downcast::<StoreError>() {
                 Ok(error) => anyhow::Error::from(*error),

@@ -7,11 +7,10 @@ use crate::errors::TrainVerbError;
 use crate::progress::Reporter;
 use automl_core::metrics::Metric;
 use automl_core::splits::{self, Scheme, Split};
-use automl_core::{Seed, TaskKind};
-use automl_data::{ReadOptions, SchemaFile, Source, read_table, split_names};
+use automl_core::{Kind, Role, Seed, Table, TaskKind, Texts};
+use automl_data::{FILE_COLUMN, ReadOptions, SchemaFile, Source, read_table, split_names};
 use automl_engine::{PrepareOptions, Prepared};
-use automl_neural::config::{TaskName, TrainConfig};
-use automl_neural::tabular::TabularSettings;
+use automl_neural::config::{Family, TaskName, TrainConfig};
 use automl_store::{Overwrite, check_target};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +28,8 @@ pub(crate) struct Plan {
     /// What is trained, line by line: a checkpoint of anything else is not gone on with.
     pub(super) identity: String,
     pub(super) started_micros: i64,
+    /// The files of the rows of the dataset, where each is one of its own.
+    pub(super) files: Option<Texts>,
 }
 
 impl Plan {
@@ -41,8 +42,13 @@ impl Plan {
         config: TrainConfig,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        for (key, value) in [("path", &config.data.path), ("target", &config.data.target)] {
-            if value.is_empty() {
+        let is_of_texts = config.model.family() == Family::Text;
+        for (key, value, is_needed) in [
+            ("data.path", &config.data.path, true),
+            ("data.target", &config.data.target, true),
+            ("texts.column", &config.texts.column, is_of_texts),
+        ] {
+            if is_needed && value.is_empty() {
                 return Err(TrainVerbError::Lacks { key }.into());
             }
         }
@@ -62,11 +68,13 @@ impl Plan {
         let loaded = {
             let _spinner = reporter.spinner(format!("reading {place}"));
             let schema = named(&data.schema).map(|path| SchemaFile::read(Path::new(&path)));
+            let schema = with_texts(schema.transpose()?, &config);
             let read = ReadOptions {
                 target: Some(data.target.clone()),
+                images: config.model.family() == Family::Image,
                 ..ReadOptions::default()
             };
-            read_table(&Source::parse(&place), &read, schema.transpose()?.as_ref())?
+            read_table(&Source::parse(&place), &read, schema.as_ref())?
         };
         for warning in &loaded.warnings {
             reporter.warnings().push(warning.clone());
@@ -104,6 +112,7 @@ impl Plan {
             fingerprint: loaded.fingerprint.sha256,
             started_micros,
             metric,
+            files: files(&loaded.table, &config.data.target),
             prepared,
             config,
             args,
@@ -114,6 +123,14 @@ impl Plan {
         overwrite(&self.args)
     }
 
+    /// The recipe that the network's columns go through.
+    pub(super) fn recipe(&self) -> &'static str {
+        match self.config.model.family() {
+            Family::Table => "trees",
+            Family::Image | Family::Text => "none",
+        }
+    }
+
     /// Where checkpoints and event files of the training are: beside the model.
     pub(super) fn run_folder(&self) -> PathBuf {
         run_folder(&self.args.output)
@@ -122,15 +139,6 @@ impl Plan {
     pub(super) fn checkpoints(&self) -> Checkpoints {
         let folder = self.run_folder().join("checkpoints");
         Checkpoints::new(folder, self.config.checkpoint.keep as usize)
-    }
-
-    /// What decides what the network becomes.
-    pub(super) fn settings(&self) -> TabularSettings {
-        let mut settings = self.config.tabular();
-        if settings.metrics.is_empty() {
-            settings.metrics.push(self.metric);
-        }
-        settings
     }
 }
 
@@ -157,6 +165,29 @@ fn overwrite(args: &TrainArgs) -> Overwrite {
     } else {
         Overwrite::Refuse
     }
+}
+
+/// What the user says of columns, and that the one of texts holds texts, whatever they look like.
+fn with_texts(schema: Option<SchemaFile>, config: &TrainConfig) -> Option<SchemaFile> {
+    if config.model.family() != Family::Text {
+        return schema;
+    }
+    let mut schema = schema.unwrap_or_default();
+    let column = schema
+        .columns
+        .entry(config.texts.column.clone())
+        .or_default();
+    column.kind = Some(Kind::Text);
+    column.role.get_or_insert(Role::Feature);
+    Some(schema)
+}
+
+/// The files of the rows that have a target, if a column names them.
+fn files(table: &Table, target: &str) -> Option<Texts> {
+    let files = table.column(FILE_COLUMN)?.as_text()?;
+    let target = table.column(target)?;
+    let rows = (0..table.n_rows()).filter(|&row| !target.is_missing(row));
+    Some(rows.map(|row| files.get(row)).collect())
 }
 
 fn named(text: &str) -> Option<String> {

@@ -164,7 +164,7 @@ fn leaderboard_of(plan: &Plan, done: &Done, seconds: f64) -> Leaderboard {
         fold_scores: vec![*score],
         fit_seconds: seconds,
         weight: 1.0,
-        recipe: "trees".into(),
+        recipe: plan.recipe().into(),
         params: ParamMap::new(),
         learned: ParamMap::new(),
         is_partial: done.is_partial,

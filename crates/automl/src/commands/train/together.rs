@@ -1,6 +1,7 @@
 //! Ranks that train together: those that this machine starts, and what every rank but the first does.
 
 use super::checkpoints::Found;
+use super::learn::{Around, Ready};
 use super::plan::Plan;
 use super::{Status, thread_count};
 use crate::cli::TrainArgs;
@@ -11,15 +12,10 @@ use crate::progress::Reporter;
 use crate::ranks::{self, LocalRanks, RanksError, run_local};
 use anyhow::Context as _;
 use automl_collective::Place;
-use automl_core::{
-    Budget, Clock, Collective, Deadline, FitContext, MemoryLimit, Seed, Solo, Threads,
-    TrainingData, Warnings, agree,
-};
-use automl_engine::Single;
+use automl_core::{Budget, Clock, Collective, Deadline, MemoryLimit, Solo, Threads, agree};
+use automl_neural::Device;
 use automl_neural::config::TrainConfig;
-use automl_neural::tabular::{self, TabularRun};
 use automl_neural::train::NoWatch;
-use automl_neural::{Device, NETWORK};
 use std::ffi::OsString;
 use std::sync::Arc;
 
@@ -91,38 +87,23 @@ pub(super) fn follow(
     let plan = Plan::new(args, config, &reporter)?;
     let from = state_to_go_on_from(&plan)?;
     agree_on(ranks, from.as_ref())?;
-    let seed = Seed(plan.config.trainer.seed);
     let budget = Budget {
         deadline: Deadline::never(),
         memory: MemoryLimit(None),
         cancel: interrupt.token(),
     };
-    let ctx = FitContext {
-        seed: seed.named("recipe"),
-        threads: threads.clone(),
-        budget: budget.clone(),
-        warnings: &Warnings::default(),
-    };
-    let single = Single::encode(&ctx, &plan.prepared.dataset, &plan.split.train)?;
-    let data = TrainingData {
-        train: single.data.view(&plan.split.train),
-        valid: Some(single.data.view(&plan.split.valid)),
-    };
-    let run = TabularRun {
-        learner: NETWORK,
-        seed,
+    let around = Around {
         threads,
         budget: &budget,
-        training: &plan.identity,
-        from: from.as_ref().map(|found| &found.state),
+        from: from.as_ref(),
         ranks,
         device,
     };
-    let trained = tabular::train(&data, &plan.settings(), &run, &mut NoWatch);
+    let trained = Ready::new(&plan, around).and_then(|ready| ready.train(&mut NoWatch));
     // The first rank is still writing; an error of this call is one that it has told of.
     drop(ranks.barrier());
-    let trained = trained?;
-    Ok(if trained.is_partial {
+    let (_, done) = trained?;
+    Ok(if done.is_partial {
         Status::Interrupted
     } else {
         Status::Done

@@ -1,0 +1,213 @@
+//! What networks are of: tables, images, …; and which network is of which.
+
+use super::section::{self, as_map, params_of};
+use super::{ConfigError, MODEL};
+use crate::network::{
+    CnnParams, FtTransformerParams, ImageNetworkParams, MlpParams, NetworkParams, ResNet18Params,
+    ResNetParams, TabMParams, TextTransformerParams,
+};
+use automl_core::{ParamMap, ParamSpec, Params};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What a network is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// The columns of a table.
+    Table,
+    /// A column of images.
+    Image,
+    /// A column of texts.
+    Text,
+}
+
+impl Family {
+    /// As in `networks of tables`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "tables",
+            Self::Image => "images",
+            Self::Text => "texts",
+        }
+    }
+}
+
+/// A network that a file may name.
+pub(super) struct Model {
+    pub(super) name: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) family: Family,
+    pub(super) specs: &'static [ParamSpec],
+    read: fn(&Value) -> Result<ModelParams, ConfigError>,
+}
+
+/// The networks by name.
+pub(super) const MODELS: [Model; 8] = [
+    Model {
+        name: "linear",
+        doc: "A linear model.",
+        family: Family::Table,
+        specs: &[],
+        read: |rest| {
+            section::refuse_keys(rest, MODEL)?;
+            Ok(ModelParams::Table(NetworkParams::Linear))
+        },
+    },
+    Model {
+        name: "mlp",
+        doc: "A multilayer perceptron.",
+        family: Family::Table,
+        specs: MlpParams::SPECS,
+        read: |rest| {
+            Ok(ModelParams::Table(NetworkParams::Mlp(params_of(
+                rest, MODEL,
+            )?)))
+        },
+    },
+    Model {
+        name: "resnet",
+        doc: "A residual network.",
+        family: Family::Table,
+        specs: ResNetParams::SPECS,
+        read: |rest| {
+            Ok(ModelParams::Table(NetworkParams::Resnet(params_of(
+                rest, MODEL,
+            )?)))
+        },
+    },
+    Model {
+        name: "tabm",
+        doc: "Many perceptrons that share their weights.",
+        family: Family::Table,
+        specs: TabMParams::SPECS,
+        read: |rest| {
+            Ok(ModelParams::Table(NetworkParams::Tabm(params_of(
+                rest, MODEL,
+            )?)))
+        },
+    },
+    Model {
+        name: "ft_transformer",
+        doc: "A transformer over columns.",
+        family: Family::Table,
+        specs: FtTransformerParams::SPECS,
+        read: |rest| {
+            let params = params_of(rest, MODEL)?;
+            Ok(ModelParams::Table(NetworkParams::FtTransformer(params)))
+        },
+    },
+    Model {
+        name: "cnn",
+        doc: "A small convolutional network of images.",
+        family: Family::Image,
+        specs: CnnParams::SPECS,
+        read: |rest| {
+            Ok(ModelParams::Image(ImageNetworkParams::Cnn(params_of(
+                rest, MODEL,
+            )?)))
+        },
+    },
+    Model {
+        name: "resnet18",
+        doc: "A ResNet-18 of images.",
+        family: Family::Image,
+        specs: ResNet18Params::SPECS,
+        read: |rest| {
+            let params = params_of(rest, MODEL)?;
+            Ok(ModelParams::Image(ImageNetworkParams::Resnet18(params)))
+        },
+    },
+    Model {
+        name: "text_transformer",
+        doc: "A transformer encoder of texts.",
+        family: Family::Text,
+        specs: TextTransformerParams::SPECS,
+        read: |rest| {
+            Ok(ModelParams::Text(TextNetworkParams::Transformer(
+                params_of(rest, MODEL)?,
+            )))
+        },
+    },
+];
+
+/// The network of texts, with its parameters.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type")]
+pub enum TextNetworkParams {
+    /// A transformer encoder.
+    #[serde(rename = "text_transformer")]
+    Transformer(TextTransformerParams),
+}
+
+/// The network of any family, with its parameters.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ModelParams {
+    /// Of tables.
+    Table(NetworkParams),
+    /// Of images.
+    Image(ImageNetworkParams),
+    /// Of texts.
+    Text(TextNetworkParams),
+}
+
+impl ModelParams {
+    /// The name of the network.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Table(params) => params.name(),
+            Self::Image(params) => params.name(),
+            Self::Text(TextNetworkParams::Transformer(_)) => "text_transformer",
+        }
+    }
+
+    /// What it is of.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Table(_) => Family::Table,
+            Self::Image(_) => Family::Image,
+            Self::Text(_) => Family::Text,
+        }
+    }
+
+    /// The declaration of the network.
+    pub(super) fn model(&self) -> &'static Model {
+        let mut models = MODELS.iter();
+        let found = models.find(|model| model.name == self.name());
+        found.expect("every network is listed")
+    }
+
+    /// Its parameters by name.
+    pub(super) fn values(&self) -> ParamMap {
+        match self {
+            Self::Table(NetworkParams::Linear) => ParamMap::new(),
+            Self::Table(NetworkParams::Mlp(params)) => params.to_map(),
+            Self::Table(NetworkParams::Resnet(params)) => params.to_map(),
+            Self::Table(NetworkParams::Tabm(params)) => params.to_map(),
+            Self::Table(NetworkParams::FtTransformer(params)) => params.to_map(),
+            Self::Image(ImageNetworkParams::Cnn(params)) => params.to_map(),
+            Self::Image(ImageNetworkParams::Resnet18(params)) => params.to_map(),
+            Self::Text(TextNetworkParams::Transformer(params)) => params.to_map(),
+        }
+    }
+}
+
+/// The network that the section `model` names.
+pub(super) fn model_of(section: &Value) -> Result<ModelParams, ConfigError> {
+    let mut rest = match section {
+        Value::Null => Map::new(),
+        other => as_map(other, &[MODEL])?.clone(),
+    };
+    let name = match rest.shift_remove("type") {
+        None => "mlp".to_owned(),
+        Some(Value::String(name)) => name,
+        Some(_) => return Err(ConfigError::value(&[MODEL, "type"], "is not a name")),
+    };
+    match MODELS.iter().find(|model| model.name == name) {
+        Some(model) => (model.read)(&Value::Object(rest)),
+        None => {
+            let known = MODELS.iter().map(|model| model.name);
+            Err(ConfigError::unknown_name(&[MODEL, "type"], &name, known))
+        }
+    }
+}

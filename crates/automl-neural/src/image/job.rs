@@ -1,0 +1,115 @@
+//! Images as a job of the trainer.
+
+use super::pixels::{Form, ImageParams, Pixels};
+use crate::Draw;
+use crate::labelled::{Watched, in_blocks, weighted_loss};
+use crate::network::parameters::floats;
+use crate::network::{ImageNetwork, ImageNetworkParams, Init};
+use crate::tabular::{Loss, TargetScale, Targets, predictions};
+use crate::train::{Job, Score, TrainError, Trained};
+use automl_core::{Predictions, Seed, Task, Threads};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn_flex::{Flex, FlexDevice};
+
+/// Images that a network predicts at once.
+const PREDICT_ROWS: usize = 64;
+
+/// Images with what their network is and how it is scored.
+#[derive(Debug)]
+pub(super) struct ImageJob<'a> {
+    pub(super) form: &'a Form,
+    pub(super) params: &'a ImageNetworkParams,
+    pub(super) images: &'a ImageParams,
+    pub(super) task: &'a Task,
+    pub(super) loss: Loss,
+    pub(super) pixels: Pixels,
+    pub(super) targets: Targets,
+    pub(super) watched: Option<Watched<Pixels>>,
+}
+
+impl ImageJob<'_> {
+    /// The network before the first step.
+    fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> ImageNetwork<B> {
+        let n_outputs = self.loss.n_outputs(self.task.n_classes());
+        let mut init = Init::new(seed, device);
+        ImageNetwork::new(&mut init, self.params, &self.form.shape(), n_outputs)
+    }
+
+    /// The network of a training, to predict with.
+    pub(super) fn network(&self, trained: &Trained) -> ImageNetwork<Flex> {
+        let network = self.first(Seed(0), &FlexDevice);
+        trained.layout.write(network, &trained.values)
+    }
+}
+
+impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
+    type Network = ImageNetwork<B>;
+
+    fn n_rows(&self) -> usize {
+        self.pixels.n_rows()
+    }
+
+    fn build(&self, seed: Seed, device: &B::Device) -> ImageNetwork<B> {
+        self.first(seed, device)
+    }
+
+    fn weight(&self, rows: &[u32]) -> f64 {
+        self.targets.weight_of(rows)
+    }
+
+    fn loss(
+        &self,
+        network: &ImageNetwork<B>,
+        rows: &[u32],
+        draw: &mut Draw,
+        device: &B::Device,
+    ) -> Tensor<B, 1> {
+        let changes = Some((self.images, &mut *draw));
+        let images = self.form.batch::<B>(&self.pixels, rows, changes, device);
+        let scores = network.forward(images, draw);
+        weighted_loss(self.loss, &self.targets, scores, rows, device)
+    }
+
+    fn evaluate(
+        &self,
+        network: &ImageNetwork<B::InnerBackend>,
+        threads: &Threads,
+        device: &B::Device,
+    ) -> Result<Vec<Score>, TrainError> {
+        let Some(watched) = &self.watched else {
+            return Ok(Vec::new());
+        };
+        let how = (self.loss, self.task, self.targets.scale);
+        watched.scores(&predict(
+            network,
+            self.form,
+            &watched.rows,
+            how,
+            threads,
+            device,
+        ))
+    }
+}
+
+/// Predictions for images; the same at any number of threads.
+pub(super) fn predict<B: Backend>(
+    network: &ImageNetwork<B>,
+    form: &Form,
+    pixels: &Pixels,
+    (loss, task, scale): (Loss, &Task, TargetScale),
+    threads: &Threads,
+    device: &B::Device,
+) -> Predictions
+where
+    ImageNetwork<B>: Sync,
+{
+    in_blocks(threads, pixels.n_rows(), PREDICT_ROWS, |rows| {
+        if rows.is_empty() {
+            return predictions(&[], 1, loss, task, scale);
+        }
+        let images = form.batch::<B>(pixels, rows, None, device);
+        let scores = network.forward(images, &mut Draw::evaluating());
+        predictions(&floats(scores), 1, loss, task, scale)
+    })
+}

@@ -1,0 +1,172 @@
+//! What jobs have in common whose rows have one target each: the loss of a batch, watched rows, predictions by blocks.
+
+use crate::network::Layout;
+use crate::tabular::{Loss, TargetScale, Targets};
+use crate::train::{EpochRecord, Score, TrainError, pull};
+use automl_core::metrics::Metric;
+use automl_core::{
+    Artifact, ArtifactError, FitError, Model, PredictError, Predictions, TableView, Task, Texts,
+    Threads, TrainingData,
+};
+use burn::module::Module;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+/// A trained network of any family.
+pub struct Learned {
+    /// The model.
+    pub model: Box<dyn Model>,
+    /// All epochs.
+    pub history: Vec<EpochRecord>,
+    /// The epoch that the model is of.
+    pub best_epoch: u64,
+    /// Steps taken.
+    pub n_steps: u64,
+    /// Whether the budget ended it.
+    pub is_partial: bool,
+}
+
+/// Rows that are watched, as a network takes them.
+#[derive(Debug)]
+pub(crate) struct Watched<R> {
+    pub(crate) rows: R,
+    target: Vec<f64>,
+    weights: Option<Vec<f64>>,
+    /// What is scored; the first one decides.
+    metrics: Vec<Metric>,
+}
+
+impl<R> Watched<R> {
+    /// The rows that are held out, if there are any.
+    pub(crate) fn of(
+        data: &TrainingData<'_>,
+        metrics: &[Metric],
+        encode: impl FnOnce(TableView<'_>) -> Result<R, PredictError>,
+    ) -> Result<Option<Self>, TrainError> {
+        let Some(valid) = data.valid.filter(|valid| valid.n_rows() > 0) else {
+            return Ok(None);
+        };
+        let usual = [Metric::default_for(data.train.task().kind())];
+        let metrics = if metrics.is_empty() { &usual } else { metrics };
+        Ok(Some(Self {
+            rows: encode(valid.table()).map_err(FitError::from)?,
+            target: valid.target_numbers(),
+            weights: valid.weights(),
+            metrics: metrics.to_vec(),
+        }))
+    }
+
+    /// The scores of predictions for them.
+    pub(crate) fn scores(&self, predicted: &Predictions) -> Result<Vec<Score>, TrainError> {
+        let score = |&metric: &Metric| {
+            let value = metric.score(&self.target, predicted, self.weights.as_deref())?;
+            Ok(Score {
+                name: metric.name().to_owned(),
+                value,
+                higher_is_better: metric.higher_is_better(),
+            })
+        };
+        self.metrics.iter().map(score).collect()
+    }
+}
+
+/// The loss of rows with `rows × outputs` scores, summed, each times its weight.
+pub(crate) fn weighted_loss<B: Backend>(
+    loss: Loss,
+    targets: &Targets,
+    scores: Tensor<B, 2>,
+    rows: &[u32],
+    device: &B::Device,
+) -> Tensor<B, 1> {
+    let width = targets.values.len() / targets.weights.len();
+    let n = rows.len();
+    let mut target = Vec::with_capacity(n * width);
+    for &row in rows {
+        let start = row as usize * width;
+        target.extend_from_slice(&targets.values[start..start + width]);
+    }
+    let weight = |&row: &u32| targets.weights[row as usize];
+    let weights: Vec<f32> = rows.iter().map(weight).collect();
+    let target = Tensor::from_data(TensorData::new(target, [n, 1, width]), device);
+    let weights = Tensor::<B, 3>::from_data(TensorData::new(weights, [n, 1, 1]), device);
+    (loss.forward(scores.unsqueeze_dim(1), target) * weights).sum()
+}
+
+/// Predictions for rows, a block of them at a time; the same at any number of threads. Without rows `predict` is asked
+/// once, for none.
+pub(crate) fn in_blocks(
+    threads: &Threads,
+    n_rows: usize,
+    block_rows: usize,
+    predict: impl Fn(&[u32]) -> Predictions + Sync + Send,
+) -> Predictions {
+    let n_blocks = n_rows.div_ceil(block_rows).max(1);
+    let blocks = threads.map(n_blocks, |block| {
+        let start = (block * block_rows) as u32;
+        let end = ((block + 1) * block_rows).min(n_rows) as u32;
+        let ids: Vec<u32> = (start..end).collect();
+        predict(&ids)
+    });
+    let mut blocks = blocks.into_iter();
+    let mut all = blocks.next().expect("there is at least one block");
+    for block in blocks {
+        all.append(block);
+    }
+    all
+}
+
+/// Task, loss and scale of the target of a model that is read back.
+pub(crate) fn check_loss(artifact: &Artifact) -> Result<(Task, Loss, TargetScale), ArtifactError> {
+    let task: Task = artifact.meta("task")?;
+    let is_possible = match &task {
+        Task::Binary { classes } => classes.len() == 2,
+        Task::Multiclass { classes } => classes.len() > 2,
+        _ => true,
+    };
+    if !is_possible {
+        return Err(artifact.invalid("task", "it has a wrong number of classes"));
+    }
+    let loss: Loss = artifact.meta("loss")?;
+    let fits = match loss {
+        Loss::CrossEntropy => task.is_classification(),
+        Loss::Bce => task.n_classes() == 2,
+        _ => !task.is_classification(),
+    };
+    if !fits {
+        return Err(artifact.invalid("loss", "it is of another task"));
+    }
+    let scale: TargetScale = artifact.meta("scale")?;
+    let is_sound = scale.centre.is_finite() && scale.spread.is_finite() && scale.spread > 0.0;
+    if !is_sound {
+        return Err(artifact.invalid("scale", "it is not finite"));
+    }
+    Ok((task, loss, scale))
+}
+
+/// A network with the weights of an artifact.
+pub(crate) fn read_weights<B: Backend, N: Module<B>>(
+    artifact: &Artifact,
+    network: N,
+) -> Result<N, ArtifactError> {
+    let layout = Layout::of(&network);
+    let values = pull(artifact, "weights", &layout)?;
+    let values = values.ok_or_else(|| artifact.invalid("weights", "they are not there"))?;
+    if artifact.arrays.len() != layout.slots.len() {
+        return Err(artifact.invalid("weights", "there are more than the network has"));
+    }
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(artifact.invalid("weights", "they are not finite"));
+    }
+    Ok(layout.write(network, &values))
+}
+
+/// The texts of a column.
+pub(crate) fn texts_of<'a>(rows: &TableView<'a>, name: &str) -> Result<&'a Texts, PredictError> {
+    let column = rows.table().column(name);
+    let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
+    column.as_text().ok_or_else(|| PredictError::ColumnKind {
+        name: name.into(),
+        found: column.kind_name(),
+        expected: "text",
+    })
+}

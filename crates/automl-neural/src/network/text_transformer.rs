@@ -1,0 +1,189 @@
+//! A classifier of texts: embedded tokens and places, a transformer encoder with pre-norm blocks (Vaswani et al., 2017;
+//! Xiong et al., 2020), and the mean over the tokens of a text.
+//!
+//! Texts of one batch are filled up to one length; what fills them is neither attended to nor in the mean.
+
+use super::{Init, LayerSummary, Layout, Norm, summary::summary_of};
+use crate::Draw;
+use automl_core::Params;
+use burn::module::{Module, Param};
+use burn::tensor::backend::Backend;
+use burn::tensor::module::embedding;
+use burn::tensor::{Int, Tensor, activation};
+use burn_nn::Linear;
+use serde::{Deserialize, Serialize};
+
+/// What is taken from the score of a token that only fills up.
+const NEVER: f64 = 1e9;
+
+/// The shape of a transformer of texts.
+#[derive(Params, Debug, Clone, PartialEq)]
+pub struct TextTransformerParams {
+    /// Blocks.
+    #[param(default = 2, range = 1..=24)]
+    pub blocks: u32,
+    /// Heads of attention; a token has this many times `head_size` numbers.
+    #[param(default = 4, range = 1..=64)]
+    pub heads: u32,
+    /// Numbers of a token for each head.
+    #[param(default = 24, range = 1..=256)]
+    pub head_size: u32,
+    /// Numbers inside a feed-forward part, as a multiple of those of a token.
+    #[param(default = 2.0, range = 0.25..=8.0)]
+    pub expansion: f64,
+    /// Share of numbers left out at random in each step: of embedded tokens, inside blocks, before the head.
+    #[param(default = 0.2, range = 0.0..=0.9)]
+    pub dropout: f64,
+}
+
+super::param_serde!(TextTransformerParams);
+
+impl TextTransformerParams {
+    fn size(&self) -> usize {
+        self.heads as usize * self.head_size as usize
+    }
+
+    /// Fewer parameters than this the network does not have.
+    pub fn n_parameters_min(&self, n_tokens: usize, length: usize, n_outputs: usize) -> usize {
+        let size = self.size();
+        let of_blocks = (self.blocks as usize).saturating_mul(4 * size * size);
+        of_blocks.saturating_add((n_tokens + length + n_outputs).saturating_mul(size))
+    }
+
+    /// The layers of such a network, with the work of a text of `length` tokens.
+    pub fn summary(&self, layout: &Layout, length: usize) -> Vec<LayerSummary> {
+        let mut layers = summary_of(layout, &|name, _| {
+            if name == "head" { 1 } else { length as u64 }
+        });
+        let size = self.size() as u64;
+        for layer in &mut layers {
+            // Each token is compared with each, and their values are mixed.
+            if layer.name.ends_with("query") {
+                layer.flops += 4 * (length * length) as u64 * size;
+            }
+            // Vectors are looked up; those of places are added.
+            if layer.name.is_empty() {
+                layer.name = "embedding".to_owned();
+                layer.flops = length as u64 * size;
+            }
+        }
+        layers
+    }
+}
+
+/// One block.
+#[derive(Module, Debug)]
+pub struct TextBlock<B: Backend> {
+    attention_norm: Norm<B>,
+    query: Linear<B>,
+    key: Linear<B>,
+    value: Linear<B>,
+    output: Linear<B>,
+    feed_norm: Norm<B>,
+    first: Linear<B>,
+    second: Linear<B>,
+}
+
+/// A transformer of texts.
+#[derive(Module, Debug)]
+pub struct TextTransformer<B: Backend> {
+    /// A vector for each token, `tokens × size`.
+    vectors: Param<Tensor<B, 2>>,
+    /// A vector for each place in a text, `length × size`.
+    places: Param<Tensor<B, 2>>,
+    blocks: Vec<TextBlock<B>>,
+    norm: Norm<B>,
+    head: Linear<B>,
+    n_heads: usize,
+    dropout: f64,
+}
+
+/// Texts as tensors.
+#[derive(Debug, Clone)]
+pub struct TextBatch<B: Backend> {
+    /// `rows × longest`.
+    pub tokens: Tensor<B, 2, Int>,
+    /// 1 for a token, 0 for what fills up, `rows × longest`.
+    pub mask: Tensor<B, 2>,
+}
+
+impl<B: Backend> TextTransformer<B> {
+    /// A transformer over `n_tokens` different tokens, texts of `length` of them at most, with `n_outputs` values a text.
+    pub fn new(
+        init: &mut Init<'_, B>,
+        params: &TextTransformerParams,
+        [n_tokens, length]: [usize; 2],
+        n_outputs: usize,
+    ) -> Self {
+        let size = params.size();
+        let inner = ((size as f64 * params.expansion) as usize).max(1);
+        let deviation = 1.0 / (size as f64).sqrt();
+        let vectors = init.normal([n_tokens, size], deviation);
+        let places = init.normal([length, size], deviation / 4.0);
+        let mut blocks = Vec::new();
+        for _ in 0..params.blocks {
+            blocks.push(TextBlock {
+                attention_norm: Norm::new(init, size),
+                query: init.linear(size, size),
+                key: init.linear(size, size),
+                value: init.linear(size, size),
+                output: init.linear(size, size),
+                feed_norm: Norm::new(init, size),
+                first: init.linear(size, inner),
+                second: init.linear(inner, size),
+            });
+        }
+        Self {
+            vectors,
+            places,
+            blocks,
+            norm: Norm::new(init, size),
+            head: init.linear(size, n_outputs),
+            n_heads: params.heads as usize,
+            dropout: params.dropout,
+        }
+    }
+
+    /// `rows × outputs`.
+    pub fn forward(&self, batch: &TextBatch<B>, draw: &mut Draw) -> Tensor<B, 2> {
+        let [n_rows, longest] = batch.tokens.dims();
+        let size = self.vectors.val().dims()[1];
+        let places = self.places.val().slice([0..longest, 0..size]);
+        let x = embedding(self.vectors.val(), batch.tokens.clone());
+        let mut x = draw.dropout(x + places.unsqueeze(), self.dropout);
+        let hidden = (batch.mask.clone() - 1.0) * NEVER;
+        let hidden: Tensor<B, 4> = hidden.reshape([n_rows, 1, 1, longest]);
+        for block in &self.blocks {
+            let normed = block.attention_norm.forward(x.clone());
+            let attended = self.attend(block, normed, &hidden);
+            x = x + draw.dropout(attended, self.dropout);
+            let inner = block.first.forward(block.feed_norm.forward(x.clone()));
+            let inner = draw.dropout(activation::gelu(inner), self.dropout);
+            x = x + block.second.forward(inner);
+        }
+        let mask = batch.mask.clone().unsqueeze_dim::<3>(2);
+        let n_tokens = mask.clone().sum_dim(1);
+        let mean = (self.norm.forward(x) * mask).sum_dim(1) / n_tokens;
+        let mean = draw.dropout(mean.squeeze_dim::<2>(1), self.dropout);
+        self.head.forward(mean)
+    }
+
+    /// Multi-head attention of each token to all of its text, `rows × longest × size`.
+    fn attend(&self, block: &TextBlock<B>, x: Tensor<B, 3>, hidden: &Tensor<B, 4>) -> Tensor<B, 3> {
+        let [n_rows, n_tokens, size] = x.dims();
+        let head_size = size / self.n_heads;
+        let by_head = |x: Tensor<B, 3>| {
+            let x = x.reshape([n_rows, n_tokens, self.n_heads, head_size]);
+            x.swap_dims(1, 2)
+        };
+        let query = by_head(block.query.forward(x.clone()));
+        let key = by_head(block.key.forward(x.clone()));
+        let value = by_head(block.value.forward(x));
+        let scores = query.matmul(key.swap_dims(2, 3)) / (head_size as f64).sqrt();
+        let weights = activation::softmax(scores + hidden.clone(), 3);
+        let mixed = weights.matmul(value).swap_dims(1, 2);
+        block
+            .output
+            .forward(mixed.reshape([n_rows, n_tokens, size]))
+    }
+}

@@ -1,0 +1,104 @@
+//! A trained network of texts as a model.
+
+use super::job::predict;
+use super::{Tokenizer, read};
+use crate::Cpu;
+use crate::labelled::{check_loss, read_weights};
+use crate::network::{Init, Layout, TextTransformer, TextTransformerParams};
+use crate::tabular::{Loss, TargetScale};
+use crate::train::push;
+use automl_core::{
+    Artifact, ArtifactError, Model, PredictError, Predictions, Seed, TableView, Task, Threads,
+};
+use burn::tensor::backend::AutodiffBackend;
+use serde_json::json;
+
+/// The backend that predicts.
+type Inner = <Cpu as AutodiffBackend>::InnerBackend;
+
+/// What the artifact of such a model calls itself.
+pub(crate) const FAMILY: &str = "text";
+
+/// A network of texts, with its vocabulary.
+#[derive(Debug)]
+pub struct TextModel {
+    pub(super) kind: String,
+    pub(super) column: String,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) params: TextTransformerParams,
+    pub(super) network: TextTransformer<Inner>,
+    pub(super) task: Task,
+    pub(super) loss: Loss,
+    pub(super) scale: TargetScale,
+}
+
+impl TextModel {
+    /// Reads a model back.
+    ///
+    /// # Errors
+    /// A part is missing, or cannot be that of a network.
+    pub fn load(artifact: &Artifact) -> Result<Self, ArtifactError> {
+        let tokenizer: Tokenizer = artifact.meta("tokenizer")?;
+        if !tokenizer.is_sound() {
+            return Err(artifact.invalid("tokenizer", "texts cannot become tokens by it"));
+        }
+        let params: TextTransformerParams = artifact.meta("network")?;
+        let (task, loss, scale) = check_loss(artifact)?;
+        let n_outputs = loss.n_outputs(task.n_classes());
+        let [n_tokens, length] = tokenizer.shape();
+        // What a file claims must not make a network larger than the file: its arrays bound what is built.
+        let n_stored: usize = artifact.arrays.values().map(automl_core::Array::len).sum();
+        if params.n_parameters_min(n_tokens, length, n_outputs) > n_stored {
+            return Err(artifact.invalid("network", "it is larger than its arrays"));
+        }
+        let device = burn_flex::FlexDevice;
+        let mut init = Init::new(Seed(0), &device);
+        let network = TextTransformer::new(&mut init, &params, [n_tokens, length], n_outputs);
+        Ok(Self {
+            kind: artifact.kind.clone(),
+            column: artifact.meta("column")?,
+            network: read_weights(artifact, network)?,
+            tokenizer,
+            params,
+            task,
+            loss,
+            scale,
+        })
+    }
+}
+
+impl Model for TextModel {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let tokens = read(&self.tokenizer, rows, &self.column)?;
+        let how = (self.loss, &self.task, self.scale);
+        let device = burn_flex::FlexDevice;
+        Ok(predict(
+            &self.network,
+            &tokens,
+            how,
+            &Threads::one(),
+            &device,
+        ))
+    }
+
+    fn artifact(&self) -> Artifact {
+        let meta = json!({
+            "family": FAMILY,
+            "column": self.column,
+            "tokenizer": self.tokenizer,
+            "network": self.params,
+            "task": self.task,
+            "loss": self.loss,
+            "scale": self.scale,
+        });
+        let mut artifact = Artifact::new(&self.kind, meta);
+        let layout = Layout::of(&self.network);
+        push(
+            &mut artifact,
+            "weights",
+            &layout,
+            &layout.read(&self.network),
+        );
+        artifact
+    }
+}
