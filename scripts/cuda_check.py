@@ -20,6 +20,10 @@ from torch import nn
 
 BEGIN, END = "<!-- gpu: written by scripts/cuda_check.sh, do not edit -->", "<!-- end of gpu -->"
 N_COLUMNS = 64
+N_CLASSES = 10
+SIDE = 32
+# Low, so that a difference in rounding does not grow to one of the path that is taken.
+LEARNING_RATE = 1e-4
 # Sums are taken in another order on a GPU; small differences grow with every step.
 LOSS_TOLERANCE = 0.02
 
@@ -51,6 +55,33 @@ def mlp(width: int) -> nn.Module:
         layers += [nn.Linear(n_inputs, width), nn.ReLU()]
         n_inputs = width
     return nn.Sequential(*layers, nn.Linear(width, 1), nn.Unflatten(1, (1, 1)))
+
+
+class Block(nn.Module):
+    """A residual block with norms over groups of channels, as ours has."""
+
+    def __init__(self, n_inputs: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.Conv2d(n_inputs, channels, 3, stride, 1, bias=False), nn.GroupNorm(32, channels), nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.GroupNorm(32, channels))
+        self.beside = nn.Identity()
+        if stride != 1 or n_inputs != channels:
+            self.beside = nn.Sequential(nn.Conv2d(n_inputs, channels, 1, stride, bias=False), nn.GroupNorm(32, channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.inner(x) + self.beside(x))
+
+
+def resnet18() -> nn.Module:
+    layers = [nn.Conv2d(1, 64, 3, 1, 1, bias=False), nn.GroupNorm(32, 64), nn.ReLU()]
+    n_inputs = 64
+    for stage in range(4):
+        for block in range(2):
+            channels = 64 << stage
+            layers.append(Block(n_inputs, channels, 2 if block == 0 and stage > 0 else 1))
+            n_inputs = channels
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, N_CLASSES))
 
 
 def torch_rate(network: nn.Module, x: np.ndarray, y: np.ndarray, batch: int, epochs: int, tf32: bool) -> float:
@@ -115,7 +146,7 @@ def table_cases(folder: Path) -> list[dict]:
     large, x, y = write_table(folder, 65_536)
     small, _, _ = write_table(folder, 4096)
     common = {"data.target": "y", "data.validation_share": 0, "features.numbers": "none", "trainer.patience": 0,
-              "model.dropout": 0}
+              "model.dropout": 0, "optimizer.learning_rate": LEARNING_RATE}
     cases = []
     for name, batch, network, sets in [
         ("MLP 3 × 512", 2048, lambda: mlp(512), {"model.type": "mlp", "model.width": 512, "model.layers": 3}),
@@ -125,14 +156,40 @@ def table_cases(folder: Path) -> list[dict]:
         cases.append({
             "name": name, "key": sets["model.type"], "x": x, "y": y, "batch": batch, "network": network,
             "large": {**common, **sets, "data.path": large, "trainer.batch_size": batch},
-            "small": {**common, **sets, "data.path": small, "trainer.batch_size": 256},
+            "small": {**common, **sets, "data.path": small, "trainer.batch_size": 256}, "n_small": 4096,
         })
     return cases
 
 
+def write_idx(folder: Path, n_rows: int) -> tuple[Path, np.ndarray, np.ndarray]:
+    """Noise with a bright bar whose place is the class."""
+    random = np.random.default_rng(0)
+    labels = (np.arange(n_rows) % N_CLASSES).astype(np.uint8)
+    images = random.integers(0, 128, size=(n_rows, SIDE, SIDE), dtype=np.uint8)
+    for image, label in zip(images, labels):
+        image[3 * label : 3 * label + 3] += 96
+    path = folder / f"n{n_rows}-images-idx3-ubyte"
+    path.write_bytes(bytes([0, 0, 8, 3]) + np.array(images.shape, dtype=">i4").tobytes() + images.tobytes())
+    label_path = folder / f"n{n_rows}-labels-idx1-ubyte"
+    label_path.write_bytes(bytes([0, 0, 8, 1]) + np.array(labels.shape, dtype=">i4").tobytes() + labels.tobytes())
+    return path, images[:, None].astype(np.float32) / 255, labels.astype(np.int64)
+
+
+def image_case(folder: Path) -> dict:
+    large, x, y = write_idx(folder, 8192)
+    small, _, _ = write_idx(folder, 256)
+    common = {"data.validation_share": 0, "trainer.patience": 0, "model.type": "resnet18", "trainer.shard_rows": 16,
+              "optimizer.learning_rate": LEARNING_RATE}
+    return {
+        "name": "ResNet-18, 32 × 32 images", "key": "resnet18", "x": x, "y": y, "batch": 128, "network": resnet18,
+        "large": {**common, "data.path": large, "trainer.batch_size": 128},
+        "small": {**common, "data.path": small, "trainer.batch_size": 64}, "n_small": 256,
+    }
+
+
 def run(case: dict, args: argparse.Namespace) -> dict:
-    cpu, _, _ = automl(args.binary, "cpu", case["small"], 3, 4096)
-    gpu, _, _ = automl(args.binary, args.device, case["small"], 3, 4096)
+    cpu, _, _ = automl(args.binary, "cpu", case["small"], 3, case["n_small"])
+    gpu, _, _ = automl(args.binary, args.device, case["small"], 3, case["n_small"])
     difference = max(abs(a - b) / abs(a) for a, b in zip(cpu, gpu))
     _, rate, first = automl(args.binary, args.device, case["large"], args.epochs, len(case["x"]))
     exact, fast = (torch_rate(case["network"](), case["x"], case["y"], case["batch"], args.epochs, tf32)
@@ -151,7 +208,7 @@ def markdown(rows: list[dict], args: argparse.Namespace) -> str:
         "## GPU",
         "",
         f"One {gpu}, {version}, PyTorch {torch.__version__}, measured on {datetime.date.today()}. Float32, AdamW, random "
-        "data, nothing dropped. Losses are those of the third epoch from the same start on 4,096 rows; rates are rows "
+        "data, nothing dropped. Losses are those of the third epoch from the same start on 4,096 rows or 256 images; rates are rows "
         f"learned from in a second, median of {args.epochs - 1} epochs after the first. PyTorch runs eagerly with its data "
         "on the GPU, plain and with TF32 allowed.",
         "",
@@ -172,11 +229,17 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--only", help="one network: mlp, tabm or resnet18")
+    parser.add_argument("--rows", type=Path, help="a file of rows of earlier runs, which stay in the table")
     parser.add_argument("--docs", type=Path, help="write the table into this file")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        cases = table_cases(Path(folder))
+        cases = [*table_cases(Path(folder)), image_case(Path(folder))]
         rows = [run(case, args) for case in cases if args.only in (None, case["key"])]
+    if args.rows:
+        kept = args.rows.read_text().splitlines() if args.rows.exists() else []
+        kept = {row["name"]: row for row in map(json.loads, kept)} | {row["name"]: row for row in rows}
+        rows = list(kept.values())
+        args.rows.write_text("".join(json.dumps(row) + "\n" for row in rows))
     block = markdown(rows, args)
     print(block)
     if args.docs:
