@@ -3,6 +3,7 @@
 //! Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models" (ICML 2004): start with
 //! the best model, then add, with replacement, whichever model improves the score of the mean most.
 
+use crate::calibrate::{self, Judged};
 use crate::fit::{FitRun, OutOfFold};
 use crate::latency::Speed;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
@@ -32,6 +33,8 @@ pub(crate) struct Selection {
     pub(crate) nested: Option<NestedScore>,
     /// Above which probability the second of two classes is predicted, if not above a half.
     pub(crate) threshold: Option<f64>,
+    /// The power that the ensemble's probabilities are raised to, if that makes them truer.
+    pub(crate) power: Option<f64>,
     /// The rows that were compared and what the ensemble says of them.
     pub(crate) out_of_fold: OutOfFold,
     fold_scores: Vec<f64>,
@@ -66,11 +69,21 @@ struct Bench<'a> {
     weight: Option<Vec<f64>>,
 }
 
-impl Bench<'_> {
-    /// The same with these of its rows.
-    fn at(&self, rows: &[usize]) -> Self {
-        let pick = |of: &[f64]| rows.iter().map(|&row| of[row]).collect::<Vec<f64>>();
+impl<'a> Bench<'a> {
+    fn new(data: &Dataset, plan: &'a Plan, rows: &[(usize, usize, u32)]) -> Self {
+        let rows: Vec<u32> = rows.iter().map(|&(_, _, row)| row).collect();
+        let view = data.view(&rows);
         Self {
+            plan,
+            target: view.target_numbers(),
+            weight: view.weights(),
+        }
+    }
+
+    /// The same with these of its rows.
+    fn at(&self, rows: &[usize]) -> Bench<'a> {
+        let pick = |of: &[f64]| rows.iter().map(|&row| of[row]).collect::<Vec<f64>>();
+        Bench {
             plan: self.plan,
             target: pick(&self.target),
             weight: self.weight.as_deref().map(pick),
@@ -82,6 +95,19 @@ impl Bench<'_> {
         let is_cut = predictions.width() == 2 && self.plan.metric.reads_classes();
         let weight = self.weight.as_deref();
         is_cut.then(|| threshold::tune(self.plan.metric, &self.target, predictions, weight))?
+    }
+
+    /// The power that makes probabilities truer by the evidence of both halves of the rows, if there is one.
+    fn power(&self, predictions: &Predictions, halves: &[Vec<usize>; 2]) -> Option<f64> {
+        calibrate::power(self.plan.metric, self.judged(predictions), halves)
+    }
+
+    fn judged<'b>(&'b self, predictions: &'b Predictions) -> Judged<'b> {
+        Judged {
+            target: &self.target,
+            predictions,
+            weight: self.weight.as_deref(),
+        }
     }
 
     fn loss(&self, predictions: &Predictions) -> f64 {
@@ -110,11 +136,7 @@ pub(crate) fn select(
     }
     let (n_candidates, n_steps) = sizes(options);
     let rows = compared_rows(data, plan, options);
-    let bench = Bench {
-        plan,
-        target: column(data, &rows),
-        weight: weights(data, &rows),
-    };
+    let bench = Bench::new(data, plan, &rows);
     let positions = shortlist(found, &ranked, n_candidates);
     let speed = options.inference_limit.map(|limit| {
         let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();
@@ -131,15 +153,31 @@ pub(crate) fn select(
     let counts = greedy.run(&threads, found, run);
     let members = shares(&candidates, &counts);
     let halves = halves(data, &rows, options.seed.named("halves"));
-    let nested_rows = greedy.nested(&halves, &threads, found, run);
+    let mut predictions = mean_of(&candidates, &members);
+    let power = if options.is_without(SearchPart::Calibration) {
+        None
+    } else {
+        bench.power(&predictions, &halves)
+    };
+    let nested_rows = greedy.nested(&halves, power.is_some(), &threads, found, run);
+    if let Some(power) = power {
+        calibrate::sharpen(&mut predictions, power);
+    }
     let out_of_fold = OutOfFold {
         rows: rows.iter().map(|&(_, _, row)| row).collect(),
-        predictions: mean_of(&candidates, &members),
+        predictions,
         target: bench.target,
         weight: bench.weight,
     };
-    let plain = fold_scores(data, plan, found, &members, None)?;
-    let (threshold, fold_scores) = match tuned(data, plan, found, &members, &out_of_fold)? {
+    let whole = Whole {
+        data,
+        plan,
+        found,
+        members: &members,
+        power,
+    };
+    let plain = whole.fold_scores(None)?;
+    let (threshold, fold_scores) = match whole.tuned(&out_of_fold)? {
         Some((threshold, tuned)) if plan.metric.is_better(mean(&tuned), mean(&plain)) => {
             (Some(threshold), tuned)
         }
@@ -147,27 +185,15 @@ pub(crate) fn select(
     };
     let score = mean(&fold_scores);
     let nested = nested_rows.and_then(|nested| {
-        let plain = match threshold {
-            Some(_) => out_of_fold.predictions.decided_at(threshold),
-            None => out_of_fold.predictions.clone(),
-        };
-        let seed = options.seed.named("bootstrap");
-        let (distinct, places) = distinct(&rows);
-        let rows = nested::Rows {
-            distinct: &distinct,
-            places: &places,
-            target: &out_of_fold.target,
-            weight: out_of_fold.weight.as_deref(),
-            plain: &plain,
-            nested: &nested,
-        };
-        nested::estimate(plan, score, &rows, seed, &threads)
+        let chosen = (score, threshold);
+        nested_score((data, plan, options), &out_of_fold, chosen, &nested)
     });
     Ok(Selection {
         members,
         score,
         nested,
         threshold,
+        power,
         out_of_fold,
         fold_scores,
     })
@@ -199,20 +225,44 @@ const HALF_ROWS_MIN: usize = 20;
 
 /// Positions of the compared rows in two halves; rows of one group are in one of them.
 fn halves(data: &Dataset, rows: &[(usize, usize, u32)], seed: Seed) -> [Vec<usize>; 2] {
-    let key = |row: u32| data.groups().map_or(row, |groups| groups[row as usize]);
-    let is_first = |&position: &usize| nested::is_first_half(seed, key(rows[position].2));
+    let is_first = |&position: &usize| nested::is_first_half(seed, unit(data, rows[position].2));
     let (first, second) = (0..rows.len()).partition(is_first);
     [first, second]
 }
 
-/// The rows' numbers sorted and each once, and where in these each row is.
-fn distinct(rows: &[(usize, usize, u32)]) -> (Vec<u32>, Vec<usize>) {
-    let mut distinct: Vec<u32> = rows.iter().map(|&(_, _, row)| row).collect();
+/// What is drawn as one, since rows of one group tell of one another: a row, or its group.
+fn unit(data: &Dataset, row: u32) -> u32 {
+    data.groups().map_or(row, |groups| groups[row as usize])
+}
+
+/// The score of what was `nested`, where the rows that it was chosen on say `chosen`: the score and the threshold.
+fn nested_score(
+    (data, plan, options): (&Dataset, &Plan, &FitOptions),
+    rows: &OutOfFold,
+    (score, threshold): (f64, Option<f64>),
+    nested: &Predictions,
+) -> Option<NestedScore> {
+    let plain = match threshold {
+        Some(_) => rows.predictions.decided_at(threshold),
+        None => rows.predictions.clone(),
+    };
+    let drawn: Vec<u32> = rows.rows.iter().map(|&row| unit(data, row)).collect();
+    let mut distinct = drawn.clone();
     distinct.sort_unstable();
     distinct.dedup();
-    let place = |&(_, _, row): &(usize, usize, u32)| distinct.partition_point(|&known| known < row);
-    let places = rows.iter().map(place).collect();
-    (distinct, places)
+    let place = |unit: &u32| distinct.partition_point(|known| known < unit);
+    let places: Vec<usize> = drawn.iter().map(place).collect();
+    let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
+    let rows = nested::Rows {
+        n_units: distinct.len(),
+        places: &places,
+        target: &rows.target,
+        weight: rows.weight.as_deref(),
+        plain: &plain,
+        nested,
+    };
+    let seed = options.seed.named("bootstrap");
+    nested::estimate(plan, score, &rows, seed, &threads)
 }
 
 fn mean(scores: &[f64]) -> f64 {
@@ -229,26 +279,6 @@ fn mean_of(candidates: &[Candidate], members: &[(usize, f64)]) -> Predictions {
         mean.add_scaled(share, &member.predictions);
     }
     mean
-}
-
-/// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
-fn tuned(
-    data: &Dataset,
-    plan: &Plan,
-    found: &Found,
-    members: &[(usize, f64)],
-    rows: &OutOfFold,
-) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
-    if data.task().n_classes() != 2 || !plan.metric.reads_classes() {
-        return Ok(None);
-    }
-    let weight = rows.weight.as_deref();
-    let Some(threshold) = threshold::tune(plan.metric, &rows.target, &rows.predictions, weight)
-    else {
-        return Ok(None);
-    };
-    let scores = fold_scores(data, plan, found, members, Some(threshold))?;
-    Ok(Some((threshold, scores)))
 }
 
 /// `(fold, position in the fold's validation rows, row)` of the rows that are compared: all, or a sample in which every
@@ -272,16 +302,6 @@ fn compared_rows(data: &Dataset, plan: &Plan, options: &FitOptions) -> Vec<(usiz
     chosen.sort_unstable();
     let is_chosen = |&(_, _, row): &(usize, usize, u32)| chosen.binary_search(&row).is_ok();
     all.into_iter().filter(is_chosen).collect()
-}
-
-fn column(data: &Dataset, rows: &[(usize, usize, u32)]) -> Vec<f64> {
-    data.view(&rows.iter().map(|&(_, _, row)| row).collect::<Vec<_>>())
-        .target_numbers()
-}
-
-fn weights(data: &Dataset, rows: &[(usize, usize, u32)]) -> Option<Vec<f64>> {
-    data.view(&rows.iter().map(|&(_, _, row)| row).collect::<Vec<_>>())
-        .weights()
 }
 
 /// The best trials that still have their models, and the best one of each learner so that the list is diverse. Trials
@@ -394,6 +414,7 @@ impl Greedy<'_> {
     fn nested(
         &self,
         halves: &[Vec<usize>; 2],
+        is_calibrated: bool,
         threads: &Threads,
         found: &Found,
         run: &FitRun<'_>,
@@ -418,7 +439,12 @@ impl Greedy<'_> {
             };
             let members = shares(&candidates, &greedy.run(threads, found, run));
             let mut judged = mean_of(&at(judge), &members);
-            if let Some(threshold) = bench.threshold(&mean_of(&candidates, &members)) {
+            let learned = mean_of(&candidates, &members);
+            if is_calibrated {
+                let power = calibrate::best_power(bench.plan.metric, bench.judged(&learned));
+                calibrate::sharpen(&mut judged, power);
+            }
+            if let Some(threshold) = bench.threshold(&learned) {
                 judged = judged.decided_at(Some(threshold));
             }
             let judged = judged.values().chunks_exact(width);
@@ -451,30 +477,51 @@ fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
     members
 }
 
-/// The ensemble's score on each split's validation rows, predicting classes by `threshold` if there is one.
-fn fold_scores(
-    data: &Dataset,
-    plan: &Plan,
-    found: &Found,
-    members: &[(usize, f64)],
-    threshold: Option<f64>,
-) -> Result<Vec<f64>, EngineError> {
-    let score = |(fold, split): (usize, &Split)| {
-        let view = data.view(&split.valid);
-        let first = &found.trials[members[0].0].fits[fold].predictions;
-        let mut mean = first.zeros_like(split.valid.len());
-        for &(position, share) in members {
-            mean.add_scaled(share, &found.trials[position].fits[fold].predictions);
+/// The ensemble as it is chosen, on all rows of every split.
+struct Whole<'a> {
+    data: &'a Dataset,
+    plan: &'a Plan,
+    found: &'a Found,
+    members: &'a [(usize, f64)],
+    power: Option<f64>,
+}
+
+impl Whole<'_> {
+    /// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
+    fn tuned(&self, rows: &OutOfFold) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
+        let metric = self.plan.metric;
+        if self.data.task().n_classes() != 2 || !metric.reads_classes() {
+            return Ok(None);
         }
-        if threshold.is_some() {
-            mean = mean.decided_at(threshold);
-        }
-        let target = view.target_numbers();
-        Ok(plan
-            .metric
-            .score(&target, &mean, view.weights().as_deref())?)
-    };
-    plan.splits.iter().enumerate().map(score).collect()
+        let weight = rows.weight.as_deref();
+        let Some(threshold) = threshold::tune(metric, &rows.target, &rows.predictions, weight)
+        else {
+            return Ok(None);
+        };
+        Ok(Some((threshold, self.fold_scores(Some(threshold))?)))
+    }
+
+    /// The score on each split's validation rows, predicting classes by `threshold` if there is one.
+    fn fold_scores(&self, threshold: Option<f64>) -> Result<Vec<f64>, EngineError> {
+        let trials = &self.found.trials;
+        let score = |(fold, split): (usize, &Split)| {
+            let view = self.data.view(&split.valid);
+            let first = &trials[self.members[0].0].fits[fold].predictions;
+            let mut mean = first.zeros_like(split.valid.len());
+            for &(position, share) in self.members {
+                mean.add_scaled(share, &trials[position].fits[fold].predictions);
+            }
+            if let Some(power) = self.power {
+                calibrate::sharpen(&mut mean, power);
+            }
+            if threshold.is_some() {
+                mean = mean.decided_at(threshold);
+            }
+            let (target, weight) = (view.target_numbers(), view.weights());
+            Ok(self.plan.metric.score(&target, &mean, weight.as_deref())?)
+        };
+        self.plan.splits.iter().enumerate().map(score).collect()
+    }
 }
 
 impl Selection {

@@ -10,6 +10,7 @@
 //! What this crate must not know: files, HTTP, SQL, the command line.
 
 mod bounds;
+mod calibrate;
 mod encode;
 mod ensemble;
 mod error;

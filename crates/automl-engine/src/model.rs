@@ -1,5 +1,6 @@
 //! The model that a fit gives: a weighted sum of pipelines.
 
+use crate::calibrate;
 use crate::importance::ColumnImportance;
 use crate::plan::raise;
 use crate::registry;
@@ -55,6 +56,8 @@ pub struct EnsembleModel {
     task: Task,
     /// What each member's predictions are raised to at least.
     floor: Option<f64>,
+    /// The power that the mean's probabilities are raised to, if that makes them truer.
+    power: Option<f64>,
     recipes: Vec<Arc<FittedRecipe>>,
     members: Vec<Member>,
 }
@@ -85,9 +88,16 @@ impl EnsembleModel {
         Self {
             task,
             floor,
+            power: None,
             recipes,
             members,
         }
+    }
+
+    /// The same with its probabilities raised to a power, and scaled to sum to 1.
+    #[must_use]
+    pub(crate) fn raised_to(self, power: Option<f64>) -> Self {
+        Self { power, ..self }
     }
 
     /// Leaves out the member of least weight; false if there is only one.
@@ -109,7 +119,7 @@ impl EnsembleModel {
             model: member.model,
         });
         let parts = parts.collect();
-        *self = Self::new(self.task.clone(), self.floor, parts);
+        *self = Self::new(self.task.clone(), self.floor, parts).raised_to(self.power);
         true
     }
 
@@ -175,13 +185,19 @@ impl EnsembleModel {
                 })
             })
             .collect::<Result<_, _>>()?;
-        let floor = match artifact.meta.get("floor") {
-            None => None,
-            Some(_) => Some(artifact.meta::<f64>("floor")?),
+        let number = |name: &str| -> Result<Option<f64>, ArtifactError> {
+            let is_there = artifact.meta.get(name).is_some();
+            is_there.then(|| artifact.meta(name)).transpose()
         };
+        let power = number("power")?;
+        if power.is_some_and(|power| !power.is_finite() || power <= 0.0) {
+            return Err(artifact.invalid("power", "it is not above zero"));
+        }
+        let floor = number("floor")?;
         Ok(Self {
             task,
             floor,
+            power,
             recipes,
             members,
         })
@@ -239,6 +255,9 @@ impl Model for EnsembleModel {
                 sum.add_scaled(member.weight, &predictions);
             }
         }
+        if let Some(power) = self.power {
+            calibrate::sharpen(&mut sum, power);
+        }
         Ok(sum)
     }
 
@@ -276,6 +295,9 @@ impl Model for EnsembleModel {
         );
         if let Some(floor) = self.floor {
             artifact.meta["floor"] = floor.into();
+        }
+        if let Some(power) = self.power {
+            artifact.meta["power"] = power.into();
         }
         let recipes = self.recipes.iter().map(|recipe| recipe.artifact());
         artifact.children = recipes

@@ -72,7 +72,8 @@ impl Refit<'_> {
             let message = format!("{of_members} {why} and {keeps} {its} of the search");
             self.warn(WarningKind::BudgetReached, message);
         }
-        EnsembleModel::new(self.data.task().clone(), self.plan.floor, parts)
+        let task = self.data.task().clone();
+        EnsembleModel::new(task, self.plan.floor, parts).raised_to(selection.power)
     }
 
     /// One part a member; `None` for those that are not refitted.

@@ -79,7 +79,11 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
             Some(sum) => graph.op("Add", &[&sum, &part], []),
         });
     }
-    let sum = sum.ok_or_else(odd)?;
+    let mut sum = sum.ok_or_else(odd)?;
+    if artifact.meta.get("power").is_some() {
+        let power: f64 = artifact.meta("power")?;
+        sum = sharpened(&mut graph, &sum, power);
+    }
     tell(&mut graph, &task, &sum, source.threshold);
     Ok(graph.encoded(env!("CARGO_PKG_VERSION")))
 }
@@ -346,6 +350,21 @@ fn undone(
         value = graph.op("Max", &[&value, &floor], []);
     }
     Ok(value)
+}
+
+/// Probabilities below this are taken as this before they are raised to a power.
+const LEAST: f64 = 1e-15;
+
+/// The probabilities of each row, raised to a power and scaled to sum to 1.
+fn sharpened(graph: &mut Graph, sum: &Value, power: f64) -> Value {
+    let (least, power) = (graph.double(LEAST), graph.double(power));
+    let value = graph.op("Max", &[sum, &least], []);
+    let greatest = graph.op("ReduceMax", &[&value], [ints("axes", vec![1])]);
+    let value = graph.op("Div", &[&value, &greatest], []);
+    let value = graph.op("Pow", &[&value, &power], []);
+    let axis = graph.ints(&[1]);
+    let sum = graph.op("ReduceSum", &[&value, &axis], []);
+    graph.op("Div", &[&value, &sum], [])
 }
 
 /// The outputs of the graph.

@@ -187,6 +187,7 @@ fn part(arg: PartArg) -> SearchPart {
         PartArg::Tuning => SearchPart::Tuning,
         PartArg::Bagging => SearchPart::Bagging,
         PartArg::Ensembling => SearchPart::Ensembling,
+        PartArg::Calibration => SearchPart::Calibration,
     }
 }
 
