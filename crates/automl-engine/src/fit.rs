@@ -93,6 +93,19 @@ pub struct FitOutcome {
     pub interrupted: bool,
 }
 
+impl FitOutcome {
+    /// What was learned for one unit of exposure, as a model of as many as a column says. What is known of errors is of one
+    /// unit, so it knows no intervals.
+    #[must_use]
+    pub fn exposed_to(self, column: &str) -> Self {
+        Self {
+            model: self.model.exposed_to(Some(column.to_owned())),
+            intervals: None,
+            ..self
+        }
+    }
+}
+
 /// Searches for the best model of `data` within the limits of `options`.
 ///
 /// The time limit counts from the start of `run.clock`; 6 % of it is kept for the ensemble and writing where fold models

@@ -58,7 +58,11 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
     }
     let (recipes, models) = artifact.children.split_at(n_recipes);
     let mut graph = Graph::default();
-    let (columns, rows) = inputs(&mut graph, source, recipes)?;
+    let exposure: Option<String> = match artifact.meta.get("exposure") {
+        None => None,
+        Some(_) => Some(artifact.meta("exposure")?),
+    };
+    let (columns, rows) = inputs(&mut graph, source, recipes, exposure.as_ref())?;
     let mut frames = Vec::new();
     for recipe in recipes {
         frames.push(applied(&mut graph, &columns, recipe)?);
@@ -84,6 +88,10 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
         let power: f64 = artifact.meta("power")?;
         sum = sharpened(&mut graph, &sum, power);
     }
+    if let Some(exposure) = &exposure {
+        let exposure = columns.number(exposure)?.clone();
+        sum = graph.op("Mul", &[&sum, &exposure], []);
+    }
     tell(&mut graph, &task, &sum, source.threshold);
     Ok(graph.encoded(env!("CARGO_PKG_VERSION")))
 }
@@ -93,8 +101,9 @@ fn inputs(
     graph: &mut Graph,
     source: &Source<'_>,
     recipes: &[Artifact],
+    exposure: Option<&String>,
 ) -> Result<(Frame, Value), OnnxError> {
-    let mut wanted: Vec<String> = Vec::new();
+    let mut wanted: Vec<String> = exposure.into_iter().cloned().collect();
     for recipe in recipes {
         let own: Vec<(String, String)> = recipe.meta("inputs")?;
         for (name, _) in own {

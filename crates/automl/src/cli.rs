@@ -261,6 +261,8 @@ pub(crate) enum TaskArg {
     Binary,
     Multiclass,
     Regression,
+    /// Numbers that count something, or add up amounts, and are never negative; decided by Poisson deviance
+    Count,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

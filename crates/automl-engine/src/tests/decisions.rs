@@ -1,7 +1,7 @@
 //! What is decided beyond the members: the threshold, the ceiling, what matters, and how long a search may go on.
 
 use super::*;
-use automl_core::{Task, WarningKind};
+use automl_core::{Predictions, Task, WarningKind};
 
 /// Two classes of which the second is rare and only roughly told by `x`.
 fn rare(n_rows: usize) -> Dataset {
@@ -182,4 +182,60 @@ fn splits_are_told_with_the_columns_that_they_heed() {
         heeding(None, Some("day")),
         "3-fold cross-validation, forward in time by 'day'"
     );
+}
+
+#[test]
+fn a_power_and_an_exposure_are_kept_with_the_model() {
+    let data = synthetic::multiclass(300, 5);
+    let options = FitOptions {
+        metric: Some(Metric::LogLoss),
+        ..options(4)
+    };
+    let model = run(&data, &options).unwrap().model;
+    let plain = model.raised_to(None);
+    let view = data.table().view();
+    let before = plain.predict(&view).unwrap();
+    let sharp = plain.raised_to(Some(2.0));
+    let after = sharp.predict(&view).unwrap();
+    let row = |of: &Predictions| of.values()[..of.width()].to_vec();
+    let squares: Vec<f64> = row(&before).iter().map(|p| p * p).collect();
+    let sum: f64 = squares.iter().sum();
+    for (square, p) in squares.iter().zip(row(&after)) {
+        assert!((square / sum - p).abs() < 1e-9);
+    }
+    let again = EnsembleModel::load(&sharp.artifact()).unwrap();
+    assert_eq!(again.predict(&view).unwrap(), after);
+
+    let mut damaged = sharp.artifact();
+    damaged.meta["power"] = 0.0.into();
+    assert!(EnsembleModel::load(&damaged).is_err());
+    damaged.meta["power"] = 2.0.into();
+    damaged.meta["exposure"] = "x".into();
+    assert!(EnsembleModel::load(&damaged).is_err(), "classes have none");
+}
+
+#[test]
+fn counts_grow_with_the_exposure() {
+    let n_rows = 400;
+    let x: Vec<f64> = (0..n_rows).map(|row| f64::from(row * 37 % 100)).collect();
+    let rates: Vec<f64> = x.iter().map(|x| (x / 50.0).exp()).collect();
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let data = Dataset::new(table, Task::Regression, Target::Numbers(rates.into())).unwrap();
+    let outcome = run(&data, &options(4)).unwrap();
+    assert!(outcome.intervals.is_some());
+    let outcome = outcome.exposed_to("years");
+    assert!(outcome.intervals.is_none());
+    let rows = |years: [f64; 2]| {
+        let x = Column::Number(vec![30.0, 30.0]);
+        let years = Column::Number(years.to_vec());
+        Table::new(vec![("x".into(), x), ("years".into(), years)]).unwrap()
+    };
+    let model = EnsembleModel::load(&outcome.model.artifact()).unwrap();
+    let predicted = model.predict(&rows([1.0, 3.0]).view()).unwrap();
+    let [one, three] = predicted.values() else {
+        panic!("two rows");
+    };
+    assert!((three / one - 3.0).abs() < 1e-12);
+    let error = model.predict(&rows([1.0, -1.0]).view()).unwrap_err();
+    assert_eq!(error.code(), "predict-exposure");
 }

@@ -104,7 +104,8 @@ fn evaluate(
     }
     let weight = model.column(Role::Weight).filter(|field| has(field));
     warn_of_weight(model, weight, reporter);
-    let mut truth = Truth::new(target, model.task(), weight);
+    let exposure = model.model.exposure();
+    let mut truth = Truth::new(target, model.task(), weight).exposed_to(exposure);
     let mut all: Option<Predictions> = None;
     let threads = start_threads(settings.threads)?;
     let spinner = reporter.spinner("predicting".to_owned());
@@ -123,6 +124,7 @@ fn evaluate(
     })?;
     drop(spinner);
     let predictions = all.map(|all| truth.with_target_only(all));
+    let predictions = predictions.map(|predictions| truth.per_unit(predictions));
     let Some(predictions) = predictions.filter(|predictions| predictions.n_rows() > 0) else {
         return Err(CliError::NoRows.into());
     };
@@ -138,6 +140,7 @@ fn evaluate(
         target: target.name.clone(),
         n_rows_without_target: truth.n_rows_without(),
         weighted_by: weight.map(|field| field.name.clone()),
+        exposure: exposure.map(str::to_owned),
         metric: model.manifest.metric.clone(),
         ..Scores::of(&scored)
     })
