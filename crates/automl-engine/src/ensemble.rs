@@ -3,6 +3,8 @@
 //! Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models" (ICML 2004): start with
 //! the best model, then add, with replacement, whichever model improves the score of the mean most.
 
+mod chosen;
+
 use crate::calibrate::{self, Judged};
 use crate::fit::{FitRun, OutOfFold};
 use crate::latency::Speed;
@@ -15,8 +17,9 @@ use crate::threshold;
 use crate::trial::Trial;
 use crate::{EngineError, FitOptions, Quality, SearchPart};
 use automl_core::params::ParamValue;
-use automl_core::splits::{Split, subsample};
+use automl_core::splits::subsample;
 use automl_core::{Dataset, ParamMap, Predictions, Seed, Threads};
+use chosen::Chosen;
 
 /// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
 const ROWS_MAX: usize = 30_000;
@@ -152,51 +155,49 @@ pub(crate) fn select(
     };
     let counts = greedy.run(&threads, found, run);
     let members = shares(&candidates, &counts);
-    let halves = halves(data, &rows, options.seed.named("halves"));
-    let mut predictions = mean_of(&candidates, &members);
-    let power = if options.is_without(SearchPart::Calibration) {
-        None
-    } else {
-        bench.power(&predictions, &halves)
-    };
-    let nested_rows = greedy.nested(&halves, power.is_some(), &threads, found, run);
-    if let Some(power) = power {
-        calibrate::sharpen(&mut predictions, power);
-    }
-    let out_of_fold = OutOfFold {
-        rows: rows.iter().map(|&(_, _, row)| row).collect(),
-        predictions,
-        target: bench.target,
-        weight: bench.weight,
-    };
-    let whole = Whole {
+    let chosen = Chosen {
         data,
         plan,
         found,
-        members: &members,
-        power,
-    };
-    let plain = whole.fold_scores(None)?;
-    let (threshold, fold_scores) = match whole.tuned(&out_of_fold)? {
-        Some((threshold, tuned)) if plan.metric.is_better(mean(&tuned), mean(&plain)) => {
-            (Some(threshold), tuned)
-        }
-        _ => (None, plain),
-    };
-    let score = mean(&fold_scores);
-    let nested = nested_rows.and_then(|nested| {
-        let chosen = (score, threshold);
-        nested_score((data, plan, options), &out_of_fold, chosen, &nested)
-    });
-    Ok(Selection {
+        options,
         members,
-        score,
-        nested,
-        threshold,
-        power,
-        out_of_fold,
-        fold_scores,
-    })
+    };
+    let halves = halves(data, &rows, options.seed.named("halves"));
+    let nested = |is_calibrated| greedy.nested(&halves, is_calibrated, &threads, found, run);
+    chosen.judged(&rows, &bench, &candidates, (&halves, &nested))
+}
+
+/// The selection of the `n` heaviest members of another, where the rest is left out. How good it is on rows that the choice had
+/// not seen is not known: what chose the members did not choose these.
+///
+/// # Errors
+/// The metric has no value for them.
+pub(crate) fn heaviest(
+    data: &Dataset,
+    plan: &Plan,
+    found: &Found,
+    options: &FitOptions,
+    (selection, n): (&Selection, usize),
+) -> Result<Selection, EngineError> {
+    let kept = &selection.members[..n];
+    let sum: f64 = kept.iter().map(|(_, share)| share).sum();
+    let members = kept
+        .iter()
+        .map(|&(position, share)| (position, share / sum));
+    let members: Vec<(usize, f64)> = members.collect();
+    let positions: Vec<usize> = members.iter().map(|&(position, _)| position).collect();
+    let rows = compared_rows(data, plan, options);
+    let bench = Bench::new(data, plan, &rows);
+    let candidates = candidates(found, &positions, &rows);
+    let halves = halves(data, &rows, options.seed.named("halves"));
+    let chosen = Chosen {
+        data,
+        plan,
+        found,
+        options,
+        members,
+    };
+    chosen.judged(&rows, &bench, &candidates, (&halves, &|_| None))
 }
 
 fn candidates(found: &Found, positions: &[usize], rows: &[(usize, usize, u32)]) -> Vec<Candidate> {
@@ -233,36 +234,6 @@ fn halves(data: &Dataset, rows: &[(usize, usize, u32)], seed: Seed) -> [Vec<usiz
 /// What is drawn as one, since rows of one group tell of one another: a row, or its group.
 fn unit(data: &Dataset, row: u32) -> u32 {
     data.groups().map_or(row, |groups| groups[row as usize])
-}
-
-/// The score of what was `nested`, where the rows that it was chosen on say `chosen`: the score and the threshold.
-fn nested_score(
-    (data, plan, options): (&Dataset, &Plan, &FitOptions),
-    rows: &OutOfFold,
-    (score, threshold): (f64, Option<f64>),
-    nested: &Predictions,
-) -> Option<NestedScore> {
-    let plain = match threshold {
-        Some(_) => rows.predictions.decided_at(threshold),
-        None => rows.predictions.clone(),
-    };
-    let drawn: Vec<u32> = rows.rows.iter().map(|&row| unit(data, row)).collect();
-    let mut distinct = drawn.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let place = |unit: &u32| distinct.partition_point(|known| known < unit);
-    let places: Vec<usize> = drawn.iter().map(place).collect();
-    let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
-    let rows = nested::Rows {
-        n_units: distinct.len(),
-        places: &places,
-        target: &rows.target,
-        weight: rows.weight.as_deref(),
-        plain: &plain,
-        nested,
-    };
-    let seed = options.seed.named("bootstrap");
-    nested::estimate(plan, score, &rows, seed, &threads)
 }
 
 fn mean(scores: &[f64]) -> f64 {
@@ -475,53 +446,6 @@ fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
     }
     members.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     members
-}
-
-/// The ensemble as it is chosen, on all rows of every split.
-struct Whole<'a> {
-    data: &'a Dataset,
-    plan: &'a Plan,
-    found: &'a Found,
-    members: &'a [(usize, f64)],
-    power: Option<f64>,
-}
-
-impl Whole<'_> {
-    /// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
-    fn tuned(&self, rows: &OutOfFold) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
-        let metric = self.plan.metric;
-        if self.data.task().n_classes() != 2 || !metric.reads_classes() {
-            return Ok(None);
-        }
-        let weight = rows.weight.as_deref();
-        let Some(threshold) = threshold::tune(metric, &rows.target, &rows.predictions, weight)
-        else {
-            return Ok(None);
-        };
-        Ok(Some((threshold, self.fold_scores(Some(threshold))?)))
-    }
-
-    /// The score on each split's validation rows, predicting classes by `threshold` if there is one.
-    fn fold_scores(&self, threshold: Option<f64>) -> Result<Vec<f64>, EngineError> {
-        let trials = &self.found.trials;
-        let score = |(fold, split): (usize, &Split)| {
-            let view = self.data.view(&split.valid);
-            let first = &trials[self.members[0].0].fits[fold].predictions;
-            let mut mean = first.zeros_like(split.valid.len());
-            for &(position, share) in self.members {
-                mean.add_scaled(share, &trials[position].fits[fold].predictions);
-            }
-            if let Some(power) = self.power {
-                calibrate::sharpen(&mut mean, power);
-            }
-            if threshold.is_some() {
-                mean = mean.decided_at(threshold);
-            }
-            let (target, weight) = (view.target_numbers(), view.weights());
-            Ok(self.plan.metric.score(&target, &mean, weight.as_deref())?)
-        };
-        self.plan.splits.iter().enumerate().map(score).collect()
-    }
 }
 
 impl Selection {
