@@ -31,6 +31,7 @@ pub(crate) struct Member {
 }
 
 /// One pipeline to put into an ensemble, with any positive weight.
+#[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) weight: f64,
     pub(crate) recipe: Arc<FittedRecipe>,
@@ -115,29 +116,6 @@ impl EnsembleModel {
     /// The column that holds for how long, or for how many, each row is counted.
     pub fn exposure(&self) -> Option<&str> {
         self.exposure.as_deref()
-    }
-
-    /// Leaves out the member of least weight; false if there is only one.
-    pub(crate) fn drop_lightest(&mut self) -> bool {
-        if self.members.len() < 2 {
-            return false;
-        }
-        let weight = |index: &usize| self.members[*index].weight;
-        let lightest = (0..self.members.len())
-            .min_by(|a, b| weight(a).total_cmp(&weight(b)))
-            .expect("there are two members");
-        let parts = std::mem::take(&mut self.members).into_iter().enumerate();
-        let parts = parts.filter(|(index, _)| *index != lightest);
-        let parts = parts.map(|(_, member)| Part {
-            weight: member.weight,
-            recipe: self.recipes[member.recipe].clone(),
-            target_map: member.target_map,
-            ceiling: member.ceiling,
-            model: member.model,
-        });
-        let parts = parts.collect();
-        *self = Self::new(self.task.clone(), self.floor, parts).raised_to(self.power);
-        true
     }
 
     /// What it predicts.

@@ -93,7 +93,7 @@ fn resampled(metric: Metric, rows: &Rows<'_>, seed: Seed) -> Option<f64> {
 }
 
 /// The number of events that a uniform draw stands for, where one is expected: the inverse of the distribution function.
-fn poisson_of_one(uniform: f64) -> u32 {
+pub(crate) fn poisson_of_one(uniform: f64) -> u32 {
     const MOST: u32 = 20;
     let mut share = (-1.0_f64).exp();
     let mut below = share;

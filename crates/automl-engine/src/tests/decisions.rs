@@ -215,6 +215,47 @@ fn a_power_and_an_exposure_are_kept_with_the_model() {
 }
 
 #[test]
+fn shuffling_a_column_costs_what_it_tells() {
+    let n_rows = 500;
+    let number = |factor: usize| -> Vec<f64> {
+        let values = (0..n_rows).map(|row| (row * factor % 499) as f64 / 499.0);
+        values.collect()
+    };
+    let (told, noise) = (number(211), number(97));
+    let target: Vec<f64> = told.iter().map(|x| 10.0 * x).collect();
+    let columns = [("told", told), ("noise", noise)];
+    let columns = columns.map(|(name, values)| (name.to_owned(), Column::Number(values)));
+    let table = Table::new(columns.into()).unwrap();
+    let target_column = Target::Numbers(target.clone().into());
+    let data = Dataset::new(table, Task::Regression, target_column).unwrap();
+    let model = run(&data, &options(4)).unwrap().model;
+    let rows = LabelledRows {
+        table: data.table(),
+        target: &target,
+        weight: None,
+        metric: Metric::Rmse,
+        threshold: None,
+    };
+    let by = |threads| {
+        let threads = automl_core::Threads::new(threads).unwrap();
+        model
+            .permutation_importance(&rows, 5, Seed(1), &threads)
+            .unwrap()
+    };
+    let found = by(1);
+    let [told, noise] = &found.columns[..] else {
+        panic!("two columns");
+    };
+    assert_eq!((&told.column[..], &noise.column[..]), ("told", "noise"));
+    // Two draws from a uniform distribution differ by the root of a sixth.
+    let expected = 10.0 * (1.0_f64 / 6.0).sqrt() - found.score;
+    assert!((told.worse_by / expected - 1.0).abs() < 0.1, "{told:?}");
+    assert!(told.low < told.worse_by && told.worse_by < told.high);
+    assert!(told.low > 0.5 * expected && noise.high < 0.1 * expected);
+    assert_eq!(by(3), found);
+}
+
+#[test]
 fn counts_grow_with_the_exposure() {
     let n_rows = 400;
     let x: Vec<f64> = (0..n_rows).map(|row| f64::from(row * 37 % 100)).collect();
@@ -238,4 +279,33 @@ fn counts_grow_with_the_exposure() {
     assert!((three / one - 3.0).abs() < 1e-12);
     let error = model.predict(&rows([1.0, -1.0]).view()).unwrap_err();
     assert_eq!(error.code(), "predict-exposure");
+}
+
+#[test]
+fn what_is_said_of_fewer_members_is_said_of_them_alone() {
+    let data = synthetic::binary(300, 6);
+    let options = options(8);
+    let warnings = Warnings::default();
+    let surroundings = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        memory_in_use: &|| None,
+        split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
+        warnings: &warnings,
+        events: &NoEvents,
+    };
+    let plan = Plan::new(&data, &options).unwrap();
+    let found = crate::search::run(&data, &plan, &options, &surroundings).unwrap();
+    let all = crate::ensemble::select(&data, &plan, &found, &options, &surroundings).unwrap();
+    assert!(all.members.len() > 1);
+    let one = crate::ensemble::heaviest(&data, &plan, &found, &options, (&all, 1)).unwrap();
+    let position = all.members[0].0;
+    assert_eq!(one.members, [(position, 1.0)]);
+    let scores = &found.trials[position].fold_scores;
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    assert!((one.score - mean).abs() < 1e-12);
+    assert_eq!(one.nested, None, "what chose it chose others with it");
+    assert_ne!(one.out_of_fold.predictions, all.out_of_fold.predictions);
 }

@@ -41,22 +41,37 @@ impl<'a> Truth<'a> {
         Self { exposure, ..self }
     }
 
-    /// Turns counts, and predictions of them, into those of one unit of exposure, by which rows are weighted then.
-    pub(super) fn per_unit(&mut self, mut predictions: Predictions) -> Predictions {
+    /// Turns counts into those of one unit of exposure, by which rows are weighted then.
+    pub(super) fn divide_by_exposure(&mut self) {
         if self.exposure.is_none() {
-            return predictions;
+            return;
         }
         if self.weight.is_none() {
             self.weights = vec![1.0; self.values.len()];
         }
-        let rows = predictions.values_mut().iter_mut().zip(&mut self.values);
-        let rows = rows.zip(&mut self.weights).zip(&self.exposures);
-        for (((prediction, count), weight), exposure) in rows {
-            *prediction /= exposure;
+        let rows = self.values.iter_mut().zip(&mut self.weights);
+        for ((count, weight), exposure) in rows.zip(&self.exposures) {
             *count /= exposure;
             *weight *= exposure;
         }
+    }
+
+    /// Predicted counts of the rows that have a target as those of one unit of exposure.
+    pub(super) fn rates(&self, mut predictions: Predictions) -> Predictions {
+        let values = predictions.values_mut().iter_mut();
+        for (value, exposure) in values.zip(&self.exposures) {
+            *value /= exposure;
+        }
         predictions
+    }
+
+    /// The places, in what was read, of the rows that have a target.
+    pub(super) fn places(&self) -> Vec<u32> {
+        let places = (0..).zip(&self.has_target);
+        places
+            .filter(|(_, has_target)| **has_target)
+            .map(|(place, _)| place)
+            .collect()
     }
 
     /// The weights of the rows that have a target, if rows count differently.
