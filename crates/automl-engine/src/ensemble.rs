@@ -161,6 +161,7 @@ pub(crate) fn select(
         found,
         options,
         members,
+        calibrates: !options.is_without(SearchPart::Calibration) && !found.ensemble_is_late(run),
     };
     let halves = halves(data, &rows, options.seed.named("halves"));
     let nested = |is_calibrated| greedy.nested(&halves, is_calibrated, &threads, found, run);
@@ -196,6 +197,7 @@ pub(crate) fn heaviest(
         found,
         options,
         members,
+        calibrates: selection.power.is_some(),
     };
     chosen.judged(&rows, &bench, &candidates, (&halves, &|_| None))
 }

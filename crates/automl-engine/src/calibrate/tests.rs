@@ -1,3 +1,5 @@
+//! Probabilities whose truth is known are found too timid, too bold, or right.
+
 use super::*;
 
 /// Rows of two classes whose probability of the second is `p`, and of which that share has it.

@@ -5,7 +5,7 @@ use crate::fit::OutOfFold;
 use crate::nested::{self, NestedScore};
 use crate::plan::Plan;
 use crate::search::Found;
-use crate::{EngineError, FitOptions, SearchPart, calibrate, threshold};
+use crate::{EngineError, FitOptions, calibrate, threshold};
 use automl_core::splits::Split;
 use automl_core::{Dataset, Predictions, Threads};
 
@@ -16,6 +16,8 @@ pub(super) struct Chosen<'a> {
     pub(super) found: &'a Found,
     pub(super) options: &'a FitOptions,
     pub(super) members: Vec<(usize, f64)>,
+    /// Whether probabilities are made truer, if that pays.
+    pub(super) calibrates: bool,
 }
 
 /// What members that were chosen on the other half of the rows say of each row, given whether they are calibrated.
@@ -34,11 +36,8 @@ impl Chosen<'_> {
         (halves, nested): Nested<'_>,
     ) -> Result<Selection, EngineError> {
         let mut predictions = mean_of(candidates, &self.members);
-        let power = if self.options.is_without(SearchPart::Calibration) {
-            None
-        } else {
-            bench.power(&predictions, halves)
-        };
+        let power = self.calibrates.then(|| bench.power(&predictions, halves));
+        let power = power.flatten();
         let nested_rows = nested(power.is_some());
         if let Some(power) = power {
             calibrate::sharpen(&mut predictions, power);
