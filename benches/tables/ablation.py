@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT / "benches"))
 from document import DOCUMENT, write_part
 
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
-VARIANTS = ["", "portfolio", "tuning", "bagging", "ensembling"]
+VARIANTS = ["", "portfolio", "tuning", "bagging", "ensembling", "calibration"]
+METRICS = {"auc": "roc_auc", "logloss": "log_loss", "rmse": "rmse"}
 FIELDS = ["table", "metric", "seconds", "without", "loss", "fit_s"]
 
 
@@ -57,17 +58,18 @@ def measure(args):
             scratch = Path(scratch)
             train.to_csv(scratch / "train.csv", index=False)
             valid.drop(columns=[spec["target"]]).to_csv(scratch / "valid.csv", index=False)
-            for without in VARIANTS:
+            for without in ["", *args.parts.split(",")] if args.parts else VARIANTS:
                 if (spec["name"], without) in done:
                     continue
                 command = [BIN, "fit", scratch / "train.csv", "--target", spec["target"], "--output", scratch / "model",
-                           "--overwrite", "--no-record", "--no-journal", "--time-limit", f"{args.seconds}s"]
+                           "--metric", METRICS[spec["metric"]], "--overwrite", "--no-record", "--no-journal",
+                           *(["--max-trials", args.trials] if args.trials else ["--time-limit", f"{args.seconds}s"])]
                 command += ["--without", without] if without else []
                 start = time.time()
                 subprocess.run([*args.prefix.split(), *map(str, command)], check=True, capture_output=True)
                 seconds = time.time() - start
                 subprocess.run([str(part) for part in [BIN, "predict", scratch / "model", scratch / "valid.csv", "--output",
-                                                      scratch / "p.csv", "--no-record"]], check=True, capture_output=True)
+                                                      scratch / "p.csv", "--overwrite", "--no-record"]], check=True, capture_output=True)
                 predictions = pd.read_csv(scratch / "p.csv", dtype=str)
                 value = loss(spec["metric"], valid[spec["target"]].reset_index(drop=True), predictions)
                 with open(args.results, "a", newline="") as file:
@@ -101,7 +103,9 @@ if __name__ == "__main__":
     parser.add_argument("--datasets")
     parser.add_argument("--results", required=True)
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--trials", type=int, help="end by trials, not by time: what differs is then the part alone")
     parser.add_argument("--only")
+    parser.add_argument("--parts", help="parts to leave out, one at a time; all if not said")
     parser.add_argument("--prefix", default="", help="what to run fits under, such as a scheduler's priority")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--note", default="")

@@ -21,6 +21,7 @@ cases! {
     bad_files,
     bad_models,
     bad_targets,
+    counts,
     decisions,
     endpoints,
     exports,

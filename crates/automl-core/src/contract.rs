@@ -310,6 +310,14 @@ pub enum PredictError {
         /// What is wrong, as the rest of the sentence.
         reason: String,
     },
+    /// A cell of the column that predictions are multiplied by holds no number that is at least zero.
+    #[error("column '{name}' has no finite number of at least 0 in row {row}")]
+    Exposure {
+        /// The column.
+        name: String,
+        /// The row of the table, from 0.
+        row: usize,
+    },
     /// A part of the model gives another number of values a row than its task has.
     #[error("a part of the model gives {found} values a row where its task has {expected}")]
     Width {
@@ -328,11 +336,15 @@ impl Coded for PredictError {
             Self::ColumnKind { .. } => "predict-column-kind",
             Self::Offset { .. } => "predict-offset",
             Self::Cell { .. } => "predict-cell",
+            Self::Exposure { .. } => "predict-exposure",
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Exposure { .. } => Some(
+                "the model tells how many are expected in that exposure: give every row one, 1 for a rate".into(),
+            ),
             Self::Offset { .. } => Some(
                 "the model adds this column to its scores: give every row a number, 0 where nothing is to be added".into(),
             ),

@@ -3,6 +3,9 @@
 //! Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models" (ICML 2004): start with
 //! the best model, then add, with replacement, whichever model improves the score of the mean most.
 
+mod chosen;
+
+use crate::calibrate::{self, Judged};
 use crate::fit::{FitRun, OutOfFold};
 use crate::latency::Speed;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
@@ -14,8 +17,9 @@ use crate::threshold;
 use crate::trial::Trial;
 use crate::{EngineError, FitOptions, Quality, SearchPart};
 use automl_core::params::ParamValue;
-use automl_core::splits::{Split, subsample};
+use automl_core::splits::subsample;
 use automl_core::{Dataset, ParamMap, Predictions, Seed, Threads};
+use chosen::Chosen;
 
 /// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
 const ROWS_MAX: usize = 30_000;
@@ -32,6 +36,8 @@ pub(crate) struct Selection {
     pub(crate) nested: Option<NestedScore>,
     /// Above which probability the second of two classes is predicted, if not above a half.
     pub(crate) threshold: Option<f64>,
+    /// The power that the ensemble's probabilities are raised to, if that makes them truer.
+    pub(crate) power: Option<f64>,
     /// The rows that were compared and what the ensemble says of them.
     pub(crate) out_of_fold: OutOfFold,
     fold_scores: Vec<f64>,
@@ -66,11 +72,21 @@ struct Bench<'a> {
     weight: Option<Vec<f64>>,
 }
 
-impl Bench<'_> {
-    /// The same with these of its rows.
-    fn at(&self, rows: &[usize]) -> Self {
-        let pick = |of: &[f64]| rows.iter().map(|&row| of[row]).collect::<Vec<f64>>();
+impl<'a> Bench<'a> {
+    fn new(data: &Dataset, plan: &'a Plan, rows: &[(usize, usize, u32)]) -> Self {
+        let rows: Vec<u32> = rows.iter().map(|&(_, _, row)| row).collect();
+        let view = data.view(&rows);
         Self {
+            plan,
+            target: view.target_numbers(),
+            weight: view.weights(),
+        }
+    }
+
+    /// The same with these of its rows.
+    fn at(&self, rows: &[usize]) -> Bench<'a> {
+        let pick = |of: &[f64]| rows.iter().map(|&row| of[row]).collect::<Vec<f64>>();
+        Bench {
             plan: self.plan,
             target: pick(&self.target),
             weight: self.weight.as_deref().map(pick),
@@ -82,6 +98,19 @@ impl Bench<'_> {
         let is_cut = predictions.width() == 2 && self.plan.metric.reads_classes();
         let weight = self.weight.as_deref();
         is_cut.then(|| threshold::tune(self.plan.metric, &self.target, predictions, weight))?
+    }
+
+    /// The power that makes probabilities truer by the evidence of both halves of the rows, if there is one.
+    fn power(&self, predictions: &Predictions, halves: &[Vec<usize>; 2]) -> Option<f64> {
+        calibrate::power(self.plan.metric, self.judged(predictions), halves)
+    }
+
+    fn judged<'b>(&'b self, predictions: &'b Predictions) -> Judged<'b> {
+        Judged {
+            target: &self.target,
+            predictions,
+            weight: self.weight.as_deref(),
+        }
     }
 
     fn loss(&self, predictions: &Predictions) -> f64 {
@@ -110,11 +139,7 @@ pub(crate) fn select(
     }
     let (n_candidates, n_steps) = sizes(options);
     let rows = compared_rows(data, plan, options);
-    let bench = Bench {
-        plan,
-        target: column(data, &rows),
-        weight: weights(data, &rows),
-    };
+    let bench = Bench::new(data, plan, &rows);
     let positions = shortlist(found, &ranked, n_candidates);
     let speed = options.inference_limit.map(|limit| {
         let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();
@@ -130,47 +155,51 @@ pub(crate) fn select(
     };
     let counts = greedy.run(&threads, found, run);
     let members = shares(&candidates, &counts);
-    let halves = halves(data, &rows, options.seed.named("halves"));
-    let nested_rows = greedy.nested(&halves, &threads, found, run);
-    let out_of_fold = OutOfFold {
-        rows: rows.iter().map(|&(_, _, row)| row).collect(),
-        predictions: mean_of(&candidates, &members),
-        target: bench.target,
-        weight: bench.weight,
-    };
-    let plain = fold_scores(data, plan, found, &members, None)?;
-    let (threshold, fold_scores) = match tuned(data, plan, found, &members, &out_of_fold)? {
-        Some((threshold, tuned)) if plan.metric.is_better(mean(&tuned), mean(&plain)) => {
-            (Some(threshold), tuned)
-        }
-        _ => (None, plain),
-    };
-    let score = mean(&fold_scores);
-    let nested = nested_rows.and_then(|nested| {
-        let plain = match threshold {
-            Some(_) => out_of_fold.predictions.decided_at(threshold),
-            None => out_of_fold.predictions.clone(),
-        };
-        let seed = options.seed.named("bootstrap");
-        let (distinct, places) = distinct(&rows);
-        let rows = nested::Rows {
-            distinct: &distinct,
-            places: &places,
-            target: &out_of_fold.target,
-            weight: out_of_fold.weight.as_deref(),
-            plain: &plain,
-            nested: &nested,
-        };
-        nested::estimate(plan, score, &rows, seed, &threads)
-    });
-    Ok(Selection {
+    let chosen = Chosen {
+        data,
+        plan,
+        found,
+        options,
         members,
-        score,
-        nested,
-        threshold,
-        out_of_fold,
-        fold_scores,
-    })
+        calibrates: !options.is_without(SearchPart::Calibration) && !found.ensemble_is_late(run),
+    };
+    let halves = halves(data, &rows, options.seed.named("halves"));
+    let nested = |is_calibrated| greedy.nested(&halves, is_calibrated, &threads, found, run);
+    chosen.judged(&rows, &bench, &candidates, (&halves, &nested))
+}
+
+/// The selection of the `n` heaviest members of another, where the rest is left out. How good it is on rows that the choice had
+/// not seen is not known: what chose the members did not choose these.
+///
+/// # Errors
+/// The metric has no value for them.
+pub(crate) fn heaviest(
+    data: &Dataset,
+    plan: &Plan,
+    found: &Found,
+    options: &FitOptions,
+    (selection, n): (&Selection, usize),
+) -> Result<Selection, EngineError> {
+    let kept = &selection.members[..n];
+    let sum: f64 = kept.iter().map(|(_, share)| share).sum();
+    let members = kept
+        .iter()
+        .map(|&(position, share)| (position, share / sum));
+    let members: Vec<(usize, f64)> = members.collect();
+    let positions: Vec<usize> = members.iter().map(|&(position, _)| position).collect();
+    let rows = compared_rows(data, plan, options);
+    let bench = Bench::new(data, plan, &rows);
+    let candidates = candidates(found, &positions, &rows);
+    let halves = halves(data, &rows, options.seed.named("halves"));
+    let chosen = Chosen {
+        data,
+        plan,
+        found,
+        options,
+        members,
+        calibrates: selection.power.is_some(),
+    };
+    chosen.judged(&rows, &bench, &candidates, (&halves, &|_| None))
 }
 
 fn candidates(found: &Found, positions: &[usize], rows: &[(usize, usize, u32)]) -> Vec<Candidate> {
@@ -199,20 +228,14 @@ const HALF_ROWS_MIN: usize = 20;
 
 /// Positions of the compared rows in two halves; rows of one group are in one of them.
 fn halves(data: &Dataset, rows: &[(usize, usize, u32)], seed: Seed) -> [Vec<usize>; 2] {
-    let key = |row: u32| data.groups().map_or(row, |groups| groups[row as usize]);
-    let is_first = |&position: &usize| nested::is_first_half(seed, key(rows[position].2));
+    let is_first = |&position: &usize| nested::is_first_half(seed, unit(data, rows[position].2));
     let (first, second) = (0..rows.len()).partition(is_first);
     [first, second]
 }
 
-/// The rows' numbers sorted and each once, and where in these each row is.
-fn distinct(rows: &[(usize, usize, u32)]) -> (Vec<u32>, Vec<usize>) {
-    let mut distinct: Vec<u32> = rows.iter().map(|&(_, _, row)| row).collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let place = |&(_, _, row): &(usize, usize, u32)| distinct.partition_point(|&known| known < row);
-    let places = rows.iter().map(place).collect();
-    (distinct, places)
+/// What is drawn as one, since rows of one group tell of one another: a row, or its group.
+fn unit(data: &Dataset, row: u32) -> u32 {
+    data.groups().map_or(row, |groups| groups[row as usize])
 }
 
 fn mean(scores: &[f64]) -> f64 {
@@ -229,26 +252,6 @@ fn mean_of(candidates: &[Candidate], members: &[(usize, f64)]) -> Predictions {
         mean.add_scaled(share, &member.predictions);
     }
     mean
-}
-
-/// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
-fn tuned(
-    data: &Dataset,
-    plan: &Plan,
-    found: &Found,
-    members: &[(usize, f64)],
-    rows: &OutOfFold,
-) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
-    if data.task().n_classes() != 2 || !plan.metric.reads_classes() {
-        return Ok(None);
-    }
-    let weight = rows.weight.as_deref();
-    let Some(threshold) = threshold::tune(plan.metric, &rows.target, &rows.predictions, weight)
-    else {
-        return Ok(None);
-    };
-    let scores = fold_scores(data, plan, found, members, Some(threshold))?;
-    Ok(Some((threshold, scores)))
 }
 
 /// `(fold, position in the fold's validation rows, row)` of the rows that are compared: all, or a sample in which every
@@ -272,16 +275,6 @@ fn compared_rows(data: &Dataset, plan: &Plan, options: &FitOptions) -> Vec<(usiz
     chosen.sort_unstable();
     let is_chosen = |&(_, _, row): &(usize, usize, u32)| chosen.binary_search(&row).is_ok();
     all.into_iter().filter(is_chosen).collect()
-}
-
-fn column(data: &Dataset, rows: &[(usize, usize, u32)]) -> Vec<f64> {
-    data.view(&rows.iter().map(|&(_, _, row)| row).collect::<Vec<_>>())
-        .target_numbers()
-}
-
-fn weights(data: &Dataset, rows: &[(usize, usize, u32)]) -> Option<Vec<f64>> {
-    data.view(&rows.iter().map(|&(_, _, row)| row).collect::<Vec<_>>())
-        .weights()
 }
 
 /// The best trials that still have their models, and the best one of each learner so that the list is diverse. Trials
@@ -394,6 +387,7 @@ impl Greedy<'_> {
     fn nested(
         &self,
         halves: &[Vec<usize>; 2],
+        is_calibrated: bool,
         threads: &Threads,
         found: &Found,
         run: &FitRun<'_>,
@@ -418,7 +412,12 @@ impl Greedy<'_> {
             };
             let members = shares(&candidates, &greedy.run(threads, found, run));
             let mut judged = mean_of(&at(judge), &members);
-            if let Some(threshold) = bench.threshold(&mean_of(&candidates, &members)) {
+            let learned = mean_of(&candidates, &members);
+            if is_calibrated {
+                let power = calibrate::best_power(bench.plan.metric, bench.judged(&learned));
+                calibrate::sharpen(&mut judged, power);
+            }
+            if let Some(threshold) = bench.threshold(&learned) {
                 judged = judged.decided_at(Some(threshold));
             }
             let judged = judged.values().chunks_exact(width);
@@ -449,32 +448,6 @@ fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
     }
     members.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     members
-}
-
-/// The ensemble's score on each split's validation rows, predicting classes by `threshold` if there is one.
-fn fold_scores(
-    data: &Dataset,
-    plan: &Plan,
-    found: &Found,
-    members: &[(usize, f64)],
-    threshold: Option<f64>,
-) -> Result<Vec<f64>, EngineError> {
-    let score = |(fold, split): (usize, &Split)| {
-        let view = data.view(&split.valid);
-        let first = &found.trials[members[0].0].fits[fold].predictions;
-        let mut mean = first.zeros_like(split.valid.len());
-        for &(position, share) in members {
-            mean.add_scaled(share, &found.trials[position].fits[fold].predictions);
-        }
-        if threshold.is_some() {
-            mean = mean.decided_at(threshold);
-        }
-        let target = view.target_numbers();
-        Ok(plan
-            .metric
-            .score(&target, &mean, view.weights().as_deref())?)
-    };
-    plan.splits.iter().enumerate().map(score).collect()
 }
 
 impl Selection {

@@ -38,6 +38,12 @@ pub enum EngineError {
         /// The other.
         second: String,
     },
+    /// Classes and counts were asked for at once.
+    #[error("a {task} task predicts classes, and counts are numbers")]
+    ExposureTask {
+        /// The task.
+        task: &'static str,
+    },
     /// The schema gives a role to another column than the one named for it.
     #[error("column '{name}' is named as the {role}, which the schema says is '{taken_by}'")]
     RoleTaken {
@@ -255,6 +261,7 @@ impl Coded for EngineError {
             Self::Role { .. } => "fit-role",
             Self::RoleTwice { .. } => "fit-role-twice",
             Self::RoleTaken { .. } => "fit-role-taken",
+            Self::ExposureTask { .. } => "fit-exposure-task",
             Self::NoSplit { .. } => "fit-split",
             Self::TimeLimit => "fit-time-limit",
             Self::Target { .. } | Self::TargetNotNumbers { .. } => "fit-target",
@@ -305,6 +312,7 @@ impl Coded for EngineError {
             Self::NoFeatures { left_out, .. } => Some(no_features_hint(left_out)),
             Self::TargetNotNumbers { name, kind } => Some(not_numbers_hint(name, *kind)),
             Self::RoleTaken { .. } => Some("change the schema file or the flag".into()),
+            Self::ExposureTask { .. } => Some("leave --exposure or --task out".into()),
             Self::RoleTwice { .. } => Some("give each column one role".into()),
             Self::NoSplit { .. } => {
                 Some("add rows of the rare class, or choose a metric that one class can be scored by, such as log_loss".into())

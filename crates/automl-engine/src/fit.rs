@@ -93,6 +93,19 @@ pub struct FitOutcome {
     pub interrupted: bool,
 }
 
+impl FitOutcome {
+    /// What was learned for one unit of exposure, as a model of as many as a column says. What is known of errors is of one
+    /// unit, so it knows no intervals.
+    #[must_use]
+    pub fn exposed_to(self, column: &str) -> Self {
+        Self {
+            model: self.model.exposed_to(Some(column.to_owned())),
+            intervals: None,
+            ..self
+        }
+    }
+}
+
 /// Searches for the best model of `data` within the limits of `options`.
 ///
 /// The time limit counts from the start of `run.clock`; 6 % of it is kept for the ensemble and writing where fold models
@@ -117,7 +130,7 @@ pub fn fit(
     });
     let found = search::run(data, &plan, options, run)?;
     phase(run, "ensemble");
-    let selection = ensemble::select(data, &plan, &found, options, run)?;
+    let mut selection = ensemble::select(data, &plan, &found, options, run)?;
     if plan.validation.refit {
         phase(run, "refit");
     }
@@ -128,10 +141,19 @@ pub fn fit(
         options,
         run,
     };
-    let mut model = refit.finish(&selection);
-    let row_seconds = options
-        .inference_limit
-        .map(|limit| latency::keep_limit(&mut model, data, limit, run));
+    let mut parts = refit.parts(&selection);
+    let mut row_seconds = None;
+    if let Some(limit) = options.inference_limit {
+        let model_of = |n: usize| refit.joined(selection.power, &parts[..n]);
+        let (n_kept, seconds) = latency::keep_limit(parts.len(), model_of, data, limit, run);
+        row_seconds = Some(seconds);
+        if n_kept < parts.len() {
+            parts.truncate(n_kept);
+            let kept = (&selection, n_kept);
+            selection = ensemble::heaviest(data, &plan, &found, options, kept)?;
+        }
+    }
+    let model = refit.joined(selection.power, &parts);
     let leaderboard = selection.leaderboard(&plan, &found);
     if selection.is_baseline_alone(&found) {
         warn_of_baseline(run);

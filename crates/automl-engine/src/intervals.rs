@@ -6,7 +6,8 @@
 //! among rows of like predictions (Mondrian conformal prediction), so that intervals are wide where errors are large, and the
 //! coverage holds for small and large predictions alike. Fold models learn from fewer rows than the final one, so
 //! that coverage tends to be a little above what is asked for; the choice of members looked at the same rows, which takes a little.
-//! Rows count alike, whatever their weights.
+//! Where rows have weights, ranks are those of as many rows as the weights are worth (Kish's effective number), which holds as far
+//! as rows to come are weighted alike.
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,10 @@ impl Intervals {
     /// What the out-of-fold rows tell; `None` for classes.
     pub(crate) fn of(rows: &OutOfFold) -> Option<Self> {
         let mut pairs = mean_errors(rows)?;
+        pairs.retain(|&(_, _, weight)| weight > 0.0);
+        if pairs.is_empty() {
+            return None;
+        }
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let n_bins = (pairs.len() / BIN_ROWS).clamp(1, BINS_MAX);
         let mut bins = Vec::new();
@@ -106,35 +111,67 @@ impl Intervals {
     }
 }
 
-/// The mean prediction of each row and its error; `None` for classes. Repeats of the validation tell of a row again, but
+/// The mean prediction of each row, its error and its weight; `None` for classes. Repeats of the validation tell of a row again, but
 /// not of another one.
-fn mean_errors(rows: &OutOfFold) -> Option<Vec<(f64, f64)>> {
+fn mean_errors(rows: &OutOfFold) -> Option<Vec<(f64, f64, f64)>> {
     let Predictions::Numbers(predictions) = &rows.predictions else {
         return None;
     };
-    let mut of_rows: BTreeMap<u32, (f64, f64, usize)> = BTreeMap::new();
-    for ((&row, prediction), &target) in rows.rows.iter().zip(predictions).zip(&rows.target) {
-        let (mean, _, n) = of_rows.entry(row).or_insert((0.0, target, 0));
+    let mut of_rows: BTreeMap<u32, (f64, usize, usize)> = BTreeMap::new();
+    for (place, (&row, prediction)) in rows.rows.iter().zip(predictions).enumerate() {
+        let (mean, _, n) = of_rows.entry(row).or_insert((0.0, place, 0));
         *n += 1;
         *mean += (prediction - *mean) / *n as f64;
     }
-    let pair = |(prediction, target, _): (f64, f64, usize)| (prediction, target - prediction);
+    let weight = |place: usize| rows.weight.as_ref().map_or(1.0, |weight| weight[place]);
+    let pair = |(prediction, place, _): (f64, usize, usize)| {
+        (prediction, rows.target[place] - prediction, weight(place))
+    };
     Some(of_rows.into_values().map(pair).collect())
 }
 
-impl ErrorBin {
-    fn new(up_to: Option<f64>, pairs: &[(f64, f64)]) -> Self {
-        let mut errors: Vec<f64> = pairs.iter().map(|&(_, error)| error).collect();
-        errors.sort_by(f64::total_cmp);
-        let n_rows = errors.len();
-        if n_rows > ERRORS_MAX {
-            let rank = |index: usize| index * (n_rows - 1) / (ERRORS_MAX - 1);
-            errors = (0..ERRORS_MAX).map(|index| errors[rank(index)]).collect();
+/// As many errors as the weights are worth, `(Σw)² / Σw²`, each standing for as much weight: from sorted errors with weights.
+fn worth(errors: &[(f64, f64)]) -> Vec<f64> {
+    let sum: f64 = errors.iter().map(|(_, weight)| weight).sum();
+    let squares: f64 = errors.iter().map(|(_, weight)| weight * weight).sum();
+    let n_worth = ((sum * sum / squares).floor() as usize).clamp(1, errors.len());
+    let mut out = Vec::with_capacity(n_worth);
+    let mut passed = 0.0;
+    for &(error, weight) in errors {
+        passed += weight;
+        while out.len() < n_worth && (out.len() as f64 + 0.5) * sum <= passed * n_worth as f64 {
+            out.push(error);
         }
+    }
+    out
+}
+
+impl ErrorBin {
+    fn new(up_to: Option<f64>, pairs: &[(f64, f64, f64)]) -> Self {
+        let mut errors: Vec<(f64, f64)> = pairs
+            .iter()
+            .map(|&(_, error, weight)| (error, weight))
+            .collect();
+        errors.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let is_weighted = errors.iter().any(|one| one.1 != errors[0].1);
+        let errors = if is_weighted {
+            worth(&errors)
+        } else {
+            errors.into_iter().map(|(error, _)| error).collect()
+        };
+        let n_rows = errors.len();
+        if n_rows <= ERRORS_MAX {
+            return Self {
+                up_to,
+                n_rows,
+                errors,
+            };
+        }
+        let rank = |index: usize| index * (n_rows - 1) / (ERRORS_MAX - 1);
         Self {
             up_to,
             n_rows,
-            errors,
+            errors: (0..ERRORS_MAX).map(|index| errors[rank(index)]).collect(),
         }
     }
 

@@ -86,24 +86,27 @@ impl Speed {
     }
 }
 
-/// Leaves out the members of least weight until the model keeps the limit; says what came of it. The median time of a row.
+/// How many of the heaviest members keep the limit, at least one, and the median time of a row with them. `model_of` makes the
+/// model of so many.
 pub(crate) fn keep_limit(
-    model: &mut EnsembleModel,
+    n_members: usize,
+    model_of: impl Fn(usize) -> EnsembleModel,
     data: &Dataset,
     limit: Duration,
     run: &FitRun<'_>,
-) -> f64 {
-    let mut n_dropped = 0;
+) -> (usize, f64) {
+    let mut n_kept = n_members;
     let seconds = loop {
-        let seconds = seconds_of(model, data);
-        if seconds <= limit.as_secs_f64() || !model.drop_lightest() {
+        let seconds = seconds_of(&model_of(n_kept), data);
+        if seconds <= limit.as_secs_f64() || n_kept == 1 {
             break seconds;
         }
-        n_dropped += 1;
+        n_kept -= 1;
     };
-    if n_dropped > 0 {
+    if n_kept < n_members {
         let message = format!(
-            "{n_dropped} members of least weight were left out to keep the inference limit; the score is with them"
+            "{} of {n_members} members, those of least weight, were left out to keep the inference limit; the score is without them",
+            n_members - n_kept
         );
         warn(run, message);
     }
@@ -115,7 +118,7 @@ pub(crate) fn keep_limit(
         );
         warn(run, message);
     }
-    seconds
+    (n_kept, seconds)
 }
 
 fn warn(run: &FitRun<'_>, message: String) {

@@ -10,6 +10,7 @@
 //! What this crate must not know: files, HTTP, SQL, the command line.
 
 mod bounds;
+mod calibrate;
 mod encode;
 mod ensemble;
 mod error;
@@ -23,6 +24,7 @@ mod leaderboard;
 mod model;
 mod nested;
 mod options;
+mod permutation;
 mod plan;
 mod portfolio;
 pub mod prepare;
@@ -46,6 +48,7 @@ pub use leaderboard::{Leaderboard, LeaderboardRow};
 pub use model::EnsembleModel;
 pub use nested::NestedScore;
 pub use options::{FitOptions, Quality, SearchPart};
+pub use permutation::{LabelledRows, PermutationError, PermutationImportance, PermutedColumn};
 pub use plan::{Plan, Validation};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};

@@ -1,11 +1,12 @@
 //! The model that a fit gives: a weighted sum of pipelines.
 
+use crate::calibrate;
 use crate::importance::ColumnImportance;
 use crate::plan::raise;
 use crate::registry;
 use crate::trial::TargetMap;
 use automl_core::{
-    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView, Task,
+    Artifact, ArtifactError, Column, Importance, Model, PredictError, Predictions, TableView, Task,
     Transformer,
 };
 use automl_features::FittedRecipe;
@@ -30,6 +31,7 @@ pub(crate) struct Member {
 }
 
 /// One pipeline to put into an ensemble, with any positive weight.
+#[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) weight: f64,
     pub(crate) recipe: Arc<FittedRecipe>,
@@ -55,6 +57,10 @@ pub struct EnsembleModel {
     task: Task,
     /// What each member's predictions are raised to at least.
     floor: Option<f64>,
+    /// The power that the mean's probabilities are raised to, if that makes them truer.
+    power: Option<f64>,
+    /// The column that what it predicts is multiplied by.
+    exposure: Option<String>,
     recipes: Vec<Arc<FittedRecipe>>,
     members: Vec<Member>,
 }
@@ -85,32 +91,31 @@ impl EnsembleModel {
         Self {
             task,
             floor,
+            power: None,
+            exposure: None,
             recipes,
             members,
         }
     }
 
-    /// Leaves out the member of least weight; false if there is only one.
-    pub(crate) fn drop_lightest(&mut self) -> bool {
-        if self.members.len() < 2 {
-            return false;
+    /// The same with its probabilities raised to a power, and scaled to sum to 1.
+    #[must_use]
+    pub(crate) fn raised_to(self, power: Option<f64>) -> Self {
+        Self { power, ..self }
+    }
+
+    /// A model of what happens in one unit of exposure, as one of what happens in as many as a column of the table says.
+    #[must_use]
+    pub fn exposed_to(self, column: Option<String>) -> Self {
+        Self {
+            exposure: column,
+            ..self
         }
-        let weight = |index: &usize| self.members[*index].weight;
-        let lightest = (0..self.members.len())
-            .min_by(|a, b| weight(a).total_cmp(&weight(b)))
-            .expect("there are two members");
-        let parts = std::mem::take(&mut self.members).into_iter().enumerate();
-        let parts = parts.filter(|(index, _)| *index != lightest);
-        let parts = parts.map(|(_, member)| Part {
-            weight: member.weight,
-            recipe: self.recipes[member.recipe].clone(),
-            target_map: member.target_map,
-            ceiling: member.ceiling,
-            model: member.model,
-        });
-        let parts = parts.collect();
-        *self = Self::new(self.task.clone(), self.floor, parts);
-        true
+    }
+
+    /// The column that holds for how long, or for how many, each row is counted.
+    pub fn exposure(&self) -> Option<&str> {
+        self.exposure.as_deref()
     }
 
     /// What it predicts.
@@ -152,36 +157,28 @@ impl EnsembleModel {
             .iter()
             .map(|recipe| Ok(Arc::new(FittedRecipe::load(recipe)?)))
             .collect::<Result<_, _>>()?;
-        let members = metas
-            .into_iter()
-            .zip(models)
-            .map(|(meta, model)| {
-                if meta.recipe >= n_recipes || !(0.0..=1.0).contains(&meta.weight) {
-                    return Err(artifact.invalid("members", "a recipe or a weight is out of range"));
-                }
-                if meta
-                    .ceiling
-                    .is_some_and(|ceiling| ceiling.is_nan() || ceiling < 0.0)
-                {
-                    return Err(artifact.invalid("members", "a ceiling is below zero"));
-                }
-                let model: Arc<dyn Model> = Arc::from(registry::load(model)?);
-                Ok(Member {
-                    weight: meta.weight,
-                    recipe: meta.recipe,
-                    target_map: meta.target_map,
-                    ceiling: meta.ceiling,
-                    model,
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        let floor = match artifact.meta.get("floor") {
+        let members = read_members(artifact, metas, models, n_recipes)?;
+        let number = |name: &str| -> Result<Option<f64>, ArtifactError> {
+            let is_there = artifact.meta.get(name).is_some();
+            is_there.then(|| artifact.meta(name)).transpose()
+        };
+        let power = number("power")?;
+        if power.is_some_and(|power| !power.is_finite() || power <= 0.0) {
+            return Err(artifact.invalid("power", "it is not above zero"));
+        }
+        let floor = number("floor")?;
+        let exposure = match artifact.meta.get("exposure") {
+            Some(_) if task != Task::Regression => {
+                return Err(artifact.invalid("exposure", "classes have none"));
+            }
+            Some(_) => Some(artifact.meta("exposure")?),
             None => None,
-            Some(_) => Some(artifact.meta::<f64>("floor")?),
         };
         Ok(Self {
             task,
             floor,
+            power,
+            exposure,
             recipes,
             members,
         })
@@ -215,6 +212,62 @@ impl EnsembleModel {
     }
 }
 
+/// The members, each with the model that is written for it.
+fn read_members(
+    artifact: &Artifact,
+    metas: Vec<MemberMeta>,
+    models: &[Artifact],
+    n_recipes: usize,
+) -> Result<Vec<Member>, ArtifactError> {
+    metas
+        .into_iter()
+        .zip(models)
+        .map(|(meta, model)| {
+            if meta.recipe >= n_recipes || !(0.0..=1.0).contains(&meta.weight) {
+                return Err(artifact.invalid("members", "a recipe or a weight is out of range"));
+            }
+            if meta
+                .ceiling
+                .is_some_and(|ceiling| ceiling.is_nan() || ceiling < 0.0)
+            {
+                return Err(artifact.invalid("members", "a ceiling is below zero"));
+            }
+            let model: Arc<dyn Model> = Arc::from(registry::load(model)?);
+            Ok(Member {
+                weight: meta.weight,
+                recipe: meta.recipe,
+                target_map: meta.target_map,
+                ceiling: meta.ceiling,
+                model,
+            })
+        })
+        .collect()
+}
+
+/// For how long, or for how many, each row is to be predicted.
+fn exposure_of(rows: &TableView<'_>, name: &str) -> Result<Vec<f64>, PredictError> {
+    let column = rows.table().column(name);
+    let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
+    let Column::Number(values) = column else {
+        return Err(PredictError::ColumnKind {
+            name: name.into(),
+            found: column.kind_name(),
+            expected: "number",
+        });
+    };
+    let value = |row: usize| {
+        let value = values[row];
+        let is_exposure = value.is_finite() && value >= 0.0;
+        is_exposure
+            .then_some(value)
+            .ok_or_else(|| PredictError::Exposure {
+                name: name.into(),
+                row,
+            })
+    };
+    rows.iter_rows().map(value).collect()
+}
+
 impl Model for EnsembleModel {
     fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
         let mut sum = self.zeros(rows.n_rows());
@@ -237,6 +290,15 @@ impl Model for EnsembleModel {
                     raise(&mut predictions, floor);
                 }
                 sum.add_scaled(member.weight, &predictions);
+            }
+        }
+        if let Some(power) = self.power {
+            calibrate::sharpen(&mut sum, power);
+        }
+        if let Some(name) = &self.exposure {
+            let exposure = exposure_of(rows, name)?;
+            for (value, exposure) in sum.values_mut().iter_mut().zip(exposure) {
+                *value *= exposure;
             }
         }
         Ok(sum)
@@ -276,6 +338,12 @@ impl Model for EnsembleModel {
         );
         if let Some(floor) = self.floor {
             artifact.meta["floor"] = floor.into();
+        }
+        if let Some(power) = self.power {
+            artifact.meta["power"] = power.into();
+        }
+        if let Some(exposure) = &self.exposure {
+            artifact.meta["exposure"] = exposure.as_str().into();
         }
         let recipes = self.recipes.iter().map(|recipe| recipe.artifact());
         artifact.children = recipes

@@ -2,7 +2,7 @@
 //!
 //! The members, their shares and the threshold are chosen on one half of the out-of-fold rows and scored on the other, and the
 //! other way round. What the score loses by that is the optimism of choosing; the interval comes from the bootstrap over rows,
-//! by weights that are drawn from a Poisson distribution (Hanley and `MacGibbon`, 2006).
+//! or over groups of them, by weights that are drawn from a Poisson distribution (Hanley and `MacGibbon`, 2006).
 
 use crate::plan::Plan;
 use automl_core::metrics::Metric;
@@ -20,7 +20,7 @@ const TAIL: f64 = 0.05;
 pub struct NestedScore {
     /// The score, with what choosing the members added to it taken off.
     pub score: f64,
-    /// Nine times out of ten the score lies above this, by the number of rows alone,
+    /// Nine times out of ten the score lies above this, by the number of rows, or of groups, alone,
     pub low: f64,
     /// and below this, 5 % on each side.
     pub high: f64,
@@ -29,9 +29,9 @@ pub struct NestedScore {
 /// The rows that are compared, with what is predicted for them by members that were chosen on all rows, and by members that
 /// were chosen without them.
 pub(crate) struct Rows<'a> {
-    /// The rows' numbers in the table, sorted and each once.
-    pub(crate) distinct: &'a [u32],
-    /// Where in these each row is; with repeats a row stands more than once.
+    /// How many rows, or groups of rows, are drawn apart from one another.
+    pub(crate) n_units: usize,
+    /// Which of these each row belongs to; with repeats a row stands more than once.
     pub(crate) places: &'a [usize],
     pub(crate) target: &'a [f64],
     pub(crate) weight: Option<&'a [f64]>,
@@ -78,11 +78,10 @@ pub(crate) fn estimate(
         .then_some(estimate)
 }
 
-/// The score where each row counts as often as it was drawn.
+/// The score where each row counts as often as it, or its group, was drawn.
 fn resampled(metric: Metric, rows: &Rows<'_>, seed: Seed) -> Option<f64> {
     let mut rng = seed.rng();
-    let drawn = rows.distinct.iter();
-    let drawn: Vec<f64> = drawn
+    let drawn: Vec<f64> = (0..rows.n_units)
         .map(|_| f64::from(poisson_of_one(rng.random::<f64>())))
         .collect();
     let weights = rows.places.iter().enumerate().map(|(index, &place)| {
@@ -94,7 +93,7 @@ fn resampled(metric: Metric, rows: &Rows<'_>, seed: Seed) -> Option<f64> {
 }
 
 /// The number of events that a uniform draw stands for, where one is expected: the inverse of the distribution function.
-fn poisson_of_one(uniform: f64) -> u32 {
+pub(crate) fn poisson_of_one(uniform: f64) -> u32 {
     const MOST: u32 = 20;
     let mut share = (-1.0_f64).exp();
     let mut below = share;

@@ -30,6 +30,8 @@ pub enum SearchPart {
     Bagging,
     /// More members than the best one.
     Ensembling,
+    /// Probabilities of the ensemble that are made surer or less sure.
+    Calibration,
 }
 
 /// Settings of one fit. There is no default: the caller decides.

@@ -186,7 +186,12 @@ fn floor(data: &Dataset, metric: Metric) -> Option<f64> {
     let Target::Numbers(values) = data.target() else {
         return None;
     };
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let weight = |row: usize| data.weight().map_or(1.0, |weight| weight[row]);
+    let rows = values.iter().enumerate();
+    let (sum, total) = rows.fold((0.0, 0.0), |(sum, total), (row, value)| {
+        (sum + weight(row) * value, total + weight(row))
+    });
+    let mean = sum / total;
     match metric {
         Metric::PoissonDeviance | Metric::TweedieDeviance if mean > 0.0 => {
             Some(SHARE_OF_MEAN * mean)

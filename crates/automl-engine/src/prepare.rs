@@ -1,12 +1,13 @@
 //! From a typed table to a dataset: roles, task, usable rows.
 
+mod exposure;
 mod target;
 
 use crate::EngineError;
 use crate::error::NoFeature;
 use automl_core::{
-    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Task, Warning, WarningKind,
-    Warnings, nearest,
+    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Task, TaskKind, Warning,
+    WarningKind, Warnings, nearest,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,7 +29,34 @@ pub struct PrepareOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
     /// `binary`, `multiclass` or `regression` where the guess from the target would be wrong.
-    pub task: Option<automl_core::TaskKind>,
+    pub task: Option<TaskKind>,
+    /// Whether the target counts something, or adds up amounts: numbers that are never negative.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts: bool,
+    /// For how long, or for how many, each row was counted: what is learned is the count for one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<String>,
+}
+
+impl PrepareOptions {
+    /// Whether counts are predicted: it was said, or told by their exposure.
+    pub fn counts(&self) -> bool {
+        self.counts || self.exposure.is_some()
+    }
+
+    /// The task that was asked for; counts are numbers.
+    ///
+    /// # Errors
+    /// Classes were asked for, and counts.
+    pub fn kind(&self) -> Result<Option<TaskKind>, EngineError> {
+        match self.task {
+            Some(task @ (TaskKind::Binary | TaskKind::Multiclass)) if self.counts() => {
+                Err(EngineError::ExposureTask { task: task.name() })
+            }
+            _ if self.counts() => Ok(Some(TaskKind::Regression)),
+            task => Ok(task),
+        }
+    }
 }
 
 /// A dataset, and the schema with every role settled.
@@ -61,7 +89,17 @@ pub fn prepare(
         .column(&options.target)
         .expect("the schema describes the table");
     let rows = rows_with_target(column, &options.target, warnings)?;
-    let (task, target, reason) = target::read_target(&field, column, &rows, options.task)?;
+    let (task, target, reason) = target::read_target(&field, column, &rows, options.kind()?)?;
+    let exposure = options.exposure.as_ref().map(|name| {
+        let field = schema.field(name).expect("its role was settled");
+        exposure::read(table, field, &rows)
+    });
+    let exposure = exposure.transpose()?;
+    let target = if options.counts() {
+        exposure::per_unit(&options.target, &rows, target, exposure.as_deref())?
+    } else {
+        target
+    };
     let (task, target) = match &options.positive {
         None => (task, target),
         Some(positive) => target::with_positive(&field.name, &task, target, positive)?,
@@ -70,7 +108,7 @@ pub fn prepare(
     if task == Task::Regression {
         target::read_as_number(&mut schema, &options.target);
     }
-    let features = feature_columns(table, &schema);
+    let features = feature_columns(table, &schema, options.exposure.as_deref());
     if features.n_columns() == 0 {
         return Err(EngineError::NoFeatures {
             target: options.target.clone(),
@@ -84,8 +122,10 @@ pub fn prepare(
         features
     };
     let mut dataset = Dataset::new(features, task, target)?;
-    if let Some(field) = schema.with_role(Role::Weight).next() {
-        dataset = dataset.with_weight(number_role(table, field, &rows, "weight")?)?;
+    let weight = schema.with_role(Role::Weight).next();
+    let weight = weight.map(|field| number_role(table, field, &rows, "weight"));
+    if let Some(weight) = exposure::weighted(exposure, weight.transpose()?) {
+        dataset = dataset.with_weight(weight)?;
     }
     if let Some(field) = schema.with_role(Role::Group).next() {
         check_group(table, field, &rows)?;
@@ -127,6 +167,9 @@ fn left_out(
             Some(NoFeature::Copy)
         }
         Role::Ignored => Some(NoFeature::Ignored),
+        Role::Feature if options.exposure.as_ref() == Some(&field.name) => {
+            Some(NoFeature::Role("is the exposure"))
+        }
         Role::Feature | Role::Target => None,
     };
     let fields = schema.fields.iter();
@@ -147,6 +190,10 @@ fn settle_roles(
         (options.time.as_ref(), Role::Time, "time column"),
         (Some(&options.target), Role::Target, "target"),
     ];
+    if let Some(name) = &options.exposure {
+        // The model reads it, if only to multiply by it.
+        set_role(&mut schema, table, name, Role::Feature, exposure::ROLE)?;
+    }
     for (name, role, word) in named {
         let Some(name) = name else { continue };
         if let Some(field) = (schema.fields.iter()).find(|f| f.role == role && f.name != *name) {
@@ -175,6 +222,7 @@ pub fn check_told_once(options: &PrepareOptions) -> Result<(), EngineError> {
         (options.weight.as_ref(), "weight"),
         (options.group.as_ref(), "group"),
         (options.time.as_ref(), "time column"),
+        (options.exposure.as_ref(), exposure::ROLE),
     ];
     let dropped = options
         .drop
@@ -249,11 +297,13 @@ fn rows_with_target(
     Ok(rows)
 }
 
-fn feature_columns(table: &Table, schema: &Schema) -> Table {
+fn feature_columns(table: &Table, schema: &Schema, exposure: Option<&str>) -> Table {
     let is_feature = |name: &str| {
-        schema
-            .field(name)
-            .is_some_and(|field| field.role == Role::Feature)
+        let is_exposure = exposure == Some(name);
+        !is_exposure
+            && schema
+                .field(name)
+                .is_some_and(|field| field.role == Role::Feature)
     };
     let columns: Vec<_> = table
         .shared()

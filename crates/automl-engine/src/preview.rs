@@ -3,7 +3,7 @@
 use crate::fit::FitRun;
 use crate::plan::{self, Plan};
 use crate::portfolio::Facts;
-use crate::search::{Forecast, Schedule};
+use crate::search::{self, Forecast, Schedule};
 use crate::suggest::Suggester;
 use crate::trial::TrialConfig;
 use crate::{EngineError, FitOptions};
@@ -73,7 +73,7 @@ pub struct PlannedTrial {
     pub fit_seconds_max: Option<f64>,
     /// Bytes of the table as this learner sees it.
     pub memory_bytes: u64,
-    /// Whether it would be left out, since its first model alone takes longer than the search.
+    /// Whether it would be left out, since its first model alone takes longer than the search, or much longer than its share of it.
     pub is_too_slow: bool,
 }
 
@@ -90,8 +90,16 @@ pub fn preview(
     let facts = Facts::of(data);
     let suggester = Suggester::new(data, &facts, &plan, options)?;
     let schedule = Schedule::new(&plan, options);
-    let forecast = Forecast::new(data, &plan, &facts, 1);
+    let n_threads = search::threads_per_fit(&plan, options);
+    let forecast = Forecast::new(data, &plan, &facts, n_threads);
+    let now = run.clock.seconds();
     let fit_seconds_max = plan.fit_seconds_max(options);
+    // The baseline is always fitted, and so is the first trial beside it that is in time at all.
+    let is_skipped = |trial: usize, seconds: f64| {
+        let is_too_late = schedule.search_end().is_some_and(|end| now + seconds > end);
+        let is_unfair = trial > 1 && search::is_beyond_share(&plan, options, seconds);
+        trial > 0 && (is_too_late || is_unfair)
+    };
     let trial = |(trial, config): (usize, TrialConfig)| {
         let first_model_seconds = forecast.first_model_seconds(&config);
         PlannedTrial {
@@ -103,9 +111,7 @@ pub fn preview(
             params: config.params,
             first_model_seconds,
             fit_seconds_max,
-            is_too_slow: schedule
-                .search_end()
-                .is_some_and(|end| first_model_seconds > end),
+            is_too_slow: is_skipped(trial, first_model_seconds),
         }
     };
     let n_fixed = suggester.n_fixed() as u64;

@@ -31,26 +31,27 @@ pub(crate) struct Refit<'a> {
 }
 
 impl Refit<'_> {
-    /// The ensemble of the selected trials. A member whose refit does not fit the time keeps its model from the search.
-    pub(crate) fn finish(&self, selection: &Selection) -> EnsembleModel {
+    /// The parts of each selected trial. A member whose refit does not fit the time keeps its model from the search.
+    pub(crate) fn parts(&self, selection: &Selection) -> Vec<Vec<Part>> {
         let refitted = self.refit_all(selection);
         let mut parts = Vec::new();
         let mut n_kept = 0;
         for (&(position, weight), refitted) in selection.members.iter().zip(refitted) {
             if let Some(part) = refitted {
-                parts.push(Part { weight, ..part });
+                parts.push(vec![Part { weight, ..part }]);
                 continue;
             }
             n_kept += 1;
             let trial = &self.found.trials[position];
             let weight = weight / trial.fits.len() as f64;
-            parts.extend(trial.fits.iter().map(|fit| Part {
+            let fits = trial.fits.iter().map(|fit| Part {
                 weight,
                 recipe: fit.recipe.clone(),
                 target_map: trial.config.target_map,
                 ceiling: fit.ceiling,
                 model: fit.model.clone(),
-            }));
+            });
+            parts.push(fits.collect());
         }
         if self.plan.validation.refit && n_kept > 0 {
             let why = if self.run.cancel.is_cancelled() {
@@ -72,7 +73,13 @@ impl Refit<'_> {
             let message = format!("{of_members} {why} and {keeps} {its} of the search");
             self.warn(WarningKind::BudgetReached, message);
         }
-        EnsembleModel::new(self.data.task().clone(), self.plan.floor, parts)
+        parts
+    }
+
+    /// The ensemble of these members.
+    pub(crate) fn joined(&self, power: Option<f64>, parts: &[Vec<Part>]) -> EnsembleModel {
+        let task = self.data.task().clone();
+        EnsembleModel::new(task, self.plan.floor, parts.concat()).raised_to(power)
     }
 
     /// One part a member; `None` for those that are not refitted.

@@ -58,7 +58,11 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
     }
     let (recipes, models) = artifact.children.split_at(n_recipes);
     let mut graph = Graph::default();
-    let (columns, rows) = inputs(&mut graph, source, recipes)?;
+    let exposure: Option<String> = match artifact.meta.get("exposure") {
+        None => None,
+        Some(_) => Some(artifact.meta("exposure")?),
+    };
+    let (columns, rows) = inputs(&mut graph, source, recipes, exposure.as_ref())?;
     let mut frames = Vec::new();
     for recipe in recipes {
         frames.push(applied(&mut graph, &columns, recipe)?);
@@ -79,7 +83,15 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
             Some(sum) => graph.op("Add", &[&sum, &part], []),
         });
     }
-    let sum = sum.ok_or_else(odd)?;
+    let mut sum = sum.ok_or_else(odd)?;
+    if artifact.meta.get("power").is_some() {
+        let power: f64 = artifact.meta("power")?;
+        sum = sharpened(&mut graph, &sum, power);
+    }
+    if let Some(exposure) = &exposure {
+        let exposure = columns.number(exposure)?.clone();
+        sum = graph.op("Mul", &[&sum, &exposure], []);
+    }
     tell(&mut graph, &task, &sum, source.threshold);
     Ok(graph.encoded(env!("CARGO_PKG_VERSION")))
 }
@@ -89,8 +101,9 @@ fn inputs(
     graph: &mut Graph,
     source: &Source<'_>,
     recipes: &[Artifact],
+    exposure: Option<&String>,
 ) -> Result<(Frame, Value), OnnxError> {
-    let mut wanted: Vec<String> = Vec::new();
+    let mut wanted: Vec<String> = exposure.into_iter().cloned().collect();
     for recipe in recipes {
         let own: Vec<(String, String)> = recipe.meta("inputs")?;
         for (name, _) in own {
@@ -346,6 +359,21 @@ fn undone(
         value = graph.op("Max", &[&value, &floor], []);
     }
     Ok(value)
+}
+
+/// Probabilities below this are taken as this before they are raised to a power.
+const LEAST: f64 = 1e-15;
+
+/// The probabilities of each row, raised to a power and scaled to sum to 1.
+fn sharpened(graph: &mut Graph, sum: &Value, power: f64) -> Value {
+    let (least, power) = (graph.double(LEAST), graph.double(power));
+    let value = graph.op("Max", &[sum, &least], []);
+    let greatest = graph.op("ReduceMax", &[&value], [ints("axes", vec![1])]);
+    let value = graph.op("Div", &[&value, &greatest], []);
+    let value = graph.op("Pow", &[&value, &power], []);
+    let axis = graph.ints(&[1]);
+    let sum = graph.op("ReduceSum", &[&value, &axis], []);
+    graph.op("Div", &[&value, &sum], [])
 }
 
 /// The outputs of the graph.

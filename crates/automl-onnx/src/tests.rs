@@ -54,6 +54,25 @@ fn shares() -> Artifact {
 }
 
 #[test]
+fn a_power_and_an_exposure_are_steps_of_the_graph() {
+    let all = schema(&[("x", Kind::Number), ("years", Kind::Number)]);
+    let ops = |artifact: &Artifact| -> (Vec<String>, usize) {
+        let graph = exported(artifact, &all).unwrap().graph.unwrap();
+        let ops = graph.node.iter().map(|node| node.op_type.clone());
+        (ops.collect(), graph.input.len())
+    };
+    let mut sharp = ensemble(&json!([["x", "number"]]), Vec::new(), shares());
+    sharp.meta["power"] = json!(1.5);
+    assert!(ops(&sharp).0.contains(&"Pow".to_owned()));
+    let mut mean = Artifact::new("baseline", json!({ "is_classification": false }));
+    mean.push_f64("values", vec![0.25]);
+    let mut counts = ensemble(&json!([["x", "number"]]), Vec::new(), mean);
+    counts.meta["task"] = json!(Task::Regression);
+    counts.meta["exposure"] = json!("years");
+    assert_eq!(ops(&counts).1, 2, "the exposure is an input");
+}
+
+#[test]
 fn a_graph_has_the_columns_that_are_read_and_says_what_it_gives() {
     let inputs = json!([["x", "number"], ["word", "category"]]);
     let all = schema(&[

@@ -261,6 +261,8 @@ pub(crate) enum TaskArg {
     Binary,
     Multiclass,
     Regression,
+    /// Numbers that count something, or add up amounts, and are never negative; decided by Poisson deviance
+    Count,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -381,10 +383,19 @@ pub(crate) struct LeaderboardArgs {
 #[command(after_help = "\
 Examples:
   automl importance model/
+  automl importance model/ labelled.csv   measured on rows that the model has not seen
   automl importance model/ --format json | jq '.columns[0]'")]
 pub(crate) struct ImportanceArgs {
     /// Directory that `automl fit` wrote
     pub(crate) model: PathBuf,
+    /// Table that has the target: tell by how much the score gets worse where a column's values are shuffled among its rows
+    pub(crate) data: Option<String>,
+    /// How often each column is shuffled
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "data", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) shuffles: u8,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N", requires = "data", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
     /// How many columns to show; the others are counted
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,

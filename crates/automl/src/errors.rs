@@ -135,6 +135,12 @@ pub(crate) enum CliError {
         value: f64,
         row: u64,
     },
+    #[error("exposure '{column}' is {value} in data row {row}")]
+    ExposureValue {
+        column: String,
+        value: f64,
+        row: u64,
+    },
     #[error("the model has no leaderboard: it was imported, not searched for")]
     NoLeaderboard,
     #[error("the model has no importance: {}", why_no_importance(*is_imported))]
@@ -186,6 +192,7 @@ impl Coded for CliError {
             Self::NoRows => "evaluate-no-rows",
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
+            Self::ExposureValue { .. } => "evaluate-exposure",
             Self::NoLeaderboard => "leaderboard-none",
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
@@ -237,6 +244,7 @@ impl Coded for CliError {
                 Some(format!("the model knows {}", known.join(", ")))
             }
             Self::WeightValue { .. } => Some("weights are finite numbers of at least 0".into()),
+            Self::ExposureValue { .. } => Some("exposures are finite numbers above 0".into()),
             Self::NoImportance { is_imported: true } => {
                 Some("import it again, from a file that its program saved with gains".into())
             }

@@ -65,7 +65,7 @@ fn few_rows_cover_on_the_mean() {
 
 #[test]
 fn bounds_are_the_ranks_of_the_formula() {
-    let pairs: Vec<(f64, f64)> = (1..=19).map(|rank| (0.0, f64::from(rank))).collect();
+    let pairs: Vec<(f64, f64, f64)> = (1..=19).map(|rank| (0.0, f64::from(rank), 1.0)).collect();
     let bin = ErrorBin::new(None, &pairs);
     assert_eq!(bin.bounds(0.9), Some([1.0, 19.0]));
     assert_eq!(bin.bounds(0.8), Some([2.0, 18.0]));
@@ -107,4 +107,43 @@ fn repeats_of_the_validation_are_no_further_rows() {
         weight: None,
     };
     assert_eq!(Intervals::of(&thrice), Intervals::of(&once));
+}
+
+#[test]
+fn rows_of_weight_two_count_as_two_rows() {
+    let plain = rows(3000, 5);
+    let mut doubled = plain.clone();
+    doubled.weight = Some((0..3000).map(|row| f64::from(1 + row % 2)).collect());
+    let mut written_twice = plain.clone();
+    let Predictions::Numbers(predictions) = &mut written_twice.predictions else {
+        panic!("numbers");
+    };
+    for row in (1..3000).step_by(2) {
+        written_twice.rows.push(3000 + row as u32);
+        written_twice.target.push(plain.target[row]);
+        predictions.push(plain.predictions.values()[row]);
+    }
+    let width = |rows: &OutOfFold| {
+        let band = Intervals::of(rows).unwrap().band(0.8).unwrap();
+        let [low, high] = band.around(9.5);
+        high - low
+    };
+    let (one, other) = (width(&doubled), width(&written_twice));
+    assert!((one / other - 1.0).abs() < 0.05, "{one} {other}");
+    let counted = Intervals::of(&doubled).unwrap();
+    let n_rows: usize = counted.bins.iter().map(|bin| bin.n_rows).sum();
+    assert!((2650..=2750).contains(&n_rows), "{n_rows}");
+    assert!(counted.is_valid());
+}
+
+#[test]
+fn rows_of_no_weight_tell_nothing() {
+    let mut rows = rows(600, 6);
+    rows.target[0] = 1e9;
+    rows.weight = Some((0..600).map(|row| f64::from(u8::from(row > 0))).collect());
+    let intervals = Intervals::of(&rows).unwrap();
+    let greatest = intervals.bins.iter().flat_map(|bin| &bin.errors);
+    assert!(greatest.copied().fold(0.0, f64::max) < 1e6);
+    rows.weight = Some(vec![0.0; 600]);
+    assert_eq!(Intervals::of(&rows), None);
 }

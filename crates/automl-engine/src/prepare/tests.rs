@@ -294,3 +294,47 @@ fn the_positive_class_is_the_second_unless_another_is_named() {
     let numbers = numbers(&[0.5, 1.5, 2.5]);
     assert_eq!(with(numbers, "1").unwrap_err().code(), "fit-positive-task");
 }
+
+#[test]
+fn counts_are_learned_as_rates_weighted_by_their_exposure() {
+    let columns = |exposure: &[f64]| {
+        let column = |name: &str, values: &[f64]| (name.to_owned(), numbers(values));
+        let table = vec![
+            column("x", &[1.0, 2.0, 3.0]),
+            column("y", &[0.0, 1.0, 6.0]),
+            column("years", exposure),
+            column("w", &[1.0, 2.0, 3.0]),
+        ];
+        let fields = table.iter();
+        let fields = fields.map(|(name, _)| field(name, automl_core::Kind::Number));
+        let schema = Schema {
+            fields: fields.collect(),
+            missing: Vec::new(),
+        };
+        let options = PrepareOptions {
+            target: "y".into(),
+            exposure: Some("years".into()),
+            weight: Some("w".into()),
+            ..PrepareOptions::default()
+        };
+        let table = Table::new(table).unwrap();
+        prepare(&table, &schema, &options, &Warnings::default())
+    };
+    let prepared = columns(&[0.5, 0.25, 2.0]).unwrap();
+    let data = &prepared.dataset;
+    assert_eq!(data.target(), &Target::Numbers([0.0, 4.0, 3.0].into()));
+    assert_eq!(data.weight(), Some(&[0.5, 0.5, 6.0][..]));
+    let features: Vec<&str> = data.table().names().collect();
+    assert_eq!(
+        features,
+        ["x"],
+        "the exposure is multiplied by, not learned from"
+    );
+    let role = prepared.schema.field("years").unwrap().role;
+    assert_eq!(role, Role::Feature, "it is needed to predict");
+    let error = columns(&[0.5, 0.0, 2.0]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "column 'years' cannot be the exposure: it is 0 in data row 2, not above 0"
+    );
+}

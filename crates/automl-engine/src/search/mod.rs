@@ -88,6 +88,22 @@ struct Search<'a> {
     changed: Condvar,
 }
 
+/// Fits that may run side by side.
+fn n_workers(plan: &Plan, options: &FitOptions) -> usize {
+    options.threads.clamp(1, (LAG + 1) * plan.splits.len())
+}
+
+/// Threads that each fit of the search uses.
+pub(crate) fn threads_per_fit(plan: &Plan, options: &FitOptions) -> usize {
+    options.threads / n_workers(plan, options)
+}
+
+/// Whether a first model alone takes much more than a trial's share of the time.
+pub(crate) fn is_beyond_share(plan: &Plan, options: &FitOptions, first_model_seconds: f64) -> bool {
+    let share = plan.fit_seconds_max(options);
+    share.is_some_and(|share| first_model_seconds > PATIENCE * share)
+}
+
 /// Runs the search to its limit.
 ///
 /// # Errors
@@ -99,7 +115,7 @@ pub(crate) fn run(
     run: &FitRun<'_>,
 ) -> Result<Found, EngineError> {
     let facts = Facts::of(data);
-    let n_workers = options.threads.clamp(1, (LAG + 1) * plan.splits.len());
+    let n_workers = n_workers(plan, options);
     let n_threads = options.threads / n_workers;
     let search = Search {
         data,
@@ -164,20 +180,16 @@ impl Search<'_> {
                     .journal
                     .note(&JournalEntry::Running { trial, split });
                 let fit = self.fit(job, &config, threads).map(Arc::new);
-                let goes_on = self.goes_on_after(job);
-                if let (Ok(fit), false) = (&fit, goes_on) {
+                // Before it is booked: a trial must not be noted as ended while one of its models is not kept.
+                if let Ok(fit) = &fit
+                    && !self.is_last_of_hopeless(job, fit)
+                {
                     self.keep(job, fit);
                 }
                 state = self.lock();
                 state.n_running -= 1;
                 self.settle(&mut state, job, fit);
                 self.changed.notify_all();
-                let under_way = state.slots[job.trial].fits[job.split].clone();
-                if let (Some(fit), true) = (under_way, goes_on) {
-                    drop(state);
-                    self.keep(job, &fit);
-                    state = self.lock();
-                }
             } else if !state.is_closed && self.start_trial(&mut state) {
                 self.changed.notify_all();
             } else if state.n_running == 0 {
@@ -193,10 +205,15 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the trial has other splits to run after this one, its first, unless it is hopeless. Such a fit is kept once that
-    /// is settled: most trials of a long search are hopeless.
+    /// Whether the trial has other splits to run after this one, its first, unless it is hopeless.
     fn goes_on_after(&self, job: Job) -> bool {
         job.split == 0 && self.plan.splits.len() > 1
+    }
+
+    /// Whether the trial ends with this fit, its first: most trials of a long search do, and what they made is not worth keeping.
+    fn is_last_of_hopeless(&self, job: Job, fit: &Fit) -> bool {
+        let loss = self.plan.metric.loss(fit.score);
+        self.goes_on_after(job) && self.is_hopeless(&self.lock(), job.trial, loss)
     }
 
     /// Keeps a fit for a later process.
@@ -396,8 +413,7 @@ impl Search<'_> {
     /// Whether a first model alone would take much more than a trial's share, while there is one that is more than a
     /// constant already.
     fn is_unfair(&self, state: &State, first_model_seconds: f64) -> bool {
-        let share = self.plan.fit_seconds_max(self.options);
-        let is_long = share.is_some_and(|share| first_model_seconds > PATIENCE * share);
+        let is_long = is_beyond_share(self.plan, self.options, first_model_seconds);
         let ended = state.slots.iter().filter_map(|slot| slot.ended.as_ref());
         let mut scored = ended.filter(|trial| trial.scored_loss().is_some());
         is_long && scored.any(|trial| trial.config.learner.id != BASELINE)

@@ -1,7 +1,7 @@
 //! What is decided beyond the members: the threshold, the ceiling, what matters, and how long a search may go on.
 
 use super::*;
-use automl_core::{Task, WarningKind};
+use automl_core::{Predictions, Task, WarningKind};
 
 /// Two classes of which the second is rare and only roughly told by `x`.
 fn rare(n_rows: usize) -> Dataset {
@@ -182,4 +182,130 @@ fn splits_are_told_with_the_columns_that_they_heed() {
         heeding(None, Some("day")),
         "3-fold cross-validation, forward in time by 'day'"
     );
+}
+
+#[test]
+fn a_power_and_an_exposure_are_kept_with_the_model() {
+    let data = synthetic::multiclass(300, 5);
+    let options = FitOptions {
+        metric: Some(Metric::LogLoss),
+        ..options(4)
+    };
+    let model = run(&data, &options).unwrap().model;
+    let plain = model.raised_to(None);
+    let view = data.table().view();
+    let before = plain.predict(&view).unwrap();
+    let sharp = plain.raised_to(Some(2.0));
+    let after = sharp.predict(&view).unwrap();
+    let row = |of: &Predictions| of.values()[..of.width()].to_vec();
+    let squares: Vec<f64> = row(&before).iter().map(|p| p * p).collect();
+    let sum: f64 = squares.iter().sum();
+    for (square, p) in squares.iter().zip(row(&after)) {
+        assert!((square / sum - p).abs() < 1e-9);
+    }
+    let again = EnsembleModel::load(&sharp.artifact()).unwrap();
+    assert_eq!(again.predict(&view).unwrap(), after);
+
+    let mut damaged = sharp.artifact();
+    damaged.meta["power"] = 0.0.into();
+    assert!(EnsembleModel::load(&damaged).is_err());
+    damaged.meta["power"] = 2.0.into();
+    damaged.meta["exposure"] = "x".into();
+    assert!(EnsembleModel::load(&damaged).is_err(), "classes have none");
+}
+
+#[test]
+fn shuffling_a_column_costs_what_it_tells() {
+    let n_rows = 500;
+    let number = |factor: usize| -> Vec<f64> {
+        let values = (0..n_rows).map(|row| (row * factor % 499) as f64 / 499.0);
+        values.collect()
+    };
+    let (told, noise) = (number(211), number(97));
+    let target: Vec<f64> = told.iter().map(|x| 10.0 * x).collect();
+    let columns = [("told", told), ("noise", noise)];
+    let columns = columns.map(|(name, values)| (name.to_owned(), Column::Number(values)));
+    let table = Table::new(columns.into()).unwrap();
+    let target_column = Target::Numbers(target.clone().into());
+    let data = Dataset::new(table, Task::Regression, target_column).unwrap();
+    let model = run(&data, &options(4)).unwrap().model;
+    let rows = LabelledRows {
+        table: data.table(),
+        target: &target,
+        weight: None,
+        metric: Metric::Rmse,
+        threshold: None,
+    };
+    let by = |threads| {
+        let threads = automl_core::Threads::new(threads).unwrap();
+        model
+            .permutation_importance(&rows, 5, Seed(1), &threads)
+            .unwrap()
+    };
+    let found = by(1);
+    let [told, noise] = &found.columns[..] else {
+        panic!("two columns");
+    };
+    assert_eq!((&told.column[..], &noise.column[..]), ("told", "noise"));
+    // Two draws from a uniform distribution differ by the root of a sixth.
+    let expected = 10.0 * (1.0_f64 / 6.0).sqrt() - found.score;
+    assert!((told.worse_by / expected - 1.0).abs() < 0.1, "{told:?}");
+    assert!(told.low < told.worse_by && told.worse_by < told.high);
+    assert!(told.low > 0.5 * expected && noise.high < 0.1 * expected);
+    assert_eq!(by(3), found);
+}
+
+#[test]
+fn counts_grow_with_the_exposure() {
+    let n_rows = 400;
+    let x: Vec<f64> = (0..n_rows).map(|row| f64::from(row * 37 % 100)).collect();
+    let rates: Vec<f64> = x.iter().map(|x| (x / 50.0).exp()).collect();
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let data = Dataset::new(table, Task::Regression, Target::Numbers(rates.into())).unwrap();
+    let outcome = run(&data, &options(4)).unwrap();
+    assert!(outcome.intervals.is_some());
+    let outcome = outcome.exposed_to("years");
+    assert!(outcome.intervals.is_none());
+    let rows = |years: [f64; 2]| {
+        let x = Column::Number(vec![30.0, 30.0]);
+        let years = Column::Number(years.to_vec());
+        Table::new(vec![("x".into(), x), ("years".into(), years)]).unwrap()
+    };
+    let model = EnsembleModel::load(&outcome.model.artifact()).unwrap();
+    let predicted = model.predict(&rows([1.0, 3.0]).view()).unwrap();
+    let [one, three] = predicted.values() else {
+        panic!("two rows");
+    };
+    assert!((three / one - 3.0).abs() < 1e-12);
+    let error = model.predict(&rows([1.0, -1.0]).view()).unwrap_err();
+    assert_eq!(error.code(), "predict-exposure");
+}
+
+#[test]
+fn what_is_said_of_fewer_members_is_said_of_them_alone() {
+    let data = synthetic::binary(300, 6);
+    let options = options(8);
+    let warnings = Warnings::default();
+    let surroundings = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        memory_in_use: &|| None,
+        split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
+        warnings: &warnings,
+        events: &NoEvents,
+    };
+    let plan = Plan::new(&data, &options).unwrap();
+    let found = crate::search::run(&data, &plan, &options, &surroundings).unwrap();
+    let all = crate::ensemble::select(&data, &plan, &found, &options, &surroundings).unwrap();
+    assert!(all.members.len() > 1);
+    let one = crate::ensemble::heaviest(&data, &plan, &found, &options, (&all, 1)).unwrap();
+    let position = all.members[0].0;
+    assert_eq!(one.members, [(position, 1.0)]);
+    let scores = &found.trials[position].fold_scores;
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    assert!((one.score - mean).abs() < 1e-12);
+    assert_eq!(one.nested, None, "what chose it chose others with it");
+    assert_ne!(one.out_of_fold.predictions, all.out_of_fold.predictions);
 }

@@ -98,6 +98,9 @@ pub(crate) struct FitArgs {
     /// Column that says how much each row counts
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     pub(crate) weight: Option<String>,
+    /// Column that says for how long, or for how many, a count was taken; predictions are for as much as the row says
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    pub(crate) exposure: Option<String>,
     /// Column whose equal values stay on one side of every split
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     pub(crate) group: Option<String>,
@@ -121,6 +124,7 @@ Examples:
   automl fit visits.csv --target bought --group customer --drop id,notes
   automl fit sales.csv --target units --time-column day   validation follows training in time
   automl fit adult.csv --target income --max-trials 20 --seed 7   the same model each time
+  automl fit policies.csv --target claims --exposure years   claims expected in the years of a policy
   automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'
   automl fit adult.csv --target income --time-limit 1h --resume   goes on where a killed search was
   automl fit adult.csv --target income --plan-only   what it would try";

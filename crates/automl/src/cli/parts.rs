@@ -8,4 +8,5 @@ pub(crate) enum PartArg {
     Tuning,
     Bagging,
     Ensembling,
+    Calibration,
 }

@@ -28,6 +28,9 @@ pub(crate) enum SearchError {
     /// Intervals are for numbers, and of models that a fit made.
     #[error("the model knows no intervals; its task is {task}")]
     NoIntervals { task: &'static str },
+    /// What is known of errors is of one unit of exposure.
+    #[error("a model of counts by exposure knows no intervals")]
+    NoIntervalsOfCounts,
     /// The file of the model's errors is not what a fit writes.
     #[error(
         "'intervals.json' of the model cannot be read: its errors are not sorted numbers by prediction"
@@ -46,7 +49,7 @@ impl Coded for SearchError {
             Self::Unfinished { .. } => "fit-search-unfinished",
             Self::Differs { .. } => "fit-search-differs",
             Self::Foreign { .. } => "fit-search-foreign",
-            Self::NoIntervals { .. } => "predict-no-intervals",
+            Self::NoIntervals { .. } | Self::NoIntervalsOfCounts => "predict-no-intervals",
             Self::IntervalsFile => "artifact-part-invalid",
             Self::Coverage { .. } => "predict-coverage",
         }
@@ -65,6 +68,7 @@ impl Coded for SearchError {
             Self::NoIntervals { .. } => {
                 "leave --interval out: the probabilities say how sure the model is".into()
             }
+            Self::NoIntervalsOfCounts => "leave --interval out".into(),
             Self::IntervalsFile => "fit the model again or restore the file".into(),
             Self::Coverage { most, .. } => {
                 format!("ask for --interval {:.2} or less", (most * 100.0).floor() / 100.0)

@@ -91,6 +91,9 @@ pub(crate) fn render(page: &Page<'_>) -> String {
 
 fn task_title(page: &Page<'_>) -> &'static str {
     match page.manifest.task.n_classes() {
+        0 if page.manifest.lineage.config["columns"]["exposure"].is_string() => {
+            "Counts by exposure"
+        }
         0 => "Regression",
         2 => "Binary classification",
         _ => "Multiclass classification",

@@ -16,7 +16,7 @@ use crate::progress::Reporter;
 use crate::record::{Detail, Recorder, Seen};
 use crate::scoring::Scorer;
 use crate::tables;
-use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, Warning, WarningKind};
+use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, Table, Warning, WarningKind};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
 use automl_store::spool::Status as RunStatus;
 use scores::{Scored, Scores};
@@ -81,6 +81,69 @@ pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<St
     Ok(Status::Done)
 }
 
+/// Whether no warning says that a column is missing.
+fn is_there(reporter: &Reporter, field: &Field) -> bool {
+    !reporter.warnings().list().iter().any(|warning| {
+        warning.kind == WarningKind::MissingColumn && warning.columns.contains(&field.name)
+    })
+}
+
+/// The first rows of a table, with what is known of those that have a target.
+pub(super) struct FirstRows {
+    /// The rows that have a target.
+    pub(super) table: Table,
+    /// Targets as metrics take them; for counts by exposure, those of one unit.
+    pub(super) target: Vec<f64>,
+    pub(super) weight: Option<Vec<f64>>,
+}
+
+/// Reads the first `n_rows` rows of a table for a model.
+///
+/// # Errors
+/// The table lacks a column, none of the rows has a target, or one has a class that the model does not know.
+pub(super) fn first_rows(
+    data: &str,
+    model: &LoadedModel,
+    n_rows: usize,
+    reporter: &Reporter,
+) -> anyhow::Result<FirstRows> {
+    let settings = Settings {
+        model: PathBuf::new(),
+        source: Source::parse(data),
+        read: ReadOptions {
+            rename_duplicates: model.renames_duplicates(),
+            ..ReadOptions::default()
+        },
+        allow_missing_columns: false,
+        threshold: None,
+        threads: 1,
+    };
+    let target = model.target()?;
+    let mut batches = open(&settings, model, (target, n_rows), reporter)?;
+    let weight = model.column(Role::Weight);
+    let mut truth = Truth::new(target, model.task(), weight).exposed_to(model.model.exposure());
+    let batch = batches.next().transpose()?;
+    let batch = batch.ok_or(CliError::NoRows)?;
+    truth.take(&batch.table)?;
+    truth.divide_by_exposure();
+    let places = truth.places();
+    if places.is_empty() {
+        return Err(CliError::NoRows.into());
+    }
+    let is_feature = |name: &str| {
+        let field = model.manifest.inputs.field(name);
+        field.is_some_and(|field| field.role == Role::Feature)
+    };
+    let columns = batch.table.shared().filter(|(name, _)| is_feature(name));
+    let features = Table::from_shared(columns.collect());
+    let features = features.expect("they are columns of one table");
+    Ok(FirstRows {
+        table: features.gather(&places),
+        weight: truth.weights().map(<[f64]>::to_vec),
+        target: truth.values,
+    })
+}
+
 fn evaluate(
     settings: &Settings,
     model: &LoadedModel,
@@ -89,12 +152,8 @@ fn evaluate(
 ) -> anyhow::Result<Scores> {
     let target = model.target()?;
     let threshold = model.threshold(settings.threshold)?;
-    let batches = open(settings, model, target, reporter)?;
-    let has = |field: &Field| {
-        !reporter.warnings().list().iter().any(|warning| {
-            warning.kind == WarningKind::MissingColumn && warning.columns.contains(&field.name)
-        })
-    };
+    let batches = open(settings, model, (target, model.batch_rows()), reporter)?;
+    let has = |field: &Field| is_there(reporter, field);
     if !has(target) {
         return Err(CliError::TargetMissing {
             target: target.name.clone(),
@@ -105,7 +164,8 @@ fn evaluate(
     }
     let weight = model.column(Role::Weight).filter(|field| has(field));
     warn_of_weight(model, weight, reporter);
-    let mut truth = Truth::new(target, model.task(), weight);
+    let exposure = model.model.exposure();
+    let mut truth = Truth::new(target, model.task(), weight).exposed_to(exposure);
     let mut all: Option<Predictions> = None;
     let threads = start_threads(settings.threads)?;
     let spinner = reporter.spinner("predicting".to_owned());
@@ -124,6 +184,8 @@ fn evaluate(
     })?;
     drop(spinner);
     let predictions = all.map(|all| truth.with_target_only(all));
+    truth.divide_by_exposure();
+    let predictions = predictions.map(|predictions| truth.rates(predictions));
     let Some(predictions) = predictions.filter(|predictions| predictions.n_rows() > 0) else {
         return Err(CliError::NoRows.into());
     };
@@ -139,6 +201,7 @@ fn evaluate(
         target: target.name.clone(),
         n_rows_without_target: truth.n_rows_without(),
         weighted_by: weight.map(|field| field.name.clone()),
+        exposure: exposure.map(str::to_owned),
         metric: model.manifest.metric.clone(),
         ..Scores::of(&scored)
     })
@@ -182,14 +245,14 @@ fn warn_of_weight(model: &LoadedModel, weight: Option<&Field>, reporter: &Report
 fn open(
     settings: &Settings,
     model: &LoadedModel,
-    target: &Field,
+    (target, batch_rows): (&Field, usize),
     reporter: &Reporter,
 ) -> anyhow::Result<BatchReader> {
     let is_needed =
         |field: &Field| matches!(field.role, Role::Feature | Role::Target | Role::Weight);
     let cut = BatchOptions {
         allow_missing_columns: settings.allow_missing_columns,
-        batch_rows: model.batch_rows(),
+        batch_rows,
         keep: Vec::new(),
     };
     let batches = tables::stream(

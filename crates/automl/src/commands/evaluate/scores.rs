@@ -24,6 +24,9 @@ pub(super) struct Scores {
     pub(super) n_rows_without_target: u64,
     /// The column that the metrics are weighted by.
     pub(super) weighted_by: Option<String>,
+    /// The column that counts are divided by, and rows weighted by, before they are scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exposure: Option<String>,
     /// Of two classes, the one that precision, recall, F1 and average precision are of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) positive_class: Option<String>,
@@ -105,6 +108,7 @@ impl Scores {
             n_rows: scored.target.len() as u64,
             n_rows_without_target: 0,
             weighted_by: None,
+            exposure: None,
             positive_class: scored.task.positive_class().map(str::to_owned),
             threshold: scored.threshold,
             metric: String::new(),
@@ -121,6 +125,10 @@ impl Scores {
             .weighted_by
             .as_ref()
             .map_or_else(String::new, |column| format!(", weighted by '{column}'"));
+        let exposure = self.exposure.as_ref();
+        let exposure = exposure.map_or_else(String::new, |column| {
+            format!(", for each unit of '{column}' and weighted by it")
+        });
         let left_out = match self.n_rows_without_target {
             0 => String::new(),
             n_rows => format!("; {} without a target left out", text::count(n_rows)),
@@ -133,7 +141,7 @@ impl Scores {
             format!(" predicted above {}", text::probability(threshold))
         });
         let mut out = format!(
-            "{rows} scored, {} '{}'{positive}{threshold}{weighted}{left_out}\n\n",
+            "{rows} scored, {} '{}'{positive}{threshold}{exposure}{weighted}{left_out}\n\n",
             self.task, self.target
         );
         out.push_str(&self.metrics_text());

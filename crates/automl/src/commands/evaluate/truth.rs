@@ -9,11 +9,14 @@ pub(super) struct Truth<'a> {
     target: &'a Field,
     task: &'a Task,
     weight: Option<&'a Field>,
+    /// The column that counts are divided by.
+    exposure: Option<&'a str>,
     /// The model's classes, to read labels by what they mean.
     coder: LevelCoder,
     /// Numbers, or class codes as numbers, of the rows that have a target.
     pub(super) values: Vec<f64>,
     weights: Vec<f64>,
+    exposures: Vec<f64>,
     /// For every row read, whether it has a target.
     has_target: Vec<bool>,
 }
@@ -24,16 +27,57 @@ impl<'a> Truth<'a> {
             target,
             task,
             weight,
+            exposure: None,
             coder: LevelCoder::new(Levels::new(task.classes().iter().map(String::as_str)), &[]),
             values: Vec::new(),
             weights: Vec::new(),
+            exposures: Vec::new(),
             has_target: Vec::new(),
         }
     }
 
+    /// The same for counts that are taken over what a column says.
+    pub(super) fn exposed_to(self, exposure: Option<&'a str>) -> Self {
+        Self { exposure, ..self }
+    }
+
+    /// Turns counts into those of one unit of exposure, by which rows are weighted then.
+    pub(super) fn divide_by_exposure(&mut self) {
+        if self.exposure.is_none() {
+            return;
+        }
+        if self.weight.is_none() {
+            self.weights = vec![1.0; self.values.len()];
+        }
+        let rows = self.values.iter_mut().zip(&mut self.weights);
+        for ((count, weight), exposure) in rows.zip(&self.exposures) {
+            *count /= exposure;
+            *weight *= exposure;
+        }
+    }
+
+    /// Predicted counts of the rows that have a target as those of one unit of exposure.
+    pub(super) fn rates(&self, mut predictions: Predictions) -> Predictions {
+        let values = predictions.values_mut().iter_mut();
+        for (value, exposure) in values.zip(&self.exposures) {
+            *value /= exposure;
+        }
+        predictions
+    }
+
+    /// The places, in what was read, of the rows that have a target.
+    pub(super) fn places(&self) -> Vec<u32> {
+        let places = (0..).zip(&self.has_target);
+        places
+            .filter(|(_, has_target)| **has_target)
+            .map(|(place, _)| place)
+            .collect()
+    }
+
     /// The weights of the rows that have a target, if rows count differently.
     pub(super) fn weights(&self) -> Option<&[f64]> {
-        self.weight.map(|_| self.weights.as_slice())
+        let is_weighted = self.weight.is_some() || self.exposure.is_some();
+        is_weighted.then_some(self.weights.as_slice())
     }
 
     /// The number in the data, from 1, of each row that has a target.
@@ -61,6 +105,8 @@ impl<'a> Truth<'a> {
             .weight
             .and_then(|field| batch.column(&field.name))
             .and_then(Column::as_number);
+        let exposures = self.exposure.and_then(|name| batch.column(name));
+        let exposures = exposures.and_then(Column::as_number);
         for row in 0..batch.n_rows() {
             let is_there = !column.is_missing(row);
             let number = self.has_target.len() as u64 + 1;
@@ -72,6 +118,17 @@ impl<'a> Truth<'a> {
                 self.value(column, row)
                     .ok_or_else(|| self.unknown(column, row, number))?,
             );
+            if let (Some(name), Some(exposures)) = (self.exposure, exposures) {
+                let value = exposures[row];
+                if !(value > 0.0 && value.is_finite()) {
+                    return Err(CliError::ExposureValue {
+                        column: name.to_owned(),
+                        value,
+                        row: number,
+                    });
+                }
+                self.exposures.push(value);
+            }
             if let (Some(field), Some(weight)) = (self.weight, weight) {
                 let value = weight[row];
                 if !(value >= 0.0 && value.is_finite()) {

@@ -158,11 +158,15 @@ fn say_task(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
         .fit
         .metric
         .unwrap_or_else(|| Metric::default_for(kind));
+    let counts = match &settings.prepare.exposure {
+        Some(column) => format!(", counted for each unit of '{column}'"),
+        None => String::new(),
+    };
     let (target, reason) = (&settings.prepare.target, &prepared.reason);
     let positive = prepared.dataset.task().positive_class();
     let positive = positive.map_or_else(String::new, |class| format!(", positive class '{class}'"));
     reporter.note(&format!(
-        "task: {}{title} of '{target}' ({reason}){positive}, metric {metric}",
+        "task: {}{title} of '{target}' ({reason}){counts}{positive}, metric {metric}",
         kind.name()
     ));
 }
@@ -200,7 +204,11 @@ fn search(
         interrupt.token(),
         (journal, past),
     );
-    Ok(automl_engine::fit(&prepared.dataset, &settings.fit, &run)?)
+    let outcome = automl_engine::fit(&prepared.dataset, &settings.fit, &run)?;
+    Ok(match &settings.prepare.exposure {
+        Some(column) => outcome.exposed_to(column),
+        None => outcome,
+    })
 }
 
 /// What surrounds a search.

@@ -4,7 +4,7 @@ use super::super::{encoding, thread_count};
 use crate::cli::parts::PartArg;
 use crate::cli::{FitArgs, QualityArg, ReadArgs, RecordArgs, TaskArg};
 use crate::memory;
-use automl_core::metrics::Metric;
+use automl_core::metrics::{Metric, MetricError};
 use automl_core::{Seed, TaskKind};
 use automl_data::{DataError, ReadOptions, SchemaFile, Source, missing_marks};
 use automl_engine::prepare::check_told_once;
@@ -50,11 +50,13 @@ impl Settings {
             time: args.time_column,
             drop: names(&args.drop),
             positive: args.positive,
-            task: args.task.map(task),
+            counts: args.task == Some(TaskArg::Count),
+            exposure: args.exposure,
+            task: args.task.and_then(task),
         };
         check_told_once(&prepare)?;
         let fit = FitOptions {
-            metric: args.metric.as_deref().map(Metric::from_name).transpose()?,
+            metric: metric(args.metric.as_deref(), &prepare)?,
             quality: quality(args.quality),
             time_limit: args
                 .time_limit
@@ -71,7 +73,7 @@ impl Settings {
             without: args.without.into_iter().map(part).collect(),
         };
         registry::check_names(fit.include.iter().chain(&fit.exclude))?;
-        check_metric(fit.metric, prepare.task)?;
+        check_metric(fit.metric, prepare.kind()?)?;
         let read = ReadOptions {
             max_bytes: fit.memory_limit,
             set_aside: set_aside(&prepare),
@@ -121,6 +123,14 @@ impl Settings {
     }
 }
 
+/// What decides: what was asked for, and for counts their deviance.
+fn metric(asked: Option<&str>, prepare: &PrepareOptions) -> Result<Option<Metric>, MetricError> {
+    match asked {
+        Some(name) => Metric::from_name(name).map(Some),
+        None => Ok(prepare.counts().then_some(Metric::PoissonDeviance)),
+    }
+}
+
 /// A metric that is not for the task that was asked for is refused before the table is read.
 fn check_metric(metric: Option<Metric>, task: Option<TaskKind>) -> Result<(), EngineError> {
     let (Some(metric), Some(task)) = (metric, task) else {
@@ -139,7 +149,12 @@ fn check_metric(metric: Option<Metric>, task: Option<TaskKind>) -> Result<(), En
 
 /// The columns that were named for something else than to learn from.
 fn set_aside(prepare: &PrepareOptions) -> Vec<String> {
-    let named = [&prepare.weight, &prepare.group, &prepare.time];
+    let named = [
+        &prepare.weight,
+        &prepare.group,
+        &prepare.time,
+        &prepare.exposure,
+    ];
     let named = named.into_iter().flatten();
     named.chain(&prepare.drop).cloned().collect()
 }
@@ -173,11 +188,13 @@ fn names(list: &[String]) -> Vec<String> {
         .collect()
 }
 
-fn task(arg: TaskArg) -> TaskKind {
+/// The task by name; counts are told beside it.
+fn task(arg: TaskArg) -> Option<TaskKind> {
     match arg {
-        TaskArg::Binary => TaskKind::Binary,
-        TaskArg::Multiclass => TaskKind::Multiclass,
-        TaskArg::Regression => TaskKind::Regression,
+        TaskArg::Binary => Some(TaskKind::Binary),
+        TaskArg::Multiclass => Some(TaskKind::Multiclass),
+        TaskArg::Regression => Some(TaskKind::Regression),
+        TaskArg::Count => None,
     }
 }
 
@@ -187,6 +204,7 @@ fn part(arg: PartArg) -> SearchPart {
         PartArg::Tuning => SearchPart::Tuning,
         PartArg::Bagging => SearchPart::Bagging,
         PartArg::Ensembling => SearchPart::Ensembling,
+        PartArg::Calibration => SearchPart::Calibration,
     }
 }
 

@@ -6,7 +6,7 @@ use super::record::model_dir;
 use super::{Status, datasets, encoding, start_threads, thread_count};
 use crate::cli::PredictArgs;
 use crate::console::{Console, Format, print_json, print_line};
-use crate::errors::CliError;
+use crate::errors::{CliError, SearchError};
 use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
@@ -141,6 +141,9 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     let interrupt = Interrupt::listen(console, || {})?;
     let place = model_dir(&settings.model, &record.workspace.workspace)?;
     let model = LoadedModel::read(place.as_ref())?;
+    if model.model.exposure().is_some() && !settings.coverages.is_empty() {
+        return Err(SearchError::NoIntervalsOfCounts.into());
+    }
     let bands = Bands::read(place.as_ref(), &settings.coverages)?;
     settings.read.rename_duplicates |= model.renames_duplicates();
     settings.read.images = model.reads_images();

@@ -64,6 +64,7 @@ impl Plan {
             drop: Vec::new(),
             positive: named(&data.positive),
             task: task(data.task),
+            ..PrepareOptions::default()
         };
         let loaded = {
             let _spinner = reporter.spinner(format!("reading {place}"));
