@@ -1,6 +1,7 @@
 //! Ranks that train together: those that this machine starts, and what every rank but the first does.
 
 use super::checkpoints::Found;
+use super::crew::{self, Crew};
 use super::plan::Plan;
 use super::{Status, thread_count};
 use crate::cli::TrainArgs;
@@ -90,6 +91,7 @@ pub(super) fn follow(
     let plan = Plan::new(args, config, &reporter)?;
     let from = state_to_go_on_from(&plan)?;
     agree_on(ranks, from.as_ref())?;
+    Crew::meet(ranks, threads)?;
     let seed = Seed(plan.config.trainer.seed);
     let budget = Budget {
         deadline: Deadline::never(),
@@ -118,7 +120,7 @@ pub(super) fn follow(
     };
     let trained = tabular::train(&data, &plan.settings(), &run, &mut NoWatch);
     // The first rank is still writing; an error of this call is one that it has told of.
-    drop(ranks.barrier());
+    crew::wait(ranks);
     let trained = trained?;
     Ok(if trained.is_partial {
         Status::Interrupted
