@@ -182,3 +182,46 @@ fn steps_of_a_slurm_of_two_nodes_train_one_network() {
         "the weights differ"
     );
 }
+
+#[test]
+fn the_record_has_a_run_of_the_job_with_one_below_for_each_rank() {
+    let desk = desk();
+    let recorded = |words: &str| {
+        let mut command = desk.command(BINARY);
+        command.env_remove("AUTOML_NO_RECORD");
+        let output = command.args(words.split_whitespace()).output();
+        let output = output.expect("the binary can be started");
+        assert!(output.status.success(), "{words}");
+        output.stdout
+    };
+    recorded("train small.yaml --ranks 2 --threads 1 --output model --run-name job");
+    let listed = recorded("runs list --all --format json");
+    let listed: serde_json::Value = serde_json::from_slice(&listed).expect("it is JSON");
+    let runs = listed.as_array().expect("runs are a list");
+    let of_name = |name: &str| {
+        let found = runs.iter().find(|run| run["name"] == name);
+        found.unwrap_or_else(|| panic!("{name} in {listed:#}"))
+    };
+    assert_eq!(runs.len(), 3);
+    let job = of_name("job");
+    for rank in ["0", "1"] {
+        let run = of_name(&format!("rank {rank}"));
+        assert_eq!(run["tags"]["mlflow.parentRunId"], job["run_id"]);
+        assert_eq!(run["status"], "FINISHED");
+        let params = &run["params"];
+        assert_eq!(
+            (&params["rank"], &params["ranks"]),
+            (&rank.into(), &"2".into())
+        );
+        assert_eq!(
+            (&params["transport"], &params["threads"]),
+            (&"TCP".into(), &"1".into())
+        );
+        for metric in ["seconds", "cpu_seconds", "memory_bytes"] {
+            assert!(
+                run["metrics"][metric].as_f64() > Some(0.0),
+                "{metric} in {run:#}"
+            );
+        }
+    }
+}

@@ -98,8 +98,8 @@ def files(client, run):
     return found
 
 
-def call(*args, code=0):
-    done = subprocess.run([BIN, *map(str, args)], capture_output=True, text=True)
+def call(*args, code=0, cwd=None):
+    done = subprocess.run([BIN, *map(str, args)], capture_output=True, text=True, cwd=cwd)
     assert done.returncode == code, (done.stdout, done.stderr)
     return done
 

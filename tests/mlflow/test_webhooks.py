@@ -52,6 +52,12 @@ def heard(hook):
     return {name.lower(): value for name, value in headers.items()}, json.loads(body), body
 
 
+def signature(secret, headers, text):
+    """What a delivery must be signed with."""
+    signed = f"{headers['x-mlflow-delivery-id']}.{headers['x-mlflow-timestamp']}.{text}"
+    return "v1," + base64.b64encode(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()).decode()
+
+
 def told(hook):
     _, body, _ = heard(hook)
     return f"{body['entity']}.{body['action']}", body["data"]
@@ -107,9 +113,7 @@ def test_what_happens_in_the_registry_is_told_and_signed(open_client, hook):
     headers, body, text = heard(hook)
     assert (body["entity"], body["action"]) == ("registered_model", "created")
     assert body["data"] == {"name": "m", "tags": {"a": "1"}, "description": "words"}
-    signed = f"{headers['x-mlflow-delivery-id']}.{headers['x-mlflow-timestamp']}.{text}"
-    expected = base64.b64encode(hmac.new(b"hush", signed.encode(), hashlib.sha256).digest()).decode()
-    assert headers["x-mlflow-signature"] == f"v1,{expected}"
+    assert headers["x-mlflow-signature"] == signature("hush", headers, text)
     run = open_client.create_run("0").info.run_id
     open_client.create_model_version("m", f"runs:/{run}/model", run)
     event, data = told(hook)

@@ -231,8 +231,8 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         .artifact_root
         .unwrap_or_else(|| PROXY_ROOT.to_owned());
     let Record { db, artifacts } = config.workspace.open_to_serve(&artifact_root)?;
-    let sealer = config.workspace.sealer()?;
-    seal_secrets(&db, &sealer)?;
+    let sealer = config.workspace.sealer(&db)?;
+    seal_secrets(&config.workspace, &db, &sealer)?;
     let manner = Manner {
         allows_private: config.links.webhooks_to_private,
         first_wait: Duration::from_secs(1),
@@ -281,13 +281,27 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     Ok((app, parts))
 }
 
-/// Seals what an earlier version kept as it was.
-fn seal_secrets(db: &Database, sealer: &Sealer) -> Result<(), WorkspaceError> {
-    let sealer = sealer.clone();
-    let sealed = db.write(move |sql| webhooks::seal_all(sql, &sealer)).wait();
-    let n_sealed = sealed?;
+/// Seals what an earlier version kept as it was, and says whose secrets cannot be had.
+fn seal_secrets(
+    workspace: &Workspace,
+    db: &Database,
+    sealer: &Sealer,
+) -> Result<(), WorkspaceError> {
+    let n_sealed = workspace.seal_secrets(db, sealer)?;
     if n_sealed > 0 {
         tracing::info!(n_sealed, "secrets of webhooks are sealed now");
+    }
+    let sealer = sealer.clone();
+    let unopened = db
+        .read(move |sql| webhooks::unopened(sql, Some(&sealer)))
+        .wait()?;
+    if !unopened.is_empty() {
+        let webhooks = unopened.join(", ");
+        tracing::warn!(
+            webhooks,
+            "their secrets were sealed by another key, so they are not told anything: bring back that key (secret.key of the \
+             workspace, or AUTOML_SECRET_KEY), or set the secrets anew"
+        );
     }
     Ok(())
 }

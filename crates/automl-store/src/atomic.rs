@@ -75,6 +75,11 @@ impl AtomicFile {
         }
     }
 
+    /// Lets only its owner read it.
+    pub(crate) fn restrict(&self) -> io::Result<()> {
+        staging::restrict(self.writer.get_ref(), 0o600)
+    }
+
     /// Writes all to the disk and puts the file into place.
     pub fn commit(mut self) -> Result<(), StoreError> {
         let path = self.path.clone();

@@ -22,6 +22,10 @@ pub enum SealError {
     File { path: PathBuf, source: io::Error },
     #[error("{place} is no key: it needs {} hexadecimal digits", KEY_LEN * 2)]
     Key { place: String },
+    #[error("{n_sealed} secrets of the record are sealed, and their key is not here: {}", .path.display())]
+    Missing { path: PathBuf, n_sealed: usize },
+    #[error("another key is there already: {}", .path.display())]
+    Taken { path: PathBuf },
     #[error("a secret was sealed by another key, or altered: {what}")]
     Sealed { what: String },
     #[error("no randomness")]
@@ -33,6 +37,8 @@ impl Coded for SealError {
         match self {
             Self::File { .. } => "secret-key-file",
             Self::Key { .. } => "secret-key-invalid",
+            Self::Missing { .. } => "secret-key-missing",
+            Self::Taken { .. } => "secret-key-taken",
             Self::Sealed { .. } => "secret-sealed",
             Self::Random(_) => "secret-random",
         }
@@ -45,6 +51,13 @@ impl Coded for SealError {
                 "bring back the key (`secret.key` of the workspace, or AUTOML_SECRET_KEY), or set the secret anew"
                     .into(),
             ),
+            Self::Missing { path, .. } => Some(format!(
+                "bring the key back, there or as AUTOML_SECRET_KEY; if it is lost, make a new one with `openssl rand -hex 32 > {}` and set the secrets anew",
+                path.display()
+            )),
+            Self::Taken { .. } => {
+                Some("restore where it is not, or move it away and give it as AUTOML_SECRET_KEY to what needs it".into())
+            }
             Self::File { .. } | Self::Random(_) => None,
         }
     }
@@ -81,19 +94,26 @@ impl Sealer {
     /// # Errors
     /// If the file cannot be read or made, or holds no key.
     pub fn of_file(path: &Path) -> Result<Self, SealError> {
-        let failed = |source| SealError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(path)?;
-                fs::read_to_string(path).map_err(failed)?
-            }
-            Err(error) => return Err(failed(error)),
-        };
+        if let Some(sealer) = Self::of_file_there(path)? {
+            return Ok(sealer);
+        }
+        let mut key = [0; KEY_LEN];
+        getrandom::fill(&mut key)?;
+        put_file(path, &format!("{}\n", hex(&key)))?;
+        let text = fs::read_to_string(path).map_err(failed(path))?;
         Self::of_text(&text, &path.display().to_string())
+    }
+
+    /// The key of a file, if there is one.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or holds no key.
+    pub fn of_file_there(path: &Path) -> Result<Option<Self>, SealError> {
+        match fs::read_to_string(path) {
+            Ok(text) => Self::of_text(&text, &path.display().to_string()).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(path)(error)),
+        }
     }
 
     /// A secret as it can be kept: nonce and cipher text in hexadecimal digits. `owner` is what it belongs to.
@@ -134,23 +154,25 @@ impl Sealer {
     }
 }
 
-/// Makes a file with a new key, whole from the moment that it is there, for its owner alone; one that is there stays.
-fn make(path: &Path) -> Result<(), SealError> {
-    let failed = |source| SealError::File {
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> SealError {
+    move |source| SealError::File {
         path: path.to_owned(),
         source,
-    };
-    let mut key = [0; KEY_LEN];
-    getrandom::fill(&mut key)?;
+    }
+}
+
+/// Makes a file with a key, whole from the moment that it is there, for its owner alone; one that is there stays. Tells whether
+/// it was made.
+pub(crate) fn put_file(path: &Path, text: &str) -> Result<bool, SealError> {
     let parent = path.parent().unwrap_or(Path::new("."));
     // Temporary files are for their owner alone from the beginning.
-    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
-    writeln!(file, "{}", hex(&key)).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed(path))?;
+    file.write_all(text.as_bytes()).map_err(failed(path))?;
+    file.as_file().sync_all().map_err(failed(path))?;
     match file.persist_noclobber(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed(error.error)),
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed(path)(error.error)),
     }
 }
 

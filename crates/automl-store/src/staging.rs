@@ -116,6 +116,20 @@ fn sweep(parent: &Path, name: &OsStr, target: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets only its owner have a file or a directory, where a system knows owners.
+pub(crate) fn restrict(file: &File, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(fs::Permissions::from_mode(mode))
+    }
+    #[cfg(not(unix))]
+    {
+        let _owners_are_unknown = (file, mode);
+        Ok(())
+    }
+}
+
 /// Removes a file or a directory with all that is in it; fine if it is not there.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {

@@ -5,8 +5,9 @@
 
 use crate::args;
 use crate::artifacts::{ArtifactError, ArtifactStore, Folder, Location};
-use crate::db::{Database, DbError, Place};
+use crate::db::{self, Database, DbError, Place};
 use crate::hex::hex;
+use crate::registry::webhooks;
 use crate::sealed::{SealError, Sealer};
 use crate::tracking::TrackingError;
 use crate::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
@@ -220,16 +221,55 @@ impl Workspace {
         Ok(Record { db, artifacts })
     }
 
-    /// What seals secrets in the record: the key that the environment has, or that of the workspace, which is made if it is not
-    /// there.
+    /// The file of the key of secrets, which may not be there.
+    pub fn secret_key(&self) -> PathBuf {
+        self.directory.join(SECRET_KEY)
+    }
+
+    /// That file, unless the environment has the key.
+    pub fn key_file(&self) -> Option<PathBuf> {
+        let is_elsewhere = self.environment.contains_key(SECRET_KEY_NAME);
+        (!is_elsewhere).then(|| self.secret_key())
+    }
+
+    /// What seals secrets in its record: the key that the environment has, or that of the workspace, which is made if it is not
+    /// there and nothing is sealed yet.
     ///
     /// # Errors
-    /// If there is no key and none can be made.
-    pub fn sealer(&self) -> Result<Sealer, WorkspaceError> {
-        Ok(match self.environment.get(SECRET_KEY_NAME) {
-            Some(text) => Sealer::of_text(text, &SECRET_KEY_NAME.to_ascii_uppercase())?,
-            None => Sealer::of_file(&self.directory.join(SECRET_KEY))?,
-        })
+    /// If there is no key, and secrets are sealed or none can be made.
+    pub fn sealer(&self, db: &Database) -> Result<Sealer, WorkspaceError> {
+        if let Some(text) = self.environment.get(SECRET_KEY_NAME) {
+            let place = SECRET_KEY_NAME.to_ascii_uppercase();
+            return Ok(Sealer::of_text(text, &place)?);
+        }
+        let path = self.secret_key();
+        if let Some(sealer) = Sealer::of_file_there(&path)? {
+            return Ok(sealer);
+        }
+        match db.read(webhooks::n_sealed).wait()? {
+            0 => Ok(Sealer::of_file(&path)?),
+            n_sealed => Err(SealError::Missing { path, n_sealed }.into()),
+        }
+    }
+
+    /// Seals what an earlier version kept in plain text, and has the database forget where that lay: once, for it is written
+    /// anew. Tells how many secrets were sealed.
+    ///
+    /// # Errors
+    /// If the database fails, or there is no room to write it anew; then the next call does.
+    pub fn seal_secrets(&self, db: &Database, sealer: &Sealer) -> Result<usize, WorkspaceError> {
+        let sealer = sealer.clone();
+        let (n_sealed, is_scrubbed) = db
+            .write(move |sql| {
+                let n_sealed = webhooks::seal_all(sql, &sealer)?;
+                Ok::<_, TrackingError>((n_sealed, db::is_scrubbed(sql)?))
+            })
+            .wait()?;
+        if !is_scrubbed {
+            db::scrub(&self.database)?;
+            db.write(db::note_scrubbed).wait()?;
+        }
+        Ok(n_sealed)
     }
 
     fn open_database(&self, root: &str) -> Result<Database, WorkspaceError> {

@@ -3,12 +3,15 @@
 use super::hashing;
 use super::sink::Sink;
 use super::{
-    ARTIFACTS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary, blob,
+    ARTIFACTS, BackupError, DATABASE, FORMAT, KEY, Listed, MANIFEST, Manifest, Sealed, Summary,
+    blob,
 };
 use crate::artifact_uri::ArtifactPlace;
 use crate::artifacts::{ArtifactError, ArtifactStore, Wanted};
 use crate::db::{self, DbError, Place, Sql, transfer};
 use crate::manifest::rfc3339;
+use crate::registry::webhooks;
+use crate::sealed::Sealer;
 use automl_core::Clock;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,20 +19,27 @@ use std::io::Write;
 use std::path::Path;
 
 /// Copies a workspace, while others may write to it, into a directory or, if the name ends in `.tar.zst`, one file. It
-/// appears when it is whole.
+/// appears when it is whole. The file of the key of secrets, `key`, is in it if it is there.
 ///
 /// # Errors
 /// If something is there already, the disk is full, or the workspace cannot be read.
 pub fn create(
     database: &Place,
     store: &ArtifactStore,
+    key: Option<&Path>,
     target: &Path,
 ) -> Result<Summary, BackupError> {
     let mut sink = Sink::create(target)?;
     let scratch = scratch(target)?;
     let file = scratch.path().join(DATABASE);
     transfer::snapshot(database, &file)?;
-    let owners = Owners::of(db::open_foreign(&file)?.as_mut())?;
+    let mut record = db::open_foreign(&file)?;
+    let owners = Owners::of(record.as_mut())?;
+    // The key was there before anything was sealed by it.
+    let key = key.filter(|path| path.exists());
+    let sealer = key.map(Sealer::of_file).transpose()?;
+    let unopened = webhooks::unopened(record.as_mut(), sealer.as_ref())?;
+    drop(record);
     let database = put_file(&mut sink, DATABASE, &file)?;
     let list = scratch.path().join(ARTIFACTS);
     let mut summary = Summary {
@@ -37,14 +47,17 @@ pub fn create(
         n_files: 0,
         n_bytes: 0,
         n_elsewhere: owners.n_elsewhere,
+        n_sealed_elsewhere: unopened.len() as u64,
     };
     artifacts(&mut sink, store, &owners, &list, &mut summary)?;
     let artifacts = put_file(&mut sink, ARTIFACTS, &list)?;
+    let key = key.map(|path| put_file(&mut sink, KEY, path)).transpose()?;
     let manifest = Manifest {
         format: FORMAT,
         created: rfc3339(Clock::unix_micros()),
         database,
         artifacts,
+        key,
         summary: summary.clone(),
     };
     let text = serde_json::to_vec_pretty(&manifest)

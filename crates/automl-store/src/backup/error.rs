@@ -3,6 +3,8 @@
 use crate::StoreError;
 use crate::artifacts::ArtifactError;
 use crate::db::DbError;
+use crate::sealed::SealError;
+use crate::tracking::TrackingError;
 use automl_core::{Coded, is_out_of_space};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,10 @@ pub enum BackupError {
     Database(#[from] DbError),
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Record(#[from] TrackingError),
 }
 
 impl BackupError {
@@ -59,6 +65,8 @@ impl Coded for BackupError {
             Self::Database(error) => error.code(),
             Self::Artifact(ArtifactError::Full) => "output-full",
             Self::Artifact(_) => "backup-artifact",
+            Self::Seal(error) => error.code(),
+            Self::Record(error) => Coded::code(error),
         }
     }
 
@@ -73,6 +81,8 @@ impl Coded for BackupError {
                 Some("free some space, or choose another disk".into())
             }
             Self::Store(error) => error.hint(),
+            Self::Seal(error) => error.hint(),
+            Self::Record(error) => error.hint(),
             _ => None,
         }
     }

@@ -4,11 +4,12 @@
 //! automl.db           the record at one moment, as a file of SQLite, whatever database it is in
 //! blobs/ab/abcd…      the artifacts, by the SHA-256 of their content, each content once
 //! artifacts.jsonl     a line an artifact: its path, its size, its SHA-256
-//! manifest.json       the format, and sizes and SHA-256 of the two files above
+//! secret.key          the key of sealed secrets, if the workspace has it in a file
+//! manifest.json       the format, and sizes and SHA-256 of the files above but for the artifacts
 //! ```
 //!
 //! The record is taken first: an artifact that it knows was there by then. Artifacts of runs and models that it does not
-//! know, because they began later or are gone for good, are left out.
+//! know, because they began later or are gone for good, are left out. It is for its owner alone, as is the key.
 
 mod create;
 mod error;
@@ -26,9 +27,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// The format that is written.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const DATABASE: &str = "automl.db";
 const ARTIFACTS: &str = "artifacts.jsonl";
+const KEY: &str = "secret.key";
 const MANIFEST: &str = "manifest.json";
 const BLOBS: &str = "blobs";
 
@@ -47,6 +49,8 @@ pub struct Workspace<'a> {
     pub database: &'a Place,
     /// The folder of its artifacts.
     pub artifacts: &'a Path,
+    /// The file of its key of secrets.
+    pub key: &'a Path,
 }
 
 /// What a backup holds.
@@ -60,6 +64,9 @@ pub struct Summary {
     pub n_bytes: u64,
     /// Experiments whose artifacts are elsewhere and not in the backup.
     pub n_elsewhere: u64,
+    /// Webhooks whose secret is sealed by a key that is not in the backup.
+    #[serde(default)]
+    pub n_sealed_elsewhere: u64,
 }
 
 /// The manifest.
@@ -69,6 +76,9 @@ struct Manifest {
     created: String,
     database: Sealed,
     artifacts: Sealed,
+    /// Not in the first format, nor where the key is elsewhere.
+    #[serde(default)]
+    key: Option<Sealed>,
     summary: Summary,
 }
 

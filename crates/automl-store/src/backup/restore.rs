@@ -3,11 +3,13 @@
 use super::hashing;
 use super::sink::sync;
 use super::{
-    ARTIFACTS, BLOBS, BackupError, DATABASE, FORMAT, Listed, MANIFEST, Manifest, Sealed, Summary,
-    Workspace, blob, is_archive,
+    ARTIFACTS, BLOBS, BackupError, DATABASE, FORMAT, KEY, Listed, MANIFEST, Manifest, Sealed,
+    Summary, Workspace, blob, is_archive,
 };
+use crate::args;
 use crate::artifacts::{ArtifactError, ArtifactStore, CopyError, Folder};
-use crate::db::{Database, DbError, Place, transfer};
+use crate::db::{self, Database, DbError, Place, transfer};
+use crate::sealed::{self, SealError, Sealer};
 use crate::staging::{self, Shape, Staged};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -36,6 +38,7 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
         source
     };
     let manifest = verified(source, backup)?;
+    let key = manifest.key.as_ref().map(|_| backup.join(KEY));
     match (workspace.database, &directory) {
         (Place::File(file), Some(directory)) => {
             let name = file.file_name().unwrap_or_default();
@@ -44,6 +47,9 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
             copy(&backup.join(DATABASE), &ready.join(name))?;
             // A backup of an older version is brought up to date, and a broken one is found.
             forget_store(&ready.join(name))?;
+            if let Some(key) = &key {
+                put_key(key, &ready.join(KEY))?;
+            }
             if let Ok(inner) = workspace.artifacts.strip_prefix(directory) {
                 put_artifacts(source, backup, &ready.join(inner))?;
                 appear(&ready, directory)?;
@@ -63,6 +69,10 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
             copy(&backup.join(DATABASE), &file)?;
             forget_store(&file)?;
             let db = Database::open(place)?;
+            // Before the record, which is of no use without it.
+            if let Some(key) = &key {
+                put_key(key, workspace.key)?;
+            }
             appear(&artifacts, workspace.artifacts)?;
             let filled = transfer::fill(&db, &file).map_err(BackupError::from);
             let filled = filled.and_then(|is_filled| {
@@ -85,14 +95,32 @@ fn forget_store(file: &Path) -> Result<(), BackupError> {
             "DELETE FROM artifact_links",
             "DELETE FROM artifact_blobs",
             "DELETE FROM artifact_uploads",
-            // And a key and a root of its own: what is collected here must not be what another workspace has.
-            "DELETE FROM settings",
         ] {
             sql.execute(forget, &[])?;
         }
+        // And a key and a root of its own: what is collected here must not be what another workspace has.
+        let forget = "DELETE FROM settings WHERE name <> ?1";
+        sql.execute(forget, args![db::UNSCRUBBED])?;
         Ok::<_, DbError>(())
     })
     .wait()?;
+    Ok(())
+}
+
+/// Puts the key of secrets where it will be looked for; the same may be there already.
+pub(super) fn put_key(from: &Path, to: &Path) -> Result<(), BackupError> {
+    // What is no key is told before it is needed.
+    Sealer::of_file(from)?;
+    let text = fs::read_to_string(from).map_err(BackupError::io(from))?;
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(BackupError::io(parent))?;
+    }
+    let is_new = sealed::put_file(to, &text)?;
+    let is_other = || fs::read_to_string(to).map(|found| found.trim() != text.trim());
+    if !is_new && is_other().map_err(BackupError::io(to))? {
+        let path = to.to_owned();
+        return Err(SealError::Taken { path }.into());
+    }
     Ok(())
 }
 
@@ -163,7 +191,7 @@ fn is_ours(path: &Path) -> bool {
         })
         .collect();
     match parts.as_slice() {
-        [DATABASE | ARTIFACTS | MANIFEST] => true,
+        [DATABASE | ARTIFACTS | KEY | MANIFEST] => true,
         [BLOBS, head, digest] => {
             digest.len() == 64
                 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -228,6 +256,9 @@ fn verified(source: &Path, backup: &Path) -> Result<Manifest, BackupError> {
         serde_json::from_value(value).map_err(|error| not_one(format!("{MANIFEST}: {error}")))?;
     check(source, backup, DATABASE, &manifest.database)?;
     check(source, backup, ARTIFACTS, &manifest.artifacts)?;
+    if let Some(key) = &manifest.key {
+        check(source, backup, KEY, key)?;
+    }
     each_listed(source, backup, &mut |listed| {
         check(source, backup, &blob(&listed.sealed.sha256), &listed.sealed)
     })?;

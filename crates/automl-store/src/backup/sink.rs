@@ -40,6 +40,7 @@ impl Sink {
         let target = target.to_owned();
         if is_archive(&target) {
             let file = AtomicFile::create(&target)?;
+            file.restrict().map_err(BackupError::io(&target))?;
             let encoder = zstd::Encoder::new(file, LEVEL).map_err(BackupError::io(&target))?;
             let tar = tar::Builder::new(encoder);
             return Ok(Self::Archive(Box::new(Archive { target, tar })));
@@ -47,6 +48,7 @@ impl Sink {
         let (parent, _) = staging::split(&target)?;
         staging::create_parents(&parent).map_err(BackupError::io(&parent))?;
         let staged = staging::claim(&target, Shape::Directory)?;
+        staging::restrict(&staged.file, 0o700).map_err(BackupError::io(&target))?;
         Ok(Self::Directory(Directory {
             target,
             staged,
@@ -84,6 +86,7 @@ impl Directory {
             fs::create_dir_all(parent).map_err(failed)?;
         }
         let mut file = File::create_new(&path).map_err(failed)?;
+        staging::restrict(&file, 0o600).map_err(failed)?;
         let sealed = hashing::each(input, |piece| file.write_all(piece)).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         Ok(sealed)
@@ -117,7 +120,7 @@ impl Archive {
     ) -> Result<Sealed, BackupError> {
         let mut header = tar::Header::new_gnu();
         header.set_size(n_bytes);
-        header.set_mode(0o644);
+        header.set_mode(0o600);
         let mut hashing = Hashing::new(input);
         // A file that shrank would shift all that comes behind it.
         let padded = (&mut hashing).chain(std::io::repeat(0)).take(n_bytes);

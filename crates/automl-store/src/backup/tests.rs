@@ -3,10 +3,14 @@
 use super::{BackupError, Workspace, create, restore};
 use crate::artifacts::{ArtifactStore, Folder, Wanted};
 use crate::db::{Database, Place};
+use crate::registry::webhooks::{self, Change, Event, Secret};
+use crate::sealed::Sealer;
 use crate::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
 use crate::tracking::log::{Batch, Metric};
 use crate::tracking::runs::{self, NewRun};
 use crate::tracking::{TrackingError, log};
+use crate::workspace::{Workspace as WorkspaceOf, WorkspaceError};
+use automl_core::Coded as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -44,6 +48,14 @@ impl Desk {
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    fn key(&self) -> PathBuf {
+        self.path("workspace/secret.key")
+    }
+
+    fn workspace(&self) -> WorkspaceOf {
+        WorkspaceOf::parse(self.path("workspace").to_str().unwrap())
     }
 }
 
@@ -84,6 +96,7 @@ fn put_back(source: &Path, home: &Path) -> Result<super::Summary, BackupError> {
         Workspace {
             database: &place,
             artifacts: &home.join("artifacts"),
+            key: &home.join("secret.key"),
         },
     )
 }
@@ -107,7 +120,13 @@ fn what_was_acknowledged_before_a_backup_is_in_it_while_four_threads_write() {
                 std::thread::yield_now();
             }
             let before = acknowledged.lock().unwrap().clone();
-            let summary = create(&desk.place, &desk.store(), &desk.path(name)).unwrap();
+            let summary = create(
+                &desk.place,
+                &desk.store(),
+                Some(&desk.key()),
+                &desk.path(name),
+            )
+            .unwrap();
             assert!(summary.n_runs as usize >= before.len());
             let home = desk.path(&format!("{name}-restored"));
             assert_eq!(put_back(&desk.path(name), &home).unwrap(), summary);
@@ -147,7 +166,13 @@ fn what_is_put_back_has_its_own_place_in_an_object_store() {
         })
         .wait()
         .unwrap();
-    create(&desk.place, &desk.store(), &desk.path("backup")).unwrap();
+    create(
+        &desk.place,
+        &desk.store(),
+        Some(&desk.key()),
+        &desk.path("backup"),
+    )
+    .unwrap();
     put_back(&desk.path("backup"), &desk.path("home")).unwrap();
     let (db, _) = restored(&desk.path("home"));
     let n_rows = db.read(|sql| {
@@ -167,8 +192,20 @@ fn nothing_is_put_where_something_is() {
     let desk = Desk::new();
     let folder = Folder::open(desk.artifacts.clone()).unwrap();
     begin_run(&desk.db, &folder, "hello");
-    create(&desk.place, &desk.store(), &desk.path("backup")).unwrap();
-    let taken = create(&desk.place, &desk.store(), &desk.path("backup")).unwrap_err();
+    create(
+        &desk.place,
+        &desk.store(),
+        Some(&desk.key()),
+        &desk.path("backup"),
+    )
+    .unwrap();
+    let taken = create(
+        &desk.place,
+        &desk.store(),
+        Some(&desk.key()),
+        &desk.path("backup"),
+    )
+    .unwrap_err();
     assert!(matches!(taken, BackupError::NotEmpty { .. }), "{taken}");
     let home = desk.path("home");
     fs::create_dir(&home).unwrap();
@@ -184,7 +221,7 @@ fn a_damaged_backup_is_named_and_nothing_appears() {
     let folder = Folder::open(desk.artifacts.clone()).unwrap();
     begin_run(&desk.db, &folder, "hello");
     let backup = desk.path("backup");
-    create(&desk.place, &desk.store(), &backup).unwrap();
+    create(&desk.place, &desk.store(), Some(&desk.key()), &backup).unwrap();
     let blobs = backup.join("blobs");
     let blob = fs::read_dir(&blobs)
         .unwrap()
@@ -215,4 +252,107 @@ fn a_damaged_backup_is_named_and_nothing_appears() {
     assert!(matches!(error, BackupError::NotABackup { .. }), "{error}");
     put_back(&desk.path("no such.tar.zst"), &home).unwrap_err();
     assert!(!home.exists());
+}
+
+/// A webhook whose secret is "hush".
+fn with_webhook(desk: &Desk, sealer: &Sealer) -> String {
+    let new = Change {
+        name: Some("w".into()),
+        url: Some("https://example.com/".into()),
+        secret: Secret::new("hush".into()),
+        events: Some(vec![Event::new("registered_model", "created").unwrap()]),
+        ..Change::default()
+    };
+    let sealer = sealer.clone();
+    let made = desk
+        .db
+        .write(move |sql| webhooks::create(sql, DEFAULT_WORKSPACE, &new, &sealer));
+    made.wait().unwrap().id
+}
+
+#[test]
+fn a_backup_has_the_key_of_what_is_sealed_and_is_for_its_owner_alone() {
+    let desk = Desk::new();
+    let sealer = desk.workspace().sealer(&desk.db).unwrap();
+    let id = with_webhook(&desk, &sealer);
+    for name in ["one", "two.tar.zst"] {
+        let summary = create(
+            &desk.place,
+            &desk.store(),
+            Some(&desk.key()),
+            &desk.path(name),
+        );
+        assert_eq!(summary.unwrap().n_sealed_elsewhere, 0);
+        let home = desk.path(&format!("{name}-restored"));
+        put_back(&desk.path(name), &home).unwrap();
+        let (db, _) = restored(&home);
+        let again = WorkspaceOf::parse(home.to_str().unwrap());
+        let (sealer, id) = (again.sealer(&db).unwrap(), id.clone());
+        let found = db.read(move |sql| webhooks::with_secret(sql, DEFAULT_WORKSPACE, &id, &sealer));
+        assert_eq!(found.wait().unwrap().1.unwrap().reveal(), "hush");
+        #[cfg(unix)]
+        for path in [desk.path(name), home.join("secret.key")] {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", path.display());
+        }
+    }
+    // Where another key is, nothing is put.
+    let other = desk.path("other.key");
+    let made = Sealer::of_file(&other).and_then(|_| Sealer::of_file(&desk.key()));
+    made.unwrap();
+    let taken = super::restore::put_key(&desk.key(), &other).unwrap_err();
+    assert_eq!(taken.code(), "secret-key-taken");
+    super::restore::put_key(&desk.key(), &desk.key()).unwrap();
+}
+
+#[test]
+fn a_key_that_is_not_in_a_backup_is_told_and_no_other_is_made_for_it() {
+    let desk = Desk::new();
+    let elsewhere = Sealer::of_text(&"5a".repeat(32), "the environment").unwrap();
+    with_webhook(&desk, &elsewhere);
+    let summary = create(&desk.place, &desk.store(), None, &desk.path("backup")).unwrap();
+    assert_eq!(summary.n_sealed_elsewhere, 1);
+    let home = desk.path("home");
+    assert_eq!(put_back(&desk.path("backup"), &home).unwrap(), summary);
+    let (db, _) = restored(&home);
+    let workspace = WorkspaceOf::parse(home.to_str().unwrap());
+    let error = workspace.sealer(&db).unwrap_err();
+    assert!(matches!(error, WorkspaceError::Seal(_)), "{error}");
+    assert_eq!(error.code(), "secret-key-missing");
+    assert!(!home.join("secret.key").exists());
+    // A key that somebody puts there is taken; what it cannot open is named.
+    Sealer::of_file(&home.join("secret.key")).unwrap();
+    let sealer = workspace.sealer(&db).unwrap();
+    let unopened = db.read(move |sql| webhooks::unopened(sql, Some(&sealer)));
+    assert_eq!(unopened.wait().unwrap(), ["w"]);
+}
+
+#[test]
+fn what_was_kept_in_plain_text_is_nowhere_in_the_file_once_it_is_sealed() {
+    let desk = Desk::new();
+    let sealer = desk.workspace().sealer(&desk.db).unwrap();
+    let id = with_webhook(&desk, &sealer);
+    let plain = "an old secret, as it was kept";
+    desk.db
+        .write(move |sql| {
+            let old = "UPDATE webhooks SET secret = ?1, sealed = NULL WHERE id = ?2";
+            sql.execute(old, crate::args![plain, &id])
+        })
+        .wait()
+        .unwrap();
+    let holds = || {
+        let files = fs::read_dir(desk.path("workspace")).unwrap();
+        files.filter_map(Result::ok).any(|file| {
+            let bytes = fs::read(file.path()).unwrap_or_default();
+            bytes
+                .windows(plain.len())
+                .any(|part| part == plain.as_bytes())
+        })
+    };
+    assert!(holds());
+    let workspace = desk.workspace();
+    assert_eq!(workspace.seal_secrets(&desk.db, &sealer).unwrap(), 1);
+    assert!(!holds(), "neither in the file nor in its log");
+    assert_eq!(workspace.seal_secrets(&desk.db, &sealer).unwrap(), 0);
 }

@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     step(8, include_str!("steps/8_measurements.sql")),
     step(9, include_str!("steps/9_endpoints.sql")),
     step(10, include_str!("steps/10_sealed.sql")),
+    step(11, include_str!("steps/11_scrub.sql")),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

@@ -7,11 +7,13 @@
 
 mod migrate;
 mod postgres;
+mod scrub;
 mod sqlite;
 pub(crate) mod transfer;
 mod value;
 mod worker;
 
+pub(crate) use scrub::{UNSCRUBBED, is_scrubbed, note_scrubbed, note_unscrubbed, scrub};
 pub use value::{Arg, Row, Value};
 pub use worker::{Load, Pending};
 

@@ -35,6 +35,11 @@ pub(super) fn open_foreign(url: &str) -> Result<impl Sql + use<>, DbError> {
     Ok(server)
 }
 
+/// Writes the table of webhooks anew, so that nothing is left of what was deleted from it.
+pub(super) fn scrub(url: &str) -> Result<(), DbError> {
+    Server::open(url)?.plain("VACUUM FULL webhooks")
+}
+
 struct Server {
     config: postgres::Config,
     client: Option<Client>,

@@ -3,7 +3,6 @@
 use super::migrate::migrate;
 use super::worker::{Connection, Workers};
 use super::{Arg, DbError, Dialect, Row, Sql, Value};
-use rusqlite::backup::StepResult;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 use std::path::Path;
@@ -84,33 +83,39 @@ pub(super) fn open_foreign(path: &Path) -> Result<impl Sql + use<>, DbError> {
     Ok(File { connection })
 }
 
-/// Pages that a snapshot copies at a time.
-const PAGES_A_STEP: i32 = 1024;
-
-/// Copies the state that a database has now into a new file. It is read in one transaction, so writers go on and nothing
-/// of theirs gets in.
+/// Copies the state that a database has now into a new file, without what was deleted before. It is read in one transaction, so
+/// writers go on and nothing of theirs gets in.
 pub(super) fn snapshot(from: &Path, to: &Path) -> Result<(), DbError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let source = rusqlite::Connection::open_with_flags(from, flags).map_err(failed)?;
-    source.busy_timeout(BUSY_WAIT).map_err(failed)?;
-    source.execute_batch("BEGIN").map_err(failed)?;
-    // The transaction begins when it first reads.
+    let source = connect(from)?;
+    let to_text = to.to_str().ok_or_else(|| DbError::Open {
+        place: to.display().to_string(),
+        reason: "its name is no text".into(),
+    })?;
     source
-        .query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))
+        .execute("VACUUM INTO ?1", [to_text])
         .map_err(failed)?;
-    let mut target = rusqlite::Connection::open(to).map_err(failed)?;
-    let backup = rusqlite::backup::Backup::new(&source, &mut target).map_err(failed)?;
-    loop {
-        match backup.step(PAGES_A_STEP).map_err(failed)? {
-            StepResult::Done => break,
-            StepResult::More => {}
-            _ => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-    drop(backup);
-    drop(target);
-    source.execute_batch("ROLLBACK").map_err(failed)?;
     seal(to)
+}
+
+/// Writes a file anew, so that nothing is left of what was deleted from it, nor in its write-ahead log.
+pub(super) fn scrub(path: &Path) -> Result<(), DbError> {
+    let connection = connect(path)?;
+    connection.execute("VACUUM", []).map_err(failed)?;
+    let is_busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(failed)?;
+    if is_busy {
+        let reason = "another process reads it".into();
+        return Err(DbError::Away { reason });
+    }
+    Ok(())
+}
+
+fn connect(path: &Path) -> Result<rusqlite::Connection, DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    Ok(connection)
 }
 
 /// Brings all that belongs to a database into its one file.

@@ -1,7 +1,7 @@
 //! Webhooks: addresses that are told what happens in the registry, each with the events that it wants to hear of.
 
 use crate::args;
-use crate::db::{Row, Sql};
+use crate::db::{self, Row, Sql};
 use crate::sealed::Sealer;
 use crate::tracking::{Page, TrackingError, new_id, now_ms, offset, page};
 
@@ -245,7 +245,43 @@ pub fn seal_all(sql: &mut dyn Sql, sealer: &Sealer) -> Result<usize, TrackingErr
             args![sealed.as_deref(), &id],
         )?;
     }
+    if !rows.is_empty() {
+        db::note_unscrubbed(sql)?;
+    }
     Ok(rows.len())
+}
+
+/// How many webhooks have a sealed secret.
+///
+/// # Errors
+/// If the database fails.
+pub fn n_sealed(sql: &mut dyn Sql) -> Result<usize, TrackingError> {
+    let row = sql.query_one(
+        "SELECT COUNT(*) FROM webhooks WHERE sealed IS NOT NULL",
+        &[],
+    )?;
+    let count = row.map_or(Ok(0), |row| row.int(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// The names of the webhooks whose secret this key does not open, in order; all that have one, without a key.
+///
+/// # Errors
+/// If the database fails.
+pub fn unopened(sql: &mut dyn Sql, sealer: Option<&Sealer>) -> Result<Vec<String>, TrackingError> {
+    let rows = sql.query(
+        &format!(
+            "SELECT {COLUMNS} FROM webhooks w WHERE w.sealed IS NOT NULL ORDER BY w.name, w.id"
+        ),
+        &[],
+    )?;
+    let mut names = Vec::new();
+    for row in &rows {
+        if sealer.is_none_or(|sealer| secret(row, sealer).is_err()) {
+            names.push(row.text(1)?);
+        }
+    }
+    Ok(names)
 }
 
 /// One webhook.

@@ -7,6 +7,7 @@ use crate::errors::MovingError;
 use crate::text::counted;
 use crate::workspace;
 use automl_store::backup::{self, Summary};
+use automl_store::db::Place;
 use serde_json::json;
 use std::path::Path;
 
@@ -15,7 +16,13 @@ pub(super) fn backup(args: &BackupArgs, console: Console) -> anyhow::Result<Stat
     let workspace = workspace::of(&args.place);
     // With what verbs wrote down, which belongs to it, too.
     let record = workspace::open(&workspace)?;
-    let summary = backup::create(workspace.database(), &record.artifacts, &args.destination)?;
+    let key = workspace.key_file();
+    let summary = backup::create(
+        workspace.database(),
+        &record.artifacts,
+        key.as_deref(),
+        &args.destination,
+    )?;
     tell("backed up", &args.destination, &summary, console)?;
     Ok(Status::Done)
 }
@@ -31,9 +38,13 @@ pub(super) fn restore(args: &RestoreArgs, console: Console) -> anyhow::Result<St
         }
         Some(text) => text.into(),
     };
+    if matches!(workspace.database(), Place::Server(_)) {
+        workspace.make()?;
+    }
     let target = backup::Workspace {
         database: workspace.database(),
         artifacts: &artifacts,
+        key: &workspace.secret_key(),
     };
     let summary = backup::restore(&args.source, target)?;
     tell("restored", &args.source, &summary, console)?;
@@ -53,6 +64,12 @@ fn tell(verb: &str, backup: &Path, summary: &Summary, console: Console) -> anyho
                 print_text(&format!(
                     "artifacts elsewhere, which are not in the backup: those of {}\n",
                     counted(summary.n_elsewhere, "experiment")
+                ))?;
+            }
+            if summary.n_sealed_elsewhere > 0 {
+                print_text(&format!(
+                    "sealed by a key that is not in the backup, so keep AUTOML_SECRET_KEY, too: the secrets of {}\n",
+                    counted(summary.n_sealed_elsewhere, "webhook")
                 ))?;
             }
             Ok(())

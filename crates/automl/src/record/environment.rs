@@ -114,6 +114,12 @@ pub(super) fn tags(verb: &str, detail: Detail) -> Texts {
     tags
 }
 
+/// What this machine calls itself; empty if it does not say.
+pub(crate) fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.unwrap_or_default().trim().to_owned()
+}
+
 /// The value of the first line of a name, as in `model name : …`.
 fn line_of(file: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;

@@ -8,7 +8,7 @@ mod environment;
 pub(crate) mod git;
 mod pump;
 
-pub(crate) use environment::user;
+pub(crate) use environment::{host, user};
 
 use crate::cli::RecordArgs;
 use crate::progress::Notes;

@@ -153,7 +153,7 @@ macro_rules! build {
             builder = builder.with_config($key::Client(name), value);
         }
         let is_plain = |(name, value): (&String, &String)| {
-            name.contains("endpoint") && value.starts_with("http://")
+            (name.contains("endpoint") || name.contains("base_url")) && value.starts_with("http://")
         };
         if $options.iter().any(is_plain) {
             // Who names an address without TLS wants it.

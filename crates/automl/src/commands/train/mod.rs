@@ -1,6 +1,7 @@
 //! `automl train`: a network from a configuration, with checkpoints to go on from.
 
 mod checkpoints;
+mod crew;
 mod device;
 mod learn;
 mod plan;
@@ -26,6 +27,7 @@ use automl_neural::config::{Family, Layer, TrainConfig, json_schema};
 use automl_neural::train::TrainError;
 use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
+use crew::Crew;
 use learn::{Around, Done, Ready};
 use plan::Plan;
 use std::sync::Arc;
@@ -69,6 +71,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     let checkpoints = plan.checkpoints();
     let from = begin(&plan, &checkpoints, &reporter)?;
     together::agree_on(ranks.as_ref(), from.as_ref())?;
+    let crew = Crew::meet(ranks.as_ref(), &threads)?;
     if interrupt.token().is_cancelled() {
         return Err(CliError::Interrupted.into());
     }
@@ -92,14 +95,14 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         device,
     };
     let done = training.whole(from.as_ref());
-    // The others wait for what this rank writes: where one ends, a launcher may end all.
-    drop(ranks.barrier());
-    reporter.finish();
     let status = match (&done, interrupt.token().is_cancelled()) {
         (Ok(_), _) => spool::Status::Finished,
         (Err(_), true) => spool::Status::Killed,
         (Err(_), false) => spool::Status::Failed,
     };
+    // The others wait for what this rank writes: where one ends, a launcher may end all.
+    crew.part(ranks.as_ref(), &recorder, status);
+    reporter.finish();
     let run_id = recorder.end(status);
     let trained = done?;
     result::print(&plan, &trained, run_id.as_deref(), &reporter, console)?;

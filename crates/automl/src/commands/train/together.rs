@@ -1,6 +1,7 @@
 //! Ranks that train together: those that this machine starts, and what every rank but the first does.
 
 use super::checkpoints::Found;
+use super::crew::{self, Crew};
 use super::learn::{Around, Ready};
 use super::plan::Plan;
 use super::{Status, thread_count};
@@ -87,6 +88,7 @@ pub(super) fn follow(
     let plan = Plan::new(args, config, &reporter)?;
     let from = state_to_go_on_from(&plan)?;
     agree_on(ranks, from.as_ref())?;
+    Crew::meet(ranks, threads)?;
     let budget = Budget {
         deadline: Deadline::never(),
         memory: MemoryLimit(None),
@@ -101,7 +103,7 @@ pub(super) fn follow(
     };
     let trained = Ready::new(&plan, around).and_then(|ready| ready.train(&mut NoWatch));
     // The first rank is still writing; an error of this call is one that it has told of.
-    drop(ranks.barrier());
+    crew::wait(ranks);
     let (_, done) = trained?;
     Ok(if done.is_partial {
         Status::Interrupted

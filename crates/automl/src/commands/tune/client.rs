@@ -1,5 +1,6 @@
 //! By which name a worker asks, so that another process on this machine knows whether it lives.
 
+use crate::record::host;
 use automl_store::db::Sql;
 use automl_store::studies::{self, StudiesError, TrialState, Wanted};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -16,12 +17,11 @@ static OWN: LazyLock<String> = LazyLock::new(|| {
 
 /// `host:place`.
 static HERE: LazyLock<String> = LazyLock::new(|| {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let space = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     let place = format!("{boot}{}", space.display());
     let place = automl_store::hex_sha256(place.as_bytes());
-    format!("{}:{}", name.trim().replace(':', "-"), &place[..8])
+    format!("{}:{}", host().replace(':', "-"), &place[..8])
 });
 
 /// The name that all workers of this process begin with.
