@@ -7,6 +7,7 @@ const SMALL: &str = "data: {path: pictures}
 model: {type: cnn, channels: 4, stages: 2}
 trainer: {epochs: 12, batch_size: 16, shard_rows: 8}
 optimizer: {learning_rate: 0.02}
+metrics: log_loss
 ";
 
 /// A BMP of one colour, with a corner of another.

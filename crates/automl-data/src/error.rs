@@ -388,6 +388,9 @@ impl Coded for DataError {
             Self::ColumnType { .. } => {
                 "cast the column to a number, text or time, or leave it out".into()
             }
+            Self::Format { format, .. } if ["an image", "a folder of images", "IDX"].contains(format) => {
+                "give PNG, JPEG or BMP files, a folder of them for each class, or a whole IDX file".into()
+            }
             Self::Format { .. } => {
                 "give a CSV, TSV, Parquet, JSON lines or Arrow IPC file, perhaps gz or zst".into()
             }
