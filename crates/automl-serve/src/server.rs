@@ -291,6 +291,13 @@ fn seal_secrets(
     if n_sealed > 0 {
         tracing::info!(n_sealed, "secrets of webhooks are sealed now");
     }
+    if let Err(error) = workspace.scrub(db) {
+        tracing::warn!(
+            %error,
+            "the database could not be written anew, so secrets that were kept in plain text before may still be read from it: \
+             the next start tries again"
+        );
+    }
     let sealer = sealer.clone();
     let unopened = db
         .read(move |sql| webhooks::unopened(sql, Some(&sealer)))

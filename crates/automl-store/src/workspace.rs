@@ -252,24 +252,26 @@ impl Workspace {
         }
     }
 
-    /// Seals what an earlier version kept in plain text, and has the database forget where that lay: once, for it is written
-    /// anew. Tells how many secrets were sealed.
+    /// Seals what an earlier version kept in plain text. Tells how many secrets were sealed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn seal_secrets(&self, db: &Database, sealer: &Sealer) -> Result<usize, WorkspaceError> {
+        let sealer = sealer.clone();
+        let sealed = db.write(move |sql| webhooks::seal_all(sql, &sealer));
+        Ok(sealed.wait()?)
+    }
+
+    /// Has the database forget where secrets lay in plain text: once, for it is written anew.
     ///
     /// # Errors
     /// If the database fails, or there is no room to write it anew; then the next call does.
-    pub fn seal_secrets(&self, db: &Database, sealer: &Sealer) -> Result<usize, WorkspaceError> {
-        let sealer = sealer.clone();
-        let (n_sealed, is_scrubbed) = db
-            .write(move |sql| {
-                let n_sealed = webhooks::seal_all(sql, &sealer)?;
-                Ok::<_, TrackingError>((n_sealed, db::is_scrubbed(sql)?))
-            })
-            .wait()?;
-        if !is_scrubbed {
+    pub fn scrub(&self, db: &Database) -> Result<(), WorkspaceError> {
+        if !db.read(db::is_scrubbed).wait()? {
             db::scrub(&self.database)?;
             db.write(db::note_scrubbed).wait()?;
         }
-        Ok(n_sealed)
+        Ok(())
     }
 
     fn open_database(&self, root: &str) -> Result<Database, WorkspaceError> {

@@ -36,7 +36,10 @@ pub fn create(
     let mut record = db::open_foreign(&file)?;
     let owners = Owners::of(record.as_mut())?;
     // The key was there before anything was sealed by it.
-    let key = key.filter(|path| path.exists());
+    let key = match key {
+        Some(path) if path.try_exists().map_err(BackupError::io(path))? => Some(path),
+        _ => None,
+    };
     let sealer = key.map(Sealer::of_file).transpose()?;
     let unopened = webhooks::unopened(record.as_mut(), sealer.as_ref())?;
     drop(record);

@@ -70,9 +70,10 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
             forget_store(&file)?;
             let db = Database::open(place)?;
             // Before the record, which is of no use without it.
-            if let Some(key) = &key {
-                put_key(key, workspace.key)?;
-            }
+            let is_new_key = match &key {
+                Some(key) => put_key(key, workspace.key)?,
+                None => false,
+            };
             appear(&artifacts, workspace.artifacts)?;
             let filled = transfer::fill(&db, &file).map_err(BackupError::from);
             let filled = filled.and_then(|is_filled| {
@@ -81,6 +82,9 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
                     .then_some(())
                     .ok_or(BackupError::NotEmpty { place })
             });
+            if filled.is_err() && is_new_key {
+                staging::remove(workspace.key).map_err(BackupError::io(workspace.key))?;
+            }
             take_back_unless(filled, workspace.artifacts)?;
         }
     }
@@ -107,8 +111,8 @@ fn forget_store(file: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Puts the key of secrets where it will be looked for; the same may be there already.
-pub(super) fn put_key(from: &Path, to: &Path) -> Result<(), BackupError> {
+/// Puts the key of secrets where it will be looked for; the same may be there already. Tells whether it was not.
+pub(super) fn put_key(from: &Path, to: &Path) -> Result<bool, BackupError> {
     // What is no key is told before it is needed.
     Sealer::of_file(from)?;
     let text = fs::read_to_string(from).map_err(BackupError::io(from))?;
@@ -121,7 +125,7 @@ pub(super) fn put_key(from: &Path, to: &Path) -> Result<(), BackupError> {
         let path = to.to_owned();
         return Err(SealError::Taken { path }.into());
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// Removes artifacts again whose record did not come about.
@@ -220,6 +224,8 @@ fn unpack(source: &Path, target: &Path) -> Result<(), BackupError> {
         let parent = place.parent().unwrap_or(target);
         fs::create_dir_all(parent).map_err(BackupError::io(parent))?;
         let mut file = File::create_new(&place).map_err(BackupError::io(&place))?;
+        // Others must not read the key, or the record, while the rest is unpacked.
+        staging::restrict(&file, 0o600).map_err(BackupError::io(&place))?;
         std::io::copy(&mut entry, &mut file).map_err(|error| {
             if automl_core::is_out_of_space(error.kind()) {
                 BackupError::io(&place)(error)

@@ -353,6 +353,7 @@ fn what_was_kept_in_plain_text_is_nowhere_in_the_file_once_it_is_sealed() {
     assert!(holds());
     let workspace = desk.workspace();
     assert_eq!(workspace.seal_secrets(&desk.db, &sealer).unwrap(), 1);
+    workspace.scrub(&desk.db).unwrap();
     assert!(!holds(), "neither in the file nor in its log");
     assert_eq!(workspace.seal_secrets(&desk.db, &sealer).unwrap(), 0);
 }
