@@ -203,11 +203,9 @@ pub(super) fn model_of(section: &Value) -> Result<ModelParams, ConfigError> {
         Some(Value::String(name)) => name,
         Some(_) => return Err(ConfigError::value(&[MODEL, "type"], "is not a name")),
     };
-    match MODELS.iter().find(|model| model.name == name) {
-        Some(model) => (model.read)(&Value::Object(rest)),
-        None => {
-            let known = MODELS.iter().map(|model| model.name);
-            Err(ConfigError::unknown_name(&[MODEL, "type"], &name, known))
-        }
+    if let Some(model) = MODELS.iter().find(|model| model.name == name) {
+        return (model.read)(&Value::Object(rest));
     }
+    let known = MODELS.iter().map(|model| model.name);
+    Err(ConfigError::unknown_name(&[MODEL, "type"], &name, known))
 }

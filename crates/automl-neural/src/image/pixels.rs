@@ -121,7 +121,7 @@ impl Form {
         let heads = if is_told {
             Vec::new()
         } else {
-            column.each(threads, |text| head(text))?
+            column.each(threads, head)?
         };
         let (height, width) = match (params.height, params.width) {
             (0, _) | (_, 0) => column.one_size(&heads)?,
@@ -345,7 +345,7 @@ fn reader(text: &str) -> Result<ImageReader<Cursor<Vec<u8>>>, String> {
         _ => text,
     };
     let bytes = STANDARD.decode(text.trim());
-    let bytes = bytes.map_err(|_| "is no image in base64".to_owned())?;
+    let bytes = bytes.map_err(|_not_base64| "is no image in base64".to_owned())?;
     let mut reader = ImageReader::new(Cursor::new(bytes));
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_FILE_SIDE);

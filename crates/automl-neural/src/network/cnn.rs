@@ -45,7 +45,7 @@ impl CnnParams {
     }
 
     /// Pixels that an image has in a stage.
-    pub(super) fn area(&self, stage: usize, shape: &ImageShape) -> usize {
+    pub(super) fn area(stage: usize, shape: &ImageShape) -> usize {
         let half = |side: usize| (side >> stage).max(1);
         half(shape.height) * half(shape.width)
     }

@@ -55,7 +55,7 @@ impl ImageNetworkParams {
             // A norm scales each pixel, a convolution is taken at each.
             let index = name.split('.').find_map(|part| part.parse::<usize>().ok());
             let area = match self {
-                Self::Cnn(params) => params.area(index.unwrap_or(0), shape),
+                Self::Cnn(_) => CnnParams::area(index.unwrap_or(0), shape),
                 Self::Resnet18(_) => ResNet18Params::area(index, shape),
             };
             if is_convolution { area } else { 2 * area }
@@ -67,6 +67,10 @@ impl ImageNetworkParams {
 /// Any of the networks of images.
 #[derive(Module, Debug)]
 #[expect(missing_docs, reason = "each variant is named for its network")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a module cannot be boxed, and there is one at a time"
+)]
 pub enum ImageNetwork<B: Backend> {
     Cnn(Cnn<B>),
     Resnet18(ResNet18<B>),

@@ -63,7 +63,7 @@ impl TextTransformerParams {
             }
             // Vectors are looked up; those of places are added.
             if layer.name.is_empty() {
-                layer.name = "embedding".to_owned();
+                "embedding".clone_into(&mut layer.name);
                 layer.flops = length as u64 * size;
             }
         }

@@ -158,18 +158,16 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     });
     let n_rows = match &settings.output {
         Output::Stdout => {
-            let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
             let to = Destination {
-                out,
+                out: io::BufWriter::with_capacity(1 << 16, io::stdout()),
                 name: "stdout",
                 layout: Layout {
                     format: PredictionFormat::Csv,
                     is_gzipped: false,
                 },
             };
-            let (n_rows, _) = predict(&settings, (&model, &bands), &reporter, &interrupt, to)
-                .map_err(as_stdout_failure)?;
-            n_rows
+            let done = predict(&settings, (&model, &bands), &reporter, &interrupt, to);
+            done.map_err(as_stdout_failure)?.0
         }
         Output::File(path, layout) => {
             if settings.source.has_file(path)? {

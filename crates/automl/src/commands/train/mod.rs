@@ -60,13 +60,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     }
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
-    if ranks.size() > 1 {
-        let (size, transport) = (ranks.size(), ranks.transport());
-        reporter.note(&format!("{size} ranks, joined by {transport}"));
-    }
-    if device != Device::Cpu {
-        reporter.note(&format!("trains on {device}"));
-    }
+    say_where(ranks.as_ref(), device, &reporter);
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
     let from = begin(&plan, &checkpoints, &reporter)?;
@@ -76,14 +70,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         return Err(CliError::Interrupted.into());
     }
     let recorder = Recorder::begin(&plan.args.record, "train", Detail::Whole, &*reporter);
-    recorder.settings(&plan.config.to_value());
-    recorder.reads(Seen {
-        context: "training",
-        place: &plan.config.data.path,
-        sha256: Some(&plan.fingerprint),
-        n_rows: Some(plan.n_rows_read),
-        schema: serde_json::to_value(&plan.prepared.schema).ok(),
-    });
+    note_begin(&recorder, &plan);
     let training = Training {
         plan: &plan,
         checkpoints: &checkpoints,
@@ -111,6 +98,29 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     } else {
         Status::Done
     })
+}
+
+/// Records what is trained, and on what.
+fn note_begin(recorder: &Recorder<'_>, plan: &Plan) {
+    recorder.settings(&plan.config.to_value());
+    recorder.reads(Seen {
+        context: "training",
+        place: &plan.config.data.path,
+        sha256: Some(&plan.fingerprint),
+        n_rows: Some(plan.n_rows_read),
+        schema: serde_json::to_value(&plan.prepared.schema).ok(),
+    });
+}
+
+/// Tells of what is not as on any laptop.
+fn say_where(ranks: &dyn Collective, device: Device, reporter: &Reporter) {
+    if ranks.size() > 1 {
+        let (size, transport) = (ranks.size(), ranks.transport());
+        reporter.note(&format!("{size} ranks, joined by {transport}"));
+    }
+    if device != Device::Cpu {
+        reporter.note(&format!("trains on {device}"));
+    }
 }
 
 /// The configuration of all files and overrides.

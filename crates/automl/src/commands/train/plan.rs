@@ -42,16 +42,7 @@ impl Plan {
         config: TrainConfig,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        let is_of_texts = config.model.family() == Family::Text;
-        for (key, value, is_needed) in [
-            ("data.path", &config.data.path, true),
-            ("data.target", &config.data.target, true),
-            ("texts.column", &config.texts.column, is_of_texts),
-        ] {
-            if is_needed && value.is_empty() {
-                return Err(TrainVerbError::Lacks { key }.into());
-            }
-        }
+        check_said(&config)?;
         check_target(&args.output, overwrite(&args))?;
         let started_micros = automl_core::Clock::unix_micros();
         let data = &config.data;
@@ -97,14 +88,9 @@ impl Plan {
         let kind = prepared.dataset.task().kind();
         let metric = config.metrics.first().copied();
         let metric = metric.unwrap_or_else(|| Metric::default_for(kind));
-        for metric in &config.metrics {
-            if !metric.tasks().contains(&kind) {
-                return Err(TrainVerbError::Metric {
-                    metric: metric.name(),
-                    task: kind.name(),
-                }
-                .into());
-            }
+        if let Some(metric) = config.metrics.iter().find(|of| !of.tasks().contains(&kind)) {
+            let (metric, task) = (metric.name(), kind.name());
+            return Err(TrainVerbError::Metric { metric, task }.into());
         }
         Ok(Self {
             split: split(&config, &prepared)?,
@@ -140,6 +126,23 @@ impl Plan {
     pub(super) fn checkpoints(&self) -> Checkpoints {
         let folder = self.run_folder().join("checkpoints");
         Checkpoints::new(folder, self.config.checkpoint.keep as usize)
+    }
+}
+
+/// Whether the keys without which nothing can be trained are there.
+fn check_said(config: &TrainConfig) -> Result<(), TrainVerbError> {
+    let is_of_texts = config.model.family() == Family::Text;
+    let keys = [
+        ("data.path", &config.data.path, true),
+        ("data.target", &config.data.target, true),
+        ("texts.column", &config.texts.column, is_of_texts),
+    ];
+    let lacking = keys
+        .into_iter()
+        .find(|(_, value, is_needed)| *is_needed && value.is_empty());
+    match lacking {
+        Some((key, ..)) => Err(TrainVerbError::Lacks { key }),
+        None => Ok(()),
     }
 }
 
