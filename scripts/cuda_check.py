@@ -178,7 +178,7 @@ def write_idx(folder: Path, n_rows: int) -> tuple[Path, np.ndarray, np.ndarray]:
 def image_case(folder: Path) -> dict:
     large, x, y = write_idx(folder, 8192)
     small, _, _ = write_idx(folder, 256)
-    common = {"data.validation_share": 0, "trainer.patience": 0, "model.type": "resnet18", "trainer.shard_rows": 16,
+    common = {"data.validation_share": 0, "trainer.patience": 0, "model.type": "resnet18", "images.shift": 0,
               "optimizer.learning_rate": LEARNING_RATE}
     return {
         "name": "ResNet-18, 32 × 32 images", "key": "resnet18", "x": x, "y": y, "batch": 128, "network": resnet18,
@@ -194,7 +194,7 @@ def run(case: dict, args: argparse.Namespace) -> dict:
     _, rate, first = automl(args.binary, args.device, case["large"], args.epochs, len(case["x"]))
     exact, fast = (torch_rate(case["network"](), case["x"], case["y"], case["batch"], args.epochs, tf32)
                    for tf32 in (False, True))
-    row = {"name": case["name"], "batch": case["batch"], "cpu_loss": cpu[-1], "gpu_loss": gpu[-1],
+    row = {"name": case["name"], "batch": case["batch"], "cpu_loss": cpu[-1], "cpu_fall": cpu[0] - cpu[-1], "gpu_loss": gpu[-1],
            "difference": difference, "rate": rate, "torch": exact, "torch_tf32": fast, "first_epoch_s": first}
     print(json.dumps(row), flush=True)
     return row
@@ -249,6 +249,9 @@ def main() -> None:
         else:
             text = text.rstrip() + "\n\n" + block + "\n"
         args.docs.write_text(text)
+    for row in rows:
+        if row["cpu_fall"] < 10 * abs(row["cpu_loss"] - row["gpu_loss"]):
+            sys.exit(f"{row['name']}: the losses differ by more than a tenth of what was learned")
     worst = max(rows, key=lambda row: row["difference"])
     if worst["difference"] > LOSS_TOLERANCE:
         sys.exit(f"{worst['name']}: the losses differ by {worst['difference']:.1e}")

@@ -276,8 +276,9 @@ fn learn(
         ranks: &automl_core::Solo,
         device: crate::Device::Cpu,
     };
-    let trained = fit_to_time(&watched, &mut settings, &run)
-        .and_then(|()| train(&watched, &settings, &run, &mut NoWatch));
+    let n_asked = settings.train.trainer.epochs;
+    fit_to_time(&watched, &mut settings, &run);
+    let trained = train(&watched, &settings, &run, &mut NoWatch);
     let trained = trained.map_err(|error| match error {
         TrainError::Cancelled => FitError::Cancelled,
         TrainError::Fit(error) => error,
@@ -291,40 +292,40 @@ fn learn(
     Ok(Fitted {
         model: Box::new(trained.model),
         learned: ParamMap::new(),
-        is_partial: trained.is_partial,
+        is_partial: trained.is_partial || settings.train.trainer.epochs < n_asked,
     })
 }
 
-/// Where there is a deadline, leaves as many epochs as will end before it, told by a few steps on the first rows.
-fn fit_to_time(
-    data: &TrainingData<'_>,
-    settings: &mut TabularSettings,
-    run: &TabularRun<'_>,
-) -> Result<(), TrainError> {
+/// Where there is a deadline, leaves as many epochs as will end before it, told by a few steps on some rows.
+fn fit_to_time(data: &TrainingData<'_>, settings: &mut TabularSettings, run: &TabularRun<'_>) {
     let Some(left) = run.budget.deadline.remaining() else {
-        return Ok(());
+        return;
     };
-    let n_probed = (settings.train.trainer.batch_size * PROBE_STEPS) as usize;
     let rows = data.train.rows();
-    let probed = &rows[..n_probed.min(rows.len())];
+    let n_probed = (settings.train.trainer.batch_size * PROBE_STEPS) as usize;
+    let n_probed = n_probed.min(rows.len());
+    let spread = |place: usize| rows[place * rows.len() / n_probed];
+    let probed: Vec<u32> = (0..n_probed).map(spread).collect();
     let mut short = settings.clone();
     short.train.trainer.epochs = 1;
     let probe = TrainingData {
-        train: data.train.data().view(probed),
+        train: data.train.data().view(&probed),
         valid: None,
     };
     let mut seconds = f64::INFINITY;
     let all = Clock::start();
     for _ in 0..2 {
         let clock = Clock::start();
-        train(&probe, &short, run, &mut NoWatch)?;
+        if train(&probe, &short, run, &mut NoWatch).is_err() {
+            // What is wrong with these rows may not be with all, and the training itself tells.
+            return;
+        }
         seconds = seconds.min(clock.seconds());
     }
     let epoch = seconds * rows.len() as f64 / probed.len() as f64;
     let left = (left.as_secs_f64() - all.seconds()) * SHARE_OF_TIME;
     let epochs = &mut settings.train.trainer.epochs;
     *epochs = (*epochs).min((left / epoch) as u64).max(1);
-    Ok(())
 }
 
 /// A tenth of the rows to watch, if there are enough; none where the rows cannot be split.

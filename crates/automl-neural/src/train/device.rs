@@ -92,17 +92,21 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         self.best = Some(best);
     }
 
-    /// One step along gradients, which are clipped to a norm of `clip` if it is not 0; gives their norm before.
+    /// One step along gradients, which are clipped to a norm of `clip` if it is not 0; gives their norm before, which the
+    /// caller may know.
     pub(super) fn step(
         &mut self,
         params: &OptimizerParams,
         learning_rate: f64,
         layout: &Layout,
         gradients: Row<B>,
-        clip: f64,
+        (clip, norm): (f64, Option<f64>),
     ) -> Row<B> {
         self.n_steps += 1;
-        let norm = gradients.clone().powi_scalar(2).sum().sqrt();
+        let norm = match norm {
+            Some(norm) => row::<B>(vec![norm as f32], &gradients.device()),
+            None => gradients.clone().powi_scalar(2).sum().sqrt(),
+        };
         let gradients = if clip > 0.0 {
             gradients * (norm.clone().recip() * clip).clamp_max(1.0)
         } else {

@@ -71,7 +71,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     /// The same on the device; what is known of it only there is read when steps are settled.
     fn step_on_device(&mut self, report: StepReport, rows: &[u32]) -> Result<(), TrainError> {
         let settings = self.trainer.settings;
-        let (loss, gradients) = self.gradients_on_device(rows, report.step - 1)?;
+        let (loss, gradients, norm) = self.gradients_on_device(rows, report.step - 1)?;
         let decay = self.average_decay();
         let numbers = self.on_device.as_mut().expect("the caller looked");
         let norm = numbers.step(
@@ -79,7 +79,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             report.learning_rate,
             &self.layout,
             gradients,
-            settings.trainer.clip_norm,
+            (settings.trainer.clip_norm, norm),
         );
         numbers.average(decay);
         self.pending.push(Pending {
@@ -166,12 +166,12 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         Ok((loss, sums))
     }
 
-    /// The same on the device, a batch at a time.
+    /// The same on the device, a batch at a time; with the norm where several ranks must have the same.
     fn gradients_on_device(
         &self,
         rows: &[u32],
         step: u64,
-    ) -> Result<(Numbers<B>, Numbers<B>), TrainError> {
+    ) -> Result<(Numbers<B>, Numbers<B>, Option<f64>), TrainError> {
         let trainer = &self.trainer.settings.trainer;
         let ranks = self.trainer.ranks;
         let share = |rank| rows.len() * rank / ranks.size();
@@ -196,7 +196,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let none = |n| row::<B>(vec![0.0; n], self.device);
         let (loss, gradients) = sums.unwrap_or_else(|| (none(1), none(self.layout.len())));
         if ranks.size() == 1 {
-            return Ok((loss, gradients));
+            return Ok((loss, gradients, None));
         }
         let mut sums = floats(gradients);
         for bucket in sums.chunks_mut(BUCKET) {
@@ -205,7 +205,9 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let mut total = [f64::from(floats(loss)[0])];
         ranks.all_reduce_f64(&mut total)?;
         let loss = row::<B>(vec![total[0] as f32], self.device);
-        Ok((loss, row::<B>(sums, self.device)))
+        // Taken of what all ranks have alike, in an order that all have: devices may sum in different ones.
+        let norm = clip(&mut sums, 0.0);
+        Ok((loss, row::<B>(sums, self.device), Some(norm)))
     }
 
     /// Gives the network the parameters of the state.

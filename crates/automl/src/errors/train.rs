@@ -30,6 +30,9 @@ pub(crate) enum TrainVerbError {
     #[error("this program was built without CUDA")]
     NotBuilt,
     #[cfg(feature = "cuda")]
+    #[error("this machine has no NVIDIA GPU")]
+    NoGpu,
+    #[cfg(feature = "cuda")]
     #[error("no driver of an NVIDIA GPU answers: {reason}")]
     NoDriver { reason: String },
     #[cfg(feature = "cuda")]
@@ -37,6 +40,19 @@ pub(crate) enum TrainVerbError {
     NoSuchGpu { index: usize, count: usize },
     #[error("stopped before a first epoch was done; the state is kept: {folder}")]
     Stopped { folder: String },
+}
+
+impl TrainVerbError {
+    /// Whether it only says that there is no GPU, or none that this program could use.
+    pub(crate) fn is_absence(&self) -> bool {
+        match self {
+            #[cfg(not(feature = "cuda"))]
+            Self::NotBuilt => true,
+            #[cfg(feature = "cuda")]
+            Self::NoGpu => true,
+            _ => false,
+        }
+    }
 }
 
 impl Coded for TrainVerbError {
@@ -53,7 +69,7 @@ impl Coded for TrainVerbError {
             #[cfg(not(feature = "cuda"))]
             Self::NotBuilt => "train-no-cuda",
             #[cfg(feature = "cuda")]
-            Self::NoDriver { .. } | Self::NoSuchGpu { .. } => "train-no-gpu",
+            Self::NoGpu | Self::NoDriver { .. } | Self::NoSuchGpu { .. } => "train-no-gpu",
         }
     }
 
@@ -79,7 +95,7 @@ impl Coded for TrainVerbError {
                 "build it with `cargo build --release -p automl --features cuda`, or train with --device cpu".into(),
             ),
             #[cfg(feature = "cuda")]
-            Self::NoDriver { .. } | Self::NoSuchGpu { .. } => {
+            Self::NoGpu | Self::NoDriver { .. } | Self::NoSuchGpu { .. } => {
                 Some("`nvidia-smi` lists what there is; --device cpu trains on the processor".into())
             }
             Self::Stopped { .. } => Some("the same command with --resume goes on".into()),

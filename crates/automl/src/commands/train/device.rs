@@ -16,7 +16,11 @@ pub(super) fn named(name: &str, place: Option<&Place>) -> Result<Device, TrainVe
     let unknown = || TrainVerbError::Device { name: name.into() };
     match (kind, number) {
         ("cpu", None) => Ok(Device::Cpu),
-        ("auto", None) => Ok(cuda(None, place).unwrap_or(Device::Cpu)),
+        ("auto", None) => match cuda(None, place) {
+            Ok(device) => Ok(device),
+            Err(reason) if reason.is_absence() => Ok(Device::Cpu),
+            Err(reason) => Err(reason),
+        },
         ("cuda", None) => cuda(None, place),
         ("cuda", Some(number)) => {
             let index: usize = number.parse().map_err(|_not_a_number| unknown())?;
@@ -33,13 +37,11 @@ fn cuda(_index: Option<usize>, _place: Option<&Place>) -> Result<Device, TrainVe
 
 #[cfg(feature = "cuda")]
 fn cuda(index: Option<usize>, place: Option<&Place>) -> Result<Device, TrainVerbError> {
-    let count = count().map_err(|reason| TrainVerbError::NoDriver { reason })?;
+    let count = count()?;
     keep_kernels();
     let local = place.and_then(|place| place.local_rank).unwrap_or(0);
     match index {
-        _ if count == 0 => Err(TrainVerbError::NoDriver {
-            reason: "it knows of no GPU".into(),
-        }),
+        _ if count == 0 => Err(TrainVerbError::NoGpu),
         None => Ok(Device::Cuda(local % count)),
         Some(index) if index < count => Ok(Device::Cuda(index)),
         Some(index) => Err(TrainVerbError::NoSuchGpu { index, count }),
@@ -55,15 +57,16 @@ fn keep_kernels() {
 
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        let caches = std::env::var_os("XDG_CACHE_HOME").map(std::path::PathBuf::from);
-        let caches = caches
-            .or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-        let folder = caches
-            .unwrap_or_else(std::env::temp_dir)
-            .join("automl")
-            .join("cuda");
+        let named = |name| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty());
+            value.map(std::path::PathBuf::from)
+        };
+        let caches = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
         let mut config = CubeClRuntimeConfig::default().override_from_env();
-        if std::fs::create_dir_all(&folder).is_ok() {
+        // Nowhere else: others could put kernels where all may write.
+        if let Some(folder) = caches.map(|caches| caches.join("automl").join("cuda"))
+            && std::fs::create_dir_all(&folder).is_ok()
+        {
             config.autotune.cache = CacheConfig::File(folder.clone());
             config.compilation.cache = Some(CacheConfig::File(folder));
         }
@@ -73,17 +76,18 @@ fn keep_kernels() {
 
 /// How many GPUs the driver knows of.
 #[cfg(feature = "cuda")]
-fn count() -> Result<usize, String> {
+fn count() -> Result<usize, TrainVerbError> {
+    let no_driver = |reason: String| TrainVerbError::NoDriver { reason };
     // The library of the driver panics where it is not installed; the kernel's part is looked for first.
     let is_there = |path: &&str| std::path::Path::new(path).exists();
     let paths = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"];
     if cfg!(target_os = "linux") && !paths.iter().any(is_there) {
-        return Err("this machine has none".into());
+        return Err(TrainVerbError::NoGpu);
     }
     match std::panic::catch_unwind(cudarc::driver::CudaContext::device_count) {
         Ok(Ok(count)) => Ok(usize::try_from(count).unwrap_or(0)),
-        Ok(Err(error)) => Err(format!("{error:?}")),
-        Err(_panic) => Err("its library libcuda cannot be loaded".into()),
+        Ok(Err(error)) => Err(no_driver(format!("{error:?}"))),
+        Err(_panic) => Err(no_driver("its library libcuda cannot be loaded".into())),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
     let from = begin(&plan, &checkpoints, &reporter)?;
-    together::agree_on(ranks.as_ref(), from.as_ref())?;
+    together::agree_on(ranks.as_ref(), device, from.as_ref())?;
     let crew = Crew::meet(ranks.as_ref(), &threads)?;
     if interrupt.token().is_cancelled() {
         return Err(CliError::Interrupted.into());

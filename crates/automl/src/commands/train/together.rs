@@ -67,8 +67,16 @@ pub(super) fn join(place: Option<&Place>, args: &TrainArgs) -> anyhow::Result<Ar
     ranks::join(place)
 }
 
-/// Makes sure that all ranks go on from the same state: a machine that does not see the checkpoints would begin anew.
-pub(super) fn agree_on(ranks: &dyn Collective, from: Option<&Found>) -> anyhow::Result<()> {
+/// Makes sure that all ranks compute alike, and go on from the same state: a machine that does not see the checkpoints would
+/// begin anew.
+pub(super) fn agree_on(
+    ranks: &dyn Collective,
+    device: Device,
+    from: Option<&Found>,
+) -> anyhow::Result<()> {
+    let device = device.to_string();
+    let kind = device.split(':').next().unwrap_or_default();
+    agree(ranks, "what computes", kind)?;
     let step = from.map_or("none".to_owned(), |found| format!("step {}", found.step));
     Ok(agree(ranks, "the checkpoint to go on from", &step)?)
 }
@@ -87,7 +95,7 @@ pub(super) fn follow(
     ranks::watch_launcher(move || token.cancel());
     let plan = Plan::new(args, config, &reporter)?;
     let from = state_to_go_on_from(&plan)?;
-    agree_on(ranks, from.as_ref())?;
+    agree_on(ranks, device, from.as_ref())?;
     Crew::meet(ranks, threads)?;
     let budget = Budget {
         deadline: Deadline::never(),
