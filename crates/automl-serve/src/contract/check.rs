@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::header;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Collected};
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
@@ -59,7 +59,7 @@ async fn watch(request: Request, next: Next) -> Response {
 }
 
 async fn copied(body: Body) -> (Body, Option<Map<String, Value>>) {
-    let bytes = body.collect().await.map(|body| body.to_bytes());
+    let bytes = body.collect().await.map(Collected::to_bytes);
     let bytes = bytes.unwrap_or_default();
     let map = serde_json::from_slice(&bytes).ok();
     (Body::from(bytes), map)
@@ -94,9 +94,8 @@ async fn given_as_said(operation: &Operation, place: &str, answer: Response) -> 
         .unwrap_or_default()
         .to_owned();
     match &operation.gives {
-        Gives::Nothing => answer,
         // Files have types of their own.
-        Gives::Other("application/octet-stream") => answer,
+        Gives::Nothing | Gives::Other("application/octet-stream") => answer,
         Gives::Other(said) => {
             assert!(kind.starts_with(said), "{place} gave {kind}, not {said}");
             answer
