@@ -5,7 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-WANTED = ["mlflow==3.17.2", "scikit-learn==1.9.1", "pytest==9.0.2", "psutil", "Flask-WTF==1.3.0", "tensorboard==2.21.0", "moto[server,s3]==5.2.5"]
+WANTED = ["mlflow==3.17.2", "scikit-learn==1.9.1", "pytest==9.0.2", "psutil", "Flask-WTF==1.3.0", "tensorboard==2.21.0", "moto[server,s3]==5.2.5", "openapi-spec-validator==0.9.0"]
 
 
 def environment():

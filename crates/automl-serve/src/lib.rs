@@ -13,6 +13,7 @@ mod access;
 mod artifacts;
 pub mod client;
 mod connections;
+mod contract;
 pub mod endpoints;
 mod error;
 mod events;

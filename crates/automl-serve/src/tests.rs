@@ -1,5 +1,6 @@
 //! The routes, without sockets.
 
+use crate::contract::check::checked;
 use crate::metrics::Process;
 use crate::routes::Table;
 use crate::server::{Config, Limits, open, router};
@@ -55,7 +56,8 @@ impl Desk {
             let table = parts.1.clone();
             // As the thread does that looks at the record while a server runs.
             app.fleet.sync().unwrap();
-            (router(app.clone(), parts, limits).unwrap(), app, table)
+            let router = checked(router(app.clone(), parts, limits).unwrap());
+            (router, app, table)
         };
         let (router, app, table) = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
         Self {

@@ -173,9 +173,11 @@ async fn the_document_has_every_route() {
                 endpoint.method
             );
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()));
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let of_path = parameters.filter(|parameter| parameter["in"] == "path");
+            let n_parts = template.matches('{').count();
+            assert_eq!(of_path.count(), n_parts, "{template}");
         }
-        let named = item["parameters"].as_array().map_or(0, Vec::len);
-        assert_eq!(named, template.matches('{').count(), "{template}");
     }
 }
 
