@@ -4,8 +4,8 @@
     python benches/tables/latency.py --tables DIR --datasets datasets.csv --only adult,house_prices --seconds 30
 
 DIR holds a folder a table with `train.csv` and `test_features.csv`, as the comparison harness makes them. Rows are asked for over
-one kept connection to `automl serve`, one after the other, in turns with its empty handler: what a row takes beyond that, parsing and
-writing JSON included, bounds the time in the process from above. Standard library only; the binary is $AUTOML_BIN, default
+one kept connection to `automl serve`, one after the other, in turns with its empty handler: what a row takes beyond the median of that,
+parsing and writing JSON included, is about the time in the process. Standard library only; the binary is $AUTOML_BIN, default
 target/release/automl. On a machine that does other work the hundredth slowest row tells of that work.
 """
 import argparse, csv, http.client, json, sys, tempfile, time
@@ -16,6 +16,7 @@ from serving.run import Server, automl
 
 QUALITIES = {"balanced": 2000, "fast": 100}  # and the microseconds that ninety-nine rows of a hundred must keep within
 N_ROWS = 1000
+N_WARM = 50  # at most, where there are fewer rows
 
 
 def record(row, kinds):
@@ -49,14 +50,17 @@ def latencies(folder, rows):
     kinds = {field["name"]: field["kind"] for field in json.loads((folder / "model/manifest.json").read_text())["inputs"]["fields"]}
     bodies = [json.dumps({"dataframe_records": [record(row, kinds)]}) for row in rows]
     server = Server(folder, 0)
-    connection = http.client.HTTPConnection(*server.address)
+    warm = bodies[:N_WARM]
     empty, own = [], []
-    for body in [*bodies[:50], *bodies]:
-        empty.append(measured(connection, None))
-        own.append(measured(connection, body))
-    server.stop()
-    base = sorted(empty[50:])[len(bodies) // 2]
-    return sorted((seconds - base) * 1e6 for seconds in own[50:]), base * 1e6
+    try:
+        connection = http.client.HTTPConnection(*server.address)
+        for body in [*warm, *bodies]:
+            empty.append(measured(connection, None))
+            own.append(measured(connection, body))
+    finally:
+        server.stop()
+    base = sorted(empty[len(warm):])[len(bodies) // 2]
+    return sorted((seconds - base) * 1e6 for seconds in own[len(warm):]), base * 1e6
 
 
 def main(args):

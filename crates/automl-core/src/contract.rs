@@ -293,7 +293,7 @@ pub enum PredictError {
         expected: &'static str,
     },
     /// A cell of the column that predictions start from holds no finite number.
-    #[error("column '{name}' has no finite number in row {row}")]
+    #[error("column '{name}' has no finite number in row {}", .row + 1)]
     Offset {
         /// The column.
         name: String,
@@ -311,7 +311,7 @@ pub enum PredictError {
         reason: String,
     },
     /// A cell of the column that predictions are multiplied by holds no number that is at least zero.
-    #[error("column '{name}' has no finite number of at least 0 in row {row}")]
+    #[error("column '{name}' has no finite number of at least 0 in row {}", .row + 1)]
     Exposure {
         /// The column.
         name: String,

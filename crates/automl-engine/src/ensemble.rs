@@ -70,6 +70,8 @@ struct Bench<'a> {
     plan: &'a Plan,
     target: Vec<f64>,
     weight: Option<Vec<f64>>,
+    /// What is drawn as one, of each row.
+    units: Vec<u32>,
 }
 
 impl<'a> Bench<'a> {
@@ -80,6 +82,7 @@ impl<'a> Bench<'a> {
             plan,
             target: view.target_numbers(),
             weight: view.weights(),
+            units: rows.iter().map(|&row| unit(data, row)).collect(),
         }
     }
 
@@ -90,6 +93,7 @@ impl<'a> Bench<'a> {
             plan: self.plan,
             target: pick(&self.target),
             weight: self.weight.as_deref().map(pick),
+            units: rows.iter().map(|&row| self.units[row]).collect(),
         }
     }
 
@@ -110,6 +114,7 @@ impl<'a> Bench<'a> {
             target: &self.target,
             predictions,
             weight: self.weight.as_deref(),
+            units: &self.units,
         }
     }
 
@@ -415,7 +420,9 @@ impl Greedy<'_> {
             let learned = mean_of(&candidates, &members);
             if is_calibrated {
                 let power = calibrate::best_power(bench.plan.metric, bench.judged(&learned));
-                calibrate::sharpen(&mut judged, power);
+                if let Some(power) = power {
+                    calibrate::sharpen(&mut judged, power);
+                }
             }
             if let Some(threshold) = bench.threshold(&learned) {
                 judged = judged.decided_at(Some(threshold));

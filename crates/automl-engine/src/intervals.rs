@@ -6,8 +6,8 @@
 //! among rows of like predictions (Mondrian conformal prediction), so that intervals are wide where errors are large, and the
 //! coverage holds for small and large predictions alike. Fold models learn from fewer rows than the final one, so
 //! that coverage tends to be a little above what is asked for; the choice of members looked at the same rows, which takes a little.
-//! Where rows have weights, ranks are those of as many rows as the weights are worth (Kish's effective number), which holds as far
-//! as rows to come are weighted alike.
+//! Where rows have weights, sets are cut at equal weight and ranks are those of as many rows as the weights are worth (Kish's effective
+//! number). That is an approximation: rows to come must be weighted alike, and weights must not depend on the errors.
 
 #[cfg(test)]
 mod tests;
@@ -55,11 +55,11 @@ impl Intervals {
             return None;
         }
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let n_bins = (pairs.len() / BIN_ROWS).clamp(1, BINS_MAX);
+        let n_bins = (n_worth(pairs.iter().map(|pair| pair.2)) / BIN_ROWS).clamp(1, BINS_MAX);
+        let ends = ends(&pairs, n_bins);
         let mut bins = Vec::new();
         let mut start = 0;
-        for bin in 0..n_bins {
-            let mut end = (bin + 1) * pairs.len() / n_bins;
+        for mut end in ends {
             // Equal predictions stay together.
             while end > start && end < pairs.len() && pairs[end].0 == pairs[end - 1].0 {
                 end += 1;
@@ -130,11 +130,42 @@ fn mean_errors(rows: &OutOfFold) -> Option<Vec<(f64, f64, f64)>> {
     Some(of_rows.into_values().map(pair).collect())
 }
 
-/// As many errors as the weights are worth, `(Σw)² / Σw²`, each standing for as much weight: from sorted errors with weights.
+/// How many rows of one weight these weights are worth, `(Σw)² / Σw²`; at least 1.
+fn n_worth(weights: impl Iterator<Item = f64> + Clone) -> usize {
+    // Rounding must not take a row from weights that are all alike.
+    const ROUNDING: f64 = 1e-9;
+    let n_rows = weights.clone().count();
+    // Relative to the greatest, so that no square is too large or too small for a number.
+    let greatest = weights.clone().fold(0.0, f64::max);
+    let (sum, squares) = weights.fold((0.0, 0.0), |(sum, squares), weight| {
+        let weight = weight / greatest;
+        (sum + weight, squares + weight * weight)
+    });
+    ((sum * sum / squares * (1.0 + ROUNDING)).floor() as usize).clamp(1, n_rows)
+}
+
+/// Where sorted rows are cut so that the parts weigh alike, the last at their end.
+fn ends(pairs: &[(f64, f64, f64)], n_bins: usize) -> Vec<usize> {
+    // A row whose middle is before the cut is before it.
+    let total: f64 = pairs.iter().map(|pair| pair.2).sum();
+    let mut passed = 0.0;
+    let middles = pairs.iter().map(|pair| {
+        passed += pair.2;
+        passed - pair.2 / 2.0
+    });
+    let middles: Vec<f64> = middles.collect();
+    let end = |bin: usize| {
+        let cut = total * bin as f64 / n_bins as f64;
+        middles.partition_point(|&middle| middle < cut)
+    };
+    let inner = (1..n_bins).map(end);
+    inner.chain([pairs.len()]).collect()
+}
+
+/// As many errors as the weights are worth, each standing for as much weight: from sorted errors with weights.
 fn worth(errors: &[(f64, f64)]) -> Vec<f64> {
     let sum: f64 = errors.iter().map(|(_, weight)| weight).sum();
-    let squares: f64 = errors.iter().map(|(_, weight)| weight * weight).sum();
-    let n_worth = ((sum * sum / squares).floor() as usize).clamp(1, errors.len());
+    let n_worth = n_worth(errors.iter().map(|&(_, weight)| weight));
     let mut out = Vec::with_capacity(n_worth);
     let mut passed = 0.0;
     for &(error, weight) in errors {

@@ -112,7 +112,7 @@ pub(crate) fn keep_limit(
     }
     if seconds > limit.as_secs_f64() {
         let message = format!(
-            "one row takes {:.0} µs, more than the inference limit of {:.0} µs: no model that was found is quicker",
+            "one row takes {:.0} µs, more than the inference limit of {:.0} µs, though one member is left; with folds a member is a model a fold, with a holdout one",
             seconds * 1e6,
             limit.as_secs_f64() * 1e6
         );

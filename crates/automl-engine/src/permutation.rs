@@ -4,7 +4,7 @@
 //! shares that members tell of themselves, it is measured on rows of the caller's choice, in the units of the metric, and a column
 //! that matters to the model but not to the score has none. Columns that tell the same share what they are worth: shuffling one
 //! leaves the other. The interval holds what both the rows and the shuffles leave open: each of its draws weighs rows by a
-//! bootstrap and takes one of the shuffles.
+//! bootstrap, and is a mean over a bootstrap of the shuffles. Of one shuffle alone it holds what the rows leave open.
 
 use crate::EnsembleModel;
 use crate::nested::poisson_of_one;
@@ -13,6 +13,7 @@ use automl_core::{Model as _, PredictError, Predictions, Seed, Table, Threads};
 use rand::RngExt;
 use rand::seq::SliceRandom as _;
 use serde::Serialize;
+use std::num::NonZeroUsize;
 
 /// Draws of the bootstrap.
 const N_DRAWS: usize = 60;
@@ -56,10 +57,14 @@ pub struct PermutedColumn {
     pub column: String,
     /// By how much the score is worse without it, the mean over shuffles; below zero where it is better by chance.
     pub worse_by: f64,
-    /// Nine times out of ten it is above this,
-    pub low: f64,
-    /// and below this, 5 % on each side.
-    pub high: f64,
+    /// Between which it lies nine times out of ten, 5 % on each side; none where the metric has no value for most draws of the rows.
+    pub interval: Option<[f64; 2]>,
+}
+
+/// One draw of the bootstrap: how often each row counts, and the loss with them of the rows as they are.
+struct Draw {
+    weight: Vec<f64>,
+    plain: f64,
 }
 
 /// Why there is no importance.
@@ -83,17 +88,25 @@ impl EnsembleModel {
     pub fn permutation_importance(
         &self,
         rows: &LabelledRows<'_>,
-        n_shuffles: usize,
+        n_shuffles: NonZeroUsize,
         seed: Seed,
         threads: &Threads,
     ) -> Result<PermutationImportance, PermutationError> {
         let plain = self.said(rows, rows.table)?;
         let score = rows.score(&plain, rows.weight)?;
+        // A draw may miss a class that the metric needs: it tells nothing.
+        let draws = threads.map(N_DRAWS, |draw| {
+            let weight = drawn(rows, seed.named("rows").indexed(draw as u64));
+            let plain = rows.loss(&plain, Some(&weight)).ok()?;
+            Some(Draw { weight, plain })
+        });
+        let draws: Vec<Draw> = draws.into_iter().flatten().collect();
+        let plain = rows.metric.loss(score);
         let is_shuffled = |name: &&str| self.exposure() != Some(name);
         let names: Vec<&str> = rows.table.names().filter(is_shuffled).collect();
         let columns = threads.map(names.len(), |index| {
             let seed = seed.named("shuffles").indexed(index as u64);
-            self.column(rows, (names[index], &plain), n_shuffles, seed)
+            self.column(rows, names[index], (plain, &draws), n_shuffles, seed)
         });
         let mut columns: Vec<PermutedColumn> = columns.into_iter().collect::<Result<_, _>>()?;
         columns.sort_by(|a, b| b.worse_by.total_cmp(&a.worse_by));
@@ -101,7 +114,7 @@ impl EnsembleModel {
             metric: rows.metric.name().to_owned(),
             score,
             n_rows: rows.target.len(),
-            n_shuffles,
+            n_shuffles: n_shuffles.get(),
             columns,
         })
     }
@@ -109,43 +122,32 @@ impl EnsembleModel {
     fn column(
         &self,
         rows: &LabelledRows<'_>,
-        (name, plain): (&str, &Predictions),
-        n_shuffles: usize,
+        name: &str,
+        (plain, draws): (f64, &[Draw]),
+        n_shuffles: NonZeroUsize,
         seed: Seed,
     ) -> Result<PermutedColumn, PermutationError> {
+        let n_shuffles = n_shuffles.get();
         let shuffled = (0..n_shuffles).map(|shuffle| {
             let table = shuffled(rows.table, name, seed.indexed(shuffle as u64));
             self.said(rows, &table)
         });
         let shuffled: Vec<Predictions> = shuffled.collect::<Result<_, _>>()?;
-        let worse = |predictions: &Predictions, weight: Option<&[f64]>| {
-            let (plain, shuffled) = (rows.score(plain, weight)?, rows.score(predictions, weight)?);
-            Ok::<f64, MetricError>(rows.metric.loss(shuffled) - rows.metric.loss(plain))
-        };
         let mut sum = 0.0;
         for predictions in &shuffled {
-            sum += worse(predictions, rows.weight)?;
+            sum += rows.loss(predictions, rows.weight)? - plain;
         }
-        let worse_by = sum / n_shuffles as f64;
-        let mut draws = Vec::with_capacity(N_DRAWS);
-        for draw in 0..N_DRAWS {
-            let weight = drawn(rows, seed.named("rows").indexed(draw as u64));
-            // A draw may miss a class that the metric needs: it tells nothing.
-            draws.extend(worse(&shuffled[draw % n_shuffles], Some(&weight)).ok());
+        let mut rng = seed.named("shuffles of draws").rng();
+        let mut worse = Vec::with_capacity(draws.len());
+        for draw in draws {
+            let mut counts = vec![0_u32; n_shuffles];
+            (0..n_shuffles).for_each(|_| counts[rng.random_range(0..n_shuffles)] += 1);
+            worse.extend(rows.mean_worse(draw, &shuffled, &counts));
         }
-        draws.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let place = (draws.len().max(1) - 1) as f64 * share;
-            draws
-                .get(place.round() as usize)
-                .copied()
-                .unwrap_or(worse_by)
-        };
         Ok(PermutedColumn {
             column: name.to_owned(),
-            worse_by,
-            low: at(TAIL),
-            high: at(1.0 - TAIL),
+            worse_by: sum / n_shuffles as f64,
+            interval: interval(worse),
         })
     }
 
@@ -170,6 +172,31 @@ impl LabelledRows<'_> {
     fn score(&self, predictions: &Predictions, weight: Option<&[f64]>) -> Result<f64, MetricError> {
         self.metric.score(self.target, predictions, weight)
     }
+
+    fn loss(&self, predictions: &Predictions, weight: Option<&[f64]>) -> Result<f64, MetricError> {
+        Ok(self.metric.loss(self.score(predictions, weight)?))
+    }
+
+    /// By how much shuffles are worse in one draw of the rows, the mean where each counts so often.
+    fn mean_worse(&self, draw: &Draw, shuffled: &[Predictions], counts: &[u32]) -> Option<f64> {
+        let (mut sum, mut n) = (0.0, 0.0);
+        for (predictions, &count) in shuffled.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            let loss = self.loss(predictions, Some(&draw.weight)).ok()?;
+            sum += f64::from(count) * (loss - draw.plain);
+            n += f64::from(count);
+        }
+        Some(sum / n)
+    }
+}
+
+/// Between which all but the tails of the draws lie; none where most draws told nothing.
+fn interval(mut draws: Vec<f64>) -> Option<[f64; 2]> {
+    if draws.len() < N_DRAWS / 2 {
+        return None;
+    }
+    draws.sort_by(f64::total_cmp);
+    let at = |share: f64| draws[((draws.len() - 1) as f64 * share).round() as usize];
+    Some([at(TAIL), at(1.0 - TAIL)])
 }
 
 /// The table with the values of one column in another order.
@@ -194,4 +221,16 @@ fn drawn(rows: &LabelledRows<'_>, seed: Seed) -> Vec<f64> {
     (0..rows.target.len())
         .map(|row| own(row) * f64::from(poisson_of_one(rng.random::<f64>())))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_draws_with_a_value_tell_no_interval() {
+        let draws = |n: usize| (0..n).rev().map(|draw| draw as f64).collect();
+        assert_eq!(interval(draws(N_DRAWS / 2 - 1)), None);
+        assert_eq!(interval(draws(61)), Some([3.0, 57.0]));
+    }
 }

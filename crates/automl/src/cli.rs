@@ -37,6 +37,7 @@ use crate::errors::Usage;
 use crate::units;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 /// From a table on disk to a strong model and its predictions.
@@ -391,8 +392,20 @@ pub(crate) struct ImportanceArgs {
     /// Table that has the target: tell by how much the score gets worse where a column's values are shuffled among its rows
     pub(crate) data: Option<String>,
     /// How often each column is shuffled
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "data", value_parser = clap::value_parser!(u8).range(1..))]
-    pub(crate) shuffles: u8,
+    #[arg(long, value_name = "N", default_value = "5", requires = "data")]
+    pub(crate) shuffles: NonZeroU8,
+    /// Take columns that are not in the table as missing
+    #[arg(long, requires = "data")]
+    pub(crate) allow_missing_columns: bool,
+    /// Text encoding [default: UTF-8, else an error that names the place]
+    #[arg(long, value_enum, requires = "data")]
+    pub(crate) encoding: Option<EncodingArg>,
+    /// What separates cells: a character, or tab, comma, semicolon, pipe, space [default: guessed]
+    #[arg(long, value_name = "CHAR", value_parser = units::delimiter, requires = "data")]
+    pub(crate) delimiter: Option<u8>,
+    /// Tell columns of one name apart as a, a.1, a.2; a model that was fitted so does it by itself
+    #[arg(long, requires = "data")]
+    pub(crate) rename_duplicates: bool,
     /// Threads to use [default: all cores]
     #[arg(long, value_name = "N", requires = "data", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,

@@ -84,13 +84,12 @@ impl Scorer<'_> {
 }
 
 /// The error with its row counted from the first of all batches.
-fn counted(error: PredictError, n_before: u64) -> PredictError {
-    match error {
-        PredictError::Cell { name, row, reason } => PredictError::Cell {
-            name,
-            row: row + n_before as usize,
-            reason,
-        },
-        other => other,
+fn counted(mut error: PredictError, n_before: u64) -> PredictError {
+    if let PredictError::Cell { row, .. }
+    | PredictError::Offset { row, .. }
+    | PredictError::Exposure { row, .. } = &mut error
+    {
+        *row += n_before as usize;
     }
+    error
 }

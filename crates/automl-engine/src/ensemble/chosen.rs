@@ -50,7 +50,7 @@ impl Chosen<'_> {
         };
         let plain = self.fold_scores(power, None)?;
         let metric = self.plan.metric;
-        let (threshold, fold_scores) = match self.tuned(power, &out_of_fold)? {
+        let (threshold, fold_scores) = match self.tuned(&out_of_fold)? {
             Some((threshold, tuned)) if metric.is_better(mean(&tuned), mean(&plain)) => {
                 (Some(threshold), tuned)
             }
@@ -71,11 +71,8 @@ impl Chosen<'_> {
     }
 
     /// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
-    fn tuned(
-        &self,
-        power: Option<f64>,
-        rows: &OutOfFold,
-    ) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
+    /// Such metrics are not those that a power is sought for.
+    fn tuned(&self, rows: &OutOfFold) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
         let metric = self.plan.metric;
         if self.data.task().n_classes() != 2 || !metric.reads_classes() {
             return Ok(None);
@@ -85,7 +82,7 @@ impl Chosen<'_> {
         else {
             return Ok(None);
         };
-        Ok(Some((threshold, self.fold_scores(power, Some(threshold))?)))
+        Ok(Some((threshold, self.fold_scores(None, Some(threshold))?)))
     }
 
     /// The score on each split's validation rows, predicting classes by `threshold` if there is one.

@@ -147,3 +147,19 @@ fn rows_of_no_weight_tell_nothing() {
     rows.weight = Some(vec![0.0; 600]);
     assert_eq!(Intervals::of(&rows), None);
 }
+
+#[test]
+fn a_few_rows_of_great_weight_do_not_refuse_ordinary_coverages() {
+    let mut rows = rows(2000, 7);
+    // A tenth of the rows weighs fifty times as much, and their predictions are alike.
+    let weight = |prediction: &f64| if *prediction > 9.0 { 50.0 } else { 1.0 };
+    rows.weight = Some(rows.predictions.values().iter().map(weight).collect());
+    let intervals = Intervals::of(&rows).unwrap();
+    assert!(intervals.is_valid());
+    assert!(intervals.coverage_max() >= 0.9, "{intervals:?}");
+    // All alike is as none at all.
+    let mut alike = rows.clone();
+    alike.weight = Some(vec![0.1; 2000]);
+    rows.weight = None;
+    assert_eq!(Intervals::of(&alike), Intervals::of(&rows));
+}

@@ -1,9 +1,10 @@
 //! Counts and the exposure over which they were counted.
 //!
-//! The rate `count / exposure` is learned with the exposure as the row's weight. For the deviances of Poisson's and Tweedie's
-//! distributions that is the same as learning the count with the logarithm of the exposure added to the score: with the mean
-//! `exposure × rate`, the Poisson deviance of a count is the exposure times that of its rate. It holds for every learner that
-//! takes weights, not only for those that know offsets.
+//! The rate `count / exposure` is learned with the exposure as the row's weight. For the Poisson deviance that is the same as learning
+//! the count with the logarithm of the exposure added to the score: with the mean `exposure × rate`, the deviance of a count is
+//! the exposure times that of its rate. For Tweedie's it is not: it says that the variance of a rate falls as one over its exposure, as
+//! that of a mean of so many independent amounts does. Either holds for every learner that takes weights, not only for those that
+//! know offsets.
 
 use crate::EngineError;
 use automl_core::{Column, Field, Table, Target};

@@ -1,6 +1,6 @@
 //! `automl importance`: how much each column of the table matters to a model, as it says itself, or as data tell.
 
-use super::{Status, evaluate, read_results, start_threads, thread_count};
+use super::{Status, encoding, evaluate, read_results, start_threads, thread_count};
 use crate::cli::ImportanceArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
@@ -9,8 +9,10 @@ use crate::progress::Reporter;
 use crate::text::{self, Align};
 use automl_core::metrics::Metric;
 use automl_core::{Clock, Seed};
+use automl_data::ReadOptions;
 use automl_engine::{ColumnImportance, LabelledRows, PermutationImportance, PermutedColumn};
 use automl_store::Manifest;
+use std::num::NonZeroUsize;
 
 /// The file of a model directory that holds it.
 pub(super) const FILE: &str = "importance.json";
@@ -19,7 +21,7 @@ const FEATURES_SHOWN: usize = 3;
 /// Characters of a name.
 const NAME_WIDTH: usize = 40;
 
-/// Rows that columns are shuffled in: the first ones of the data.
+/// Rows that columns are shuffled in: the first ones of the data; fewer of images.
 const ROWS_MAX: usize = 10_000;
 /// The root of the shuffles: the same model and data tell the same.
 const SEED: Seed = Seed(0);
@@ -44,7 +46,14 @@ fn measure(args: &ImportanceArgs, data: &str, console: Console) -> anyhow::Resul
     modeldir::check_order("importance", &args.model, data)?;
     let model = LoadedModel::read(&args.model)?;
     let reporter = Reporter::new(console, Clock::start());
-    let rows = evaluate::first_rows(data, &model, ROWS_MAX, &reporter)?;
+    let read = ReadOptions {
+        delimiter: args.delimiter,
+        encoding: encoding(args.encoding),
+        rename_duplicates: args.rename_duplicates,
+        ..ReadOptions::default()
+    };
+    let table = (data, read, args.allow_missing_columns);
+    let rows = evaluate::first_rows(table, &model, ROWS_MAX, &reporter)?;
     let threads = start_threads(thread_count(args.threads))?;
     let found = {
         let _spinner = reporter.spinner("shuffling columns".to_owned());
@@ -55,7 +64,7 @@ fn measure(args: &ImportanceArgs, data: &str, console: Console) -> anyhow::Resul
             metric: Metric::from_name(&model.manifest.metric)?,
             threshold: model.threshold(None)?,
         };
-        let n_shuffles = usize::from(args.shuffles);
+        let n_shuffles = NonZeroUsize::from(args.shuffles);
         model
             .model
             .permutation_importance(&rows, n_shuffles, SEED, &threads)?
@@ -76,8 +85,9 @@ fn shuffled_table(found: &PermutationImportance, top: usize) -> String {
     ];
     let shown = &found.columns[..found.columns.len().min(top)];
     let row = |one: &PermutedColumn| {
-        let numbers = [one.worse_by, one.low, one.high].map(text::score);
-        let [worse_by, low, high] = numbers;
+        let interval = one.interval.map(|ends| ends.map(text::score));
+        let [low, high] = interval.unwrap_or_else(|| ["?", "?"].map(str::to_owned));
+        let worse_by = text::score(one.worse_by);
         vec![text::clip(&one.column, NAME_WIDTH), worse_by, low, high]
     };
     let more = match found.columns.len() - shown.len() {

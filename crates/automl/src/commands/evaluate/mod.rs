@@ -97,30 +97,35 @@ pub(super) struct FirstRows {
     pub(super) weight: Option<Vec<f64>>,
 }
 
-/// Reads the first `n_rows` rows of a table for a model.
+/// Reads the first rows of a table for a model, `n_rows` at most and of images no more than a batch. `data` is where the table is,
+/// how it is read, and whether columns may be missing: those of weights, too, and then rows count alike, with a warning.
 ///
 /// # Errors
 /// The table lacks a column, none of the rows has a target, or one has a class that the model does not know.
 pub(super) fn first_rows(
-    data: &str,
+    (data, mut read, allow_missing_columns): (&str, ReadOptions, bool),
     model: &LoadedModel,
     n_rows: usize,
     reporter: &Reporter,
 ) -> anyhow::Result<FirstRows> {
+    read.rename_duplicates |= model.renames_duplicates();
+    read.images = model.reads_images();
+    let n_rows = if read.images {
+        n_rows.min(model.batch_rows())
+    } else {
+        n_rows
+    };
     let settings = Settings {
         model: PathBuf::new(),
         source: Source::parse(data),
-        read: ReadOptions {
-            rename_duplicates: model.renames_duplicates(),
-            ..ReadOptions::default()
-        },
-        allow_missing_columns: false,
+        read,
+        allow_missing_columns,
         threshold: None,
         threads: 1,
     };
     let target = model.target()?;
     let mut batches = open(&settings, model, (target, n_rows), reporter)?;
-    let weight = model.column(Role::Weight);
+    let weight = known_weight(model, target, reporter)?;
     let mut truth = Truth::new(target, model.task(), weight).exposed_to(model.model.exposure());
     let batch = batches.next().transpose()?;
     let batch = batch.ok_or(CliError::NoRows)?;
@@ -153,17 +158,7 @@ fn evaluate(
     let target = model.target()?;
     let threshold = model.threshold(settings.threshold)?;
     let batches = open(settings, model, (target, model.batch_rows()), reporter)?;
-    let has = |field: &Field| is_there(reporter, field);
-    if !has(target) {
-        return Err(CliError::TargetMissing {
-            target: target.name.clone(),
-            near: Vec::new(),
-            is_imported: modeldir::is_imported(&model.manifest),
-        }
-        .into());
-    }
-    let weight = model.column(Role::Weight).filter(|field| has(field));
-    warn_of_weight(model, weight, reporter);
+    let weight = known_weight(model, target, reporter)?;
     let exposure = model.model.exposure();
     let mut truth = Truth::new(target, model.task(), weight).exposed_to(exposure);
     let mut all: Option<Predictions> = None;
@@ -227,6 +222,28 @@ fn with_classes_as_written(model: &LoadedModel, target: &Field) -> Schema {
         }
     }
     inputs
+}
+
+/// The column of weights, if the table that was opened has it, with a warning if it should.
+///
+/// # Errors
+/// The table has no target.
+fn known_weight<'a>(
+    model: &'a LoadedModel,
+    target: &Field,
+    reporter: &Reporter,
+) -> Result<Option<&'a Field>, CliError> {
+    if !is_there(reporter, target) {
+        return Err(CliError::TargetMissing {
+            target: target.name.clone(),
+            near: Vec::new(),
+            is_imported: modeldir::is_imported(&model.manifest),
+        });
+    }
+    let weight = model.column(Role::Weight);
+    let weight = weight.filter(|field| is_there(reporter, field));
+    warn_of_weight(model, weight, reporter);
+    Ok(weight)
 }
 
 /// Scores without the weights that the model was fitted with are other scores.
