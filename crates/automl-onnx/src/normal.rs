@@ -34,13 +34,11 @@ pub(crate) fn scores(graph: &mut Graph, value: &Value, marks: &[f64]) -> Value {
 
 /// The scores of numbers that are known, as networks have them: ties take their middle at the ends, too.
 pub(crate) fn places(graph: &mut Graph, value: &Value, marks: &[f64]) -> Value {
-    let (first, last) = match marks {
-        [first, .., last] => (graph.double(*first), graph.double(*last)),
-        _ => {
-            let zero = graph.double(0.0);
-            return graph.op("Mul", &[value, &zero], []);
-        }
+    let [first, .., last] = marks else {
+        let zero = graph.double(0.0);
+        return graph.op("Mul", &[value, &zero], []);
     };
+    let (first, last) = (graph.double(*first), graph.double(*last));
     let rank = rank(graph, value, marks);
     let (least, most) = (graph.double(EDGE), graph.double(1.0 - EDGE));
     let is_below = graph.op("Less", &[value, &first], []);

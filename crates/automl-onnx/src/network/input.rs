@@ -314,7 +314,7 @@ impl Encoded {
                 value: flags.clone(),
                 width: self.n_flags,
             };
-            flat.push(weights.linear(graph, "input.flags", flags)?);
+            flat.push(weights.linear(graph, "input.flags", &flags)?);
         }
         for token in flat {
             tokens.push(graph.reshaped(&token.value, &[-1, 1, size as i64]));

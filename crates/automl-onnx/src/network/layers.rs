@@ -55,10 +55,10 @@ pub(super) fn relu(graph: &mut Graph, x: &Flow) -> Flow {
     }
 }
 
-pub(super) fn sum(graph: &mut Graph, x: Flow, other: &Flow) -> Flow {
+pub(super) fn sum(graph: &mut Graph, x: &Flow, other: &Flow) -> Flow {
     Flow {
         value: graph.op("Add", &[&x.value, &other.value], []),
-        ..x
+        width: x.width,
     }
 }
 
@@ -94,10 +94,6 @@ pub(super) fn attention(
     let shape = [-1, n_tokens as i64, n_heads as i64, head_size as i64];
     // Rows by heads by tokens by numbers; for keys the last two the other way round.
     let part = |graph: &mut Graph, name: &str, order: [i64; 4]| {
-        let x = Flow {
-            value: x.value.clone(),
-            width: size,
-        };
         let own = weights.linear(graph, &format!("{block}.{name}"), x)?;
         if own.width != size {
             return Err(OnnxError::from(
@@ -120,5 +116,5 @@ pub(super) fn attention(
         value: graph.reshaped(&mixed, &[-1, n_tokens as i64, size as i64]),
         width: size,
     };
-    weights.linear(graph, &format!("{block}.output"), mixed)
+    weights.linear(graph, &format!("{block}.output"), &mixed)
 }

@@ -87,7 +87,7 @@ pub(crate) fn network(
                 "Resnet" => net.resnet(graph, &encoded)?,
                 _ => net.ft_transformer(graph, &encoded, rows)?,
             };
-            let scores = weights.linear(graph, "head", flow)?;
+            let scores = weights.linear(graph, "head", &flow)?;
             let shape = [-1, 1, scores.width as i64];
             Flow {
                 value: graph.reshaped(&scores.value, &shape),
@@ -139,7 +139,7 @@ struct Net<'a> {
 }
 
 impl Net<'_> {
-    fn activated(&self, graph: &mut Graph, flow: Flow) -> Flow {
+    fn activated(&self, graph: &mut Graph, flow: &Flow) -> Flow {
         Flow {
             value: self.settings.activation.applied(graph, &flow.value),
             width: flow.width,
@@ -149,12 +149,12 @@ impl Net<'_> {
     fn mlp(&self, graph: &mut Graph, encoded: &Encoded) -> Result<Flow, OnnxError> {
         let mut x = encoded.flat(graph, self.weights)?;
         for layer in self.weights.numbered("layers") {
-            x = self.weights.linear(graph, &layer.name, x)?;
+            x = self.weights.linear(graph, &layer.name, &x)?;
             let norm = format!("norms.{}", layer.index);
             if self.weights.has(&norm) {
                 x = self.weights.norm(graph, &norm, &x)?;
             }
-            x = self.activated(graph, x);
+            x = self.activated(graph, &x);
         }
         Ok(x)
     }
@@ -162,13 +162,13 @@ impl Net<'_> {
     fn resnet(&self, graph: &mut Graph, encoded: &Encoded) -> Result<Flow, OnnxError> {
         let weights = self.weights;
         let x = encoded.flat(graph, weights)?;
-        let mut x = weights.linear(graph, "first", x)?;
+        let mut x = weights.linear(graph, "first", &x)?;
         for Layer { name, .. } in weights.numbered("blocks") {
             let inner = weights.norm(graph, &format!("{name}.norm"), &x)?;
-            let inner = weights.linear(graph, &format!("{name}.first"), inner)?;
+            let inner = weights.linear(graph, &format!("{name}.first"), &inner)?;
             let inner = layers::relu(graph, &inner);
-            let inner = weights.linear(graph, &format!("{name}.second"), inner)?;
-            x = layers::sum(graph, x, &inner);
+            let inner = weights.linear(graph, &format!("{name}.second"), &inner)?;
+            x = layers::sum(graph, &x, &inner);
         }
         let x = weights.norm(graph, "norm", &x)?;
         Ok(layers::relu(graph, &x))
@@ -184,9 +184,9 @@ impl Net<'_> {
         };
         for Layer { name, .. } in weights.numbered("layers") {
             x = weights.shared_linear(graph, &name, x)?;
-            x = self.activated(graph, x);
+            x = self.activated(graph, &x);
         }
-        weights.heads(graph, x)
+        weights.heads(graph, &x)
     }
 
     /// The token that gathers, rows by numbers of a token.
@@ -202,12 +202,12 @@ impl Net<'_> {
             let inner = weights.norm(graph, &format!("{name}.attention_norm"), &x)?;
             let heads = [n_tokens, self.settings.heads];
             let inner = layers::attention(graph, weights, &name, (&inner, heads))?;
-            x = layers::sum(graph, x, &inner);
+            x = layers::sum(graph, &x, &inner);
             let inner = weights.norm(graph, &format!("{name}.feed_norm"), &x)?;
-            let inner = weights.linear(graph, &format!("{name}.first"), inner)?;
+            let inner = weights.linear(graph, &format!("{name}.first"), &inner)?;
             let inner = layers::gated(graph, &inner);
-            let inner = weights.linear(graph, &format!("{name}.second"), inner)?;
-            x = layers::sum(graph, x, &inner);
+            let inner = weights.linear(graph, &format!("{name}.second"), &inner)?;
+            x = layers::sum(graph, &x, &inner);
         }
         let first = graph.int(0);
         let value = graph.op("Gather", &[&x.value, &first], [int("axis", 1)]);

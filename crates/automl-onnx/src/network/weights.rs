@@ -93,7 +93,7 @@ impl<'a> Weights<'a> {
         &self,
         graph: &mut Graph,
         layer: &str,
-        x: Flow,
+        x: &Flow,
     ) -> Result<Flow, OnnxError> {
         let name = format!("{layer}.weight");
         let width = self.width(&name, 2)?;
@@ -163,7 +163,7 @@ impl<'a> Weights<'a> {
     }
 
     /// A head for each member: rows by members by outputs.
-    pub(super) fn heads(&self, graph: &mut Graph, x: Flow) -> Result<Flow, OnnxError> {
+    pub(super) fn heads(&self, graph: &mut Graph, x: &Flow) -> Result<Flow, OnnxError> {
         let &[n_members, _, width] = self.get("head")?.shape else {
             return Err(self.wrong("head").into());
         };
