@@ -10,6 +10,7 @@ use prost::Message as _;
 /// The types of elements, by their numbers in `onnx.proto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Element {
+    Float = 1,
     Byte = 2,
     Int = 7,
     Text = 8,
@@ -88,6 +89,12 @@ fn dense(dims: &[usize], element: Element, bytes: Vec<u8>) -> Tensor {
 pub(crate) fn doubles(dims: &[usize], values: &[f64]) -> Tensor {
     let bytes = values.iter().flat_map(|value| value.to_le_bytes());
     dense(dims, Element::Double, bytes.collect())
+}
+
+/// Singles, as [`doubles`].
+pub(crate) fn floats(dims: &[usize], values: &[f32]) -> Tensor {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+    dense(dims, Element::Float, bytes.collect())
 }
 
 /// Bytes, as [`doubles`].

@@ -1,7 +1,8 @@
 //! Fitted models as ONNX files: one graph from the columns of a table to predictions, to be run without this program.
 //!
 //! The graph holds the whole pipeline: levels of categories, imputation, encoding, scaling, trees or linear models, the mean
-//! of the ensemble, and the class that is predicted. All numbers are doubles, so that predictions agree to rounding. Trees
+//! of the ensemble, and the class that is predicted. All numbers are doubles, so that predictions agree to rounding, but those
+//! inside of networks, which are single here as there. Trees
 //! become the operator `TreeEnsemble` of `ai.onnx.ml`, version 5; a test of a set of levels becomes a column that says
 //! whether the level is in the set, so missing and unseen levels go where they went.
 //!
@@ -41,6 +42,7 @@ mod frame;
 mod graph;
 mod linear;
 mod model;
+mod network;
 mod normal;
 mod proto;
 mod steps;

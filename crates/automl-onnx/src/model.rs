@@ -4,6 +4,7 @@ use crate::error::OnnxError;
 use crate::frame::{Codes, Column, Frame};
 use crate::graph::{Element, Graph, Value, doubles, int, ints, texts};
 use crate::linear::{baseline, elastic_net, logistic, naive_bayes};
+use crate::network::network;
 use crate::steps;
 use crate::trees::Trees;
 use automl_core::{Artifact, Field, Kind, Schema, Task};
@@ -231,12 +232,13 @@ fn predicted(
         "logistic_regression" => logistic(graph, frame, model, rows),
         "naive_bayes" => naive_bayes(graph, frame, model),
         "baseline" => baseline(graph, model, rows),
+        "mlp" | "tabm" | "neural_network" => network(graph, frame, model, rows),
         other => Err(OnnxError::unsupported(format!("the learner '{other}'"))),
     }
 }
 
 /// Probabilities of two classes from that of the second.
-fn both(graph: &mut Graph, second: &Value) -> Value {
+pub(crate) fn both(graph: &mut Graph, second: &Value) -> Value {
     let one = graph.double(1.0);
     let first = graph.op("Sub", &[&one, second], []);
     graph.beside(&[first, second.clone()])
@@ -296,7 +298,7 @@ fn linked(graph: &mut Graph, link: &str, scores: Value) -> Result<Value, OnnxErr
 }
 
 /// `1 / (1 + exp(-x))`.
-fn logistic_of(graph: &mut Graph, scores: &Value) -> Value {
+pub(crate) fn logistic_of(graph: &mut Graph, scores: &Value) -> Value {
     let one = graph.double(1.0);
     let value = graph.op("Neg", &[scores], []);
     let value = graph.op("Exp", &[&value], []);

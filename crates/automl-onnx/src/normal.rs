@@ -32,6 +32,24 @@ pub(crate) fn scores(graph: &mut Graph, value: &Value, marks: &[f64]) -> Value {
     missing_or(graph, value, &score)
 }
 
+/// The scores of numbers that are known, as networks have them: ties take their middle at the ends, too.
+pub(crate) fn places(graph: &mut Graph, value: &Value, marks: &[f64]) -> Value {
+    let [first, .., last] = marks else {
+        let zero = graph.double(0.0);
+        return graph.op("Mul", &[value, &zero], []);
+    };
+    let (first, last) = (graph.double(*first), graph.double(*last));
+    let rank = rank(graph, value, marks);
+    let (least, most) = (graph.double(EDGE), graph.double(1.0 - EDGE));
+    let is_below = graph.op("Less", &[value, &first], []);
+    let is_above = graph.op("Greater", &[value, &last], []);
+    let rank = graph.op("Where", &[&is_below, &least, &rank], []);
+    let rank = graph.op("Where", &[&is_above, &most, &rank], []);
+    let rank = graph.op("Max", &[&rank, &least], []);
+    let rank = graph.op("Min", &[&rank, &most], []);
+    quantile(graph, &rank)
+}
+
 fn missing_or(graph: &mut Graph, value: &Value, other: &Value) -> Value {
     let is_nan = graph.op("IsNaN", &[value], []);
     graph.op("Where", &[&is_nan, value, other], [])

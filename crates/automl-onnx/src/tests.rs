@@ -2,7 +2,7 @@
 
 use crate::proto::Model;
 use crate::{OnnxError, Source, export};
-use automl_core::{Artifact, Coded, Field, Kind, Role, Schema, Task};
+use automl_core::{Array, ArrayData, Artifact, Coded, Field, Kind, Role, Schema, Task};
 use prost::Message as _;
 use serde_json::json;
 
@@ -159,4 +159,95 @@ fn what_has_no_translation_is_named() {
     }
     let error = exported(&ensemble(&json!([["z", "number"]]), vec![], shares()), &all);
     assert_eq!(error.unwrap_err().code(), "export-column");
+}
+
+/// A perceptron over a number, an indicator and a vector, with all of its weights the same.
+fn perceptron() -> Artifact {
+    let number = json!({
+        "scaling": "quantile", "centre": 0.0, "spread": 1.0, "quantiles": [0.0, 1.0, 1.0, 4.0], "edges": [],
+        "has_flag": true,
+    });
+    let columns = json!([
+        { "name": "x", "form": { "number": number } },
+        { "name": "word", "form": { "one_hot": { "n_levels": 2 } } },
+        { "name": "other", "form": { "embedding": { "n_levels": 2 } } },
+    ]);
+    let encoder = json!({ "columns": columns, "number_embedding": "none", "embedding_size": 16 });
+    let network =
+        json!({ "type": "mlp", "layers": 1, "width": 3, "activation": "silu", "norm": false });
+    let meta = json!({ "encoder": encoder, "network": network, "loss": "bce" });
+    let mut model = Artifact::new("mlp", meta);
+    for (name, shape) in [
+        ("input.categories.0.vectors", vec![3, 2]),
+        ("layers.0.weight", vec![6, 3]),
+        ("layers.0.bias", vec![3]),
+        ("head.weight", vec![3, 1]),
+        ("head.bias", vec![1]),
+    ] {
+        let data = ArrayData::F32(vec![0.5; shape.iter().product()]);
+        let array = Array { shape, data };
+        model.arrays.insert(format!("weights.Mlp.{name}"), array);
+    }
+    model
+}
+
+fn perceptron_schema() -> (serde_json::Value, Schema) {
+    let inputs = json!([["x", "number"], ["word", "category"], ["other", "category"]]);
+    let fields = [
+        ("x", Kind::Number),
+        ("word", Kind::Category),
+        ("other", Kind::Category),
+    ];
+    (inputs, schema(&fields))
+}
+
+#[test]
+fn a_network_is_computed_in_single_between_doubles() {
+    let (inputs, all) = perceptron_schema();
+    let model = exported(&ensemble(&inputs, vec![], perceptron()), &all).unwrap();
+    let graph = model.graph.unwrap();
+    let count = |op: &str| graph.node.iter().filter(|node| node.op_type == op).count();
+    assert_eq!(
+        (count("MatMul"), count("Sigmoid"), count("Relu")),
+        (2, 1, 0)
+    );
+    // Scaled in double; the weights are not.
+    assert_eq!(count("Log"), 1);
+    let single = graph.initializer.iter().filter(|one| one.data_type == 1);
+    let single: Vec<_> = single.map(|one| (&*one.dims, &one.raw_data)).collect();
+    // Of two levels, missing and unseen, the last two alike.
+    let shapes: Vec<&[i64]> = single.iter().map(|(dims, _)| *dims).collect();
+    let wanted: [&[i64]; 6] = [&[4, 2], &[4, 2], &[6, 3], &[3], &[3, 1], &[1]];
+    assert_eq!(shapes, wanted);
+    let bytes = |values: &[f32]| -> Vec<u8> {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
+    };
+    let indicators = bytes(&[1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(single[0].1.as_ref(), Some(&indicators));
+    assert_eq!(single[1].1.as_ref(), Some(&bytes(&[0.5; 8])));
+}
+
+#[test]
+fn a_network_whose_weights_do_not_fit_is_refused() {
+    let (inputs, all) = perceptron_schema();
+    let refused = |model: Artifact| {
+        let error = exported(&ensemble(&inputs, vec![], model), &all).unwrap_err();
+        (error.code(), error.to_string())
+    };
+    let mut unknown = perceptron();
+    unknown.meta["network"]["type"] = json!("kan");
+    let told = "the network 'kan' cannot be exported to ONNX".to_owned();
+    assert_eq!(refused(unknown), ("export-unsupported", told));
+    let mut narrow = perceptron();
+    let head = narrow.arrays.get_mut("weights.Mlp.head.weight").unwrap();
+    head.shape = vec![1, 3];
+    let (code, told) = refused(narrow);
+    assert_eq!(code, "artifact-part-invalid");
+    assert!(told.contains("weights.Mlp.head.weight"), "{told}");
+    let mut bare = perceptron();
+    bare.arrays.remove("weights.Mlp.layers.0.bias");
+    assert_eq!(refused(bare).0, "artifact-part-missing");
 }

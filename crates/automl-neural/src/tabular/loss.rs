@@ -209,6 +209,13 @@ impl Targets {
 }
 
 fn scale_of(numbers: &[f64], weights: &[f64]) -> TargetScale {
+    if numbers.iter().all(|y| y == &numbers[0]) {
+        // What a network says of a constant then counts for nothing beside it.
+        return TargetScale {
+            centre: numbers[0],
+            spread: f64::MIN_POSITIVE,
+        };
+    }
     let total: f64 = weights.iter().sum();
     let mean = |of: &dyn Fn(f64) -> f64| {
         let sum: f64 = numbers.iter().zip(weights).map(|(y, w)| w * of(*y)).sum();
