@@ -71,21 +71,21 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     /// The same on the device; what is known of it only there is read when steps are settled.
     fn step_on_device(&mut self, report: StepReport, rows: &[u32]) -> Result<(), TrainError> {
         let settings = self.trainer.settings;
-        let (loss, gradients, norm) = self.gradients_on_device(rows, report.step - 1)?;
+        let pass = self.gradients_on_device(rows, report.step - 1)?;
         let decay = self.average_decay();
         let numbers = self.on_device.as_mut().expect("the caller looked");
         let norm = numbers.step(
             &settings.optimizer,
             report.learning_rate,
             &self.layout,
-            gradients,
-            (settings.trainer.clip_norm, norm),
+            pass.gradients,
+            (settings.trainer.clip_norm, pass.norm),
         );
         numbers.average(decay);
         self.pending.push(Pending {
             report,
             rows: rows.iter().copied().take(ROWS_TOLD).collect(),
-            read: Tensor::cat(vec![loss, norm], 0),
+            read: Tensor::cat(vec![pass.loss, norm], 0),
         });
         self.write_network();
         self.count_step();
@@ -166,12 +166,8 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         Ok((loss, sums))
     }
 
-    /// The same on the device, a batch at a time; with the norm where several ranks must have the same.
-    fn gradients_on_device(
-        &self,
-        rows: &[u32],
-        step: u64,
-    ) -> Result<(Numbers<B>, Numbers<B>, Option<f64>), TrainError> {
+    /// The same on the device, a batch at a time.
+    fn gradients_on_device(&self, rows: &[u32], step: u64) -> Result<Pass<B>, TrainError> {
         let trainer = &self.trainer.settings.trainer;
         let ranks = self.trainer.ranks;
         let share = |rank| rows.len() * rank / ranks.size();
@@ -196,7 +192,11 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let none = |n| row::<B>(vec![0.0; n], self.device);
         let (loss, gradients) = sums.unwrap_or_else(|| (none(1), none(self.layout.len())));
         if ranks.size() == 1 {
-            return Ok((loss, gradients, None));
+            return Ok(Pass {
+                loss,
+                gradients,
+                norm: None,
+            });
         }
         let mut sums = floats(gradients);
         for bucket in sums.chunks_mut(BUCKET) {
@@ -207,7 +207,11 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let loss = row::<B>(vec![total[0] as f32], self.device);
         // Taken of what all ranks have alike, in an order that all have: devices may sum in different ones.
         let norm = clip(&mut sums, 0.0);
-        Ok((loss, row::<B>(sums, self.device), Some(norm)))
+        Ok(Pass {
+            loss,
+            gradients: row::<B>(sums, self.device),
+            norm: Some(norm),
+        })
     }
 
     /// Gives the network the parameters of the state.
@@ -245,6 +249,15 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         }
         self.state.to_artifact(&self.layout, self.trainer.training)
     }
+}
+
+/// What a pass over the rows of a step gave on the device.
+struct Pass<B: AutodiffBackend> {
+    /// Their mean loss.
+    loss: Numbers<B>,
+    gradients: Numbers<B>,
+    /// The norm of the gradient, where several ranks must have the same.
+    norm: Option<f64>,
 }
 
 /// Numbers on the device, without a graph.
