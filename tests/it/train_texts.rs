@@ -31,6 +31,16 @@ fn a_column_of_texts_is_learned_from_at_any_number_of_threads() {
 }
 
 #[test]
+fn a_table_to_predict_for_needs_no_column_but_that_of_texts() {
+    let desk = Desk::new();
+    desk.write("small.yaml", SMALL);
+    desk.automl_ok("train small.yaml --set trainer.epochs=1 --output model");
+    desk.write("new.csv", "subject\nthe invoice is wrong\nno light\n");
+    let predictions = desk.automl_ok("predict model new.csv");
+    assert_eq!(predictions.lines().count(), 3, "{predictions}");
+}
+
+#[test]
 fn a_column_that_is_not_said_or_not_there_is_told_of() {
     let desk = Desk::new();
     desk.write("small.yaml", SMALL);

@@ -92,6 +92,14 @@ pub(crate) fn weighted_loss<B: Backend>(
     (loss.forward(scores.unsqueeze_dim(1), target) * weights).sum()
 }
 
+/// Rows of a block at most.
+const MAX_BLOCK_ROWS: usize = 64;
+
+/// Rows of a block such that it has no more than `budget` numbers, of which each row has `n_numbers`; at least one.
+pub(crate) fn block_rows(budget: usize, n_numbers: usize) -> usize {
+    (budget / n_numbers.max(1)).clamp(1, MAX_BLOCK_ROWS)
+}
+
 /// Predictions for rows, a block of them at a time; the same at any number of threads. Without rows `predict` is asked
 /// once, for none.
 pub(crate) fn in_blocks(
@@ -169,4 +177,16 @@ pub(crate) fn texts_of<'a>(rows: &TableView<'a>, name: &str) -> Result<&'a Texts
         found: column.kind_name(),
         expected: "text",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::block_rows;
+
+    #[test]
+    fn blocks_have_fewer_rows_the_larger_these_are_and_at_least_one() {
+        assert_eq!(block_rows(1000, 0), 64);
+        assert_eq!(block_rows(1000, 100), 10);
+        assert_eq!(block_rows(1000, 5000), 1);
+    }
 }

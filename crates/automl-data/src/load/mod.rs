@@ -79,12 +79,14 @@ pub fn read_table(
     let file = rows.first_file().to_owned();
     let may_have_decimal_commas = rows.may_have_decimal_commas();
     let declared = rows.declared();
+    let marks = rows.missing_marks();
     drop(rows);
     let (columns, places) = sink.into_parts();
     let overrides = with_declared(declared, &names, overrides);
     let overrides = overrides.as_ref();
     let missing = overrides
         .and_then(|overrides| overrides.missing.clone())
+        .or(marks)
         .unwrap_or_else(|| options.missing.clone());
     let inference = Inference {
         names: &names,

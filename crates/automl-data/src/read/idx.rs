@@ -1,10 +1,10 @@
 //! IDX, the format of MNIST: images of one size in one file, their labels in another of a like name.
 
 use super::images::{IMAGE_COLUMN, LABEL_COLUMN, as_text};
-use super::input::{Content, Input};
+use super::input::{Content, Input, decompress, peek};
 use super::{Cell, Fingerprinter, RowReader, Sink};
 use crate::error::DataError;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What a file of images begins with: bytes in three dimensions.
@@ -88,8 +88,9 @@ fn label_file(images: &Path) -> Option<PathBuf> {
         return None;
     }
     let labels = name.replace("images", "labels").replace("idx3", "idx1");
-    let plain = labels.trim_end_matches(".gz").to_owned();
-    let names = [labels, format!("{plain}.gz"), plain];
+    let plain = labels.trim_end_matches(".gz").trim_end_matches(".zst");
+    let plain = plain.to_owned();
+    let names = [labels, format!("{plain}.gz"), format!("{plain}.zst"), plain];
     let mut paths = names.iter().map(|name| images.with_file_name(name));
     paths.find(|path| path.is_file())
 }
@@ -101,15 +102,9 @@ fn read_labels(
 ) -> Result<Vec<u8>, DataError> {
     let file = path.display().to_string();
     let failed = |error| DataError::reading(&file, error);
-    let mut raw = BufReader::new(std::fs::File::open(path).map_err(failed)?);
-    let is_compressed = std::io::BufRead::fill_buf(&mut raw)
-        .map_err(failed)?
-        .starts_with(&[0x1f, 0x8b]);
-    let mut reader: Box<dyn Read> = if is_compressed {
-        Box::new(flate2::read::MultiGzDecoder::new(raw))
-    } else {
-        Box::new(raw)
-    };
+    let raw = Box::new(std::fs::File::open(path).map_err(failed)?);
+    let (head, raw) = peek(raw).map_err(failed)?;
+    let (_, mut reader) = decompress(&head, raw).map_err(failed)?;
     let mut head = [0; 8];
     reader.read_exact(&mut head).map_err(failed)?;
     let n_labels = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
@@ -126,17 +121,26 @@ fn read_labels(
     // What a header claims is not allocated before it is read.
     let mut labels = Vec::new();
     let limit = u64::from(n_labels);
-    reader
-        .take(limit)
-        .read_to_end(&mut labels)
-        .map_err(failed)?;
+    let mut counted = reader.take(limit);
+    counted.read_to_end(&mut labels).map_err(failed)?;
     if labels.len() as u64 != limit {
         return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
+    }
+    if !is_at_end(counted.into_inner().as_mut()).map_err(failed)? {
+        return Err(refused(
+            &file,
+            format!("it goes on after {n_labels} labels"),
+        ));
     }
     if let Some(fingerprint) = fingerprint {
         fingerprint.add(&labels);
     }
     Ok(labels)
+}
+
+fn is_at_end(reader: &mut dyn Read) -> std::io::Result<bool> {
+    let mut next = Vec::new();
+    Ok(reader.take(1).read_to_end(&mut next)? == 0)
 }
 
 impl RowReader for Idx {
@@ -147,7 +151,13 @@ impl RowReader for Idx {
     fn read(&mut self, max_rows: usize, sink: &mut dyn Sink) -> Result<usize, DataError> {
         for n_done in 0..max_rows {
             if self.n_read == self.n_images {
-                return Ok(n_done);
+                let failed = |error| DataError::reading(&self.file, error);
+                return if is_at_end(self.reader.as_mut()).map_err(failed)? {
+                    Ok(n_done)
+                } else {
+                    let n = self.n_images;
+                    Err(refused(&self.file, format!("it goes on after {n} images")))
+                };
             }
             self.n_read += 1;
             let mut bytes = self.head.clone().into_bytes();

@@ -10,6 +10,7 @@ use automl_core::{Kind, Role, Warning, WarningKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The column of images.
@@ -38,6 +39,11 @@ pub(super) fn columns() -> BTreeMap<String, ColumnOverride> {
         (IMAGE_COLUMN.into(), column(Kind::Text, Some(Role::Feature))),
         (LABEL_COLUMN.into(), column(Kind::Category, None)),
     ])
+}
+
+/// What cells are missing: none that has a text, as a folder may be called `None` or `NA`.
+pub(super) fn missing_marks() -> Vec<String> {
+    vec![String::new()]
 }
 
 /// An image as a cell.
@@ -74,6 +80,9 @@ pub(super) fn open(folder: &Path, fingerprint: Option<Fingerprinter>) -> Result<
         let Some(label) = label.to_str() else {
             return Err(no_image("the name of its class is not UTF-8", class));
         };
+        if label.trim_ascii().is_empty() {
+            return Err(no_image("the name of its class is blank", class));
+        }
         found.below(class, label, 0)?;
     }
     let n_labelled = found.images.len();
@@ -182,11 +191,18 @@ impl Folder {
     /// The bytes of a file that begins like an image.
     fn load(&self, path: &Path) -> Result<Vec<u8>, DataError> {
         let failed = |error| DataError::reading(path.display().to_string(), error);
-        let length = std::fs::metadata(path).map_err(failed)?.len();
-        if length > MAX_FILE_BYTES {
+        // Nobody may ever write to a pipe, nor be done with a device.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(no_image("it is no regular file", path));
+        }
+        let file = std::fs::File::open(path).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(no_image("it is larger than 64 MB", path));
         }
-        let bytes = std::fs::read(path).map_err(failed)?;
         if !begins_like_one(&bytes) {
             return Err(no_image("it is no PNG, JPEG or BMP", path));
         }

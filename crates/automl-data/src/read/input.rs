@@ -162,7 +162,9 @@ fn buffered(inner: impl Read + Send + 'static) -> Box<dyn Read + Send> {
 }
 
 /// The first bytes of a reader, and a reader that still gives them.
-fn peek(mut reader: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read + Send>)> {
+pub(super) fn peek(
+    mut reader: Box<dyn Read + Send>,
+) -> io::Result<(Vec<u8>, Box<dyn Read + Send>)> {
     let mut head = Vec::new();
     reader
         .by_ref()
@@ -172,7 +174,8 @@ fn peek(mut reader: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read +
     Ok((head, Box::new(again)))
 }
 
-fn decompress(
+/// What a reader holds, unpacked if its first bytes say that it is compressed.
+pub(super) fn decompress(
     head: &[u8],
     reader: Box<dyn Read + Send>,
 ) -> io::Result<(bool, Box<dyn Read + Send>)> {

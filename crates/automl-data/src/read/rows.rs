@@ -119,6 +119,11 @@ impl Rows {
         }
     }
 
+    /// What the format itself says of missing cells.
+    pub(crate) fn missing_marks(&self) -> Option<Vec<String>> {
+        (self.format == Format::Images).then(images::missing_marks)
+    }
+
     /// Column names, trimmed and unique. A JSON lines source may add more while it is read.
     pub(crate) fn names(&self) -> &[String] {
         &self.names

@@ -1,7 +1,7 @@
 //! One table in every format, and the ways text is stored.
 
 use super::{load, load_with, show, show_result};
-use crate::{Encoding, ReadOptions, Source};
+use crate::{Encoding, ReadOptions, Source, read_table};
 use arrow::array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
     StringArray, TimestampMillisecondArray,
@@ -356,4 +356,49 @@ fn a_first_line_may_state_the_delimiter() {
     assert_eq!(automl_core::Coded::code(&empty), "data-empty");
     let name = load("data.csv", b"sep=\n1\n2\n").unwrap();
     assert_eq!(name.table.names().collect::<Vec<_>>(), ["sep="]);
+}
+
+#[test]
+fn labels_beside_images_may_be_compressed_in_either_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("a-images-idx3-ubyte.zst");
+    let file = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 7, 9];
+    std::fs::write(&images, zstd::encode_all(&file[..], 1).unwrap()).unwrap();
+    let labels = [0, 0, 8, 1, 0, 0, 0, 1, 5];
+    let options = ReadOptions {
+        images: true,
+        ..ReadOptions::default()
+    };
+    for (name, bytes) in [
+        ("a-labels-idx1-ubyte.gz", gz(&labels)),
+        (
+            "a-labels-idx1-ubyte.zst",
+            zstd::encode_all(&labels[..], 1).unwrap(),
+        ),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let loaded = read_table(&Source::Path(images.clone()), &options, None).unwrap();
+        let label = loaded.table.column("label").expect("it was read");
+        assert!(!label.is_missing(0), "{name}");
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_in_a_folder_of_images_is_refused_unread() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = folder.path().join("endless");
+    std::fs::create_dir(&class).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", class.join("a.png")).unwrap();
+    let options = ReadOptions {
+        images: true,
+        ..ReadOptions::default()
+    };
+    let error = read_table(&Source::Path(folder.path().into()), &options, None).unwrap_err();
+    assert!(
+        error.to_string().contains("it is no regular file"),
+        "{error}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::pixels::{Form, ImageParams, Pixels};
 use crate::Draw;
-use crate::labelled::{Watched, in_blocks, weighted_loss};
+use crate::labelled::{Watched, block_rows, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{ImageNetwork, ImageNetworkParams, Init};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
@@ -12,8 +12,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn_flex::{Flex, FlexDevice};
 
-/// Images that a network predicts at once.
-const PREDICT_ROWS: usize = 64;
+/// Numbers of the images that a network predicts at once; its layers have many times as many.
+const PREDICT_NUMBERS: usize = 1 << 20;
 
 /// Images with what their network is and how it is scored.
 #[derive(Debug)]
@@ -104,7 +104,10 @@ pub(super) fn predict<B: Backend>(
 where
     ImageNetwork<B>: Sync,
 {
-    in_blocks(threads, pixels.n_rows(), PREDICT_ROWS, |rows| {
+    let shape = form.shape();
+    let n_numbers = shape.height * shape.width * shape.channels;
+    let block = block_rows(PREDICT_NUMBERS, n_numbers);
+    in_blocks(threads, pixels.n_rows(), block, |rows| {
         if rows.is_empty() {
             return predictions(&[], 1, loss, task, scale);
         }

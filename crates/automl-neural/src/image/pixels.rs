@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use std::io::Cursor;
@@ -202,9 +202,9 @@ impl Form {
         })
     }
 
-    /// The pixels of one image, stretched to the form.
+    /// The pixels of one image, laid over white and stretched to the form.
     fn image(&self, text: &str) -> Result<Vec<u8>, String> {
-        let image = decode(text)?;
+        let image = over_white(decode(text)?);
         let is_resized = image.width() != self.width || image.height() != self.height;
         let image = if is_resized {
             image.resize_exact(self.width, self.height, FilterType::Triangle)
@@ -379,4 +379,46 @@ fn decode(text: &str) -> Result<DynamicImage, String> {
         return Err("is an image without pixels".to_owned());
     }
     Ok(image)
+}
+
+/// An image whose see-through parts show white, as on paper; one without such parts as it is.
+fn over_white(image: DynamicImage) -> DynamicImage {
+    if !image.color().has_alpha() {
+        return image;
+    }
+    let layered = image.into_rgba8();
+    let flat = RgbImage::from_fn(layered.width(), layered.height(), |x, y| {
+        let [red, green, blue, alpha] = layered.get_pixel(x, y).0.map(u32::from);
+        let mix = |value: u32| ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        Rgb([mix(red), mix(green), mix(blue)])
+    });
+    DynamicImage::ImageRgb8(flat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_through_is_white() {
+        let mut image = image::RgbaImage::new(3, 1);
+        image.put_pixel(0, 0, image::Rgba([10, 20, 30, 0]));
+        image.put_pixel(1, 0, image::Rgba([10, 20, 30, 255]));
+        image.put_pixel(2, 0, image::Rgba([0, 0, 255, 51]));
+        let mut file = Cursor::new(Vec::new());
+        image
+            .write_to(&mut file, image::ImageFormat::Png)
+            .expect("it is written");
+        let form = Form {
+            height: 1,
+            width: 3,
+            mean: vec![0.0; 3],
+            deviation: vec![1.0; 3],
+        };
+        let pixels = form.image(&STANDARD.encode(file.into_inner()));
+        assert_eq!(
+            pixels.expect("it is an image"),
+            [255, 255, 255, 10, 20, 30, 204, 204, 255]
+        );
+    }
 }

@@ -144,6 +144,11 @@ impl<B: Backend> TextTransformer<B> {
         }
     }
 
+    /// Heads of attention.
+    pub fn n_heads(&self) -> usize {
+        self.n_heads
+    }
+
     /// `rows × outputs`.
     pub fn forward(&self, batch: &TextBatch<B>, draw: &mut Draw) -> Tensor<B, 2> {
         let [n_rows, longest] = batch.tokens.dims();

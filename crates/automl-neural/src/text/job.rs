@@ -2,7 +2,7 @@
 
 use super::tokens::{PADDING, Tokenizer, Tokens, UNKNOWN};
 use crate::Draw;
-use crate::labelled::{Watched, in_blocks, weighted_loss};
+use crate::labelled::{Watched, block_rows, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{Init, TextBatch, TextTransformer, TextTransformerParams};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
@@ -13,8 +13,8 @@ use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
 use rand::RngExt as _;
 
-/// Texts that a network predicts at once.
-const PREDICT_ROWS: usize = 64;
+/// Numbers by which the tokens of texts that a network predicts at once are compared with each other.
+const PREDICT_NUMBERS: usize = 1 << 22;
 
 /// Texts with what their network is and how it is scored.
 #[derive(Debug)]
@@ -135,7 +135,9 @@ pub(super) fn predict<B: Backend>(
 where
     TextTransformer<B>: Sync,
 {
-    in_blocks(threads, tokens.n_rows(), PREDICT_ROWS, |rows| {
+    let longest = tokens.longest();
+    let block = block_rows(PREDICT_NUMBERS, longest * longest * network.n_heads());
+    in_blocks(threads, tokens.n_rows(), block, |rows| {
         if rows.is_empty() {
             return predictions(&[], 1, loss, task, scale);
         }

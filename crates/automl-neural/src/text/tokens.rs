@@ -1,6 +1,6 @@
 //! Byte pair encoding (Sennrich et al., 2016): texts as the pieces of words that the training texts have most of.
 //!
-//! A word is a run of letters and digits, or any other sign by itself. Its first piece is marked, so that pieces inside
+//! A word is a run of letters and digits, up to 64 of them, or any other sign by itself. Its first piece is marked, so that pieces inside
 //! words are others than those at their beginning. Everything is counted and compared in a fixed order.
 
 use automl_core::Params;
@@ -16,6 +16,8 @@ pub(super) const UNKNOWN: u32 = 1;
 const N_SPECIAL: u32 = 2;
 /// What stands before the first character of a word.
 const START: char = '\u{2581}';
+/// Characters of a word at most; what goes on is the next word.
+const MAX_WORD: usize = 64;
 /// Tokens of a vocabulary at most.
 const MAX_TOKENS: usize = 200_000;
 
@@ -62,6 +64,12 @@ impl Tokens {
     /// Texts.
     pub fn n_rows(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Tokens of the longest text.
+    pub fn longest(&self) -> usize {
+        let rows = 0..self.n_rows();
+        rows.map(|row| self.row(row).len()).max().unwrap_or(0)
     }
 
     /// The tokens of a text.
@@ -150,7 +158,8 @@ fn join(pieces: &mut Vec<u32>, pair: (u32, u32), whole: u32) {
 }
 
 impl Tokenizer {
-    /// Learns a vocabulary from texts. Cost: about the length of the texts, then a little for each token.
+    /// Learns a vocabulary from texts. Cost: the length of the texts, then for each token of the vocabulary the lengths of
+    /// the different words that have its pair, of which none has more than 64 characters.
     pub fn fit<'t>(texts: impl Iterator<Item = Option<&'t str>>, params: &TextParams) -> Self {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for text in texts.flatten() {
@@ -249,7 +258,7 @@ impl Tokenizer {
         codes.collect()
     }
 
-    /// Texts as tokens, at least one each.
+    /// Texts as tokens, at least one each; what follows after as many as are read is not looked at.
     pub fn encode<'t>(&self, texts: impl Iterator<Item = Option<&'t str>>) -> Tokens {
         let codes = self.codes();
         let wholes: BTreeMap<(u32, u32), u32> = (self.merges.iter().copied())
@@ -296,30 +305,31 @@ fn pieces(word: &str, codes: &BTreeMap<char, u32>) -> Vec<u32> {
     word.chars().map(code).collect()
 }
 
-/// The words of a text, each with its mark.
-fn words(text: &str, lowercase: bool) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut is_open = false;
-    let mut add = |character: char| {
-        let is_letter = character.is_alphanumeric();
-        if character.is_whitespace() {
-            is_open = false;
-            return;
-        }
-        match words.last_mut() {
-            Some(word) if is_open && is_letter => word.push(character),
-            _ => words.push(format!("{START}{character}")),
-        }
-        is_open = is_letter;
-    };
-    for character in text.chars() {
-        if lowercase {
-            character.to_lowercase().for_each(&mut add);
+/// The words of a text, each with its mark, one at a time.
+fn words(text: &str, lowercase: bool) -> impl Iterator<Item = String> + '_ {
+    let characters = text.chars().flat_map(move |character| {
+        let lower = lowercase.then(|| character.to_lowercase());
+        let same = (!lowercase).then_some(character);
+        lower.into_iter().flatten().chain(same)
+    });
+    let mut characters = characters.peekable();
+    std::iter::from_fn(move || {
+        while characters.next_if(|c| c.is_whitespace()).is_some() {}
+        let first = characters.next()?;
+        let mut word = String::from_iter([START, first]);
+        let n_more = if first.is_alphanumeric() {
+            MAX_WORD - 1
         } else {
-            add(character);
+            0
+        };
+        for _ in 0..n_more {
+            let Some(letter) = characters.next_if(|c| c.is_alphanumeric()) else {
+                break;
+            };
+            word.push(letter);
         }
-    }
-    words
+        Some(word)
+    })
 }
 
 #[cfg(test)]
@@ -337,11 +347,23 @@ mod tests {
     #[test]
     fn words_are_letters_together_and_signs_alone() {
         let marked = words("It's 2 Cats!", true);
-        let plain: Vec<&str> = marked
-            .iter()
-            .map(|word| &word[START.len_utf8()..])
+        let plain: Vec<String> = marked
+            .map(|word| word[START.len_utf8()..].to_owned())
             .collect();
         assert_eq!(plain, ["it", "'", "s", "2", "cats", "!"]);
+    }
+
+    #[test]
+    fn a_long_run_of_letters_is_words_that_are_not_read_once_there_are_enough() {
+        let run = "Ab".repeat(70);
+        let lengths = words(&run, true).map(|word| word.chars().count() - 1);
+        assert_eq!(lengths.collect::<Vec<_>>(), [64, 64, 12]);
+        // A run of a megabyte takes no more than any other text.
+        let run = "ab".repeat(1 << 19);
+        let tokenizer = fitted(&[&run], 200);
+        let tokens = tokenizer.encode([Some(run.as_str())].into_iter());
+        assert_eq!(tokens.row(0).len(), 64);
+        assert_eq!(tokens.row(0)[0], tokens.row(0)[63]);
     }
 
     #[test]

@@ -13,6 +13,11 @@ pub(crate) enum TrainVerbError {
     },
     #[error("the configuration does not say {key}")]
     Lacks { key: &'static str },
+    #[error("the configuration says {said} and not {key}")]
+    LacksSide {
+        key: &'static str,
+        said: &'static str,
+    },
     #[error("{metric} is no metric of a {task} task")]
     Metric {
         metric: &'static str,
@@ -59,7 +64,7 @@ impl Coded for TrainVerbError {
     fn code(&self) -> &'static str {
         match self {
             Self::Config { .. } => "train-config",
-            Self::Lacks { .. } => "train-config-lacks",
+            Self::Lacks { .. } | Self::LacksSide { .. } => "train-config-lacks",
             Self::Metric { .. } => "metric-task",
             Self::File { .. } => "train-file",
             Self::Split(error) => error.code(),
@@ -79,6 +84,9 @@ impl Coded for TrainVerbError {
                 Some("`automl train --print-config > train.yaml` writes one to begin with".into())
             }
             Self::Lacks { key } => Some(format!("say it in the file, or with --set {key}=…")),
+            Self::LacksSide { key, said } => Some(format!(
+                "say {key} as well, or set {said} to 0 where all images have one size"
+            )),
             Self::Metric { .. } => {
                 Some("name another in metrics, or none for the usual one".into())
             }

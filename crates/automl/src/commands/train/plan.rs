@@ -8,7 +8,7 @@ use crate::progress::Reporter;
 use automl_core::metrics::Metric;
 use automl_core::splits::{self, Scheme, Split};
 use automl_core::{Kind, Role, Seed, Table, TaskKind, Texts};
-use automl_data::{FILE_COLUMN, ReadOptions, SchemaFile, Source, read_table, split_names};
+use automl_data::{FILE_COLUMN, Loaded, ReadOptions, SchemaFile, Source, read_table, split_names};
 use automl_engine::{PrepareOptions, Prepared};
 use automl_neural::config::{Family, TaskName, TrainConfig};
 use automl_store::{Overwrite, check_target};
@@ -57,20 +57,7 @@ impl Plan {
             task: task(data.task),
             ..PrepareOptions::default()
         };
-        let loaded = {
-            let _spinner = reporter.spinner(format!("reading {place}"));
-            let schema = named(&data.schema).map(|path| SchemaFile::read(Path::new(&path)));
-            let schema = with_texts(schema.transpose()?, &config);
-            let read = ReadOptions {
-                target: Some(data.target.clone()),
-                images: config.model.family() == Family::Image,
-                ..ReadOptions::default()
-            };
-            read_table(&Source::parse(&place), &read, schema.as_ref())?
-        };
-        for warning in &loaded.warnings {
-            reporter.warnings().push(warning.clone());
-        }
+        let loaded = read(&config, &place, reporter)?;
         let names: Vec<String> = loaded.table.names().map(str::to_owned).collect();
         let drop: Vec<String> = data
             .drop
@@ -129,6 +116,38 @@ impl Plan {
     }
 }
 
+/// Reads the table. Of those columns that a model may learn from, a network of images or texts has its own alone.
+fn read(config: &TrainConfig, place: &str, reporter: &Reporter) -> anyhow::Result<Loaded> {
+    let data = &config.data;
+    let mut loaded = {
+        let _spinner = reporter.spinner(format!("reading {place}"));
+        let schema = named(&data.schema).map(|path| SchemaFile::read(Path::new(&path)));
+        let schema = with_texts(schema.transpose()?, config);
+        let read = ReadOptions {
+            target: Some(data.target.clone()),
+            images: config.model.family() == Family::Image,
+            ..ReadOptions::default()
+        };
+        read_table(&Source::parse(place), &read, schema.as_ref())?
+    };
+    for warning in &loaded.warnings {
+        reporter.warnings().push(warning.clone());
+    }
+    let own = match config.model.family() {
+        Family::Table => None,
+        Family::Image => Some(&config.images.column),
+        Family::Text => Some(&config.texts.column),
+    };
+    // Without its column, training says what is missing.
+    if let Some(own) = own.filter(|own| loaded.table.column(own).is_some()) {
+        let fields = loaded.schema.fields.iter_mut();
+        for field in fields.filter(|field| field.role == Role::Feature && field.name != *own) {
+            field.role = Role::Ignored;
+        }
+    }
+    Ok(loaded)
+}
+
 /// Whether the keys without which nothing can be trained are there.
 fn check_said(config: &TrainConfig) -> Result<(), TrainVerbError> {
     let is_of_texts = config.model.family() == Family::Text;
@@ -140,8 +159,17 @@ fn check_said(config: &TrainConfig) -> Result<(), TrainVerbError> {
     let lacking = keys
         .into_iter()
         .find(|(_, value, is_needed)| *is_needed && value.is_empty());
-    match lacking {
-        Some((key, ..)) => Err(TrainVerbError::Lacks { key }),
+    if let Some((key, ..)) = lacking {
+        return Err(TrainVerbError::Lacks { key });
+    }
+    let (height, width) = ("images.height", "images.width");
+    let half = match (config.images.height, config.images.width) {
+        (0, 1..) => Some((height, width)),
+        (1.., 0) => Some((width, height)),
+        _ => None,
+    };
+    match half {
+        Some((key, said)) => Err(TrainVerbError::LacksSide { key, said }),
         None => Ok(()),
     }
 }
