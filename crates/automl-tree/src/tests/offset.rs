@@ -195,7 +195,7 @@ fn offsets_that_are_no_numbers_are_told_with_their_row() {
         let fit = |train: &[u32], valid: Option<&[u32]>| {
             fit_rows(&GRADIENT_BOOSTING, map, &data, train, valid, 1)
         };
-        let told = "column 'start' has no finite number in row 2";
+        let told = "column 'start' has no finite number in row 3";
         assert_eq!(fit(&[1, 2, 3], None).err().unwrap().to_string(), told);
         assert_eq!(fit(&[0, 1], Some(&[2, 3])).err().unwrap().to_string(), told);
         assert!(fit(&[0, 1, 3], None).is_ok());
