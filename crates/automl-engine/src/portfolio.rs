@@ -12,6 +12,11 @@ use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamMap, ParamValue
 /// Neighbours are searched one by one when predicting: more rows than this take too long.
 const NEIGHBOUR_ROWS_MAX: usize = 30_000;
 
+/// Of fewer rows, which are split many times, a perceptron takes the time of many trees and tells little more.
+const NETWORK_ROWS_MIN: usize = 2_000;
+/// Configurations that are tried before it.
+const NETWORK_PLACE: usize = 7;
+
 /// A category of more levels than this is wide.
 const WIDE_LEVELS: usize = 8;
 
@@ -195,6 +200,7 @@ fn is_too_slow(learner: &LearnerSpec, facts: &Facts) -> bool {
         "nearest_neighbours" => is_large,
         // Tens of times as slow as a perceptron: on a processor it is for those who ask for it.
         "tabm" => true,
+        "mlp" => facts.n_rows < NETWORK_ROWS_MIN,
         _ => false,
     }
 }
@@ -235,12 +241,14 @@ fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
         Boosting::new([0.06, 31.0, 20.0, 0.6, 0.9]).entry(target_recipe, plain),
         randomised.entry("trees", skewed),
         simple("extra_trees", "trees", plain),
-        simple("mlp", "trees", skewed),
         Boosting::new([0.04, 8.0, 15.0, 0.5, 0.7]).entry("trees", plain),
         Boosting::new([0.03, 160.0, 4.0, 0.8, 0.9]).entry("trees", plain),
         simple("random_forest", target_recipe, plain),
         simple("naive_bayes", "bayes", plain),
     ];
+    if facts.n_rows >= NETWORK_ROWS_MIN {
+        all.insert(NETWORK_PLACE, simple("mlp", "trees", skewed));
+    }
     if facts.has_wide_categories() {
         all.push(simple(linear, "linear_codes", plain));
     }
