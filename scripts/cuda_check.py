@@ -18,43 +18,16 @@ import numpy as np
 import torch
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benches/neural"))
+from step_time import N_COLUMNS, TabM, mlp
+
 BEGIN, END = "<!-- gpu: written by scripts/cuda_check.sh, do not edit -->", "<!-- end of gpu -->"
-N_COLUMNS = 64
 N_CLASSES = 10
 SIDE = 32
 # Low, so that a difference in rounding does not grow to one of the path that is taken.
 LEARNING_RATE = 1e-4
 # Sums are taken in another order on a GPU; small differences grow with every step.
 LOSS_TOLERANCE = 0.02
-
-
-class TabM(nn.Module):
-    """Members that share matrices: the full variant of the paper, one output each."""
-
-    def __init__(self, members: int, width: int) -> None:
-        super().__init__()
-        self.members = members
-        sizes = [(N_COLUMNS, width), (width, width)]
-        self.weights = nn.ParameterList([nn.Parameter(torch.randn(a, b) / a**0.5) for a, b in sizes])
-        self.r = nn.ParameterList([nn.Parameter(torch.ones(members, a)) for a, _ in sizes])
-        self.s = nn.ParameterList([nn.Parameter(torch.ones(members, b)) for _, b in sizes])
-        self.bias = nn.ParameterList([nn.Parameter(torch.zeros(members, b)) for _, b in sizes])
-        self.head = nn.Parameter(torch.randn(members, width, 1) / width**0.5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x[:, None].expand(-1, self.members, -1)
-        for weight, r, s, bias in zip(self.weights, self.r, self.s, self.bias):
-            x = torch.relu(((x * r) @ weight) * s + bias)
-        return torch.einsum("bkh,kho->bko", x, self.head)
-
-
-def mlp(width: int) -> nn.Module:
-    layers = []
-    n_inputs = N_COLUMNS
-    for _ in range(3):
-        layers += [nn.Linear(n_inputs, width), nn.ReLU()]
-        n_inputs = width
-    return nn.Sequential(*layers, nn.Linear(width, 1), nn.Unflatten(1, (1, 1)))
 
 
 class Block(nn.Module):
@@ -149,8 +122,8 @@ def table_cases(folder: Path) -> list[dict]:
               "model.dropout": 0, "optimizer.learning_rate": LEARNING_RATE}
     cases = []
     for name, batch, network, sets in [
-        ("MLP 3 × 512", 2048, lambda: mlp(512), {"model.type": "mlp", "model.width": 512, "model.layers": 3}),
-        ("TabM 32 members 2 × 256", 1024, lambda: TabM(32, 256),
+        ("MLP 3 × 512", 2048, lambda: mlp(512, dropout=0), {"model.type": "mlp", "model.width": 512, "model.layers": 3}),
+        ("TabM 32 members 2 × 256", 1024, lambda: TabM(32, 256, dropout=0),
          {"model.type": "tabm", "model.width": 256, "model.members": 32, "model.layers": 2}),
     ]:
         cases.append({

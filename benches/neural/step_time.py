@@ -24,7 +24,7 @@ N_ROWS, N_COLUMNS, EPOCHS = 8192, 64, 6
 class TabM(nn.Module):
     """Members that share matrices: the full variant of the paper, one output each."""
 
-    def __init__(self, members: int, width: int) -> None:
+    def __init__(self, members: int, width: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.members = members
         sizes = [(N_COLUMNS, width), (width, width)]
@@ -33,7 +33,7 @@ class TabM(nn.Module):
         self.s = nn.ParameterList([nn.Parameter(torch.ones(members, b)) for _, b in sizes])
         self.bias = nn.ParameterList([nn.Parameter(torch.zeros(members, b)) for _, b in sizes])
         self.head = nn.Parameter(torch.randn(members, width, 1) / width**0.5)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x[:, None].expand(-1, self.members, -1)
@@ -42,11 +42,11 @@ class TabM(nn.Module):
         return torch.einsum("bkh,kho->bko", x, self.head)
 
 
-def mlp(width: int) -> nn.Module:
+def mlp(width: int, dropout: float = 0.1) -> nn.Module:
     layers = []
     n_inputs = N_COLUMNS
     for _ in range(3):
-        layers += [nn.Linear(n_inputs, width), nn.ReLU(), nn.Dropout(0.1)]
+        layers += [nn.Linear(n_inputs, width), nn.ReLU(), nn.Dropout(dropout)]
         n_inputs = width
     return nn.Sequential(*layers, nn.Linear(width, 1), nn.Unflatten(1, (1, 1)))
 

@@ -6,7 +6,7 @@ use crate::plan::raise;
 use crate::registry;
 use crate::trial::TargetMap;
 use automl_core::{
-    Artifact, ArtifactError, Column, Importance, Model, PredictError, Predictions, TableView, Task,
+    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView, Task,
     Transformer,
 };
 use automl_features::FittedRecipe;
@@ -246,15 +246,7 @@ fn read_members(
 
 /// For how long, or for how many, each row is to be predicted.
 fn exposure_of(rows: &TableView<'_>, name: &str) -> Result<Vec<f64>, PredictError> {
-    let column = rows.table().column(name);
-    let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
-    let Column::Number(values) = column else {
-        return Err(PredictError::ColumnKind {
-            name: name.into(),
-            found: column.kind_name(),
-            expected: "number",
-        });
-    };
+    let values = rows.number(name)?;
     let value = |row: usize| {
         let value = values[row];
         let is_exposure = value.is_finite() && value >= 0.0;

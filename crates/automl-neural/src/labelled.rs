@@ -2,11 +2,11 @@
 
 use crate::network::Layout;
 use crate::tabular::{Loss, TargetScale, Targets};
-use crate::train::{EpochRecord, Score, TrainError, pull};
+use crate::train::{EpochRecord, Score, TrainError, Trained, pull};
 use automl_core::metrics::Metric;
 use automl_core::{
-    Artifact, ArtifactError, FitError, Model, PredictError, Predictions, TableView, Task, Texts,
-    Threads, TrainingData,
+    Artifact, ArtifactError, FitError, Model, PredictError, Predictions, TableView, Task, Threads,
+    TrainingData,
 };
 use burn::module::Module;
 use burn::tensor::backend::Backend;
@@ -24,6 +24,19 @@ pub struct Learned {
     pub n_steps: u64,
     /// Whether the budget ended it.
     pub is_partial: bool,
+}
+
+impl Trained {
+    /// The same with the model in place of its numbers.
+    pub(crate) fn into_learned(self, model: Box<dyn Model>) -> Learned {
+        Learned {
+            model,
+            history: self.history,
+            best_epoch: self.best_epoch,
+            n_steps: self.n_steps,
+            is_partial: self.is_partial,
+        }
+    }
 }
 
 /// Rows that are watched, as a network takes them.
@@ -70,11 +83,11 @@ impl<R> Watched<R> {
     }
 }
 
-/// The loss of rows with `rows × outputs` scores, summed, each times its weight.
+/// The loss of rows with `rows × members × outputs` scores, the mean over members, summed, each times its weight.
 pub(crate) fn weighted_loss<B: Backend>(
     loss: Loss,
     targets: &Targets,
-    scores: Tensor<B, 2>,
+    scores: Tensor<B, 3>,
     rows: &[u32],
     device: &B::Device,
 ) -> Tensor<B, 1> {
@@ -89,7 +102,8 @@ pub(crate) fn weighted_loss<B: Backend>(
     let weights: Vec<f32> = rows.iter().map(weight).collect();
     let target = Tensor::from_data(TensorData::new(target, [n, 1, width]), device);
     let weights = Tensor::<B, 3>::from_data(TensorData::new(weights, [n, 1, 1]), device);
-    (loss.forward(scores.unsqueeze_dim(1), target) * weights).sum()
+    let n_members = scores.dims()[1] as f64;
+    (loss.forward(scores, target) * weights).sum() / n_members
 }
 
 /// Rows of a block at most.
@@ -166,17 +180,6 @@ pub(crate) fn read_weights<B: Backend, N: Module<B>>(
         return Err(artifact.invalid("weights", "they are not finite"));
     }
     Ok(layout.write(network, &values))
-}
-
-/// The texts of a column.
-pub(crate) fn texts_of<'a>(rows: &TableView<'a>, name: &str) -> Result<&'a Texts, PredictError> {
-    let column = rows.table().column(name);
-    let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
-    column.as_text().ok_or_else(|| PredictError::ColumnKind {
-        name: name.into(),
-        found: column.kind_name(),
-        expected: "text",
-    })
 }
 
 #[cfg(test)]

@@ -23,10 +23,10 @@
 
 use crate::network::{MlpParams, NetworkParams, NumberEmbedding, TabMParams};
 use crate::tabular::{
-    ColumnWishes, EncoderParams, LossParams, TabularModel, TabularRun, TabularSettings, train,
+    ColumnWishes, EncoderParams, LossParams, TabularModel, TabularSettings, train,
 };
 use crate::train::{
-    NoWatch, OptimizerParams, ScheduleKind, ScheduleParams, TrainError, TrainSettings,
+    NoWatch, OptimizerParams, ScheduleKind, ScheduleParams, TrainError, TrainRun, TrainSettings,
     TrainerParams,
 };
 use automl_core::metrics::Metric;
@@ -266,7 +266,7 @@ fn learn(
     let few = (watched.train.n_rows() as u64 / STEPS_MIN).max(BATCH_MIN);
     trainer.batch_size = trainer.batch_size.min(few);
     trainer.shard_rows = trainer.shard_rows.min(trainer.batch_size.div_ceil(2));
-    let run = TabularRun {
+    let run = TrainRun {
         learner,
         seed: ctx.seed,
         threads: &ctx.threads,
@@ -290,14 +290,14 @@ fn learn(
         },
     })?;
     Ok(Fitted {
-        model: Box::new(trained.model),
+        model: trained.model,
         learned: ParamMap::new(),
         is_partial: trained.is_partial || settings.train.trainer.epochs < n_asked,
     })
 }
 
 /// Where there is a deadline, leaves as many epochs as will end before it, told by a few steps on some rows.
-fn fit_to_time(data: &TrainingData<'_>, settings: &mut TabularSettings, run: &TabularRun<'_>) {
+fn fit_to_time(data: &TrainingData<'_>, settings: &mut TabularSettings, run: &TrainRun<'_>) {
     let Some(left) = run.budget.deadline.remaining() else {
         return;
     };

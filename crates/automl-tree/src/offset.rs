@@ -1,21 +1,13 @@
 //! The column that is added to the raw score of each row, such as the logarithm of an exposure.
 
-use automl_core::{Column, PredictError, TableView};
+use automl_core::{PredictError, TableView};
 
 /// The offsets of rows.
 ///
 /// # Errors
 /// No such column, one of another kind, or a cell without a finite number.
 pub(crate) fn of_rows(rows: &TableView<'_>, name: &str) -> Result<Vec<f64>, PredictError> {
-    let column = rows.table().column(name);
-    let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
-    let Column::Number(values) = column else {
-        return Err(PredictError::ColumnKind {
-            name: name.into(),
-            found: column.kind_name(),
-            expected: "number",
-        });
-    };
+    let values = rows.number(name)?;
     let of_row = |row: usize| {
         let value = values[row];
         value

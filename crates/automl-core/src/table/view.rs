@@ -1,6 +1,7 @@
 //! Some rows of a table, without a copy.
 
-use super::Table;
+use super::{Column, Table, Texts};
+use crate::PredictError;
 use std::borrow::Cow;
 
 /// Rows of a table: all of them, or those whose numbers are listed.
@@ -47,6 +48,37 @@ impl<'a> TableView<'a> {
     /// The table's row numbers in view order.
     pub fn iter_rows(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         (0..self.n_rows()).map(|position| self.row(position))
+    }
+
+    /// The numbers of a column that a model reads, by the table's row.
+    ///
+    /// # Errors
+    /// No such column, or one of another kind.
+    pub fn number(&self, name: &str) -> Result<&'a [f64], PredictError> {
+        self.input(name, "number", Column::as_number)
+    }
+
+    /// The texts of a column that a model reads, by the table's row.
+    ///
+    /// # Errors
+    /// No such column, or one of another kind.
+    pub fn text(&self, name: &str) -> Result<&'a Texts, PredictError> {
+        self.input(name, "text", Column::as_text)
+    }
+
+    fn input<T: ?Sized>(
+        &self,
+        name: &str,
+        expected: &'static str,
+        cells: impl Fn(&'a Column) -> Option<&'a T>,
+    ) -> Result<&'a T, PredictError> {
+        let column = self.table.column(name);
+        let column = column.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
+        cells(column).ok_or_else(|| PredictError::ColumnKind {
+            name: name.into(),
+            found: column.kind_name(),
+            expected,
+        })
     }
 
     /// The view as a table of its own: free when it holds all rows.

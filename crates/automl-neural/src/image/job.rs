@@ -30,7 +30,7 @@ pub(super) struct ImageJob<'a> {
 
 impl ImageJob<'_> {
     /// The network before the first step.
-    fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> ImageNetwork<B> {
+    pub(super) fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> ImageNetwork<B> {
         let n_outputs = self.loss.n_outputs(self.task.n_classes());
         let mut init = Init::new(seed, device);
         ImageNetwork::new(&mut init, self.params, &self.form.shape(), n_outputs)
@@ -68,7 +68,13 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
         let changes = Some((self.images, &mut *draw));
         let images = self.form.batch::<B>(&self.pixels, rows, changes, device);
         let scores = network.forward(images, draw);
-        weighted_loss(self.loss, &self.targets, scores, rows, device)
+        weighted_loss(
+            self.loss,
+            &self.targets,
+            scores.unsqueeze_dim(1),
+            rows,
+            device,
+        )
     }
 
     fn evaluate(

@@ -14,11 +14,12 @@ pub use model::ImageModel;
 pub use pixels::{Color, Form, ImageParams, Pixels};
 
 use crate::labelled::{Learned, Watched};
-use crate::network::{ImageNetwork, ImageNetworkParams, Init, LayerSummary, Layout};
-use crate::tabular::{Loss, LossParams, TabularRun, Targets};
-use crate::train::{TrainError, TrainSettings, Trainer, Watch};
+use crate::network::{ImageNetworkParams, Layout};
+use crate::tabular::{Loss, LossParams, Targets};
+use crate::train::{TrainError, TrainRun, TrainSettings, Watch};
 use automl_core::metrics::Metric;
 use automl_core::{FitError, Seed, TrainingData};
+use burn_flex::{Flex, FlexDevice};
 use job::ImageJob;
 
 /// Everything that decides what a network of images becomes, beside data and seed.
@@ -43,7 +44,7 @@ pub struct ImageSettings {
 pub fn train(
     data: &TrainingData<'_>,
     settings: &ImageSettings,
-    run: &TabularRun<'_>,
+    run: &TrainRun<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Learned, TrainError> {
     let task = data.train.task();
@@ -64,50 +65,19 @@ pub fn train(
         task,
         loss,
     };
-    let trainer = Trainer {
-        settings: &settings.train,
-        seed: run.seed,
-        threads: run.threads,
-        budget: run.budget,
-        training: run.training,
-        ranks: run.ranks,
-    };
-    let trained = trainer.train_on(run.device, &job, run.from, watch)?;
+    let first = Layout::of(&job.first::<Flex>(Seed(0), &FlexDevice));
+    watch.network(&settings.network.summary(&first, &form.shape()));
+    let trained = run.train(&job, &settings.train, watch)?;
     let (network, scale) = (job.network(&trained), job.targets.scale);
-    Ok(Learned {
-        history: trained.history,
-        best_epoch: trained.best_epoch,
-        n_steps: trained.n_steps,
-        is_partial: trained.is_partial,
-        model: Box::new(ImageModel {
-            kind: run.learner.to_owned(),
-            column: column.clone(),
-            network,
-            params: settings.network.clone(),
-            task: task.clone(),
-            form,
-            loss,
-            scale,
-        }),
-    })
-}
-
-/// The layers that a network of these settings has on these images.
-///
-/// # Errors
-/// As [`train`].
-pub fn describe(
-    data: &TrainingData<'_>,
-    settings: &ImageSettings,
-    run: &TabularRun<'_>,
-) -> Result<Vec<LayerSummary>, TrainError> {
-    let task = data.train.task();
-    let loss = Loss::of(&settings.loss, task.kind())?;
-    let form = Form::unscaled(&data.train.table(), &settings.images, run.threads);
-    let form = form.map_err(FitError::from)?;
-    let (shape, device) = (form.shape(), burn_flex::FlexDevice);
-    let mut init = Init::<burn_flex::Flex>::new(Seed(0), &device);
-    let n_outputs = loss.n_outputs(task.n_classes());
-    let network = ImageNetwork::new(&mut init, &settings.network, &shape, n_outputs);
-    Ok(settings.network.summary(&Layout::of(&network), &shape))
+    let model = ImageModel {
+        kind: run.learner.to_owned(),
+        column: column.clone(),
+        network,
+        params: settings.network.clone(),
+        task: task.clone(),
+        form,
+        loss,
+        scale,
+    };
+    Ok(trained.into_learned(Box::new(model)))
 }

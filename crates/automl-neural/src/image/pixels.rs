@@ -1,7 +1,6 @@
 //! From cells to pixels: images decoded, made one size, and laid out as a network takes them.
 
 use crate::Draw;
-use crate::labelled::texts_of;
 use crate::network::ImageShape;
 use automl_core::{Params, PredictError, TableView, Texts, Threads};
 use base64::Engine as _;
@@ -273,7 +272,7 @@ struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     fn of(rows: &TableView<'a>, name: &'a str) -> Result<Self, PredictError> {
-        let texts = texts_of(rows, name)?;
+        let texts = rows.text(name)?;
         Ok(Self {
             name,
             texts,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::Device;
 use crate::network::CnnParams;
-use crate::train::{NoWatch, TrainerParams};
+use crate::train::{NoWatch, TrainRun, TrainerParams};
 use automl_core::{
     Artifact, Budget, Column, Dataset, Model as _, Solo, Table, Target, Task, Texts, Threads,
 };
@@ -45,7 +45,7 @@ fn learned(data: &Dataset) -> Learned {
         },
         metrics: Vec::new(),
     };
-    let run = TabularRun {
+    let run = TrainRun {
         learner: crate::NETWORK,
         seed: Seed(1),
         threads: &Threads::one(),

@@ -3,27 +3,17 @@
 use super::encoder::{EncodedRows, Encoder};
 use super::loss::{Loss, TargetScale, Targets, predictions};
 use crate::Draw;
+use crate::labelled::{Watched, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{Init, Network, NetworkParams};
 use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::metrics::Metric;
 use automl_core::{Predictions, Seed, Task, Threads};
+use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
 
 /// Rows that a network predicts at once.
 const PREDICT_ROWS: usize = 512;
-
-/// Rows that are watched.
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) rows: EncodedRows,
-    pub(super) target: Vec<f64>,
-    pub(super) weights: Option<Vec<f64>>,
-    /// What is scored; the first one decides.
-    pub(super) metrics: Vec<Metric>,
-}
 
 /// A table, encoded, with what its network is and how it is scored.
 #[derive(Debug)]
@@ -34,12 +24,12 @@ pub(super) struct TableJob<'a> {
     pub(super) loss: Loss,
     pub(super) rows: EncodedRows,
     pub(super) targets: Targets,
-    pub(super) watched: Option<Watched>,
+    pub(super) watched: Option<Watched<EncodedRows>>,
 }
 
 impl TableJob<'_> {
     /// The network before the first step.
-    fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> Network<B> {
+    pub(super) fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> Network<B> {
         let n_outputs = self.loss.n_outputs(self.task.n_classes());
         let mut init = Init::new(seed, device);
         Network::new(&mut init, self.params, &self.encoder.shape(), n_outputs)
@@ -64,13 +54,7 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
     }
 
     fn weight(&self, rows: &[u32]) -> f64 {
-        let weights = &self.targets.weights;
-        let sum: f64 = rows
-            .iter()
-            .map(|&row| f64::from(weights[row as usize]))
-            .sum();
-        // Rows without weight have a loss of 0, whatever it is divided by.
-        if sum > 0.0 { sum } else { 1.0 }
+        self.targets.weight_of(rows)
     }
 
     fn loss(
@@ -82,19 +66,7 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
     ) -> Tensor<B, 1> {
         let batch = self.encoder.batch::<B>(&self.rows, rows, device);
         let scores = network.forward(&batch, draw);
-        let width = self.targets.values.len() / self.targets.weights.len();
-        let n = rows.len();
-        let mut target = Vec::with_capacity(n * width);
-        for &row in rows {
-            let start = row as usize * width;
-            target.extend_from_slice(&self.targets.values[start..start + width]);
-        }
-        let weight = |&row: &u32| self.targets.weights[row as usize];
-        let weights: Vec<f32> = rows.iter().map(weight).collect();
-        let target = Tensor::from_data(TensorData::new(target, [n, 1, width]), device);
-        let weights = Tensor::<B, 3>::from_data(TensorData::new(weights, [n, 1, 1]), device);
-        let n_members = scores.dims()[1] as f64;
-        (self.loss.forward(scores, target) * weights).sum() / n_members
+        weighted_loss(self.loss, &self.targets, scores, rows, device)
     }
 
     fn evaluate(
@@ -106,23 +78,9 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
         let Some(watched) = &self.watched else {
             return Ok(Vec::new());
         };
-        let predicted = predict(
-            network,
-            self.encoder,
-            &watched.rows,
-            (self.loss, self.task, self.targets.scale),
-            threads,
-            device,
-        );
-        let score = |&metric: &Metric| {
-            let value = metric.score(&watched.target, &predicted, watched.weights.as_deref())?;
-            Ok(Score {
-                name: metric.name().to_owned(),
-                value,
-                higher_is_better: metric.higher_is_better(),
-            })
-        };
-        watched.metrics.iter().map(score).collect()
+        let how = (self.loss, self.task, self.targets.scale);
+        let (encoder, rows) = (self.encoder, &watched.rows);
+        watched.scores(&predict(network, encoder, rows, how, threads, device))
     }
 }
 
@@ -138,23 +96,13 @@ pub(super) fn predict<B: Backend>(
 where
     Network<B>: Sync,
 {
-    let n_blocks = rows.n_rows().div_ceil(PREDICT_ROWS).max(1);
-    let blocks = threads.map(n_blocks, |block| {
-        let start = (block * PREDICT_ROWS) as u32;
-        let end = (start + PREDICT_ROWS as u32).min(rows.n_rows() as u32);
-        let ids: Vec<u32> = (start..end).collect();
+    in_blocks(threads, rows.n_rows(), PREDICT_ROWS, |ids| {
         if ids.is_empty() {
             return predictions(&[], 1, loss, task, scale);
         }
-        let batch = encoder.batch::<B>(rows, &ids, device);
+        let batch = encoder.batch::<B>(rows, ids, device);
         let scores = network.forward(&batch, &mut Draw::evaluating());
         let n_members = scores.dims()[1];
         predictions(&floats(scores), n_members, loss, task, scale)
-    });
-    let mut blocks = blocks.into_iter();
-    let mut all = blocks.next().expect("there is at least one block");
-    for block in blocks {
-        all.append(block);
-    }
-    all
+    })
 }

@@ -31,7 +31,7 @@ pub(super) struct TextJob<'a> {
 
 impl TextJob<'_> {
     /// The network before the first step.
-    fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> TextTransformer<B> {
+    pub(super) fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> TextTransformer<B> {
         let n_outputs = self.loss.n_outputs(self.task.n_classes());
         let mut init = Init::new(seed, device);
         TextTransformer::new(&mut init, self.params, self.tokenizer.shape(), n_outputs)
@@ -75,7 +75,13 @@ impl<B: AutodiffBackend> Job<B> for TextJob<'_> {
             device,
         );
         let scores = network.forward(&texts, draw);
-        weighted_loss(self.loss, &self.targets, scores, rows, device)
+        weighted_loss(
+            self.loss,
+            &self.targets,
+            scores.unsqueeze_dim(1),
+            rows,
+            device,
+        )
     }
 
     fn evaluate(

@@ -8,12 +8,13 @@ pub(crate) use model::FAMILY;
 pub use model::TextModel;
 pub use tokens::{TextParams, Tokenizer, Tokens};
 
-use crate::labelled::{Learned, Watched, texts_of};
-use crate::network::{Init, LayerSummary, Layout, TextTransformer, TextTransformerParams};
-use crate::tabular::{Loss, LossParams, TabularRun, Targets};
-use crate::train::{TrainError, TrainSettings, Trainer, Watch};
+use crate::labelled::{Learned, Watched};
+use crate::network::{Layout, TextTransformerParams};
+use crate::tabular::{Loss, LossParams, Targets};
+use crate::train::{TrainError, TrainRun, TrainSettings, Watch};
 use automl_core::metrics::Metric;
 use automl_core::{FitError, PredictError, Seed, TableView, TrainingData};
+use burn_flex::{Flex, FlexDevice};
 use job::TextJob;
 
 /// Everything that decides what a network of texts becomes, beside data and seed.
@@ -38,7 +39,7 @@ pub struct TextSettings {
 pub fn train(
     data: &TrainingData<'_>,
     settings: &TextSettings,
-    run: &TabularRun<'_>,
+    run: &TrainRun<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Learned, TrainError> {
     let task = data.train.task();
@@ -57,62 +58,32 @@ pub fn train(
         task,
         loss,
     };
-    let trainer = Trainer {
-        settings: &settings.train,
-        seed: run.seed,
-        threads: run.threads,
-        budget: run.budget,
-        training: run.training,
-        ranks: run.ranks,
-    };
-    let trained = trainer.train_on(run.device, &job, run.from, watch)?;
+    let first = Layout::of(&job.first::<Flex>(Seed(0), &FlexDevice));
+    watch.network(&settings.network.summary(&first, tokenizer.length()));
+    let trained = run.train(&job, &settings.train, watch)?;
     let (network, scale) = (job.network(&trained), job.targets.scale);
-    Ok(Learned {
-        history: trained.history,
-        best_epoch: trained.best_epoch,
-        n_steps: trained.n_steps,
-        is_partial: trained.is_partial,
-        model: Box::new(TextModel {
-            kind: run.learner.to_owned(),
-            column: column.clone(),
-            network,
-            params: settings.network.clone(),
-            task: task.clone(),
-            tokenizer,
-            loss,
-            scale,
-        }),
-    })
-}
-
-/// The layers that a network of these settings has on these texts.
-///
-/// # Errors
-/// As [`train`].
-pub fn describe(
-    data: &TrainingData<'_>,
-    settings: &TextSettings,
-) -> Result<Vec<LayerSummary>, TrainError> {
-    let task = data.train.task();
-    let loss = Loss::of(&settings.loss, task.kind())?;
-    let tokenizer = tokenizer(data, settings)?;
-    let device = burn_flex::FlexDevice;
-    let mut init = Init::<burn_flex::Flex>::new(Seed(0), &device);
-    let n_outputs = loss.n_outputs(task.n_classes());
-    let network = TextTransformer::new(&mut init, &settings.network, tokenizer.shape(), n_outputs);
-    let layout = Layout::of(&network);
-    Ok(settings.network.summary(&layout, tokenizer.length()))
+    let model = TextModel {
+        kind: run.learner.to_owned(),
+        column: column.clone(),
+        network,
+        params: settings.network.clone(),
+        task: task.clone(),
+        tokenizer,
+        loss,
+        scale,
+    };
+    Ok(trained.into_learned(Box::new(model)))
 }
 
 fn tokenizer(data: &TrainingData<'_>, settings: &TextSettings) -> Result<Tokenizer, FitError> {
     let rows = data.train.table();
-    let texts = texts_of(&rows, &settings.texts.column)?;
+    let texts = rows.text(&settings.texts.column)?;
     let texts = rows.iter_rows().map(|row| texts.get(row));
     Ok(Tokenizer::fit(texts, &settings.texts))
 }
 
 /// The tokens of a column.
 fn read(tokenizer: &Tokenizer, rows: &TableView<'_>, column: &str) -> Result<Tokens, PredictError> {
-    let texts = texts_of(rows, column)?;
+    let texts = rows.text(column)?;
     Ok(tokenizer.encode(rows.iter_rows().map(|row| texts.get(row))))
 }

@@ -1,8 +1,8 @@
 //! A training on the device that the user names.
 
-use super::{Job, TrainError, Trained, Trainer, Watch};
+use super::{Job, TrainError, TrainSettings, Trained, Trainer, Watch};
 use crate::{Cpu, Device};
-use automl_core::Artifact;
+use automl_core::{Artifact, Budget, Collective, Seed, Threads};
 
 /// A job that trains on every backend that is built in: one that is written for any `B`.
 #[cfg(not(feature = "cuda"))]
@@ -15,6 +15,47 @@ impl<J: Job<Cpu>> AnyJob for J {}
 pub trait AnyJob: Job<Cpu> + Job<crate::Cuda> {}
 #[cfg(feature = "cuda")]
 impl<J: Job<Cpu> + Job<crate::Cuda>> AnyJob for J {}
+
+/// Surroundings of a training of any family.
+#[derive(Clone, Copy)]
+pub struct TrainRun<'a> {
+    /// Who trains, as errors and the artifact name it.
+    pub learner: &'static str,
+    /// The root of all randomness.
+    pub seed: Seed,
+    /// Threads to use.
+    pub threads: &'a Threads,
+    /// When to wind up.
+    pub budget: &'a Budget,
+    /// What data and settings these are, for checkpoints.
+    pub training: &'a str,
+    /// A checkpoint to go on from.
+    pub from: Option<&'a Artifact>,
+    /// Who trains together; [`automl_core::Solo`] for one.
+    pub ranks: &'a dyn Collective,
+    /// What computes.
+    pub device: Device,
+}
+
+impl TrainRun<'_> {
+    /// Trains a job on the device.
+    pub(crate) fn train<J: AnyJob>(
+        &self,
+        job: &J,
+        settings: &TrainSettings,
+        watch: &mut dyn Watch,
+    ) -> Result<Trained, TrainError> {
+        let trainer = Trainer {
+            settings,
+            seed: self.seed,
+            threads: self.threads,
+            budget: self.budget,
+            training: self.training,
+            ranks: self.ranks,
+        };
+        trainer.train_on(self.device, job, self.from, watch)
+    }
+}
 
 impl Trainer<'_> {
     /// Trains on a device.

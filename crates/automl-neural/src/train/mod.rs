@@ -18,7 +18,7 @@ mod tests;
 mod trainer;
 
 pub use crate::error::TrainError;
-pub use any::AnyJob;
+pub use any::{AnyJob, TrainRun};
 pub use job::{Job, Score};
 pub use optimizer::{OptimizerState, clip};
 pub use schedule::share as schedule_share;

@@ -3,7 +3,7 @@
 use super::device::{DeviceNumbers, Pending};
 use super::settings::ScheduleKind;
 use super::{EpochRecord, Job, Score, TrainError, TrainSettings, TrainState};
-use crate::network::Layout;
+use crate::network::{LayerSummary, Layout};
 use automl_core::metrics::MetricError;
 use automl_core::{Artifact, Budget, Collective, Seed, Threads, agree};
 use burn::module::AutodiffModule;
@@ -42,6 +42,9 @@ pub struct EpochReport<'a> {
 
 /// Hears of a training, and says when its state is to be written down.
 pub trait Watch {
+    /// The network that will be trained, layer by layer.
+    fn network(&mut self, _layers: &[LayerSummary]) {}
+
     /// A step was taken.
     ///
     /// # Errors

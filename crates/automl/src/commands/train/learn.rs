@@ -5,10 +5,8 @@ use super::plan::Plan;
 use automl_core::{Budget, Collective, FitContext, Seed, Threads, TrainingData, Warnings};
 use automl_engine::{EnsembleModel, Single};
 use automl_neural::config::Settings;
-use automl_neural::network::LayerSummary;
-use automl_neural::tabular::{self, TabularRun};
-use automl_neural::train::{EpochRecord, TrainError, Watch};
-use automl_neural::{Device, Learned, NETWORK, image, text};
+use automl_neural::train::{EpochRecord, TrainError, TrainRun, Watch};
+use automl_neural::{Device, NETWORK, image, tabular, text};
 
 /// What surrounds a training.
 #[derive(Clone, Copy)]
@@ -70,8 +68,8 @@ impl<'a> Ready<'a> {
         }
     }
 
-    fn run(&self) -> TabularRun<'_> {
-        TabularRun {
+    fn run(&self) -> TrainRun<'_> {
+        TrainRun {
             learner: NETWORK,
             seed: Seed(self.plan.config.trainer.seed),
             threads: self.around.threads,
@@ -83,31 +81,13 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// The layers of the network.
-    pub(super) fn layers(&self) -> Result<Vec<LayerSummary>, TrainError> {
-        let data = self.data();
-        match &self.settings {
-            Settings::Table(settings) => tabular::describe(&data, settings, NETWORK),
-            Settings::Image(settings) => image::describe(&data, settings, &self.run()),
-            Settings::Text(settings) => text::describe(&data, settings),
-        }
-    }
-
     /// Trains.
     pub(super) fn train(self, watch: &mut dyn Watch) -> Result<(EnsembleModel, Done), TrainError> {
+        let (data, run) = (self.data(), self.run());
         let learned = match &self.settings {
-            Settings::Table(settings) => {
-                let trained = tabular::train(&self.data(), settings, &self.run(), watch)?;
-                Learned {
-                    model: Box::new(trained.model),
-                    history: trained.history,
-                    best_epoch: trained.best_epoch,
-                    n_steps: trained.n_steps,
-                    is_partial: trained.is_partial,
-                }
-            }
-            Settings::Image(settings) => image::train(&self.data(), settings, &self.run(), watch)?,
-            Settings::Text(settings) => text::train(&self.data(), settings, &self.run(), watch)?,
+            Settings::Table(settings) => tabular::train(&data, settings, &run, watch)?,
+            Settings::Image(settings) => image::train(&data, settings, &run, watch)?,
+            Settings::Text(settings) => text::train(&data, settings, &run, watch)?,
         };
         let done = Done {
             history: learned.history,

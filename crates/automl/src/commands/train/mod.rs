@@ -236,7 +236,6 @@ impl Training<'_> {
         };
         let explain = |error| self.explain(error);
         let ready = Ready::new(self.plan, around).map_err(explain)?;
-        result::show_layers(self.reporter, &ready.layers().map_err(explain)?);
         let start = from.map_or(0, |found| found.step);
         let mut watch = TrainWatch::new(self, start)?;
         let trained = ready.train(&mut watch);

@@ -1,7 +1,9 @@
 //! Hears of a training: the bar, lines, the record, TensorBoard, checkpoints.
 
 use super::Training;
+use super::result::show_layers;
 use automl_core::{Artifact, Clock, Event, Events as _};
+use automl_neural::network::LayerSummary;
 use automl_neural::train::{EpochReport, StepReport, TrainError, Watch};
 use automl_store::spool::Point;
 use automl_store::tracking::now_ms;
@@ -84,6 +86,10 @@ impl<'a> TrainWatch<'a> {
 }
 
 impl Watch for TrainWatch<'_> {
+    fn network(&mut self, layers: &[LayerSummary]) {
+        show_layers(self.training.reporter, layers);
+    }
+
     fn step(&mut self, report: &StepReport) -> Result<(), TrainError> {
         let bar = self
             .bar
