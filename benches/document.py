@@ -7,7 +7,8 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
 
 def write_part(name, lines, path=DOCUMENT, script=None):
     """Puts `lines` in the place of the part `name`, or at the end if the document does not have it yet."""
-    begin, end = f"<!-- {name}: written by benches/{script or name + "/run.py"}, do not edit -->", f"<!-- end of {name} -->"
+    script = script or f"{name}/run.py"
+    begin, end = f"<!-- {name}: written by benches/{script}, do not edit -->", f"<!-- end of {name} -->"
     part = "\n".join([begin, *lines, end])
     text = Path(path).read_text() if Path(path).exists() else "# Benchmarks\n"
     found = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)

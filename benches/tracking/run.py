@@ -8,7 +8,8 @@
 Both get the same requests over one kept connection each, one after the other, by the same caller: `create_run`,
 `log_metric`, `log_batch` of 500 metrics, `search` of 100 in 10,000 runs ordered by a metric. The median of all requests
 counts; the caller's own time is in it. Rates are of 8 callers at once. Memory is the resident size of the server's processes
-at the end; ours is measured again with 100,000 runs. The cold start is from the start of the process to its first answer.
+at the end; ours is measured again with 100,000 runs. The cold start is from the start of the process to its first answer, over a
+record that is not there yet: the median of five.
 """
 import argparse, http.client, json, os, platform, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
 from pathlib import Path
@@ -132,13 +133,26 @@ def rate(port, work, seconds=3, n_callers=8, headers=()):
     return sum(counts) / seconds
 
 
+def cold_starts(system, folder, count=5):
+    """Each over a record that is not there yet."""
+    times = []
+    for number in range(count):
+        place = folder / f"cold{number}"
+        place.mkdir()
+        server = Served(system, place)
+        times.append(server.cold_start)
+        server.stop()
+    return times
+
+
 def measure(system, args):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder) / "w"
         folder.mkdir()
+        cold = cold_starts(system, folder.parent)
         server = Served(system, folder)
         call = Caller(server.port)
-        answer = {"cold_start": [server.cold_start]}
+        answer = {"cold_start": cold}
         answer["create_run"] = timed(lambda number: run_of(call, number), args.count)
         run = run_of(call, 0)
         answer["log_metric"] = timed(lambda number: call("runs/log-metric", metric(run, number)), args.count)
@@ -186,7 +200,7 @@ def main():
     ratio = ours["rate"] / theirs["rate"]
     lines += [f"| log_metric a second, 8 callers | {ours['rate']:.0f} | {theirs['rate']:.0f} | {ratio:.0f} | 20{'' if ratio >= 20 else ', missed'} |",
               "", "| | ours | MLflow | at most |", "|---|---:|---:|---:|",
-              f"| cold start | {text(ours['cold_start'][0])} | {text(theirs['cold_start'][0])} | 100 ms |",
+              f"| cold start | {text(statistics.median(ours['cold_start']))} | {text(statistics.median(theirs['cold_start']))} | 100 ms |",
               f"| resident, {args.runs:,} runs | {ours['resident']:.0f} MiB | {theirs['resident']:.0f} MiB | |",
               f"| resident, {args.many:,} runs | {ours['resident_many']:.0f} MiB | | 60 MB |",
               f"| search in {args.many:,} runs | {text(statistics.median(ours['search_many']))} | | |", ""]

@@ -104,13 +104,13 @@ def bbob(dimension):
     def make(seed):
         import cocoex
 
-        suite = cocoex.Suite("bbob", "", f"dimensions:{dimension} instance_indices:{seed + 1}")
         problems = []
-        for index in range(24):
-            function = suite.get_problem(index)
+        for number in range(1, 25):
+            # Not taken from a suite: those have fifteen instances, and give all of them for a number that they have not.
+            function = cocoex.BareProblem("bbob", number, dimension, seed + 1)
             problems.append(
                 Problem(
-                    f"bbob-f{index + 1:02}-{dimension}d",
+                    f"bbob-f{number:02}-{dimension}d",
                     floats(dimension, -5.0, 5.0),
                     lambda params, function=function: float(function(np.array(vector(params)))),
                 )
