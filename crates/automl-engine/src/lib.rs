@@ -11,6 +11,7 @@
 
 mod bounds;
 mod calibrate;
+mod dependence;
 mod encode;
 mod ensemble;
 mod error;
@@ -38,6 +39,7 @@ mod suggest;
 mod threshold;
 mod trial;
 
+pub use dependence::{DependencePoint, DependenceValue, PartialDependence};
 pub use error::{EngineError, NoFeature};
 pub use fit::{FitOutcome, FitRun, OutOfFold, SplitBy, fit};
 pub use import::{ImportNames, Imported, import_model};

@@ -1,6 +1,9 @@
 //! `report.html`: what a fit found, on one self-contained page. Nothing is loaded from elsewhere and nothing runs.
 
+mod axes;
 mod chart;
+mod curves;
+mod dependence;
 mod importance;
 mod members;
 mod quality;
@@ -10,7 +13,9 @@ mod tests;
 use crate::text;
 use automl_core::Warning;
 use automl_core::metrics::Metric;
-use automl_engine::{ColumnImportance, Leaderboard, LeaderboardRow, NestedScore, OutOfFold};
+use automl_engine::{
+    ColumnImportance, Leaderboard, LeaderboardRow, NestedScore, OutOfFold, PartialDependence,
+};
 use automl_store::Manifest;
 use chart::ScoreChart;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -41,6 +46,8 @@ pub(crate) struct Page<'a> {
     pub(crate) trials: &'a [TrialPoint],
     /// How much each column matters, if the model can say.
     pub(crate) importance: Option<&'a ColumnImportance>,
+    /// How predictions change with the columns that matter most.
+    pub(crate) dependence: &'a [PartialDependence],
     /// What to type next.
     pub(crate) next_command: &'a str,
     /// Findings, in the words of the terminal.
@@ -78,6 +85,7 @@ pub(crate) fn render(page: &Page<'_>) -> String {
                     (warnings(page))
                     (quality::section(page))
                     (importance::section(page.importance))
+                    (dependence::section(&page.manifest.task, page.dependence))
                     (leaderboard(page))
                     (members::section(page.leaderboard))
                     (history(page))

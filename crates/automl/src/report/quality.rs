@@ -2,6 +2,7 @@
 //! and how far numbers are off.
 
 use super::Page;
+use super::axes::Axes;
 use crate::text;
 use automl_core::{Predictions, Task};
 use automl_engine::OutOfFold;
@@ -16,10 +17,6 @@ const LABEL_WIDTH: usize = 18;
 const N_BINS: usize = 10;
 /// Points of the drawing of numbers at most.
 const MAX_POINTS: usize = 800;
-const SIZE: f64 = 420.0;
-const LEFT: f64 = 74.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 46.0;
 
 pub(super) fn section(page: &Page<'_>) -> Markup {
     let rows = page.out_of_fold;
@@ -38,7 +35,10 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 }
                 task => {
                     @if task.n_classes() <= MAX_CLASSES { (confusion(task, rows, page.manifest.threshold)) }
-                    @if task.n_classes() == 2 { (calibration(task, rows)) }
+                    @if task.n_classes() == 2 {
+                        (super::curves::section(rows))
+                        (calibration(task, rows))
+                    }
                 }
             }
         }
@@ -100,13 +100,14 @@ fn calibration(task: &Task, rows: &OutOfFold) -> Markup {
     let axes = Axes {
         x: (0.0, 1.0),
         y: (0.0, 1.0),
+        size: Axes::SQUARE,
     };
     html! {
         h3 { "Probability and outcome" }
-        svg.square viewBox=(format!("0 0 {SIZE} {SIZE}")) role="img" aria-label="Share of positive rows by predicted probability" {
+        svg.square viewBox=(axes.view_box()) role="img" aria-label="Share of positive rows by predicted probability" {
             (axes.frame(&format!("predicted probability of '{}'", text::clip(positive, LABEL_WIDTH)), "share of rows"))
             line.grid.even x1=(axes.at_x(0.0)) y1=(axes.at_y(0.0)) x2=(axes.at_x(1.0)) y2=(axes.at_y(1.0)) {}
-            path.best d=(line(bins.iter().map(|bin| (axes.at_x(bin.probability), axes.at_y(bin.share))))) {}
+            path.best d=(axes.line(bins.iter().map(|bin| (bin.probability, bin.share)))) {}
             @for bin in &bins {
                 circle.dot cx=(axes.at_x(bin.probability)) cy=(axes.at_y(bin.share)) r="5" {
                     title { (text::probability(bin.probability)) " predicted, " (text::probability(bin.share)) " in " (text::counted(bin.n_rows, "row")) }
@@ -155,7 +156,11 @@ fn numbers(rows: &OutOfFold) -> Markup {
     } else {
         (low - 0.5, low + 0.5)
     };
-    let axes = Axes { x: span, y: span };
+    let axes = Axes {
+        x: span,
+        y: span,
+        size: Axes::SQUARE,
+    };
     let mut dots = String::new();
     for (actual, predicted) in pairs() {
         // A line of no length has round ends: a dot. Writing to a string cannot fail.
@@ -163,7 +168,7 @@ fn numbers(rows: &OutOfFold) -> Markup {
     }
     html! {
         h3 { "Predicted against actual" }
-        svg.square viewBox=(format!("0 0 {SIZE} {SIZE}")) role="img" aria-label="Predicted against actual values" {
+        svg.square viewBox=(axes.view_box()) role="img" aria-label="Predicted against actual values" {
             (axes.frame("actual", "predicted"))
             line.grid.even x1=(axes.at_x(span.0)) y1=(axes.at_y(span.0)) x2=(axes.at_x(span.1)) y2=(axes.at_y(span.1)) {}
             path.cloud d=(dots) {}
@@ -200,64 +205,6 @@ fn residuals(rows: &OutOfFold) -> Markup {
             } }
         } }
     }
-}
-
-/// From values to points of a square drawing.
-struct Axes {
-    x: (f64, f64),
-    y: (f64, f64),
-}
-
-impl Axes {
-    fn at_x(&self, value: f64) -> String {
-        let share = (value - self.x.0) / (self.x.1 - self.x.0);
-        format!("{:.1}", LEFT + (SIZE - LEFT - TOP) * share.clamp(0.0, 1.0))
-    }
-
-    fn at_y(&self, value: f64) -> String {
-        let share = (value - self.y.0) / (self.y.1 - self.y.0);
-        format!(
-            "{:.1}",
-            SIZE - BOTTOM - (SIZE - TOP - BOTTOM) * share.clamp(0.0, 1.0)
-        )
-    }
-
-    /// Round numbers along both axes, and what they mean.
-    fn frame(&self, x_title: &str, y_title: &str) -> Markup {
-        let middle = SIZE / 2.0;
-        html! {
-            @for tick in super::chart::ticks(self.y.0, self.y.1) {
-                line.grid x1=(self.at_x(self.x.0)) x2=(self.at_x(self.x.1)) y1=(self.at_y(tick)) y2=(self.at_y(tick)) {}
-                text x=(LEFT - 8.0) y=(self.at_y(tick)) dy="4" text-anchor="end" { (tick_text(tick)) }
-            }
-            @for tick in super::chart::ticks(self.x.0, self.x.1) {
-                text x=(self.at_x(tick)) y=(SIZE - BOTTOM + 18.0) text-anchor="middle" { (tick_text(tick)) }
-            }
-            text x=(middle + LEFT / 2.0) y=(SIZE - 8.0) text-anchor="middle" { (x_title) }
-            text x="14" y=(middle) text-anchor="middle" transform=(format!("rotate(-90 14 {middle})")) { (y_title) }
-        }
-    }
-}
-
-/// Few digits: ticks are round.
-fn tick_text(value: f64) -> String {
-    let rounded = format!("{value:.4}");
-    let short = rounded.trim_end_matches('0').trim_end_matches('.');
-    if value != 0.0 && !(1e-3..1e6).contains(&value.abs()) {
-        format!("{value:.0e}")
-    } else {
-        short.to_owned()
-    }
-}
-
-fn line(points: impl Iterator<Item = (String, String)>) -> String {
-    let mut path = String::new();
-    for (index, (x, y)) in points.enumerate() {
-        let command = if index == 0 { 'M' } else { 'L' };
-        // Writing to a string cannot fail.
-        write!(path, "{command}{x} {y}").ok();
-    }
-    path
 }
 
 #[cfg(test)]

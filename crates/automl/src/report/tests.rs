@@ -4,8 +4,8 @@ use super::{Page, TrialPoint, render};
 use automl_core::metrics::Metric;
 use automl_core::{ParamMap, ParamValue, Predictions, Schema, Task, Warning, WarningKind};
 use automl_engine::{
-    ColumnImportance, ImportantColumn, ImportantFeature, Leaderboard, LeaderboardRow, NestedScore,
-    OutOfFold,
+    ColumnImportance, DependencePoint, DependenceValue, ImportantColumn, ImportantFeature,
+    Leaderboard, LeaderboardRow, NestedScore, OutOfFold, PartialDependence,
 };
 use automl_store::{Lineage, Manifest};
 
@@ -100,6 +100,16 @@ fn page_of(name: &str) -> String {
         importance: Some(&ColumnImportance {
             columns: vec![column("age", 0.6, "age"), column("job", 0.4, "job_target")],
         }),
+        dependence: &[PartialDependence {
+            column: "age".into(),
+            points: [(20.0, 0.1), (60.0, 0.4)]
+                .map(|(age, positive)| DependencePoint {
+                    value: DependenceValue::Number(age),
+                    share: 0.5,
+                    mean: vec![1.0 - positive, positive],
+                })
+                .into(),
+        }],
         next_command: "automl predict model DATA",
         warnings: &[Warning::new(
             WarningKind::TargetLeak,
