@@ -2,7 +2,7 @@
 
 use super::findings;
 use super::format::{bytes, count, number, number_or_year, percent, plural};
-use super::model::{Association, ColumnProfile, Drift, Profile, Summary};
+use super::model::{Association, ColumnProfile, Drift, Profile, Summary, ToldApart};
 use super::svg::{self, Axis};
 use super::text::kind_title;
 use automl_core::{Role, Warning};
@@ -101,6 +101,7 @@ fn head(profile: &Profile, title: &str) -> Markup {
                 @if profile.n_rows_sampled < profile.n_rows {
                     " Associations, leaks and drift were computed on " (plural(profile.n_rows_sampled, "row")) " spread over the table."
                 }
+                @if let Some(told) = profile.other.as_ref().and_then(|other| other.told_apart.as_ref()) { (told_apart(told)) }
             }
             dl class="tiles" {
                 (tile("Rows", &count(profile.n_rows), &format!("{} in memory", bytes(profile.n_bytes))))
@@ -110,6 +111,21 @@ fn head(profile: &Profile, title: &str) -> Markup {
                 (tile("Warnings", &profile.warnings.len().to_string(), if profile.warnings.is_empty() { "nothing found" } else { "read them below" }))
             }
         }
+    }
+}
+
+/// Adversarial validation in a sentence.
+fn told_apart(told: &ToldApart) -> Markup {
+    html! {
+        " A model tells rows of the two tables apart with a ROC AUC of " b { (format!("{:.3}", told.roc_auc)) } ", by chance up to " (format!("{:.3}", told.by_chance))
+        @if !told.columns.is_empty() {
+            "; it looks at "
+            @for (place, one) in told.columns.iter().enumerate() {
+                @if place > 0 { ", " }
+                (one.column) " (" (percent(one.share)) ")"
+            }
+        }
+        "."
     }
 }
 

@@ -32,6 +32,7 @@ pub use leak::leak_warnings;
 pub use model::{
     Association, CategorySummary, ColumnProfile, Drift, Histogram, LevelCount, NumberSummary,
     OtherTable, Profile, RepeatedRows, Summary, TargetProfile, TextSummary, TimestampSummary,
+    ToldApart, ToldColumn,
 };
 pub use order::time_order_warning;
 pub use text::render_text;
@@ -143,6 +144,7 @@ pub fn profile(
         repeated_rows: repeats::rows(table, &columns),
         other: options.other.map(|(other, _)| OtherTable {
             n_rows: other.n_rows() as u64,
+            told_apart: None,
         }),
         warnings: Vec::new(),
         columns,

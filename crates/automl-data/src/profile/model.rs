@@ -39,10 +39,35 @@ pub struct TargetProfile {
 }
 
 /// A second table to compare with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OtherTable {
     /// Its rows.
     pub n_rows: u64,
+    /// How well a model tells its rows from those of the first, if one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_apart: Option<ToldApart>,
+}
+
+/// How well a model tells the rows of two tables apart (adversarial validation).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToldApart {
+    /// Area under the ROC curve on rows that it had not seen: 1 tells all.
+    pub roc_auc: f64,
+    /// What it may be where the tables differ by nothing: a half and three standard errors.
+    pub by_chance: f64,
+    /// Rows of both that it was asked about.
+    pub n_rows: u64,
+    /// The columns that it looks at most.
+    pub columns: Vec<ToldColumn>,
+}
+
+/// A column that tells two tables apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToldColumn {
+    /// Its name.
+    pub column: String,
+    /// Its share in the model's decisions.
+    pub share: f64,
 }
 
 /// Rows that repeat others, identifiers apart.

@@ -70,6 +70,16 @@ fn headline(profile: &Profile) -> Vec<String> {
             plural(profile.n_rows_sampled, "row")
         ));
     }
+    let told_apart = profile
+        .other
+        .as_ref()
+        .and_then(|other| other.told_apart.as_ref());
+    lines.extend(told_apart.map(|told| {
+        format!(
+            "a model tells the rows of the two tables apart with a ROC AUC of {:.3}; by chance up to {:.3}",
+            told.roc_auc, told.by_chance
+        )
+    }));
     lines
 }
 

@@ -1,7 +1,9 @@
 //! `automl profile`: look at a table before anything is learned from it.
 
-use super::Status;
+mod apart;
+
 use super::fit::settings::read_options;
+use super::{Status, thread_count};
 use crate::cli::ProfileArgs;
 use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
@@ -94,10 +96,13 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
         other: other.as_ref().map(|other| (&other.table, &other.schema)),
         ..ProfileOptions::default()
     };
-    let found = {
+    let mut found = {
         let _spinner = reporter.spinner(format!("profiling {title}"));
         profile(&loaded.table, &loaded.schema, &options)?
     };
+    if let Some(other) = &other {
+        compare(&settings, (&loaded, other), &mut found, &reporter)?;
+    }
     warn(&loaded, &found, &reporter);
     if let (Some(loaded), Some((name, _))) = (&other, &settings.other) {
         warn_of_second(loaded, name, &reporter);
@@ -115,6 +120,28 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
         reporter.note(&format!("schema written: {}", path.display()));
     }
     Ok(Status::Done)
+}
+
+/// Adds how well a model tells the two tables apart.
+fn compare(
+    settings: &Settings,
+    (first, second): (&Loaded, &Loaded),
+    found: &mut Profile,
+    reporter: &Reporter,
+) -> anyhow::Result<()> {
+    let told = {
+        let _spinner = reporter.spinner("learning to tell the tables apart".to_owned());
+        let first = (&first.table, &first.schema);
+        let target = settings.target.as_deref();
+        apart::told_apart(first, &second.table, target, thread_count(None))?
+    };
+    found
+        .warnings
+        .extend(told.as_ref().and_then(apart::warning));
+    if let Some(other) = &mut found.other {
+        other.told_apart = told;
+    }
+    Ok(())
 }
 
 fn load(

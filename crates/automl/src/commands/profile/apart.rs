@@ -1,0 +1,177 @@
+//! Adversarial validation: how well a model tells the rows of one table from those of another.
+
+use automl_core::metrics::Metric;
+use automl_core::{
+    CancelToken, Clock, Column, Dataset, Levels, MISSING_CODE, NoEvents, Role, Schema, Seed, Table,
+    Target, Task, Texts, UNSEEN_CODE, Warning, WarningKind, Warnings,
+};
+use automl_data::profile::{ToldApart, ToldColumn};
+use automl_engine::{FitOptions, FitRun, NoJournal, Quality, SplitBy};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Rows of each table, spread over it.
+const MAX_ROWS: usize = 5_000;
+/// Fewer rows of one table say nothing.
+const MIN_ROWS: usize = 30;
+const FOLDS: usize = 5;
+/// The constant that every search begins with, and the model.
+const TRIALS: u64 = 2;
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// Columns that are named.
+const MAX_COLUMNS: usize = 5;
+/// From here on tables differ by more than is of no matter.
+const WARN_FROM: f64 = 0.6;
+
+/// Learns which table a row is from. `without` is the column to be predicted, which is no feature; identifiers are none either.
+/// None where too few rows or no columns can be compared.
+///
+/// # Errors
+/// If the search fails for another reason.
+pub(super) fn told_apart(
+    (first, schema): (&Table, &Schema),
+    second: &Table,
+    without: Option<&str>,
+    threads: usize,
+) -> anyhow::Result<Option<ToldApart>> {
+    let (first, second) = (spread(first), spread(second));
+    let n_rows = [first.n_rows(), second.n_rows()];
+    let is_compared = |name: &str| {
+        let field = schema.field(name);
+        Some(name) != without && field.is_some_and(|field| field.role != Role::Id)
+    };
+    let columns: Vec<(String, Column)> = first
+        .iter()
+        .filter(|(name, _)| is_compared(name))
+        .filter_map(|(name, column)| {
+            let both = one_below_the_other(column, second.column(name)?)?;
+            Some((name.to_owned(), both))
+        })
+        .collect();
+    if columns.is_empty() || n_rows.iter().any(|&n| n < MIN_ROWS) {
+        return Ok(None);
+    }
+    let table = Table::new(columns).expect("columns are as long as both tables");
+    let classes = ["first", "second"].map(str::to_owned).into();
+    let sources = [vec![0_u32; n_rows[0]], vec![1; n_rows[1]]].concat();
+    let target = Target::Classes(sources.into());
+    let data = Dataset::new(table, Task::Binary { classes }, target)
+        .expect("there is a source for each row");
+    let warnings = Warnings::default();
+    let run = FitRun {
+        clock: Clock::start(),
+        cancel: CancelToken::default(),
+        memory_in_use: &|| None,
+        split_by: SplitBy::default(),
+        journal: &NoJournal,
+        past: &[],
+        warnings: &warnings,
+        events: &NoEvents,
+    };
+    let outcome = automl_engine::fit(&data, &options(threads), &run)?;
+    let importance = outcome.model.column_importance()?;
+    let columns = importance.map_or_else(Vec::new, |importance| {
+        let columns = importance.columns.into_iter().take(MAX_COLUMNS);
+        let told = columns.map(|one| ToldColumn {
+            column: one.column,
+            share: one.share,
+        });
+        told.collect()
+    });
+    Ok(Some(ToldApart {
+        roc_auc: outcome.score,
+        by_chance: by_chance(n_rows.map(|n| n as f64)),
+        n_rows: n_rows.iter().sum::<usize>() as u64,
+        columns,
+    }))
+}
+
+/// What the user should know, if tables can be told apart.
+pub(super) fn warning(told: &ToldApart) -> Option<Warning> {
+    if told.roc_auc < WARN_FROM.max(told.by_chance) {
+        return None;
+    }
+    let names: Vec<String> = told.columns.iter().map(|one| one.column.clone()).collect();
+    let message = format!(
+        "a model tells the rows of the two tables apart, with a ROC AUC of {:.3}; scores on one may not hold for the other. It looks at {}",
+        told.roc_auc,
+        if names.is_empty() {
+            "no column in particular".to_owned()
+        } else {
+            names.join(", ")
+        }
+    );
+    Some(Warning::new(WarningKind::Drift, names, message))
+}
+
+/// Mann and Whitney (1947): the variance of the area where both samples are from one distribution.
+fn by_chance([n, m]: [f64; 2]) -> f64 {
+    0.5 + 3.0 * ((n + m + 1.0) / (12.0 * n * m)).sqrt()
+}
+
+fn options(threads: usize) -> FitOptions {
+    FitOptions {
+        metric: Some(Metric::RocAuc),
+        quality: Quality::Fast,
+        time_limit: Some(TIME_LIMIT),
+        max_trials: Some(TRIALS),
+        seed: Seed(0),
+        threads,
+        memory_limit: None,
+        inference_limit: None,
+        folds: Some(FOLDS),
+        holdout: None,
+        include: vec!["gradient_boosting".to_owned()],
+        exclude: Vec::new(),
+        without: Vec::new(),
+    }
+}
+
+fn spread(table: &Table) -> Table {
+    let n_rows = table.n_rows();
+    let n_taken = n_rows.min(MAX_ROWS);
+    let rows: Vec<u32> = (0..n_taken)
+        .map(|index| (index * n_rows / n_taken) as u32)
+        .collect();
+    table.gather(&rows)
+}
+
+/// Both columns as one; none where they are of different kinds.
+fn one_below_the_other(first: &Column, second: &Column) -> Option<Column> {
+    Some(match (first, second) {
+        (Column::Number(a), Column::Number(b)) => Column::Number([&a[..], b].concat()),
+        (Column::Timestamp(a), Column::Timestamp(b)) => Column::Timestamp([&a[..], b].concat()),
+        (Column::Text(a), Column::Text(b)) => {
+            let mut both = Texts::default();
+            a.iter().chain(b.iter()).for_each(|text| both.push(text));
+            Column::Text(both)
+        }
+        (
+            Column::Category { codes: a, levels },
+            Column::Category {
+                codes: b,
+                levels: other,
+            },
+        ) => {
+            let mut names: Vec<&str> = levels.iter().collect();
+            let known: BTreeMap<&str, usize> = levels.iter().zip(0..).collect();
+            let place = |level| {
+                known.get(level).copied().unwrap_or_else(|| {
+                    names.push(level);
+                    names.len() - 1
+                })
+            };
+            let translated: Vec<usize> = other.iter().map(place).collect();
+            let there = b.iter().map(|&code| match code {
+                MISSING_CODE | UNSEEN_CODE => code,
+                level => translated[level as usize] as u32,
+            });
+            let codes = a.iter().copied().chain(there).collect();
+            Column::category(codes, Levels::new(names))
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
