@@ -12,6 +12,7 @@
 mod desk;
 mod error;
 mod plain;
+mod probes;
 mod run;
 mod spec;
 mod told;
@@ -21,6 +22,7 @@ mod warm;
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
 pub(crate) use plain::{constraints, is_whole, number, param_value, plain};
+pub use probes::probes;
 pub use run::{Command, Run};
 pub use spec::{Spec, create, go_on, open, recorded, spec_of};
 pub(crate) use spec::{VIZIER, create_through};

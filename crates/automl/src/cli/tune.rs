@@ -35,7 +35,8 @@ A command is a line for the shell or a list of words. If it names no parameter, 
 them in AUTOML_PARAM_RATE and as JSON in the file AUTOML_PARAMS, and its trial in AUTOML_STUDY and AUTOML_TRIAL. It prints
 `loss=0.3` or a JSON object with such a field, with `step=5` for a measurement on the way, or writes {\"loss\": 0.3} to the file
 AUTOML_RESULT, or is told of by `automl study tell`. In place of a command, `fit: {data: adult.csv, target: income, max_trials: 5}`
-tunes options of `automl fit`, with its metric as the objective.")]
+tunes options of `automl fit`, with its metric as the objective; `train: {config: net.yaml, set: {trainer.epochs: 20}}` tunes keys
+of the configuration, such as optimizer.learning_rate, each epoch a measurement.")]
 pub(crate) struct TuneArgs {
     /// File of the study: its space, objectives and what to run
     #[arg(required_unless_present = "study")]

@@ -15,6 +15,8 @@ pub(super) type Params = Map<String, Value>;
 pub(super) struct Call {
     pub(super) words: Vec<String>,
     pub(super) variables: Vec<(String, String)>,
+    /// Whether it goes on where an earlier attempt at the same trial was ended, whose logs are then added to.
+    pub(super) goes_on: bool,
 }
 
 /// A trial as a program hears of it.
@@ -146,6 +148,7 @@ impl About<'_> {
         Call {
             words,
             variables: self.variables(),
+            goes_on: false,
         }
     }
 

@@ -7,18 +7,20 @@ mod call;
 mod child;
 mod client;
 mod fit;
+mod own;
 mod reading;
 mod shared;
 mod show;
 mod summary;
+mod train;
 mod trial;
 mod warden;
 mod worker;
 
 pub(super) use warden::run as run_warden;
 
-use super::Status;
 use super::record::Record;
+use super::{Status, thread_count};
 use crate::cli::TuneArgs;
 use crate::console::Console;
 use crate::errors::{RecordError, TuneVerbError};
@@ -40,6 +42,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
+use train::Base;
 
 /// How long a trial is held without a sign of life of its worker, and how often it is given out again, if the study's
 /// file says nothing of it.
@@ -95,6 +98,7 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     let shared = Shared {
         db: record.database(),
         desk: Desk::default(),
+        n_threads: (n_workers > 1).then(|| (thread_count(None) / n_workers).max(1)),
         names: names_of(&spec),
         workspace: place_of(&place.workspace)?,
         folder: folder_of(args, &study.name),
@@ -162,19 +166,23 @@ fn read(file: &Path) -> anyhow::Result<Spec> {
 }
 
 /// What a study runs, if it can be run to an end.
-fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> Result<Run, TuneVerbError> {
+fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> anyhow::Result<Run> {
     let run = spec.run.clone().ok_or_else(|| TuneVerbError::NoRun {
         name: name.to_owned(),
     })?;
     check_program(&run)?;
+    let objectives: Vec<_> = spec.objectives.iter().map(tuning::recorded).collect();
     if let Some(options) = &run.fit {
-        let objectives: Vec<_> = spec.objectives.iter().map(tuning::recorded).collect();
         fit::check(options, &names_of(spec), &objectives)?;
+    }
+    if let Some(options) = &run.train {
+        let names: Vec<String> = objectives.iter().map(|own| own.name.clone()).collect();
+        Base::read(options, &names)?.check(spec, &objectives)?;
     }
     call::check_variables(&names_of(spec))?;
     let ends = spec.algorithm.ends(&spec.space);
     if limit_of(spec, args).is_none() && args.time_limit.is_none() && !ends {
-        return Err(TuneVerbError::NoEnd);
+        return Err(TuneVerbError::NoEnd.into());
     }
     Ok(run)
 }

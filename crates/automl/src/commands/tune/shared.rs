@@ -21,6 +21,8 @@ pub(super) struct Shared<'a> {
     pub(super) desk: Desk,
     pub(super) study: Study,
     pub(super) run: Run,
+    /// Threads for each of several trainings that share this machine; none if one has all of it.
+    pub(super) n_threads: Option<usize>,
     /// The parameters of the space.
     pub(super) names: Vec<String>,
     /// The workspace as programs may name it.

@@ -1,15 +1,17 @@
 //! One trial, from its start to what is told of it.
 
 use super::call::{About, Call, PARAMS, Params, RESULT};
-use super::child::{Child, Heard, Line};
-use super::fit::{self, Ear};
+use super::child::{self, Child, Heard, Line};
+use super::fit::{self, FitEar};
+use super::own::Ear;
 use super::reading::Reading;
 use super::shared::Shared;
+use super::train::{Base, TrainEar};
 use crate::errors::TuneVerbError;
 use crate::progress::Notes as _;
 use anyhow::Context as _;
 use automl_core::Clock;
-use automl_serve::tuning::{self, Tell, TuneError};
+use automl_serve::tuning::{self, Run, Tell, TuneError};
 use automl_store::studies::{self, StudiesError, Trial, TrialState};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use serde_json::{Value, json};
@@ -50,8 +52,8 @@ struct Running<'a> {
     client: &'a str,
     trial: &'a Trial,
     reading: Reading,
-    /// Set if `automl fit` is what runs.
-    ear: Option<Ear>,
+    /// Set if a verb of ours is what runs.
+    ear: Option<Box<dyn Ear>>,
     /// The last line of its errors that says anything.
     last_error: String,
     why: Option<Why>,
@@ -83,6 +85,7 @@ pub(super) fn run(
         source,
     })?;
     let call = call(shared, trial, &params, &folder)?;
+    let earlier = call.goes_on.then(|| child::errors_of(&folder));
     let child = match Child::start(&call, &folder) {
         Ok(child) => child,
         // Another trial may well start: one whose arguments are not as long, or hold no NUL.
@@ -98,13 +101,14 @@ pub(super) fn run(
         client,
         trial,
         reading: Reading::new(shared.objectives(), shared.run.constraints.clone()),
-        ear: shared.run.fit.is_some().then(Ear::default),
+        ear: ear_of(&shared.run),
         last_error: String::new(),
         why: None,
         is_asked: false,
         end_at: f64::INFINITY,
         next_beat: shared.beat_s,
     };
+    running.recall(earlier.as_deref().unwrap_or_default())?;
     let status = running.watch(child)?;
     if let Some(ear) = &running.ear {
         ear.end(&mut running.reading);
@@ -144,17 +148,54 @@ fn call(
         params,
         folder,
     };
+    // Names of registered datasets mean the same there.
+    let variables = vec![("AUTOML_WORKSPACE".to_owned(), shared.workspace.clone())];
     if let Some(options) = &shared.run.fit {
         let words = fit::words(options, params, &shared.objectives(), folder)
             .context("cannot tell where automl is")?;
-        let variables = Vec::new();
-        return Ok(Call { words, variables });
+        return Ok(Call {
+            words,
+            variables,
+            goes_on: false,
+        });
+    }
+    if let Some(options) = &shared.run.train {
+        let base = Base::read(options, &shared.objectives())?;
+        let attempt = base.words(params, folder, shared.n_threads)?;
+        return Ok(Call {
+            words: attempt.words,
+            variables,
+            goes_on: attempt.goes_on,
+        });
     }
     let command = shared.run.command.as_ref();
-    Ok(about.call(command.expect("a run that was checked has a command if it has no fit")))
+    Ok(about.call(command.expect("a run that was checked has a command if it has no verb")))
+}
+
+fn ear_of(run: &Run) -> Option<Box<dyn Ear>> {
+    if run.fit.is_some() {
+        return Some(Box::<FitEar>::default());
+    }
+    run.train
+        .is_some()
+        .then(|| -> Box<dyn Ear> { Box::<TrainEar>::default() })
 }
 
 impl Running<'_> {
+    /// Tells again what earlier attempts measured that are gone on with: a trial that waits has lost it.
+    fn recall(&mut self, lines: &[String]) -> anyhow::Result<()> {
+        for line in lines {
+            let measured = self
+                .ear
+                .as_mut()
+                .and_then(|ear| ear.event(line, &mut self.reading));
+            if let Some((step, values)) = measured.filter(|_| self.why.is_none()) {
+                self.measure(step, &values)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Hears a program to its end.
     fn watch(&mut self, mut child: Child) -> anyhow::Result<ExitStatus> {
         loop {
@@ -193,8 +234,8 @@ impl Running<'_> {
                 None
             }
             (Line::Err(line), ear) => {
-                if !line.trim().is_empty() {
-                    self.last_error = line.trim().chars().take(NOTE_LETTERS).collect();
+                if let Some(told) = error_of(line, ear.is_some()) {
+                    self.last_error = told.chars().take(NOTE_LETTERS).collect();
                 }
                 match ear {
                     Some(ear) => ear.event(line, &mut self.reading),
@@ -366,6 +407,20 @@ impl Running<'_> {
         } else {
             format!("{how}: {}", self.last_error)
         }
+    }
+}
+
+/// What a line of errors says, if anything; verbs of ours tell an error as an event.
+fn error_of(line: &str, is_ours: bool) -> Option<String> {
+    let line = line.trim();
+    if !is_ours {
+        return (!line.is_empty()).then(|| line.to_owned());
+    }
+    match serde_json::from_str::<Value>(line) {
+        Ok(event) if event["event"] == "error" => event["message"].as_str().map(str::to_owned),
+        Ok(_) => None,
+        // Of a panic, or of the system.
+        Err(_) => (!line.is_empty()).then(|| line.to_owned()),
     }
 }
 

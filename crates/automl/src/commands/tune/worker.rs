@@ -1,7 +1,7 @@
 //! A worker: it asks for a trial, runs it, tells of it, and asks again.
 
 use super::client;
-use super::fit::MODEL;
+use super::own::MODEL;
 use super::shared::Shared;
 use super::trial::{self, Became};
 use crate::errors::TuneVerbError;
@@ -73,7 +73,7 @@ fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow:
             }
             Became::Ended(trial) => {
                 let kept = shared.show.ended(recorder, &trial);
-                if shared.run.fit.is_some() {
+                if shared.run.makes_model() {
                     for number in kept.superseded {
                         let folder = shared.folder.join(format!("{number:06}"));
                         // One that was never written cannot be removed.
