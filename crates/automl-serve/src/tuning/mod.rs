@@ -11,6 +11,7 @@
 
 mod desk;
 mod error;
+mod held;
 mod plain;
 mod probes;
 mod run;
@@ -21,6 +22,7 @@ mod warm;
 
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
+pub use held::{join, measure_held, tell_held};
 pub(crate) use plain::{constraints, is_whole, number, param_value, plain};
 pub use probes::probes;
 pub use run::{Command, Run};
