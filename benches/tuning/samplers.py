@@ -9,14 +9,14 @@ import warnings
 class Ours:
     """`automl-tune`, driven over standard input and output."""
 
-    def __init__(self, problem, seed, budget, name, driver):
+    def __init__(self, problem, seed, budget, name, driver, objectives=("loss",)):
         self.process = subprocess.Popen(
             [driver], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         self.call(
             op="study",
             space=problem.space(),
-            objectives=[{"name": "loss"}],
+            objectives=[{"name": own} for own in objectives],
             sampler=json.loads(name) if name.startswith("{") else name,
             seed=seed,
             budget=budget,
@@ -41,7 +41,8 @@ class Ours:
         return reply["params"]
 
     def tell(self, params, value):
-        self.call(op="tell", id=self.id, values=[value])
+        values = list(value) if isinstance(value, tuple) else [value]
+        self.call(op="tell", id=self.id, values=values)
 
     def close(self):
         self.process.stdin.close()

@@ -28,4 +28,5 @@ mod train;
 mod train_images;
 mod train_texts;
 mod tune;
+mod tune_server;
 mod tuning;

@@ -168,3 +168,101 @@ algorithm: {name: grid}
     let other = desk.path(&format!(".automl/studies/options/{:06}/model", 1 - number));
     assert!(!other.exists(), "the other model is kept");
 }
+
+/// A study of keys of a configuration; a training at the lesser rate is stopped by the rule.
+const KEYS: &str = r"
+objectives: [{name: log_loss}]
+space:
+  parameters:
+    - {name: optimizer.learning_rate, type: discrete, values: [1e-7, 0.003]}
+algorithm: {name: grid}
+stopping: {name: threshold, upper: 0.66}
+run:
+  train: {config: net.yaml}
+";
+
+const NET: &str = "data: {path: datasets/churn.csv, target: churned}
+model: {type: mlp, layers: 1, width: 8}
+optimizer: {type: adamw}
+trainer: {epochs: 300, batch_size: 256, patience: 0}
+";
+
+#[test]
+fn keys_of_a_configuration_are_tuned_and_a_training_that_is_stopped_leaves_a_checkpoint() {
+    let desk = Desk::new();
+    desk.write("keys.yaml", KEYS);
+    desk.write("net.yaml", NET);
+    let told = desk.automl_ok("tune keys.yaml --format json");
+    let told: Value = serde_json::from_str(&told).expect("JSON is printed");
+    assert_eq!(
+        (&told["n_complete"], &told["n_pruned"]),
+        (&1.into(), &1.into())
+    );
+    let best = &told["best"][0];
+    assert_eq!(best["params"]["optimizer.learning_rate"], 0.003);
+    let curve = best["measurements"].as_array().expect("it was measured");
+    assert_eq!(curve.len(), 300, "each epoch is told");
+    let values = |of: &Value| of["values"]["log_loss"].as_f64().expect("a number");
+    let least = curve.iter().map(values).fold(f64::INFINITY, f64::min);
+    assert!(
+        (values(best) - least).abs() < 1e-12,
+        "the epoch that is kept is the best"
+    );
+    let number = best["number"].as_i64().expect("a number");
+    desk.automl_ok(&format!(
+        "leaderboard .automl/studies/keys/{number:06}/model"
+    ));
+    let stopped = format!(".automl/studies/keys/{:06}", 1 - number);
+    assert!(!desk.path(&format!("{stopped}/model")).exists());
+    let checkpoints = std::fs::read_dir(desk.path(&format!("{stopped}/model.run/checkpoints")));
+    assert_eq!(checkpoints.map(Iterator::count).unwrap_or_default(), 1);
+    let gone_on = desk.automl(&format!(
+        "train {stopped}/training.yaml --output {stopped}/model --resume"
+    ));
+    assert!(
+        gone_on.stderr.contains("going on after step"),
+        "{}",
+        gone_on.stderr
+    );
+    assert_eq!(gone_on.exit_code, Some(0));
+}
+
+#[test]
+fn a_training_that_was_given_up_goes_on_from_its_checkpoint_with_all_it_measured() {
+    let desk = Desk::new();
+    desk.write("keys.yaml", KEYS.replace("1e-7, 0.003", "0.003"));
+    desk.write("net.yaml", NET);
+    let child = desk
+        .command(BINARY)
+        .args(["tune", "keys.yaml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary can be started");
+    let log = ".automl/studies/keys/000000/stderr.log";
+    let n_epochs = || {
+        let log = std::fs::read_to_string(desk.path(log)).unwrap_or_default();
+        log.matches("epoch-finished").count()
+    };
+    let begins = (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        n_epochs() >= 3
+    });
+    assert!(begins, "no epoch ends");
+    assert_eq!(signal(child, "INT").code(), Some(130));
+    let n_before = n_epochs();
+    assert!(n_before < 300, "it has ended before it was stopped");
+    assert_eq!(states(&desk, "keys"), ["waiting"]);
+    desk.automl_ok("tune keys.yaml");
+    let log = String::from_utf8(desk.read(log)).expect("it is text");
+    assert!(log.contains("going on after step"), "{log}");
+    let trial = trials(&desk, "keys").remove(0);
+    assert_eq!(trial["state"], "complete");
+    let steps: Vec<i64> = (trial["measurements"]
+        .as_array()
+        .expect("it was measured")
+        .iter())
+    .filter_map(|one| one["step"].as_i64())
+    .collect();
+    assert_eq!(steps, (1..=300).collect::<Vec<_>>());
+}

@@ -5,7 +5,7 @@
 //!
 //! [`endpoints`] are models that answer; how a model is read is passed in.
 //!
-//! [`client`] is the other side: an MLflow server, read to move its record here.
+//! [`client`] is the other side: an MLflow server, read to move its record here, and studies of another server of ours.
 //!
 //! What this crate must not know: learners, the command line.
 

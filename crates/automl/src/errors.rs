@@ -73,6 +73,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("record-away", FAILED),
     ("record-database", FAILED),
     ("serve-stopped", FAILED),
+    ("server-away", FAILED),
     ("store-contents", FAILED),
     ("tensorboard-failed", FAILED),
     ("train-not-finite", FAILED),

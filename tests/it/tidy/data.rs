@@ -92,6 +92,9 @@ fn load_training(path: &Path) -> Result<(), String> {
 /// The study is made and its first trials end well.
 fn load_study(path: &Path) -> Result<(), String> {
     let desk = Desk::new();
+    // Some name a configuration of another folder.
+    std::os::unix::fs::symlink(repository().join("configs"), desk.path("configs"))
+        .map_err(|error| error.to_string())?;
     desk.write("study.yaml", read(path));
     let outcome = desk.automl("tune study.yaml --trials 2 --format json");
     let told = serde_json::from_str::<serde_json::Value>(&outcome.stdout);

@@ -67,6 +67,57 @@ impl Server {
         }
     }
 
+    /// Its address, without credentials.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A GET, or a POST of a JSON object, whose refusal is the caller's to understand: the status of the answer with what it
+    /// holds, which is nothing where that is no JSON.
+    pub(super) fn call(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Value), ImportError> {
+        let url = format!("{}{path}", self.url);
+        let authorization = self.authorization.iter();
+        let answer = match body {
+            None => {
+                let request = self.agent.get(&url);
+                let request = authorization
+                    .fold(request, |request, own| request.header("Authorization", own));
+                request.call()
+            }
+            Some(body) => {
+                let request = self.agent.post(&url);
+                let request = authorization
+                    .fold(request, |request, own| request.header("Authorization", own));
+                let request = request.header("Content-Type", "application/json");
+                request.send(body.to_string())
+            }
+        };
+        let away = |error: ureq::Error| ImportError::Away {
+            url: url.clone(),
+            reason: error.to_string(),
+        };
+        let answer = answer.map_err(away)?;
+        let status = answer.status().as_u16();
+        let text = answer
+            .into_body()
+            .into_with_config()
+            .limit(ANSWER_MAX)
+            .read_to_string()
+            .map_err(away)?;
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok((status, value)),
+            Err(_odd) if !(200..300).contains(&status) => Ok((status, Value::Null)),
+            Err(error) => Err(ImportError::Malformed {
+                place: url,
+                reason: format!("the answer is not JSON: {error}"),
+            }),
+        }
+    }
+
     /// A GET with a query.
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ImportError> {
         let answer = self.fetch(path, query)?;

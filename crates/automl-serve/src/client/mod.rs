@@ -1,8 +1,11 @@
-//! A running MLflow server as something to move in from, read by its REST protocol.
+//! Other servers: one of MLflow as something to move in from, read by its REST protocol, and one of ours with studies that
+//! workers here join.
 
 mod http;
+mod studies;
 
 pub use http::Credentials;
+pub use studies::StudyServer;
 
 use automl_store::artifact_uri::ArtifactPlace;
 use automl_store::moving::{

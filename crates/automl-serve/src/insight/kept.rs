@@ -11,9 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Studies whose insight is kept.
 const KEPT_MAX: usize = 16;
 
-/// Insights by study, each with the length of the log that it was computed from.
+/// What is kept of a study: its insight, with the length of the log that it was computed from. Held while it is computed, so
+/// that of several who look at once one computes and the others wait for that.
+type Slot = Arc<tokio::sync::Mutex<Option<(i64, Arc<Insight>)>>>;
+
+/// Insights by study.
 #[derive(Default)]
-pub(crate) struct Insights(Mutex<BTreeMap<i64, (i64, Arc<Insight>)>>);
+pub(crate) struct Insights(Mutex<BTreeMap<i64, Slot>>);
 
 impl Insights {
     /// The insight of a study as its log is now.
@@ -22,25 +26,26 @@ impl Insights {
         let study = db
             .read(move |sql| studies::by_name(sql, W, &wanted))
             .await?;
-        if let Some((n_events, kept)) = self.lock().get(&study.id)
-            && *n_events == study.n_events
+        let slot = self.slot(study.id);
+        let mut kept = slot.lock().await;
+        if let Some((n_events, insight)) = &*kept
+            && *n_events >= study.n_events
         {
-            return Ok(kept.clone());
+            return Ok(insight.clone());
         }
         let log = db.read(move |sql| Log::read(sql, &name)).await?;
         let computed = tokio::task::spawn_blocking(move || Arc::new(Insight::of(log))).await;
         let insight = computed.map_err(|error| ApiError::internal(error.to_string()))?;
-        let mut kept = self.lock();
-        if kept.len() >= KEPT_MAX && !kept.contains_key(&insight.study.id) {
-            kept.pop_first();
-        }
-        let n_events = insight.study.n_events;
-        kept.insert(insight.study.id, (n_events, insight.clone()));
+        *kept = Some((insight.study.n_events, insight.clone()));
         Ok(insight)
     }
 
-    /// Whatever a thread that panicked left is whole.
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<i64, (i64, Arc<Insight>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self, study: i64) -> Slot {
+        // Whatever a thread that panicked left is whole.
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= KEPT_MAX && !slots.contains_key(&study) {
+            slots.pop_first();
+        }
+        slots.entry(study).or_default().clone()
     }
 }

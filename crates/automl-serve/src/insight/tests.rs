@@ -274,3 +274,22 @@ fn a_surface_is_the_mean_of_ranks_nearby_and_blank_elsewhere() {
     assert_eq!(by_choice.at(2, 1), None);
     assert_eq!(by_choice.supported().count(), 2);
 }
+
+#[tokio::test]
+async fn those_who_look_at_once_share_what_one_computes() {
+    let desk = crate::tests::Desk::new();
+    let spec = serde_json::json!({
+        "name": "s", "objectives": [{ "name": "loss" }],
+        "space": { "parameters": [{ "name": "x", "type": "float", "low": 0.0, "high": 1.0 }] },
+    });
+    desk.call("POST", "/api/studies", &spec).await;
+    let insights = kept::Insights::default();
+    let look = || insights.of(&desk.app.db, "s".to_owned());
+    let (one, other) = tokio::join!(look(), look());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(std::sync::Arc::ptr_eq(&one, &other));
+    desk.call("POST", "/api/studies/s/suggest", &serde_json::json!({}))
+        .await;
+    let later = look().await.unwrap();
+    assert_eq!((one.rows.len(), later.rows.len()), (0, 1));
+}

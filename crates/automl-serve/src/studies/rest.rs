@@ -45,6 +45,10 @@ pub(crate) fn routes() -> Routes {
             post(suggest).editor("Gives trials to run: count, client, request_id"),
         )
         .route(
+            "/api/studies/{name}/join",
+            post(join).editor("Says that a worker comes: trials are held for a time from then on"),
+        )
+        .route(
             "/api/studies/{name}/best",
             get(best).viewer("The best trial, or the front of several objectives"),
         )
@@ -79,6 +83,10 @@ pub(crate) fn routes() -> Routes {
         .route(
             "/api/studies/{name}/trials/{number}/heartbeat",
             post(heartbeat).editor("Holds a trial longer; says whether to end it"),
+        )
+        .route(
+            "/api/studies/{name}/trials/{number}/release",
+            post(release).editor("Gives a trial up that a client holds: it waits for another"),
         )
         .route(
             "/api/studies/{name}/trials/{number}/stop",
@@ -196,7 +204,9 @@ async fn suggest(
         count: count as usize,
         client: fields.text("client")?,
         request: fields.text("request_id")?,
-        ..Ask::default()
+        limit: fields.int("limit")?,
+        ends: fields.flag("ends")?.unwrap_or_default(),
+        resumes: false,
     };
     let views = blocking(move || {
         let (study, given) = app.tuning.suggest(&app.db, &name, &ask)?;
@@ -204,6 +214,12 @@ async fn suggest(
         Ok(views.collect::<Vec<_>>())
     });
     Ok(Json(json!({ "trials": views.await? })))
+}
+
+async fn join(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+    let written = app.db.write(move |sql| tuning::join(sql, &name));
+    let (study, _) = written.await?;
+    Ok(Json(json!({ "study": tuning::study_view(&study) })))
 }
 
 async fn best(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -344,9 +360,12 @@ async fn tell(
     fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
     let (name, number) = numbered(place)?;
-    let told = told(&fields)?;
+    let (told, client) = (told(&fields)?, fields.text("client")?);
     let written = app.db.write_here(move |sql| {
-        let trial = tuning::tell(sql, &name, number, &told)?;
+        let trial = match client {
+            Some(client) => tuning::tell_held(sql, (&name, number), &client, &told)?,
+            None => tuning::tell(sql, &name, number, &told)?,
+        };
         let study = studies::by_name(sql, W, &name)?;
         Ok::<_, TuneError>(tuning::trial_view(&study, &trial))
     });
@@ -362,11 +381,13 @@ async fn measure(
     let step = fields.int("step")?.ok_or_else(|| absent("step"))?;
     let values = fields.value("values").or_else(|| fields.value("value"));
     let values = values.cloned().ok_or_else(|| absent("values"))?;
+    let client = fields.text("client")?;
     let stops = blocking(move || {
         let named = name.clone();
-        let written = app
-            .db
-            .write_here(move |sql| tuning::measure(sql, &named, number, step, &values));
+        let written = app.db.write_here(move |sql| match client {
+            Some(client) => tuning::measure_held(sql, (&named, number), &client, step, &values),
+            None => tuning::measure(sql, &named, number, step, &values),
+        });
         let trial = written.wait()?;
         tuning::should_stop(&app.tuning, &app.db, &name, &trial)
     });
@@ -398,6 +419,20 @@ async fn heartbeat(
         studies::beat(sql, W, id, &client)
     });
     Ok(Json(json!({ "should_stop": beaten.await? })))
+}
+
+async fn release(
+    State(app): State<App>,
+    Path(place): Path<Place>,
+    fields: Fields,
+) -> Result<Json<Value>, ApiError> {
+    let place = numbered(place)?;
+    let client = fields.required("client")?;
+    on_trial(&app, place, move |sql, id| {
+        studies::release(sql, W, id, &client)
+    })
+    .await?;
+    Ok(Json(Value::Object(Map::new())))
 }
 
 async fn stop(State(app): State<App>, Path(place): Path<Place>) -> Result<Json<Value>, ApiError> {

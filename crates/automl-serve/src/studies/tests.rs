@@ -528,3 +528,52 @@ async fn a_study_that_nothing_can_be_learned_from_is_an_error() {
     let (status, _) = desk.call("GET", "/api/studies/s", &Value::Null).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "nothing was made");
 }
+
+#[tokio::test]
+async fn only_whoever_holds_a_trial_tells_of_it_and_gives_it_up() {
+    let desk = Desk::new();
+    let mut spec = spec("s");
+    spec["run"] = json!({ "command": "true" });
+    make(&desk, &spec).await;
+    let (_, joined) = desk.call("POST", "/api/studies/s/join", &json!({})).await;
+    assert_eq!(joined["study"]["spec"]["lease_s"], 60.0);
+    ask(
+        &desk,
+        "s",
+        json!({ "client": "a", "limit": 1, "ends": true }),
+    )
+    .await;
+    let none = ask(&desk, "s", json!({ "client": "b", "limit": 1 })).await;
+    assert!(none.is_empty(), "the study has as many trials as it may");
+    let at = |what: &str| format!("/api/studies/s/trials/0/{what}");
+    let held = |code: &str| (409, code.to_owned());
+    for (what, body) in [
+        ("measure", json!({ "client": "b", "step": 1, "value": 2.0 })),
+        ("tell", json!({ "client": "b", "value": 2.0 })),
+        ("release", json!({ "client": "b" })),
+    ] {
+        let told = refused(&desk, "POST", &at(what), body).await;
+        assert_eq!(told, held("study-trial-not-held"), "{what}");
+    }
+    let measure = json!({ "client": "a", "step": 1, "value": 2.0 });
+    let (status, _) = desk.call("POST", &at("measure"), &measure).await;
+    assert_eq!(status, StatusCode::OK);
+    desk.call("POST", &at("release"), &json!({ "client": "a" }))
+        .await;
+    let again = ask(&desk, "s", json!({ "client": "b", "limit": 1 })).await;
+    assert_eq!(
+        (&again[0]["number"], &again[0]["n_lost"]),
+        (&json!(0), &json!(0))
+    );
+    let tell = json!({ "client": "b", "value": 1.0, "request_id": "r" });
+    for _ in 0..2 {
+        let (status, told) = desk.call("POST", &at("tell"), &tell).await;
+        assert_eq!(
+            (status, &told["trial"]["values"]["loss"]),
+            (StatusCode::OK, &json!(1.0))
+        );
+    }
+    let other = json!({ "client": "b", "value": 3.0, "request_id": "s" });
+    let told = refused(&desk, "POST", &at("tell"), other).await;
+    assert_eq!(told, held("study-trial-finished"));
+}

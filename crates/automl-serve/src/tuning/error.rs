@@ -24,6 +24,18 @@ pub enum TuneError {
     WarmStart { name: String, reason: String },
     #[error("'{name}' is no objective of the study")]
     ObjectiveUnknown { name: String, near: Vec<String> },
+    #[error("the server cannot be reached: {reason}: {url}")]
+    ServerAway { url: String, reason: String },
+    #[error("the server does not let you: {reason}: {url}")]
+    ServerDenied { url: String, reason: String },
+    #[error("the server refuses: {reason}: {url}")]
+    ServerRefused {
+        url: String,
+        code: &'static str,
+        reason: String,
+    },
+    #[error("the server answers like none with studies: {reason}: {url}")]
+    ServerOdd { url: String, reason: String },
     #[error(transparent)]
     Space(#[from] SpaceError),
     #[error(transparent)]
@@ -47,6 +59,10 @@ impl Coded for TuneError {
             Self::Differs { .. } => "study-differs",
             Self::WarmStart { .. } => "study-warm-start",
             Self::ObjectiveUnknown { .. } => "study-objective-unknown",
+            Self::ServerAway { .. } => "server-away",
+            Self::ServerDenied { .. } => "server-denied",
+            Self::ServerRefused { code, .. } => code,
+            Self::ServerOdd { .. } => "server-odd",
             Self::Space(error) => error.code(),
             Self::Study(error) => error.code(),
             Self::Record(error) => error.code(),
@@ -64,6 +80,15 @@ impl Coded for TuneError {
             ),
             Self::ObjectiveUnknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")))
+            }
+            Self::ServerAway { .. } => {
+                Some("start `automl serve` there, or give its address as http://HOST:PORT".into())
+            }
+            Self::ServerDenied { .. } => Some(
+                "give the token of an editor with --token or MLFLOW_TRACKING_TOKEN; `automl tokens create` makes one".into(),
+            ),
+            Self::ServerOdd { .. } => {
+                Some("give the address of an `automl serve` of this version".into())
             }
             Self::Space(error) => error.hint(),
             Self::Study(error) => error.hint(),

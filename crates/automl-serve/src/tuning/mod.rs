@@ -11,7 +11,9 @@
 
 mod desk;
 mod error;
+mod held;
 mod plain;
+mod probes;
 mod run;
 mod spec;
 mod told;
@@ -20,7 +22,9 @@ mod warm;
 
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
+pub use held::{join, measure_held, tell_held};
 pub(crate) use plain::{constraints, is_whole, number, param_value, plain};
+pub use probes::probes;
 pub use run::{Command, Run};
 pub use spec::{Spec, create, go_on, open, recorded, spec_of};
 pub(crate) use spec::{VIZIER, create_through};

@@ -23,6 +23,9 @@ pub struct Run {
     /// Options of `automl fit`, to tune that instead of a program: `data`, `target` and others by their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit: Option<Map<String, Value>>,
+    /// Options of `automl train`, to tune keys of its configuration: `config` and others by their names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<Map<String, Value>>,
     /// Trials that one process runs at once.
     #[serde(default = "one")]
     pub workers: usize,
@@ -63,6 +66,11 @@ fn failures() -> usize {
 }
 
 impl Run {
+    /// Whether a trial leaves a model in its folder.
+    pub fn makes_model(&self) -> bool {
+        self.fit.is_some() || self.train.is_some()
+    }
+
     /// What makes no sense.
     pub(super) fn check(&self) -> Result<(), TuneError> {
         let wrong = |field, wanted| Err(TuneError::Setting { field, wanted });
@@ -72,8 +80,13 @@ impl Run {
             Some(Command::Words(words)) => words.first().is_none_or(String::is_empty),
             None => false,
         };
-        if self.command.is_some() == self.fit.is_some() {
-            return wrong("run", "either a 'command' or a 'fit'");
+        let kinds = [
+            self.command.is_some(),
+            self.fit.is_some(),
+            self.train.is_some(),
+        ];
+        if kinds.iter().filter(|&&is_said| is_said).count() != 1 {
+            return wrong("run", "a 'command', a 'fit' or a 'train'");
         }
         if is_empty {
             return wrong("run.command", "a program");

@@ -13,7 +13,8 @@ use std::time::Duration;
 Examples:
   automl tune lr.yaml                                 run its trials, or go on with them
   automl tune lr.yaml --workers 4 --time-limit 1h
-  automl tune --study lr --worker                     one more worker for it, in another terminal or on another machine
+  automl tune --study lr --worker                     one more worker for it, in another terminal
+  automl tune --study lr --worker --server http://10.0.0.7:8080      one more, on another machine
 
 A study's file is that of `automl study create`, with what to run:
   objectives: [{name: loss, direction: minimize}]
@@ -35,7 +36,8 @@ A command is a line for the shell or a list of words. If it names no parameter, 
 them in AUTOML_PARAM_RATE and as JSON in the file AUTOML_PARAMS, and its trial in AUTOML_STUDY and AUTOML_TRIAL. It prints
 `loss=0.3` or a JSON object with such a field, with `step=5` for a measurement on the way, or writes {\"loss\": 0.3} to the file
 AUTOML_RESULT, or is told of by `automl study tell`. In place of a command, `fit: {data: adult.csv, target: income, max_trials: 5}`
-tunes options of `automl fit`, with its metric as the objective.")]
+tunes options of `automl fit`, with its metric as the objective; `train: {config: net.yaml, set: {trainer.epochs: 20}}` tunes keys
+of the configuration, such as optimizer.learning_rate, each epoch a measurement.")]
 pub(crate) struct TuneArgs {
     /// File of the study: its space, objectives and what to run
     #[arg(required_unless_present = "study")]
@@ -46,6 +48,18 @@ pub(crate) struct TuneArgs {
     /// Be one worker more, whatever the study says of workers
     #[arg(long)]
     pub(crate) worker: bool,
+    /// Address of an `automl serve` that keeps the study, which this process then asks and tells, such as http://10.0.0.7:8080; a
+    /// user and a password may stand in it. What the study says is run here: name a server that you trust
+    #[arg(long, value_name = "URL", requires = "study", conflicts_with = "file")]
+    pub(crate) server: Option<String>,
+    /// Token for the server
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "MLFLOW_TRACKING_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
     /// Trials to run at once [default: the study's]
     #[arg(long, value_name = "N", conflicts_with = "worker", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,

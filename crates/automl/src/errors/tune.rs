@@ -1,6 +1,7 @@
 //! What is wrong with what is to be tuned.
 
 use automl_core::Coded;
+use automl_neural::config::ConfigError;
 
 /// A study that cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -13,19 +14,40 @@ pub(crate) enum TuneVerbError {
     NoEnd,
     #[error("there is no program '{program}' to run")]
     ProgramMissing { program: String },
-    #[error("`automl fit` needs '{wanted}', which the study does not say")]
-    FitLacks { wanted: &'static str },
-    #[error("'{name}' is no option of `automl fit` that can be set or tuned")]
-    FitOption { name: String, near: Vec<String> },
+    #[error("`automl {verb}` needs '{wanted}', which the study does not say")]
+    Lacks {
+        verb: &'static str,
+        wanted: &'static str,
+    },
+    #[error("'{name}' is no option of `automl {verb}` that can be set here")]
+    Option {
+        verb: &'static str,
+        name: String,
+        near: Vec<String>,
+    },
+    #[error("the parameter '{name}' is no key of the configuration")]
+    Key { name: String, near: Vec<String> },
+    #[error("the study's space does not fit the configuration: {error}")]
+    Config { error: ConfigError },
+    #[error("no rows are held out to score on, so '{name}' is never known")]
+    NotScored { name: String },
     #[error("the folder of a trial cannot be written: {folder}")]
     Folder {
         folder: String,
         source: std::io::Error,
     },
-    #[error("the objective '{name}' is none that `automl fit` scores by")]
-    FitObjective { name: String, near: Vec<String> },
+    #[error("the objective '{name}' is none that `automl {verb}` scores by")]
+    Objective {
+        verb: &'static str,
+        name: String,
+        near: Vec<String>,
+    },
     #[error("'{name}' gets better as it gets {better}, the study says the contrary")]
-    FitDirection { name: String, better: &'static str },
+    Direction {
+        verb: &'static str,
+        name: String,
+        better: &'static str,
+    },
     #[error("parameters '{one}' and '{other}' would be the same variable, {variable}")]
     SameVariable {
         one: String,
@@ -48,8 +70,17 @@ impl Coded for TuneVerbError {
             Self::NoStudy | Self::NoEnd => "usage",
             Self::NoRun { .. } => "tune-no-run",
             Self::ProgramMissing { .. } => "tune-program-missing",
-            Self::FitLacks { .. } | Self::FitOption { .. } => "tune-fit-option",
-            Self::FitObjective { .. } | Self::FitDirection { .. } => "tune-fit-objective",
+            Self::Lacks { verb, .. } | Self::Option { verb, .. } => match *verb {
+                "train" => "tune-train-option",
+                _ => "tune-fit-option",
+            },
+            Self::Objective { verb, .. } | Self::Direction { verb, .. } => match *verb {
+                "train" => "tune-train-objective",
+                _ => "tune-fit-objective",
+            },
+            Self::Key { .. } => "tune-train-key",
+            Self::Config { error } => error.code(),
+            Self::NotScored { .. } => "tune-train-objective",
             Self::Folder { .. } => "tune-folder",
             Self::SameVariable { .. } => "tune-same-variable",
             Self::AllFail { .. } | Self::NoneComplete { .. } => "tune-all-fail",
@@ -68,17 +99,26 @@ impl Coded for TuneVerbError {
             Self::ProgramMissing { .. } => {
                 Some("name a program of the path, or the path to one".into())
             }
-            Self::FitLacks { wanted } => Some(format!("add `{wanted}: …` under `run: fit:`")),
-            Self::FitOption { near, .. } if near.is_empty() => {
-                Some("`automl fit --help` lists them".into())
+            Self::Lacks { verb, wanted } => {
+                Some(format!("add `{wanted}: …` under `run: {verb}:`"))
             }
-            Self::FitObjective { near, .. } if near.is_empty() => {
+            Self::Option { verb, near, .. } if near.is_empty() => {
+                Some(format!("`automl {verb} --help` lists them"))
+            }
+            Self::Objective { near, .. } if near.is_empty() => {
                 Some("name a metric, as `automl fit --help` lists them, or `score`".into())
             }
-            Self::FitOption { near, .. } | Self::FitObjective { near, .. } => {
+            Self::Key { near, .. } if near.is_empty() => {
+                Some("`automl train --print-config` shows all keys".into())
+            }
+            Self::Option { near, .. } | Self::Objective { near, .. } | Self::Key { near, .. } => {
                 Some(format!("did you mean {}?", near.join(" or ")))
             }
-            Self::FitDirection { better, .. } => {
+            Self::Config { error } => error.hint(),
+            Self::NotScored { .. } => {
+                Some("set data.validation_share to a share of the rows".into())
+            }
+            Self::Direction { better, .. } => {
                 let direction = if *better == "greater" { "maximize" } else { "minimize" };
                 Some(format!("add `direction: {direction}` to the objective"))
             }

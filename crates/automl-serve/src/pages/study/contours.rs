@@ -9,8 +9,8 @@ use crate::insight::{Along, Insight, Row, Side, Surface, surface};
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
-/// Parameters whose pairs are shown, those that matter most, so three charts.
-const PARAMETERS_MAX: usize = 3;
+/// Pairs that are shown if none is chosen: those of the parameters that matter most.
+const PAIRS_MAX: usize = 3;
 /// Nodes along numbers.
 const NODES: usize = 27;
 /// Choices beyond which a pair is no chart.
@@ -31,16 +31,16 @@ pub(super) fn section(insight: &Insight, objective: usize, view: &View) -> Marku
     if usable.len() < 2 || trials.len() < TRIALS_MIN {
         return html! {};
     }
-    let strong = &usable[..usable.len().min(PARAMETERS_MAX)];
     let pairs = match view
         .pair
         .filter(|(x, y)| usable.contains(x) && usable.contains(y))
     {
         Some(pair) => vec![pair],
-        None => (0..strong.len())
-            .flat_map(|a| (a + 1..strong.len()).map(move |b| (strong[a], strong[b])))
-            .collect(),
+        None => strongest(insight, &usable, &trials),
     };
+    if pairs.is_empty() {
+        return html! {};
+    }
     html! {
         section id=[(objective == view.objectives[0]).then_some("contours")] {
             h2 { (name) " over two parameters" }
@@ -53,6 +53,19 @@ pub(super) fn section(insight: &Insight, objective: usize, view: &View) -> Marku
             }
         }
     }
+}
+
+/// The pairs that matter most, of `usable` parameters in that order: those of which trials enough have both, as parameters of
+/// different branches exclude each other.
+fn strongest(insight: &Insight, usable: &[usize], trials: &[(usize, f64)]) -> Vec<(usize, usize)> {
+    let have_both = |&(x, y): &(usize, usize)| {
+        let rows = trials.iter().map(|&(at, _)| &insight.rows[at]);
+        let both = rows.filter(|row| row.at[x].is_some() && row.at[y].is_some());
+        both.take(TRIALS_MIN).count() == TRIALS_MIN
+    };
+    // By the weaker of the two, then by the stronger.
+    let pairs = (1..usable.len()).flat_map(|b| (0..b).map(move |a| (usable[a], usable[b])));
+    pairs.filter(have_both).take(PAIRS_MAX).collect()
 }
 
 fn is_usable(along: &Along) -> bool {

@@ -13,9 +13,11 @@ struct Safety {
 }
 
 impl Safety {
-    /// By how much a value is beyond the threshold.
+    /// By how much a value is beyond the threshold; between the ends of all numbers, where the difference is none, the
+    /// greatest.
     fn excess(&self, value: f64) -> f64 {
-        self.direction.loss(value) - self.direction.loss(self.threshold)
+        let excess = self.direction.loss(value) - self.direction.loss(self.threshold);
+        excess.clamp(f64::MIN, f64::MAX)
     }
 
     /// The value with this excess.
@@ -152,5 +154,24 @@ mod tests {
         odd.metrics[2].value = f64::NAN;
         assert_eq!(metrics.figures(&odd), Some(vec![0.25]));
         assert_eq!(metrics.outcome(&odd), None);
+    }
+
+    #[test]
+    fn an_excess_is_a_number_however_far_a_value_is_from_its_threshold() {
+        let metrics = Metrics::of(&[
+            spec("loss", wire::Goal::Minimize, None),
+            spec("heat", wire::Goal::Minimize, Some(f64::MIN)),
+        ]);
+        let told = |name: &str, value| wire::Metric {
+            metric_id: name.into(),
+            value,
+        };
+        let measured = wire::Measurement {
+            elapsed_duration: None,
+            step_count: 0,
+            metrics: vec![told("loss", 1.0), told("heat", f64::MAX)],
+        };
+        let outcome = metrics.unwrap().outcome(&measured);
+        assert_eq!(outcome, Some((vec![1.0], vec![f64::MAX])));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::record::Record;
 use crate::cli::StudyReportArgs;
-use crate::console::{Console, Format, print_json, print_text};
+use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::text::{self, Align};
 use automl_serve::insight::{Insight, Log, Weight};
 use automl_store::studies::Direction;
@@ -19,6 +19,7 @@ pub(super) fn run(args: &StudyReportArgs, console: Console) -> anyhow::Result<()
     let insight = Insight::of(read.wait()?);
     if let Some(path) = &args.html {
         write_atomic(path, insight.html().as_bytes())?;
+        print_line(&format!("written: {}", path.display()));
     }
     match console.format() {
         Format::Json => print_json(&insight.figures()),

@@ -30,6 +30,7 @@ use checkpoints::{Checkpoints, Found};
 use crew::Crew;
 use learn::{Around, Done, Ready};
 use plan::Plan;
+use std::path::PathBuf;
 use std::sync::Arc;
 use watch::TrainWatch;
 
@@ -123,16 +124,21 @@ fn say_where(ranks: &dyn Collective, device: Device, reporter: &Reporter) {
     }
 }
 
-/// The configuration of all files and overrides.
-fn read_config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
-    let read = |path: &std::path::PathBuf| {
+/// Name and content of each file of a configuration.
+pub(super) fn read_files(paths: &[PathBuf]) -> Result<Vec<(String, String)>, TrainVerbError> {
+    let read = |path: &PathBuf| {
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
             Ok(text) => Ok((name, text)),
             Err(source) => Err(TrainVerbError::Config { path: name, source }),
         }
     };
-    let files: Vec<(String, String)> = args.config.iter().map(read).collect::<Result<_, _>>()?;
+    paths.iter().map(read).collect()
+}
+
+/// The configuration of all files and overrides.
+fn read_config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
+    let files = read_files(&args.config)?;
     let layers: Vec<Layer<'_>> = files
         .iter()
         .map(|(name, text)| Layer { name, text })

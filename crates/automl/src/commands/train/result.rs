@@ -13,7 +13,8 @@ use automl_engine::{EnsembleModel, Leaderboard, LeaderboardRow};
 use automl_neural::network::LayerSummary;
 use automl_neural::train::EpochRecord;
 use automl_store::{
-    Lineage, Machine, Manifest, ModelContents, ModelId, prediction_schema, rfc3339, write_model,
+    Lineage, Machine, Manifest, ModelContents, ModelDir, ModelId, prediction_schema, rfc3339,
+    write_model,
 };
 use serde_json::json;
 use std::path::Path;
@@ -66,10 +67,17 @@ fn best(done: &Done) -> Option<&EpochRecord> {
 
 /// What is told of a training that is to be gone on with, and has come to its end before.
 pub(super) fn print_ended(output: &Path, console: Console) -> anyhow::Result<Status> {
-    let output = output.display().to_string();
     if console.format() == Format::Json {
-        print_json(&json!({ "model": output, "has_ended_before": true }))?;
+        let model = ModelDir::open(output)?;
+        let manifest = model.manifest();
+        print_json(&json!({
+            "model": output,
+            "has_ended_before": true,
+            "metric": manifest.metric,
+            "scores": manifest.scores,
+        }))?;
     } else {
+        let output = output.display();
         print_text(&format!(
             "the training has ended already; its model is {output}\n"
         ))?;

@@ -15,13 +15,16 @@ pub(super) type Params = Map<String, Value>;
 pub(super) struct Call {
     pub(super) words: Vec<String>,
     pub(super) variables: Vec<(String, String)>,
+    /// Whether it goes on where an earlier attempt at the same trial was ended, whose logs are then added to.
+    pub(super) goes_on: bool,
 }
 
 /// A trial as a program hears of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About<'a> {
     pub(super) study: &'a str,
-    pub(super) workspace: &'a str,
+    /// None where a server keeps the study.
+    pub(super) workspace: Option<&'a str>,
     pub(super) number: i64,
     /// All parameters of the space, with those that the trial has.
     pub(super) names: &'a [String],
@@ -30,6 +33,8 @@ pub(super) struct About<'a> {
     pub(super) folder: &'a Path,
 }
 
+/// The variable that names the workspace.
+pub(super) const WORKSPACE: &str = "AUTOML_WORKSPACE";
 /// The file with a trial's parameters.
 pub(super) const PARAMS: &str = "params.json";
 /// The file that a program may write its result to.
@@ -93,7 +98,6 @@ impl About<'_> {
         let mut variables = vec![
             ("AUTOML_STUDY".to_owned(), self.study.to_owned()),
             ("AUTOML_TRIAL".to_owned(), self.number.to_string()),
-            ("AUTOML_WORKSPACE".to_owned(), self.workspace.to_owned()),
             (
                 "AUTOML_TRIAL_FOLDER".to_owned(),
                 self.folder.display().to_string(),
@@ -101,6 +105,8 @@ impl About<'_> {
             ("AUTOML_PARAMS".to_owned(), path(PARAMS)),
             ("AUTOML_RESULT".to_owned(), path(RESULT)),
         ];
+        let workspace = self.workspace.iter();
+        variables.extend(workspace.map(|&place| (WORKSPACE.to_owned(), place.to_owned())));
         let params = self.params.iter();
         variables.extend(params.map(|(name, value)| (variable_of(name), text_of(value))));
         variables
@@ -146,6 +152,7 @@ impl About<'_> {
         Call {
             words,
             variables: self.variables(),
+            goes_on: false,
         }
     }
 
@@ -339,7 +346,7 @@ mod tests {
         let params = json!({ "rate": 0.5, "kind": "it's" });
         let about = About {
             study: "s",
-            workspace: ".automl",
+            workspace: Some(".automl"),
             number: 7,
             names: &names,
             params: params.as_object().expect("an object"),

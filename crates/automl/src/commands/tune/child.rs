@@ -23,6 +23,16 @@ const LAST_LOOK: Duration = Duration::from_millis(2);
 /// Seconds for what a program started to close the output, once the program itself has ended.
 const LINGER: f64 = 1.0;
 
+/// What is kept of the errors of a program.
+const ERRORS: &str = "stderr.log";
+
+/// What programs in this folder printed to their errors, line by line; none if there was no program.
+pub(super) fn errors_of(folder: &Path) -> Vec<String> {
+    let bytes = std::fs::read(folder.join(ERRORS)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().map(str::to_owned).collect()
+}
+
 /// A program that runs. Dropped, it is ended at once.
 pub(super) struct Child {
     process: std::process::Child,
@@ -62,10 +72,17 @@ impl Child {
     /// # Errors
     /// If the program cannot be started or the files cannot be made.
     pub(super) fn start(call: &Call, folder: &Path) -> io::Result<Self> {
-        let logs = [
-            File::create(folder.join("stdout.log"))?,
-            File::create(folder.join("stderr.log"))?,
-        ];
+        let log = |name: &str| {
+            let mut options = File::options();
+            options.create(true).write(true);
+            let options = if call.goes_on {
+                options.append(true)
+            } else {
+                options.truncate(true)
+            };
+            options.open(folder.join(name))
+        };
+        let logs = [log("stdout.log")?, log(ERRORS)?];
         let mut process = launcher(&call.words)?
             .envs(call.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

@@ -1,93 +1,43 @@
 //! `automl fit` as what is tuned: its options by name, and what it tells while it runs.
 
 use super::call::{Params, text_of};
+use super::own::{self, Ear, MODEL, Scores};
 use super::reading::{Reading, numbers};
-use crate::cli::Cli;
 use crate::errors::TuneVerbError;
 use automl_core::metrics::Metric;
-use automl_core::nearest;
-use automl_store::studies::{Direction, Objective};
-use clap::CommandFactory as _;
+use automl_store::studies::Objective;
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// The directory in the folder of a trial that its model is written to.
-pub(super) const MODEL: &str = "model";
-
+const VERB: &str = "fit";
 /// Options that are set for each trial here.
 const OURS: [&str; 4] = ["output", "overwrite", "format", "no_record"];
 
 /// Whether `automl fit` has all these options.
 ///
 /// # Errors
-/// If one is unknown or not to be set, or there is no data or target.
+/// If one is unknown or not to be set, there is no data or target, or it does not score by an objective.
 pub(super) fn check(
     options: &Map<String, Value>,
     names: &[String],
     objectives: &[Objective],
 ) -> Result<(), TuneVerbError> {
+    let asked = options.get("metric").map(text_of);
+    let asked = asked.and_then(|asked| Metric::from_name(&asked).ok());
+    let scores = Scores {
+        verb: VERB,
+        asked: asked.as_slice(),
+        others: &["seconds", "n_models", "n_trials", "n_started"],
+    };
     for objective in objectives {
-        check_objective(options, objective)?;
+        scores.check(objective)?;
     }
     for wanted in ["data", "target"] {
         if !options.contains_key(wanted) && !names.iter().any(|name| name == wanted) {
-            return Err(TuneVerbError::FitLacks { wanted });
+            return Err(TuneVerbError::Lacks { verb: VERB, wanted });
         }
     }
-    let cli = Cli::command();
-    let fit = cli.find_subcommand("fit").expect("it is a verb of ours");
-    let known: Vec<String> = fit
-        .get_arguments()
-        .map(|argument| argument.get_id().to_string())
-        .filter(|name| !OURS.contains(&name.as_str()))
-        .collect();
-    let given = options.keys().chain(names);
-    for name in given {
-        if !known.contains(name) {
-            let near = nearest(name, known.iter().map(String::as_str));
-            let name = name.clone();
-            return Err(TuneVerbError::FitOption { name, near });
-        }
-    }
-    Ok(())
-}
-
-/// Whether a fit tells a value of this name, and means the same by better.
-fn check_objective(
-    options: &Map<String, Value>,
-    objective: &Objective,
-) -> Result<(), TuneVerbError> {
-    let name = objective.name.clone();
-    let known = Metric::from_name(&name);
-    let asked = options.get("metric").map(text_of);
-    let asked = asked.and_then(|asked| Metric::from_name(&asked).ok());
-    let metric = match (name.as_str(), known, asked) {
-        ("score", _, Some(asked)) => asked,
-        ("score" | "seconds" | "n_models" | "n_trials" | "n_started", ..) => return Ok(()),
-        (_, Ok(known), None) if known.name() == name => known,
-        (_, Ok(known), Some(asked)) if known.name() == name && known == asked => known,
-        (_, Ok(known), None) => {
-            let near = vec![known.name().to_owned()];
-            return Err(TuneVerbError::FitObjective { name, near });
-        }
-        (_, _, Some(asked)) => {
-            let near = vec![asked.name().to_owned()];
-            return Err(TuneVerbError::FitObjective { name, near });
-        }
-        (_, Err(_), None) => {
-            let near = nearest(&name, Metric::all().map(Metric::name));
-            return Err(TuneVerbError::FitObjective { name, near });
-        }
-    };
-    let (wanted, better) = if metric.higher_is_better() {
-        (Direction::Maximize, "greater")
-    } else {
-        (Direction::Minimize, "smaller")
-    };
-    if objective.direction == wanted {
-        return Ok(());
-    }
-    Err(TuneVerbError::FitDirection { name, better })
+    own::check_options(VERB, &OURS, options.keys().chain(names))
 }
 
 /// The command of a trial: a parameter takes the place of an option of its name.
@@ -109,22 +59,9 @@ pub(super) fn words(
         all.insert("metric".to_owned(), Value::String(metric.clone()));
     }
     all.extend(params.clone());
-    let mut words = vec![
-        std::env::current_exe()?.display().to_string(),
-        "fit".to_owned(),
-    ];
-    for (name, value) in &all {
-        let option = format!("--{}", name.replace('_', "-"));
-        match value {
-            _ if name == "data" => {}
-            Value::Null | Value::Bool(false) => {}
-            Value::Bool(true) => words.push(option),
-            Value::Array(list) => {
-                let texts: Vec<String> = list.iter().map(text_of).collect();
-                words.push(format!("{option}={}", texts.join(",")));
-            }
-            other => words.push(format!("{option}={}", text_of(other))),
-        }
+    let mut words = own::words(VERB)?;
+    for (name, value) in all.iter().filter(|(name, _)| *name != "data") {
+        words.extend(own::option(name, value));
     }
     words.push(format!("--output={}", folder.join(MODEL).display()));
     words.extend(["--overwrite", "--no-record", "--format=json", "--"].map(str::to_owned));
@@ -134,20 +71,18 @@ pub(super) fn words(
 
 /// What a fit tells: its best score after each trial as events on stderr, and its result on stdout.
 #[derive(Debug, Default)]
-pub(super) struct Ear {
+pub(super) struct FitEar {
     metric: String,
     output: String,
 }
 
-impl Ear {
-    /// Takes in a line of stdout.
-    pub(super) fn output(&mut self, line: &str) {
+impl Ear for FitEar {
+    fn output(&mut self, line: &str) {
         self.output.push_str(line);
         self.output.push('\n');
     }
 
-    /// Takes in a line of stderr. Gives what [`Reading::take`] gives.
-    pub(super) fn event(&mut self, line: &str, reading: &mut Reading) -> Option<(i64, Vec<f64>)> {
+    fn event(&mut self, line: &str, reading: &mut Reading) -> Option<(i64, Vec<f64>)> {
         let event: Value = serde_json::from_str(line).ok()?;
         if let Some(metric) = event["metric"].as_str() {
             metric.clone_into(&mut self.metric);
@@ -158,8 +93,7 @@ impl Ear {
         reading.take(&told.map(|(name, value)| (name.to_owned(), value)))
     }
 
-    /// Takes in the result, once all of stdout is there.
-    pub(super) fn end(&self, reading: &mut Reading) {
+    fn end(&self, reading: &mut Reading) {
         let Ok(Value::Object(fields)) = serde_json::from_str(&self.output) else {
             return;
         };
@@ -174,6 +108,7 @@ impl Ear {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use automl_store::studies::Direction;
     use serde_json::json;
 
     fn map(value: &Value) -> Map<String, Value> {
@@ -202,40 +137,43 @@ mod tests {
         let options = map(&json!({ "data": "a.csv", "target": "y" }));
         assert!(check(&options, &["folds".to_owned()], &[]).is_ok());
         let wrong = check(&options, &["fold".to_owned()], &[]);
-        assert!(matches!(wrong, Err(TuneVerbError::FitOption { near, .. }) if near == ["folds"]));
+        assert!(matches!(wrong, Err(TuneVerbError::Option { near, .. }) if near == ["folds"]));
         let ours = check(&options, &["output".to_owned()], &[]);
-        assert!(matches!(ours, Err(TuneVerbError::FitOption { .. })));
+        assert!(matches!(ours, Err(TuneVerbError::Option { .. })));
         let lacks = check(&map(&json!({ "data": "a.csv" })), &[], &[]);
         assert!(matches!(
             lacks,
-            Err(TuneVerbError::FitLacks { wanted: "target" })
+            Err(TuneVerbError::Lacks {
+                wanted: "target",
+                ..
+            })
         ));
     }
 
     #[test]
     fn an_objective_is_what_fit_scores_by_and_better_the_way_it_is() {
-        let judged = |options: Value, name: &str, direction| {
+        let judged = |more: Value, name: &str, direction| {
+            let mut options = map(&json!({ "data": "a.csv", "target": "y" }));
+            options.extend(map(&more));
             let name = name.to_owned();
-            check_objective(&map(&options), &Objective { name, direction })
+            check(&options, &[], &[Objective { name, direction }])
         };
         let plain = || json!({});
         assert!(judged(plain(), "roc_auc", Direction::Maximize).is_ok());
         assert!(judged(plain(), "seconds", Direction::Minimize).is_ok());
         assert!(judged(json!({ "metric": "mae" }), "score", Direction::Minimize).is_ok());
         let contrary = judged(plain(), "roc_auc", Direction::Minimize);
-        assert!(matches!(contrary, Err(TuneVerbError::FitDirection { .. })));
+        assert!(matches!(contrary, Err(TuneVerbError::Direction { .. })));
         let alias = judged(plain(), "auc", Direction::Maximize);
-        assert!(
-            matches!(alias, Err(TuneVerbError::FitObjective { near, .. }) if near == ["roc_auc"])
-        );
+        assert!(matches!(alias, Err(TuneVerbError::Objective { near, .. }) if near == ["roc_auc"]));
         let other = judged(json!({ "metric": "mae" }), "rmse", Direction::Minimize);
-        assert!(matches!(other, Err(TuneVerbError::FitObjective { near, .. }) if near == ["mae"]));
+        assert!(matches!(other, Err(TuneVerbError::Objective { near, .. }) if near == ["mae"]));
     }
 
     #[test]
     fn scores_are_read_by_the_name_of_the_metric() {
         let mut reading = Reading::new(vec!["rmse".to_owned()], Vec::new());
-        let mut ear = Ear::default();
+        let mut ear = FitEar::default();
         let events = [
             r#"{"event":"started","metric":"rmse"}"#,
             r#"{"event":"trial-finished","trial":3,"score":2.0,"best_score":1.5}"#,

@@ -7,19 +7,22 @@ mod call;
 mod child;
 mod client;
 mod fit;
+mod keeper;
+mod own;
 mod reading;
 mod shared;
 mod show;
 mod summary;
+mod train;
 mod trial;
 mod warden;
 mod worker;
 
 pub(super) use warden::run as run_warden;
 
-use super::Status;
 use super::record::Record;
-use crate::cli::TuneArgs;
+use super::{Status, thread_count};
+use crate::cli::{RecordArgs, TuneArgs};
 use crate::console::Console;
 use crate::errors::{RecordError, TuneVerbError};
 use crate::interrupt::Interrupt;
@@ -28,11 +31,9 @@ use crate::record::{Detail, Recorder};
 use crate::workspace;
 use anyhow::Context as _;
 use automl_core::Clock;
-use automl_serve::tuning::{self, Command, Desk, Run, Spec, TuneError};
-use automl_store::db::Database;
+use automl_serve::tuning::{self, Command, Run, Spec, TuneError};
 use automl_store::spool;
-use automl_store::studies::{self, Study, TrialState, Wanted};
-use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use keeper::Keeper;
 use serde_json::json;
 use shared::Shared;
 use show::Show;
@@ -40,11 +41,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
+use train::Base;
 
-/// How long a trial is held without a sign of life of its worker, and how often it is given out again, if the study's
-/// file says nothing of it.
+/// How long a trial is thought to be held, in seconds, where its study does not say.
 const LEASE_S: f64 = 60.0;
-const RETRIES: i64 = 3;
 /// Signs of life within the time that a trial is held.
 const BEATS: f64 = 4.0;
 
@@ -56,11 +56,18 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     if let Some(spec) = &spec {
         runnable(spec, &name, args)?;
     }
-    let record = Record::open_or_make(place)?;
-    let (study, spec, changed) = take_on(record.database(), &name, spec)?;
+    let record = match args.server {
+        Some(_) => None,
+        None => Some(Record::open_or_make(place)?),
+    };
+    let keeper = match (&record, &args.server) {
+        (Some(record), _) => Keeper::record(record.database()),
+        (None, url) => Keeper::server(url.as_deref().unwrap_or_default(), args.token.clone()),
+    };
+    let (study, spec, changed) = keeper.take_on(&name, spec)?;
     let run = runnable(&spec, &name, args)?;
     let limit = limit_of(&spec, args);
-    let known = known(record.database(), &study)?;
+    let known = keeper.trials(&study, None)?;
     let show = Arc::new(Show::new(console, clock, &study, limit, &known));
     if !changed.is_empty() {
         let changed = changed.join(", ");
@@ -82,7 +89,12 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     let interrupt = Interrupt::listen(console, move || {
         heard.note("stopping; trials that run are given up and can be gone on with (Ctrl-C again to leave at once)");
     })?;
-    let recorder = Recorder::begin(&args.record, "tune", Detail::Whole, &*show);
+    let recording = RecordArgs {
+        // The server has all of it.
+        no_record: args.record.no_record || args.server.is_some(),
+        ..args.record.clone()
+    };
+    let recorder = Recorder::begin(&recording, "tune", Detail::Whole, &*show);
     recorder.settings(&json!({
         "study": study.name, "algorithm": spec.algorithm, "seed": spec.seed, "trials": limit, "run": run,
     }));
@@ -93,10 +105,12 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     };
     let lease_s = study.lease_ms.map(|lease| lease as f64 / 1000.0);
     let shared = Shared {
-        db: record.database(),
-        desk: Desk::default(),
+        n_threads: (n_workers > 1).then(|| (thread_count(None) / n_workers).max(1)),
         names: names_of(&spec),
-        workspace: place_of(&place.workspace)?,
+        workspace: match keeper {
+            Keeper::Record { .. } => Some(place_of(&place.workspace)?),
+            Keeper::Server(_) => None,
+        },
         folder: folder_of(args, &study.name),
         limit: limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
         deadline: args.time_limit.map(|limit| limit.as_secs_f64()),
@@ -108,6 +122,7 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
         show: &show,
         run,
         study,
+        keeper,
     };
     let done = work(&shared, &recorder, n_workers);
     end(&shared, recorder, done, console)
@@ -162,19 +177,23 @@ fn read(file: &Path) -> anyhow::Result<Spec> {
 }
 
 /// What a study runs, if it can be run to an end.
-fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> Result<Run, TuneVerbError> {
+fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> anyhow::Result<Run> {
     let run = spec.run.clone().ok_or_else(|| TuneVerbError::NoRun {
         name: name.to_owned(),
     })?;
     check_program(&run)?;
+    let objectives: Vec<_> = spec.objectives.iter().map(tuning::recorded).collect();
     if let Some(options) = &run.fit {
-        let objectives: Vec<_> = spec.objectives.iter().map(tuning::recorded).collect();
         fit::check(options, &names_of(spec), &objectives)?;
+    }
+    if let Some(options) = &run.train {
+        let names: Vec<String> = objectives.iter().map(|own| own.name.clone()).collect();
+        Base::read(options, &names)?.check(spec, &objectives)?;
     }
     call::check_variables(&names_of(spec))?;
     let ends = spec.algorithm.ends(&spec.space);
     if limit_of(spec, args).is_none() && args.time_limit.is_none() && !ends {
-        return Err(TuneVerbError::NoEnd);
+        return Err(TuneVerbError::NoEnd.into());
     }
     Ok(run)
 }
@@ -194,40 +213,6 @@ fn name_of(args: &TuneArgs) -> Result<String, TuneVerbError> {
     let of_file = args.file.as_deref().and_then(Path::file_stem);
     let of_file = of_file.map(|stem| stem.to_string_lossy().into_owned());
     args.study.clone().or(of_file).ok_or(TuneVerbError::NoStudy)
-}
-
-/// A study, what it is made of, and what of that its file says otherwise than before.
-type Taken = (Study, Spec, Vec<&'static str>);
-
-/// Makes the study, or goes on with it, after taking back what processes held that were killed here.
-fn take_on(db: &Database, name: &str, spec: Option<Spec>) -> Result<Taken, TuneError> {
-    let name = name.to_owned();
-    let written = db.write(move |sql| {
-        let changed = match &spec {
-            Some(spec) => tuning::go_on(sql, &name, spec)?.1,
-            None => Vec::new(),
-        };
-        let (study, mut spec) = tuning::open(sql, &name)?;
-        client::take_back(sql, study.id)?;
-        // A client that knows of no lease gives no sign of life.
-        let running = Wanted::In(TrialState::Running);
-        let is_run = spec.run.is_some() && spec.lease_s.is_none();
-        if is_run && studies::trials(sql, study.id, &running)?.is_empty() {
-            spec.lease_s = Some(LEASE_S);
-            spec.retries = spec.retries.or(Some(RETRIES));
-            tuning::go_on(sql, &name, &spec)?;
-        }
-        let study = studies::get(sql, DEFAULT_WORKSPACE, study.id)?;
-        Ok((study, spec, changed))
-    });
-    written.wait()
-}
-
-/// The trials that have ended already.
-fn known(db: &Database, study: &Study) -> anyhow::Result<Vec<studies::Trial>> {
-    let id = study.id;
-    let read = db.read(move |sql| studies::trials(sql, id, &Wanted::All));
-    Ok(read.wait()?)
 }
 
 /// Whether a program is where the path has it, so that not every trial fails.

@@ -1,30 +1,33 @@
 //! What the workers of a process share.
 
+use super::keeper::{Keeper, away};
 use super::show::Show;
 use crate::progress::Notes as _;
 use automl_core::{CancelToken, Clock};
-use automl_serve::tuning::{Desk, Run, TuneError};
-use automl_store::db::{Database, DbError};
-use automl_store::studies::{StudiesError, Study};
+use automl_serve::tuning::{Run, TuneError};
+use automl_store::studies::Study;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
 use std::time::Duration;
 
-/// How long is waited for a record that is away, and between two tries.
+/// How long, in seconds, is waited for a record or a server that is away.
 const PATIENCE: f64 = 600.0;
-const PAUSE: Duration = Duration::from_millis(500);
+/// Between the first two tries; each pause is twice as long as the one before, up to the longest.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(4);
 
 /// What the workers of a process share.
 pub(super) struct Shared<'a> {
-    pub(super) db: &'a Database,
-    pub(super) desk: Desk,
+    pub(super) keeper: Keeper<'a>,
     pub(super) study: Study,
     pub(super) run: Run,
+    /// Threads for each of several trainings that share this machine; none if one has all of it.
+    pub(super) n_threads: Option<usize>,
     /// The parameters of the space.
     pub(super) names: Vec<String>,
-    /// The workspace as programs may name it.
-    pub(super) workspace: String,
+    /// The workspace as programs may name it; none where a server keeps the study.
+    pub(super) workspace: Option<String>,
     /// Where the folders of trials are.
     pub(super) folder: PathBuf,
     /// The study is to have no more trials than this.
@@ -56,27 +59,31 @@ impl Shared<'_> {
             || self.has_failed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Does something with the record, again and again while it is away.
+    /// Asks or tells something, again and again while whoever keeps the study is away.
     pub(super) fn patiently<T>(
         &self,
         mut work: impl FnMut() -> Result<T, TuneError>,
     ) -> Result<T, TuneError> {
         let since = Clock::start();
-        let mut is_told = false;
+        let mut pause = PAUSE;
         loop {
-            match work() {
-                Err(TuneError::Record(StudiesError::Db(DbError::Away { reason })))
-                    if since.seconds() < PATIENCE && !self.cancel.is_cancelled() =>
-                {
-                    if !is_told {
-                        self.show
-                            .note(&format!("the record is away, waiting for it: {reason}"));
-                    }
-                    is_told = true;
-                    thread::sleep(PAUSE);
-                }
-                done => return done,
+            let done = work();
+            let Some(reason) = done.as_ref().err().and_then(away) else {
+                return done;
+            };
+            if since.seconds() >= PATIENCE || self.cancel.is_cancelled() {
+                return done;
             }
+            if pause == PAUSE {
+                let who = match self.keeper {
+                    Keeper::Record { .. } => "record",
+                    Keeper::Server(_) => "server",
+                };
+                self.show
+                    .note(&format!("the {who} is away, waiting for it: {reason}"));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 }

@@ -5,8 +5,6 @@ use super::show::Counts;
 use crate::commands::study::pairs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::text;
-use automl_serve::tuning;
-use automl_store::studies::{self, Trial, Wanted};
 use serde_json::{Value, json};
 
 /// Trials of a front that are shown.
@@ -18,7 +16,7 @@ pub(super) fn print(
     run_id: Option<&str>,
     console: Console,
 ) -> anyhow::Result<Counts> {
-    let best = tuning::best(&shared.desk, shared.db, &shared.study.name)?;
+    let best = shared.patiently(|| shared.keeper.best(&shared.study))?;
     let counts = counted(shared)?;
     let seconds = shared.clock.seconds();
     if console.format() == Format::Json {
@@ -58,11 +56,7 @@ pub(super) fn print(
 
 /// How the trials of the study ended, whoever ran them.
 fn counted(shared: &Shared<'_>) -> anyhow::Result<Counts> {
-    let id = shared.study.id;
-    let read = shared
-        .db
-        .read(move |sql| studies::trials(sql, id, &Wanted::All));
-    let trials: Vec<Trial> = read.wait()?;
+    let trials = shared.patiently(|| shared.keeper.trials(&shared.study, None))?;
     let mut counts = Counts::default();
     for trial in &trials {
         counts.count(trial.state);

@@ -1,17 +1,19 @@
 //! One trial, from its start to what is told of it.
 
-use super::call::{About, Call, PARAMS, Params, RESULT};
-use super::child::{Child, Heard, Line};
-use super::fit::{self, Ear};
+use super::call::{About, Call, PARAMS, Params, RESULT, WORKSPACE};
+use super::child::{self, Child, Heard, Line};
+use super::fit::{self, FitEar};
+use super::keeper::{has_ended, is_not_ours};
+use super::own::Ear;
 use super::reading::Reading;
 use super::shared::Shared;
+use super::train::{Base, TrainEar};
 use crate::errors::TuneVerbError;
 use crate::progress::Notes as _;
 use anyhow::Context as _;
-use automl_core::Clock;
-use automl_serve::tuning::{self, Tell, TuneError};
-use automl_store::studies::{self, StudiesError, Trial, TrialState};
-use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
+use automl_core::{Clock, Coded as _};
+use automl_serve::tuning::{self, Run, Tell, TuneError};
+use automl_store::studies::{Trial, TrialState};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -50,8 +52,8 @@ struct Running<'a> {
     client: &'a str,
     trial: &'a Trial,
     reading: Reading,
-    /// Set if `automl fit` is what runs.
-    ear: Option<Ear>,
+    /// Set if a verb of ours is what runs.
+    ear: Option<Box<dyn Ear>>,
     /// The last line of its errors that says anything.
     last_error: String,
     why: Option<Why>,
@@ -83,6 +85,7 @@ pub(super) fn run(
         source,
     })?;
     let call = call(shared, trial, &params, &folder)?;
+    let earlier = call.goes_on.then(|| child::errors_of(&folder));
     let child = match Child::start(&call, &folder) {
         Ok(child) => child,
         // Another trial may well start: one whose arguments are not as long, or hold no NUL.
@@ -98,13 +101,14 @@ pub(super) fn run(
         client,
         trial,
         reading: Reading::new(shared.objectives(), shared.run.constraints.clone()),
-        ear: shared.run.fit.is_some().then(Ear::default),
+        ear: ear_of(&shared.run),
         last_error: String::new(),
         why: None,
         is_asked: false,
         end_at: f64::INFINITY,
         next_beat: shared.beat_s,
     };
+    running.recall(earlier.as_deref().unwrap_or_default())?;
     let status = running.watch(child)?;
     if let Some(ear) = &running.ear {
         ear.end(&mut running.reading);
@@ -138,23 +142,63 @@ fn call(
 ) -> anyhow::Result<Call> {
     let about = About {
         study: &shared.study.name,
-        workspace: &shared.workspace,
+        workspace: shared.workspace.as_deref(),
         number: trial.number,
         names: &shared.names,
         params,
         folder,
     };
+    // Names of registered datasets mean the same there.
+    let workspace = shared.workspace.iter();
+    let variables = workspace
+        .map(|place| (WORKSPACE.to_owned(), place.clone()))
+        .collect();
     if let Some(options) = &shared.run.fit {
         let words = fit::words(options, params, &shared.objectives(), folder)
             .context("cannot tell where automl is")?;
-        let variables = Vec::new();
-        return Ok(Call { words, variables });
+        return Ok(Call {
+            words,
+            variables,
+            goes_on: false,
+        });
+    }
+    if let Some(options) = &shared.run.train {
+        let base = Base::read(options, &shared.objectives())?;
+        let attempt = base.words(params, folder, shared.n_threads)?;
+        return Ok(Call {
+            words: attempt.words,
+            variables,
+            goes_on: attempt.goes_on,
+        });
     }
     let command = shared.run.command.as_ref();
-    Ok(about.call(command.expect("a run that was checked has a command if it has no fit")))
+    Ok(about.call(command.expect("a run that was checked has a command if it has no verb")))
+}
+
+fn ear_of(run: &Run) -> Option<Box<dyn Ear>> {
+    if run.fit.is_some() {
+        return Some(Box::<FitEar>::default());
+    }
+    run.train
+        .is_some()
+        .then(|| -> Box<dyn Ear> { Box::<TrainEar>::default() })
 }
 
 impl Running<'_> {
+    /// Tells again what earlier attempts measured that are gone on with: a trial that waits has lost it.
+    fn recall(&mut self, lines: &[String]) -> anyhow::Result<()> {
+        for line in lines {
+            let measured = self
+                .ear
+                .as_mut()
+                .and_then(|ear| ear.event(line, &mut self.reading));
+            if let Some((step, values)) = measured.filter(|_| self.why.is_none()) {
+                self.measure(step, &values)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Hears a program to its end.
     fn watch(&mut self, mut child: Child) -> anyhow::Result<ExitStatus> {
         loop {
@@ -193,8 +237,8 @@ impl Running<'_> {
                 None
             }
             (Line::Err(line), ear) => {
-                if !line.trim().is_empty() {
-                    self.last_error = line.trim().chars().take(NOTE_LETTERS).collect();
+                if let Some(told) = error_of(line, ear.is_some()) {
+                    self.last_error = told.chars().take(NOTE_LETTERS).collect();
                 }
                 match ear {
                     Some(ear) => ear.event(line, &mut self.reading),
@@ -214,27 +258,18 @@ impl Running<'_> {
     /// Keeps a measurement, and asks whether the trial is worth going on with.
     fn measure(&mut self, step: i64, values: &[f64]) -> anyhow::Result<()> {
         let shared = self.shared;
-        let (name, number, told) = (&shared.study.name, self.trial.number, json!(values));
         shared.show.measured(self.worker, step, values);
         let kept = shared.patiently(|| {
-            let (name, told) = (name.clone(), told.clone());
-            let (id, client) = (self.trial.id, self.client.to_owned());
-            let written = shared.db.write(move |sql| {
-                // Only whoever holds a trial says what it measured.
-                studies::beat(sql, W, id, &client)?;
-                tuning::measure(sql, &name, number, step, &told)
-            });
-            written.wait()
+            let told = (step, values);
+            shared
+                .keeper
+                .measure(&shared.study, self.trial, self.client, told)
         });
-        let trial = match kept {
-            Err(error) if is_not_ours(&error) => {
-                self.why = Some(Why::NotOurs);
-                return Ok(());
-            }
-            kept => kept?,
-        };
-        if shared.patiently(|| tuning::should_stop(&shared.desk, shared.db, name, &trial))? {
-            self.why = Some(Why::Stopped);
+        match kept {
+            Ok(false) => {}
+            Ok(true) => self.why = Some(Why::Stopped),
+            Err(error) if is_not_ours(&error) => self.why = Some(Why::NotOurs),
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }
@@ -256,13 +291,8 @@ impl Running<'_> {
         let shared = self.shared;
         if now >= self.next_beat && self.why != Some(Why::NotOurs) {
             self.next_beat = now + shared.beat_s;
-            let beaten = shared.patiently(|| {
-                let (id, client) = (self.trial.id, self.client.to_owned());
-                let written = shared
-                    .db
-                    .write(move |sql| studies::beat(sql, W, id, &client));
-                written.wait().map_err(TuneError::Record)
-            });
+            let beaten =
+                shared.patiently(|| shared.keeper.beat(&shared.study, self.trial, self.client));
             match beaten {
                 Ok(false) => {}
                 Ok(true) => self.why = self.why.or(Some(Why::Stopped)),
@@ -276,14 +306,11 @@ impl Running<'_> {
     /// Tells how it ended, if it is still ours to tell.
     fn conclude(mut self, status: ExitStatus, folder: &Path) -> anyhow::Result<Became> {
         let shared = self.shared;
-        let id = self.trial.id;
         if self.why == Some(Why::Over) {
             let released = shared.patiently(|| {
-                let client = self.client.to_owned();
-                let written = shared
-                    .db
-                    .write(move |sql| studies::release(sql, W, id, &client));
-                written.wait().map_err(TuneError::Record)
+                shared
+                    .keeper
+                    .release(&shared.study, self.trial, self.client)
             });
             return match released {
                 Err(error) if !is_not_ours(&error) => Err(error.into()),
@@ -293,7 +320,7 @@ impl Running<'_> {
         let told = self.told(status, folder);
         match tell(shared, (self.trial, self.client), &told) {
             // Values that are none, such as NaN.
-            Err(TuneError::Study(error)) => {
+            Err(error) if error.code() == "study-value-not-finite" => {
                 let told = failed(error.to_string());
                 Ok(tell(shared, (self.trial, self.client), &told)?)
             }
@@ -369,15 +396,18 @@ impl Running<'_> {
     }
 }
 
-/// Whether an error says that a trial has ended, or is another worker's, or is not there any more.
-fn is_not_ours(error: &TuneError) -> bool {
-    use StudiesError as E;
-    matches!(
-        error,
-        TuneError::Record(
-            E::TrialNotHeld { .. } | E::TrialFinished { .. } | E::TrialMissing { .. }
-        )
-    )
+/// What a line of errors says, if anything; verbs of ours tell an error as an event.
+fn error_of(line: &str, is_ours: bool) -> Option<String> {
+    let line = line.trim();
+    if !is_ours {
+        return (!line.is_empty()).then(|| line.to_owned());
+    }
+    match serde_json::from_str::<Value>(line) {
+        Ok(event) if event["event"] == "error" => event["message"].as_str().map(str::to_owned),
+        Ok(_) => None,
+        // Of a panic, or of the system.
+        Err(_) => (!line.is_empty()).then(|| line.to_owned()),
+    }
 }
 
 /// Tells how a trial ended, in one step with the look whether its worker holds it still.
@@ -386,32 +416,25 @@ fn tell(
     (trial, client): (&Trial, &str),
     told: &Tell,
 ) -> Result<Became, TuneError> {
-    let (id, number) = (trial.id, trial.number);
     // Sent again if the answer is lost, it is done once.
-    let request = format!("{client}/{number}/{}", Clock::unix_micros());
-    shared.patiently(|| {
-        let told = Tell {
-            request: Some(request.clone()),
-            ..told.clone()
-        };
-        let (name, client) = (shared.study.name.clone(), client.to_owned());
-        let written = shared.db.write(move |sql| {
-            match studies::beat(sql, W, id, &client) {
-                // The program has told it itself, or this was told already.
-                Err(StudiesError::TrialFinished { .. }) => {
-                    let trial = studies::trial(sql, W, id)?;
-                    return Ok(Became::Ended(Box::new(trial)));
-                }
-                Err(StudiesError::TrialNotHeld { .. } | StudiesError::TrialMissing { .. }) => {
-                    return Ok(Became::GivenUp);
-                }
-                held => held?,
-            };
-            let trial = tuning::tell(sql, &name, number, &told)?;
-            Ok::<_, TuneError>(Became::Ended(Box::new(trial)))
-        });
-        written.wait()
-    })
+    let told = Tell {
+        request: Some(format!(
+            "{client}/{}/{}",
+            trial.number,
+            Clock::unix_micros()
+        )),
+        ..told.clone()
+    };
+    let study = &shared.study;
+    let ended = match shared.patiently(|| shared.keeper.tell(study, trial, client, &told)) {
+        // The program has told it itself.
+        Err(error) if has_ended(&error) => shared.patiently(|| shared.keeper.trial(study, trial)),
+        ended => ended,
+    };
+    match ended {
+        Err(error) if is_not_ours(&error) => Ok(Became::GivenUp),
+        ended => Ok(Became::Ended(Box::new(ended?))),
+    }
 }
 
 fn failed(note: String) -> Tell {

@@ -1,15 +1,15 @@
 //! A worker: it asks for a trial, runs it, tells of it, and asks again.
 
 use super::client;
-use super::fit::MODEL;
+use super::own::MODEL;
 use super::shared::Shared;
 use super::trial::{self, Became};
 use crate::errors::TuneVerbError;
 use crate::progress::Notes as _;
 use crate::record::Recorder;
-use automl_core::Clock;
+use automl_core::{Clock, Coded as _};
 use automl_serve::tuning::{Ask, TuneError};
-use automl_store::studies::{self, StudiesError, TrialState, Wanted};
+use automl_store::studies::TrialState;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
@@ -49,13 +49,13 @@ fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow:
     let mut waiting: Option<Clock> = None;
     while !shared.is_over() {
         let ask = ask();
-        let given = shared.patiently(|| shared.desk.suggest(shared.db, &shared.study.name, &ask));
+        let given = shared.patiently(|| shared.keeper.suggest(&shared.study, &ask));
         let given = match given {
-            Err(TuneError::Record(StudiesError::StudyClosed { state, .. })) => {
-                shared.show.note(&format!("the study is {state}"));
+            Err(error) if error.code() == "study-closed" => {
+                shared.show.note(&error.to_string());
                 return Ok(());
             }
-            given => given?.1,
+            given => given?,
         };
         let Some(trial) = given.first() else {
             let since = waiting.get_or_insert_with(Clock::start);
@@ -73,7 +73,7 @@ fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow:
             }
             Became::Ended(trial) => {
                 let kept = shared.show.ended(recorder, &trial);
-                if shared.run.fit.is_some() {
+                if shared.run.makes_model() {
                     for number in kept.superseded {
                         let folder = shared.folder.join(format!("{number:06}"));
                         // One that was never written cannot be removed.
@@ -113,12 +113,10 @@ fn may_come_back(shared: &Shared<'_>, waited_s: f64) -> Result<bool, TuneError> 
     let Some(lease_ms) = shared.study.lease_ms else {
         return Ok(false);
     };
-    let id = shared.study.id;
     let running = shared.patiently(|| {
-        let read = shared
-            .db
-            .read(move |sql| studies::trials(sql, id, &Wanted::In(TrialState::Running)));
-        read.wait().map_err(TuneError::Record)
+        shared
+            .keeper
+            .trials(&shared.study, Some(TrialState::Running))
     })?;
     let own = client::of_process();
     let is_foreign = |client: Option<&str>| {
