@@ -10,6 +10,7 @@ import sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import metadata as hparams
+from tensorboard.plugins.pr_curve import metadata as pr_curves
 from tensorboard.util import tensor_util
 
 directory = sys.argv[1]
@@ -19,7 +20,7 @@ assert names and all(name.startswith("events.out.tfevents.") for name in names),
 # What TensorBoard's web server sees: every value as a tensor with the plugin that draws it.
 events = list(EventFileLoader(os.path.join(directory, names[0])).Load())
 assert events[0].file_version == "brain.Event:2", events[0]
-assert len(events) == 105, len(events)
+assert len(events) == 107, len(events)
 values = [(event, value) for event in events[1:] for value in event.summary.value]
 plugins = {value.tag: value.metadata.plugin_data.plugin_name for _, value in values if value.metadata.plugin_data.plugin_name}
 assert plugins == {
@@ -28,6 +29,8 @@ assert plugins == {
     "train/loss": "scalars",
     "errors": "histograms",
     "summary": "text",
+    "held_out": "pr_curves",
+    "samples/0": "images",
 }, plugins
 
 losses = [(event, value) for event, value in values if value.tag == "train/loss"]
@@ -41,6 +44,25 @@ buckets = tensor_util.make_ndarray(value.tensor)
 assert event.step == 3 and buckets.shape == (30, 3), buckets.shape
 assert buckets[0, 0] == 0 and buckets[-1, 1] == 99 and buckets[:, 2].sum() == 1000
 assert (buckets[1:, 0] == buckets[:-1, 1]).all()
+
+# Counts, precision and recall at 127 thresholds.
+((event, value),) = [(event, value) for event, value in values if value.tag == "held_out"]
+curve = tensor_util.make_ndarray(value.tensor)
+assert event.step == 5 and curve.shape == (6, 127), curve.shape
+assert pr_curves.parse_plugin_metadata(value.metadata.plugin_data.content).num_thresholds == 127
+probabilities = [i / 99 for i in range(100)]
+for place in range(127):
+    above = [i % 3 == 0 for i, p in enumerate(probabilities) if int(p * 126) >= place]
+    positives = sum(above)
+    wanted = [positives, len(above) - positives, 66 - (len(above) - positives), 34 - positives]
+    assert list(curve[:4, place]) == wanted, (place, curve[:4, place], wanted)
+    assert abs(curve[4, place] - positives / max(len(above), 1e-7)) < 1e-6
+    assert abs(curve[5, place] - positives / 34) < 1e-6
+
+# Width, height, then files.
+((_, value),) = [(event, value) for event, value in values if value.tag == "samples/0"]
+width, height, file = tensor_util.make_ndarray(value.tensor)
+assert (width, height) == (b"1", b"1") and file.startswith(b"\x89PNG"), (width, height)
 
 # What notebooks and other tools see through the accumulator.
 run = EventAccumulator(directory, size_guidance={"scalars": 0})

@@ -203,8 +203,28 @@ def make_tickets():
     write("tickets.csv", header, [ticket(draw, number) for number in range(600)])
 
 
+def make_demand():
+    draw = Draw(27182818)
+    start = datetime.datetime(2025, 1, 6)
+    rows, drift = [], 0.0
+    for hour in range(24 * 42):
+        day, of_day = hour // 24, hour % 24
+        drift = 0.97 * drift + 0.6 * draw.normal()
+        morning = math.exp(-((of_day - 8) ** 2) / 8)
+        evening = math.exp(-((of_day - 19) ** 2) / 10)
+        works = day % 7 < 5
+        homes = 52 + 14 * evening + 6 * morning + (0 if works else 5) + drift
+        offices = 30 + (24 if works else 4) * math.exp(-((of_day - 13) ** 2) / 24) + 0.5 * drift
+        north = f"{homes + 0.8 * draw.normal():.2f}"
+        south = f"{offices + 0.8 * draw.normal():.2f}"
+        at = start + datetime.timedelta(hours=hour)
+        rows.append([at.strftime("%Y-%m-%d %H:%M:%S"), north, south if draw.chance(0.995) else ""])
+    write("demand.csv", ["at", "north_mw", "south_mw"], rows)
+
+
 if __name__ == "__main__":
     DATASETS.mkdir(exist_ok=True)
     make_churn()
     make_rents()
     make_tickets()
+    make_demand()

@@ -43,6 +43,9 @@ fn every_example_trains_and_its_model_predicts() {
             ("datasets/rents.csv", 901)
         } else if data.contains("tickets") {
             ("datasets/tickets.csv", 601)
+        } else if data.contains("demand") {
+            // A day of two series.
+            ("datasets/demand.csv", 49)
         } else if data.contains("digits") {
             ("datasets/digits-test-images-idx3-ubyte.gz", 361)
         } else {

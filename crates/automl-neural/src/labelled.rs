@@ -69,6 +69,19 @@ impl<R> Watched<R> {
         }))
     }
 
+    /// Of two classes, the probability of the second and whether a row is of it.
+    pub(crate) fn binary(&self, predicted: &Predictions) -> Option<Vec<(f64, bool)>> {
+        let Predictions::Probabilities {
+            n_classes: 2,
+            values,
+        } = predicted
+        else {
+            return None;
+        };
+        let pairs = values.as_chunks::<2>().0.iter().zip(&self.target);
+        Some(pairs.map(|([_, p], &code)| (*p, code == 1.0)).collect())
+    }
+
     /// The scores of predictions for them.
     pub(crate) fn scores(&self, predicted: &Predictions) -> Result<Vec<Score>, TrainError> {
         let score = |&metric: &Metric| {

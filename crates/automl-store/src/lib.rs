@@ -52,6 +52,7 @@ pub mod registry;
 pub mod sealed;
 pub mod spool;
 mod staging;
+mod state;
 pub mod studies;
 pub mod tracking;
 mod weights;
@@ -66,6 +67,7 @@ pub use manifest::{
     FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, ModelId, prediction_schema, rfc3339,
 };
 pub use model_dir::{ModelDir, ReadModel, hex_sha256, read_model};
+pub use state::{read_state, write_state};
 pub use write::{ModelContents, Overwrite, check_target, write_directory, write_model};
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Writes one record of every kind into a directory; `scripts/check_tensorboard.py` reads them with TensorBoard itself.
 
 use automl_tensorboard::{
-    EventFileName, EventWriter, HyperParameter, Record, SessionStatus, TensorBoardError,
+    EventFileName, EventWriter, HyperParameter, Image, PrCurve, Record, SessionStatus,
+    TensorBoardError,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// A grey PNG of one pixel.
+const GREY_DOT: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0aIDATx\x9cch\x00\x00\x00\x82\x00\x81w\xcdr\xb6\x00\x00\x00\x00IEND\xaeB`\x82";
 
 fn main() -> Result<(), TensorBoardError> {
     let directory = std::env::args()
@@ -42,6 +46,16 @@ fn main() -> Result<(), TensorBoardError> {
         "**bold** and ünïcode",
         1_700_000_101.0,
     ))?;
+    let rows = (0..100).map(|i| (f64::from(i) / 99.0, i % 3 == 0));
+    let curve = PrCurve::of(rows);
+    writer.push(&Record::pr_curve("held_out", 5, curve, 1_700_000_101.0))?;
+    let image = Image {
+        height: 1,
+        width: 1,
+        channels: 1,
+        encoded: GREY_DOT.to_vec(),
+    };
+    writer.push(&Record::image("samples/0", 0, image, 1_700_000_101.0))?;
     writer.push(&Record::session_end(
         SessionStatus::Success,
         1_700_000_102.0,

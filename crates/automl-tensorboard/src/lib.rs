@@ -16,8 +16,10 @@
 //!
 //! What this crate must not know: anything else of the product, the clock, the machine's name. Callers pass both.
 
+mod curve;
 mod error;
 mod framing;
+mod image;
 mod log;
 mod message;
 mod read;
@@ -28,7 +30,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use curve::PrCurve;
 pub use error::TensorBoardError;
+pub use image::Image;
 pub use log::EventLog;
 pub use read::{EventFile, EventReader, read_events};
 pub use record::{Histogram, HyperParameter, Record, SessionStatus, Value};

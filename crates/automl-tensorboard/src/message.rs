@@ -39,7 +39,7 @@ pub(crate) struct SummaryValue {
     pub tag: String,
     #[prost(message, optional, tag = "9")]
     pub metadata: Option<SummaryMetadata>,
-    #[prost(oneof = "ValueKind", tags = "2, 5, 8")]
+    #[prost(oneof = "ValueKind", tags = "2, 4, 5, 8")]
     pub value: Option<ValueKind>,
 }
 
@@ -48,6 +48,8 @@ pub(crate) struct SummaryValue {
 pub(crate) enum ValueKind {
     #[prost(float, tag = "2")]
     SimpleValue(f32),
+    #[prost(message, tag = "4")]
+    Image(ImageProto),
     #[prost(message, tag = "5")]
     Histo(HistogramProto),
     #[prost(message, tag = "8")]
@@ -72,6 +74,29 @@ pub(crate) struct PluginData {
     pub content: Vec<u8>,
 }
 
+/// `Summary.Image`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ImageProto {
+    #[prost(int32, tag = "1")]
+    pub height: i32,
+    #[prost(int32, tag = "2")]
+    pub width: i32,
+    /// 1 for grey, 3 for colours.
+    #[prost(int32, tag = "3")]
+    pub colorspace: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    pub encoded: Vec<u8>,
+}
+
+/// `tensorboard.PrCurvePluginData`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PrCurvePluginData {
+    #[prost(int32, tag = "1")]
+    pub version: i32,
+    #[prost(uint32, tag = "2")]
+    pub num_thresholds: u32,
+}
+
 /// `tensorboard.HistogramProto`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct HistogramProto {
@@ -93,6 +118,8 @@ pub(crate) struct HistogramProto {
 
 /// `SummaryMetadata.data_class` of time series of scalars.
 pub(crate) const DATA_CLASS_SCALAR: i32 = 1;
+/// `SummaryMetadata.data_class` of time series of tensors.
+pub(crate) const DATA_CLASS_TENSOR: i32 = 2;
 
 /// `tensorboard.TensorProto`.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -1,15 +1,19 @@
 //! One value of one tag at one step, and how it stands in an event file.
 
+use crate::curve::PrCurve;
+use crate::image::Image;
 use crate::message::{
-    DATA_CLASS_SCALAR, DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData, HistogramProto,
-    PluginData, ProtoValue, ProtoValueKind, Session, SessionEndInfo, SessionStartInfo, Summary,
-    SummaryMetadata, SummaryValue, TensorProto, TensorShapeProto, ValueKind, What,
+    DATA_CLASS_SCALAR, DATA_CLASS_TENSOR, DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData,
+    HistogramProto, PluginData, ProtoValue, ProtoValueKind, Session, SessionEndInfo,
+    SessionStartInfo, Summary, SummaryMetadata, SummaryValue, TensorProto, TensorShapeProto,
+    ValueKind, What,
 };
 use prost::Message;
 use std::collections::BTreeMap;
 
 const SCALARS_PLUGIN: &str = "scalars";
 const TEXT_PLUGIN: &str = "text";
+const PR_CURVES_PLUGIN: &str = "pr_curves";
 const HPARAMS_PLUGIN: &str = "hparams";
 const SESSION_START_TAG: &str = "_hparams_/session_start_info";
 const SESSION_END_TAG: &str = "_hparams_/session_end_info";
@@ -38,6 +42,10 @@ pub enum Value {
     Text(String),
     /// How values were spread.
     Histogram(Histogram),
+    /// Precision and recall at thresholds.
+    PrCurve(PrCurve),
+    /// A picture.
+    Image(Image),
     /// The run's hyper-parameters; with the run's scalars they make a row of the `HParams` page.
     SessionStart {
         /// By name.
@@ -147,6 +155,16 @@ impl Record {
         )
     }
 
+    /// Precision and recall of two classes.
+    pub fn pr_curve(tag: &str, step: i64, curve: PrCurve, wall_time: f64) -> Self {
+        Self::new(tag, step, wall_time, Value::PrCurve(curve))
+    }
+
+    /// A picture.
+    pub fn image(tag: &str, step: i64, image: Image, wall_time: f64) -> Self {
+        Self::new(tag, step, wall_time, Value::Image(image))
+    }
+
     /// The run's hyper-parameters: write one, first.
     pub fn session_start(
         params: BTreeMap<String, HyperParameter>,
@@ -180,6 +198,15 @@ impl Record {
         let (metadata, value) = match &self.value {
             Value::Scalar(value) => (None, ValueKind::SimpleValue(*value as f32)),
             Value::Histogram(histogram) => (None, ValueKind::Histo(histogram.into())),
+            Value::Image(image) => (None, ValueKind::Image(image.into())),
+            Value::PrCurve(curve) => {
+                let (content, tensor) = curve.to_proto();
+                let metadata = SummaryMetadata {
+                    data_class: DATA_CLASS_TENSOR,
+                    ..plugin(PR_CURVES_PLUGIN, content)
+                };
+                (Some(metadata), ValueKind::Tensor(tensor))
+            }
             Value::Text(text) => (
                 Some(plugin(TEXT_PLUGIN, Vec::new())),
                 ValueKind::Tensor(string_tensor(text)),
@@ -219,7 +246,7 @@ impl Record {
         }
     }
 
-    /// `None` for a kind of value that is not known here, such as an image. `plugins` holds what tags were said to be for.
+    /// `None` for a kind of value that is not known here, such as a sound. `plugins` holds what tags were said to be for.
     pub(crate) fn from_summary(
         step: i64,
         wall_time: f64,
@@ -234,6 +261,7 @@ impl Record {
         let value = match value? {
             ValueKind::SimpleValue(value) => Value::Scalar(f64::from(value)),
             ValueKind::Histo(histogram) => Value::Histogram(histogram.into()),
+            ValueKind::Image(image) => Value::Image(image.into()),
             ValueKind::Tensor(tensor) => {
                 from_tensor(&tag, &metadata.unwrap_or_default(), &tensor, plugins)?
             }
@@ -304,6 +332,7 @@ fn from_tensor(
             let text = tensor.string_val.first()?;
             Some(Value::Text(String::from_utf8_lossy(text).into_owned()))
         }
+        Some(PR_CURVES_PLUGIN) => Some(Value::PrCurve(PrCurve::from_proto(tensor)?)),
         Some(HPARAMS_PLUGIN) => session_of(&metadata.plugin_data.as_ref()?.content),
         Some(_) => None,
     }

@@ -2,11 +2,21 @@
 
 use crate::framing::{HELD_MAX, crc32c, masked_crc, push_frame};
 use crate::{
-    EventFileName, EventLog, EventReader, EventWriter, Histogram, HyperParameter, Record,
-    SessionStatus, TensorBoardError, Value, read_events,
+    EventFileName, EventLog, EventReader, EventWriter, Histogram, HyperParameter, Image, PrCurve,
+    Record, SessionStatus, TensorBoardError, Value, read_events,
 };
 use prost::Message;
 use std::collections::BTreeMap;
+
+/// A grey picture of one pixel; nothing looks at its bytes.
+fn dot() -> Image {
+    Image {
+        height: 1,
+        width: 1,
+        channels: 1,
+        encoded: vec![0x89, b'P', b'N', b'G'],
+    }
+}
 
 fn every_kind() -> Vec<Record> {
     let params = BTreeMap::from([
@@ -23,6 +33,13 @@ fn every_kind() -> Vec<Record> {
         Record::scalar("score/roc_auc", 1, 0.75, 12.0),
         Record::text("summary", 0, "**bold** and ünïcode", 13.0),
         Record::histogram("errors", 3, &[-1.0, 0.0, 0.5, 2.0], 14.0),
+        Record::pr_curve(
+            "held_out",
+            4,
+            PrCurve::of([(0.25, false), (0.75, true)].into_iter()),
+            14.5,
+        ),
+        Record::image("samples/0", 0, dot(), 14.75),
         Record::session_end(SessionStatus::Success, 15.0),
     ]
 }

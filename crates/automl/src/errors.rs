@@ -9,6 +9,7 @@ use automl_data::DataError;
 use automl_data::profile::ProfileError;
 use automl_engine::EngineError;
 use automl_neural::config::PlacedError;
+use automl_neural::series::SeriesError;
 use automl_neural::train::TrainError;
 use automl_serve::ServeError;
 use automl_serve::tuning::TuneError;
@@ -26,6 +27,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
 
+mod forecast;
 mod launch;
 mod moving;
 mod record;
@@ -36,6 +38,7 @@ mod train;
 mod tune;
 mod usage;
 
+pub(crate) use forecast::ForecastError;
 pub(crate) use launch::LaunchError;
 pub(crate) use moving::MovingError;
 pub(crate) use record::RecordError;
@@ -391,6 +394,8 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         TrainVerbError,
         PlacedError,
         TrainError,
+        SeriesError,
+        ForecastError,
         FilesError,
         EventsError,
         ImportError,

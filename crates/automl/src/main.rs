@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod console;
 mod errors;
+mod forecasting;
 mod interrupt;
 mod memory;
 mod modeldir;

@@ -1,11 +1,12 @@
 //! A fitted model read back from its directory, with what is needed to feed it.
 
-use crate::errors::CliError;
+use crate::errors::{CliError, ForecastError};
 use crate::scoring::{BATCH_ROWS, IMAGE_BATCH_ROWS};
 use automl_core::{Field, Role, Schema, Task};
 use automl_data::DataError;
 use automl_engine::EnsembleModel;
-use automl_store::{Manifest, read_model};
+use automl_neural::series::SeriesModel;
+use automl_store::{Manifest, ReadModel, read_model};
 use std::path::Path;
 
 /// The setting of an import that names the program which trained the model.
@@ -25,7 +26,17 @@ impl LoadedModel {
     /// # Errors
     /// No model there, a newer format, a damaged file, or parts that do not make a model.
     pub(crate) fn read(dir: &Path) -> anyhow::Result<Self> {
-        let read = read_model(dir)?;
+        Self::of(read_model(dir)?)
+    }
+
+    /// The model of a directory that was read.
+    ///
+    /// # Errors
+    /// It forecasts time series, or its parts do not make a model.
+    pub(crate) fn of(read: ReadModel) -> anyhow::Result<Self> {
+        if SeriesModel::is_in(&read.artifact) {
+            return Err(ForecastError::NoRows.into());
+        }
         let model = EnsembleModel::load(&read.artifact)?;
         let threshold = read.manifest.threshold;
         if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {

@@ -50,6 +50,11 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-tree",
         ],
     ),
+    // What users may write beside them.
+    (
+        "custom-job",
+        &["automl-core", "automl-neural", "automl-store"],
+    ),
 ];
 
 /// Crates of others that only these of ours may use.

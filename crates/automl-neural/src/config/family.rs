@@ -3,8 +3,9 @@
 use super::section::{self, as_map, params_of};
 use super::{ConfigError, MODEL};
 use crate::network::{
-    CnnParams, FtTransformerParams, ImageNetworkParams, MlpParams, NetworkParams, ResNet18Params,
-    ResNetParams, TabMParams, TextTransformerParams,
+    CnnParams, DLinearParams, FtTransformerParams, ImageNetworkParams, MlpParams, NBeatsParams,
+    NetworkParams, PatchTstParams, ResNet18Params, ResNetParams, SeriesNetworkParams, TabMParams,
+    TextTransformerParams,
 };
 use automl_core::{ParamMap, ParamSpec, Params};
 use serde::Serialize;
@@ -19,6 +20,8 @@ pub enum Family {
     Image,
     /// A column of texts.
     Text,
+    /// Columns of numbers in the order of time.
+    Series,
 }
 
 impl Family {
@@ -28,6 +31,7 @@ impl Family {
             Self::Table => "tables",
             Self::Image => "images",
             Self::Text => "texts",
+            Self::Series => "time series",
         }
     }
 }
@@ -42,7 +46,7 @@ pub(super) struct Model {
 }
 
 /// The networks by name.
-pub(super) const MODELS: [Model; 8] = [
+pub(super) const MODELS: [Model; 11] = [
     Model {
         name: "linear",
         doc: "A linear model.",
@@ -128,6 +132,36 @@ pub(super) const MODELS: [Model; 8] = [
             )))
         },
     },
+    Model {
+        name: "dlinear",
+        doc: "Two linear maps of time series, of a trend and of what is left.",
+        family: Family::Series,
+        specs: DLinearParams::SPECS,
+        read: |rest| {
+            let params = params_of(rest, MODEL)?;
+            Ok(ModelParams::Series(SeriesNetworkParams::DLinear(params)))
+        },
+    },
+    Model {
+        name: "nbeats",
+        doc: "Blocks that each explain a part of a time series.",
+        family: Family::Series,
+        specs: NBeatsParams::SPECS,
+        read: |rest| {
+            let params = params_of(rest, MODEL)?;
+            Ok(ModelParams::Series(SeriesNetworkParams::NBeats(params)))
+        },
+    },
+    Model {
+        name: "patchtst",
+        doc: "A transformer over pieces of a time series.",
+        family: Family::Series,
+        specs: PatchTstParams::SPECS,
+        read: |rest| {
+            let params = params_of(rest, MODEL)?;
+            Ok(ModelParams::Series(SeriesNetworkParams::PatchTst(params)))
+        },
+    },
 ];
 
 /// The network of texts, with its parameters.
@@ -149,6 +183,8 @@ pub enum ModelParams {
     Image(ImageNetworkParams),
     /// Of texts.
     Text(TextNetworkParams),
+    /// Of time series.
+    Series(SeriesNetworkParams),
 }
 
 impl ModelParams {
@@ -158,6 +194,7 @@ impl ModelParams {
             Self::Table(params) => params.name(),
             Self::Image(params) => params.name(),
             Self::Text(TextNetworkParams::Transformer(_)) => "text_transformer",
+            Self::Series(params) => params.name(),
         }
     }
 
@@ -167,6 +204,7 @@ impl ModelParams {
             Self::Table(_) => Family::Table,
             Self::Image(_) => Family::Image,
             Self::Text(_) => Family::Text,
+            Self::Series(_) => Family::Series,
         }
     }
 
@@ -188,6 +226,9 @@ impl ModelParams {
             Self::Image(ImageNetworkParams::Cnn(params)) => params.to_map(),
             Self::Image(ImageNetworkParams::Resnet18(params)) => params.to_map(),
             Self::Text(TextNetworkParams::Transformer(params)) => params.to_map(),
+            Self::Series(SeriesNetworkParams::DLinear(params)) => params.to_map(),
+            Self::Series(SeriesNetworkParams::NBeats(params)) => params.to_map(),
+            Self::Series(SeriesNetworkParams::PatchTst(params)) => params.to_map(),
         }
     }
 }

@@ -21,10 +21,12 @@ pub use schema::json_schema;
 
 use crate::image::{ImageParams, ImageSettings};
 use crate::network::{MlpParams, NetworkParams};
+use crate::series::{SeriesParams, SeriesSettings};
 use crate::tabular::{ColumnWishes, EncoderParams, LossParams, TabularSettings};
 use crate::text::{TextParams, TextSettings};
 use crate::train::{
-    CheckpointParams, OptimizerParams, ScheduleParams, TrainSettings, TrainerParams,
+    CheckpointParams, OptimizerParams, ScheduleParams, TensorBoardParams, TrainSettings,
+    TrainerParams,
 };
 use automl_core::metrics::Metric;
 use automl_core::{ParamSpec, Params};
@@ -52,7 +54,8 @@ pub struct DataParams {
     /// name.
     #[param(default = String::new())]
     pub path: String,
-    /// Column to predict.
+    /// Column to predict; of time series those to forecast, as a list or with commas between them, or all that hold
+    /// numbers.
     #[param(default = String::new())]
     pub target: String,
     /// What is predicted: auto tells it from the target.
@@ -94,6 +97,8 @@ pub struct TrainConfig {
     pub images: ImageParams,
     /// How texts become tokens.
     pub texts: TextParams,
+    /// How long windows of time series are.
+    pub series: SeriesParams,
     /// The network.
     pub model: ModelParams,
     /// What is made small.
@@ -108,6 +113,8 @@ pub struct TrainConfig {
     pub trainer: TrainerParams,
     /// When states are written down.
     pub checkpoint: CheckpointParams,
+    /// What is written for `TensorBoard`.
+    pub tensorboard: TensorBoardParams,
 }
 
 impl Default for TrainConfig {
@@ -118,6 +125,7 @@ impl Default for TrainConfig {
             columns: ColumnWishes::new(),
             images: ImageParams::default(),
             texts: TextParams::default(),
+            series: SeriesParams::default(),
             model: ModelParams::Table(NetworkParams::Mlp(MlpParams::default())),
             loss: LossParams::default(),
             metrics: Vec::new(),
@@ -125,6 +133,7 @@ impl Default for TrainConfig {
             schedule: ScheduleParams::default(),
             trainer: TrainerParams::default(),
             checkpoint: CheckpointParams::default(),
+            tensorboard: TensorBoardParams::default(),
         }
     }
 }
@@ -139,7 +148,7 @@ struct Section {
 }
 
 /// The sections whose keys are fixed, in the order in which they are printed.
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 11] = [
     Section {
         name: "data",
         doc: "What is learned from.",
@@ -163,6 +172,12 @@ const SECTIONS: [Section; 9] = [
         doc: "How texts become tokens.",
         specs: TextParams::SPECS,
         family: Some(Family::Text),
+    },
+    Section {
+        name: "series",
+        doc: "How long windows are, and which rows they are of.",
+        specs: SeriesParams::SPECS,
+        family: Some(Family::Series),
     },
     Section {
         name: "loss",
@@ -192,6 +207,12 @@ const SECTIONS: [Section; 9] = [
         name: "checkpoint",
         doc: "When the state is written down, to go on from after an end.",
         specs: CheckpointParams::SPECS,
+        family: None,
+    },
+    Section {
+        name: "tensorboard",
+        doc: "What is written for TensorBoard beside losses, scores and settings.",
+        specs: TensorBoardParams::SPECS,
         family: None,
     },
 ];
@@ -239,6 +260,7 @@ impl TrainConfig {
             columns,
             images: params_of(section("images"), "images")?,
             texts: params_of(section("texts"), "texts")?,
+            series: params_of(section("series"), "series")?,
             model,
             loss: params_of(section("loss"), "loss")?,
             metrics: metrics_of(section(METRICS))?,
@@ -246,6 +268,7 @@ impl TrainConfig {
             schedule: params_of(section("schedule"), "schedule")?,
             trainer: params_of(section("trainer"), "trainer")?,
             checkpoint: params_of(section("checkpoint"), "checkpoint")?,
+            tensorboard: params_of(section("tensorboard"), "tensorboard")?,
         })
     }
 
@@ -266,6 +289,9 @@ impl TrainConfig {
             Family::Text => {
                 put("texts", to_json(&self.texts));
             }
+            Family::Series => {
+                put("series", to_json(&self.series));
+            }
         }
         put(MODEL, json!(self.model));
         put("loss", to_json(&self.loss));
@@ -275,6 +301,7 @@ impl TrainConfig {
         put("schedule", to_json(&self.schedule));
         put("trainer", to_json(&self.trainer));
         put("checkpoint", to_json(&self.checkpoint));
+        put("tensorboard", to_json(&self.tensorboard));
         Value::Object(value)
     }
 
@@ -314,6 +341,13 @@ impl TrainConfig {
                     metrics,
                 })
             }
+            ModelParams::Series(network) => Settings::Series(SeriesSettings {
+                network: network.clone(),
+                series: self.series.clone(),
+                loss,
+                train,
+                metrics,
+            }),
             ModelParams::Image(network) => Settings::Image(ImageSettings {
                 network: network.clone(),
                 images: self.images.clone(),
@@ -334,6 +368,8 @@ pub enum Settings {
     Image(ImageSettings),
     /// Of texts.
     Text(TextSettings),
+    /// Of time series.
+    Series(SeriesSettings),
 }
 
 impl Section {

@@ -35,10 +35,12 @@ fn values(config: &TrainConfig, section: &str) -> ParamMap {
         "features" => map_of(&config.features),
         "images" => map_of(&config.images),
         "texts" => map_of(&config.texts),
+        "series" => map_of(&config.series),
         "loss" => map_of(&config.loss),
         "optimizer" => map_of(&config.optimizer),
         "schedule" => map_of(&config.schedule),
         "trainer" => map_of(&config.trainer),
+        "tensorboard" => map_of(&config.tensorboard),
         _ => map_of(&config.checkpoint),
     }
 }

@@ -3,6 +3,7 @@
 use super::pixels::{Form, ImageParams, Pixels};
 use crate::Draw;
 use crate::labelled::{Watched, block_rows, in_blocks, weighted_loss};
+use crate::mix::Mix;
 use crate::network::parameters::floats;
 use crate::network::{ImageNetwork, ImageNetworkParams, Init};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
@@ -67,14 +68,18 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
     ) -> Tensor<B, 1> {
         let changes = Some((self.images, &mut *draw));
         let images = self.form.batch::<B>(&self.pixels, rows, changes, device);
-        let scores = network.forward(images, draw);
-        weighted_loss(
-            self.loss,
-            &self.targets,
-            scores.unsqueeze_dim(1),
-            rows,
-            device,
-        )
+        let mix = Mix::draw(self.images.mixup, rows.len(), draw);
+        let images = match &mix {
+            Some(mix) => mix.blend(images),
+            None => images,
+        };
+        let scores = network.forward(images, draw).unsqueeze_dim(1);
+        let loss =
+            |rows: &[u32]| weighted_loss(self.loss, &self.targets, scores.clone(), rows, device);
+        match mix {
+            Some(mix) => loss(rows) * mix.share + loss(&mix.partners(rows)) * (1.0 - mix.share),
+            None => loss(rows),
+        }
     }
 
     fn evaluate(
@@ -88,6 +93,27 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
         };
         let how = (self.loss, self.task, self.targets.scale);
         watched.scores(&predict(
+            network,
+            self.form,
+            &watched.rows,
+            how,
+            threads,
+            device,
+        ))
+    }
+
+    fn binary(
+        &self,
+        network: &ImageNetwork<B::InnerBackend>,
+        threads: &Threads,
+        device: &B::Device,
+    ) -> Option<Vec<(f64, bool)>> {
+        let watched = self
+            .watched
+            .as_ref()
+            .filter(|_| self.task.n_classes() == 2)?;
+        let how = (self.loss, self.task, self.targets.scale);
+        watched.binary(&predict(
             network,
             self.form,
             &watched.rows,

@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use model::FAMILY;
 pub use model::ImageModel;
-pub use pixels::{Color, Form, ImageParams, Pixels};
+pub use pixels::{Color, Form, ImageParams, Pixels, as_png};
 
 use crate::labelled::{Learned, Watched};
 use crate::network::{ImageNetworkParams, Layout};

@@ -53,6 +53,10 @@ pub struct ImageParams {
     /// in letters.
     #[param(default = false)]
     pub flip: bool,
+    /// How strongly images that are learned from are blended with each other, and their classes with them: the parameter
+    /// of mixup, such as 0.2; 0 for not at all.
+    #[param(default = 0.0, range = 0.0..=2.0, alias = "mixup_alpha")]
+    pub mixup: f64,
 }
 
 /// The size and colours to which images are made, and how their values are scaled.
@@ -378,6 +382,23 @@ fn decode(text: &str) -> Result<DynamicImage, String> {
         return Err("is an image without pixels".to_owned());
     }
     Ok(image)
+}
+
+/// The image of a cell as a PNG file, no side of which is longer than `side_max`, with its height and width.
+///
+/// # Errors
+/// It is no image.
+pub fn as_png(cell: &str, side_max: u32) -> Result<(Vec<u8>, [u32; 2]), String> {
+    let mut image = over_white(decode(cell)?);
+    if image.width().max(image.height()) > side_max {
+        image = image.thumbnail(side_max, side_max);
+    }
+    // What browsers show: eight bits a channel.
+    let image = DynamicImage::ImageRgb8(image.into_rgb8());
+    let mut file = Cursor::new(Vec::new());
+    let written = image.write_to(&mut file, image::ImageFormat::Png);
+    written.map_err(|error| format!("cannot be written as PNG: {error}"))?;
+    Ok((file.into_inner(), [image.height(), image.width()]))
 }
 
 /// An image whose see-through parts show white, as on paper; one without such parts as it is.

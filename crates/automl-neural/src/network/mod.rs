@@ -23,31 +23,40 @@ macro_rules! param_serde {
 }
 pub(crate) use param_serde;
 
+mod attention;
 mod cnn;
 mod convolution;
+mod dlinear;
 mod ft_transformer;
 mod image;
 mod input;
 mod layers;
 mod linear;
 mod mlp;
+mod nbeats;
 pub(crate) mod parameters;
+mod patchtst;
 mod resnet;
 mod resnet18;
+mod series;
 mod summary;
 mod tabm;
 mod text_transformer;
 
 pub use cnn::{Cnn, CnnParams};
+pub use dlinear::{DLinear, DLinearParams};
 pub use ft_transformer::{FtTransformer, FtTransformerParams};
 pub use image::{ImageNetwork, ImageNetworkParams, ImageShape};
 pub use input::{FlatInput, InputBatch, InputShape, NumberEmbedding, TokenInput};
 pub use layers::{Activation, Init, Norm};
 pub use linear::LinearNet;
 pub use mlp::{Mlp, MlpParams};
+pub use nbeats::{NBeats, NBeatsParams, Stacks};
 pub use parameters::{Layout, Slot};
+pub use patchtst::{PatchTst, PatchTstParams};
 pub use resnet::{ResNet, ResNetParams};
 pub use resnet18::{ResNet18, ResNet18Params};
+pub use series::{SeriesNetwork, SeriesNetworkParams};
 pub use summary::{LayerSummary, summary};
 pub use tabm::{Ensembling, TabM, TabMParams};
 pub use text_transformer::{TextBatch, TextTransformer, TextTransformerParams};

@@ -1,15 +1,14 @@
-//! A classifier of texts: embedded tokens and places, a transformer encoder with pre-norm blocks (Vaswani et al., 2017;
-//! Xiong et al., 2020), and the mean over the tokens of a text.
+//! A classifier of texts: embedded tokens and places, a transformer encoder, and the mean over the tokens of a text.
 //!
 //! Texts of one batch are filled up to one length; what fills them is neither attended to nor in the mean.
 
-use super::{Init, LayerSummary, Layout, Norm, summary::summary_of};
+use super::{Init, LayerSummary, Layout, Norm, attention::EncoderBlock, summary::summary_of};
 use crate::Draw;
 use automl_core::Params;
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::module::embedding;
-use burn::tensor::{Int, Tensor, activation};
+use burn::tensor::{Int, Tensor};
 use burn_nn::Linear;
 use serde::{Deserialize, Serialize};
 
@@ -71,19 +70,6 @@ impl TextTransformerParams {
     }
 }
 
-/// One block.
-#[derive(Module, Debug)]
-pub struct TextBlock<B: Backend> {
-    attention_norm: Norm<B>,
-    query: Linear<B>,
-    key: Linear<B>,
-    value: Linear<B>,
-    output: Linear<B>,
-    feed_norm: Norm<B>,
-    first: Linear<B>,
-    second: Linear<B>,
-}
-
 /// A transformer of texts.
 #[derive(Module, Debug)]
 pub struct TextTransformer<B: Backend> {
@@ -91,7 +77,7 @@ pub struct TextTransformer<B: Backend> {
     vectors: Param<Tensor<B, 2>>,
     /// A vector for each place in a text, `length × size`.
     places: Param<Tensor<B, 2>>,
-    blocks: Vec<TextBlock<B>>,
+    blocks: Vec<EncoderBlock<B>>,
     norm: Norm<B>,
     head: Linear<B>,
     n_heads: usize,
@@ -122,16 +108,7 @@ impl<B: Backend> TextTransformer<B> {
         let places = init.normal([length, size], deviation / 4.0);
         let mut blocks = Vec::new();
         for _ in 0..params.blocks {
-            blocks.push(TextBlock {
-                attention_norm: Norm::new(init, size),
-                query: init.linear(size, size),
-                key: init.linear(size, size),
-                value: init.linear(size, size),
-                output: init.linear(size, size),
-                feed_norm: Norm::new(init, size),
-                first: init.linear(size, inner),
-                second: init.linear(inner, size),
-            });
+            blocks.push(EncoderBlock::new(init, size, inner));
         }
         Self {
             vectors,
@@ -159,36 +136,12 @@ impl<B: Backend> TextTransformer<B> {
         let hidden = (batch.mask.clone() - 1.0) * NEVER;
         let hidden: Tensor<B, 4> = hidden.reshape([n_rows, 1, 1, longest]);
         for block in &self.blocks {
-            let normed = block.attention_norm.forward(x.clone());
-            let attended = self.attend(block, normed, &hidden);
-            x = x + draw.dropout(attended, self.dropout);
-            let inner = block.first.forward(block.feed_norm.forward(x.clone()));
-            let inner = draw.dropout(activation::gelu(inner), self.dropout);
-            x = x + block.second.forward(inner);
+            x = block.forward(x, Some(&hidden), (self.n_heads, self.dropout), draw);
         }
         let mask = batch.mask.clone().unsqueeze_dim::<3>(2);
         let n_tokens = mask.clone().sum_dim(1);
         let mean = (self.norm.forward(x) * mask).sum_dim(1) / n_tokens;
         let mean = draw.dropout(mean.squeeze_dim::<2>(1), self.dropout);
         self.head.forward(mean)
-    }
-
-    /// Multi-head attention of each token to all of its text, `rows × longest × size`.
-    fn attend(&self, block: &TextBlock<B>, x: Tensor<B, 3>, hidden: &Tensor<B, 4>) -> Tensor<B, 3> {
-        let [n_rows, n_tokens, size] = x.dims();
-        let head_size = size / self.n_heads;
-        let by_head = |x: Tensor<B, 3>| {
-            let x = x.reshape([n_rows, n_tokens, self.n_heads, head_size]);
-            x.swap_dims(1, 2)
-        };
-        let query = by_head(block.query.forward(x.clone()));
-        let key = by_head(block.key.forward(x.clone()));
-        let value = by_head(block.value.forward(x));
-        let scores = query.matmul(key.swap_dims(2, 3)) / (head_size as f64).sqrt();
-        let weights = activation::softmax(scores + hidden.clone(), 3);
-        let mixed = weights.matmul(value).swap_dims(1, 2);
-        block
-            .output
-            .forward(mixed.reshape([n_rows, n_tokens, size]))
     }
 }

@@ -79,8 +79,35 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
             return Ok(Vec::new());
         };
         let how = (self.loss, self.task, self.targets.scale);
-        let (encoder, rows) = (self.encoder, &watched.rows);
-        watched.scores(&predict(network, encoder, rows, how, threads, device))
+        watched.scores(&predict(
+            network,
+            self.encoder,
+            &watched.rows,
+            how,
+            threads,
+            device,
+        ))
+    }
+
+    fn binary(
+        &self,
+        network: &Network<B::InnerBackend>,
+        threads: &Threads,
+        device: &B::Device,
+    ) -> Option<Vec<(f64, bool)>> {
+        let watched = self
+            .watched
+            .as_ref()
+            .filter(|_| self.task.n_classes() == 2)?;
+        let how = (self.loss, self.task, self.targets.scale);
+        watched.binary(&predict(
+            network,
+            self.encoder,
+            &watched.rows,
+            how,
+            threads,
+            device,
+        ))
     }
 }
 

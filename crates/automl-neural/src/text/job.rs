@@ -96,6 +96,20 @@ impl<B: AutodiffBackend> Job<B> for TextJob<'_> {
         let how = (self.loss, self.task, self.targets.scale);
         watched.scores(&predict(network, &watched.rows, how, threads, device))
     }
+
+    fn binary(
+        &self,
+        network: &TextTransformer<B::InnerBackend>,
+        threads: &Threads,
+        device: &B::Device,
+    ) -> Option<Vec<(f64, bool)>> {
+        let watched = self
+            .watched
+            .as_ref()
+            .filter(|_| self.task.n_classes() == 2)?;
+        let how = (self.loss, self.task, self.targets.scale);
+        watched.binary(&predict(network, &watched.rows, how, threads, device))
+    }
 }
 
 /// Texts filled up to the longest of them, some tokens hidden where there is a seed for it.

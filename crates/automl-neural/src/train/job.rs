@@ -9,7 +9,55 @@ use burn::tensor::backend::AutodiffBackend;
 use serde::{Deserialize, Serialize};
 
 /// A thing to train. The trainer does the rest: order of rows, batches, threads, gradients, schedules, averages,
-/// checkpoints, early stopping.
+/// checkpoints, early stopping. A job that is written for any `B` trains on every device ([`Trainer::train_on`]).
+///
+/// ```
+/// use automl_core::{Budget, Seed, Solo, Threads};
+/// use automl_neural::burn_core::tensor::backend::AutodiffBackend;
+/// use automl_neural::burn_core::tensor::{Tensor, TensorData};
+/// use automl_neural::burn_nn::Linear;
+/// use automl_neural::train::{Job, NoWatch, TrainSettings, Trainer};
+/// use automl_neural::{Device, Draw, network::Init};
+///
+/// /// The points of `y = 2x + 1`.
+/// struct Line;
+///
+/// impl<B: AutodiffBackend> Job<B> for Line {
+///     type Network = Linear<B>;
+///
+///     fn n_rows(&self) -> usize {
+///         100
+///     }
+///
+///     fn build(&self, seed: Seed, device: &B::Device) -> Linear<B> {
+///         Init::new(seed, device).linear(1, 1)
+///     }
+///
+///     fn loss(&self, line: &Linear<B>, rows: &[u32], _: &mut Draw, at: &B::Device) -> Tensor<B, 1> {
+///         let x: Vec<f32> = rows.iter().map(|&row| row as f32 / 100.0).collect();
+///         let y = x.iter().map(|x| 2.0 * x + 1.0).collect();
+///         let column = |values| Tensor::<B, 2>::from_data(TensorData::new(values, [rows.len(), 1]), at);
+///         (line.forward(column(x)) - column(y)).powi_scalar(2).sum()
+///     }
+/// }
+///
+/// let mut settings = TrainSettings::default();
+/// settings.optimizer.learning_rate = 0.05;
+/// settings.trainer.batch_size = 20;
+/// let trainer = Trainer {
+///     settings: &settings,
+///     seed: Seed(0),
+///     threads: &Threads::one(),
+///     budget: &Budget::unlimited(),
+///     training: "a line",
+///     ranks: &Solo,
+/// };
+/// let trained = trainer.train_on(Device::Cpu, &Line, None, &mut NoWatch)?;
+/// assert!((trained.values[0] - 2.0).abs() < 0.01);
+/// # Ok::<(), automl_neural::train::TrainError>(())
+/// ```
+///
+/// [`Trainer::train_on`]: super::Trainer::train_on
 pub trait Job<B: AutodiffBackend>: Sync {
     /// The network, a burn module.
     type Network: AutodiffModule<B, InnerModule: Sync> + Sync;
@@ -47,6 +95,17 @@ pub trait Job<B: AutodiffBackend>: Sync {
         _device: &B::Device,
     ) -> Result<Vec<Score>, TrainError> {
         Ok(Vec::new())
+    }
+
+    /// Of two classes, the probability of the second for each row that is not learned from, and whether it is of that one;
+    /// none of anything else.
+    fn binary(
+        &self,
+        _network: &<Self::Network as AutodiffModule<B>>::InnerModule,
+        _threads: &Threads,
+        _device: &B::Device,
+    ) -> Option<Vec<(f64, bool)>> {
+        None
     }
 }
 

@@ -8,6 +8,7 @@
 mod any;
 mod device;
 mod job;
+mod keep;
 mod optimizer;
 mod schedule;
 mod settings;
@@ -20,12 +21,13 @@ mod trainer;
 pub use crate::error::TrainError;
 pub use any::{AnyJob, TrainRun};
 pub use job::{Job, Score};
+pub use keep::EverySteps;
 pub use optimizer::{OptimizerState, clip};
 pub use schedule::share as schedule_share;
 pub use settings::{
-    CheckpointParams, OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams, TrainSettings,
-    TrainerParams,
+    CheckpointParams, OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams,
+    TensorBoardParams, TrainSettings, TrainerParams,
 };
 pub use state::{CHECKPOINT, EpochRecord, Progress, TrainState};
 pub(crate) use state::{pull, push};
-pub use trainer::{EpochReport, NoWatch, StepReport, Trained, Trainer, Watch};
+pub use trainer::{Details, EpochReport, NoWatch, StepReport, Trained, Trainer, Watch};

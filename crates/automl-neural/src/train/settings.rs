@@ -125,6 +125,18 @@ pub struct CheckpointParams {
     pub keep: u64,
 }
 
+/// What is written for TensorBoard beside losses, scores and settings.
+#[derive(Params, Debug, Clone, PartialEq)]
+pub struct TensorBoardParams {
+    /// Epochs from one look at the network to the next: histograms of weights and of gradients, and of two classes the
+    /// curve of precision and recall; 0 for none.
+    #[param(default = 0, range = 0..=1_000_000)]
+    pub every_epochs: u64,
+    /// Rows that are shown as they are, of images and of texts; 0 for none.
+    #[param(default = 8, range = 0..=256)]
+    pub samples: u64,
+}
+
 /// All settings of the trainer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrainSettings {

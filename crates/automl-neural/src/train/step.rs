@@ -2,7 +2,7 @@
 
 use super::device::{Pending, STEPS_IN_FLIGHT, read_all, row};
 use super::optimizer::clip;
-use super::trainer::{Run, StepReport, Watch};
+use super::trainer::{Details, Run, StepReport, Watch};
 use super::{Job, TrainError, schedule};
 use crate::Draw;
 use crate::network::parameters::{floats, replica};
@@ -45,6 +45,9 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         }
         let (loss, mut gradients) = self.gradients(&rows, step)?;
         report.loss = loss;
+        if let Some(details) = self.details_of_last_step() {
+            details.gradients.clone_from(&gradients);
+        }
         report.gradient_norm = clip(&mut gradients, settings.trainer.clip_norm);
         check(&report, &rows)?;
         let state = &mut self.state;
@@ -73,6 +76,9 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let settings = self.trainer.settings;
         let pass = self.gradients_on_device(rows, report.step - 1)?;
         let decay = self.average_decay();
+        if let Some(details) = self.details_of_last_step() {
+            details.gradients = floats(pass.gradients.clone());
+        }
         let numbers = self.on_device.as_mut().expect("the caller looked");
         let norm = numbers.step(
             &settings.optimizer,
@@ -108,6 +114,12 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             watch.step(&report)?;
         }
         Ok(())
+    }
+
+    /// Where the gradients of this step are told, if they are wanted and it is the last of its epoch.
+    fn details_of_last_step(&mut self) -> Option<&mut Details> {
+        let is_last = self.state.progress.cursor + 1 == self.steps_per_epoch();
+        self.details.as_mut().filter(|_| is_last)
     }
 
     fn count_step(&mut self) {

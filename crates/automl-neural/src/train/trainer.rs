@@ -38,6 +38,17 @@ pub struct EpochReport<'a> {
     pub values: &'a [f32],
     /// What they are.
     pub layout: &'a Layout,
+    /// What was asked for beside.
+    pub details: Option<&'a Details>,
+}
+
+/// What an epoch can tell beside numbers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Details {
+    /// The gradients of its last step before clipping, in the order of the parameters.
+    pub gradients: Vec<f32>,
+    /// What [`Job::binary`] says.
+    pub binary: Option<Vec<(f64, bool)>>,
 }
 
 /// Hears of a training, and says when its state is to be written down.
@@ -59,6 +70,11 @@ pub trait Watch {
     /// Whatever makes going on pointless.
     fn epoch(&mut self, _report: &EpochReport<'_>) -> Result<(), TrainError> {
         Ok(())
+    }
+
+    /// Whether [`Details`] of this epoch, from 1, are wanted.
+    fn wants_details(&mut self, _epoch: u64) -> bool {
+        false
     }
 
     /// Whether the state after this step is wanted.
@@ -181,6 +197,7 @@ impl Trainer<'_> {
             network,
             layout,
             order: Vec::new(),
+            details: None,
         };
         let mut is_partial = false;
         while !run.is_done() {
@@ -230,6 +247,8 @@ pub(super) struct Run<'a, B: AutodiffBackend, J: Job<B>> {
     pub(super) pending: Vec<Pending<B>>,
     /// The rows of this epoch in their order.
     pub(super) order: Vec<u32>,
+    /// What is told of this epoch beside numbers, if it is wanted.
+    pub(super) details: Option<Details>,
 }
 
 impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
@@ -252,6 +271,8 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     fn epoch(&mut self, watch: &mut dyn Watch) -> Result<Ended, TrainError> {
         self.write_network();
         let epoch = self.state.progress.epoch;
+        let wants_details = self.trainer.ranks.rank() == 0 && watch.wants_details(epoch + 1);
+        self.details = wants_details.then(Details::default);
         self.order = (0..self.job.n_rows() as u32).collect();
         let seed = self.trainer.seed.named("order").indexed(epoch);
         self.order.shuffle(&mut seed.rng());
@@ -350,10 +371,15 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         progress.loss_sum = 0.0;
         progress.history.push(record.clone());
         progress.is_stopped = trainer.patience > 0 && progress.n_stale >= trainer.patience;
+        if let Some(details) = &mut self.details {
+            let (threads, device) = (self.trainer.threads, self.device);
+            details.binary = self.job.binary(&network, threads, device);
+        }
         watch.epoch(&EpochReport {
             record: &record,
             values: &values,
             layout: &self.layout,
+            details: self.details.as_ref(),
         })
     }
 

@@ -23,6 +23,8 @@ pub(crate) enum TrainVerbError {
         metric: &'static str,
         task: &'static str,
     },
+    #[error("{key} is not for networks of time series")]
+    NotOfSeries { key: &'static str },
     #[error("a file {reason}: {file}")]
     File { file: String, reason: String },
     #[error("the rows cannot be split")]
@@ -66,6 +68,7 @@ impl Coded for TrainVerbError {
             Self::Config { .. } => "train-config",
             Self::Lacks { .. } | Self::LacksSide { .. } => "train-config-lacks",
             Self::Metric { .. } => "metric-task",
+            Self::NotOfSeries { .. } => "train-config-series",
             Self::File { .. } => "train-file",
             Self::Split(error) => error.code(),
             Self::Unfinished { .. } => "train-unfinished",
@@ -90,6 +93,7 @@ impl Coded for TrainVerbError {
             Self::Metric { .. } => {
                 Some("name another in metrics, or none for the usual one".into())
             }
+            Self::NotOfSeries { key } => Some(format!("leave {key} out")),
             Self::File { .. } => Some("correct the file, or take it out of the folder".into()),
             Self::Split(_) => Some("set data.validation_share to 0 to hold no rows out".into()),
             Self::Unfinished { .. } => {

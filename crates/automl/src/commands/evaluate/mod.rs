@@ -1,5 +1,6 @@
 //! `automl evaluate`: how good a model is on a table that has the target.
 
+mod forecast;
 mod scores;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use super::{Status, datasets, encoding, start_threads, thread_count};
 use crate::cli::EvaluateArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
+use crate::forecasting::AnyModel;
 use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
@@ -58,12 +60,10 @@ pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<St
     let mut settings = Settings::resolve(args);
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
-    let model =
-        LoadedModel::read(model_dir(&settings.model, &record.workspace.workspace)?.as_ref())?;
-    settings.read.rename_duplicates |= model.renames_duplicates();
-    settings.read.images = model.reads_images();
+    let place = model_dir(&settings.model, &record.workspace.workspace)?;
+    let model = AnyModel::read(place.as_ref())?;
     let recorder = Recorder::begin(&record, "evaluate", Detail::Brief, &reporter);
-    recorder.reads_model(model.manifest.lineage.record.as_ref());
+    recorder.reads_model(model.manifest().lineage.record.as_ref());
     recorder.reads(Seen {
         context: "evaluation",
         place: &data,
@@ -71,6 +71,18 @@ pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<St
         n_rows: None,
         schema: None,
     });
+    let model = match model {
+        AnyModel::Rows(model) => model,
+        AnyModel::Series(model) => {
+            let scores = forecast::scores(&settings, &model, &reporter)?;
+            recorder.metrics([("mse", scores.mse), ("mae", scores.mae)]);
+            recorder.end(RunStatus::Finished);
+            forecast::print(&scores, console)?;
+            return Ok(Status::Done);
+        }
+    };
+    settings.read.rename_duplicates |= model.renames_duplicates();
+    settings.read.images = model.reads_images();
     let scores = evaluate(&settings, &model, &reporter, &interrupt)?;
     recorder.metrics(scores.numbers());
     recorder.end(RunStatus::Finished);

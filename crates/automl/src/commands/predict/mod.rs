@@ -1,5 +1,6 @@
 //! `automl predict`: one prediction a row, streamed, so that the data may be bigger than memory.
 
+mod forecast;
 pub(super) mod intervals;
 
 use super::record::model_dir;
@@ -7,6 +8,7 @@ use super::{Status, datasets, encoding, start_threads, thread_count};
 use crate::cli::PredictArgs;
 use crate::console::{Console, Format, print_json, print_line};
 use crate::errors::{CliError, SearchError};
+use crate::forecasting::{AnyModel, Forecaster};
 use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
@@ -140,15 +142,10 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
     let place = model_dir(&settings.model, &record.workspace.workspace)?;
-    let model = LoadedModel::read(place.as_ref())?;
-    if model.model.exposure().is_some() && !settings.coverages.is_empty() {
-        return Err(SearchError::NoIntervalsOfCounts.into());
-    }
-    let bands = Bands::read(place.as_ref(), &settings.coverages)?;
-    settings.read.rename_duplicates |= model.renames_duplicates();
-    settings.read.images = model.reads_images();
+    let model = AnyModel::read(place.as_ref())?;
+    let by = By::of(&model, place.as_ref(), &mut settings)?;
     let recorder = Recorder::begin(&record, "predict", Detail::Brief, &reporter);
-    recorder.reads_model(model.manifest.lineage.record.as_ref());
+    recorder.reads_model(model.manifest().lineage.record.as_ref());
     recorder.reads(Seen {
         context: "prediction",
         place: &settings.data,
@@ -166,7 +163,7 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
                     is_gzipped: false,
                 },
             };
-            let done = predict(&settings, (&model, &bands), &reporter, &interrupt, to);
+            let done = by.predict(&settings, &reporter, &interrupt, to);
             done.map_err(as_stdout_failure)?.0
         }
         Output::File(path, layout) => {
@@ -179,7 +176,7 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
                 name: &path.display().to_string(),
                 layout: *layout,
             };
-            let (n_rows, file) = predict(&settings, (&model, &bands), &reporter, &interrupt, to)?;
+            let (n_rows, file) = by.predict(&settings, &reporter, &interrupt, to)?;
             let mut is_written = interrupt.hold();
             file.commit()?;
             *is_written = true;
@@ -201,6 +198,42 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
     ]);
     recorder.end(RunStatus::Finished);
     Ok(Status::Done)
+}
+
+/// What predicts.
+enum By<'a> {
+    Rows(&'a LoadedModel, Bands),
+    Series(&'a Forecaster),
+}
+
+impl<'a> By<'a> {
+    /// A model with what is asked of it, whose data is read as it wants.
+    fn of(model: &'a AnyModel, place: &Path, settings: &mut Settings) -> anyhow::Result<Self> {
+        let model = match model {
+            AnyModel::Rows(model) => model,
+            AnyModel::Series(model) => return Ok(Self::Series(model)),
+        };
+        if model.model.exposure().is_some() && !settings.coverages.is_empty() {
+            return Err(SearchError::NoIntervalsOfCounts.into());
+        }
+        settings.read.rename_duplicates |= model.renames_duplicates();
+        settings.read.images = model.reads_images();
+        Ok(Self::Rows(model, Bands::read(place, &settings.coverages)?))
+    }
+
+    /// Predicts into `to`; gives back the number of rows and the flushed output.
+    fn predict<W: Write + Send>(
+        &self,
+        settings: &Settings,
+        reporter: &Reporter,
+        interrupt: &Interrupt,
+        to: Destination<'_, W>,
+    ) -> anyhow::Result<(u64, W)> {
+        match self {
+            Self::Rows(model, bands) => predict(settings, (model, bands), reporter, interrupt, to),
+            Self::Series(model) => forecast::forecast(settings, model, reporter, to),
+        }
+    }
 }
 
 /// Where predictions go.

@@ -112,12 +112,12 @@ impl Checkpoints {
 
 /// What a checkpoint says of itself, beside the state.
 fn manifest(plan: &Plan) -> Manifest {
-    let task = plan.prepared.dataset.task().clone();
+    let task = plan.material.task().clone();
     Manifest {
         created: rfc3339(automl_core::Clock::unix_micros()),
         outputs: automl_store::prediction_schema(&task),
         task,
-        inputs: crate::modeldir::signature(&plan.prepared.schema),
+        inputs: crate::modeldir::signature(plan.material.schema()),
         metric: plan.metric.name().to_owned(),
         scores: std::collections::BTreeMap::new(),
         threshold: None,

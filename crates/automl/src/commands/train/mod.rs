@@ -1,9 +1,11 @@
 //! `automl train`: a network from a configuration, with checkpoints to go on from.
 
+mod board;
 mod checkpoints;
 mod crew;
 mod device;
 mod learn;
+mod material;
 mod plan;
 mod result;
 mod together;
@@ -18,10 +20,9 @@ use crate::progress::Reporter;
 use crate::ranks;
 use crate::record::{Detail, Recorder, Seen};
 use automl_core::{
-    Budget, Clock, Collective, Deadline, FitError, MemoryLimit, PredictError, Threads,
+    Artifact, Budget, Clock, Collective, Deadline, FitError, MemoryLimit, PredictError, Threads,
 };
 use automl_data::LABEL_COLUMN;
-use automl_engine::EnsembleModel;
 use automl_neural::Device;
 use automl_neural::config::{Family, Layer, TrainConfig, json_schema};
 use automl_neural::train::TrainError;
@@ -109,7 +110,7 @@ fn note_begin(recorder: &Recorder<'_>, plan: &Plan) {
         place: &plan.config.data.path,
         sha256: Some(&plan.fingerprint),
         n_rows: Some(plan.n_rows_read),
-        schema: serde_json::to_value(&plan.prepared.schema).ok(),
+        schema: serde_json::to_value(plan.material.schema()).ok(),
     });
 }
 
@@ -218,7 +219,7 @@ impl Training<'_> {
         let (model, done, watch) = self.train(from)?;
         self.reporter.phase("write");
         let mut is_written = self.interrupt.hold();
-        result::write(self, &model, &done, watch.into_tensorboard()?)?;
+        result::write(self, model, &done, watch.into_tensorboard()?)?;
         if !done.is_partial {
             // There is nothing left to go on with.
             self.checkpoints.clear()?;
@@ -227,7 +228,7 @@ impl Training<'_> {
         Ok(done)
     }
 
-    fn train(&self, from: Option<&Found>) -> anyhow::Result<(EnsembleModel, Done, TrainWatch<'_>)> {
+    fn train(&self, from: Option<&Found>) -> anyhow::Result<(Artifact, Done, TrainWatch<'_>)> {
         let budget = Budget {
             deadline: Deadline::never(),
             memory: MemoryLimit(None),
@@ -245,8 +246,9 @@ impl Training<'_> {
         let start = from.map_or(0, |found| found.step);
         let mut watch = TrainWatch::new(self, start)?;
         let trained = ready.train(&mut watch);
-        watch.close();
+        let is_closed = watch.close(trained.is_ok());
         let (model, done) = trained.map_err(explain)?;
+        is_closed?;
         Ok((model, done, watch))
     }
 
@@ -264,7 +266,7 @@ impl Training<'_> {
                 rows,
             } => {
                 // Counted among the training rows so far.
-                let of_data = |&row: &u32| self.plan.split.train[row as usize];
+                let of_data = |&row: &u32| self.plan.material.data_row(row);
                 TrainError::NotFinite {
                     what,
                     value,
@@ -274,8 +276,7 @@ impl Training<'_> {
                 .into()
             }
             TrainError::Fit(FitError::Predict(PredictError::Cell { name, row, reason })) => {
-                let file = self.plan.files.as_ref().and_then(|files| files.get(row));
-                match file {
+                match self.plan.material.file(row) {
                     Some(file) => TrainVerbError::File {
                         file: file.to_owned(),
                         reason,

@@ -1,15 +1,14 @@
 //! What a training needs to know before it begins: settings, data, split.
 
 use super::checkpoints::Checkpoints;
+use super::material::Material;
 use crate::cli::TrainArgs;
 use crate::commands::datasets;
 use crate::errors::TrainVerbError;
 use crate::progress::Reporter;
 use automl_core::metrics::Metric;
-use automl_core::splits::{self, Scheme, Split};
-use automl_core::{Kind, Role, Seed, Table, TaskKind, Texts};
-use automl_data::{FILE_COLUMN, Loaded, ReadOptions, SchemaFile, Source, read_table, split_names};
-use automl_engine::{PrepareOptions, Prepared};
+use automl_core::{Kind, Role, TaskKind};
+use automl_data::{Loaded, ReadOptions, SchemaFile, Source, read_table};
 use automl_neural::config::{Family, TaskName, TrainConfig};
 use automl_store::{Overwrite, check_target};
 use std::path::{Path, PathBuf};
@@ -18,8 +17,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Plan {
     pub(super) args: TrainArgs,
     pub(super) config: TrainConfig,
-    pub(super) prepared: Prepared,
-    pub(super) split: Split,
+    pub(super) material: Material,
     /// What decides, on validation rows.
     pub(super) metric: Metric,
     pub(super) n_rows_read: u64,
@@ -28,8 +26,6 @@ pub(crate) struct Plan {
     /// What is trained, line by line: a checkpoint of anything else is not gone on with.
     pub(super) identity: String,
     pub(super) started_micros: i64,
-    /// The files of the rows of the dataset, where each is one of its own.
-    pub(super) files: Option<Texts>,
 }
 
 impl Plan {
@@ -47,47 +43,22 @@ impl Plan {
         let started_micros = automl_core::Clock::unix_micros();
         let data = &config.data;
         let place = datasets::place(&data.path, &args.record.workspace.workspace)?;
-        let options = PrepareOptions {
-            target: data.target.clone(),
-            weight: named(&data.weight),
-            group: named(&data.group),
-            time: named(&data.time),
-            drop: Vec::new(),
-            positive: named(&data.positive),
-            task: task(data.task),
-            ..PrepareOptions::default()
-        };
         let loaded = read(&config, &place, reporter)?;
-        let names: Vec<String> = loaded.table.names().map(str::to_owned).collect();
-        let drop: Vec<String> = data
-            .drop
-            .split(',')
-            .map(|name| name.trim().to_owned())
-            .collect();
-        let drop: Vec<String> = drop.into_iter().filter(|name| !name.is_empty()).collect();
-        let options = PrepareOptions {
-            drop: split_names(&drop, &names),
-            ..options
+        let material = match config.model.family() {
+            Family::Series => Material::series(&config, &loaded, reporter)?,
+            Family::Table | Family::Image | Family::Text => {
+                Material::rows(&config, &loaded, reporter)?
+            }
         };
-        let prepared =
-            automl_engine::prepare(&loaded.table, &loaded.schema, &options, reporter.warnings())?;
-        reporter.show_warnings();
-        let kind = prepared.dataset.task().kind();
+        material.check_metrics(&config.metrics)?;
         let metric = config.metrics.first().copied();
-        let metric = metric.unwrap_or_else(|| Metric::default_for(kind));
-        if let Some(metric) = config.metrics.iter().find(|of| !of.tasks().contains(&kind)) {
-            let (metric, task) = (metric.name(), kind.name());
-            return Err(TrainVerbError::Metric { metric, task }.into());
-        }
         Ok(Self {
-            split: split(&config, &prepared)?,
             n_rows_read: loaded.table.n_rows() as u64,
             identity: identity(&config, &loaded.fingerprint.sha256)?,
             fingerprint: loaded.fingerprint.sha256,
             started_micros,
-            metric,
-            files: files(&loaded.table, &config.data.target),
-            prepared,
+            metric: metric.unwrap_or_else(|| material.usual_metric()),
+            material,
             config,
             args,
         })
@@ -101,7 +72,7 @@ impl Plan {
     pub(super) fn recipe(&self) -> &'static str {
         match self.config.model.family() {
             Family::Table => "trees",
-            Family::Image | Family::Text => "none",
+            Family::Image | Family::Text | Family::Series => "none",
         }
     }
 
@@ -124,7 +95,7 @@ fn read(config: &TrainConfig, place: &str, reporter: &Reporter) -> anyhow::Resul
         let schema = named(&data.schema).map(|path| SchemaFile::read(Path::new(&path)));
         let schema = with_texts(schema.transpose()?, config);
         let read = ReadOptions {
-            target: Some(data.target.clone()),
+            target: (config.model.family() != Family::Series).then(|| data.target.clone()),
             images: config.model.family() == Family::Image,
             ..ReadOptions::default()
         };
@@ -134,7 +105,7 @@ fn read(config: &TrainConfig, place: &str, reporter: &Reporter) -> anyhow::Resul
         reporter.warnings().push(warning.clone());
     }
     let own = match config.model.family() {
-        Family::Table => None,
+        Family::Table | Family::Series => None,
         Family::Image => Some(&config.images.column),
         Family::Text => Some(&config.texts.column),
     };
@@ -151,9 +122,10 @@ fn read(config: &TrainConfig, place: &str, reporter: &Reporter) -> anyhow::Resul
 /// Whether the keys without which nothing can be trained are there.
 fn check_said(config: &TrainConfig) -> Result<(), TrainVerbError> {
     let is_of_texts = config.model.family() == Family::Text;
+    let is_of_series = config.model.family() == Family::Series;
     let keys = [
         ("data.path", &config.data.path, true),
-        ("data.target", &config.data.target, true),
+        ("data.target", &config.data.target, !is_of_series),
         ("texts.column", &config.texts.column, is_of_texts),
     ];
     let lacking = keys
@@ -161,6 +133,15 @@ fn check_said(config: &TrainConfig) -> Result<(), TrainVerbError> {
         .find(|(_, value, is_needed)| *is_needed && value.is_empty());
     if let Some((key, ..)) = lacking {
         return Err(TrainVerbError::Lacks { key });
+    }
+    let of_rows = [
+        ("data.weight", &config.data.weight),
+        ("data.group", &config.data.group),
+        ("data.positive", &config.data.positive),
+    ];
+    let said = of_rows.into_iter().find(|(_, value)| !value.is_empty());
+    if let Some((key, _)) = said.filter(|_| is_of_series) {
+        return Err(TrainVerbError::NotOfSeries { key });
     }
     let (height, width) = ("images.height", "images.width");
     let half = match (config.images.height, config.images.width) {
@@ -214,19 +195,11 @@ fn with_texts(schema: Option<SchemaFile>, config: &TrainConfig) -> Option<Schema
     Some(schema)
 }
 
-/// The files of the rows that have a target, if a column names them.
-fn files(table: &Table, target: &str) -> Option<Texts> {
-    let files = table.column(FILE_COLUMN)?.as_text()?;
-    let target = table.column(target)?;
-    let rows = (0..table.n_rows()).filter(|&row| !target.is_missing(row));
-    Some(rows.map(|row| files.get(row)).collect())
-}
-
-fn named(text: &str) -> Option<String> {
+pub(super) fn named(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn task(name: TaskName) -> Option<TaskKind> {
+pub(super) fn task(name: TaskName) -> Option<TaskKind> {
     match name {
         TaskName::Auto => None,
         TaskName::Binary => Some(TaskKind::Binary),
@@ -235,26 +208,13 @@ fn task(name: TaskName) -> Option<TaskKind> {
     }
 }
 
-/// Rows to learn from and rows to score on.
-fn split(config: &TrainConfig, prepared: &Prepared) -> anyhow::Result<Split> {
-    let share = config.data.validation_share;
-    if share == 0.0 {
-        return Ok(Split {
-            train: prepared.dataset.all_rows(),
-            valid: Vec::new(),
-        });
-    }
-    let seed = Seed(config.trainer.seed).named("split");
-    let scheme = Scheme::Holdout { fraction: share };
-    let mut splits =
-        splits::split(&prepared.dataset, &scheme, seed).map_err(TrainVerbError::Split)?;
-    Ok(splits.remove(0))
-}
-
-/// Data and settings, line by line. When states are written down changes nothing.
+/// Data and settings, line by line. When states are written down, and what is shown, changes nothing.
 fn identity(config: &TrainConfig, fingerprint: &str) -> anyhow::Result<String> {
     let mut value = config.to_value();
     value["checkpoint"] = serde_json::Value::Null;
+    if let Some(sections) = value.as_object_mut() {
+        sections.shift_remove("tensorboard");
+    }
     value["data"]["path"] = fingerprint.into();
     Ok(serde_json::to_string_pretty(&value)?)
 }

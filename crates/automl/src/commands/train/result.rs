@@ -1,15 +1,17 @@
 //! What a training writes and says.
 
+use super::learn::Forecasts;
 use super::plan::CONFIG_FILE;
 use super::{Done, Plan, Training};
 use crate::commands::{Status, leaderboard};
 use crate::console::{Console, Format, print_json, print_text};
+use crate::forecasting;
 use crate::modeldir;
 use crate::progress::{Reporter, json_line};
 use crate::record;
 use crate::text::{self, Align};
-use automl_core::{Model as _, ParamMap};
-use automl_engine::{EnsembleModel, Leaderboard, LeaderboardRow};
+use automl_core::{Artifact, ParamMap};
+use automl_engine::{Leaderboard, LeaderboardRow};
 use automl_neural::network::LayerSummary;
 use automl_neural::train::EpochRecord;
 use automl_store::{
@@ -88,7 +90,7 @@ pub(super) fn print_ended(output: &Path, console: Console) -> anyhow::Result<Sta
 /// Writes the model directory, and keeps it in the record.
 pub(super) fn write(
     training: &Training<'_>,
-    model: &EnsembleModel,
+    artifact: Artifact,
     done: &Done,
     tensorboard: (String, Vec<u8>),
 ) -> anyhow::Result<()> {
@@ -102,7 +104,7 @@ pub(super) fn write(
     let leaderboard = leaderboard_of(plan, done, training.reporter.clock().seconds());
     let contents = ModelContents {
         manifest: manifest(plan, done, id.clone(), training.threads.count()),
-        artifact: model.artifact(),
+        artifact,
         files: vec![
             (
                 leaderboard::FILE.to_owned(),
@@ -125,19 +127,19 @@ pub(super) fn write(
     }
     training
         .recorder
-        .makes_model(id.as_ref(), &plan.config.data.target, &plan.args.output);
+        .makes_model(id.as_ref(), &plan.material.target(), &plan.args.output);
     Ok(())
 }
 
 fn manifest(plan: &Plan, done: &Done, record: Option<ModelId>, n_threads: usize) -> Manifest {
-    let dataset = &plan.prepared.dataset;
-    let task = dataset.task().clone();
+    let material = &plan.material;
+    let task = material.task().clone();
     let scores = best(done)
         .map(|record| record.scores.clone())
         .unwrap_or_default();
     Manifest {
         created: rfc3339(plan.started_micros),
-        inputs: modeldir::signature(&plan.prepared.schema),
+        inputs: modeldir::signature(material.schema()),
         outputs: prediction_schema(&task),
         task,
         metric: plan.metric.name().to_owned(),
@@ -147,8 +149,8 @@ fn manifest(plan: &Plan, done: &Done, record: Option<ModelId>, n_threads: usize)
             data: plan.config.data.path.clone(),
             data_fingerprint: plan.fingerprint.clone(),
             n_rows_read: plan.n_rows_read,
-            n_rows: plan.split.train.len() as u64,
-            n_features: dataset.table().n_columns() as u64,
+            n_rows: material.n_rows()[0] as u64,
+            n_features: material.n_features() as u64,
             config: plan.config.to_value(),
             seed: plan.config.trainer.seed,
             git: record::git::state(),
@@ -182,7 +184,7 @@ fn leaderboard_of(plan: &Plan, done: &Done, seconds: f64) -> Leaderboard {
         higher_is_better: plan.metric.higher_is_better(),
         validation: format!(
             "{} rows held out",
-            text::count(plan.split.valid.len() as u64)
+            text::count(plan.material.n_rows()[1] as u64)
         ),
         rows: scores.first().map(row).into_iter().collect(),
     }
@@ -201,10 +203,11 @@ pub(super) fn print(
         return print_json(&json!({
             "model": plan.args.output,
             "run_id": run_id,
-            "target": plan.config.data.target,
-            "task": plan.prepared.dataset.task(),
+            "target": plan.material.target(),
+            "task": plan.material.task(),
             "metric": plan.metric,
             "scores": best(done).map(|record| &record.scores),
+            "forecasts": done.forecasts,
             "best_epoch": done.best_epoch,
             "n_epochs": done.history.len(),
             "n_steps": done.n_steps,
@@ -235,11 +238,27 @@ pub(super) fn print(
     let run = run_id.map_or_else(String::new, |id| {
         format!("run     {id}, shown by automl serve\n")
     });
+    let forecasts = done.forecasts.as_ref().map(forecasts_text);
     Ok(print_text(&format!(
-        "score   {scores}, epoch {} of {} in {}{stopped}\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n{run}",
+        "score   {scores}, epoch {} of {} in {}{stopped}\n{}model   {output}\npredict automl predict {} DATA --output predictions.csv\n{run}",
         done.best_epoch,
         done.history.len(),
         text::seconds(seconds),
+        forecasts.unwrap_or_default(),
         text::shell_word(&output),
     ))?)
+}
+
+/// How good forecasts are, of scaled values, and by series in units of the data.
+fn forecasts_text(forecasts: &Forecasts) -> String {
+    let parts = [
+        ("watched", &forecasts.validation),
+        ("test", &forecasts.test),
+    ];
+    let lines = parts.iter().filter_map(|(name, scores)| {
+        let line = forecasting::scores_line(scores.as_ref()?);
+        Some(format!("{name:7} {line}\n"))
+    });
+    let last = forecasts.test.as_ref().or(forecasts.validation.as_ref());
+    lines.collect::<String>() + &last.map(forecasting::series_table).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Hears of a training: the bar, lines, the record, TensorBoard, checkpoints.
 
-use super::Training;
 use super::result::show_layers;
+use super::{Training, board};
 use automl_core::{Artifact, Clock, Event, Events as _};
 use automl_neural::network::LayerSummary;
 use automl_neural::train::{EpochReport, StepReport, TrainError, Watch};
@@ -38,22 +38,32 @@ impl<'a> TrainWatch<'a> {
             host: "automl".into(),
             process: 0,
         };
+        let mut tensorboard = EventWriter::create(&folder, &name)?;
+        for record in board::begin(training.plan) {
+            tensorboard.push(&record)?;
+        }
         Ok(Self {
             training,
             bar: None,
             start,
-            tensorboard: EventWriter::create(&folder, &name)?,
+            tensorboard,
             clock: Clock::start(),
             flushed_seconds: 0.0,
             checkpoint_seconds: 0.0,
         })
     }
 
-    /// Takes the bar off the terminal.
-    pub(super) fn close(&mut self) {
+    /// Takes the bar off the terminal, and tells how the training ended.
+    ///
+    /// # Errors
+    /// Event files cannot be written.
+    pub(super) fn close(&mut self, is_done: bool) -> anyhow::Result<()> {
+        self.tensorboard.push(&board::end(is_done))?;
+        self.tensorboard.flush()?;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+        Ok(())
     }
 
     /// Name and content of the event file that was written.
@@ -68,11 +78,15 @@ impl<'a> TrainWatch<'a> {
     }
 
     fn scalars(&mut self, step: u64, scalars: &[(String, f64)]) -> Result<(), TrainError> {
-        let at = Clock::unix_micros() as f64 / 1e6;
+        let at = board::now();
+        let record = |(tag, value): &(String, f64)| Record::scalar(tag, step as i64, *value, at);
+        self.write(&scalars.iter().map(record).collect::<Vec<_>>())
+    }
+
+    fn write(&mut self, records: &[Record]) -> Result<(), TrainError> {
         let mut write = || {
-            for (tag, value) in scalars {
-                self.tensorboard
-                    .push(&Record::scalar(tag, step as i64, *value, at))?;
+            for record in records {
+                self.tensorboard.push(record)?;
             }
             if self.clock.seconds() - self.flushed_seconds >= FLUSH_SECONDS {
                 self.flushed_seconds = self.clock.seconds();
@@ -134,7 +148,13 @@ impl Watch for TrainWatch<'_> {
             at_ms,
         });
         self.training.recorder.log(points.collect());
-        self.scalars(record.step, &scalars)
+        self.scalars(record.step, &scalars)?;
+        self.write(&board::details(report))
+    }
+
+    fn wants_details(&mut self, epoch: u64) -> bool {
+        let every = self.training.plan.config.tensorboard.every_epochs;
+        every > 0 && epoch.is_multiple_of(every)
     }
 
     fn wants_checkpoint(&mut self, step: u64) -> bool {

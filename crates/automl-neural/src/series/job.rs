@@ -1,0 +1,102 @@
+//! Time series as a job of the trainer.
+
+use super::scores::Errors;
+use super::windows::Windows;
+use crate::Draw;
+use crate::network::parameters::floats;
+use crate::network::{Init, SeriesNetwork, SeriesNetworkParams};
+use crate::tabular::Loss;
+use crate::train::{Job, Score, TrainError, Trained};
+use automl_core::metrics::Metric;
+use automl_core::{Seed, Threads};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn_flex::{Flex, FlexDevice};
+
+/// Windows with what their network is and how it is scored. A row of it is a window with all its series.
+#[derive(Debug)]
+pub(super) struct SeriesJob<'a> {
+    pub(super) params: &'a SeriesNetworkParams,
+    pub(super) loss: Loss,
+    pub(super) metrics: &'a [Metric],
+    pub(super) windows: Windows<'a>,
+    pub(super) watched: Option<Windows<'a>>,
+}
+
+impl SeriesJob<'_> {
+    /// The network before the first step.
+    pub(super) fn first<B: Backend>(&self, seed: Seed, device: &B::Device) -> SeriesNetwork<B> {
+        let mut init = Init::new(seed, device);
+        SeriesNetwork::new(&mut init, self.params, self.windows.lengths())
+    }
+
+    /// The network of a training, to predict with.
+    pub(super) fn network(&self, trained: &Trained) -> SeriesNetwork<Flex> {
+        let network = self.first(Seed(0), &FlexDevice);
+        trained.layout.write(network, &trained.values)
+    }
+}
+
+impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
+    type Network = SeriesNetwork<B>;
+
+    fn n_rows(&self) -> usize {
+        self.windows.n()
+    }
+
+    fn build(&self, seed: Seed, device: &B::Device) -> SeriesNetwork<B> {
+        self.first(seed, device)
+    }
+
+    fn loss(
+        &self,
+        network: &SeriesNetwork<B>,
+        rows: &[u32],
+        draw: &mut Draw,
+        device: &B::Device,
+    ) -> Tensor<B, 1> {
+        let [_, horizon] = self.windows.lengths();
+        let forecast = network.forward(self.windows.pasts::<B>(rows, device), draw);
+        let came = self.windows.futures::<B>(rows, device);
+        let losses = self
+            .loss
+            .forward(forecast.unsqueeze_dim(1), came.unsqueeze_dim(1));
+        losses.sum() / (horizon * self.windows.n_series()) as f64
+    }
+
+    fn evaluate(
+        &self,
+        network: &SeriesNetwork<B::InnerBackend>,
+        threads: &Threads,
+        device: &B::Device,
+    ) -> Result<Vec<Score>, TrainError> {
+        let Some(watched) = &self.watched else {
+            return Ok(Vec::new());
+        };
+        let errors = errors(network, self.params, watched, threads, device);
+        let score = |&metric: &Metric| Score {
+            name: metric.name().to_owned(),
+            value: errors.score(metric),
+            higher_is_better: metric.higher_is_better(),
+        };
+        Ok(self.metrics.iter().map(score).collect())
+    }
+}
+
+/// The errors of a network's forecasts.
+pub(super) fn errors<B: Backend>(
+    network: &SeriesNetwork<B>,
+    params: &SeriesNetworkParams,
+    windows: &Windows<'_>,
+    threads: &Threads,
+    device: &B::Device,
+) -> Errors
+where
+    SeriesNetwork<B>: Sync,
+{
+    let n_numbers = params.n_numbers(windows.lengths());
+    Errors::of(windows, n_numbers, threads, |ids| {
+        let pasts = windows.pasts::<B>(ids, device);
+        floats(network.forward(pasts, &mut Draw::evaluating()))
+    })
+}

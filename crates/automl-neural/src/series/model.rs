@@ -1,0 +1,201 @@
+//! A trained network of time series as a model that forecasts.
+
+use super::job::errors;
+use super::scores::PartScores;
+use super::windows::{Scale, Scaled, Windows};
+use super::{SeriesError, SeriesFrame, Step};
+use crate::labelled::read_weights;
+use crate::network::parameters::floats;
+use crate::network::{Init, Layout, SeriesNetwork, SeriesNetworkParams};
+use crate::train::push;
+use crate::{Cpu, Draw};
+use automl_core::{Artifact, ArtifactError, Seed, Threads};
+use burn::tensor::backend::AutodiffBackend;
+use burn_flex::FlexDevice;
+use serde::{Deserialize, Serialize};
+
+/// The backend that predicts.
+type Inner = <Cpu as AutodiffBackend>::InnerBackend;
+
+/// What the artifact of such a model calls itself.
+pub const FAMILY: &str = "series";
+
+/// Greatest sum of lookback and horizon that a model is read with.
+const MAX_LENGTH: usize = 200_000;
+
+/// What is known of a model beside its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Parameters {
+    /// What the artifact is of.
+    #[serde(skip)]
+    pub(super) kind: String,
+    pub(super) names: Vec<String>,
+    pub(super) scales: Vec<Scale>,
+    pub(super) time: Option<String>,
+    pub(super) step: Option<Step>,
+    pub(super) season: Option<usize>,
+    pub(super) lookback: usize,
+    pub(super) horizon: usize,
+    pub(super) network: SeriesNetworkParams,
+}
+
+impl Parameters {
+    fn lengths(&self) -> [usize; 2] {
+        [self.lookback, self.horizon]
+    }
+
+    /// What is wrong with them, if anything is.
+    fn fault(&self) -> Option<(&'static str, &'static str)> {
+        let are_lengths = self.lookback > 0
+            && self.horizon > 0
+            && self.lookback.saturating_add(self.horizon) <= MAX_LENGTH;
+        let is_season = self
+            .season
+            .is_none_or(|season| season > 0 && season <= self.lookback);
+        let are_scales = !self.names.is_empty()
+            && self.names.len() == self.scales.len()
+            && self.scales.iter().all(|scale| scale.is_sound());
+        if !are_lengths {
+            Some(("lookback", "windows cannot be of such a length"))
+        } else if !is_season {
+            Some(("season", "windows do not reach back that far"))
+        } else if are_scales {
+            None
+        } else {
+            Some(("scales", "they are not those of series"))
+        }
+    }
+}
+
+/// A network of time series, with their scales.
+#[derive(Debug)]
+pub struct SeriesModel {
+    pub(super) parameters: Parameters,
+    pub(super) network: SeriesNetwork<Inner>,
+}
+
+/// Values that follow the last ones of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// Microseconds since 1970, or numbers that count rows, one for each value of a series.
+    pub instants: Vec<i64>,
+    /// Names and values of the series.
+    pub series: Vec<(String, Vec<f64>)>,
+}
+
+impl SeriesModel {
+    /// Whether an artifact is of such a model.
+    pub fn is_in(artifact: &Artifact) -> bool {
+        artifact
+            .meta
+            .get("family")
+            .and_then(serde_json::Value::as_str)
+            == Some(FAMILY)
+    }
+
+    /// Reads a model back.
+    ///
+    /// # Errors
+    /// A part is missing, or cannot be that of a network.
+    pub fn load(artifact: &Artifact) -> Result<Self, ArtifactError> {
+        let parameters = Parameters {
+            kind: artifact.kind.clone(),
+            ..artifact.meta("parameters")?
+        };
+        if let Some((name, reason)) = parameters.fault() {
+            return Err(artifact.invalid(name, reason));
+        }
+        // What a file claims must not make a network larger than the file: its arrays bound what is built.
+        let n_stored: usize = artifact.arrays.values().map(automl_core::Array::len).sum();
+        let lengths = parameters.lengths();
+        if parameters.network.n_parameters_min(lengths) > n_stored {
+            return Err(artifact.invalid("network", "it is larger than its arrays"));
+        }
+        let mut init = Init::new(Seed(0), &FlexDevice);
+        let network = SeriesNetwork::new(&mut init, &parameters.network, lengths);
+        Ok(Self {
+            network: read_weights(artifact, network)?,
+            parameters,
+        })
+    }
+
+    /// The model as plain data.
+    pub fn artifact(&self) -> Artifact {
+        let meta = serde_json::json!({ "family": FAMILY, "parameters": self.parameters });
+        let mut artifact = Artifact::new(&self.parameters.kind, meta);
+        let layout = Layout::of(&self.network);
+        let values = layout.read(&self.network);
+        push(&mut artifact, "weights", &layout, &values);
+        artifact
+    }
+
+    /// The series that it forecasts.
+    pub fn names(&self) -> &[String] {
+        &self.parameters.names
+    }
+
+    /// The column that gives their time.
+    pub fn time_name(&self) -> Option<&str> {
+        self.parameters.time.as_deref()
+    }
+
+    /// The values that follow the last row of a frame.
+    ///
+    /// # Errors
+    /// It has fewer rows than the model looks back.
+    pub fn forecast(&self, frame: &SeriesFrame) -> Result<Forecast, SeriesError> {
+        let Parameters {
+            lookback, horizon, ..
+        } = self.parameters;
+        let n_rows = frame.n_rows();
+        let start = n_rows.checked_sub(lookback).ok_or(SeriesError::History {
+            n_rows,
+            what: "a forecast",
+            wanted: lookback,
+        })?;
+        let scaled = Scaled::of(frame, &self.parameters.scales);
+        // No value of a horizon is looked at.
+        let windows = Windows::within(&scaled, &(start..n_rows), [lookback, 0]);
+        let pasts = windows.pasts::<Inner>(&[0], &FlexDevice);
+        let values = floats(self.network.forward(pasts, &mut Draw::evaluating()));
+        let of_series = values.chunks_exact(horizon).zip(&self.parameters.scales);
+        let of_series = of_series.map(|(values, scale)| {
+            let values = values.iter().map(|&value| scale.value(value));
+            values.collect::<Vec<f64>>()
+        });
+        Ok(Forecast {
+            instants: frame.continued(self.parameters.step, horizon),
+            series: self.names().iter().cloned().zip(of_series).collect(),
+        })
+    }
+
+    /// How good its forecasts are from every window of a frame.
+    ///
+    /// # Errors
+    /// It has fewer rows than a window and its forecast.
+    pub fn evaluate(
+        &self,
+        frame: &SeriesFrame,
+        threads: &Threads,
+    ) -> Result<PartScores, SeriesError> {
+        let scaled = Scaled::of(frame, &self.parameters.scales);
+        let lengths = self.parameters.lengths();
+        let windows = Windows::within(&scaled, &(0..frame.n_rows()), lengths);
+        if windows.n() == 0 {
+            return Err(SeriesError::History {
+                n_rows: frame.n_rows(),
+                what: "a score",
+                wanted: lengths[0] + lengths[1],
+            });
+        }
+        Ok(self.scores(&windows, threads))
+    }
+
+    pub(super) fn scores(&self, windows: &Windows<'_>, threads: &Threads) -> PartScores {
+        let parameters = &self.parameters;
+        let (network, params) = (&self.network, &parameters.network);
+        let errors = errors(network, params, windows, threads, &FlexDevice);
+        let series = (&parameters.names[..], &parameters.scales[..]);
+        PartScores::of(windows, &errors, series, parameters.season, threads)
+    }
+}

@@ -1,0 +1,203 @@
+//! How far forecasts are from what came, beside forecasts that need no network.
+
+use super::windows::{Scale, Windows};
+use crate::labelled::block_rows;
+use automl_core::Threads;
+use automl_core::metrics::Metric;
+use serde::Serialize;
+
+/// Numbers that a network has in work at once for a block of windows.
+const BLOCK_NUMBERS: usize = 1 << 21;
+
+/// Sums of errors of scaled values, series by series.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Errors {
+    squares: Vec<f64>,
+    absolutes: Vec<f64>,
+    /// Values of each series.
+    n: usize,
+}
+
+impl Errors {
+    /// The errors of forecasts of all windows, a block of them at a time: `forecast` gives those of some windows, series by
+    /// series within each. The same at any number of threads.
+    pub(super) fn of(
+        windows: &Windows<'_>,
+        n_numbers: usize,
+        threads: &Threads,
+        forecast: impl Fn(&[u32]) -> Vec<f32> + Sync + Send,
+    ) -> Self {
+        let size = block_rows(BLOCK_NUMBERS, n_numbers * windows.n_series());
+        let blocks = threads.map(windows.n().div_ceil(size), |block| {
+            let start = block * size;
+            let end = (start + size).min(windows.n());
+            let ids: Vec<u32> = (start as u32..end as u32).collect();
+            Self::of_block(windows, &ids, &forecast(&ids))
+        });
+        let mut all = Self::none(windows.n_series());
+        for block in blocks {
+            all.n += block.n;
+            for (sum, more) in all.squares.iter_mut().zip(block.squares) {
+                *sum += more;
+            }
+            for (sum, more) in all.absolutes.iter_mut().zip(block.absolutes) {
+                *sum += more;
+            }
+        }
+        all
+    }
+
+    fn none(n_series: usize) -> Self {
+        Self {
+            squares: vec![0.0; n_series],
+            absolutes: vec![0.0; n_series],
+            n: 0,
+        }
+    }
+
+    fn of_block(windows: &Windows<'_>, ids: &[u32], forecast: &[f32]) -> Self {
+        let [_, horizon] = windows.lengths();
+        let mut errors = Self::none(windows.n_series());
+        errors.n = ids.len() * horizon;
+        let mut forecasts = forecast.chunks_exact(horizon);
+        for &id in ids {
+            for series in 0..windows.n_series() {
+                let forecast = forecasts.next().expect("every window has its forecast");
+                for (&a, &b) in forecast.iter().zip(windows.future(id, series)) {
+                    let error = f64::from(a) - f64::from(b);
+                    errors.squares[series] += error * error;
+                    errors.absolutes[series] += error.abs();
+                }
+            }
+        }
+        errors
+    }
+
+    fn mean(&self, sums: &[f64]) -> f64 {
+        sums.iter().sum::<f64>() / (self.n * sums.len()).max(1) as f64
+    }
+
+    /// The score of all series, of scaled values.
+    pub(super) fn score(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::Mae => self.mean(&self.absolutes),
+            Metric::Rmse => self.mean(&self.squares).sqrt(),
+            _ => self.mean(&self.squares),
+        }
+    }
+
+    /// Mean squared and mean absolute error of one series, in units of the data.
+    fn of_series(&self, series: usize, scale: Scale) -> (f64, f64) {
+        let n = self.n.max(1) as f64;
+        let spread = scale.spread;
+        (
+            self.squares[series] / n * spread * spread,
+            self.absolutes[series] / n * spread,
+        )
+    }
+}
+
+/// Errors of a forecast that needs no network, of scaled values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Naive {
+    /// Rows back to the value that is repeated: 1 for the last one.
+    pub season: usize,
+    /// Mean squared error.
+    pub mse: f64,
+    /// Mean absolute error.
+    pub mae: f64,
+}
+
+/// Errors of one series, in units of the data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SeriesScore {
+    /// The series.
+    pub name: String,
+    /// Mean squared error.
+    pub mse: f64,
+    /// Mean absolute error.
+    pub mae: f64,
+    /// That of the best forecast that needs no network.
+    pub naive_mae: f64,
+}
+
+/// How good a model is on some rows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartScores {
+    /// Windows whose forecasts were scored.
+    pub n_windows: usize,
+    /// Mean squared error of scaled values.
+    pub mse: f64,
+    /// Mean absolute error of scaled values.
+    pub mae: f64,
+    /// Errors of repeating the last value, and the last season if there is one.
+    pub naive: Vec<Naive>,
+    /// One for each series.
+    pub series: Vec<SeriesScore>,
+}
+
+impl PartScores {
+    pub(super) fn of(
+        windows: &Windows<'_>,
+        errors: &Errors,
+        (names, scales): (&[String], &[Scale]),
+        season: Option<usize>,
+        threads: &Threads,
+    ) -> Self {
+        let seasons = std::iter::once(1).chain(season.filter(|&season| season > 1));
+        let naive = seasons.map(|season| {
+            let repeat = |ids: &[u32]| repeated(windows, ids, season);
+            let [lookback, horizon] = windows.lengths();
+            (
+                season,
+                Errors::of(windows, lookback + horizon, threads, repeat),
+            )
+        });
+        let naive: Vec<(usize, Errors)> = naive.collect();
+        let of_series = |(series, (name, &scale)): (usize, (&String, &Scale))| {
+            let (mse, mae) = errors.of_series(series, scale);
+            let maes = naive
+                .iter()
+                .map(|(_, errors)| errors.of_series(series, scale).1);
+            SeriesScore {
+                name: name.clone(),
+                mse,
+                mae,
+                naive_mae: maes.fold(f64::INFINITY, f64::min),
+            }
+        };
+        let series = names
+            .iter()
+            .zip(scales)
+            .enumerate()
+            .map(of_series)
+            .collect();
+        Self {
+            n_windows: windows.n(),
+            mse: errors.score(Metric::Mse),
+            mae: errors.score(Metric::Mae),
+            naive: naive
+                .iter()
+                .map(|(season, errors)| Naive {
+                    season: *season,
+                    mse: errors.score(Metric::Mse),
+                    mae: errors.score(Metric::Mae),
+                })
+                .collect(),
+            series,
+        }
+    }
+}
+
+/// The last `season` values of windows, again and again.
+fn repeated(windows: &Windows<'_>, ids: &[u32], season: usize) -> Vec<f32> {
+    let [lookback, horizon] = windows.lengths();
+    let mut forecast = Vec::with_capacity(ids.len() * windows.n_series() * horizon);
+    for &id in ids {
+        for series in 0..windows.n_series() {
+            let last = &windows.past(id, series)[lookback - season..];
+            forecast.extend(last.iter().cycle().take(horizon));
+        }
+    }
+    forecast
+}

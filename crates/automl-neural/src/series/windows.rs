@@ -1,0 +1,159 @@
+//! Windows over scaled series: numbers of rows, nothing is copied before a batch is made.
+
+use super::SeriesFrame;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// How values of a series are made to have mean 0 and deviation 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scale {
+    pub(super) centre: f64,
+    pub(super) spread: f64,
+}
+
+impl Scale {
+    /// Of these values; a constant is moved only.
+    pub(super) fn of(values: &[f64]) -> Self {
+        let n = values.len().max(1) as f64;
+        let centre = values.iter().sum::<f64>() / n;
+        let squares = values.iter().map(|x| (x - centre) * (x - centre));
+        let spread = (squares.sum::<f64>() / n).sqrt();
+        // Of numbers so large that their squares are none, nothing is known.
+        let is_usable = spread.is_finite() && spread > 1e-300;
+        Self {
+            centre: if centre.is_finite() { centre } else { 0.0 },
+            spread: if is_usable { spread } else { 1.0 },
+        }
+    }
+
+    fn scaled(self, value: f64) -> f32 {
+        ((value - self.centre) / self.spread) as f32
+    }
+
+    /// A scaled value in the units of the data.
+    pub(super) fn value(self, scaled: f32) -> f64 {
+        f64::from(scaled) * self.spread + self.centre
+    }
+
+    pub(super) fn is_sound(self) -> bool {
+        self.centre.is_finite() && self.spread.is_finite() && self.spread > 0.0
+    }
+}
+
+/// Scaled series, one after the other.
+#[derive(Debug)]
+pub(super) struct Scaled {
+    values: Vec<f32>,
+    n_rows: usize,
+    n_series: usize,
+}
+
+impl Scaled {
+    pub(super) fn of(frame: &SeriesFrame, scales: &[Scale]) -> Self {
+        let mut scaled = Vec::with_capacity(frame.n_rows() * scales.len());
+        for ((_, values), scale) in frame.series().zip(scales) {
+            scaled.extend(values.iter().map(|&value| scale.scaled(value)));
+        }
+        Self {
+            values: scaled,
+            n_rows: frame.n_rows(),
+            n_series: scales.len(),
+        }
+    }
+}
+
+/// Windows whose starts follow each other row by row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Windows<'a> {
+    scaled: &'a Scaled,
+    first: usize,
+    n: usize,
+    lookback: usize,
+    horizon: usize,
+}
+
+impl<'a> Windows<'a> {
+    /// Windows that lie within rows, with what they forecast; none in a stretch that is too short.
+    pub(super) fn within(
+        scaled: &'a Scaled,
+        rows: &Range<usize>,
+        [lookback, horizon]: [usize; 2],
+    ) -> Self {
+        Self {
+            scaled,
+            first: rows.start,
+            n: (rows.len() + 1).saturating_sub(lookback + horizon),
+            lookback,
+            horizon,
+        }
+    }
+
+    /// Windows that forecast values of these rows from those before; none if there are none.
+    pub(super) fn forecasting(
+        scaled: &'a Scaled,
+        rows: &Range<usize>,
+        lengths: [usize; 2],
+    ) -> Option<Self> {
+        let start = rows.start.checked_sub(lengths[0])?;
+        let windows = Self::within(scaled, &(start..rows.end), lengths);
+        (windows.n > 0).then_some(windows)
+    }
+
+    /// How many there are.
+    pub(super) fn n(&self) -> usize {
+        self.n
+    }
+
+    pub(super) fn n_series(&self) -> usize {
+        self.scaled.n_series
+    }
+
+    pub(super) fn lengths(&self) -> [usize; 2] {
+        [self.lookback, self.horizon]
+    }
+
+    fn slice(&self, window: u32, series: usize, part: Range<usize>) -> &'a [f32] {
+        let start = series * self.scaled.n_rows + self.first + window as usize;
+        &self.scaled.values[start + part.start..start + part.end]
+    }
+
+    /// What a forecast is made from.
+    pub(super) fn past(&self, window: u32, series: usize) -> &'a [f32] {
+        self.slice(window, series, 0..self.lookback)
+    }
+
+    /// What followed.
+    pub(super) fn future(&self, window: u32, series: usize) -> &'a [f32] {
+        self.slice(window, series, self.lookback..self.lookback + self.horizon)
+    }
+
+    /// The pasts of windows as a network takes them, `windows · series × lookback`.
+    pub(super) fn pasts<B: Backend>(&self, windows: &[u32], device: &B::Device) -> Tensor<B, 2> {
+        self.tensor(windows, self.lookback, Self::past, device)
+    }
+
+    /// What followed them, `windows · series × horizon`.
+    pub(super) fn futures<B: Backend>(&self, windows: &[u32], device: &B::Device) -> Tensor<B, 2> {
+        self.tensor(windows, self.horizon, Self::future, device)
+    }
+
+    fn tensor<B: Backend>(
+        &self,
+        windows: &[u32],
+        length: usize,
+        part: impl Fn(&Self, u32, usize) -> &'a [f32],
+        device: &B::Device,
+    ) -> Tensor<B, 2> {
+        let n_samples = windows.len() * self.n_series();
+        let mut values = Vec::with_capacity(n_samples * length);
+        for &window in windows {
+            for series in 0..self.n_series() {
+                values.extend_from_slice(part(self, window, series));
+            }
+        }
+        Tensor::from_data(TensorData::new(values, [n_samples, length]), device)
+    }
+}

@@ -1,0 +1,169 @@
+//! A model that forecasts time series, read back from its directory, with the tables that it takes.
+
+use crate::errors::ForecastError;
+use crate::modeldir::LoadedModel;
+use crate::progress::Reporter;
+use crate::text::{self, Align};
+use automl_core::{Kind, Role, Schema};
+use automl_data::{
+    ColumnOverride, DataError, ReadOptions, SchemaFile, Source, moment_texts, read_table,
+};
+use automl_neural::series::{Forecast, PartScores, SeriesError, SeriesFrame, SeriesModel};
+use automl_store::{Manifest, ReadModel, read_model};
+use std::path::Path;
+
+/// A model of any kind.
+pub(crate) enum AnyModel {
+    /// One that predicts rows.
+    Rows(Box<LoadedModel>),
+    /// One that forecasts.
+    Series(Box<Forecaster>),
+}
+
+impl AnyModel {
+    /// Reads and checks a model directory.
+    ///
+    /// # Errors
+    /// No model there, a newer format, a damaged file, or parts that do not make a model.
+    pub(crate) fn read(dir: &Path) -> anyhow::Result<Self> {
+        let read = read_model(dir)?;
+        Ok(if SeriesModel::is_in(&read.artifact) {
+            Self::Series(Box::new(Forecaster::of(read)?))
+        } else {
+            Self::Rows(Box::new(LoadedModel::of(read)?))
+        })
+    }
+
+    /// What is known of it.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Rows(model) => &model.manifest,
+            Self::Series(model) => &model.manifest,
+        }
+    }
+}
+
+/// A model that forecasts, and what it takes.
+pub(crate) struct Forecaster {
+    pub(crate) manifest: Manifest,
+    pub(crate) model: SeriesModel,
+}
+
+impl Forecaster {
+    fn of(read: ReadModel) -> anyhow::Result<Self> {
+        Ok(Self {
+            model: SeriesModel::load(&read.artifact)?,
+            manifest: read.manifest,
+        })
+    }
+
+    /// Reads its series from a table, whose columns are read as those were that it learned from.
+    ///
+    /// # Errors
+    /// The table cannot be read, or lacks a series or its time.
+    pub(crate) fn frame(
+        &self,
+        source: &Source,
+        options: &ReadOptions,
+        reporter: &Reporter,
+    ) -> anyhow::Result<SeriesFrame> {
+        let inputs = &self.manifest.inputs;
+        let loaded = {
+            let _spinner = reporter.spinner("reading".to_owned());
+            read_table(source, options, Some(&as_learned(inputs))).map_err(lacking)?
+        };
+        let (time, names) = (self.model.time_name(), self.model.names());
+        let frame = SeriesFrame::read(&loaded.table, time, names, reporter.warnings());
+        reporter.show_warnings();
+        Ok(frame?)
+    }
+
+    /// The times of a forecast as text, as the data writes them.
+    pub(crate) fn moments(&self, forecast: &Forecast) -> Vec<String> {
+        let field = self.manifest.inputs.with_role(Role::Time).next();
+        match field.filter(|field| field.kind == Kind::Timestamp) {
+            Some(field) => moment_texts(&forecast.instants, field.format.as_deref()),
+            None => forecast.instants.iter().map(i64::to_string).collect(),
+        }
+    }
+}
+
+/// A table without a column that the model reads.
+fn lacking(error: DataError) -> anyhow::Error {
+    match error {
+        DataError::ColumnUnknown { name, near, .. } => SeriesError::Column { name, near }.into(),
+        other => other.into(),
+    }
+}
+
+/// What a schema file would say of the columns that a model reads.
+fn as_learned(inputs: &Schema) -> SchemaFile {
+    let is_read = |role| matches!(role, Role::Target | Role::Time);
+    let fields = inputs.fields.iter().filter(|field| is_read(field.role));
+    let column = |kind, format: &Option<String>| ColumnOverride {
+        kind: Some(kind),
+        format: format.clone(),
+        ..ColumnOverride::default()
+    };
+    SchemaFile {
+        missing: Some(inputs.missing.clone()),
+        columns: fields
+            .map(|field| (field.name.clone(), column(field.kind, &field.format)))
+            .collect(),
+    }
+}
+
+/// Refuses options that are for rows.
+///
+/// # Errors
+/// The first of them that was given.
+pub(crate) fn refuse_options(options: &[(&'static str, bool)]) -> Result<(), ForecastError> {
+    match options.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(ForecastError::Option { option }),
+        None => Ok(()),
+    }
+}
+
+/// Scores of scaled values in a line, with those of forecasts that need no network.
+pub(crate) fn scores_line(scores: &PartScores) -> String {
+    let naive = scores.naive.iter().map(|naive| {
+        let what = match naive.season {
+            1 => "last value".to_owned(),
+            season => format!("value {season} rows before"),
+        };
+        format!(
+            "; {what} mse {}, mae {}",
+            text::score(naive.mse),
+            text::score(naive.mae)
+        )
+    });
+    let own = format!(
+        "mse {}, mae {}",
+        text::score(scores.mse),
+        text::score(scores.mae)
+    );
+    format!("{own}{}", naive.collect::<String>())
+}
+
+/// Scores of single series, in units of the data.
+pub(crate) fn series_table(scores: &PartScores) -> String {
+    let heading = [
+        ("series", Align::Left),
+        ("mse", Align::Right),
+        ("mae", Align::Right),
+        ("mae without a network", Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = scores
+        .series
+        .iter()
+        .map(|series| {
+            vec![
+                series.name.clone(),
+                text::score(series.mse),
+                text::score(series.mae),
+                text::score(series.naive_mae),
+            ]
+        })
+        .collect();
+    text::table(&heading, &rows)
+}

@@ -1,0 +1,105 @@
+//! What a training shows in TensorBoard, and that showing changes nothing.
+
+use crate::harness::Desk;
+use automl_tensorboard::{HyperParameter, Record, SessionStatus, Value, read_events};
+
+const SMALL: &str = "data: {path: datasets/churn.csv, target: churned}
+model: {type: mlp, layers: 1, width: 8}
+trainer: {epochs: 4, batch_size: 256, patience: 0}
+";
+
+/// The records of the event file that a model keeps.
+fn records(desk: &Desk, model: &str) -> Vec<Record> {
+    let folder = format!("{model}/tensorboard");
+    let mut listed = std::fs::read_dir(desk.path(&folder)).expect("events are kept");
+    let file = listed
+        .next()
+        .expect("there is one")
+        .expect("it can be listed");
+    let bytes = std::fs::read(file.path()).expect("it can be read");
+    read_events(&bytes).expect("it was just written").records
+}
+
+#[test]
+fn settings_and_the_end_are_told_and_on_demand_how_weights_and_gradients_are_spread() {
+    let desk = Desk::new();
+    desk.write("small.yaml", SMALL);
+    desk.automl_ok("train small.yaml --output plain");
+    desk.automl_ok("train small.yaml --set tensorboard.every_epochs=2 --output shown");
+    let weights = |model: &str| desk.read(&format!("{model}/weights.safetensors"));
+    assert!(weights("plain") == weights("shown"));
+    let (plain, shown) = (records(&desk, "plain"), records(&desk, "shown"));
+    let Value::SessionStart { params, .. } = &plain[0].value else {
+        panic!("settings come first: {:?}", plain[0]);
+    };
+    assert_eq!(params["model.width"], HyperParameter::Number(8.0));
+    assert_eq!(
+        params["optimizer.type"],
+        HyperParameter::Text("adamw".into())
+    );
+    let end = &plain.last().expect("there are records").value;
+    assert_eq!(*end, Value::SessionEnd(SessionStatus::Success));
+    let is_detail =
+        |record: &&Record| matches!(record.value, Value::Histogram(_) | Value::PrCurve(_));
+    assert_eq!(plain.iter().filter(is_detail).count(), 0);
+    let steps = |tag: &str| -> Vec<i64> {
+        let of_tag = shown.iter().filter(|record| record.tag == tag);
+        of_tag.map(|record| record.step).collect()
+    };
+    // Four steps of 256 of 960 rows an epoch.
+    for tag in [
+        "weights/Mlp.head.weight",
+        "gradients/Mlp.head.weight",
+        "held_out/precision_recall",
+    ] {
+        assert_eq!(steps(tag), [8, 16], "{tag}: {shown:?}");
+    }
+    let curve = shown.iter().find_map(|record| match &record.value {
+        Value::PrCurve(curve) => Some(curve),
+        _ => None,
+    });
+    let curve = curve.expect("there is one");
+    assert_eq!(curve.true_positives[0] + curve.false_positives[0], 240.0);
+}
+
+#[test]
+fn the_first_images_and_texts_are_shown() {
+    let desk = Desk::new();
+    desk.write(
+        "digits.yaml",
+        "data: {path: datasets/digits-train-images-idx3-ubyte.gz}
+model: {type: cnn, channels: 4, stages: 1}
+images: {mixup: 0.3}
+trainer: {epochs: 1}
+tensorboard: {samples: 3}
+",
+    );
+    desk.write(
+        "tickets.yaml",
+        "data: {path: datasets/tickets.csv, target: queue}
+texts: {column: subject, vocabulary: 300, length: 12}
+model: {type: text_transformer, blocks: 1, heads: 2, head_size: 8}
+trainer: {epochs: 1}
+tensorboard: {samples: 3}
+",
+    );
+    for name in ["digits", "tickets"] {
+        desk.automl_ok(&format!("train {name}.yaml --output {name}"));
+        let records = records(&desk, name);
+        let samples = records
+            .iter()
+            .filter(|record| record.tag.starts_with("samples/"));
+        let samples: Vec<&Record> = samples.collect();
+        assert_eq!(samples.len(), 3, "{name}");
+        for sample in samples {
+            match &sample.value {
+                Value::Image(image) => {
+                    assert_eq!((image.height, image.width), (8, 8));
+                    assert!(image.encoded.starts_with(b"\x89PNG"));
+                }
+                Value::Text(text) => assert!(text.starts_with("    ") && text.len() > 6, "{text}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
