@@ -1,8 +1,10 @@
 """Registered models, versions, aliases, stages."""
 import time
 
+import mlflow
 import pytest
 import requests
+from conftest import Server
 from mlflow.exceptions import MlflowException
 
 
@@ -130,6 +132,44 @@ def test_a_version_is_copied(client):
     found = client.get_model_version("other", "1")
     assert (found.source, found.description, found.run_id) == ("models:/m/1", "dummy", first.run_id)
     assert client.get_model_version_download_uri("other", "1") == first.source
+
+
+def test_a_registered_source_is_the_version_that_it_leads_to(client, server):
+    client.create_registered_model("m")
+    first = version_of(client, "m")
+    client.set_registered_model_alias("m", "best", "1")
+    create = lambda source, **more: requests.post(
+        f"{server.url}/api/2.0/mlflow/model-versions/create", json={"name": "m", "source": source, **more})
+    for source in "models:/m@best", "models:/m/1", "models:/m/latest", "models:/m/None":
+        made = create(source).json()["model_version"]
+        leads_to = made["source"] if source.endswith(("latest", "None")) else "models:/m/1"
+        assert (made["source"], made["run_id"]) == (leads_to, first.run_id) and leads_to.rsplit("/", 1)[1].isdigit(), source
+        assert client.get_model_version_download_uri("m", made["version"]) == first.source
+    mlflow.genai.register_prompt(name="p", template="Hello {{name}}!")
+    for source, more, status, message in [
+        ("models:/m/1", {"run_id": run_of(client)}, 400, "must match the referenced model version"),
+        ("models:/p/1", {}, 400, "Prompt versions cannot be used"),
+        ("models://elsewhere/m/1", {}, 400, "must use the active model registry"),
+        ("models:/m/Production", {}, 404, "No versions of model with name 'm' and stage 'Production' found"),
+        ("models:/m/99", {}, 404, "not found"),
+        ("mlflow-artifacts:", {}, 400, "must identify the resource that contains the source"),
+    ]:
+        answer = create(source, **more)
+        assert answer.status_code == status and message in answer.json()["message"], answer.text
+
+
+def test_a_server_can_take_versions_of_some_sources_alone(backend, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX", "^mlflow-artifacts:/.*$")
+    running = Server("--workspace", backend(tmp_path), cwd=tmp_path)
+    try:
+        client = mlflow.MlflowClient(running.url, registry_uri=running.url)
+        client.create_registered_model("m")
+        with pytest.raises(MlflowException, match="Invalid model version source: 's3://bucket/model'"):
+            client.create_model_version("m", "s3://bucket/model")
+        run = client.create_run("0").info
+        assert client.create_model_version("m", f"{run.artifact_uri}/model", run.run_id).version == "1"
+    finally:
+        running.stop()
 
 
 def test_sources_must_belong_to_the_run(client, server, local_server, backend):

@@ -5,6 +5,7 @@ import pytest
 import requests
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 
 
 def post(url, path, body):
@@ -79,6 +80,9 @@ def test_experiments_refuse_what_is_wrong(server):
     refused(server, path, {}, "Missing value for required parameter 'name'")
     refused(server, path, {"name": "x", "tags": "5"}, 'Invalid value \\"5\\" for parameter \'tags\'')
     refused(server, path, {"name": "x" * 501}, "500")
+    for location in "s3://bucket/a?b=c", "s3://bucket/a#b", "s3://bucket/a;b":
+        refused(server, path, {"name": "x", "artifact_location": location}, "can't include fragments or params")
+    refused(server, "/api/2.0/mlflow/experiments/update", {"experiment_id": "0"}, "Missing value for required parameter 'new_name'")
 
 
 # ---------------------------------------------------------------- runs
@@ -239,6 +243,39 @@ def test_histories_come_in_bulk_and_thinned(client, server):
     ]:
         answer = get(path, **params)
         assert answer.status_code == 400 and message in answer.json()["message"], answer.text
+
+
+def test_a_history_comes_in_pages(client, server):
+    run = client.create_run("0").info.run_id
+    client.log_batch(run, [Metric("m", step / 2, 1000 + step, step) for step in range(10)])
+    get = lambda **wish: requests.get(f"{server.url}/api/2.0/mlflow/metrics/get-history", params={"run_id": run, "metric_key": "m", **wish})
+    steps, token = [], None
+    while token or not steps:
+        page = get(max_results=4, page_token=token).json()
+        steps.append([point["step"] for point in page["metrics"]])
+        token = page.get("next_page_token")
+    assert steps == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    for wish in {"page_token": "no token"}, {"max_results": 0}, {"max_results": -1}:
+        answer = get(**wish)
+        assert answer.status_code == 400 and answer.json()["error_code"] == "INVALID_PARAMETER_VALUE", answer.text
+
+
+def test_a_run_tells_of_the_models_that_it_logged(client, server):
+    run = client.create_run("0").info.run_id
+    told = {"run_id": run, "artifact_path": "model", "utc_time_created": "2026-01-01 00:00:00.000000", "flavors": {"python_function": {}}}
+    for path in "first", "second":
+        client._record_logged_model(run, Model(**{**told, "artifact_path": path}))
+    kept = json.loads(client.get_run(run).data.tags["mlflow.log-model.history"])
+    assert [model["artifact_path"] for model in kept] == ["first", "second"] and kept[0]["flavors"] == told["flavors"]
+    path = "/api/2.0/mlflow/runs/log-model"
+    refused(server, path, {"run_id": run, "model_json": "{"}, "is not a valid JSON")
+    refused(server, path, {"run_id": run, "model_json": "{}"}, "missing mandatory fields: artifact_path, flavors, run_id")
+    refused(server, path, {"run_id": run}, "Missing value for required parameter 'model_json'")
+    refused(server, path, {"run_id": "nope", "model_json": json.dumps(told)}, "not found", 404)
+    refused(server, "/api/2.0/mlflow/runs/outputs", {"run_id": run}, "Missing value for required parameter 'models'")
+    client.log_inputs(run)
+    client.set_tag(run, "mlflow.log-model.history", "not a list")
+    refused(server, path, {"run_id": run, "model_json": json.dumps(told)}, "is no JSON list")
 
 
 def test_data_is_noted_with_its_run(client, server):

@@ -93,6 +93,8 @@ def test_webhooks_that_are_not_right_are_refused(client):
     for name, url, events, reason in [
         ("-", "https://example.com", ["model_version.created"], "Webhook name '-' is invalid"),
         ("a" * 63, "https://example.com", ["model_version.created"], "is invalid"),
+        ("a", "   ", ["model_version.created"], "Webhook URL cannot be empty or just whitespace"),
+        ("a", "http://[broken", ["model_version.created"], "Invalid webhook URL"),
         ("a", "ftp://example.com", ["model_version.created"], "Invalid webhook URL scheme: 'ftp'"),
         ("a", "http://example.com", ["model_version.created"], "Invalid webhook URL scheme: 'http'"),
         ("a", "https://127.0.0.1/x", ["model_version.created"], "not a public address"),

@@ -40,6 +40,7 @@ mod unary;
 mod webhooks;
 
 pub use metrics::Process;
+pub use mlflow::SourcePattern;
 pub use oidc::OidcConfig;
 pub use server::{AccessConfig, Config, Links, Models, ServeError, Switch, run};
 pub use studies::VizierStudies;

@@ -7,6 +7,7 @@ use crate::insight::Insights;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Process};
+use crate::mlflow::SourcePattern;
 use crate::observe::Observer;
 use crate::oidc::{self, Oidc, OidcConfig};
 use crate::pulse::Pulse;
@@ -44,6 +45,8 @@ pub struct Config {
     pub artifact_root: Option<String>,
     /// Where relative locations start.
     pub work_dir: PathBuf,
+    /// What must be found in the sources of versions that clients register; all are taken if it is not said.
+    pub version_sources: Option<SourcePattern>,
     pub links: Links,
     pub models: Models,
     /// The endpoint that also answers at `/ping` and `/invocations`, if there is one.
@@ -272,6 +275,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         webhooks,
         sealer,
         gateway: config.links.gateway,
+        version_sources: config.version_sources,
         root_endpoint: config.root_endpoint,
         artifact_root,
         artifacts,

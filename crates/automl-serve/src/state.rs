@@ -6,6 +6,7 @@ use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::mlflow::SourcePattern;
 use crate::pulse::Pulse;
 use crate::tuning::Desk;
 use crate::webhooks::{Happening, Webhooks};
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) webhooks: Webhooks,
     /// Seals secrets in the record.
     pub(crate) sealer: Sealer,
+    /// What must be found in the sources of versions that clients register.
+    pub(crate) version_sources: Option<SourcePattern>,
     /// The server of language models that pages reach through this one.
     pub(crate) gateway: Option<String>,
     /// The endpoint that also answers at the root.

@@ -35,6 +35,7 @@ impl Desk {
             workspace: Workspace::parse(directory.path().to_str().unwrap()),
             artifact_root: None,
             work_dir: directory.path().to_owned(),
+            version_sources: None,
             links: crate::Links::default(),
             models: crate::endpoints::tests::models(),
             requests_n_bytes_max: 1 << 30,

@@ -59,6 +59,11 @@ type Answer = Result<Json<Value>, ApiError>;
 
 async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer {
     let location = fields.text("artifact_location")?;
+    if location.as_deref().is_some_and(has_more_than_a_path) {
+        return Err(ApiError::invalid(
+            "'artifact_location' URL can't include fragments or params.",
+        ));
+    }
     if let Some(Extension(asker)) = asker {
         check_location(&asker, location.as_deref().unwrap_or_default())?;
     }
@@ -84,6 +89,11 @@ fn check_location(asker: &Visitor, location: &str) -> Result<(), ApiError> {
         ));
     }
     Ok(())
+}
+
+/// Paths of artifacts are put behind a location, so a query or a fragment would swallow them.
+fn has_more_than_a_path(location: &str) -> bool {
+    location.contains('#') || (location.contains(":/") && location.contains(['?', ';']))
 }
 
 /// A location without a scheme is a folder of the server.
@@ -118,11 +128,10 @@ async fn by_name(State(app): State<App>, fields: Fields) -> Answer {
 
 async fn update(State(app): State<App>, fields: Fields) -> Answer {
     let id = id_of(&fields.required("experiment_id")?)?;
-    if let Some(name) = fields.text("new_name")?.filter(|name| !name.is_empty()) {
-        app.db
-            .write(move |sql| experiments::rename(sql, DEFAULT_WORKSPACE, id, &name))
-            .await?;
-    }
+    let name = fields.required("new_name")?;
+    app.db
+        .write(move |sql| experiments::rename(sql, DEFAULT_WORKSPACE, id, &name))
+        .await?;
     Ok(Json(json!({})))
 }
 

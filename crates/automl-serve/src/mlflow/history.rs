@@ -44,7 +44,12 @@ async fn read(State(app): State<App>, fields: Fields) -> Answer {
     let key = fields.required("metric_key")?;
     let n_max = match fields.int("max_results")? {
         Some(n_max) if n_max > 0 => Some(n_max as usize),
-        _ => None,
+        Some(n_max) => {
+            return Err(ApiError::invalid(format!(
+                "Invalid value {n_max} for parameter 'max_results' supplied. It must be a positive integer."
+            )));
+        }
+        None => None,
     };
     let token = fields.text("page_token")?;
     let found = app

@@ -6,7 +6,7 @@ use crate::routes::{Routes, post};
 use crate::state::App;
 use automl_store::tracking::experiments::{DEFAULT_WORKSPACE, id_of};
 use automl_store::tracking::inputs::{self, Dataset, DatasetInput, Direction, ModelLink};
-use automl_store::tracking::{TrackingError, runs};
+use automl_store::tracking::{TrackingError, log, runs};
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -16,6 +16,10 @@ pub(super) fn router() -> Routes {
         .route(
             "/runs/log-inputs",
             post(log_inputs).editor("Log the datasets and models that a run read"),
+        )
+        .route(
+            "/runs/log-model",
+            post(log_model).editor("Tell of a model in a tag of the run that logged it"),
         )
         .route(
             "/runs/outputs",
@@ -59,9 +63,6 @@ async fn log_inputs(State(app): State<App>, fields: Fields) -> Answer {
     let id = fields.run_id()?;
     let datasets = fields.objects("datasets", dataset_input)?;
     let models = fields.objects("models", link)?;
-    if datasets.is_empty() && models.is_empty() {
-        return Err(absent("datasets"));
-    }
     inputs::check(&datasets)?;
     app.db
         .write(move |sql| {
@@ -73,8 +74,39 @@ async fn log_inputs(State(app): State<App>, fields: Fields) -> Answer {
     Ok(Json(json!({})))
 }
 
+/// What must be told of a model.
+const TOLD_OF_MODELS: [&str; 4] = ["artifact_path", "flavors", "run_id", "utc_time_created"];
+
+/// Clients older than logged models, and the writers of some flavors still, keep what they log with the run.
+async fn log_model(State(app): State<App>, fields: Fields) -> Answer {
+    let id = fields.run_id()?;
+    let text = fields.required("model_json")?;
+    let model: Value = serde_json::from_str(&text).map_err(|_not_json| {
+        ApiError::invalid(format!(
+            "Malformed model info. \n {text} \n is not a valid JSON."
+        ))
+    })?;
+    let missing: Vec<&str> = TOLD_OF_MODELS
+        .into_iter()
+        .filter(|name| model.get(name).is_none())
+        .collect();
+    if !missing.is_empty() {
+        return Err(ApiError::invalid(format!(
+            "Model json is missing mandatory fields: {}",
+            missing.join(", ")
+        )));
+    }
+    app.db
+        .write(move |sql| log::append_model(sql, DEFAULT_WORKSPACE, &id, model))
+        .await?;
+    Ok(Json(json!({})))
+}
+
 async fn log_outputs(State(app): State<App>, fields: Fields) -> Answer {
     let id = fields.run_id()?;
+    if fields.value("models").is_none() {
+        return Err(absent("models"));
+    }
     let models = fields.objects("models", link)?;
     app.db
         .write(move |sql| {

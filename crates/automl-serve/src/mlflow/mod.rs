@@ -17,6 +17,8 @@ mod versions;
 mod webhooks;
 mod wire;
 
+pub use source::SourcePattern;
+
 use crate::error::ApiError;
 use crate::routes::{Routes, get};
 use axum::http::{Method, StatusCode, Uri, header};

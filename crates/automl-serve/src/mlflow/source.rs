@@ -3,13 +3,39 @@
 use crate::error::ApiError;
 use automl_store::artifact_uri::percent_decoded;
 use automl_store::db::Sql;
-use automl_store::registry::is_prompt;
-use automl_store::registry::versions::{self, NewVersion};
+use automl_store::registry::versions::{self, ModelVersion, NewVersion};
+use automl_store::registry::{is_prompt, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::tracking::{logged_models, runs};
+use regex::Regex;
+use std::str::FromStr;
 
 /// What clients name as the source of a prompt.
 const PROMPT_SOURCES: [&str; 2] = ["dummy-source", "prompt-template"];
+
+/// What must be found in the source of each version that clients register.
+#[derive(Debug, Clone)]
+pub struct SourcePattern(Regex);
+
+impl FromStr for SourcePattern {
+    type Err = regex::Error;
+
+    fn from_str(text: &str) -> Result<Self, regex::Error> {
+        Ok(Self(Regex::new(text)?))
+    }
+}
+
+impl SourcePattern {
+    pub(super) fn check(&self, source: &str) -> Result<(), ApiError> {
+        if self.0.is_match(source) {
+            return Ok(());
+        }
+        Err(ApiError::invalid(format!(
+            "Invalid model version source: '{source}'. This server takes sources in which '{}' is found.",
+            self.0
+        )))
+    }
+}
 
 /// Checks the source of a version and finds out where its files are.
 pub(super) fn resolve(sql: &mut dyn Sql, mut new: NewVersion) -> Result<NewVersion, ApiError> {
@@ -26,7 +52,14 @@ pub(super) fn resolve(sql: &mut dyn Sql, mut new: NewVersion) -> Result<NewVersi
     }
     if let Some(rest) = new.source.strip_prefix("models:/") {
         check_plain(&new.source)?;
-        let rest = rest.to_owned();
+        let has_host = rest.starts_with('/') && !rest.starts_with("//");
+        if has_host {
+            return Err(ApiError::invalid(format!(
+                "Invalid model version source: '{}'. Registered model sources must use the active model registry.",
+                new.source
+            )));
+        }
+        let rest = rest.trim_start_matches('/').to_owned();
         return of_model(sql, &rest, new);
     }
     let owner = owner(sql, &mut new)?;
@@ -88,15 +121,8 @@ fn owner(sql: &mut dyn Sql, new: &mut NewVersion) -> Result<Option<String>, ApiE
     }
 }
 
-/// `models:/m-ID`, `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+/// `models:/m-ID`, or a version that is registered already: then the new one is of the same run and the same logged model.
 fn of_model(sql: &mut dyn Sql, rest: &str, mut new: NewVersion) -> Result<NewVersion, ApiError> {
-    let rest = rest.trim_start_matches('/');
-    let invalid = || {
-        ApiError::invalid(format!(
-            "Unable to fetch model from model URI source artifact location '{}'.",
-            new.source
-        ))
-    };
     if rest.starts_with("m-") && !rest.contains(['/', '@']) {
         let model = logged_models::get(sql, DEFAULT_WORKSPACE, rest)?;
         if new.model_id.as_deref().is_some_and(|id| id != rest) {
@@ -107,18 +133,51 @@ fn of_model(sql: &mut dyn Sql, rest: &str, mut new: NewVersion) -> Result<NewVer
         new.storage_location = model.artifact_uri;
         return Ok(new);
     }
-    let version = match (rest.rsplit_once('@'), rest.rsplit_once('/')) {
-        (Some((name, alias)), _) => {
-            automl_store::registry::models::by_alias(sql, DEFAULT_WORKSPACE, name, alias)?
-        }
-        (None, Some((name, version))) => {
-            let version = version.parse().map_err(|_not_a_number| invalid())?;
-            versions::get(sql, DEFAULT_WORKSPACE, name, version)?
-        }
-        (None, None) => return Err(invalid()),
-    };
-    new.storage_location = version.storage_location;
+    let of = registered(sql, rest, &new.source)?;
+    if models::is_prompt(sql, DEFAULT_WORKSPACE, &of.name)? {
+        return Err(ApiError::invalid(format!(
+            "Invalid model version source: '{}'. Prompt versions cannot be used as model version sources.",
+            new.source
+        )));
+    }
+    let is_other = |given: &Option<String>, own: &Option<String>| given.is_some() && given != own;
+    if is_other(&new.run_id, &of.run_id) || is_other(&new.model_id, &of.model_id) {
+        return Err(ApiError::invalid(format!(
+            "Invalid model version source: '{}'. The run_id and model_id request parameters must match the referenced model version.",
+            new.source
+        )));
+    }
+    // An alias or a stage moves on; the version that it led to stays.
+    new.source = format!("models:/{}/{}", of.name, of.version);
+    (new.run_id, new.model_id) = (of.run_id, of.model_id);
+    new.storage_location = of.storage_location;
     Ok(new)
+}
+
+/// The version that `NAME/VERSION`, `NAME/latest`, `NAME/STAGE` or `NAME@ALIAS` leads to.
+fn registered(sql: &mut dyn Sql, rest: &str, source: &str) -> Result<ModelVersion, ApiError> {
+    if let Some((name, alias)) = rest.rsplit_once('@') {
+        return Ok(models::by_alias(sql, DEFAULT_WORKSPACE, name, alias)?);
+    }
+    let Some((name, which)) = rest.rsplit_once('/') else {
+        return Err(ApiError::invalid(format!(
+            "Unable to fetch model from model URI source artifact location '{source}'."
+        )));
+    };
+    if let Ok(version) = which.parse() {
+        return Ok(versions::get(sql, DEFAULT_WORKSPACE, name, version)?);
+    }
+    models::get(sql, DEFAULT_WORKSPACE, name)?;
+    let found = if which.eq_ignore_ascii_case("latest") {
+        versions::newest(sql, DEFAULT_WORKSPACE, name)?
+    } else {
+        versions::latest(sql, DEFAULT_WORKSPACE, name, &[which.to_owned()])?.pop()
+    };
+    found.ok_or_else(|| {
+        ApiError::missing(format!(
+            "No versions of model with name '{name}' and stage '{which}' found"
+        ))
+    })
 }
 
 /// The path of a source that is a folder of this machine.
@@ -135,7 +194,8 @@ fn local_path(source: &str) -> Result<Option<String>, ApiError> {
         };
         return Ok(Some(percent_decoded(path)));
     }
-    Ok((!source.contains(":/")).then(|| source.to_owned()))
+    let is_path = !source.contains(":/") && !is_proxied(source);
+    Ok(is_path.then(|| source.to_owned()))
 }
 
 /// The parts of an absolute path, with `.` and `..` followed; nothing if it leaves the root.

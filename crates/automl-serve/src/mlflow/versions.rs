@@ -91,6 +91,9 @@ async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer 
         user_id: asker.map(|asker| asker.name.clone()),
         ..NewVersion::default()
     };
+    if let Some(pattern) = &app.version_sources {
+        pattern.check(&new.source)?;
+    }
     let found = app
         .db
         .write(move |sql| {

@@ -86,6 +86,11 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 /// tomorrow: each delivery checks again.
 pub(crate) async fn check_url(url: &str, allows_private: bool) -> Result<(), ApiError> {
     let invalid = |why: String| ApiError::invalid(format!("Invalid webhook URL: {why}"));
+    if url.trim().is_empty() {
+        return Err(ApiError::invalid(
+            "Webhook URL cannot be empty or just whitespace",
+        ));
+    }
     let uri: Uri = url
         .parse()
         .map_err(|error: axum::http::uri::InvalidUri| invalid(error.to_string()))?;

@@ -9,6 +9,8 @@ pub struct Limits {
     pub key: usize,
     pub param_value: usize,
     pub tag_value: usize,
+    /// Of the tag with all models that a run logged.
+    pub models_tag_value: usize,
     pub experiment_name: usize,
     pub experiment_tag_value: usize,
     pub metrics_a_batch: usize,
@@ -33,6 +35,7 @@ pub const LIMITS: Limits = Limits {
     key: 250,
     param_value: 6000,
     tag_value: 8000,
+    models_tag_value: 1_000_000,
     experiment_name: 500,
     experiment_tag_value: 20_000,
     metrics_a_batch: 1000,

@@ -160,6 +160,37 @@ pub(super) fn put_tag(sql: &mut dyn Sql, run: i64, tag: &KeyValue) -> Result<(),
     Ok(())
 }
 
+/// The tag with what a run says of the models that it logged, as a JSON list.
+const MODELS_TAG: &str = "mlflow.log-model.history";
+
+/// Adds what is told of a model to what an active run says of those before it.
+pub fn append_model(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    run_id: &str,
+    model: serde_json::Value,
+) -> Result<(), TrackingError> {
+    let run = runs::active(sql, workspace, run_id)?;
+    let row = sql.query_one(
+        "SELECT value FROM tags WHERE run = ?1 AND key = ?2",
+        args![run.number, MODELS_TAG],
+    )?;
+    let told = row.map(|row| row.text(0)).transpose()?;
+    let told = serde_json::from_str(told.as_deref().unwrap_or("[]"));
+    let mut models: Vec<serde_json::Value> = told.map_err(|_no_list| {
+        TrackingError::Invalid(format!(
+            "Tag '{MODELS_TAG}' of run {run_id} is no JSON list; delete the tag to log models again"
+        ))
+    })?;
+    models.push(model);
+    let tag = KeyValue {
+        key: MODELS_TAG.to_owned(),
+        value: serde_json::Value::from(models).to_string(),
+    };
+    check_length(MODELS_TAG, LIMITS.models_tag_value, &tag.value)?;
+    put_tag(sql, run.number, &tag)
+}
+
 /// Adds points to a run, and says how many were not there yet.
 pub(crate) fn put_metrics(
     sql: &mut dyn Sql,

@@ -3,6 +3,7 @@
 use super::{AccessArgs, PlaceArgs};
 use crate::console::Format;
 use crate::units;
+use automl_serve::SourcePattern;
 use clap::Args;
 use std::net::IpAddr;
 
@@ -35,6 +36,14 @@ pub(crate) struct ServeArgs {
     /// Let webhooks lead to plain HTTP and to addresses that are not public, as in a network of your own
     #[arg(long, env = "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS")]
     pub(crate) webhooks_to_private: bool,
+    /// What must be found in the source of each version of a model that clients register, as a regular expression [default: all
+    /// sources are taken]
+    #[arg(
+        long,
+        value_name = "REGEX",
+        env = "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"
+    )]
+    pub(crate) version_sources: Option<SourcePattern>,
     /// URI that new experiments put their artifacts below, where clients write by themselves [default: through this server]
     #[arg(long, value_name = "URI")]
     pub(crate) default_artifact_root: Option<String>,

@@ -89,6 +89,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
         address: SocketAddr::new(args.host, args.port),
         workspace,
         artifact_root: args.default_artifact_root,
+        version_sources: args.version_sources,
         links: Links {
             gateway: args.deployments_target,
             webhooks_to_private: args.webhooks_to_private,
