@@ -42,8 +42,8 @@ impl StudyServer {
     /// # Errors
     /// If the server is away, refuses who asks, or has no such study.
     pub fn join(&self, name: &str) -> Result<Study, TuneError> {
-        let mut answer = self.post(&format!("{}/join", path(name)), &json!({}))?;
-        self.study(answer["study"].take())
+        let answer = self.post(&format!("{}/join", path(name)), &json!({}))?;
+        self.study(&answer["study"])
     }
 
     /// Trials to run, as [`Desk::suggest`](crate::tuning::Desk::suggest) gives them.
@@ -216,7 +216,7 @@ impl StudyServer {
         }
     }
 
-    fn study(&self, view: Value) -> Result<Study, TuneError> {
+    fn study(&self, view: &Value) -> Result<Study, TuneError> {
         let known = || {
             let state = match view["state"].as_str()? {
                 "active" => StudyState::Active,
@@ -412,7 +412,7 @@ mod tests {
             ],
             measurements: vec![Measurement {
                 step: 1,
-                figures: vec![0.30000000000000004, 2.0],
+                figures: vec![0.1 + 0.2, 2.0],
                 extra: None,
             }],
             attributes: Vec::new(),

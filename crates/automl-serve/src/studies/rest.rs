@@ -61,6 +61,11 @@ pub(crate) fn routes() -> Routes {
             "/api/studies/{name}/events",
             get(events).viewer("What happened in a study after a place of its log"),
         )
+        .merge(of_trials())
+}
+
+fn of_trials() -> Routes {
+    Routes::new()
         .route(
             "/api/studies/{name}/trials",
             get(trials)

@@ -69,22 +69,7 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     let limit = limit_of(&spec, args);
     let known = keeper.trials(&study, None)?;
     let show = Arc::new(Show::new(console, clock, &study, limit, &known));
-    if !changed.is_empty() {
-        let changed = changed.join(", ");
-        show.note(&format!(
-            "its file has another {changed} than before, under which its trials were run"
-        ));
-    }
-    for (name, near) in run
-        .command
-        .iter()
-        .flat_map(|own| call::mistyped(own, &names_of(&spec)))
-    {
-        let near = near.join(" or ");
-        show.note(&format!(
-            "'{{{name}}}' in the command names no parameter and stays as it is; did you mean {near}?"
-        ));
-    }
+    warn(&show, &changed, &run, &spec);
     let heard = Arc::clone(&show);
     let interrupt = Interrupt::listen(console, move || {
         heard.note("stopping; trials that run are given up and can be gone on with (Ctrl-C again to leave at once)");
@@ -126,6 +111,26 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     };
     let done = work(&shared, &recorder, n_workers);
     end(&shared, recorder, done, console)
+}
+
+/// Tells of what may not be as it was meant.
+fn warn(show: &Show, changed: &[&str], run: &Run, spec: &Spec) {
+    if !changed.is_empty() {
+        let changed = changed.join(", ");
+        show.note(&format!(
+            "its file has another {changed} than before, under which its trials were run"
+        ));
+    }
+    for (name, near) in run
+        .command
+        .iter()
+        .flat_map(|own| call::mistyped(own, &names_of(spec)))
+    {
+        let near = near.join(" or ");
+        show.note(&format!(
+            "'{{{name}}}' in the command names no parameter and stays as it is; did you mean {near}?"
+        ));
+    }
 }
 
 /// Ends the run of the verb, and says what came of it.

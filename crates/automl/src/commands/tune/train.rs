@@ -303,7 +303,7 @@ mod tests {
         let spec = Spec::read(&json!({
             "objectives": [{ "name": name }], "space": { "parameters": parameters },
         }))?;
-        let base = Base::read(&options, &[name.clone()])?;
+        let base = Base::read(&options, std::slice::from_ref(&name))?;
         base.check(&spec, &[Objective { name, direction }])
     }
 
