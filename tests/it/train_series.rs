@@ -86,6 +86,11 @@ fn a_model_is_scored_on_other_rows_and_says_what_it_cannot_do() {
             outcome.stderr
         );
     }
+    for format in ["onnx", "standalone"] {
+        let outcome = desk.automl(&format!("export model --format {format} --output out"));
+        assert_eq!(outcome.exit_code, Some(2), "{format}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("model-forecasts"), "{format}");
+    }
     let board = desk.automl_ok("leaderboard model");
     assert!(board.contains("patchtst"), "{board}");
 }

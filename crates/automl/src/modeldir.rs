@@ -2,7 +2,7 @@
 
 use crate::errors::{CliError, ForecastError};
 use crate::scoring::{BATCH_ROWS, IMAGE_BATCH_ROWS};
-use automl_core::{Field, Role, Schema, Task};
+use automl_core::{Artifact, Field, Role, Schema, Task};
 use automl_data::DataError;
 use automl_engine::EnsembleModel;
 use automl_neural::series::SeriesModel;
@@ -34,9 +34,7 @@ impl LoadedModel {
     /// # Errors
     /// It forecasts time series, or its parts do not make a model.
     pub(crate) fn of(read: ReadModel) -> anyhow::Result<Self> {
-        if SeriesModel::is_in(&read.artifact) {
-            return Err(ForecastError::NoRows.into());
-        }
+        check_rows(&read.artifact)?;
         let model = EnsembleModel::load(&read.artifact)?;
         let threshold = read.manifest.threshold;
         if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
@@ -125,6 +123,18 @@ impl LoadedModel {
     /// The column of a role, if the model was fitted with one.
     pub(crate) fn column(&self, role: Role) -> Option<&Field> {
         self.manifest.inputs.with_role(role).next()
+    }
+}
+
+/// Notices a model that forecasts time series.
+///
+/// # Errors
+/// The model predicts no rows.
+pub(crate) fn check_rows(artifact: &Artifact) -> Result<(), ForecastError> {
+    if SeriesModel::is_in(artifact) {
+        Err(ForecastError::NoRows)
+    } else {
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use super::record::model_dir;
 use crate::cli::{ModelExportArgs, ModelFormat};
 use crate::console::print_text;
 use crate::errors::CliError;
+use crate::modeldir;
 use crate::text;
 use automl_core::Role;
 use automl_store::{ReadModel, read_model, write_atomic};
@@ -18,6 +19,7 @@ pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
     check_options(args)?;
     let directory = model_dir(&args.model, &args.workspace.workspace)?;
     let read = read_model(directory.as_ref())?;
+    modeldir::check_rows(&read.artifact)?;
     if args.format == ModelFormat::Onnx {
         return as_graph(args, &read);
     }
