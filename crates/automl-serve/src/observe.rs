@@ -20,6 +20,10 @@ const ID_MAX: usize = 128;
 /// Characters of what the audit log says a request was about.
 const OBJECT_MAX: usize = 500;
 
+/// The id of a request, for handlers.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
 /// A place for handlers to note what a request is about: the id or name in its fields.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Noted(Arc<OnceLock<String>>);
@@ -37,7 +41,7 @@ impl Noted {
 
 /// What is known of a request while it is answered.
 pub(crate) struct Call {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) visitor: Option<Arc<Visitor>>,
     /// Whether it was turned away before its route was asked.
     pub(crate) is_refused: bool,
@@ -108,7 +112,7 @@ impl Observer {
         let route = found.map_or(NO_ROUTE, |(template, _)| template);
         let is_write = found.is_none_or(|(_, endpoint)| endpoint.is_write);
         Call {
-            id: self.id(request.headers()),
+            id: self.id(request.headers()).into(),
             visitor: None,
             is_refused: false,
             clock: Clock::start(),
@@ -150,7 +154,7 @@ impl Observer {
             route = call.route,
             status = status.as_u16(),
             ms = (seconds * 1e6).round() / 1e3,
-            request_id = call.id,
+            request_id = &*call.id,
             user = call.user(),
             "request"
         );
@@ -185,7 +189,7 @@ fn entry(call: &Call, status: StatusCode) -> Entry {
             .or_else(|| plain(call.path.as_deref()?))
             .unwrap_or_default(),
         outcome: i64::from(status.as_u16()),
-        request_id: call.id.clone(),
+        request_id: call.id.to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Binds, serves, stops.
 
 use crate::access::{Access, Gate, Hosts, Memory, guard};
-use crate::endpoints::{self, Fleet, Keeper, LoadModel};
+use crate::endpoints::{self, Captor, Fleet, Keeper, LoadModel, Numbers};
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::intake::Intake;
@@ -19,7 +19,8 @@ use crate::webhooks::{Manner, Webhooks};
 use crate::{connections, grpc, mlflow, openapi, own, pages, studies};
 use automl_core::Coded;
 use automl_store::access::users;
-use automl_store::artifacts::Signatures;
+use automl_store::artifacts::{ArtifactStore, Signatures};
+use automl_store::captures::{Captures, Seal};
 use automl_store::db::Database;
 use automl_store::registry::webhooks;
 use automl_store::sealed::Sealer;
@@ -72,6 +73,8 @@ pub struct Models {
     pub load: LoadModel,
     /// Bytes that all of them may take together, by their files; no bound if it is not said.
     pub n_bytes_max: Option<u64>,
+    /// Makes files for good of what was kept of requests.
+    pub seal: Seal,
 }
 
 /// Where the server goes by itself, beyond its record and its artifacts.
@@ -247,8 +250,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let ledger = Ledger::start(db.clone()).map_err(threads)?;
     let pulse = Pulse::new(db.clone());
     let tuning = Arc::new(Desk::default());
-    let Models { load, n_bytes_max } = config.models;
-    let fleet = Fleet::new(db.clone(), artifacts.clone(), load, n_bytes_max);
+    let fleet = fleet(&config.models, &config.workspace, (&db, &artifacts)).map_err(threads)?;
     let own = own::routes().merge(grpc::routes(&pulse));
     let routes = if config.only_endpoints {
         own.merge(endpoints::answers(&fleet))
@@ -283,6 +285,23 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         work_dir: config.work_dir,
     });
     Ok((app, parts))
+}
+
+/// Endpoints, and what keeps their requests.
+fn fleet(
+    models: &Models,
+    workspace: &Workspace,
+    (db, artifacts): (&Database, &ArtifactStore),
+) -> std::io::Result<Fleet> {
+    let numbers = Numbers::default();
+    let captures = Captures::new(workspace.captures(), models.seal);
+    let captor = Captor::start(captures, numbers.clone())?;
+    let record = Record {
+        db: db.clone(),
+        artifacts: artifacts.clone(),
+    };
+    let models = (models.load, models.n_bytes_max);
+    Ok(Fleet::new(record, models, numbers, captor))
 }
 
 /// Seals what an earlier version kept as it was, and says whose secrets cannot be had.

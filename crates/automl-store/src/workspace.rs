@@ -1,6 +1,6 @@
 //! Where a record is: the text that names a workspace, and what lies in it.
 //!
-//! A directory holds everything: `automl.db`, `artifacts/` and `spool/`. A workspace in a Postgres server has a directory
+//! A directory holds everything: `automl.db`, `artifacts/`, `spool/` and `captures/`. A workspace in a Postgres server has a directory
 //! too, for what is not yet sent and, unless they are elsewhere, for artifacts.
 
 use crate::args;
@@ -24,6 +24,8 @@ const DATABASE: &str = "automl.db";
 const ARTIFACTS: &str = "artifacts";
 /// What verbs wrote down and the record has not taken in yet.
 const SPOOL: &str = "spool";
+/// What was kept of requests of endpoints.
+const CAPTURES: &str = "captures";
 /// The file with the key of secrets in the record.
 const SECRET_KEY: &str = "secret.key";
 /// What the environment calls that key, in lower case.
@@ -39,6 +41,7 @@ pub struct Workspace {
     directory: PathBuf,
     database: Place,
     spool: PathBuf,
+    captures: PathBuf,
     /// Where its artifacts are, as somebody said.
     artifacts: Option<String>,
     environment: BTreeMap<String, String>,
@@ -110,6 +113,7 @@ impl Workspace {
             Self {
                 // What is meant for one server is never sent to another.
                 spool: directory.join(format!("{SPOOL}-{}", &digest[..12])),
+                captures: directory.join(format!("{CAPTURES}-{}", &digest[..12])),
                 directory,
                 database: Place::Server(text.to_owned()),
                 artifacts: None,
@@ -120,6 +124,7 @@ impl Workspace {
             let directory = PathBuf::from(text);
             Self {
                 spool: directory.join(SPOOL),
+                captures: directory.join(CAPTURES),
                 database: Place::File(directory.join(DATABASE)),
                 directory,
                 artifacts: None,
@@ -162,6 +167,11 @@ impl Workspace {
     /// The directory of what verbs wrote down and the record has not taken in yet.
     pub fn spool(&self) -> &Path {
         &self.spool
+    }
+
+    /// The directory of what was kept of requests of endpoints, a folder an endpoint.
+    pub fn captures(&self) -> &Path {
+        &self.captures
     }
 
     /// The directory of artifacts, if nothing else is said.

@@ -15,6 +15,7 @@ use automl_serve::ServeError;
 use automl_serve::tuning::TuneError;
 use automl_store::StoreError;
 use automl_store::backup::BackupError;
+use automl_store::captures::CaptureError;
 use automl_store::endpoints::EndpointError;
 use automl_store::gc::GcError;
 use automl_store::moving::ImportError;
@@ -59,6 +60,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// Codes that do not mean bad input. An error with any other code is about the data, the model, the place to write to
 /// or the settings that the user gave; an error without a code is a failure.
 const EXIT_CODES: &[(&str, u8)] = &[
+    ("capture-lines", FAILED),
     ("collective-gone", FAILED),
     ("collective-timeout", FAILED),
     ("collective-transport", FAILED),
@@ -389,6 +391,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         TrackingError,
         StudiesError,
         EndpointError,
+        CaptureError,
         TuneError,
         TuneVerbError,
         TrainVerbError,

@@ -1,15 +1,26 @@
 //! Models as endpoints need them: read from their directories, with what makes tables of requests.
 
+use crate::commands::INTERVALS_FILE;
 use crate::errors::Report;
 use crate::modeldir::LoadedModel as Directory;
-use automl_core::{Cell, Field, Role, Table};
+use automl_core::{Cell, Field, Kind, Role, Schema, Table};
 use automl_data::{
-    BatchOptions, DataError, Format, ReadOptions, RowBuffer, RowCoder, Source, open_batches,
+    BatchOptions, DataError, Format, ReadOptions, RowBuffer, RowCoder, Source, check_arrow_stream,
+    open_batches, records_to_parquet,
 };
-use automl_serve::endpoints::{LoadError, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows};
+use automl_engine::Intervals;
+use automl_serve::endpoints::{
+    Bounds, LoadError, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, TableForm,
+};
+use automl_store::captures::SealedRows;
 use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
+
+/// What a request's body is called where something is wrong with it.
+const BODY: &str = "the body";
 
 /// Reads the model of a directory for an endpoint.
 ///
@@ -33,22 +44,90 @@ pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     }
     let (features, others): (Vec<&Field>, Vec<&Field>) =
         inputs.fields.iter().partition(|field| is_feature(field));
-    let facts = ModelFacts {
+    let facts = Arc::new(ModelFacts {
         features: features.into_iter().cloned().collect(),
         others: others.into_iter().map(|field| field.name.clone()).collect(),
         task: read.task().clone(),
         threshold: read.manifest.threshold,
         n_bytes: read.n_bytes,
+    });
+    let bounds = bounds(path, &read)?;
+    let rename_duplicates = read.renames_duplicates();
+    let reader = |inputs: Schema| Reader {
+        coder: RowCoder::new(&inputs, is_feature),
+        rename_duplicates,
+        inputs,
     };
-    let coder = RowCoder::new(inputs, is_feature);
     Ok(LoadedModel {
         facts,
-        reader: Arc::new(Reader {
-            coder,
-            rename_duplicates: read.renames_duplicates(),
-            inputs: read.manifest.inputs,
-        }),
+        reader: Arc::new(reader(read.manifest.inputs.clone())),
+        words_reader: Arc::new(reader(in_words(read.manifest.inputs))),
         model: Arc::new(read.model),
+        bounds,
+    })
+}
+
+/// What the directory says of the model's errors. Of counts over different exposures they say nothing.
+fn bounds(path: &Path, read: &Directory) -> Result<Option<Arc<dyn Bounds>>, LoadError> {
+    let file = path.join(INTERVALS_FILE);
+    if read.model.exposure().is_some() || !file.is_file() {
+        return Ok(None);
+    }
+    let wrong = |message: String| LoadError {
+        code: "artifact-part-invalid",
+        message: format!("{INTERVALS_FILE}: {message}"),
+    };
+    let bytes = fs::read(&file).map_err(|error| wrong(error.to_string()))?;
+    let intervals: Intervals =
+        serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+    if !intervals.is_valid() {
+        return Err(wrong("its errors are not sorted sets of numbers".into()));
+    }
+    Ok(Some(Arc::new(Errors(intervals))))
+}
+
+/// Errors on rows that the model had not seen.
+struct Errors(Intervals);
+
+impl Bounds for Errors {
+    fn coverage_max(&self) -> f64 {
+        self.0.coverage_max()
+    }
+
+    fn around(&self, coverage: f64, predictions: &[f64]) -> Option<Vec<[f64; 2]>> {
+        let band = self.0.band(coverage)?;
+        let ends = predictions.iter();
+        Some(ends.map(|prediction| band.around(*prediction)).collect())
+    }
+}
+
+/// The same columns, with words as they came where there are known ones.
+fn in_words(mut inputs: Schema) -> Schema {
+    for field in &mut inputs.fields {
+        if matches!(field.kind, Kind::Category | Kind::Boolean) {
+            field.kind = Kind::Text;
+            field.levels.clear();
+        }
+    }
+    inputs
+}
+
+/// Makes Parquet of what was kept of requests.
+///
+/// # Errors
+/// Why it cannot be made.
+pub(crate) fn seal(
+    lines: &mut dyn BufRead,
+    out: &mut (dyn Write + Send),
+) -> Result<SealedRows, String> {
+    let written = records_to_parquet(lines, out);
+    let written = written.map_err(|error| {
+        let report = Report::of(&error.into());
+        report.message
+    })?;
+    Ok(SealedRows {
+        n_rows: written.n_rows,
+        is_cut: written.is_cut,
     })
 }
 
@@ -58,7 +137,7 @@ fn is_feature(field: &Field) -> bool {
 
 struct Reader {
     coder: RowCoder,
-    inputs: automl_core::Schema,
+    inputs: Schema,
     rename_duplicates: bool,
 }
 
@@ -67,13 +146,23 @@ impl RowReader for Reader {
         Box::new(Buffer(self.coder.start()))
     }
 
-    fn delimited(&self, text: Vec<u8>) -> Result<Table, String> {
-        // What is compressed is no text, and never grows here.
-        if let Err(error) = std::str::from_utf8(&text) {
-            return Err(format!("the body is not UTF-8 text: {error}"));
-        }
+    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<Table, String> {
+        let format = match form {
+            TableForm::Delimited => {
+                // What is compressed is no text, and never grows here.
+                if let Err(error) = std::str::from_utf8(&body) {
+                    return Err(format!("the body is not UTF-8 text: {error}"));
+                }
+                Format::Delimited
+            }
+            TableForm::Arrow => {
+                let checked = check_arrow_stream(&body, BODY);
+                checked.map_err(|error| error.to_string())?;
+                Format::Arrow
+            }
+        };
         let options = ReadOptions {
-            format: Some(Format::Delimited),
+            format: Some(format),
             rename_duplicates: self.rename_duplicates,
             ..ReadOptions::default()
         };
@@ -82,7 +171,7 @@ impl RowReader for Reader {
             batch_rows: ROWS_MAX + 1,
             ..BatchOptions::default()
         };
-        let source = Source::bytes("the body", text);
+        let source = Source::bytes(BODY, body);
         let batches = open_batches(&source, &options, &self.inputs, is_feature, &cut);
         let first = batches.and_then(|mut batches| batches.next().transpose());
         match first {

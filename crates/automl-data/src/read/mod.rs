@@ -6,12 +6,14 @@ mod header;
 mod idx;
 mod images;
 mod input;
+mod ipc;
 mod jsonl;
 mod lines;
 mod rows;
 
 pub use images::{FILE_COLUMN, IMAGE_COLUMN, LABEL_COLUMN};
 pub(crate) use input::Fingerprinter;
+pub use ipc::check_arrow_stream;
 pub(crate) use rows::{PlacedSink, Places, Rows};
 
 pub(crate) use automl_core::Cell;

@@ -9,7 +9,7 @@ use super::{Access, Peer};
 use crate::error::ApiError;
 use crate::fields::BODY_MAX;
 use crate::ledger::{Ledger, Moved};
-use crate::observe::{Call, Observer};
+use crate::observe::{Call, Observer, RequestId};
 use crate::routes::{Answers, Endpoint, Need, Table};
 use automl_core::Clock;
 use automl_store::access::Role;
@@ -252,6 +252,8 @@ async fn answer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
     let endpoint = found.map(|(_, endpoint)| endpoint);
     let mut call = gate.observer.begin(&request, found, Peer::of(&request));
     request.extensions_mut().insert(call.noted());
+    let id = RequestId(Arc::clone(&call.id));
+    request.extensions_mut().insert(id);
     let mut response = match gate.admit(&mut request, endpoint, &mut call).await {
         Ok(_admitted) => next.run(request).await,
         Err(refused) => {
@@ -272,7 +274,7 @@ async fn answer(gate: Arc<Gate>, mut request: Request, next: Next) -> Response {
         response = response.map(|body| counted(body, moved, false));
     }
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::try_from(&call.id) {
+    if let Ok(id) = HeaderValue::from_str(&call.id) {
         headers.insert("x-request-id", id);
     }
     headers.insert(

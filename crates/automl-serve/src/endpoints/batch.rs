@@ -9,6 +9,8 @@ pub(crate) struct Batch {
     pub(crate) table: Table,
     /// Above which probability the positive class of two is predicted; as the model has it if it is not said.
     pub(crate) threshold: Option<f64>,
+    /// Probabilities with which intervals shall hold the truth.
+    pub(crate) coverages: Vec<f64>,
     pub(crate) about: About,
 }
 
@@ -35,6 +37,7 @@ impl From<Table> for Batch {
         Self {
             table,
             threshold: None,
+            coverages: Vec::new(),
             about: About::default(),
         }
     }
@@ -46,7 +49,23 @@ pub(crate) struct Predicted {
     pub(crate) predictions: Predictions,
     /// Of classes, their codes.
     pub(crate) codes: Vec<u32>,
+    pub(crate) intervals: Vec<Interval>,
     pub(crate) about: About,
+}
+
+/// Between which numbers the truth of each row lies with a probability.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Interval {
+    pub(crate) coverage: f64,
+    pub(crate) lower: Vec<f64>,
+    pub(crate) upper: Vec<f64>,
+}
+
+impl Interval {
+    /// `90` of 0.9, without the digits that rounding adds.
+    pub(crate) fn percents(&self) -> f64 {
+        (self.coverage * 1e8).round() / 1e6
+    }
 }
 
 impl Batch {
@@ -61,10 +80,40 @@ impl Batch {
         let predictions = done.map_err(|_panic| ScoreError::Internal {
             reason: "it panicked, which is a fault of this program".into(),
         })??;
+        let intervals = intervals(&self.coverages, loaded, &predictions)?;
         Ok(Predicted {
+            intervals,
             codes: predictions.class_codes_at(threshold),
             predictions,
             about: self.about,
         })
     }
+}
+
+/// The intervals of some probabilities.
+fn intervals(
+    coverages: &[f64],
+    loaded: &LoadedModel,
+    predictions: &Predictions,
+) -> Result<Vec<Interval>, ScoreError> {
+    if coverages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(bounds) = &loaded.bounds else {
+        return Err(ScoreError::NoIntervals);
+    };
+    let interval = |&coverage: &f64| {
+        let is_probability = coverage > 0.0 && coverage < 1.0;
+        let found = is_probability.then(|| bounds.around(coverage, predictions.values()));
+        let Some(ends) = found.flatten() else {
+            let most = bounds.coverage_max();
+            return Err(ScoreError::Coverage { coverage, most });
+        };
+        Ok(Interval {
+            coverage,
+            lower: ends.iter().map(|ends| ends[0]).collect(),
+            upper: ends.iter().map(|ends| ends[1]).collect(),
+        })
+    };
+    coverages.iter().map(interval).collect()
 }

@@ -5,6 +5,7 @@ use super::live::Wish;
 use super::score::Asked;
 use crate::access::{Held, is_full};
 use crate::fields::{BODY_MAX, BODY_WAIT};
+use crate::observe::RequestId;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -26,6 +27,7 @@ pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     held: Option<Held>,
+    id: Option<RequestId>,
 }
 
 impl Ask {
@@ -58,6 +60,7 @@ impl Ask {
         })?;
         Ok(Self {
             held: parts.extensions.remove(),
+            id: parts.extensions.remove(),
             headers: parts.headers,
             body: body.to_bytes(),
         })
@@ -106,6 +109,7 @@ impl Ask {
             wish: self.wish(),
             n_bytes: self.body.len(),
             held: self.held.clone(),
+            id: self.id.clone(),
             patience_ms: patience_ms.transpose()?,
         })
     }

@@ -25,6 +25,8 @@ pub(crate) enum ScoreError {
     NotServing { endpoint: String, reason: String },
     #[error("endpoint '{endpoint}' answers {max} requests at once, and has as many")]
     Busy { endpoint: String, max: u32 },
+    #[error("what is kept of endpoint '{endpoint}' waits for the disk, and has no room for more")]
+    NotKept { endpoint: String },
     #[error("there was no time left to predict: the request gave it {ms} ms")]
     TimeOver { ms: u64 },
     #[error("requests that are being answered take all the memory that they may")]
@@ -63,6 +65,14 @@ pub(crate) enum ScoreError {
     Cell { row: usize, reason: String },
     #[error("{reason}")]
     Table { reason: String },
+    #[error(
+        "the model knows nothing of its errors; those of numbers do that `automl fit` made without --exposure"
+    )]
+    NoIntervals,
+    #[error(
+        "an interval of the probability {coverage} is not known; it is above 0 and at most {most:.4}"
+    )]
+    Coverage { coverage: f64, most: f64 },
     #[error(transparent)]
     Predict(#[from] PredictError),
     #[error("the model failed: {reason}")]
@@ -91,7 +101,9 @@ impl ScoreError {
             Self::Nowhere { .. }
             | Self::EndpointUnknown { .. }
             | Self::DeploymentUnknown { .. } => StatusCode::NOT_FOUND,
-            Self::NotServing { .. } | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotServing { .. } | Self::NotKept { .. } | Self::Full => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLong { .. } | Self::TooManyRows => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TimeOver { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -108,7 +120,7 @@ impl ScoreError {
     pub(crate) fn may_come_again(&self) -> bool {
         matches!(
             self,
-            Self::NotServing { .. } | Self::Busy { .. } | Self::Full
+            Self::NotServing { .. } | Self::NotKept { .. } | Self::Busy { .. } | Self::Full
         )
     }
 }
@@ -121,6 +133,7 @@ impl Coded for ScoreError {
             Self::DeploymentUnknown { .. } => "endpoint-deployment-missing",
             Self::NotServing { .. } => "endpoint-not-serving",
             Self::Busy { .. } => "endpoint-busy",
+            Self::NotKept { .. } => "endpoint-feedback-full",
             Self::TimeOver { .. } => "score-time-over",
             Self::Full => "score-no-memory",
             Self::TooLong { .. } => "score-too-long",
@@ -136,6 +149,8 @@ impl Coded for ScoreError {
             Self::Lengths { .. } => "score-lengths",
             Self::Cell { .. } => "score-cell",
             Self::Table { .. } => "score-table",
+            Self::NoIntervals => "score-no-intervals",
+            Self::Coverage { .. } => "score-coverage",
             Self::Predict(error) => error.code(),
             Self::Internal { .. } => "score-failed",
             Self::Record(error) => Coded::code(error),

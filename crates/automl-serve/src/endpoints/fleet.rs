@@ -6,6 +6,7 @@
 //! while. Endpoints are brought up to date apart from one another: a model that is slow to read holds up its own alone.
 
 use super::cache::{Cache, Version, Warm};
+use super::capture::{Captor, Rule};
 use super::error::ScoreError;
 use super::live::Live;
 use super::numbers::Numbers;
@@ -15,6 +16,7 @@ use automl_store::db::{Database, Sql};
 use automl_store::endpoints::{self, Deployment, Endpoint, EndpointError, Who, digest_of};
 use automl_store::registry::{ModelVersion, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
+use automl_store::workspace::Record;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +40,7 @@ struct Inner {
     artifacts: ArtifactStore,
     cache: Cache,
     numbers: Numbers,
+    captor: Captor,
     snapshot: RwLock<Arc<Snapshot>>,
     /// One for each endpoint, held by whoever brings it up to date.
     turns: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
@@ -64,12 +67,11 @@ struct Wanted {
 
 impl Fleet {
     pub(crate) fn new(
-        db: Database,
-        artifacts: ArtifactStore,
-        load: super::model::LoadModel,
-        limit: Option<u64>,
+        Record { db, artifacts }: Record,
+        (load, limit): (super::model::LoadModel, Option<u64>),
+        numbers: Numbers,
+        captor: Captor,
     ) -> Self {
-        let numbers = Numbers::default();
         Self(Arc::new(Inner {
             cache: Cache::new(
                 (db.clone(), artifacts.clone()),
@@ -80,6 +82,7 @@ impl Fleet {
             db,
             artifacts,
             numbers,
+            captor,
             snapshot: RwLock::default(),
             turns: Mutex::default(),
             work: Mutex::default(),
@@ -89,6 +92,10 @@ impl Fleet {
 
     pub(crate) fn numbers(&self) -> &Numbers {
         &self.0.numbers
+    }
+
+    pub(crate) fn captor(&self) -> &Captor {
+        &self.0.captor
     }
 
     /// All endpoints by name.
@@ -118,6 +125,21 @@ impl Fleet {
             name: name.to_owned(),
             near: nearest(name, snapshot.keys().map(String::as_str)),
         })
+    }
+
+    /// The columns that models of an endpoint take; none if it has no model that can be had.
+    pub(crate) fn columns(&self, name: &str) -> BTreeSet<String> {
+        let mut columns = BTreeSet::new();
+        let Ok(live) = self.find(name) else {
+            return columns;
+        };
+        for slot in live.slots.iter().chain(&live.shadows) {
+            if let Ok(warm) = self.load(&slot.version) {
+                let features = warm.loaded.facts.features.iter();
+                columns.extend(features.map(|field| field.name.clone()));
+            }
+        }
+        columns
     }
 
     /// Reads a model that went from memory, on a thread that may wait.
@@ -335,8 +357,10 @@ impl Wanted {
         let Some(live) = known.filter(|live| live.seen_revision == self.endpoint.revision) else {
             return true;
         };
-        let is_done =
-            live.problem.is_none() && self.moved.is_empty() && !live.is_renamed(&self.endpoint);
+        let is_done = live.problem.is_none()
+            && self.moved.is_empty()
+            && !live.is_renamed(&self.endpoint)
+            && !live.is_captured_otherwise(&self.endpoint);
         !is_done && now_us >= live.again_us
     }
 }
@@ -377,7 +401,7 @@ impl Inner {
         let mut live = if is_new {
             let (live, is_last) = self.first_served(wanted, before);
             if !is_last {
-                return self.told(live).map(Some);
+                return self.told(live, endpoint).map(Some);
             }
             live
         } else {
@@ -391,7 +415,7 @@ impl Inner {
                 Err(problem) => live.troubled(endpoint.revision, problem, now_us + AGAIN_US),
             };
         }
-        self.told(live).map(Some)
+        self.told(live, endpoint).map(Some)
     }
 
     /// The last revision, if all its models can be had; else what answers already, or what a server served before. Tells
@@ -472,13 +496,15 @@ impl Inner {
         Ok(live.with(last, &self.cache, &self.numbers))
     }
 
-    /// Tells the record what is served.
-    fn told(&self, live: Live) -> Result<Live, EndpointError> {
+    /// Tells the record what is served, and keeps of its requests what the record says.
+    fn told(&self, mut live: Live, endpoint: &Endpoint) -> Result<Live, EndpointError> {
         let (id, revision, problem) = (live.id, live.revision, live.problem.clone());
         let noted = self
             .db
             .write(move |sql| endpoints::note_served(sql, id, revision, problem.as_deref()));
         noted.wait()?;
+        let capture = endpoint.capture.clone();
+        live.capture = capture.map(|capture| Arc::new(Rule(capture)));
         Ok(live)
     }
 }

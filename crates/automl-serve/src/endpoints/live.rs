@@ -1,6 +1,7 @@
 //! An endpoint as it answers now: one revision of it, with its models, from the moment that all of them were ready.
 
 use super::cache::{Cache, Version};
+use super::capture::Rule;
 use super::error::ScoreError;
 use super::numbers::{Numbers, Own};
 use super::split;
@@ -27,6 +28,8 @@ pub(crate) struct Live {
     pub(crate) room: Arc<Semaphore>,
     pub(crate) slots: Vec<Arc<Slot>>,
     pub(crate) shadows: Vec<Arc<Slot>>,
+    /// What is kept of its requests.
+    pub(crate) capture: Option<Arc<Rule>>,
     busy: Counter,
     /// Requests without a key so far, of all revisions.
     n_keyless: Arc<AtomicU64>,
@@ -89,6 +92,7 @@ impl Live {
             room: Arc::new(Semaphore::new(endpoint.max_at_once as usize)),
             slots: Vec::new(),
             shadows: Vec::new(),
+            capture: None,
             busy: numbers.busy(&endpoint.name),
             n_keyless: Arc::default(),
         }
@@ -151,9 +155,15 @@ impl Live {
             room: Arc::clone(&self.room),
             slots: self.slots.clone(),
             shadows: self.shadows.clone(),
+            capture: self.capture.clone(),
             busy: self.busy.clone(),
             n_keyless: Arc::clone(&self.n_keyless),
         }
+    }
+
+    /// Whether another part of its requests is to be kept by now.
+    pub(crate) fn is_captured_otherwise(&self, endpoint: &Endpoint) -> bool {
+        self.capture.as_ref().map(|rule| &rule.0) != endpoint.capture.as_ref()
     }
 
     /// Whether models that answer have other names in the record by now.

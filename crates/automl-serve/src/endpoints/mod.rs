@@ -6,8 +6,10 @@
 //! said by whoever starts the server ([`LoadModel`]).
 
 mod batch;
+mod bodies;
 mod body;
 mod cache;
+mod capture;
 mod error;
 mod filler;
 mod fleet;
@@ -28,11 +30,16 @@ mod vertex;
 mod view;
 mod write;
 
+pub use bodies::read_body;
+pub(crate) use capture::Captor;
+pub use capture::{Truth, keep_truths};
 use error::ScoreError;
 pub(crate) use fleet::Fleet;
 pub(crate) use keeper::Keeper;
 pub(crate) use live::{Live, Slot};
-pub use model::{LoadError, LoadModel, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows};
+pub use model::{
+    Bounds, LoadError, LoadModel, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, TableForm,
+};
 pub(crate) use numbers::Numbers;
 
 use crate::routes::{Routes, get, post};
@@ -74,6 +81,12 @@ fn predictions() -> Routes {
             "/endpoints/{name}/predict",
             post(plain::predict)
                 .viewer("Predicts rows, or columns: prediction and probabilities of each row")
+                .bounded(),
+        )
+        .route(
+            "/endpoints/{name}/feedback",
+            post(capture::feedback)
+                .editor("Takes what turned out to be true of rows that were predicted")
                 .bounded(),
         )
         .route(

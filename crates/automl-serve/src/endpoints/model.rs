@@ -13,11 +13,28 @@ pub type LoadModel = fn(&Path) -> Result<LoadedModel, LoadError>;
 /// A model in memory.
 pub struct LoadedModel {
     /// What it takes and gives.
-    pub facts: ModelFacts,
+    pub facts: Arc<ModelFacts>,
     /// What predicts.
     pub model: Arc<dyn Model>,
+    /// How far its predictions are from the truth, if it knows.
+    pub bounds: Option<Arc<dyn Bounds>>,
     /// What makes tables of requests.
     pub reader: Arc<dyn RowReader>,
+    /// The same for tables that keep the words that came, instead of codes of known ones.
+    pub words_reader: Arc<dyn RowReader>,
+}
+
+impl LoadedModel {
+    /// The same model reading words as they came. Its tables are to be kept, not to be predicted.
+    pub(crate) fn as_sent(&self) -> Self {
+        Self {
+            facts: Arc::clone(&self.facts),
+            model: Arc::clone(&self.model),
+            bounds: self.bounds.clone(),
+            reader: Arc::clone(&self.words_reader),
+            words_reader: Arc::clone(&self.words_reader),
+        }
+    }
 }
 
 /// What a model takes and gives.
@@ -35,16 +52,35 @@ pub struct ModelFacts {
     pub n_bytes: u64,
 }
 
+/// What knows how far predicted numbers are from the truth.
+pub trait Bounds: Send + Sync {
+    /// The greatest probability of which it knows an interval.
+    fn coverage_max(&self) -> f64;
+
+    /// The ends of the interval around each prediction that holds the truth with this probability; none beyond
+    /// [`Bounds::coverage_max`].
+    fn around(&self, coverage: f64, predictions: &[f64]) -> Option<Vec<[f64; 2]>>;
+}
+
 /// Makes tables of requests.
 pub trait RowReader: Send + Sync {
     /// Rows to be filled cell by cell.
     fn start(&self) -> Box<dyn Rows>;
 
-    /// The table of delimited text with a line of names above it.
+    /// The table that a body is; one row more than [`ROWS_MAX`] if it has more.
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    fn delimited(&self, text: Vec<u8>) -> Result<Table, String>;
+    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<Table, String>;
+}
+
+/// What tables are sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableForm {
+    /// Delimited text with a line of names above it.
+    Delimited,
+    /// An Arrow stream.
+    Arrow,
 }
 
 /// Rows on their way to a table.

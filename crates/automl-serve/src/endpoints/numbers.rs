@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Upper ends of the buckets of latencies, in seconds.
@@ -16,6 +17,7 @@ const SECONDS: [f64; 14] = [
 
 /// What became of requests that a deployment took, and of those that it saw in the shadow.
 const OUTCOMES: [&str; 3] = ["answered", "refused", "failed"];
+const CAPTURE_OUTCOMES: [&str; 3] = ["stored", "dropped", "failed"];
 const SHADOW_OUTCOMES: [&str; 4] = ["same", "other", "failed", "skipped"];
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
@@ -41,6 +43,12 @@ struct EndpointLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CaptureLabels {
+    endpoint: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LoadLabels {
     model: String,
     version: i64,
@@ -56,6 +64,9 @@ pub(crate) struct Numbers {
     shadows: Family<OutcomeLabels, Counter>,
     busy: Family<EndpointLabels, Counter>,
     loads: Family<LoadLabels, Counter>,
+    captured: Family<CaptureLabels, Counter>,
+    /// Of all endpoints, also those that are deleted.
+    n_dropped: Arc<AtomicU64>,
     /// All deployments that are counted, so that they can be forgotten.
     known: Arc<Mutex<BTreeSet<Labels>>>,
 }
@@ -69,6 +80,8 @@ impl Default for Numbers {
             shadows: Family::default(),
             busy: Family::default(),
             loads: Family::default(),
+            captured: Family::default(),
+            n_dropped: Arc::default(),
             known: Arc::default(),
         }
     }
@@ -101,6 +114,11 @@ impl Numbers {
             "automl_endpoint_busy",
             "Requests that an endpoint had no room for",
             self.busy.clone(),
+        );
+        registry.register(
+            "automl_endpoint_captured",
+            "Answers that were sampled to be kept, by outcome: stored, dropped as there was no room, failed",
+            self.captured.clone(),
         );
         registry.register(
             "automl_endpoint_model_loads",
@@ -141,6 +159,10 @@ impl Numbers {
             self.rows.remove(&labels);
             self.seconds.remove(&labels);
         }
+        for outcome in CAPTURE_OUTCOMES {
+            let endpoint = endpoint.to_owned();
+            self.captured.remove(&CaptureLabels { endpoint, outcome });
+        }
         let endpoint = endpoint.to_owned();
         self.busy.remove(&EndpointLabels { endpoint });
     }
@@ -173,6 +195,21 @@ impl Numbers {
             rows: self.rows.get_or_create_owned(&labels),
             seconds: self.seconds.get_or_create_owned(&labels),
         }
+    }
+
+    /// Counts an answer that was to be kept.
+    pub(crate) fn captured(&self, endpoint: &str, outcome: &'static str) {
+        if outcome == "dropped" {
+            self.n_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        let endpoint = endpoint.to_owned();
+        let labels = CaptureLabels { endpoint, outcome };
+        self.captured.get_or_create_owned(&labels).inc();
+    }
+
+    /// Answers that there was no room to keep, of all endpoints.
+    pub(crate) fn n_dropped(&self) -> u64 {
+        self.n_dropped.load(Ordering::Relaxed)
     }
 
     /// How often an endpoint had no room.

@@ -5,8 +5,9 @@ use super::body::Ask;
 use super::error::{COME_AGAIN_S, ScoreError};
 use super::filler::Filler;
 use super::json::{ColumnsSeed, Key, RowsSeed, keep, within};
-use super::model::LoadedModel;
+use super::model::{LoadedModel, TableForm};
 use super::score::{Scored, score};
+use super::scoring::from_table;
 use super::write;
 use crate::state::App;
 use automl_core::{Coded, Predictions};
@@ -14,8 +15,13 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt;
+
+/// Intervals of one request.
+pub(super) const COVERAGES_MAX: usize = 16;
+/// What an Arrow stream is called.
+const ARROW: &str = "application/vnd.apache.arrow.stream";
 
 /// `POST /endpoints/{name}/predict`.
 pub(super) async fn predict(
@@ -31,41 +37,71 @@ pub(super) async fn predict(
 
 async fn answered(app: &App, name: &str, request: Request) -> Result<String, ScoreError> {
     let ask = Ask::whole(request).await?;
-    ask.check_json()?;
+    let read_body = reader(&ask)?;
     let body = ask.body.clone();
-    let read = move |model: &LoadedModel| read(&body, model);
+    let read = move |model: &LoadedModel| read_body(&body, model);
     score(&app.fleet, ask.asked(name)?, read, |scored| {
         Ok(told(scored))
     })
     .await
 }
 
-/// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with a `threshold`.
+type Reader = fn(&[u8], &LoadedModel) -> Result<Batch, ScoreError>;
+
+/// What reads a body of the kind that it is said to be.
+fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
+    match ask.kind().as_str() {
+        "" | "application/json" => Ok(read),
+        ARROW => Ok(|body, model| from_table(body, TableForm::Arrow, model)),
+        other => Err(ScoreError::ContentKind {
+            found: other.to_owned(),
+            wanted: "application/json or application/vnd.apache.arrow.stream",
+        }),
+    }
+}
+
+/// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with a `threshold` and probabilities of an `interval`.
 pub(crate) fn read(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
     let mut filler = Filler::new(&model.facts, &*model.reader);
-    let threshold = within(body, &mut filler, |filler, json| {
+    let wanted = within(body, &mut filler, |filler, json| {
         json.deserialize_map(Body(filler))
     })?;
     Ok(Batch {
         table: filler.finish(),
-        threshold,
+        threshold: wanted.threshold,
+        coverages: wanted.coverages,
         about: About::default(),
     })
 }
 
-/// The object that a body is; gives the threshold.
+/// What is wanted beside predictions.
+#[derive(Default)]
+struct Wanted {
+    threshold: Option<f64>,
+    coverages: Vec<f64>,
+}
+
+/// One number or some.
+fn probabilities(given: &Value) -> Option<Vec<f64>> {
+    match given {
+        Value::Array(list) => list.iter().map(Value::as_f64).collect(),
+        one => Some(vec![one.as_f64()?]),
+    }
+}
+
+/// The object that a body is; gives what is wanted.
 struct Body<'f, 'm>(&'f mut Filler<'m>);
 
 impl<'de> Visitor<'de> for Body<'_, '_> {
-    type Value = Option<f64>;
+    type Value = Wanted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with rows or columns")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<f64>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wanted, A::Error> {
         let filler = self.0;
-        let (mut has_rows, mut threshold) = (false, None);
+        let (mut has_rows, mut wanted) = (false, Wanted::default());
         while let Some(key) = map.next_key::<Key<'de>>()? {
             let key = &*key.0;
             match key {
@@ -78,15 +114,23 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                     order: None,
                 })?,
                 "columns" => map.next_value_seed(ColumnsSeed(&mut *filler))?,
-                "threshold" => threshold = map.next_value()?,
+                "threshold" => wanted.threshold = map.next_value()?,
+                "interval" => {
+                    let given: Value = map.next_value()?;
+                    let Some(coverages) = probabilities(&given) else {
+                        let told = "interval is a probability, or a list of some";
+                        return Err(keep(filler, ScoreError::form(told)));
+                    };
+                    wanted.coverages = coverages;
+                }
                 other => {
                     let told = format!(
-                        "'{other}' is not understood; a body has rows or columns, and perhaps threshold"
+                        "'{other}' is not understood; a body has rows or columns, and perhaps threshold and interval"
                     );
                     return Err(keep(filler, ScoreError::form(told)));
                 }
             }
-            has_rows |= key != "threshold";
+            has_rows |= ["rows", "columns"].contains(&key);
         }
         if !has_rows {
             return Err(keep(
@@ -94,10 +138,15 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                 ScoreError::form("the body has neither rows nor columns"),
             ));
         }
-        if threshold.is_some_and(|value: f64| !(0.0..=1.0).contains(&value)) {
+        let is_probability = |value: f64| (0.0..=1.0).contains(&value);
+        if wanted.threshold.is_some_and(|value| !is_probability(value)) {
             return Err(keep(filler, ScoreError::form("a threshold is from 0 to 1")));
         }
-        Ok(threshold)
+        if wanted.coverages.len() > COVERAGES_MAX {
+            let told = format!("at most {COVERAGES_MAX} intervals are told");
+            return Err(keep(filler, ScoreError::form(told)));
+        }
+        Ok(wanted)
     }
 }
 
@@ -119,6 +168,21 @@ fn told(scored: &Scored) -> String {
             write::list(&mut out, column, |out, value| write::number(out, *value));
         }
         out.push('}');
+    }
+    if !scored.predicted.intervals.is_empty() {
+        out.push_str(",\"intervals\":");
+        write::list(&mut out, &scored.predicted.intervals, |out, interval| {
+            out.push_str("{\"coverage\":");
+            write::number(out, interval.coverage);
+            for (name, ends) in [
+                (",\"lower\":", &interval.lower),
+                (",\"upper\":", &interval.upper),
+            ] {
+                out.push_str(name);
+                write::list(out, ends, |out, end| write::number(out, *end));
+            }
+            out.push('}');
+        });
     }
     out.push('}');
     out

@@ -9,7 +9,7 @@ use crate::state::App;
 use automl_core::Coded;
 use automl_store::db::Sql;
 use automl_store::endpoints::{
-    self, Endpoint, EndpointError, NewDeployment, NewEndpoint, Who, digest_of,
+    self, Endpoint, EndpointError, NewCapture, NewDeployment, NewEndpoint, Who, digest_of,
 };
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use axum::Json;
@@ -47,6 +47,12 @@ pub(super) fn routes() -> Routes {
         .route(
             "/api/endpoints/{name}/traffic",
             post(traffic).editor("Says which percents of requests deployments answer: shares"),
+        )
+        .route(
+            "/api/endpoints/{name}/capture",
+            post(capture).editor(
+                "Says which part of the requests is kept: rate (0 for none), fields, redact",
+            ),
         )
         .route(
             "/api/endpoints/{name}/promote",
@@ -248,6 +254,35 @@ async fn traffic(
     let wanted = wanted.ok_or_else(|| wrong("shares", shares))?;
     changed(&app, move |sql| {
         endpoints::set_shares(sql, W, &name, &wanted, asked.who())
+    })
+    .await
+}
+
+async fn capture(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    asker: Asker,
+    fields: Fields,
+) -> Answer {
+    let asked = Asked::of(&asker, &fields)?;
+    let rate = fields.number("rate")?;
+    let has_fields = fields.value("fields").is_some();
+    let new = NewCapture {
+        rate,
+        fields: has_fields.then(|| fields.texts("fields")).transpose()?,
+        redacted: fields.texts("redact")?,
+    };
+    let new = (rate != 0.0).then_some(new);
+    let (fleet, named) = (app.fleet.clone(), (name.clone(), new.clone()));
+    let checked = blocking(move || {
+        let (name, new) = named;
+        new.map_or(Ok(()), |new| {
+            endpoints::check_columns(&new, &fleet.columns(&name))
+        })
+    });
+    checked.await?;
+    changed(&app, move |sql| {
+        endpoints::set_capture(sql, W, &name, new.as_ref(), asked.who())
     })
     .await
 }

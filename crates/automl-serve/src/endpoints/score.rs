@@ -2,11 +2,13 @@
 
 use super::batch::{Batch, Predicted};
 use super::cache::Warm;
+use super::capture::{Kept, Sample};
 use super::error::ScoreError;
 use super::fleet::Fleet;
 use super::live::{Live, Slot, Wish};
 use super::model::LoadedModel;
 use crate::access::Held;
+use crate::observe::RequestId;
 use automl_core::Clock;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -42,6 +44,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) n_bytes: usize,
     /// The memory that it may take, until it is answered.
     pub(crate) held: Option<Held>,
+    /// The id that it is told under.
+    pub(crate) id: Option<RequestId>,
     /// Milliseconds after which nobody waits for the answer.
     pub(crate) patience_ms: Option<u64>,
 }
@@ -64,12 +68,14 @@ pub(crate) async fn score<R: Read, A: Send + 'static>(
         Some(warm) => warm,
         None => load(fleet, &slot, endpoint).await?,
     };
+    let sample = sampled(&live, asked.id, asked.n_bytes);
     let work = Work {
         fleet: fleet.clone(),
         live,
         slot: Arc::clone(&slot),
         warm,
         patience_ms: asked.patience_ms,
+        sample,
         clock,
         _room: room,
         _held: asked.held,
@@ -113,6 +119,8 @@ struct Work {
     slot: Arc<Slot>,
     warm: Arc<Warm>,
     patience_ms: Option<u64>,
+    /// Of a request that is kept.
+    sample: Option<Sample>,
     clock: Clock,
     _room: OwnedSemaphorePermit,
     _held: Option<Held>,
@@ -159,7 +167,25 @@ impl Work {
         self.check_time()?;
         let predicted = batch.predict(&self.warm.loaded)?;
         for shadow in &self.live.shadows {
-            compare(&self.fleet, shadow, read.clone(), &predicted);
+            let sample = self.sample.clone();
+            compare(
+                (&self.fleet, &self.live),
+                shadow,
+                read.clone(),
+                &predicted,
+                sample,
+            );
+        }
+        if let Some(sample) = self.sample {
+            self.fleet.captor().keep(Kept {
+                sample,
+                endpoint: self.live.name.clone(),
+                slot: Arc::clone(&self.slot),
+                warm: Arc::clone(&self.warm),
+                read: Box::new(read.clone()),
+                predicted: predicted.clone(),
+                answered: None,
+            });
         }
         let n_rows = predicted.predictions.n_rows();
         let scored = Scored {
@@ -170,6 +196,18 @@ impl Work {
         };
         Ok((tell(&scored)?, n_rows))
     }
+}
+
+/// Whether a request is kept.
+fn sampled(live: &Live, id: Option<RequestId>, n_bytes: usize) -> Option<Sample> {
+    let rule = live.capture.as_ref()?;
+    let RequestId(request_id) = id?;
+    rule.picks(&request_id).then(|| Sample {
+        rule: Arc::clone(rule),
+        request_id,
+        at_us: Clock::unix_micros(),
+        n_bytes,
+    })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -183,24 +221,50 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Lets a deployment in the shadow predict the same rows, and counts whether it says the same; nobody waits for it.
-fn compare<R: Read>(fleet: &Fleet, slot: &Arc<Slot>, read: R, answered: &Predicted) {
+/// Lets a deployment in the shadow predict the same rows, and counts whether it says the same; nobody waits for it. Of a request
+/// that is kept, so is what it says.
+fn compare<R: Read>(
+    (fleet, live): (&Fleet, &Live),
+    slot: &Arc<Slot>,
+    read: R,
+    answered: &Predicted,
+    sample: Option<Sample>,
+) {
     let Ok(place) = SHADOWS.try_acquire() else {
         slot.numbers.skipped.inc();
         return;
     };
     let (fleet, slot, answered) = (fleet.clone(), Arc::clone(slot), answered.clone());
+    let endpoint = live.name.clone();
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        let numbers = &slot.numbers;
-        let predicted = match fleet.load(&slot.version) {
-            Ok(warm) => read(&warm.loaded).and_then(|batch| batch.predict(&warm.loaded)),
-            Err(reason) => Err(ScoreError::Internal { reason }),
+        let warm = match fleet.load(&slot.version) {
+            Ok(warm) => warm,
+            Err(_reason) => {
+                slot.numbers.shadow_failed.inc();
+                return;
+            }
         };
-        match predicted {
-            Ok(predicted) if predicted.predictions == answered.predictions => numbers.same.inc(),
-            Ok(_) => numbers.other.inc(),
-            Err(_) => numbers.shadow_failed.inc(),
+        let predicted = read(&warm.loaded).and_then(|batch| batch.predict(&warm.loaded));
+        let Ok(predicted) = predicted else {
+            slot.numbers.shadow_failed.inc();
+            return;
         };
+        if predicted.predictions == answered.predictions {
+            slot.numbers.same.inc();
+        } else {
+            slot.numbers.other.inc();
+        }
+        if let Some(sample) = sample {
+            fleet.captor().keep(Kept {
+                sample,
+                endpoint,
+                slot,
+                warm,
+                read: Box::new(read),
+                predicted,
+                answered: Some(answered),
+            });
+        }
     });
 }

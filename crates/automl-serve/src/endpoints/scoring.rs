@@ -6,7 +6,7 @@ use super::body::Ask;
 use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{EitherSeed, Key, RowsSeed, keep, not_json, with_null_for_nan, within};
-use super::model::{LoadedModel, ROWS_MAX};
+use super::model::{LoadedModel, ROWS_MAX, TableForm};
 use super::plain::{json_answer, refused};
 use super::score::{Scored, score};
 use super::write;
@@ -114,7 +114,16 @@ fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
 
 /// Reads a line of names, and rows below it.
 pub(crate) fn from_csv(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
-    let table = model.reader.delimited(body.to_vec());
+    from_table(body, TableForm::Delimited, model)
+}
+
+/// Reads a body that is a table.
+pub(crate) fn from_table(
+    body: &[u8],
+    form: TableForm,
+    model: &LoadedModel,
+) -> Result<Batch, ScoreError> {
+    let table = model.reader.table(body.to_vec(), form);
     let table = table.map_err(|reason| ScoreError::Table { reason })?;
     if table.n_rows() > ROWS_MAX {
         return Err(ScoreError::TooManyRows);

@@ -1,17 +1,20 @@
 //! Endpoints, by calls of the routes, with a model that is made of a few lines.
 
+mod capture;
 mod changes;
 mod hostile;
 mod inference;
 mod protocols;
+mod wanted;
 
-use super::model::{LoadError, LoadedModel, ModelFacts, RowReader, Rows};
+use super::model::{Bounds, LoadError, LoadedModel, ModelFacts, RowReader, Rows, TableForm};
 use crate::server::Models;
 use crate::tests::Desk;
 use automl_core::{
     Artifact, Cell, Column, Field, Kind, Model, PredictError, Predictions, Role, Table, TableView,
     Task,
 };
+use automl_store::captures::SealedRows;
 use automl_store::registry::{models as registered, versions};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -19,7 +22,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -29,7 +32,17 @@ pub(crate) fn models() -> Models {
     Models {
         load,
         n_bytes_max: None,
+        seal,
     }
+}
+
+/// Files of tests hold the lines as they came.
+fn seal(lines: &mut dyn BufRead, out: &mut (dyn Write + Send)) -> Result<SealedRows, String> {
+    let n_bytes = std::io::copy(lines, out).map_err(|error| error.to_string())?;
+    Ok(SealedRows {
+        n_rows: n_bytes,
+        is_cut: false,
+    })
 }
 
 fn load(path: &Path) -> Result<LoadedModel, LoadError> {
@@ -50,6 +63,7 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     }
     let bias = said["bias"].as_f64();
     let bias = bias.ok_or_else(|| refuse("it has no bias".into()))?;
+    let are_numbers = said["predicts"] == "numbers";
     let field = |name: &str, kind| Field {
         name: name.into(),
         kind,
@@ -58,18 +72,59 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
         format: None,
     };
     Ok(LoadedModel {
-        facts: ModelFacts {
+        facts: Arc::new(ModelFacts {
             features: vec![field("x", Kind::Number), field("word", Kind::Text)],
             others: vec!["y".into()],
-            task: Task::Binary {
-                classes: vec!["no".into(), "yes".into()],
+            task: if are_numbers {
+                Task::Regression
+            } else {
+                Task::Binary {
+                    classes: vec!["no".into(), "yes".into()],
+                }
             },
             threshold: None,
             n_bytes: said["n_bytes"].as_u64().unwrap_or(1),
+        }),
+        model: if are_numbers {
+            Arc::new(Numbers(bias))
+        } else {
+            Arc::new(Sum(bias))
         },
-        model: Arc::new(Sum(bias)),
+        bounds: are_numbers.then(|| Arc::new(Narrow) as Arc<dyn Bounds>),
         reader: Arc::new(Reader),
+        words_reader: Arc::new(Reader),
     })
+}
+
+/// Predicts `bias + x`.
+struct Numbers(f64);
+
+impl Model for Numbers {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let numbers = rows.number("x")?;
+        let values = rows.iter_rows().map(|row| self.0 + numbers[row]);
+        Ok(Predictions::Numbers(values.collect()))
+    }
+
+    fn artifact(&self) -> Artifact {
+        Artifact::new("numbers", json!({ "bias": self.0 }))
+    }
+}
+
+/// As wide as the probability is large, up to 0.9.
+struct Narrow;
+
+impl Bounds for Narrow {
+    fn coverage_max(&self) -> f64 {
+        0.9
+    }
+
+    fn around(&self, coverage: f64, predictions: &[f64]) -> Option<Vec<[f64; 2]>> {
+        let ends = predictions
+            .iter()
+            .map(|one| [one - coverage, one + coverage]);
+        (coverage <= 0.9).then(|| ends.collect())
+    }
 }
 
 /// The probability of yes is `bias + x`, and one where the word is `yes`; it panics where the word is `panic`.
@@ -114,7 +169,12 @@ impl RowReader for Reader {
         Box::new(Two::default())
     }
 
-    fn delimited(&self, text: Vec<u8>) -> Result<Table, String> {
+    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<Table, String> {
+        // Streams of tests are text behind a mark.
+        let text = match form {
+            TableForm::Delimited => body,
+            TableForm::Arrow => body.strip_prefix(b"stream:").ok_or("no stream")?.to_vec(),
+        };
         let text = String::from_utf8(text).map_err(|_odd| "it is no text".to_owned())?;
         let mut rows = Two::default();
         let mut n_rows = 0;

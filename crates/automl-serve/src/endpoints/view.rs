@@ -2,7 +2,7 @@
 
 use super::fleet::Fleet;
 use super::live::{Live, Slot};
-use automl_store::endpoints::{Change, Deployment, Endpoint};
+use automl_store::endpoints::{Capture, Change, Deployment, Endpoint};
 use serde_json::{Value, json};
 
 /// An endpoint with its deployments.
@@ -24,6 +24,18 @@ pub(crate) fn endpoint_view(endpoint: &Endpoint, fleet: &Fleet) -> Value {
         "served_revision": live.and_then(|live| live.revision),
         "problem": live.and_then(|live| live.problem.clone()),
         "deployments": deployments,
+        "capture": endpoint.capture.as_ref().map(capture_view),
+    })
+}
+
+/// What is kept of its requests.
+fn capture_view(capture: &Capture) -> Value {
+    json!({
+        "rate": capture.rate,
+        "fields": capture.fields,
+        "redacted": capture.redacted,
+        "user": capture.user_id,
+        "since_ms": capture.since_ms,
     })
 }
 

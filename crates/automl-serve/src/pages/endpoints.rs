@@ -81,6 +81,7 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>) -> Ans
             p.soft {
                 "revision " (endpoint.revision) " · at most " (endpoint.max_at_once) " requests at once · made "
                 (moment(Some(endpoint.created_ms))) " · "
+                @if let Some(capture) = &endpoint.capture { (format::number(capture.rate * 100.0)) " % of requests are kept · " }
                 a href={ "/lineage?of=endpoint:" (encoded(&endpoint.name)) } { "lineage" }
             }
         }

@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     step(9, include_str!("steps/9_endpoints.sql")),
     step(10, include_str!("steps/10_sealed.sql")),
     step(11, include_str!("steps/11_scrub.sql")),
+    step(12, include_str!("steps/12_capture.sql")),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

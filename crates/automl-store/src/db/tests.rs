@@ -324,6 +324,7 @@ fn measurements_of_format_7_keep_their_order_by_step() {
     let end = start + steps[start..].find(";\n").unwrap();
     old.execute_batch(&format!(
         "DROP TABLE servers; ALTER TABLE webhooks DROP COLUMN sealed;
+         DROP TABLE endpoint_capture_columns; DROP TABLE endpoint_captures;
          DROP TABLE deployments; DROP TABLE endpoint_changes; DROP TABLE endpoints;
          DROP TABLE trial_measurements; {};
          UPDATE schema_version SET version = 7;

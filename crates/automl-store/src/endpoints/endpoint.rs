@@ -1,5 +1,6 @@
 //! Endpoints themselves.
 
+use super::capture::{self, Capture};
 use super::change::{Who, first_change};
 use super::deployment::{Deployment, of_revision};
 use super::error::EndpointError as Error;
@@ -10,7 +11,7 @@ use automl_core::nearest;
 use serde::Serialize;
 
 /// A name under which models answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Endpoint {
     /// Its number, never used again.
     #[serde(skip)]
@@ -33,6 +34,8 @@ pub struct Endpoint {
     pub problem: Option<String>,
     /// What is to answer.
     pub deployments: Vec<Deployment>,
+    /// What is kept of its requests; nothing if it is not said.
+    pub capture: Option<Capture>,
 }
 
 impl Endpoint {
@@ -135,6 +138,7 @@ fn whole(sql: &mut dyn Sql, row: &Row) -> Result<Endpoint, Error> {
         served_revision: row.maybe_int(7)?,
         problem: row.maybe_text(8)?,
         deployments: of_revision(sql, id, revision)?,
+        capture: capture::of_endpoint(sql, id)?,
     })
 }
 

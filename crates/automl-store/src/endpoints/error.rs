@@ -36,6 +36,8 @@ pub enum EndpointError {
     NoEarlier { endpoint: String },
     #[error("what endpoint '{endpoint}' had in revision {revision} is not there any more")]
     Gone { endpoint: String, revision: i64 },
+    #[error("no model of the endpoint takes a column '{name}'")]
+    ColumnUnknown { name: String, near: Vec<String> },
     #[error("{field} is not usable: {reason}")]
     Invalid { field: &'static str, reason: String },
     #[error(transparent)]
@@ -72,6 +74,7 @@ impl Coded for EndpointError {
             Self::WouldLose { .. } => "endpoint-would-lose",
             Self::NoEarlier { .. } => "endpoint-no-earlier",
             Self::Gone { .. } => "endpoint-gone",
+            Self::ColumnUnknown { .. } => "endpoint-column-unknown",
             Self::Invalid { .. } => "endpoint-invalid",
             Self::Files(error) => error.code(),
             Self::Record(error) => Coded::code(error),
@@ -80,7 +83,9 @@ impl Coded for EndpointError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing { near, .. } | Self::DeploymentMissing { near, .. }
+            Self::Missing { near, .. }
+            | Self::DeploymentMissing { near, .. }
+            | Self::ColumnUnknown { near, .. }
                 if !near.is_empty() =>
             {
                 Some(format!("did you mean {}?", near.join(" or ")))
@@ -89,6 +94,9 @@ impl Coded for EndpointError {
             Self::DeploymentMissing { endpoint, .. } => Some(format!(
                 "`automl endpoint status {endpoint}` lists its deployments"
             )),
+            Self::ColumnUnknown { .. } => Some(
+                "deploy a model first, or name columns as `automl models show` lists them".into(),
+            ),
             Self::Exists { .. } => Some("deploy to it, or choose another name".into()),
             Self::DeploymentExists { .. } => Some(
                 "change its share of requests, take it away first, or deploy under another name (--as)"

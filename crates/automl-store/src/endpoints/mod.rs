@@ -4,6 +4,7 @@
 //! others. A deployment that was named by an alias follows it. Every change is a revision that holds all deployments as
 //! they then were, with who and when; so a change can be taken back, and a server that starts again finds what it served.
 
+mod capture;
 mod change;
 mod deployment;
 mod endpoint;
@@ -14,6 +15,7 @@ mod shares;
 mod tests;
 mod usage;
 
+pub use capture::{Capture, NewCapture, check_columns, set_capture};
 pub use change::{Change, Who, changes, deploy, follow, promote, roll_back, set_shares, undeploy};
 pub use deployment::{Deployment, NewDeployment, Target, digest_of, name_of, resolve};
 pub use endpoint::{

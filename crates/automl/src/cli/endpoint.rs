@@ -14,6 +14,10 @@ pub(crate) enum EndpointVerb {
     Deploy(EndpointDeployArgs),
     /// Say which percents of the requests deployments answer
     Traffic(EndpointTrafficArgs),
+    /// Keep a part of the requests with their answers, as Parquet in the workspace
+    Capture(EndpointCaptureArgs),
+    /// Keep what turned out to be true of rows that were predicted
+    Feedback(EndpointFeedbackArgs),
     /// Let one deployment answer all requests
     Promote(EndpointDeploymentArgs),
     /// Take the last change back
@@ -33,6 +37,8 @@ impl EndpointVerb {
             Self::List(args) => &args.ask,
             Self::Deploy(args) => &args.ask,
             Self::Traffic(args) => &args.ask,
+            Self::Capture(args) => &args.ask,
+            Self::Feedback(args) => &args.ask,
             Self::Promote(args) => &args.ask,
             Self::Undeploy(args) => &args.ask,
             Self::Rollback(args) => &args.ask,
@@ -122,6 +128,48 @@ pub(crate) struct EndpointTrafficArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint capture churn --rate 0.1                       one request in ten
+  automl endpoint capture churn --rate 1 --redact email,phone    all, without what is private
+  automl endpoint capture churn --off
+  automl endpoint capture churn                                  what is kept, and where")]
+pub(crate) struct EndpointCaptureArgs {
+    /// Name of the endpoint
+    pub(crate) endpoint: String,
+    /// The part of the requests that is kept, above 0 and up to 1
+    #[arg(long, value_name = "PART")]
+    pub(crate) rate: Option<f64>,
+    /// Columns that are kept [default: all]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', requires = "rate")]
+    pub(crate) fields: Vec<String>,
+    /// Columns of which only is kept whether there was a value
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', requires = "rate")]
+    pub(crate) redact: Vec<String>,
+    /// Keep nothing any more; what was kept stays
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) off: bool,
+    /// Where the artifacts of the workspace are: a directory, s3://, gs:// or az:// [default: where the record says]
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) artifacts: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint feedback churn truths.csv    with columns request_id and truth, and row where requests had several")]
+pub(crate) struct EndpointFeedbackArgs {
+    /// Name of the endpoint
+    pub(crate) endpoint: String,
+    /// Table with columns request_id (x-request-id of the answer), truth, and perhaps row, counted from 0
+    pub(crate) data: String,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }

@@ -44,6 +44,8 @@ pub(crate) enum ModelFormat {
     Docker,
     /// The same with a manifest for KServe
     Kserve,
+    /// A folder that MLflow loads and serves through onnxruntime, without this program
+    Mlflow,
 }
 
 impl ModelFormat {
@@ -54,6 +56,7 @@ impl ModelFormat {
             Self::Standalone => "standalone",
             Self::Docker => "docker",
             Self::Kserve => "kserve",
+            Self::Mlflow => "mlflow",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `automl endpoint`: models that answer, from the command line. The verbs write what shall answer into the record, and servers
 //! that run on the workspace serve it.
 
+mod capture;
+
 use super::Status;
 use super::record::{Record, time};
 use crate::cli::{
@@ -27,6 +29,8 @@ pub(super) fn run(verb: EndpointVerb, console: Console) -> anyhow::Result<Status
         EndpointVerb::List(args) => list(&args, console)?,
         EndpointVerb::Deploy(args) => deploy(args, console)?,
         EndpointVerb::Traffic(args) => traffic(args, console)?,
+        EndpointVerb::Capture(args) => capture::run(args, console)?,
+        EndpointVerb::Feedback(args) => capture::feedback(&args, console)?,
         EndpointVerb::Promote(args) => {
             change(&args.ask, args.note, console, move |sql, who| {
                 endpoints::promote(sql, W, &args.endpoint, &args.deployment, who)
@@ -217,6 +221,7 @@ fn show(seen: &Seen, changes: Option<&[Change]>, console: Console) -> anyhow::Re
         told.push_str(problem);
         told.push('\n');
     }
+    told.push_str(&capture::line(seen));
     if !endpoint.deployments.is_empty() {
         told.push_str(&deployments(&endpoint.deployments));
     }

@@ -41,6 +41,9 @@ use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::process::ExitCode;
 
+/// The file of a model directory that tells of its errors.
+pub(crate) const INTERVALS_FILE: &str = predict::intervals::FILE;
+
 /// How a verb that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {

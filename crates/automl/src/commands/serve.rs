@@ -97,6 +97,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
         models: Models {
             load: serving::load,
             n_bytes_max: args.models_memory,
+            seal: serving::seal,
         },
         requests_n_bytes_max: args.requests_memory,
         root_endpoint: args.root_endpoint,

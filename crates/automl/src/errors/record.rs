@@ -13,6 +13,8 @@ pub(crate) enum RecordError {
         name: String,
         differences: Vec<String>,
     },
+    #[error("row {row} of {data} has no request_id or no truth, or its row is no whole number")]
+    Feedback { data: String, row: usize },
     #[error("cannot read {place}")]
     DataPlace { place: String, source: io::Error },
     #[error("{key} is not what it was when it was registered: {place} has changed")]
@@ -26,6 +28,7 @@ impl Coded for RecordError {
         match self {
             Self::CompareOne => "usage",
             Self::Signature { .. } => "registry-signature",
+            Self::Feedback { .. } => "feedback-row",
             Self::DataPlace { .. } => "data-not-found",
             Self::DataChanged { .. } => "data-changed",
             Self::WouldLose { .. } => "registry-would-lose",
@@ -43,6 +46,10 @@ impl Coded for RecordError {
                 "register it again to have the next version, or bring the old content back".into(),
             ),
             Self::WouldLose { .. } => Some("say --force to delete it all the same".into()),
+            Self::Feedback { .. } => Some(
+                "the table needs the columns request_id, which is x-request-id in the head of the answer, and truth"
+                    .into(),
+            ),
             Self::DataPlace { .. } => None,
         }
     }

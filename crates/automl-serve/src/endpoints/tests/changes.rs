@@ -1,7 +1,9 @@
 //! What is deployed, swapped, followed, taken back, and unloaded.
 
 use super::*;
+use crate::endpoints::{Fleet, Numbers};
 use automl_store::endpoints::{self, EndpointError};
+use automl_store::workspace::Record;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[tokio::test]
@@ -81,8 +83,12 @@ async fn a_server_that_starts_again_serves_what_it_served() {
     let bad = desk.register(json!({})).await;
     let body = json!({ "model": format!("sum/{bad}"), "share": 100 });
     desk.unserved("/e/deploy", body).await;
-    let fleet =
-        super::super::Fleet::new(desk.app.db.clone(), desk.app.artifacts.clone(), load, None);
+    let record = Record {
+        db: desk.app.db.clone(),
+        artifacts: desk.app.artifacts.clone(),
+    };
+    let captor = desk.app.fleet.captor().clone();
+    let fleet = Fleet::new(record, (load, None), Numbers::default(), captor);
     assert!(!fleet.is_known());
     let started = fleet.clone();
     let looked = tokio::task::spawn_blocking(move || started.sync());

@@ -3,8 +3,9 @@
 
 use super::super::batch::Batch;
 use super::super::error::ScoreError;
-use super::super::v2::testing::{Contents, message, read as read_tensors, read_message};
-use super::super::{plain, scoring, split, vertex};
+use super::super::v2::testing::{Contents, message};
+use super::super::v2::{read as read_tensors, read_message};
+use super::super::{plain, read_body, scoring, split, vertex};
 use super::*;
 
 const N_ROUNDS: u64 = 4_000;
@@ -81,4 +82,76 @@ fn no_body_makes_a_reader_panic() {
         }
         read_all(&body, &model);
     }
+}
+
+/// What each file of the fuzzer's corpus gives: so many rows, or an error.
+const CORPUS: [(&str, Result<usize, &str>); 22] = [
+    ("binary_tensors", Ok(2)),
+    (
+        "binary_tensors_cut",
+        Err("the body has 50 bytes, its JSON is said to have 175"),
+    ),
+    (
+        "binary_tensors_text_long",
+        Err("tensor 'word' has 10 bytes, which are not 2 values of BYTES"),
+    ),
+    ("csv", Ok(2)),
+    ("csv_cut", Err("a line has no comma")),
+    ("feedback", Ok(2)),
+    (
+        "feedback_row_negative",
+        Err("the body is not JSON: invalid value: integer `-1`, expected u32 at line 1 column 37"),
+    ),
+    (
+        "inputs_uneven",
+        Err("column 'x' has 1 values where others have 2"),
+    ),
+    ("instances", Ok(2)),
+    ("message", Ok(2)),
+    (
+        "message_raw_missing",
+        Err("there are 2 raw contents for 1 inputs"),
+    ),
+    ("records", Ok(1)),
+    ("rows", Ok(2)),
+    ("rows_columns", Ok(3)),
+    (
+        "rows_deep",
+        Err("row 1: column 'x' holds a list where a value should be"),
+    ),
+    ("rows_huge_integer", Ok(1)),
+    ("rows_twice", Err("row 1: column 'x' stands there twice")),
+    ("split", Ok(2)),
+    ("split_nameless", Err("dataframe_split has no columns")),
+    ("tensors", Ok(2)),
+    (
+        "tensors_shape_huge",
+        Err(
+            "tensor 'x' has the shape [9223372036854775807, 9223372036854775807]; a column has [rows] or [rows, 1]",
+        ),
+    ),
+    ("vertex", Ok(2)),
+];
+
+#[test]
+fn each_file_of_the_corpus_is_read_or_refused_as_told() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("manifest.json"), r#"{"bias":0.1}"#).unwrap();
+    let model = load(directory.path()).unwrap();
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/bodies");
+    let mut names: Vec<String> = std::fs::read_dir(corpus)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let found: Vec<(String, Result<usize, String>)> = names
+        .into_iter()
+        .map(|name| {
+            let bytes = std::fs::read(format!("{corpus}/{name}")).unwrap();
+            let read = read_body(&bytes, &model).expect("its first line names a reader");
+            (name, read)
+        })
+        .collect();
+    let told = CORPUS.map(|(name, outcome)| (name.to_owned(), outcome.map_err(str::to_owned)));
+    assert_eq!(found, told);
 }

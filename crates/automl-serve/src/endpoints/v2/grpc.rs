@@ -9,7 +9,7 @@ use super::super::model::LoadedModel;
 use super::super::score::{Asked, Scored, score};
 use super::messages::{
     InferTensor, IsSo, ModelInferRequest, ModelInferResponse, ModelMetadata, ModelRequest, Nothing,
-    ServerMetadata, TensorMetadata,
+    ParameterChoice, ServerMetadata, TensorMetadata,
 };
 use super::tensor::{Tensor, Values, batch};
 use super::{EXTENSIONS, PLATFORM, SERVER, metadata, output};
@@ -127,6 +127,7 @@ async fn inferred(
         },
         n_bytes: ask.encoded_len(),
         held: extensions.remove(),
+        id: extensions.remove(),
         patience_ms: said("grpc-timeout").and_then(|text| patience_ms(&text)),
     };
     let (read, about) = (Arc::clone(&ask), Arc::clone(&ask));
@@ -159,13 +160,23 @@ fn told(ask: &ModelInferRequest, scored: &Scored) -> Result<ModelInferResponse, 
     for tensor in output::tensors(scored)? {
         answer.raw_output_contents.push(tensor.values.bytes());
         answer.outputs.push(InferTensor {
-            name: tensor.name.to_owned(),
             datatype: tensor.values.datatype().to_owned(),
+            name: tensor.name.into_owned(),
             shape: tensor.shape,
             ..InferTensor::default()
         });
     }
     Ok(answer)
+}
+
+/// Reads the message of a request as rows of a model, as bytes.
+pub(in super::super) fn read_message(
+    body: &[u8],
+    model: &LoadedModel,
+) -> Result<Batch, ScoreError> {
+    let message = ModelInferRequest::decode(body);
+    let message = message.map_err(|error| ScoreError::form(error.to_string()))?;
+    rows(&message, model)
 }
 
 /// Reads the tensors of a request as rows of a model.
@@ -203,12 +214,24 @@ pub(super) fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch
         is_binary: None,
     });
     Ok(Batch {
+        coverages: coverages(ask)?,
         about: About {
             outputs: outputs.collect(),
             ..About::default()
         },
         ..batch(&tensors, model)?
     })
+}
+
+/// The probabilities of intervals that a request asks for.
+fn coverages(ask: &ModelInferRequest) -> Result<Vec<f64>, ScoreError> {
+    let given = ask.parameters.get("interval");
+    match given.and_then(|given| given.choice.as_ref()) {
+        None => Ok(Vec::new()),
+        Some(ParameterChoice::Double(coverage)) => Ok(vec![*coverage]),
+        Some(ParameterChoice::Text(text)) => output::coverages(text),
+        Some(_) => Err(ScoreError::form(output::NO_PROBABILITY)),
+    }
 }
 
 /// An error as gRPC tells it.

@@ -56,7 +56,7 @@ pub(super) struct ModelMetadata {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct InferParameter {
-    #[prost(oneof = "ParameterChoice", tags = "1, 2, 3")]
+    #[prost(oneof = "ParameterChoice", tags = "1, 2, 3, 4, 5")]
     pub(super) choice: Option<ParameterChoice>,
 }
 
@@ -68,6 +68,10 @@ pub(super) enum ParameterChoice {
     Int64(i64),
     #[prost(string, tag = "3")]
     Text(String),
+    #[prost(double, tag = "4")]
+    Double(f64),
+    #[prost(uint64, tag = "5")]
+    Uint64(u64),
 }
 
 #[expect(

@@ -14,7 +14,9 @@ mod tensor;
 pub(super) mod testing;
 mod wire;
 
+pub(super) use grpc::read_message;
 pub(super) use rest::refusal;
+pub(super) use wire::read;
 
 use super::fleet::Fleet;
 use crate::routes::Routes;

@@ -1,15 +1,19 @@
 //! Predictions as tensors.
 
 use super::super::error::ScoreError;
+use super::super::plain::COVERAGES_MAX;
 use super::super::score::Scored;
 use automl_core::{Predictions, Task};
+use std::borrow::Cow;
 
 pub(super) const PREDICTION: &str = "prediction";
 pub(super) const PROBABILITIES: &str = "probabilities";
+/// What is wrong with a parameter.
+pub(super) const NO_PROBABILITY: &str = "the parameter interval is no probability";
 
 /// A tensor of an answer.
 pub(super) struct Tensor<'a> {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     pub(super) shape: Vec<i64>,
     pub(super) values: Values<'a>,
     /// Whether it was asked for as bytes; as the request has it for all if that was not said.
@@ -66,12 +70,21 @@ pub(super) fn tensors(scored: &Scored) -> Result<Vec<Tensor<'_>>, ScoreError> {
     let outputs = &scored.predicted.about.outputs;
     if outputs.is_empty() {
         let all = signature.iter();
-        return Ok(all.map(|(name, ..)| tensor(name, scored, None)).collect());
+        let all = all.map(|(name, ..)| tensor(name, scored, None));
+        return Ok(all.chain(interval_tensors(scored)).collect());
     }
     let wanted = |output: &super::super::batch::Output| {
         let known = signature.iter().find(|(name, ..)| *name == output.name);
         if let Some((name, ..)) = known {
             return Ok(tensor(name, scored, output.is_binary));
+        }
+        let further = interval_tensors(scored).find(|one| one.name == output.name);
+        if let Some(further) = further {
+            let is_binary = output.is_binary;
+            return Ok(Tensor {
+                is_binary,
+                ..further
+            });
         }
         let names: Vec<&str> = signature.iter().map(|(name, ..)| *name).collect();
         Err(ScoreError::form(format!(
@@ -99,9 +112,41 @@ fn tensor<'a>(name: &'static str, scored: &'a Scored, is_binary: Option<bool>) -
         }
     };
     Tensor {
-        name,
+        name: name.into(),
         shape,
         values,
         is_binary,
     }
+}
+
+/// The ends of intervals that were asked for: `lower_90`, `upper_90` and so on.
+fn interval_tensors(scored: &Scored) -> impl Iterator<Item = Tensor<'_>> {
+    let intervals = scored.predicted.intervals.iter();
+    intervals.flat_map(|interval| {
+        let ends = [("lower", &interval.lower), ("upper", &interval.upper)];
+        ends.map(|(side, ends)| Tensor {
+            name: format!("{side}_{}", interval.percents()).into(),
+            shape: vec![ends.len() as i64],
+            values: Values::Numbers(ends),
+            is_binary: None,
+        })
+    })
+}
+
+/// The probabilities of intervals as texts have them: `0.9`, or `0.5,0.9`.
+pub(super) fn coverages(text: &str) -> Result<Vec<f64>, ScoreError> {
+    let read = |part: &str| {
+        let number = part.trim().parse();
+        number.map_err(|_odd| ScoreError::form(format!("{NO_PROBABILITY}: {part}")))
+    };
+    check_coverages(text.split(',').map(read).collect::<Result<_, _>>()?)
+}
+
+/// Bounds how many intervals a request has.
+fn check_coverages(coverages: Vec<f64>) -> Result<Vec<f64>, ScoreError> {
+    if coverages.len() > COVERAGES_MAX {
+        let told = format!("at most {COVERAGES_MAX} intervals are told");
+        return Err(ScoreError::form(told));
+    }
+    Ok(coverages)
 }

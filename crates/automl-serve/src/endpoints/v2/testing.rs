@@ -1,8 +1,5 @@
 //! For tests: the reader of bodies, and a client of the gRPC service, whose message is written and read by hand.
 
-use super::super::batch::Batch;
-use super::super::error::ScoreError;
-use super::super::model::LoadedModel;
 use super::messages::{InferTensor, InferTensorContents, ModelInferRequest, ModelInferResponse};
 use axum::Router;
 use axum::body::Body;
@@ -11,15 +8,6 @@ use http_body_util::BodyExt;
 use prost::Message;
 use tonic::{Code, Status};
 use tower::ServiceExt;
-
-pub(crate) use super::wire::read;
-
-/// Reads the message of a request as rows of a model, as bytes.
-pub(crate) fn read_message(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
-    let message = ModelInferRequest::decode(body);
-    let message = message.map_err(|error| ScoreError::form(error.to_string()))?;
-    super::grpc::rows(&message, model)
-}
 
 /// A message that is read, with tensors of either kind.
 pub(crate) fn message(contents: Contents) -> Vec<u8> {

@@ -9,7 +9,7 @@ use super::super::write;
 use super::output::{self, Values as Given};
 use super::tensor::{Scalar, Tensor, Values, batch};
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -35,6 +35,9 @@ fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 struct AskParameters {
     #[serde(default, deserialize_with = "or_nothing")]
     binary_data_output: bool,
+    /// Probabilities with which intervals shall hold the truth.
+    #[serde(default, deserialize_with = "or_nothing")]
+    interval: Value,
 }
 
 #[derive(serde::Deserialize)]
@@ -204,6 +207,7 @@ pub(crate) fn read(
         is_binary: wanted.parameters.binary_data,
     });
     Ok(Batch {
+        coverages: coverages(&ask.parameters.interval)?,
         about: About {
             outputs: outputs.collect(),
             is_binary: ask.parameters.binary_data_output,
@@ -211,6 +215,18 @@ pub(crate) fn read(
         },
         ..batch(&tensors, model)?
     })
+}
+
+/// The probabilities of intervals: parameters are single values, so several stand in a text.
+fn coverages(interval: &Value) -> Result<Vec<f64>, ScoreError> {
+    match interval {
+        Value::Null => Ok(Vec::new()),
+        Value::Number(number) => Ok(number.as_f64().into_iter().collect()),
+        Value::String(text) => output::coverages(text),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Err(ScoreError::form(output::NO_PROBABILITY))
+        }
+    }
 }
 
 /// An answer: JSON, and the bytes behind it if there are any.

@@ -1,6 +1,7 @@
 //! `automl export`: a model as a file or a folder that runs elsewhere.
 
 mod folder;
+mod mlflow;
 mod onnx;
 mod server;
 
@@ -11,8 +12,10 @@ use crate::console::print_text;
 use crate::errors::CliError;
 use crate::modeldir;
 use crate::text;
+use anyhow::Context as _;
 use automl_core::Role;
 use automl_store::{ReadModel, read_model, write_atomic};
+use std::fs;
 use std::path::Path;
 
 pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
@@ -30,6 +33,7 @@ pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
         ModelFormat::Standalone => server::write(folder, path, name),
         ModelFormat::Docker => server::write_container(folder, path, name),
         ModelFormat::Kserve => server::write_kserve(folder, path, name),
+        ModelFormat::Mlflow => mlflow::write(folder, &read),
     })?;
     print_text(&format!(
         "{} of {}: {}\n",
@@ -59,18 +63,24 @@ fn as_graph(args: &ModelExportArgs, read: &ReadModel) -> anyhow::Result<Status> 
 fn check_options(args: &ModelExportArgs) -> Result<(), CliError> {
     let format = args.format.name();
     match args.format {
-        ModelFormat::Onnx if args.name.is_some() => Err(CliError::OptionMeaningless {
-            option: "--name",
-            format,
-        }),
-        ModelFormat::Standalone | ModelFormat::Docker | ModelFormat::Kserve if args.overwrite => {
+        ModelFormat::Onnx | ModelFormat::Mlflow if args.name.is_some() => {
             Err(CliError::OptionMeaningless {
-                option: "--overwrite",
+                option: "--name",
                 format,
             })
         }
+        ModelFormat::Onnx => Ok(()),
+        _ if args.overwrite => Err(CliError::OptionMeaningless {
+            option: "--overwrite",
+            format,
+        }),
         _ => Ok(()),
     }
+}
+
+fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether a file may be written.

@@ -1,6 +1,7 @@
 //! A model with the program that serves it: a folder to run, a context for a container, a manifest for KServe.
 
 use super::folder::copied;
+use super::put;
 use anyhow::Context as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -101,9 +102,4 @@ pub(super) fn write_container(folder: &Path, model: &Path, name: &str) -> anyhow
 pub(super) fn write_kserve(folder: &Path, model: &Path, name: &str) -> anyhow::Result<()> {
     write_container(folder, model, name)?;
     put(folder, "inference-service.yaml", &kserve(name))
-}
-
-fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
-    let path = folder.join(name);
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }

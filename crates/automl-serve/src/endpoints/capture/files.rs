@@ -1,0 +1,289 @@
+//! The threads that write what is kept.
+
+use super::super::error::ScoreError;
+use super::super::numbers::Numbers;
+use super::rows::{answer_head, answer_lines, truth_head, truth_line};
+use super::{Item, Kept, Truth, Waiting};
+use automl_core::Clock;
+use automl_store::captures::{CaptureError, Captures, Lines};
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+/// Between two times that all is brought to the disk; a killed process loses no more than this.
+const SYNC: Duration = Duration::from_millis(500);
+/// Lines that have so many bytes, or are so old, become a file of Parquet.
+const LINES_BYTES_MAX: u64 = 64 << 20;
+const LINES_AGE_US: i64 = 300_000_000;
+/// What files of truths are called.
+const TRUTHS: &str = "truths";
+
+/// Keeps what turned out to be true as a file of its own, without a server.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn keep_truths(
+    captures: &Captures,
+    endpoint: &str,
+    at_us: i64,
+    truths: &[Truth],
+) -> Result<(), CaptureError> {
+    let mut lines = captures.begin(endpoint, TRUTHS, &truth_head())?;
+    append_truths(&mut lines, at_us, truths)?;
+    captures.end(lines)?;
+    Ok(())
+}
+
+fn append_truths(lines: &mut Lines, at_us: i64, truths: &[Truth]) -> Result<(), CaptureError> {
+    for truth in truths {
+        lines.append(&truth_line(truth, at_us))?;
+    }
+    Ok(())
+}
+
+/// Why something is not kept.
+#[derive(Debug, thiserror::Error)]
+enum KeepError {
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    #[error(transparent)]
+    Files(#[from] CaptureError),
+}
+
+/// Writes what comes until nobody can send any more.
+pub(super) fn write_all(captures: Captures, waiting: &Waiting, numbers: &Numbers) {
+    let (ended, ending) = mpsc::channel();
+    let ender = captures.clone();
+    let thread = thread::Builder::new().name("capture-files".into());
+    let thread = thread.spawn(move || {
+        end_left(&ender);
+        for lines in ending {
+            end(&ender, lines);
+        }
+    });
+    let thread = match thread {
+        Ok(thread) => thread,
+        Err(error) => {
+            tracing::error!(%error, "a thread for files cannot be started, so requests are not kept");
+            return;
+        }
+    };
+    let mut desk = Desk {
+        captures,
+        numbers: numbers.clone(),
+        open: BTreeMap::new(),
+        ended,
+        is_troubled: false,
+        n_dropped: 0,
+    };
+    desk.take_all(waiting);
+    desk.end_all();
+    drop(desk);
+    if thread.join().is_err() {
+        tracing::warn!("the thread that makes files of what was kept ended by a panic");
+    }
+}
+
+/// Files of which this process has no lines open.
+fn end_left(captures: &Captures) {
+    let done = match captures.end_left() {
+        Ok(done) => done,
+        Err(error) => return tracing::warn!(%error, "what was kept before cannot be looked at"),
+    };
+    for (path, sealed) in done {
+        match sealed {
+            Ok(sealed) => tracing::info!(
+                path = %path.display(),
+                n_rows = sealed.n_rows,
+                is_cut = sealed.is_cut,
+                "what an ended server had kept is a file now"
+            ),
+            Err(error) => tracing::warn!(%error, "what an ended server had kept is no file"),
+        }
+    }
+}
+
+fn end(captures: &Captures, lines: Lines) {
+    match captures.end(lines) {
+        Ok(sealed) if sealed.is_cut => {
+            tracing::warn!("a line of what was kept was not whole; what came after it is lost");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "what was kept is no file yet"),
+    }
+}
+
+/// Lines that grow, and what they hold.
+struct Open {
+    head: String,
+    lines: Lines,
+}
+
+struct Desk {
+    captures: Captures,
+    numbers: Numbers,
+    /// By endpoint and series.
+    open: BTreeMap<(String, String), Open>,
+    /// Takes lines that are done.
+    ended: Sender<Lines>,
+    /// Whether the last thing could not be kept, so that it is told once.
+    is_troubled: bool,
+    /// Answers that were told to have been dropped.
+    n_dropped: u64,
+}
+
+impl Desk {
+    fn take_all(&mut self, waiting: &Waiting) {
+        let mut synced = Clock::start();
+        loop {
+            let pause = SYNC.saturating_sub(synced.elapsed());
+            match waiting.waiting.recv_timeout(pause) {
+                Ok((item, n_bytes)) => {
+                    let taken = std::panic::catch_unwind(AssertUnwindSafe(|| self.take(item)));
+                    if taken.is_err() {
+                        tracing::error!("a bug was met: a request is not kept");
+                    }
+                    waiting.left.fetch_sub(n_bytes, Ordering::Relaxed);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if synced.elapsed() >= SYNC {
+                self.sync();
+                synced = Clock::start();
+            }
+        }
+    }
+
+    fn take(&mut self, item: Item) {
+        match item {
+            Item::Kept(kept) => {
+                let endpoint = kept.endpoint.clone();
+                let done = self.keep(*kept);
+                let outcome = if done.is_ok() { "stored" } else { "failed" };
+                self.numbers.captured(&endpoint, outcome);
+                self.tell(&endpoint, done);
+            }
+            Item::Truths {
+                endpoint,
+                at_us,
+                truths,
+            } => {
+                let done = self.keep_truths(&endpoint, at_us, &truths);
+                self.tell(&endpoint, done);
+            }
+            #[cfg(test)]
+            Item::Mark(told) => {
+                for (_, open) in std::mem::take(&mut self.open) {
+                    end(&self.captures, open.lines);
+                }
+                told.send(()).ok();
+            }
+        }
+    }
+
+    fn tell(&mut self, endpoint: &str, done: Result<(), KeepError>) {
+        match done {
+            Ok(()) => self.is_troubled = false,
+            Err(error) if !self.is_troubled => {
+                self.is_troubled = true;
+                tracing::warn!(endpoint, %error, "a request, or what was true of one, is not kept");
+            }
+            Err(_same) => {}
+        }
+    }
+
+    fn keep(&mut self, kept: Kept) -> Result<(), KeepError> {
+        let deployment = &kept.slot.deployment;
+        let series = format!("{}-{}", deployment.name, deployment.version);
+        let key = (kept.endpoint.clone(), series);
+        let head = answer_head(&kept.sample.rule, &kept.warm.loaded.facts);
+        self.with_lines(key, head, |lines| {
+            answer_lines(kept, |line| Ok(lines.append(line)?))
+        })
+    }
+
+    fn keep_truths(
+        &mut self,
+        endpoint: &str,
+        at_us: i64,
+        truths: &[Truth],
+    ) -> Result<(), KeepError> {
+        let key = (endpoint.to_owned(), TRUTHS.to_owned());
+        self.with_lines(key, truth_head(), |lines| {
+            Ok(append_truths(lines, at_us, truths)?)
+        })
+    }
+
+    /// Lets `work` add to the lines of a series, which are begun anew where their columns change, or the disk failed.
+    fn with_lines(
+        &mut self,
+        key: (String, String),
+        head: String,
+        work: impl FnOnce(&mut Lines) -> Result<(), KeepError>,
+    ) -> Result<(), KeepError> {
+        let open = match self.open.remove(&key) {
+            Some(open) if open.head == head => Some(open),
+            Some(other) => {
+                self.hand_over(other.lines);
+                None
+            }
+            None => None,
+        };
+        let mut open = match open {
+            Some(open) => open,
+            None => Open {
+                lines: self.captures.begin(&key.0, &key.1, &head)?,
+                head,
+            },
+        };
+        let done = work(&mut open.lines);
+        if matches!(done, Err(KeepError::Files(_))) {
+            // What the disk has of them is made into a file when a server starts.
+            return done;
+        }
+        if open.lines.n_bytes() >= LINES_BYTES_MAX {
+            self.hand_over(open.lines);
+        } else {
+            self.open.insert(key, open);
+        }
+        done
+    }
+
+    fn hand_over(&self, lines: Lines) {
+        // The other thread ends after this one.
+        self.ended.send(lines).ok();
+    }
+
+    /// Brings all to the disk, ends what is old, and tells what was dropped.
+    fn sync(&mut self) {
+        let now_us = Clock::unix_micros();
+        for (key, mut open) in std::mem::take(&mut self.open) {
+            if let Err(error) = open.lines.sync() {
+                tracing::warn!(endpoint = key.0, %error, "what was kept cannot be written");
+            } else if now_us - open.lines.began_us() >= LINES_AGE_US {
+                self.hand_over(open.lines);
+            } else {
+                self.open.insert(key, open);
+            }
+        }
+        let n_dropped = self.numbers.n_dropped();
+        if n_dropped > self.n_dropped {
+            let n_more = n_dropped - self.n_dropped;
+            tracing::warn!(
+                n_more,
+                "answers are not kept: they come faster than the disk takes them"
+            );
+            self.n_dropped = n_dropped;
+        }
+    }
+
+    fn end_all(&mut self) {
+        for (_, open) in std::mem::take(&mut self.open) {
+            self.hand_over(open.lines);
+        }
+    }
+}

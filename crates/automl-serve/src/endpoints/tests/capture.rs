@@ -1,0 +1,259 @@
+//! What is kept of requests: a sample, with its answers, without what is private, and what was true later.
+
+use super::*;
+use automl_store::captures::Captures;
+
+/// The lines of all files of `e`: the names of the columns of each, and its rows.
+struct Files(Vec<(Vec<String>, Vec<Value>)>);
+
+impl Files {
+    /// Once all that was taken is written.
+    async fn of(desk: &Desk) -> Self {
+        let captor = desk.app.fleet.captor().clone();
+        tokio::task::spawn_blocking(move || captor.flush())
+            .await
+            .unwrap();
+        let captures = Captures::new(&desk.directory.path().join("captures"), seal);
+        let read = |(path, _): (std::path::PathBuf, u64)| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let mut lines = text.lines();
+            let head: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+            let names = head["columns"].as_array().unwrap().iter();
+            let names = names.map(|column| column["name"].as_str().unwrap().to_owned());
+            let rows = lines.map(|line| serde_json::from_str(line).unwrap());
+            (names.collect(), rows.collect())
+        };
+        Self(captures.files("e").unwrap().into_iter().map(read).collect())
+    }
+
+    /// All rows as objects of the columns that are named.
+    fn rows(&self, names: &[&str]) -> Vec<Value> {
+        let mut rows = Vec::new();
+        for (columns, lines) in &self.0 {
+            for line in lines {
+                let cell = |name: &&str| {
+                    let place = columns.iter().position(|column| column == name);
+                    let value = place.map_or(json!("no column"), |place| line[place].clone());
+                    ((*name).to_owned(), value)
+                };
+                rows.push(Value::Object(names.iter().map(cell).collect()));
+            }
+        }
+        rows
+    }
+}
+
+async fn ask(desk: &Desk, id: &str, body: Value) {
+    let headers = [("x-request-id", id)];
+    let answer = desk
+        .ask("/endpoints/e/predict", &headers, body.to_string())
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn rows_and_answers_are_kept_under_the_id_of_their_request() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let told = desk.api("POST", "/e/capture", json!({ "rate": 1 })).await;
+    assert_eq!(told["endpoint"]["capture"]["rate"], 1.0);
+    let rows = json!([{ "x": 0.5, "word": "a" }, { "x": null, "word": "yes" }]);
+    ask(&desk, "first", json!({ "rows": rows })).await;
+    let csv = [("x-request-id", "second"), ("content-type", "text/csv")];
+    desk.ask("/endpoints/e/invocations", &csv, "x,word\n1,b\n")
+        .await;
+    let files = Files::of(&desk).await;
+    let names = [
+        "request_id",
+        "row",
+        "deployment",
+        "version",
+        "is_shadow",
+        "prediction",
+        "probability_yes",
+        "x",
+        "word",
+    ];
+    let row = |id: &str, row, prediction: &str, yes: f64, x: Value, word: &str| {
+        json!({ "request_id": id, "row": row, "deployment": "v1", "version": 1, "is_shadow": false,
+            "prediction": prediction, "probability_yes": yes, "x": x, "word": word })
+    };
+    assert_eq!(
+        files.rows(&names),
+        [
+            row("first", 0, "yes", 0.75, json!(0.5), "a"),
+            row("first", 1, "yes", 1.0, Value::Null, "yes"),
+            row("second", 0, "yes", 1.0, json!(1.0), "b"),
+        ]
+    );
+    let times = files.rows(&["time"]);
+    assert!(times[0]["time"].as_i64().unwrap() > 1_700_000_000_000_000);
+}
+
+#[tokio::test]
+async fn nothing_is_kept_where_nobody_said_so_or_no_more() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let body = || json!({ "rows": [{ "x": 0, "word": "a" }] });
+    ask(&desk, "before", body()).await;
+    desk.api("POST", "/e/capture", json!({ "rate": 1.0 })).await;
+    ask(&desk, "while", body()).await;
+    let told = desk.api("POST", "/e/capture", json!({ "rate": 0 })).await;
+    assert_eq!(told["endpoint"]["capture"], Value::Null);
+    ask(&desk, "after", body()).await;
+    let files = Files::of(&desk).await;
+    assert_eq!(
+        files.rows(&["request_id"]),
+        [json!({ "request_id": "while" })]
+    );
+}
+
+#[tokio::test]
+async fn a_rate_keeps_its_part_and_the_same_ids_again() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    desk.api("POST", "/e/capture", json!({ "rate": 0.3 })).await;
+    let body = || json!({ "rows": [{ "x": 0, "word": "a" }] });
+    for _ in 0..2 {
+        for id in 0..200 {
+            ask(&desk, &format!("r{id}"), body()).await;
+        }
+    }
+    let files = Files::of(&desk).await;
+    let mut ids: Vec<String> = (files.rows(&["request_id"]).iter())
+        .map(|row| row["request_id"].as_str().unwrap().to_owned())
+        .collect();
+    let n_rows = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(n_rows, 2 * ids.len(), "each was kept both times");
+    assert!((35..=85).contains(&ids.len()), "{}", ids.len());
+    let (_, metrics) = desk.get("/metrics").await;
+    let metrics = String::from_utf8(metrics).unwrap();
+    let told =
+        format!("automl_endpoint_captured_total{{endpoint=\"e\",outcome=\"stored\"}} {n_rows}");
+    assert!(metrics.contains(&told), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_is_private_is_not_written() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let said = json!({ "rate": 1, "fields": ["x"], "redact": ["word"] });
+    desk.api("POST", "/e/capture", said).await;
+    let rows = json!([{ "x": 1, "word": "secret" }, { "x": 1, "word": null }]);
+    ask(&desk, "a", json!({ "rows": rows })).await;
+    desk.api(
+        "POST",
+        "/e/capture",
+        json!({ "rate": 1, "fields": ["word"] }),
+    )
+    .await;
+    ask(
+        &desk,
+        "b",
+        json!({ "columns": { "x": [1], "word": ["open"] } }),
+    )
+    .await;
+    let files = Files::of(&desk).await;
+    assert_eq!(
+        files.rows(&["x", "word"]),
+        [
+            json!({ "x": 1.0, "word": "***" }),
+            json!({ "x": 1.0, "word": null }),
+            json!({ "x": "no column", "word": "open" }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_refused_with_a_reason() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    for (body, told) in [
+        (json!({ "rate": 1.5 }), "the rate of requests is not usable"),
+        (
+            json!({ "rate": -0.1 }),
+            "the rate of requests is not usable",
+        ),
+        (
+            json!({ "rate": 1, "redact": ["wrod"] }),
+            "takes a column 'wrod'; did you mean word?",
+        ),
+        (json!({ "rate": 1, "fields": ["z"] }), "takes a column 'z'"),
+        (json!({}), "Missing value for required parameter 'rate'"),
+    ] {
+        let (status, answer) = desk.any_api("POST", "/e/capture", body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        let message = answer["message"].as_str().unwrap();
+        assert!(message.contains(told), "{message}");
+    }
+    let (status, _) = desk
+        .any_api("POST", "/f/capture", json!({ "rate": 1 }))
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_shadow_is_kept_beside_what_was_answered() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let version = desk.register(json!({ "bias": 0.75 })).await;
+    let said = json!({ "model": format!("sum/{version}"), "is_shadow": true });
+    desk.api("POST", "/e/deploy", said).await;
+    desk.api("POST", "/e/capture", json!({ "rate": 1 })).await;
+    let rows = json!([{ "x": 0, "word": "a" }, { "x": 0, "word": "yes" }]);
+    ask(&desk, "a", json!({ "rows": rows })).await;
+    // The shadow comes when it has time.
+    let mut kept = Vec::new();
+    while kept.len() < 4 {
+        let files = Files::of(&desk).await;
+        kept = files.rows(&["deployment", "is_shadow", "agrees", "probability_yes"]);
+    }
+    let row = |name: &str, agrees: Value, yes: f64| json!({ "deployment": name, "is_shadow": name == "v2", "agrees": agrees, "probability_yes": yes });
+    assert_eq!(
+        kept,
+        [
+            row("v1", Value::Null, 0.25),
+            row("v1", Value::Null, 1.0),
+            row("v2", json!(false), 0.75),
+            row("v2", json!(true), 1.0),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn truths_are_kept_as_they_come() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let given = json!({ "truths": [
+        { "request_id": "a", "truth": "yes" },
+        { "request_id": "a", "row": 1, "truth": true },
+        { "request_id": "b", "truth": 2.5 },
+    ] });
+    let path = "/endpoints/e/feedback";
+    let answer = desk.ask(path, &[], given.to_string()).await;
+    assert_eq!(answer.json(), json!({ "accepted": 3 }));
+    let files = Files::of(&desk).await;
+    let row = |id: &str, row, truth: &str| json!({ "request_id": id, "row": row, "truth": truth });
+    assert_eq!(
+        files.rows(&["request_id", "row", "truth"]),
+        [row("a", 0, "yes"), row("a", 1, "true"), row("b", 0, "2.5")]
+    );
+    for (body, told) in [
+        (
+            json!({ "truths": [{ "request_id": "a", "truth": [1] }] }),
+            "truths[0].truth is no text",
+        ),
+        (
+            json!({ "truths": [{ "request_id": "", "truth": 1 }] }),
+            "truths[0].request_id is empty",
+        ),
+        (
+            json!({ "truths": [{ "truth": 1 }] }),
+            "missing field `request_id`",
+        ),
+        (json!({ "truth": 1 }), "unknown field `truth`"),
+    ] {
+        let answer = desk.ask(path, &[], body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(answer.text().contains(told), "{}", answer.text());
+    }
+    let nowhere = desk
+        .ask("/endpoints/f/feedback", &[], given.to_string())
+        .await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+}

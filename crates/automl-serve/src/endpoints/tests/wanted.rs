@@ -1,0 +1,99 @@
+//! What a request may want beside predictions, and tables as Arrow streams.
+
+use super::*;
+
+/// An endpoint whose model adds up numbers and knows its errors.
+async fn numbers() -> Desk {
+    let desk = Desk::new();
+    desk.api("POST", "", json!({ "name": "e", "max_at_once": 4 }))
+        .await;
+    let version = desk
+        .register(json!({ "bias": 2.0, "predicts": "numbers" }))
+        .await;
+    let said = json!({ "model": format!("sum/{version}") });
+    desk.api("POST", "/e/deploy", said).await;
+    desk
+}
+
+fn rows() -> Value {
+    json!([{ "x": 1, "word": "a" }, { "x": 3, "word": "a" }])
+}
+
+#[tokio::test]
+async fn intervals_are_told_where_they_are_asked_for() {
+    let desk = numbers().await;
+    let body = json!({ "rows": rows(), "interval": 0.5 }).to_string();
+    let answer = desk.ask("/endpoints/e/predict", &[], body).await.json();
+    assert_eq!(answer["prediction"], json!([3.0, 5.0]));
+    assert_eq!(
+        answer["intervals"],
+        json!([{ "coverage": 0.5, "lower": [2.5, 4.5], "upper": [3.5, 5.5] }])
+    );
+    let body = json!({ "rows": rows(), "interval": [0.5, 0.25] }).to_string();
+    let answer = desk.ask("/endpoints/e/predict", &[], body).await.json();
+    assert_eq!(answer["intervals"][1]["lower"], json!([2.75, 4.75]));
+    let body = json!({ "rows": rows() }).to_string();
+    let answer = desk.ask("/endpoints/e/predict", &[], body).await.json();
+    assert_eq!(answer["intervals"], Value::Null);
+}
+
+#[tokio::test]
+async fn intervals_are_tensors_of_the_inference_protocol() {
+    let desk = numbers().await;
+    let inputs = json!([
+        { "name": "x", "shape": [1], "datatype": "FP64", "data": [1.0] },
+        { "name": "word", "shape": [1], "datatype": "BYTES", "data": ["a"] },
+    ]);
+    for interval in [json!("0.5,0.25"), json!(0.5)] {
+        let body = json!({ "inputs": inputs, "parameters": { "interval": interval } });
+        let answer = desk.ask("/v2/models/e/infer", &[], body.to_string()).await;
+        let outputs = &answer.json()["outputs"];
+        assert_eq!(outputs[0]["name"], "prediction");
+        assert_eq!(
+            outputs[1],
+            json!({ "name": "lower_50", "datatype": "FP64", "shape": [1], "data": [2.5] })
+        );
+        assert_eq!(outputs[2]["name"], "upper_50");
+    }
+    let body = json!({ "inputs": inputs, "parameters": { "interval": 0.5 }, "outputs": [{ "name": "upper_50" }] });
+    let answer = desk.ask("/v2/models/e/infer", &[], body.to_string()).await;
+    assert_eq!(answer.json()["outputs"][0]["data"], json!([3.5]));
+}
+
+#[tokio::test]
+async fn intervals_that_are_not_known_are_refused() {
+    let desk = numbers().await;
+    for (interval, told) in [
+        (
+            json!(0.95),
+            "an interval of the probability 0.95 is not known; it is above 0 and at most 0.9000",
+        ),
+        (json!(0), "is not known"),
+        (json!(-3.0), "is not known"),
+        (json!([0.5, 1.5]), "the probability 1.5 is not known"),
+        (json!("0.5"), "interval is a probability"),
+        (json!(vec![0.1; 17]), "at most 16 intervals"),
+    ] {
+        let body = json!({ "rows": rows(), "interval": interval }).to_string();
+        let answer = desk.ask("/endpoints/e/predict", &[], body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(answer.text().contains(told), "{}", answer.text());
+    }
+    let classes = Desk::endpoint(&[0.25]).await;
+    let body = json!({ "rows": rows(), "interval": 0.5 }).to_string();
+    let answer = classes.ask("/endpoints/e/predict", &[], body).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.json()["error_code"], "score-no-intervals");
+}
+
+#[tokio::test]
+async fn a_body_may_be_an_arrow_stream() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let kind = [("content-type", "application/vnd.apache.arrow.stream")];
+    let body = "stream:x,word\n0.5,a\n0,yes\n";
+    let answer = desk.ask("/endpoints/e/predict", &kind, body).await;
+    assert_eq!(answer.json()["prediction"], json!(["yes", "yes"]));
+    let answer = desk.ask("/endpoints/e/predict", &kind, "x,word\n").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.json()["error_code"], "score-table");
+}
