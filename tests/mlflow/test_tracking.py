@@ -46,6 +46,12 @@ def test_a_location_without_scheme_is_a_folder_of_the_server(client, tmp_path):
     assert client.get_experiment(made).artifact_location == str(tmp_path / "my_location")
 
 
+def test_a_query_of_a_location_stays_behind_the_paths_below_it(client):
+    made = client.create_experiment("with a query", artifact_location="s3://bucket/place?region=eu")
+    run = client.create_run(made).info
+    assert run.artifact_uri == f"s3://bucket/place/{run.run_id}/artifacts?region=eu"
+
+
 def test_experiments_are_searched(client):
     for name, tags in [("a", {"key": "value"}), ("ab", {"key": "vaLue"}), ("Abc", None)]:
         time.sleep(0.002)
@@ -80,8 +86,9 @@ def test_experiments_refuse_what_is_wrong(server):
     refused(server, path, {}, "Missing value for required parameter 'name'")
     refused(server, path, {"name": "x", "tags": "5"}, 'Invalid value \\"5\\" for parameter \'tags\'')
     refused(server, path, {"name": "x" * 501}, "500")
-    for location in "s3://bucket/a?b=c", "s3://bucket/a#b", "s3://bucket/a;b":
+    for location in "mlflow-artifacts:/a?b=c", "s3://bucket/a#b", "/srv/a;b", "https://host/a;b":
         refused(server, path, {"name": "x", "artifact_location": location}, "can't include fragments or params")
+    refused(server, path, {"name": "x", "artifact_location": "s3://bucket/a?b=..%2fc"}, "Invalid query string")
     refused(server, "/api/2.0/mlflow/experiments/update", {"experiment_id": "0"}, "Missing value for required parameter 'new_name'")
 
 

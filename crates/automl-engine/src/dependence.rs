@@ -32,7 +32,7 @@ pub struct PartialDependence {
 pub struct DependencePoint {
     /// The value that every row is given.
     pub value: DependenceValue,
-    /// Share of the rows that have this level, or a value as great as this one at most.
+    /// Of the rows that have a value, the share that has this level, or a value as great as this one at most.
     pub share: f64,
     /// The mean prediction: one number, or a probability a class.
     pub mean: Vec<f64>,
@@ -78,6 +78,9 @@ impl EnsembleModel {
                 Ok::<_, PredictError>((means, (clock.seconds() - begun) / n as f64))
             };
             if let Some(time) = time {
+                if clock.elapsed() >= time {
+                    break;
+                }
                 let each = match value_seconds {
                     Some(seconds) => seconds,
                     None => at(1)?.1,
@@ -120,14 +123,10 @@ impl EnsembleModel {
         let predictions = self.predict(&table.view())?;
         let width = predictions.width();
         let mean = |rows: &[f64]| {
-            let mut mean = vec![0.0; width];
-            for row in rows.chunks_exact(width) {
-                mean.iter_mut()
-                    .zip(row)
-                    .for_each(|(sum, value)| *sum += value);
-            }
-            mean.iter_mut().for_each(|sum| *sum /= n_rows as f64);
-            mean
+            let of = |output: usize| rows.iter().skip(output).step_by(width).sum::<f64>();
+            (0..width)
+                .map(|output| of(output) / n_rows as f64)
+                .collect()
         };
         let blocks = predictions.values().chunks_exact(n_rows * width);
         Ok(blocks.map(mean).collect())
@@ -224,7 +223,8 @@ fn most_frequent(codes: &[u32], levels: &Levels) -> Vec<(DependenceValue, f64)> 
     let level = |code: usize| {
         DependenceValue::Level(levels.get(code as u32).unwrap_or_default().to_owned())
     };
-    let share = |code: usize| counts[code] as f64 / codes.len() as f64;
+    let n_known: u64 = counts.iter().sum();
+    let share = |code: usize| counts[code] as f64 / n_known as f64;
     order
         .into_iter()
         .map(|code| (level(code), share(code)))

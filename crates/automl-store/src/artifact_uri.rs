@@ -40,6 +40,16 @@ impl ArtifactPlace {
     }
 }
 
+/// The place at `path` below another. A query, which some stores take settings from, stays at the end.
+pub fn below(location: &str, path: &str) -> String {
+    match location.split_once('?') {
+        Some((place, query)) if place.contains(":/") => {
+            format!("{}/{path}?{query}", place.trim_end_matches('/'))
+        }
+        _ => format!("{location}/{path}"),
+    }
+}
+
 /// `%41` as `A`; what is no such code stays.
 pub fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();

@@ -8,6 +8,7 @@ use crate::fields::Fields;
 use crate::routes::{Routes, get, post};
 use crate::state::App;
 use automl_store::access::Role;
+use automl_store::artifact_uri::percent_decoded;
 use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE, NewExperiment, Search, id_of};
 use automl_store::tracking::{KeyValue, LIMITS, Stage, TrackingError, View};
 use axum::extract::State;
@@ -59,11 +60,7 @@ type Answer = Result<Json<Value>, ApiError>;
 
 async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer {
     let location = fields.text("artifact_location")?;
-    if location.as_deref().is_some_and(has_more_than_a_path) {
-        return Err(ApiError::invalid(
-            "'artifact_location' URL can't include fragments or params.",
-        ));
-    }
+    check_parts(location.as_deref().unwrap_or_default())?;
     if let Some(Extension(asker)) = asker {
         check_location(&asker, location.as_deref().unwrap_or_default())?;
     }
@@ -91,9 +88,31 @@ fn check_location(asker: &Visitor, location: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Paths of artifacts are put behind a location, so a query or a fragment would swallow them.
-fn has_more_than_a_path(location: &str) -> bool {
-    location.contains('#') || (location.contains(":/") && location.contains(['?', ';']))
+/// Schemes whose last segment may have parameters behind a `;`, besides none at all, as Python's `urlparse` reads it.
+const WITH_PARAMS: [&str; 4] = ["http", "https", "ftp", "sftp"];
+/// Schemes of what this server keeps itself, where a query would be part of a name.
+const OURS: [&str; 4] = ["mlflow-artifacts", "file", "http", "https"];
+
+/// Paths of artifacts are put behind a location: it may have a query, before which they are put, but nothing else.
+fn check_parts(location: &str) -> Result<(), ApiError> {
+    let scheme = location.split_once(":/").map(|(scheme, _)| scheme);
+    let (path, query) = match location.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (location, None),
+    };
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let has_params =
+        last.contains(';') && scheme.is_none_or(|scheme| WITH_PARAMS.contains(&scheme));
+    let is_ours = scheme.is_some_and(|scheme| OURS.contains(&scheme));
+    if location.contains('#') || has_params || (query.is_some() && is_ours) {
+        return Err(ApiError::invalid(
+            "'artifact_location' URL can't include fragments or params.",
+        ));
+    }
+    if query.is_some_and(|query| percent_decoded(query).contains("..")) {
+        return Err(ApiError::invalid("Invalid query string"));
+    }
+    Ok(())
 }
 
 /// A location without a scheme is a folder of the server.

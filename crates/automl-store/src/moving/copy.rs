@@ -2,7 +2,7 @@
 
 use super::{Experiment, ImportError, Owner, OwnerKind, RegisteredModel, Source, put};
 use crate::args;
-use crate::artifact_uri::ArtifactPlace;
+use crate::artifact_uri::{ArtifactPlace, below};
 use crate::artifacts::{ArtifactStore, CopyError, Folder};
 use crate::db::Database;
 use crate::tracking::TrackingError;
@@ -227,7 +227,7 @@ impl Import<'_> {
             id,
             uri: &run.artifact_uri,
         };
-        let uri = format!("{}/{id}/artifacts", home.location);
+        let uri = below(&home.location, &format!("{id}/artifacts"));
         let uri = self.artifacts(owner, uri)?;
         if !self.is_dry {
             let (experiment_id, run) = (home.id, run);
@@ -255,7 +255,7 @@ impl Import<'_> {
             id,
             uri: &model.artifact_uri,
         };
-        let uri = format!("{}/models/{id}/artifacts", home.location);
+        let uri = below(&home.location, &format!("models/{id}/artifacts"));
         let uri = self.artifacts(owner, uri)?;
         if !self.is_dry {
             let experiment_id = home.id;

@@ -6,6 +6,7 @@ use super::{
     offset, page,
 };
 use crate::args;
+use crate::artifact_uri::below;
 use crate::db::{Row, Sql, Value};
 use crate::filter::{Clause, Dynamic, FilterError, Op, Operand, Subject, compare, parse};
 
@@ -128,7 +129,10 @@ fn create_as(
         None => super::runs::random_name()?,
     };
     let now = now_ms();
-    let artifact_uri = format!("{}/models/{id}/artifacts", experiment.artifact_location);
+    let artifact_uri = below(
+        &experiment.artifact_location,
+        &format!("models/{id}/artifacts"),
+    );
     sql.execute(
         "INSERT INTO logged_models (id, experiment_id, name, artifact_uri, created_ms, updated_ms, status, model_type, source_run_id, stage) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'PENDING', ?7, ?8, 'active')",

@@ -6,6 +6,7 @@ use super::{
     KeyValue, LIMITS, Stage, TrackingError, check_key, check_length, new_id, next_number, now_ms,
 };
 use crate::args;
+use crate::artifact_uri::below;
 use crate::db::{Row, Sql};
 
 /// The tag that holds a run's name.
@@ -102,7 +103,7 @@ pub fn create_as(
     };
     check_length("run_name", LIMITS.tag_value, &name)?;
     check_length("user_id", LIMITS.key, &new.user_id)?;
-    let artifact_uri = format!("{}/{id}/artifacts", experiment.artifact_location);
+    let artifact_uri = below(&experiment.artifact_location, &format!("{id}/artifacts"));
     let run = RunInfo {
         number: next_number(sql, "run")?,
         id: id.to_owned(),

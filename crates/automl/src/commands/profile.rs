@@ -101,7 +101,7 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
         profile(&loaded.table, &loaded.schema, &options)?
     };
     if let Some(other) = &other {
-        compare(&settings, (&loaded, other), &mut found, &reporter)?;
+        compare(&settings, (&loaded, other), &mut found, &reporter);
     }
     warn(&loaded, &found, &reporter);
     if let (Some(loaded), Some((name, _))) = (&other, &settings.other) {
@@ -122,26 +122,31 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
     Ok(Status::Done)
 }
 
-/// Adds how well a model tells the two tables apart.
+/// Adds how well a model tells the two tables apart, if one could be learned: the profile is worth having without it.
 fn compare(
     settings: &Settings,
     (first, second): (&Loaded, &Loaded),
     found: &mut Profile,
     reporter: &Reporter,
-) -> anyhow::Result<()> {
+) {
     let told = {
         let _spinner = reporter.spinner("learning to tell the tables apart".to_owned());
         let first = (&first.table, &first.schema);
         let target = settings.target.as_deref();
-        apart::told_apart(first, &second.table, target, thread_count(None))?
+        apart::told_apart(first, &second.table, target, thread_count(None))
     };
+    let told = told.unwrap_or_else(|error| {
+        reporter.note(&format!(
+            "no model could learn to tell the tables apart: {error}"
+        ));
+        None
+    });
     found
         .warnings
         .extend(told.as_ref().and_then(apart::warning));
     if let Some(other) = &mut found.other {
         other.told_apart = told;
     }
-    Ok(())
 }
 
 fn load(

@@ -53,7 +53,7 @@ impl Axes {
         y_title: &str,
     ) -> Markup {
         let (width, height) = self.size;
-        let middle = (height - BOTTOM + TOP) / 2.0;
+        let middle = f64::midpoint(height - BOTTOM, TOP);
         html! {
             @for tick in super::chart::ticks(self.y.0, self.y.1) {
                 line.grid x1=(self.at_x(self.x.0)) x2=(self.at_x(self.x.1)) y1=(self.at_y(tick)) y2=(self.at_y(tick)) {}

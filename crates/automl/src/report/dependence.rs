@@ -22,7 +22,7 @@ pub(super) fn section(task: &Task, columns: &[PartialDependence]) -> Markup {
         section {
             h2 { "What changes its predictions" }
             p.soft {
-                "The mean prediction if every row had the value below, its other columns being what they are (partial dependence). "
+                "The mean prediction of a hundred rows, or of all where they are fewer, if each had the value below and were otherwise what it is (partial dependence). "
                 @match task.positive_class() {
                     Some(class) => { "Upwards is the probability of '" (class) "'." }
                     None => {}
@@ -116,9 +116,9 @@ fn drawing(column: &PartialDependence, shown: &[usize], y: (f64, f64)) -> Markup
 fn share(point: &DependencePoint, is_level: bool) -> String {
     let percent = text::percent(point.share);
     if is_level {
-        format!(", {percent} of the rows")
+        format!(", {percent} of the known values")
     } else {
-        format!(", {percent} of the rows up to here")
+        format!(", {percent} of the known values up to here")
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
         assert!(page.contains("probability of 'yes'"), "{page}");
         assert!(page.contains("&lt;age&gt;") && !page.contains("<age>"));
         assert!(
-            page.contains("4: 0.3, 25.0% of the rows up to here"),
+            page.contains("4: 0.3, 25.0% of the known values up to here"),
             "{page}"
         );
     }
@@ -196,7 +196,10 @@ mod tests {
             [4, 3, 2, 1]
         );
         let page = section(&task, &[column]).into_string();
-        assert!(page.contains("x: 0.2, 25.0% of the rows<"), "{page}");
+        assert!(
+            page.contains("x: 0.2, 25.0% of the known values<"),
+            "{page}"
+        );
         assert!(
             !page.contains("path"),
             "levels have no order that a line could follow"

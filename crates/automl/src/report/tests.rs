@@ -39,6 +39,18 @@ fn column(name: &str, share: f64, feature: &str) -> ImportantColumn {
     }
 }
 
+fn age() -> PartialDependence {
+    let point = |(age, positive)| DependencePoint {
+        value: DependenceValue::Number(age),
+        share: 0.5,
+        mean: vec![1.0 - positive, positive],
+    };
+    PartialDependence {
+        column: "age".into(),
+        points: [(20.0, 0.1), (60.0, 0.4)].map(point).into(),
+    }
+}
+
 fn page_of(name: &str) -> String {
     let manifest = Manifest {
         created: "2026-01-02T03:04:05Z".into(),
@@ -100,16 +112,7 @@ fn page_of(name: &str) -> String {
         importance: Some(&ColumnImportance {
             columns: vec![column("age", 0.6, "age"), column("job", 0.4, "job_target")],
         }),
-        dependence: &[PartialDependence {
-            column: "age".into(),
-            points: [(20.0, 0.1), (60.0, 0.4)]
-                .map(|(age, positive)| DependencePoint {
-                    value: DependenceValue::Number(age),
-                    share: 0.5,
-                    mean: vec![1.0 - positive, positive],
-                })
-                .into(),
-        }],
+        dependence: &[age()],
         next_command: "automl predict model DATA",
         warnings: &[Warning::new(
             WarningKind::TargetLeak,

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use crate::progress::Reporter;
-use automl_core::{Column, PredictError, Table};
+use automl_core::{Column, Table};
 use automl_engine::{ColumnImportance, EnsembleModel, PartialDependence, Prepared};
 use std::time::Duration;
 
@@ -17,26 +17,31 @@ const SHARE_OF_LIMIT: f64 = 0.02;
 /// Where only trials are limited.
 const UNLIMITED: Duration = Duration::from_secs(2);
 
+/// None where no part of the model can say what matters. A drawing is no reason to lose a model: rows that cannot be predicted are
+/// told of, and the report is without them.
 pub(super) fn of(
     model: &EnsembleModel,
     importance: Option<&ColumnImportance>,
     (settings, prepared): (&Settings, &Prepared),
     reporter: &Reporter,
-) -> Result<Vec<PartialDependence>, PredictError> {
+) -> Vec<PartialDependence> {
     let Some(importance) = importance else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let time = settings.fit.time_limit.map_or(UNLIMITED, |limit| {
         let left = limit.saturating_sub(reporter.clock().elapsed());
         let share = limit.mul_f64(SHARE_OF_LIMIT);
         share.min(left.mul_f64(SHARE_OF_LEFT))
     });
-    let rows = sample(
-        prepared.dataset.table(),
-        settings.prepare.exposure.as_deref(),
-    );
+    let exposure = settings.prepare.exposure.as_deref();
+    let rows = sample(prepared.dataset.table(), exposure);
     let columns = importance.columns.iter().take(N_COLUMNS);
-    model.partial_dependence(&rows, columns.map(|one| one.column.as_str()), Some(time))
+    let columns = columns.map(|one| one.column.as_str());
+    let found = model.partial_dependence(&rows, columns, Some(time));
+    found.unwrap_or_else(|error| {
+        reporter.note(&format!("the report has no partial dependence: {error}"));
+        Vec::new()
+    })
 }
 
 /// Rows spread over the table; each with one unit of exposure, if it counts.

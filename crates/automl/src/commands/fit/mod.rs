@@ -65,14 +65,7 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
     warn_of_time(&loaded, &prepared, &reporter);
     warn_of_leaks(&settings, &prepared, &reporter);
     let recorder = Recorder::begin(&settings.record, "fit", Detail::Whole, &*reporter);
-    recorder.settings(&settings.to_config());
-    recorder.reads(Seen {
-        context: "training",
-        place: &settings.data,
-        sha256: Some(&loaded.fingerprint.sha256),
-        n_rows: Some(loaded.fingerprint.n_rows),
-        schema: serde_json::to_value(&prepared.schema).ok(),
-    });
+    note_begin(&recorder, &settings, (&loaded, &prepared));
     let hearers = Both(&*reporter, &recorder);
     let journal = SearchJournal::start(&settings, &loaded, earlier, &reporter)?;
     let outcome = search(
@@ -89,7 +82,7 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
         importance.as_ref(),
         (&settings, &prepared),
         &reporter,
-    )?;
+    );
     let run = Finished {
         settings: &settings,
         loaded: &loaded,
@@ -117,6 +110,22 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
     } else {
         Status::Done
     })
+}
+
+/// What is known of a search before it runs.
+fn note_begin(
+    recorder: &Recorder<'_>,
+    settings: &Settings,
+    (loaded, prepared): (&Loaded, &Prepared),
+) {
+    recorder.settings(&settings.to_config());
+    recorder.reads(Seen {
+        context: "training",
+        place: &settings.data,
+        sha256: Some(&loaded.fingerprint.sha256),
+        n_rows: Some(loaded.fingerprint.n_rows),
+        schema: serde_json::to_value(&prepared.schema).ok(),
+    });
 }
 
 fn listen(reporter: &Arc<Reporter>, console: Console) -> anyhow::Result<Interrupt> {

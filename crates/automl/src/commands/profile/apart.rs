@@ -6,7 +6,7 @@ use automl_core::{
     Target, Task, Texts, UNSEEN_CODE, Warning, WarningKind, Warnings,
 };
 use automl_data::profile::{ToldApart, ToldColumn};
-use automl_engine::{FitOptions, FitRun, NoJournal, Quality, SplitBy};
+use automl_engine::{FitOptions, FitRun, ImportantColumn, NoJournal, Quality, SplitBy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,10 +24,10 @@ const MAX_COLUMNS: usize = 5;
 const WARN_FROM: f64 = 0.6;
 
 /// Learns which table a row is from. `without` is the column to be predicted, which is no feature; identifiers are none either.
-/// None where too few rows or no columns can be compared.
+/// None where too few rows or no columns can be compared, or no model was better than a constant.
 ///
 /// # Errors
-/// If the search fails for another reason.
+/// If the search fails.
 pub(super) fn told_apart(
     (first, schema): (&Table, &Schema),
     second: &Table,
@@ -69,20 +69,20 @@ pub(super) fn told_apart(
         events: &NoEvents,
     };
     let outcome = automl_engine::fit(&data, &options(threads), &run)?;
-    let importance = outcome.model.column_importance()?;
-    let columns = importance.map_or_else(Vec::new, |importance| {
-        let columns = importance.columns.into_iter().take(MAX_COLUMNS);
-        let told = columns.map(|one| ToldColumn {
-            column: one.column,
-            share: one.share,
-        });
-        told.collect()
-    });
+    // A constant looks at no column, and tells nothing apart.
+    let Some(importance) = outcome.model.column_importance()? else {
+        return Ok(None);
+    };
+    let told = |one: ImportantColumn| ToldColumn {
+        column: one.column,
+        share: one.share,
+    };
+    let columns = importance.columns.into_iter().take(MAX_COLUMNS);
     Ok(Some(ToldApart {
         roc_auc: outcome.score,
         by_chance: by_chance(n_rows.map(|n| n as f64)),
         n_rows: n_rows.iter().sum::<usize>() as u64,
-        columns,
+        columns: columns.map(told).collect(),
     }))
 }
 

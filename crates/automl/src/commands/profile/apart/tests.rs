@@ -44,6 +44,14 @@ fn told(first: &Table, second: &Table, without: Option<&str>) -> Option<ToldApar
 }
 
 #[test]
+fn a_column_of_one_value_tells_nothing() {
+    let same =
+        |n_rows| Table::new(vec![("x".to_owned(), Column::Number(vec![1.0; n_rows]))]).unwrap();
+    let told = told_apart((&same(60), &schema()), &same(50), None, 2);
+    assert!(!matches!(told, Ok(Some(_))), "{told:?}");
+}
+
+#[test]
 fn rows_of_one_distribution_cannot_be_told_apart() {
     let colours = ["red", "blue"];
     let told = told(&table(300, 0.0, &colours), &table(200, 0.0, &colours), None).unwrap();
