@@ -1,6 +1,6 @@
 //! The routes, without sockets.
 
-use crate::contract::check::checked;
+use crate::contract::check::{Answered, checked};
 use crate::metrics::Process;
 use crate::routes::Table;
 use crate::server::{Config, Limits, open, router};
@@ -18,6 +18,7 @@ pub(crate) struct Desk {
     pub(crate) router: Router,
     pub(crate) app: App,
     pub(crate) table: Table,
+    pub(crate) answered: Answered,
     pub(crate) directory: tempfile::TempDir,
 }
 
@@ -57,14 +58,16 @@ impl Desk {
             let table = parts.1.clone();
             // As the thread does that looks at the record while a server runs.
             app.fleet.sync().unwrap();
-            let router = checked(router(app.clone(), parts, limits).unwrap());
+            let router = router(app.clone(), parts, limits).unwrap();
             (router, app, table)
         };
+        let answered = Answered::default();
         let (router, app, table) = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
         Self {
-            router,
+            router: checked(router, &answered),
             app,
             table,
+            answered,
             directory,
         }
     }

@@ -3,22 +3,26 @@
 use super::{Contract, Gives, Operation, Stands};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http_body_util::{BodyExt, Collected};
 use serde_json::{Map, Value};
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock, Mutex};
 
 static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
 
+/// Methods and templates of routes that were answered as was said.
+pub(crate) type Answered = Arc<Mutex<BTreeSet<String>>>;
+
 /// The same router, which panics where an answer is not what was said, or something was done with a field that is not.
-pub(crate) fn checked(router: Router) -> Router {
-    router.layer(from_fn(watch))
+pub(crate) fn checked(router: Router, answered: &Answered) -> Router {
+    router.layer(from_fn_with_state(answered.clone(), watch))
 }
 
-async fn watch(request: Request, next: Next) -> Response {
+async fn watch(State(answered): State<Answered>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let method = parts.method.as_str().to_owned();
     let route = parts.extensions.get::<MatchedPath>();
@@ -55,7 +59,9 @@ async fn watch(request: Request, next: Next) -> Response {
     }
     let place = format!("{method} {}", route.unwrap_or_default());
     taken(operation, &place, &query, given.as_ref());
-    given_as_said(operation, &place, answer).await
+    let answer = given_as_said(operation, &place, answer).await;
+    answered.lock().unwrap().insert(place);
+    answer
 }
 
 async fn copied(body: Body) -> (Body, Option<Map<String, Value>>) {

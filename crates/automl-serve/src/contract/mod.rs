@@ -207,3 +207,5 @@ fn schema(kind: &str) -> Value {
 pub(crate) mod check;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;

@@ -190,6 +190,7 @@ async fn a_model_tells_what_it_takes_and_gives() {
         ("/v2/health/live", 200),
         ("/v2/health/ready", 200),
         ("/v2/models/e/ready", 200),
+        ("/v2/models/e/versions/v2", 200),
         ("/v2/models/e/versions/v2/ready", 200),
         ("/v2/models/e/versions/v3/ready", 404),
         ("/v2/models/f", 404),
