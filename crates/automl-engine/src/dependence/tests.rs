@@ -1,3 +1,5 @@
+//! What is tried of a column, and with which share of the rows.
+
 use super::*;
 
 fn numbers(column: &Column) -> Vec<(f64, f64)> {

@@ -1,3 +1,5 @@
+//! Tables of one distribution, and of two.
+
 use super::*;
 use automl_core::{Field, Kind};
 
