@@ -87,16 +87,29 @@ pub fn check_key(kind: &str, parameter: &str, key: &str) -> Result<(), TrackingE
     check_length(kind, LIMITS.key, key)
 }
 
-/// Checks the number of characters of a text.
-///
-/// # Errors
-/// Names what is too long.
-pub fn check_length(what: &str, limit: usize, text: &str) -> Result<(), TrackingError> {
+/// Checks what databases cannot keep; no length.
+pub(crate) fn check_text(what: &str, text: &str) -> Result<(), TrackingError> {
     if text.contains('\0') {
         return Err(TrackingError::Invalid(format!(
             "{what} holds a NUL character"
         )));
     }
+    Ok(())
+}
+
+/// The first `limit` characters. MLflow's server keeps so much of params and of tags of runs and models, and refuses none for its
+/// length, so clients send what they like.
+pub(crate) fn cut(limit: usize, text: &str) -> &str {
+    let end = text.char_indices().nth(limit);
+    &text[..end.map_or(text.len(), |(place, _)| place)]
+}
+
+/// Checks the number of characters of a text.
+///
+/// # Errors
+/// Names what is too long.
+pub fn check_length(what: &str, limit: usize, text: &str) -> Result<(), TrackingError> {
+    check_text(what, text)?;
     // Characters are never more than bytes.
     if text.len() > limit && text.chars().count() > limit {
         return Err(TrackingError::Invalid(format!(

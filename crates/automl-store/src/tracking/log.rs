@@ -1,7 +1,7 @@
 //! What runs log: metrics, params and tags, one by one or in batches that are kept whole or not at all.
 
 use super::runs::{self, NAME_TAG, RunInfo};
-use super::{KeyValue, LIMITS, TrackingError, check_key, check_length};
+use super::{KeyValue, LIMITS, TrackingError, check_key, check_length, check_text, cut};
 use crate::args;
 use crate::db::Sql;
 
@@ -91,13 +91,13 @@ pub fn check_metric(metric: &Metric, path: &str) -> Result<(), TrackingError> {
 /// Checks one param.
 pub fn check_param(param: &KeyValue, path: &str) -> Result<(), TrackingError> {
     check_key("Param key", &format!("{path}key"), &param.key)?;
-    check_length("Param value", LIMITS.param_value, &param.value)
+    check_text("Param value", &param.value)
 }
 
 /// Checks one tag.
 pub fn check_tag(tag: &KeyValue, path: &str) -> Result<(), TrackingError> {
     check_key("key", &format!("{path}key"), &tag.key)?;
-    check_length("value", LIMITS.tag_value, &tag.value)
+    check_text("value", &tag.value)
 }
 
 /// Logs a checked batch to an active run.
@@ -119,7 +119,7 @@ pub fn log(
         if tag.key == NAME_TAG {
             sql.execute(
                 "UPDATE runs SET name = ?1 WHERE run = ?2",
-                args![&tag.value, run.number],
+                args![cut(LIMITS.tag_value, &tag.value), run.number],
             )?;
         }
     }
@@ -128,9 +128,10 @@ pub fn log(
 
 /// A param keeps its first value: the same again is no error, another is.
 fn put_param(sql: &mut dyn Sql, run: &RunInfo, param: &KeyValue) -> Result<(), TrackingError> {
+    let value = cut(LIMITS.param_value, &param.value);
     let count = sql.execute(
         "INSERT INTO params (run, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (run, key) DO NOTHING",
-        args![run.number, &param.key, &param.value],
+        args![run.number, &param.key, value],
     )?;
     if count == 1 {
         return Ok(());
@@ -140,22 +141,26 @@ fn put_param(sql: &mut dyn Sql, run: &RunInfo, param: &KeyValue) -> Result<(), T
         args![run.number, &param.key],
     )?;
     let old = row.map(|row| row.text(0)).transpose()?.unwrap_or_default();
-    if old == param.value {
+    if old == value {
         return Ok(());
     }
     Err(TrackingError::ParamChanged {
         key: param.key.clone(),
         run: run.id.clone(),
         old,
-        new: param.value.clone(),
+        new: value.to_owned(),
     })
 }
 
 pub(super) fn put_tag(sql: &mut dyn Sql, run: i64, tag: &KeyValue) -> Result<(), TrackingError> {
+    put_whole_tag(sql, run, &tag.key, cut(LIMITS.tag_value, &tag.value))
+}
+
+fn put_whole_tag(sql: &mut dyn Sql, run: i64, key: &str, value: &str) -> Result<(), TrackingError> {
     sql.execute(
         "INSERT INTO tags (run, key, value) VALUES (?1, ?2, ?3) \
          ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
-        args![run, &tag.key, &tag.value],
+        args![run, key, value],
     )?;
     Ok(())
 }
@@ -183,12 +188,9 @@ pub fn append_model(
         ))
     })?;
     models.push(model);
-    let tag = KeyValue {
-        key: MODELS_TAG.to_owned(),
-        value: serde_json::Value::from(models).to_string(),
-    };
-    check_length(MODELS_TAG, LIMITS.models_tag_value, &tag.value)?;
-    put_tag(sql, run.number, &tag)
+    let told = serde_json::Value::from(models).to_string();
+    check_length(MODELS_TAG, LIMITS.models_tag_value, &told)?;
+    put_whole_tag(sql, run.number, MODELS_TAG, &told)
 }
 
 /// Adds points to a run, and says how many were not there yet.

@@ -2,8 +2,8 @@
 
 use super::log::Metric;
 use super::{
-    KeyValue, LIMITS, Page, TrackingError, check_key, check_length, experiments, new_id, now_ms,
-    offset, page,
+    KeyValue, LIMITS, Page, TrackingError, check_key, check_length, check_text, cut, experiments,
+    new_id, now_ms, offset, page,
 };
 use crate::args;
 use crate::artifact_uri::below;
@@ -163,11 +163,11 @@ pub(crate) fn put_params(
 ) -> Result<(), TrackingError> {
     for param in params {
         check_key("Param key", "params.key", &param.key)?;
-        check_length("Param value", LIMITS.param_value, &param.value)?;
+        check_text("Param value", &param.value)?;
         sql.execute(
             "INSERT INTO logged_model_params (model_id, key, value) VALUES (?1, ?2, ?3) \
              ON CONFLICT (model_id, key) DO UPDATE SET value = excluded.value",
-            args![id, &param.key, &param.value],
+            args![id, &param.key, cut(LIMITS.param_value, &param.value)],
         )?;
     }
     Ok(())
@@ -180,11 +180,11 @@ pub(crate) fn put_tags(
 ) -> Result<(), TrackingError> {
     for tag in tags {
         check_key("key", "tags.key", &tag.key)?;
-        check_length("value", LIMITS.tag_value, &tag.value)?;
+        check_text("value", &tag.value)?;
         sql.execute(
             "INSERT INTO logged_model_tags (model_id, key, value) VALUES (?1, ?2, ?3) \
              ON CONFLICT (model_id, key) DO UPDATE SET value = excluded.value",
-            args![id, &tag.key, &tag.value],
+            args![id, &tag.key, cut(LIMITS.tag_value, &tag.value)],
         )?;
     }
     Ok(())

@@ -17,6 +17,7 @@ pub mod runs;
 pub mod search;
 
 pub use check::{LIMITS, Limits, check_key, check_length};
+pub(crate) use check::{check_text, cut};
 pub use error::{ErrorCode, TrackingError};
 
 use crate::args;

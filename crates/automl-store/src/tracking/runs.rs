@@ -3,7 +3,8 @@
 use super::experiments;
 use super::log::put_tag;
 use super::{
-    KeyValue, LIMITS, Stage, TrackingError, check_key, check_length, new_id, next_number, now_ms,
+    KeyValue, LIMITS, Stage, TrackingError, check_key, check_length, check_text, new_id,
+    next_number, now_ms,
 };
 use crate::args;
 use crate::artifact_uri::below;
@@ -86,7 +87,7 @@ pub fn create_as(
     let experiment = experiments::active(sql, workspace, new.experiment_id)?;
     for (index, tag) in new.tags.iter().enumerate() {
         check_key("key", &format!("tags[{index}].key"), &tag.key)?;
-        check_length("value", LIMITS.tag_value, &tag.value)?;
+        check_text("value", &tag.value)?;
     }
     let tagged = new.tags.iter().find(|tag| tag.key == NAME_TAG);
     let given = new.name.as_deref().filter(|name| !name.is_empty());
