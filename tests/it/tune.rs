@@ -114,6 +114,21 @@ fn ctrl_c_gives_running_trials_up_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn all_that_a_program_prints_at_once_is_heard_though_it_has_ended_by_then() {
+    let desk = Desk::new();
+    let quick = SLOW.replace("budget: 6", "budget: 1").replace(
+        "echo $$ >> begun; sleep 0.3 | cat; echo loss={x}",
+        "seq -f \"step=%g loss=1\" 1 1500",
+    );
+    desk.write("quick.yaml", quick);
+    desk.automl_ok("tune quick.yaml");
+    let trial = trials(&desk, "quick").remove(0);
+    assert_eq!(trial["state"], "complete");
+    let measurements = trial["measurements"].as_array().expect("it was measured");
+    assert_eq!(measurements.len(), 1500);
+}
+
+#[test]
 fn processes_share_a_study_to_its_budget_and_run_each_trial_once() {
     let desk = Desk::new();
     let quick = SLOW

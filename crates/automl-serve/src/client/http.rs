@@ -12,8 +12,9 @@ use ureq::{Agent, Body};
 /// How long a server may take to be reached, and to begin an answer.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 const ANSWER_WAIT: Duration = Duration::from_mins(5);
-/// Bytes of the longest answer that is no file.
-const ANSWER_MAX: u64 = 256 << 20;
+/// MiB of the longest answer that is no file.
+pub(super) const ANSWER_MAX_MIB: u64 = 256;
+const ANSWER_MAX: u64 = ANSWER_MAX_MIB << 20;
 
 /// How a server is told who calls.
 #[derive(Clone, Default)]
@@ -22,6 +23,26 @@ pub struct Credentials {
     pub token: Option<String>,
     /// A user and a password, sent as Basic where there is no token.
     pub login: Option<(String, String)>,
+}
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// The server cannot be reached, or takes too long.
+    Away(String),
+    /// There is one, longer than is read.
+    TooLong,
+    /// What comes is no answer.
+    Odd(String),
+}
+
+impl From<ureq::Error> for Unanswered {
+    fn from(error: ureq::Error) -> Self {
+        match error {
+            ureq::Error::BodyExceedsLimit(_) => Self::TooLong,
+            other => Self::Away(other.to_string()),
+        }
+    }
 }
 
 /// A server.
@@ -72,13 +93,14 @@ impl Server {
         &self.url
     }
 
-    /// A GET, or a POST of a JSON object, whose refusal is the caller's to understand: the status of the answer with what it
-    /// holds, which is nothing where that is no JSON.
+    /// A GET, or a POST of a JSON object, that takes no longer than `wait` in all, and whose refusal is the caller's to
+    /// understand: the status of the answer with what it holds, which is nothing where that is no JSON.
     pub(super) fn call(
         &self,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<(u16, Value), ImportError> {
+        wait: Duration,
+    ) -> Result<(u16, Value), Unanswered> {
         let url = format!("{}{path}", self.url);
         let authorization = self.authorization.iter();
         let answer = match body {
@@ -86,6 +108,7 @@ impl Server {
                 let request = self.agent.get(&url);
                 let request = authorization
                     .fold(request, |request, own| request.header("Authorization", own));
+                let request = request.config().timeout_global(Some(wait)).build();
                 request.call()
             }
             Some(body) => {
@@ -93,28 +116,21 @@ impl Server {
                 let request = authorization
                     .fold(request, |request, own| request.header("Authorization", own));
                 let request = request.header("Content-Type", "application/json");
+                let request = request.config().timeout_global(Some(wait)).build();
                 request.send(body.to_string())
             }
         };
-        let away = |error: ureq::Error| ImportError::Away {
-            url: url.clone(),
-            reason: error.to_string(),
-        };
-        let answer = answer.map_err(away)?;
+        let answer = answer?;
         let status = answer.status().as_u16();
         let text = answer
             .into_body()
             .into_with_config()
             .limit(ANSWER_MAX)
-            .read_to_string()
-            .map_err(away)?;
+            .read_to_string()?;
         match serde_json::from_str(&text) {
             Ok(value) => Ok((status, value)),
             Err(_odd) if !(200..300).contains(&status) => Ok((status, Value::Null)),
-            Err(error) => Err(ImportError::Malformed {
-                place: url,
-                reason: format!("the answer is not JSON: {error}"),
-            }),
+            Err(error) => Err(Unanswered::Odd(format!("the answer is not JSON: {error}"))),
         }
     }
 
@@ -189,15 +205,23 @@ impl Server {
     }
 
     fn json(&self, path: &str, answer: Response<Body>) -> Result<Value, ImportError> {
+        let status = answer.status().as_u16();
         let text = answer
             .into_body()
             .into_with_config()
             .limit(ANSWER_MAX)
             .read_to_string();
         let place = format!("{}{path}", self.url);
-        let text = text.map_err(|error| ImportError::Away {
-            url: place.clone(),
-            reason: error.to_string(),
+        let text = text.map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => ImportError::Refused {
+                url: place.clone(),
+                status,
+                reason: format!("the answer is longer than {ANSWER_MAX_MIB} MiB"),
+            },
+            other => ImportError::Away {
+                url: place.clone(),
+                reason: other.to_string(),
+            },
         })?;
         serde_json::from_str(&text).map_err(|error| ImportError::Malformed {
             place,

@@ -1,11 +1,15 @@
 //! Studies of a server, as workers on other machines ask and tell there.
 
-use super::http::{Credentials, Server};
+use super::http::{ANSWER_MAX_MIB, Credentials, Server, Unanswered};
 use crate::tuning::{Ask, Tell, TuneError};
-use automl_store::moving::ImportError;
 use automl_store::studies::{Measurement, Objective, Param, Study, StudyState, Trial, TrialState};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
+/// How long a call may take in all while a trial runs, which must give signs of life meanwhile, and how long between trials,
+/// where a sampler may think.
+const HELD_WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_mins(2);
 /// Statuses of a server that is up again soon, or that another one in front of it cannot reach.
 const AWAY: [u16; 4] = [429, 502, 503, 504];
 /// Codes of refusals that a worker understands, or that have advice of their own.
@@ -161,26 +165,27 @@ impl StudyServer {
         body: &Value,
     ) -> Result<bool, TuneError> {
         let place = format!("{}/trials/{number}/{what}", path(&study.name));
-        let answer = self.post(&place, body)?;
+        let answer = self.understood(self.server.call(&place, Some(body), HELD_WAIT))?;
         let told = answer["should_stop"].as_bool();
         told.ok_or_else(|| self.odd("should_stop"))
     }
 
     fn get(&self, path: &str) -> Result<Value, TuneError> {
-        self.understood(self.server.call(path, None))
+        self.understood(self.server.call(path, None, WAIT))
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value, TuneError> {
-        self.understood(self.server.call(path, Some(body)))
+        self.understood(self.server.call(path, Some(body), WAIT))
     }
 
-    fn understood(&self, answer: Result<(u16, Value), ImportError>) -> Result<Value, TuneError> {
+    fn understood(&self, answer: Result<(u16, Value), Unanswered>) -> Result<Value, TuneError> {
         let url = || self.url().to_owned();
         let (status, body) = answer.map_err(|error| match error {
-            ImportError::Away { reason, .. } => TuneError::ServerAway { url: url(), reason },
-            other => TuneError::ServerOdd {
+            Unanswered::Away(reason) => TuneError::ServerAway { url: url(), reason },
+            Unanswered::Odd(reason) => TuneError::ServerOdd { url: url(), reason },
+            Unanswered::TooLong => TuneError::ServerTooLong {
                 url: url(),
-                reason: other.to_string(),
+                max_mib: ANSWER_MAX_MIB,
             },
         })?;
         let reason = || {

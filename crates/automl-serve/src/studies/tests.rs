@@ -139,6 +139,15 @@ async fn a_request_asked_again_is_answered_as_before() {
             .await;
         assert_eq!(status, StatusCode::OK);
     }
+    let told = json!({ "value": 0.25, "request_id": "r" });
+    let (status, answer) = desk
+        .call("POST", "/api/studies/s/trials/1/tell", &told)
+        .await;
+    assert_eq!(
+        (status, &answer["trial"]["values"]["loss"]),
+        (StatusCode::OK, &json!(0.25)),
+        "a trial that was asked for under the same name has not ended by that"
+    );
 }
 
 #[tokio::test]

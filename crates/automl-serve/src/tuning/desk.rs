@@ -11,7 +11,7 @@ use automl_store::studies::{
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_store::tracking::now_ms;
 use automl_tune::{Outcome, Sampler, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Studies that are kept built.
@@ -246,6 +246,9 @@ fn begin(
         Some(request) => studies::trials_of_request(sql, study.id, request)?,
         None => Vec::new(),
     };
+    // Its end may have been told by a request of the same name.
+    let mut seen_ids = BTreeSet::new();
+    ids.retain(|id| seen_ids.insert(*id));
     if ids.len() < ask.count || ids.is_empty() {
         if study.state != StudyState::Active {
             let (name, state) = (study.name, study.state.name());

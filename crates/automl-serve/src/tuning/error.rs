@@ -34,6 +34,8 @@ pub enum TuneError {
         code: &'static str,
         reason: String,
     },
+    #[error("the server's answer is longer than {max_mib} MiB: {url}")]
+    ServerTooLong { url: String, max_mib: u64 },
     #[error("the server answers like none with studies: {reason}: {url}")]
     ServerOdd { url: String, reason: String },
     #[error(transparent)]
@@ -63,6 +65,7 @@ impl Coded for TuneError {
             Self::ServerDenied { .. } => "server-denied",
             Self::ServerRefused { code, .. } => code,
             Self::ServerOdd { .. } => "server-odd",
+            Self::ServerTooLong { .. } => "server-too-long",
             Self::Space(error) => error.code(),
             Self::Study(error) => error.code(),
             Self::Record(error) => error.code(),
@@ -87,6 +90,9 @@ impl Coded for TuneError {
             Self::ServerDenied { .. } => Some(
                 "give the token of an editor with --token or MLFLOW_TRACKING_TOKEN; `automl tokens create` makes one".into(),
             ),
+            Self::ServerTooLong { .. } => {
+                Some("go on with a new study that learns from this one (`warm_start`)".into())
+            }
             Self::ServerOdd { .. } => {
                 Some("give the address of an `automl serve` of this version".into())
             }

@@ -4,7 +4,7 @@
 //! told of twice.
 
 use super::spec::{go_on, named, open};
-use super::told::{measure, tell};
+use super::told::{has_told, measure, tell};
 use super::{Spec, Tell, TuneError};
 use automl_store::db::Sql;
 use automl_store::studies::{self, Study, Trial, TrialState, Wanted};
@@ -62,11 +62,7 @@ pub fn tell_held(
 ) -> Result<Trial, TuneError> {
     let study = named(sql, name)?;
     let id = studies::id_of_number(sql, study.id, number)?;
-    let is_done = match &told.request {
-        Some(request) => studies::trials_of_request(sql, study.id, request)?.contains(&id),
-        None => false,
-    };
-    if !is_done {
+    if !has_told(sql, study.id, id, told)? {
         studies::beat(sql, W, id, client)?;
     }
     tell(sql, name, number, told)

@@ -92,6 +92,21 @@ fn values_of(study: &Study, values: &Value) -> Result<Vec<f64>, TuneError> {
     }
 }
 
+/// Whether a request to tell how a trial ended was done before. One that only asked for the trial has told nothing, though a
+/// client may name it alike.
+pub(super) fn has_told(
+    sql: &mut dyn Sql,
+    study: i64,
+    id: i64,
+    tell: &Tell,
+) -> Result<bool, TuneError> {
+    let Some(request) = &tell.request else {
+        return Ok(false);
+    };
+    let is_known = studies::trials_of_request(sql, study, request)?.contains(&id);
+    Ok(is_known && studies::trial(sql, W, id)?.state.is_finished())
+}
+
 /// Says how a trial ended.
 ///
 /// # Errors
@@ -99,9 +114,7 @@ fn values_of(study: &Study, values: &Value) -> Result<Vec<f64>, TuneError> {
 pub fn tell(sql: &mut dyn Sql, name: &str, number: i64, tell: &Tell) -> Result<Trial, TuneError> {
     let study = named(sql, name)?;
     let id = studies::id_of_number(sql, study.id, number)?;
-    if let Some(request) = &tell.request
-        && studies::trials_of_request(sql, study.id, request)?.contains(&id)
-    {
+    if has_told(sql, study.id, id, tell)? {
         return Ok(studies::trial(sql, W, id)?);
     }
     if !tell.state.is_finished() {

@@ -52,13 +52,8 @@ pub(crate) struct TuneArgs {
     /// user and a password may stand in it. What the study says is run here: name a server that you trust
     #[arg(long, value_name = "URL", requires = "study", conflicts_with = "file")]
     pub(crate) server: Option<String>,
-    /// Token for the server
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "MLFLOW_TRACKING_TOKEN",
-        hide_env_values = true
-    )]
+    /// Token for the server [default: that of the variable MLFLOW_TRACKING_TOKEN]
+    #[arg(long, value_name = "TOKEN", requires = "server")]
     pub(crate) token: Option<String>,
     /// Trials to run at once [default: the study's]
     #[arg(long, value_name = "N", conflicts_with = "worker", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -105,6 +105,9 @@ impl Coded for TuneVerbError {
             Self::Option { verb, near, .. } if near.is_empty() => {
                 Some(format!("`automl {verb} --help` lists them"))
             }
+            Self::Objective { verb: "train", near, .. } if near.is_empty() => Some(
+                "name a metric, as `automl train --print-schema` lists them, `score` or `train_loss`".into(),
+            ),
             Self::Objective { near, .. } if near.is_empty() => {
                 Some("name a metric, as `automl fit --help` lists them, or `score`".into())
             }

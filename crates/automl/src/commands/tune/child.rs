@@ -45,6 +45,10 @@ pub(super) struct Child {
     is_closed: bool,
     /// Seconds for what it started to end, once it has itself.
     linger: f64,
+    /// Whether what it started was ended after that.
+    is_swept: bool,
+    /// Seconds that were waited for lines since it has ended.
+    waited_s: f64,
 }
 
 /// Something that a program printed.
@@ -106,6 +110,8 @@ impl Child {
             ended: None,
             is_closed: false,
             linger: LINGER,
+            is_swept: false,
+            waited_s: 0.0,
         })
     }
 
@@ -123,13 +129,22 @@ impl Child {
             let status = self.process.try_wait()?;
             self.ended = status.map(|status| (status, self.clock.seconds()));
         }
-        // What it left behind may print for ever.
-        if let Some((status, at)) = self.ended
-            && self.clock.seconds() > at + self.linger
-        {
-            return Ok(Heard::Ended(status));
+        let now = self.clock.seconds();
+        if let Some((status, at)) = self.ended {
+            // What it left behind may print for ever. Lines that wait already are heard all the same, however long that takes.
+            if self.waited_s > self.linger {
+                return Ok(Heard::Ended(status));
+            }
+            if now > at + self.linger && !self.is_swept {
+                self.is_swept = true;
+                self.signal(Signal::KILL);
+            }
         }
-        match self.lines.recv_timeout(LOOK) {
+        let heard = self.lines.recv_timeout(LOOK);
+        if self.ended.is_some() {
+            self.waited_s += self.clock.seconds() - now;
+        }
+        match heard {
             Ok(line) => return Ok(Heard::Line(line)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => self.is_closed = true,

@@ -7,6 +7,7 @@ mod call;
 mod child;
 mod client;
 mod fit;
+mod folder;
 mod keeper;
 mod own;
 mod reading;
@@ -54,7 +55,7 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     let spec = args.file.as_deref().map(read).transpose()?;
     let name = name_of(args)?;
     if let Some(spec) = &spec {
-        runnable(spec, &name, args)?;
+        let (_run, _base) = runnable(spec, &name, args)?;
     }
     let record = match args.server {
         Some(_) => None,
@@ -62,10 +63,10 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     };
     let keeper = match (&record, &args.server) {
         (Some(record), _) => Keeper::record(record.database()),
-        (None, url) => Keeper::server(url.as_deref().unwrap_or_default(), args.token.clone()),
+        (None, url) => Keeper::server(url.as_deref().unwrap_or_default(), token_of(args)),
     };
     let (study, spec, changed) = keeper.take_on(&name, spec)?;
-    let run = runnable(&spec, &name, args)?;
+    let (run, base) = runnable(&spec, &name, args)?;
     let limit = limit_of(&spec, args);
     let known = keeper.trials(&study, None)?;
     let show = Arc::new(Show::new(console, clock, &study, limit, &known));
@@ -106,6 +107,7 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
         n_failures: AtomicUsize::new(0),
         show: &show,
         run,
+        base,
         study,
         keeper,
     };
@@ -182,7 +184,7 @@ fn read(file: &Path) -> anyhow::Result<Spec> {
 }
 
 /// What a study runs, if it can be run to an end.
-fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> anyhow::Result<Run> {
+fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> anyhow::Result<(Run, Option<Base>)> {
     let run = spec.run.clone().ok_or_else(|| TuneVerbError::NoRun {
         name: name.to_owned(),
     })?;
@@ -191,16 +193,20 @@ fn runnable(spec: &Spec, name: &str, args: &TuneArgs) -> anyhow::Result<Run> {
     if let Some(options) = &run.fit {
         fit::check(options, &names_of(spec), &objectives)?;
     }
-    if let Some(options) = &run.train {
-        let names: Vec<String> = objectives.iter().map(|own| own.name.clone()).collect();
-        Base::read(options, &names)?.check(spec, &objectives)?;
+    let names: Vec<String> = objectives.iter().map(|own| own.name.clone()).collect();
+    let base = run.train.as_ref();
+    let base = base
+        .map(|options| Base::read(options, &names))
+        .transpose()?;
+    if let Some(base) = &base {
+        base.check(spec, &objectives)?;
     }
     call::check_variables(&names_of(spec))?;
     let ends = spec.algorithm.ends(&spec.space);
     if limit_of(spec, args).is_none() && args.time_limit.is_none() && !ends {
         return Err(TuneVerbError::NoEnd.into());
     }
-    Ok(run)
+    Ok((run, base))
 }
 
 fn names_of(spec: &Spec) -> Vec<String> {
@@ -211,6 +217,16 @@ fn names_of(spec: &Spec) -> Vec<String> {
 /// How many trials the study is to have.
 fn limit_of(spec: &Spec, args: &TuneArgs) -> Option<u64> {
     args.trials.or(spec.budget.map(|budget| budget as u64))
+}
+
+/// The token for the server: as said, or that of the environment.
+fn token_of(args: &TuneArgs) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the binary reads the environment"
+    )]
+    let own = || std::env::var("MLFLOW_TRACKING_TOKEN").ok();
+    args.token.clone().or_else(own)
 }
 
 /// The study's name: as said, or that of its file.

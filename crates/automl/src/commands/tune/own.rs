@@ -123,6 +123,14 @@ pub(super) fn words(verb: &str) -> std::io::Result<Vec<String>> {
     Ok(vec![program, verb.to_owned()])
 }
 
+/// What is not there need not be removed.
+pub(super) fn forgiving_absence(done: std::io::Result<()>) -> std::io::Result<()> {
+    match done {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
 /// An option as a word; none for one that is not given.
 pub(super) fn option(name: &str, value: &Value) -> Option<String> {
     let option = format!("--{}", name.replace('_', "-"));

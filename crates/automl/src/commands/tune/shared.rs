@@ -2,6 +2,7 @@
 
 use super::keeper::{Keeper, away};
 use super::show::Show;
+use super::train::Base;
 use crate::progress::Notes as _;
 use automl_core::{CancelToken, Clock};
 use automl_serve::tuning::{Run, TuneError};
@@ -22,6 +23,8 @@ pub(super) struct Shared<'a> {
     pub(super) keeper: Keeper<'a>,
     pub(super) study: Study,
     pub(super) run: Run,
+    /// What is trained, if that is what runs.
+    pub(super) base: Option<Base>,
     /// Threads for each of several trainings that share this machine; none if one has all of it.
     pub(super) n_threads: Option<usize>,
     /// The parameters of the space.
@@ -59,7 +62,17 @@ impl Shared<'_> {
             || self.has_failed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Asks or tells something, again and again while whoever keeps the study is away.
+    /// Tells the user that whoever keeps the study is away.
+    pub(super) fn note_away(&self, reason: &str) {
+        let who = match self.keeper {
+            Keeper::Record { .. } => "record",
+            Keeper::Server(_) => "server",
+        };
+        self.show
+            .note(&format!("the {who} is away, waiting for it: {reason}"));
+    }
+
+    /// Asks or tells something, again and again while whoever keeps the study is away, until all trials are to end.
     pub(super) fn patiently<T>(
         &self,
         mut work: impl FnMut() -> Result<T, TuneError>,
@@ -71,16 +84,11 @@ impl Shared<'_> {
             let Some(reason) = done.as_ref().err().and_then(away) else {
                 return done;
             };
-            if since.seconds() >= PATIENCE || self.cancel.is_cancelled() {
+            if since.seconds() >= PATIENCE || self.is_over() {
                 return done;
             }
             if pause == PAUSE {
-                let who = match self.keeper {
-                    Keeper::Record { .. } => "record",
-                    Keeper::Server(_) => "server",
-                };
-                self.show
-                    .note(&format!("the {who} is away, waiting for it: {reason}"));
+                self.note_away(reason);
             }
             thread::sleep(pause);
             pause = (pause * 2).min(PAUSE_MAX);

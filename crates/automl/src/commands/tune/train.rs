@@ -1,16 +1,17 @@
 //! `automl train` as what is tuned: keys of its configuration by name, and what it tells of each epoch.
 
 use super::call::{Params, text_of};
-use super::own::{self, Ear, MODEL, Scores};
+use super::own::{self, Ear, MODEL, Scores, forgiving_absence};
 use super::reading::{Reading, numbers};
 use crate::commands::train::read_files;
 use crate::errors::TuneVerbError;
 use automl_core::metrics::Metric;
 use automl_neural::config::{ConfigError, Layer, PlacedError, TrainConfig};
 use automl_serve::tuning::{self, Spec};
-use automl_store::studies::Objective;
+use automl_store::studies::{Objective, Study};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 const VERB: &str = "train";
 /// Options that are set for each trial here, or with which nothing is trained.
@@ -31,23 +32,27 @@ const OTHERS: [&str; 4] = ["train_loss", "seconds", "n_epochs", "n_steps"];
 const METRICS: &str = "metrics";
 /// The file in the folder of a trial that says what its training is, so that only the same one is gone on with.
 pub(super) const TRAINING: &str = "training.yaml";
+/// The file beside it that says of which study and which data it is.
+const ORIGIN: &str = "origin.json";
+/// What an earlier training leaves in the folder of a trial.
+const REMAINS: [&str; 2] = [MODEL, "model.run"];
 
-/// What the trials of a study train.
-pub(super) struct Base<'a> {
-    options: &'a Map<String, Value>,
+/// What the trials of a study train: the configuration as its files were when `automl tune` began.
+pub(super) struct Base {
+    options: Map<String, Value>,
     /// Name and content of each file of the configuration.
     files: Vec<(String, String)>,
     /// What is set over them, whatever the trial.
     sets: Vec<String>,
 }
 
-impl<'a> Base<'a> {
+impl Base {
     /// Reads the files of the configuration.
     ///
     /// # Errors
     /// An option is not known or not to be set, or a file cannot be read or is no configuration.
     pub(super) fn read(
-        options: &'a Map<String, Value>,
+        options: &Map<String, Value>,
         objectives: &[String],
     ) -> anyhow::Result<Self> {
         own::check_options(VERB, &OURS, options.keys())?;
@@ -58,7 +63,7 @@ impl<'a> Base<'a> {
         }
         let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
         let mut base = Self {
-            options,
+            options: options.clone(),
             files: read_files(&paths)?,
             sets: match options.get("set") {
                 Some(Value::Object(map)) => map.iter().map(assigned).collect(),
@@ -116,24 +121,33 @@ impl<'a> Base<'a> {
         Ok(())
     }
 
-    /// The command of a trial. It goes on with what an earlier attempt at the same training left in the trial's folder.
+    /// The command of a trial. It goes on with what an earlier attempt at the same training, for the same study and on the same
+    /// data, left in the trial's folder; what another one left is removed.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub(super) fn words(
         &self,
         params: &Params,
-        folder: &Path,
+        (folder, study): (&Path, &Study),
         n_threads: Option<usize>,
     ) -> anyhow::Result<Attempt> {
-        let training = self.config(params)?.to_yaml();
-        let place = folder.join(TRAINING);
-        let goes_on = std::fs::read_to_string(&place).is_ok_and(|before| before == training);
+        let config = self.config(params)?;
+        let (training, origin) = (config.to_yaml(), origin(study, &config.data.path));
+        let (place, beside) = (folder.join(TRAINING), folder.join(ORIGIN));
+        let is = |path: &Path, wanted: &str| {
+            std::fs::read_to_string(path).is_ok_and(|before| before == wanted)
+        };
+        let goes_on = is(&place, &training) && is(&beside, &origin);
         if !goes_on {
+            for name in REMAINS {
+                forgiving_absence(std::fs::remove_dir_all(folder.join(name)))?;
+            }
             std::fs::write(&place, training)?;
+            std::fs::write(&beside, origin)?;
         }
         let mut words = own::words(VERB)?;
-        for (name, value) in self.options {
+        for (name, value) in &self.options {
             if !LISTS.contains(&name.as_str()) {
                 words.extend(own::option(name, value));
             }
@@ -141,15 +155,10 @@ impl<'a> Base<'a> {
         if let Some(n_threads) = n_threads.filter(|_| !self.options.contains_key("threads")) {
             words.push(format!("--threads={n_threads}"));
         }
-        words.extend(
-            self.sets_of(params)
-                .iter()
-                .map(|set| format!("--set={set}")),
-        );
         words.push(format!("--output={}", folder.join(MODEL).display()));
         words.push(if goes_on { "--resume" } else { "--overwrite" }.to_owned());
         words.extend(["--no-record", "--format=json", "--"].map(str::to_owned));
-        words.extend(self.files.iter().map(|(name, _)| name.clone()));
+        words.push(place.display().to_string());
         Ok(Attempt { words, goes_on })
     }
 }
@@ -159,6 +168,25 @@ pub(super) struct Attempt {
     pub(super) words: Vec<String>,
     /// Whether it goes on where an earlier one was ended.
     pub(super) goes_on: bool,
+}
+
+/// What a training is of besides its configuration: the study that wants it, and the data as they are now.
+fn origin(study: &Study, data: &str) -> String {
+    // A name of registered data, whose versions never change, has no file; what cannot be read, the training tells.
+    let about = std::fs::metadata(data).ok();
+    let changed = about.as_ref().and_then(|about| {
+        let since = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_nanos()).ok()
+    });
+    let origin = json!({
+        "study": study.name,
+        "study_id": study.id,
+        "created_us": study.created_us,
+        "data": data,
+        "data_bytes": about.map(|about| about.len()),
+        "data_changed_ns": changed,
+    });
+    format!("{origin:#}\n")
 }
 
 /// `key=value`, as `--set` takes it: a text in quotes, so that none is taken for a number, and whole numbers as such.
@@ -205,6 +233,33 @@ fn misfit(error: ConfigError, params: &Params) -> TuneVerbError {
 #[derive(Debug, Default)]
 pub(super) struct TrainEar {
     output: String,
+    /// The epochs that were told, of all attempts: each with its loss and its scores.
+    epochs: Vec<(Option<u64>, Value, Value)>,
+    /// Seconds of earlier attempts, and of this one by its last epoch.
+    seconds_before: f64,
+    seconds: f64,
+}
+
+impl TrainEar {
+    /// What was told of the epoch that is kept.
+    fn best(&self, told: &Map<String, Value>) -> Option<&(Option<u64>, Value, Value)> {
+        let mut latest = self.epochs.iter().rev();
+        if let Some(best) = told.get("best_epoch").and_then(Value::as_u64) {
+            return latest.find(|(epoch, ..)| *epoch == Some(best));
+        }
+        // One that had ended before tells only its scores.
+        let score = |told: &Value| scores(told, None);
+        let wanted = told
+            .get("scores")
+            .map(score)
+            .filter(|all| !all.is_empty())?;
+        self.epochs.iter().find(|(.., told)| {
+            let told = score(told);
+            wanted
+                .iter()
+                .all(|one| one.0 == "score" || told.contains(one))
+        })
+    }
 }
 
 /// Scores by metric; the first of a list, or the one of `metric`, is the score.
@@ -242,10 +297,22 @@ impl Ear for TrainEar {
             ("n_epochs", "epoch"),
             ("n_steps", "step"),
             ("train_loss", "loss"),
-            ("seconds", "at_seconds"),
         ];
         let facts = facts.map(|(name, of)| (name.to_owned(), event[of].clone()));
         let mut told = numbers(facts);
+        if let Some(seconds) = event["at_seconds"].as_f64() {
+            // The clock of each attempt begins anew.
+            if seconds < self.seconds {
+                self.seconds_before += self.seconds;
+            }
+            self.seconds = seconds;
+            told.push(("seconds".to_owned(), self.seconds_before + seconds));
+        }
+        self.epochs.push((
+            event["epoch"].as_u64(),
+            event["loss"].clone(),
+            event["scores"].clone(),
+        ));
         told.extend(scores(&event["scores"], None));
         reading.take(&told)
     }
@@ -254,17 +321,20 @@ impl Ear for TrainEar {
         let Ok(Value::Object(told)) = serde_json::from_str(&self.output) else {
             return;
         };
-        let epoch = told.get("best_epoch").and_then(Value::as_u64);
-        let history = told.get("history").and_then(Value::as_array);
-        let of_best = |record: &&Value| record["epoch"].as_u64() == epoch;
-        let best = history.and_then(|history| history.iter().find(of_best));
         let mut all = scores(
             told.get("scores").unwrap_or(&Value::Null),
             told.get("metric").and_then(Value::as_str),
         );
-        let loss = best.map(|record| ("train_loss".to_owned(), record["loss"].clone()));
+        let loss = self.best(&told);
+        let loss = loss.map(|(_, loss, _)| ("train_loss".to_owned(), loss.clone()));
         all.extend(numbers(loss));
-        all.extend(numbers(told));
+        let mut facts = numbers(told);
+        for (name, value) in &mut facts {
+            if name == "seconds" {
+                *value += self.seconds_before;
+            }
+        }
+        all.extend(facts);
         reading.take(&all);
     }
 }
@@ -272,7 +342,24 @@ impl Ear for TrainEar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automl_store::studies::Direction;
+    use automl_store::studies::{Direction, StudyState};
+    use std::cell::RefCell;
+
+    fn study() -> Study {
+        Study {
+            id: 1,
+            name: "s".into(),
+            protocol: "automl".into(),
+            state: StudyState::Active,
+            objectives: Vec::new(),
+            spec: "{}".into(),
+            lease_ms: None,
+            n_retries: 0,
+            created_us: 5,
+            n_trials: 1,
+            n_events: 1,
+        }
+    }
 
     fn map(value: &Value) -> Map<String, Value> {
         value.as_object().expect("an object").clone()
@@ -372,22 +459,39 @@ mod tests {
             &json!({ "threads": 2, "set": "trainer.seed=7" }),
         );
         let base = Base::read(&options, &["rmse".to_owned()]).expect("it is a configuration");
+        // What becomes of it while trials run is no matter.
+        std::fs::write(folder.path().join("net.yaml"), "?").expect("the folder can be written");
+        let study = RefCell::new(study());
         let words = |epochs: f64| {
             let params = map(&json!({ "trainer.epochs": epochs, "model.type": "mlp" }));
-            base.words(&params, folder.path(), Some(1))
+            base.words(&params, (folder.path(), &study.borrow()), Some(1))
                 .expect("the folder can be written")
         };
         let first = words(4.0);
         let own: Vec<&str> = first.words[1..].iter().map(String::as_str).collect();
-        let (folder, file) = (
-            folder.path().display(),
-            options["config"].as_str().expect("a text"),
-        );
+        let place = folder.path().display();
         let wanted = format!(
-            "train --threads=2 --set=trainer.seed=7 --set=metrics=[\"rmse\"] --set=trainer.epochs=4 --set=model.type=\"mlp\" --output={folder}/model --overwrite --no-record --format=json -- {file}"
+            "train --threads=2 --output={place}/model --overwrite --no-record --format=json -- {place}/training.yaml"
         );
         assert_eq!(own, wanted.split(' ').collect::<Vec<_>>());
+        let training = std::fs::read_to_string(folder.path().join(TRAINING)).expect("it is there");
+        let training = TrainConfig::read(
+            &[Layer {
+                name: TRAINING,
+                text: &training,
+            }],
+            &[],
+        );
+        let training = training.expect("it is a configuration");
+        assert_eq!(training.metrics.len(), 1);
+        assert!(training.to_yaml().contains("seed: 7"));
         assert!(!first.goes_on && words(4.0).goes_on && !words(5.0).goes_on);
+        let left = folder.path().join("model.run");
+        std::fs::create_dir(&left).expect("the folder can be written");
+        assert!(words(5.0).goes_on && left.exists());
+        // Another study took the name of one that was deleted.
+        study.borrow_mut().created_us += 1;
+        assert!(!words(5.0).goes_on && !left.exists());
     }
 
     #[test]
@@ -401,5 +505,33 @@ mod tests {
         ear.output(r#"{"metric":"rmse","scores":[["rmse",1.25]],"best_epoch":1}"#);
         ear.end(&mut reading);
         assert_eq!(reading.values(), Ok(vec![1.25]));
+    }
+
+    #[test]
+    fn what_is_told_of_a_training_is_of_all_attempts() {
+        let names = ["seconds", "train_loss", "n_epochs"].map(str::to_owned);
+        let heard = |result: &str| {
+            let mut reading = Reading::new(names.to_vec(), Vec::new());
+            let mut ear = TrainEar::default();
+            for (epoch, loss, seconds, score) in [
+                (1, 0.5, 3.0, 1.0),
+                (2, 0.25, 5.0, 0.5),
+                (3, 0.125, 1.0, 2.0),
+            ] {
+                let event = json!({
+                    "event": "epoch-finished", "epoch": epoch, "step": epoch, "loss": loss,
+                    "at_seconds": seconds, "scores": [["rmse", score]],
+                });
+                ear.event(&event.to_string(), &mut reading);
+            }
+            ear.output(result);
+            ear.end(&mut reading);
+            reading.values().expect("all are told")
+        };
+        let ended =
+            r#"{"scores": [["rmse", 0.5]], "best_epoch": 2, "n_epochs": 3, "seconds": 2.0}"#;
+        assert_eq!(heard(ended), [7.0, 0.25, 3.0]);
+        let ended_before = r#"{"has_ended_before": true, "scores": {"rmse": 0.5}}"#;
+        assert_eq!(heard(ended_before), [6.0, 0.25, 3.0]);
     }
 }

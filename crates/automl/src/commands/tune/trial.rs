@@ -3,11 +3,12 @@
 use super::call::{About, Call, PARAMS, Params, RESULT, WORKSPACE};
 use super::child::{self, Child, Heard, Line};
 use super::fit::{self, FitEar};
-use super::keeper::{has_ended, is_not_ours};
-use super::own::Ear;
+use super::folder;
+use super::keeper::{away, has_ended, is_not_ours};
+use super::own::{Ear, forgiving_absence};
 use super::reading::Reading;
 use super::shared::Shared;
-use super::train::{Base, TrainEar};
+use super::train::TrainEar;
 use crate::errors::TuneVerbError;
 use crate::progress::Notes as _;
 use anyhow::Context as _;
@@ -15,13 +16,16 @@ use automl_core::{Clock, Coded as _};
 use automl_serve::tuning::{self, Run, Tell, TuneError};
 use automl_store::studies::{Trial, TrialState};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitStatus;
 
 /// Letters of the last line of errors that are told of a trial that failed.
 const NOTE_LETTERS: usize = 300;
+/// Seconds between two tries to keep what a program measures, while whoever keeps it is away.
+const RETRY_S: f64 = 1.0;
 
 /// Why a program is ended before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,14 @@ pub(super) enum Became {
     GivenUp,
 }
 
+/// A measurement.
+struct Measured {
+    step: i64,
+    values: Vec<f64>,
+    /// Whether the study's rule may end the trial by it; not so where it has let it go on before.
+    decides: bool,
+}
+
 /// A trial that runs.
 struct Running<'a> {
     shared: &'a Shared<'a>,
@@ -57,6 +69,12 @@ struct Running<'a> {
     /// The last line of its errors that says anything.
     last_error: String,
     why: Option<Why>,
+    /// What was measured and is not kept yet, oldest first.
+    unsent: VecDeque<Measured>,
+    /// Whoever keeps it is away, and asked again then.
+    next_try: f64,
+    /// Whether the user was told that.
+    is_away: bool,
     /// Whether its program was asked to end.
     is_asked: bool,
     /// When it is ended at once if it has not ended itself.
@@ -75,18 +93,28 @@ pub(super) fn run(
     trial: &Trial,
 ) -> anyhow::Result<Became> {
     let params = params_of(shared, trial);
-    let folder = folder_of(&shared.folder, trial.number)?;
-    let made = fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(folder.join(PARAMS), format!("{:#}\n", json!(params))))
+    // Nobody else begins in it before this has ended.
+    let taken = folder::take(&shared.folder, trial.number)?;
+    let folder = taken.path.as_path();
+    let made = fs::write(folder.join(PARAMS), format!("{:#}\n", json!(params)))
         // Of an earlier attempt.
         .and_then(|()| forgiving_absence(fs::remove_file(folder.join(RESULT))));
     made.map_err(|source| TuneVerbError::Folder {
         folder: folder.display().to_string(),
         source,
     })?;
-    let call = call(shared, trial, &params, &folder)?;
-    let earlier = call.goes_on.then(|| child::errors_of(&folder));
-    let child = match Child::start(&call, &folder) {
+    let call = match call(shared, trial, &params, folder) {
+        Ok(call) => call,
+        Err(error) => {
+            return Ok(tell(
+                shared,
+                (trial, client),
+                &failed(format!("{error:#}")),
+            )?);
+        }
+    };
+    let earlier = call.goes_on.then(|| child::errors_of(folder));
+    let child = match Child::start(&call, folder) {
         Ok(child) => child,
         // Another trial may well start: one whose arguments are not as long, or hold no NUL.
         Err(error) => {
@@ -104,34 +132,24 @@ pub(super) fn run(
         ear: ear_of(&shared.run),
         last_error: String::new(),
         why: None,
+        unsent: VecDeque::new(),
+        next_try: 0.0,
+        is_away: false,
         is_asked: false,
         end_at: f64::INFINITY,
         next_beat: shared.beat_s,
     };
-    running.recall(earlier.as_deref().unwrap_or_default())?;
+    running.recall(earlier.as_deref().unwrap_or_default());
     let status = running.watch(child)?;
     if let Some(ear) = &running.ear {
         ear.end(&mut running.reading);
     }
-    running.conclude(status, &folder)
+    running.conclude(status, folder)
 }
 
 fn params_of(shared: &Shared<'_>, trial: &Trial) -> Params {
     let view = tuning::trial_view(&shared.study, trial);
     view["params"].as_object().cloned().unwrap_or_default()
-}
-
-/// The folder of a trial, as programs elsewhere can open it.
-fn folder_of(folder: &Path, number: i64) -> anyhow::Result<PathBuf> {
-    let path = folder.join(format!("{number:06}"));
-    std::path::absolute(&path).with_context(|| format!("cannot tell where {} is", path.display()))
-}
-
-fn forgiving_absence(done: std::io::Result<()>) -> std::io::Result<()> {
-    match done {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
 }
 
 fn call(
@@ -162,9 +180,8 @@ fn call(
             goes_on: false,
         });
     }
-    if let Some(options) = &shared.run.train {
-        let base = Base::read(options, &shared.objectives())?;
-        let attempt = base.words(params, folder, shared.n_threads)?;
+    if let Some(base) = &shared.base {
+        let attempt = base.words(params, (folder, &shared.study), shared.n_threads)?;
         return Ok(Call {
             words: attempt.words,
             variables,
@@ -186,17 +203,25 @@ fn ear_of(run: &Run) -> Option<Box<dyn Ear>> {
 
 impl Running<'_> {
     /// Tells again what earlier attempts measured that are gone on with: a trial that waits has lost it.
-    fn recall(&mut self, lines: &[String]) -> anyhow::Result<()> {
-        for line in lines {
-            let measured = self
-                .ear
-                .as_mut()
-                .and_then(|ear| ear.event(line, &mut self.reading));
-            if let Some((step, values)) = measured.filter(|_| self.why.is_none()) {
-                self.measure(step, &values)?;
-            }
+    fn recall(&mut self, lines: &[String]) {
+        let Some(ear) = &mut self.ear else {
+            return;
+        };
+        let measured = lines
+            .iter()
+            .filter_map(|line| ear.event(line, &mut self.reading));
+        self.unsent.extend(measured.map(|(step, values)| Measured {
+            step,
+            values,
+            decides: false,
+        }));
+        for own in &self.unsent {
+            let show = &self.shared.show;
+            show.measured(self.worker, own.step, &own.values);
         }
-        Ok(())
+        if let Some(last) = self.unsent.back_mut() {
+            last.decides = true;
+        }
     }
 
     /// Hears a program to its end.
@@ -204,11 +229,12 @@ impl Running<'_> {
         loop {
             match child.hear().context("a program is lost")? {
                 Heard::Ended(status) => return Ok(status),
-                Heard::Line(line) => self.hear(&line)?,
+                Heard::Line(line) => self.hear(&line),
                 Heard::Nothing => {}
             }
             let now = child.seconds();
             self.beat(now)?;
+            self.send(now)?;
             self.look(now);
             if self.why.is_some() && !self.is_asked {
                 self.is_asked = true;
@@ -222,7 +248,7 @@ impl Running<'_> {
         }
     }
 
-    fn hear(&mut self, line: &Line) -> anyhow::Result<()> {
+    fn hear(&mut self, line: &Line) {
         let measured = match (line, &mut self.ear) {
             (Line::NotKept(reason), _) => {
                 let number = self.trial.number;
@@ -250,28 +276,72 @@ impl Running<'_> {
         if let Some((step, values)) = measured
             && self.why.is_none()
         {
-            self.measure(step, &values)?;
+            self.shared.show.measured(self.worker, step, &values);
+            self.unsent.push_back(Measured {
+                step,
+                values,
+                decides: true,
+            });
+        }
+    }
+
+    /// Keeps what was measured, and asks whether the trial is worth going on with. What cannot be kept now waits, so that the
+    /// program is watched meanwhile.
+    fn send(&mut self, now: f64) -> anyhow::Result<()> {
+        let shared = self.shared;
+        while now >= self.next_try
+            && self.why.is_none()
+            && let Some(own) = self.unsent.front()
+        {
+            let told = (own.step, own.values.as_slice());
+            let kept = shared
+                .keeper
+                .measure(&shared.study, self.trial, self.client, told);
+            if self.is_absent(&kept) {
+                self.next_try = now + RETRY_S;
+                return Ok(());
+            }
+            self.take_in(kept)?;
         }
         Ok(())
     }
 
-    /// Keeps a measurement, and asks whether the trial is worth going on with.
-    fn measure(&mut self, step: i64, values: &[f64]) -> anyhow::Result<()> {
+    /// Keeps what is left of it once the program has ended, and waits for that.
+    fn send_rest(&mut self) -> anyhow::Result<()> {
         let shared = self.shared;
-        shared.show.measured(self.worker, step, values);
-        let kept = shared.patiently(|| {
-            let told = (step, values);
-            shared
-                .keeper
-                .measure(&shared.study, self.trial, self.client, told)
-        });
+        while self.why.is_none()
+            && let Some(own) = self.unsent.front()
+        {
+            let told = (own.step, own.values.as_slice());
+            let kept = shared.patiently(|| {
+                let keeper = &shared.keeper;
+                keeper.measure(&shared.study, self.trial, self.client, told)
+            });
+            self.take_in(kept)?;
+        }
+        Ok(())
+    }
+
+    /// The answer to the oldest measurement that was not kept.
+    fn take_in(&mut self, kept: Result<bool, TuneError>) -> anyhow::Result<()> {
+        let decides = self.unsent.pop_front().is_some_and(|own| own.decides);
         match kept {
-            Ok(false) => {}
-            Ok(true) => self.why = Some(Why::Stopped),
+            Ok(true) if decides => self.why = Some(Why::Stopped),
+            Ok(_) => {}
             Err(error) if is_not_ours(&error) => self.why = Some(Why::NotOurs),
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Whether there is no answer because whoever keeps the study is away, of which the user is told once.
+    fn is_absent<T>(&mut self, answer: &Result<T, TuneError>) -> bool {
+        let reason = answer.as_ref().err().and_then(away);
+        if let Some(reason) = reason.filter(|_| !self.is_away) {
+            self.shared.note_away(reason);
+        }
+        self.is_away = reason.is_some();
+        self.is_away
     }
 
     /// Whether it must end, by time or by the user.
@@ -291,8 +361,11 @@ impl Running<'_> {
         let shared = self.shared;
         if now >= self.next_beat && self.why != Some(Why::NotOurs) {
             self.next_beat = now + shared.beat_s;
-            let beaten =
-                shared.patiently(|| shared.keeper.beat(&shared.study, self.trial, self.client));
+            let beaten = shared.keeper.beat(&shared.study, self.trial, self.client);
+            if self.is_absent(&beaten) {
+                // Other signs of life follow.
+                return Ok(());
+            }
             match beaten {
                 Ok(false) => {}
                 Ok(true) => self.why = self.why.or(Some(Why::Stopped)),
@@ -317,6 +390,7 @@ impl Running<'_> {
                 _ => Ok(Became::GivenUp),
             };
         }
+        self.send_rest()?;
         let told = self.told(status, folder);
         match tell(shared, (self.trial, self.client), &told) {
             // Values that are none, such as NaN.

@@ -1,9 +1,9 @@
 //! A worker: it asks for a trial, runs it, tells of it, and asks again.
 
-use super::client;
 use super::own::MODEL;
 use super::shared::Shared;
 use super::trial::{self, Became};
+use super::{client, folder};
 use crate::errors::TuneVerbError;
 use crate::progress::Notes as _;
 use crate::record::Recorder;
@@ -75,9 +75,10 @@ fn go_on(shared: &Shared<'_>, recorder: &Recorder<'_>, worker: usize) -> anyhow:
                 let kept = shared.show.ended(recorder, &trial);
                 if shared.run.makes_model() {
                     for number in kept.superseded {
-                        let folder = shared.folder.join(format!("{number:06}"));
-                        // One that was never written cannot be removed.
-                        std::fs::remove_dir_all(folder.join(MODEL)).ok();
+                        for folder in folder::all_of(&shared.folder, number) {
+                            // One that was never written cannot be removed.
+                            std::fs::remove_dir_all(folder.join(MODEL)).ok();
+                        }
                     }
                 }
                 count_failures(shared, trial.state, trial.note.as_deref())?;
