@@ -176,10 +176,52 @@ fn what_does_not_fit_is_told_before_anything_is_trained() {
         ),
         ("--set data.group=at", "train-config-series"),
         ("--set metrics=r2", "metric-task"),
-        ("--set loss.type=bce", "param"),
+        ("--set loss.type=bce", "param-domain"),
+        ("--set series.season=49", "series-season"),
+        (
+            "--set optimizer.learning_rate=1e30 --set trainer.epochs=1",
+            "train-not-finite",
+        ),
     ] {
         let outcome = desk.automl(&format!("train small.yaml {sets} --format json"));
         assert_eq!(outcome.exit_code, Some(2), "{sets}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains(code), "{sets}: {}", outcome.stderr);
+        let error = json(outcome.stderr.lines().last().unwrap_or_default());
+        assert_eq!(error["code"], code, "{sets}: {}", outcome.stderr);
     }
+}
+
+#[test]
+fn identifiers_are_no_series_other_steps_are_told_and_times_look_like_those_of_the_data() {
+    let desk = desk();
+    let table = desk.read("datasets/demand.csv");
+    let table = String::from_utf8(table).expect("it is text");
+    let (heading, rows) = table.split_once('\n').expect("it has a heading");
+    let numbered = |(place, row): (usize, &str)| format!("{},{row}\n", 7_000_000 + place * 3);
+    let rows: String = rows.lines().enumerate().map(numbered).collect();
+    desk.write("numbered.csv", format!("reading_id,{heading}\n{rows}"));
+    let outcome = desk.automl("train small.yaml --set data.path=numbered.csv --output model");
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    for told in [
+        "'reading_id' looks like an identifier and is not forecast",
+        "series to forecast: north_mw, south_mw",
+    ] {
+        assert!(outcome.stderr.contains(told), "{told}: {}", outcome.stderr);
+    }
+    // Every other row, up to a midnight that follows.
+    let halved = |(place, row): (usize, &str)| (place % 2 == 0).then(|| format!("{row}\n"));
+    let halved: String = table
+        .lines()
+        .skip(1)
+        .enumerate()
+        .filter_map(halved)
+        .collect();
+    desk.write("halved.csv", format!("{heading}\n{halved}"));
+    let outcome = desk.automl("predict model halved.csv");
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    let told = "a step of 'at' is 2 hours, where the model learned from steps of 1 hour";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    // One value from a midnight: its time is written as those of the data are.
+    desk.automl_ok("train small.yaml --set series.horizon=1 --output next");
+    let next = desk.automl_ok("predict next datasets/demand.csv");
+    assert!(next.contains("\n2025-02-17 00:00:00,north_mw,"), "{next}");
 }

@@ -7,16 +7,21 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 /// Times in microseconds since 1970 as text: by an strftime pattern if there is one, else as ISO 8601 in UTC, without the time of
-/// day where all are midnights. What is outside the calendar is empty.
+/// day where all are midnights. Those of `others` have a say in that, so that both look alike. What is outside the calendar is
+/// empty.
 ///
 /// ```
 /// let day = 86_400_000_000;
-/// assert_eq!(automl_data::moment_texts(&[0, day], None), ["1970-01-01", "1970-01-02"]);
-/// assert_eq!(automl_data::moment_texts(&[1_000_000], None), ["1970-01-01 00:00:01"]);
-/// assert_eq!(automl_data::moment_texts(&[day], Some("%d.%m.%y")), ["02.01.70"]);
+/// assert_eq!(automl_data::moment_texts(&[0, day], &[], None), ["1970-01-01", "1970-01-02"]);
+/// assert_eq!(automl_data::moment_texts(&[1_000_000], &[], None), ["1970-01-01 00:00:01"]);
+/// assert_eq!(automl_data::moment_texts(&[day], &[], Some("%d.%m.%y")), ["02.01.70"]);
+/// assert_eq!(automl_data::moment_texts(&[day], &[1_000_000], None), ["1970-01-02 00:00:00"]);
 /// ```
-pub fn moment_texts(micros: &[i64], format: Option<&str>) -> Vec<String> {
-    let all = |unit: i64| micros.iter().all(|micros| micros % unit == 0);
+pub fn moment_texts(micros: &[i64], others: &[i64], format: Option<&str>) -> Vec<String> {
+    let all = |unit: i64| {
+        let mut instants = micros.iter().chain(others);
+        instants.all(|micros| micros % unit == 0)
+    };
     let usual = if all(DAY) {
         "%Y-%m-%d"
     } else if all(SECOND) {

@@ -6,6 +6,9 @@ use burn::tensor::{Int, Tensor, TensorData};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
+/// Sums below this are of numbers that have lost digits.
+const LEAST_SUM: f64 = 1e-290;
+
 /// What rows are blended with, and how much of themselves they keep.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mix {
@@ -27,10 +30,15 @@ impl Mix {
         places.shuffle(&mut rng);
         // Jöhnk (1964): quick for the alphas that are usual, all below 2.
         let share = loop {
-            let [x, y] = [0; 2].map(|_| rng.random::<f64>().powf(1.0 / alpha));
+            let [u, v] = [0; 2].map(|_| rng.random::<f64>());
+            let [x, y] = [u, v].map(|z| z.powf(1.0 / alpha));
             let sum = x + y;
-            if sum > 0.0 && sum <= 1.0 {
+            if sum > LEAST_SUM && sum <= 1.0 {
                 break x / sum;
+            }
+            // Of small alphas both are too small for numbers, and their logarithms are not.
+            if sum <= LEAST_SUM && u > 0.0 && v > 0.0 {
+                break 1.0 / (1.0 + ((v.ln() - u.ln()) / alpha).exp());
             }
         };
         Some(Self { share, places })
@@ -77,6 +85,23 @@ mod tests {
         }
         assert_eq!(Mix::draw(0.0, 4, &mut draw), None);
         assert_eq!(Mix::draw(0.4, 4, &mut Draw::evaluating()), None);
+    }
+
+    #[test]
+    fn at_tiny_values_a_row_is_itself_or_its_partner() {
+        for alpha in [1e-3, 1e-9, f64::MIN_POSITIVE, 5e-324] {
+            let mut draw = Draw::training(Seed(5));
+            let shares: Vec<f64> = (0..200)
+                .map(|_| Mix::draw(alpha, 2, &mut draw).expect("it is a training pass"))
+                .map(|mix| mix.share)
+                .collect();
+            let near = |end: f64| {
+                let is_near = |share: &&f64| (*share - end).abs() < 1e-6;
+                shares.iter().filter(is_near).count()
+            };
+            assert!(near(0.0) > 70 && near(1.0) > 70, "{alpha}: {shares:?}");
+            assert!(near(0.0) + near(1.0) >= 190, "{alpha}: {shares:?}");
+        }
     }
 
     #[test]

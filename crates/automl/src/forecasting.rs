@@ -74,15 +74,21 @@ impl Forecaster {
         };
         let (time, names) = (self.model.time_name(), self.model.names());
         let frame = SeriesFrame::read(&loaded.table, time, names, reporter.warnings());
+        if let Ok(frame) = &frame {
+            self.model.tell_step(frame, reporter.warnings());
+        }
         reporter.show_warnings();
         Ok(frame?)
     }
 
     /// The times of a forecast as text, as the data writes them.
-    pub(crate) fn moments(&self, forecast: &Forecast) -> Vec<String> {
+    pub(crate) fn moments(&self, frame: &SeriesFrame, forecast: &Forecast) -> Vec<String> {
         let field = self.manifest.inputs.with_role(Role::Time).next();
         match field.filter(|field| field.kind == Kind::Timestamp) {
-            Some(field) => moment_texts(&forecast.instants, field.format.as_deref()),
+            Some(field) => {
+                let data = frame.instants().unwrap_or_default();
+                moment_texts(&forecast.instants, data, field.format.as_deref())
+            }
             None => forecast.instants.iter().map(i64::to_string).collect(),
         }
     }

@@ -61,10 +61,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let from = state.exists().then(|| automl_store::read_state(&state));
     let from = from.transpose()?;
+    if let Some(state) = &from {
+        println!("goes on from step {}", state.meta["progress"]["step"]);
+    }
     let mut keep = EverySteps::new(10, |from| Ok(automl_store::write_state(&state, from)?));
     let trained = trainer.train_on(Device::Cpu, &Points, from.as_ref(), &mut keep)?;
     let loss = trained.history.last().map_or(f64::NAN, |epoch| epoch.loss);
-    let (steps, weights) = (trained.n_steps, trained.values);
-    println!("{steps} steps, loss {loss}, weights {weights:?}");
+    let weights = trained.values;
+    println!(
+        "{} steps, loss {loss}, weights {weights:?}",
+        trained.n_steps
+    );
     Ok(())
 }

@@ -18,6 +18,7 @@ pub use family::{Family, ModelParams, TextNetworkParams};
 pub use layers::Layer;
 pub use lines::line_of;
 pub use schema::json_schema;
+pub use section::list_items;
 
 use crate::image::{ImageParams, ImageSettings};
 use crate::network::{MlpParams, NetworkParams};

@@ -23,6 +23,63 @@ pub(super) fn as_list(value: &Value, path: &[&str]) -> Result<Vec<String>, Confi
     items.iter().map(text).collect()
 }
 
+/// A list as a text, with commas between its items: those that hold one stand in quotation marks. An item alone is as it is.
+fn list_text(items: &[String]) -> String {
+    let quoted = |item: &String| {
+        if items.len() > 1 && (item.contains(',') || item.starts_with('"')) {
+            format!("\"{}\"", item.replace('"', "\"\""))
+        } else {
+            item.clone()
+        }
+    };
+    items.iter().map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+/// The items of such a text, without those that are empty.
+///
+/// ```
+/// use automl_neural::config::list_items;
+///
+/// assert_eq!(list_items("load, wind"), ["load", "wind"]);
+/// assert_eq!(list_items(r#""load, MW", wind, "so ""called""""#), ["load, MW", "wind", r#"so "called""#]);
+/// assert_eq!(list_items(r#""load" MW"#), [r#""load" MW"#]);
+/// ```
+pub fn list_items(text: &str) -> Vec<String> {
+    let mut items = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let item;
+        (item, rest) = rest
+            .strip_prefix('"')
+            .and_then(unquoted)
+            .unwrap_or_else(|| {
+                let (item, rest) = rest.split_once(',').unwrap_or((rest, ""));
+                (item.trim().to_owned(), rest.trim_start())
+            });
+        items.extend((!item.is_empty()).then_some(item));
+    }
+    items
+}
+
+/// An item up to its closing mark, with what follows the comma behind it; none if that is not how it ends.
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let (mut item, mut rest) = (String::new(), text);
+    loop {
+        let (part, behind) = rest.split_once('"')?;
+        item.push_str(part);
+        if let Some(more) = behind.strip_prefix('"') {
+            item.push('"');
+            rest = more;
+            continue;
+        }
+        let behind = behind.trim_start();
+        if !behind.is_empty() && !behind.starts_with(',') {
+            return None;
+        }
+        return Some((item, behind.trim_start_matches([',', ' '])));
+    }
+}
+
 /// The parts of a text between commas.
 pub(super) fn words(text: &str) -> Vec<String> {
     let words = text
@@ -91,7 +148,7 @@ fn param_value(value: &Value, domain: &Domain, path: &[&str]) -> Result<ParamVal
             _ => ParamValue::Text(text.clone().into()),
         },
         Value::Array(_) if *domain == Domain::Text => {
-            ParamValue::Text(as_list(value, path)?.join(", ").into())
+            ParamValue::Text(list_text(&as_list(value, path)?).into())
         }
         Value::Null if *domain == Domain::Text => ParamValue::Text("".into()),
         _ => return Err(wrong()),

@@ -4,8 +4,9 @@
 use super::Init;
 use automl_core::Params;
 use burn::module::Module;
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::module::avg_pool1d;
 use burn_nn::Linear;
 use serde::{Deserialize, Serialize};
 
@@ -50,44 +51,67 @@ impl<B: Backend> DLinear<B> {
 
     /// `samples × horizon` of `samples × lookback`.
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let lookback = x.dims()[1];
-        let average = averaging(lookback, self.kernel);
-        let average = TensorData::new(average, [lookback, lookback]);
-        let trend = x.clone().matmul(Tensor::from_data(average, &x.device()));
+        let trend = averaged(x.clone(), self.kernel);
         self.seasonal.forward(x - trend.clone()) + self.trend.forward(trend)
     }
 }
 
-/// The matrix, `from × to`, that takes the mean over `kernel` values about each; what lies before the first or behind the
-/// last counts as that one.
-fn averaging(length: usize, kernel: usize) -> Vec<f32> {
-    let mut matrix = vec![0.0; length * length];
-    let half = kernel / 2;
-    for to in 0..length {
-        for place in to..to + kernel {
-            let from = place.saturating_sub(half).min(length - 1);
-            matrix[from * length + to] += 1.0 / kernel as f32;
-        }
-    }
-    matrix
+/// The mean over `kernel` values, an odd number of them, about each; what lies before the first or behind the last counts
+/// as that one.
+fn averaged<B: Backend>(x: Tensor<B, 2>, kernel: usize) -> Tensor<B, 2> {
+    let [n_rows, length] = x.dims();
+    let end = |place: usize| {
+        let value = x.clone().slice([0..n_rows, place..place + 1]);
+        value.repeat_dim(1, kernel / 2)
+    };
+    let padded = match kernel {
+        1 => return x,
+        _ => Tensor::cat(vec![end(0), x.clone(), end(length - 1)], 1),
+    };
+    avg_pool1d(padded.unsqueeze_dim(1), kernel, 1, 0, true, false).squeeze_dim(1)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::averaging;
+    use super::*;
+    use crate::network::parameters::floats;
+    use burn_flex::{Flex, FlexDevice};
+
+    fn averages(x: &[f32], kernel: usize) -> Vec<f32> {
+        let x = Tensor::<Flex, 1>::from_floats(x, &FlexDevice).reshape([1, x.len()]);
+        floats(averaged(x, kernel))
+    }
 
     #[test]
     fn a_moving_average_repeats_the_ends() {
-        let x = [1.0, 4.0, 7.0, 0.0];
-        let matrix = averaging(4, 3);
-        let mean = |to: usize| {
-            (0..4)
-                .map(|from| x[from] * matrix[from * 4 + to])
-                .sum::<f32>()
-        };
+        let found = averages(&[1.0, 4.0, 7.0, 0.0], 3);
         let wanted = [2.0, 4.0, 11.0 / 3.0, 7.0 / 3.0];
-        for (to, wanted) in wanted.into_iter().enumerate() {
-            assert!((mean(to) - wanted).abs() < 1e-6, "{to}");
+        assert_eq!(found.len(), wanted.len());
+        for (found, wanted) in found.into_iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-6, "{found} {wanted}");
         }
+        assert_eq!(averages(&[1.0, 4.0, 7.0], 1), [1.0, 4.0, 7.0]);
+    }
+
+    #[test]
+    fn a_moving_average_may_be_longer_than_the_window() {
+        // Each end counts three times and once more for itself.
+        let found = averages(&[1.0, 3.0], 7);
+        let wanted = [(4.0 + 9.0) / 7.0, (3.0 + 12.0) / 7.0];
+        for (found, wanted) in found.into_iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-6, "{found} {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_long_window_takes_no_square_of_its_length() {
+        // A matrix of such a length would take 40 GB.
+        let x: Vec<f32> = (0..100_000).map(|place| (place % 5) as f32).collect();
+        let found = averages(&x, 5);
+        assert!(
+            found[2..99_998]
+                .iter()
+                .all(|mean| (mean - 2.0).abs() < 1e-6)
+        );
     }
 }

@@ -48,7 +48,7 @@ impl PatchTstParams {
         self.heads as usize * self.head_size as usize
     }
 
-    /// Patches of a window, the last of which begins `stride` before its end or later.
+    /// Patches of a window, the last of which ends behind it, by no more than `stride` values.
     pub(super) fn n_patches(&self, lookback: usize) -> usize {
         let (patch, stride) = (self.patch_of(lookback), self.stride as usize);
         (lookback - patch) / stride + 2

@@ -68,6 +68,14 @@ pub enum SeriesError {
         /// Rows that it takes.
         wanted: usize,
     },
+    /// A season is longer than what a forecast is made from.
+    #[error("series.season is {season}, and series.lookback {lookback}: no window holds a season")]
+    Season {
+        /// Rows of a season.
+        season: u64,
+        /// Rows of a window.
+        lookback: u64,
+    },
     /// Data to forecast from, or to score on, is too short.
     #[error("the data has {n_rows} rows, and {what} takes {wanted}")]
     History {
@@ -98,6 +106,7 @@ impl Coded for SeriesError {
             Self::TimeMissing { .. } => "series-time-missing",
             Self::NoSeries | Self::Empty { .. } => "series-none",
             Self::Parts { .. } | Self::TooShort { .. } => "series-parts",
+            Self::Season { .. } => "series-season",
             Self::History { .. } => "series-history",
         }
     }
@@ -123,6 +132,9 @@ impl Coded for SeriesError {
                 part: "training", ..
             } => "lower series.lookback or series.horizon, or hold out fewer rows".into(),
             Self::TooShort { .. } => "hold out more rows, none, or lower series.horizon".into(),
+            Self::Season { season, .. } => {
+                format!("raise series.lookback to {season} or more, or lower series.season")
+            }
             Self::History { .. } => "give the rows before these as well, in one table".into(),
         })
     }

@@ -21,7 +21,8 @@ pub struct SeriesFrame {
     names: Vec<String>,
     /// One series after the other.
     values: Vec<f64>,
-    n_rows: usize,
+    /// The row of the table that each row is.
+    rows: Vec<u32>,
     axis: Option<Axis>,
     step: Option<Step>,
 }
@@ -42,7 +43,7 @@ impl SeriesFrame {
             return Err(SeriesError::NoSeries);
         }
         let axis = time.map(|name| axis(table, name)).transpose()?;
-        let rows = match &axis {
+        let rows: Vec<u32> = match &axis {
             None => (0..table.n_rows() as u32).collect(),
             Some(axis) => in_order(axis, warnings),
         };
@@ -63,7 +64,7 @@ impl SeriesFrame {
         let frame = Self {
             names: names.to_vec(),
             values,
-            n_rows: rows.len(),
+            rows,
             axis,
             step,
         };
@@ -73,7 +74,12 @@ impl SeriesFrame {
 
     /// Rows of each series.
     pub fn n_rows(&self) -> usize {
-        self.n_rows
+        self.rows.len()
+    }
+
+    /// The row of the table that a row of this is, both from 0.
+    pub fn table_row(&self, row: u32) -> u32 {
+        self.rows[row as usize]
     }
 
     /// Names of the series.
@@ -91,11 +97,16 @@ impl SeriesFrame {
         self.step
     }
 
+    /// The instants of the rows, if a column gives the time.
+    pub fn instants(&self) -> Option<&[i64]> {
+        self.axis.as_ref().map(|axis| &axis.instants[..])
+    }
+
     /// Names and values of the series.
     pub(super) fn series(&self) -> impl Iterator<Item = (&str, &[f64])> {
         let names = self.names.iter().map(String::as_str);
         // Frames have rows: what is empty has no values.
-        names.zip(self.values.chunks_exact(self.n_rows.max(1)))
+        names.zip(self.values.chunks_exact(self.n_rows().max(1)))
     }
 
     /// The instants of the rows behind the last one, a step apart; of the numbers of rows without a time.

@@ -7,7 +7,7 @@ use crate::network::parameters::floats;
 use crate::network::{Init, SeriesNetwork, SeriesNetworkParams};
 use crate::tabular::Loss;
 use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::metrics::Metric;
+use automl_core::metrics::{Metric, MetricError};
 use automl_core::{Seed, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -74,12 +74,25 @@ impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
             return Ok(Vec::new());
         };
         let errors = errors(network, self.params, watched, threads, device);
-        let score = |&metric: &Metric| Score {
-            name: metric.name().to_owned(),
-            value: errors.score(metric),
-            higher_is_better: metric.higher_is_better(),
+        let score = |&metric: &Metric| {
+            let value = errors.score(metric);
+            if !value.is_finite() {
+                return Err(TrainError::Metric(MetricError::Value {
+                    metric,
+                    part: "prediction",
+                    value,
+                    row: 0,
+                    reason: "is not finite",
+                    n_rows: watched.n(),
+                }));
+            }
+            Ok(Score {
+                name: metric.name().to_owned(),
+                value,
+                higher_is_better: metric.higher_is_better(),
+            })
         };
-        Ok(self.metrics.iter().map(score).collect())
+        self.metrics.iter().map(score).collect()
     }
 }
 

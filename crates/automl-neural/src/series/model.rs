@@ -9,7 +9,7 @@ use crate::network::parameters::floats;
 use crate::network::{Init, Layout, SeriesNetwork, SeriesNetworkParams};
 use crate::train::push;
 use crate::{Cpu, Draw};
-use automl_core::{Artifact, ArtifactError, Seed, Threads};
+use automl_core::{Artifact, ArtifactError, Seed, Threads, Warning, WarningKind, Warnings};
 use burn::tensor::backend::AutodiffBackend;
 use burn_flex::FlexDevice;
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,20 @@ impl SeriesModel {
     /// The column that gives their time.
     pub fn time_name(&self) -> Option<&str> {
         self.parameters.time.as_deref()
+    }
+
+    /// Warns of rows that lie further apart, or nearer together, than those that it learned from.
+    pub fn tell_step(&self, frame: &SeriesFrame, warnings: &Warnings) {
+        let (Some(learned), Some(found)) = (self.parameters.step, frame.step()) else {
+            return;
+        };
+        if !learned.is_like(found) {
+            let name = frame.time_name().unwrap_or_default();
+            let message = format!(
+                "a step of '{name}' is {found}, where the model learned from steps of {learned}: it takes rows for {learned} apart"
+            );
+            warnings.push(Warning::new(WarningKind::TimeOrder, [name], message));
+        }
     }
 
     /// The values that follow the last row of a frame.

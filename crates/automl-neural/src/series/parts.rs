@@ -21,12 +21,18 @@ impl Parts {
     /// The parts of `n_rows` rows.
     ///
     /// # Errors
-    /// There are too few rows, or a part is too short.
+    /// There are too few rows, a part is too short, or a window is shorter than the season.
     pub fn of(
         n_rows: usize,
         params: &SeriesParams,
         validation_share: f64,
     ) -> Result<Self, SeriesError> {
+        if params.season > params.lookback {
+            return Err(SeriesError::Season {
+                season: params.season,
+                lookback: params.lookback,
+            });
+        }
         let rows = |said: u64, share: f64| match said {
             0 => (n_rows as f64 * share).round() as usize,
             said => usize::try_from(said).unwrap_or(usize::MAX),

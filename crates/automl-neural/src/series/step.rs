@@ -4,9 +4,18 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
+/// Microseconds of units of time.
+const UNITS: [(i64, &str); 5] = [
+    (DAY, "day"),
+    (3_600_000_000, "hour"),
+    (60_000_000, "minute"),
+    (1_000_000, "second"),
+    (1000, "millisecond"),
+];
 
 /// What lies between two rows that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +95,30 @@ impl Step {
         };
         u64::try_from(season).ok()
     }
+
+    /// Whether rows lie as far from each other as by another step.
+    pub(super) fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            // A few rows do not tell the two apart.
+            (Self::Months(a) | Self::MonthEnds(a), Self::Months(b) | Self::MonthEnds(b)) => a == b,
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (n, unit) = match *self {
+            Self::Months(n) | Self::MonthEnds(n) => (n, "month"),
+            Self::Count(n) => return write!(f, "{n}"),
+            Self::Micros(n) => {
+                let fits = |&(size, _): &(i64, _)| n != 0 && n % size == 0;
+                let (size, unit) = UNITS.into_iter().find(fits).unwrap_or((1, "microsecond"));
+                (n / size, unit)
+            }
+        };
+        write!(f, "{n} {unit}{}", if n == 1 { "" } else { "s" })
+    }
 }
 
 /// The most frequent of some numbers, the least of several.
@@ -153,5 +186,16 @@ mod tests {
         assert_eq!(Step::Micros(7 * hour).season(), None);
         assert_eq!(Step::of(&[3, 5, 7], false), Some(Step::Count(2)));
         assert_eq!(Step::of(&[3], false), None);
+    }
+
+    #[test]
+    fn steps_are_told_in_their_largest_unit() {
+        let told = |micros| Step::Micros(micros).to_string();
+        assert_eq!(told(DAY), "1 day");
+        assert_eq!(told(DAY / 48), "30 minutes");
+        assert_eq!(told(7), "7 microseconds");
+        assert_eq!(Step::MonthEnds(3).to_string(), "3 months");
+        assert!(Step::MonthEnds(3).is_like(Step::Months(3)));
+        assert!(!Step::Micros(DAY).is_like(Step::Months(1)));
     }
 }

@@ -266,3 +266,41 @@ fn an_altered_model_is_refused() {
     assert!(parameters("names", serde_json::json!([])).contains("scales"));
     assert!(!refused(&|artifact| artifact.arrays.clear()).is_empty());
 }
+
+#[test]
+fn a_constant_series_is_not_scaled_by_how_its_mean_is_rounded() {
+    let scale = Scale::of(&[0.1; 1000]);
+    assert_eq!((scale.centre, scale.spread), (0.1, 1.0));
+    // The last digit of one value is all that differs.
+    let mut nearly = [0.1; 1000];
+    nearly[7] = 0.1 + f64::EPSILON / 16.0;
+    assert!(nearly[7] > 0.1);
+    assert_eq!(Scale::of(&nearly).spread, 1.0);
+    let small = Scale::of(&[1e-9, 3e-9]);
+    assert!((small.spread - 1e-9).abs() < 1e-20);
+}
+
+#[test]
+fn a_row_of_a_frame_knows_its_row_of_the_table() {
+    let (frame, _) = frame(&[2, 0, 1, 1, 5], &[3.0, 1.0, 2.0, 2.5, 6.0]);
+    let rows: Vec<u32> = (0..4).map(|row| frame.table_row(row)).collect();
+    assert_eq!(rows, [1, 3, 0, 4]);
+}
+
+#[test]
+fn a_season_longer_than_a_window_is_refused() {
+    let longer = SeriesParams {
+        season: 25,
+        ..params(24, 6)
+    };
+    let error = Parts::of(500, &longer, 0.2).expect_err("no window holds a season");
+    assert_eq!(
+        error.to_string(),
+        "series.season is 25, and series.lookback 24: no window holds a season"
+    );
+    let as_long = SeriesParams {
+        season: 24,
+        ..longer
+    };
+    assert!(Parts::of(500, &as_long, 0.2).is_ok());
+}

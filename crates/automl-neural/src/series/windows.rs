@@ -6,6 +6,9 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
+/// Share of the mean of a series below which its deviation is that of rounded numbers.
+const LEAST_SPREAD: f64 = 1e-12;
+
 /// How values of a series are made to have mean 0 and deviation 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,12 +20,21 @@ pub(super) struct Scale {
 impl Scale {
     /// Of these values; a constant is moved only.
     pub(super) fn of(values: &[f64]) -> Self {
+        let first = values.first().copied().unwrap_or(0.0);
+        if values.iter().all(|&value| value == first) {
+            // The mean of equal values is rounded, and would be told apart from them.
+            return Self {
+                centre: first,
+                spread: 1.0,
+            };
+        }
         let n = values.len().max(1) as f64;
         let centre = values.iter().sum::<f64>() / n;
         let squares = values.iter().map(|x| (x - centre) * (x - centre));
         let spread = (squares.sum::<f64>() / n).sqrt();
-        // Of numbers so large that their squares are none, nothing is known.
-        let is_usable = spread.is_finite() && spread > 1e-300;
+        // Of numbers so large that their squares are none, nothing is known; what is smaller than this is rounding.
+        let least = (LEAST_SPREAD * centre.abs()).max(f64::MIN_POSITIVE);
+        let is_usable = spread.is_finite() && spread > least;
         Self {
             centre: if centre.is_finite() { centre } else { 0.0 },
             spread: if is_usable { spread } else { 1.0 },

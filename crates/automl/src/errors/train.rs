@@ -25,6 +25,18 @@ pub(crate) enum TrainVerbError {
     },
     #[error("{key} is not for networks of time series")]
     NotOfSeries { key: &'static str },
+    /// As [`automl_neural::train::TrainError::NotFinite`], of time series.
+    #[error(
+        "the {what} of step {step} is {value}; its batch begins with windows that begin at rows {}",
+        rows.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    NotFinite {
+        what: &'static str,
+        value: f64,
+        step: u64,
+        /// From 0.
+        rows: Vec<u32>,
+    },
     #[error("a file {reason}: {file}")]
     File { file: String, reason: String },
     #[error("the rows cannot be split")]
@@ -69,6 +81,7 @@ impl Coded for TrainVerbError {
             Self::Lacks { .. } | Self::LacksSide { .. } => "train-config-lacks",
             Self::Metric { .. } => "metric-task",
             Self::NotOfSeries { .. } => "train-config-series",
+            Self::NotFinite { .. } => "train-not-finite",
             Self::File { .. } => "train-file",
             Self::Split(error) => error.code(),
             Self::Unfinished { .. } => "train-unfinished",
@@ -94,6 +107,9 @@ impl Coded for TrainVerbError {
                 Some("name another in metrics, or none for the usual one".into())
             }
             Self::NotOfSeries { key } => Some(format!("leave {key} out")),
+            Self::NotFinite { .. } => Some(
+                "lower optimizer.learning_rate, set trainer.clip_norm (1 is usual), or look behind these rows for extreme values".into(),
+            ),
             Self::File { .. } => Some("correct the file, or take it out of the folder".into()),
             Self::Split(_) => Some("set data.validation_share to 0 to hold no rows out".into()),
             Self::Unfinished { .. } => {

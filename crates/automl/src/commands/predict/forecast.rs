@@ -30,7 +30,7 @@ pub(super) fn forecast<W: Write + Send>(
     ])?;
     let frame = model.frame(&settings.source, &settings.read, reporter)?;
     let forecast = model.model.forecast(&frame)?;
-    let moments = model.moments(&forecast);
+    let moments = model.moments(&frame, &forecast);
     let time = model.model.time_name().unwrap_or(STEP);
     let columns = PredictionColumns {
         kept: &[time.to_owned(), SERIES.to_owned()],

@@ -6,10 +6,13 @@ use crate::progress::Reporter;
 use automl_core::metrics::Metric;
 use automl_core::splits::{self, Scheme, Split};
 use automl_core::{Field, Kind, Role, Schema, Seed, Table, Task, Texts};
-use automl_data::{FILE_COLUMN, Loaded, split_names};
+use automl_data::{FILE_COLUMN, Loaded};
 use automl_engine::{PrepareOptions, Prepared};
-use automl_neural::config::TrainConfig;
+use automl_neural::config::{TrainConfig, list_items};
 use automl_neural::series::{Parts, SeriesFrame, SeriesSettings};
+
+/// Most names of series in a line.
+const NAMES_SHOWN: usize = 8;
 
 /// What is learned from.
 pub(super) enum Material {
@@ -77,19 +80,10 @@ impl Material {
         let data = &config.data;
         let time = named(&data.time);
         let dropped = names_in(&data.drop, &loaded.table);
-        let is_series = |field: &&Field| {
-            field.kind == Kind::Number
-                && field.role != Role::Ignored
-                && Some(&field.name) != time.as_ref()
-                && !dropped.contains(&field.name)
-        };
-        let names = match names_in(&data.target, &loaded.table) {
-            names if names.is_empty() => {
-                let fields = loaded.schema.fields.iter().filter(is_series);
-                fields.map(|field| field.name.clone()).collect()
-            }
-            names => names,
-        };
+        let mut names = names_in(&data.target, &loaded.table);
+        if names.is_empty() {
+            names = all_series(&loaded.schema, time.as_ref(), &dropped, reporter);
+        }
         let frame = SeriesFrame::read(&loaded.table, time.as_deref(), &names, reporter.warnings())?;
         reporter.show_warnings();
         let parts = Parts::of(frame.n_rows(), &config.series, data.validation_share)?;
@@ -187,7 +181,7 @@ impl Material {
     pub(super) fn data_row(&self, row: u32) -> u32 {
         match self {
             Self::Rows(rows) => rows.split.train[row as usize],
-            Self::Series(_) => row,
+            Self::Series(series) => series.frame.table_row(row),
         }
     }
 
@@ -211,12 +205,52 @@ impl Material {
     }
 }
 
-/// The names of a list with commas between them, of which some may be parts of a column's name.
+/// The columns that are forecast where none is said: those that hold numbers, but for times and identifiers.
+fn all_series(
+    schema: &Schema,
+    time: Option<&String>,
+    dropped: &[String],
+    reporter: &Reporter,
+) -> Vec<String> {
+    let is_number = |field: &&Field| {
+        field.kind == Kind::Number
+            && field.role != Role::Ignored
+            && Some(&field.name) != time
+            && !dropped.contains(&field.name)
+    };
+    let fields = schema.fields.iter().filter(is_number);
+    let (ids, series): (Vec<&Field>, Vec<&Field>) =
+        fields.partition(|field| field.role == Role::Id);
+    for field in ids {
+        reporter.note(&format!(
+            "'{}' looks like an identifier and is not forecast; data.target could name it",
+            field.name
+        ));
+    }
+    let names: Vec<String> = series.iter().map(|field| field.name.clone()).collect();
+    if !names.is_empty() {
+        let shown = names.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>();
+        let others = match names.len() - shown.len() {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        reporter.note(&format!("series to forecast: {}{others}", shown.join(", ")));
+    }
+    names
+}
+
+/// The names of a list with commas between them, once each; one that is a column is that one, commas or not.
 fn names_in(list: &str, table: &Table) -> Vec<String> {
-    let known: Vec<String> = table.names().map(str::to_owned).collect();
-    let names = list.split(',').map(|name| name.trim().to_owned());
-    let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
-    split_names(&names, &known)
+    if table.column(list.trim()).is_some() {
+        return vec![list.trim().to_owned()];
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in list_items(list) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// The files of the rows that have a target, if a column names them.

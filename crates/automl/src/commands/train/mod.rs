@@ -30,6 +30,7 @@ use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
 use crew::Crew;
 use learn::{Around, Done, Ready};
+use material::Material;
 use plan::Plan;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -246,7 +247,7 @@ impl Training<'_> {
         let start = from.map_or(0, |found| found.step);
         let mut watch = TrainWatch::new(self, start)?;
         let trained = ready.train(&mut watch);
-        let is_closed = watch.close(trained.is_ok());
+        let is_closed = watch.close(matches!(&trained, Ok((_, done)) if !done.is_partial));
         let (model, done) = trained.map_err(explain)?;
         is_closed?;
         Ok((model, done, watch))
@@ -267,13 +268,23 @@ impl Training<'_> {
             } => {
                 // Counted among the training rows so far.
                 let of_data = |&row: &u32| self.plan.material.data_row(row);
-                TrainError::NotFinite {
-                    what,
-                    value,
-                    step,
-                    rows: rows.iter().map(of_data).collect(),
+                let rows: Vec<u32> = rows.iter().map(of_data).collect();
+                match &self.plan.material {
+                    Material::Rows(_) => TrainError::NotFinite {
+                        what,
+                        value,
+                        step,
+                        rows,
+                    }
+                    .into(),
+                    Material::Series(_) => TrainVerbError::NotFinite {
+                        what,
+                        value,
+                        step,
+                        rows,
+                    }
+                    .into(),
                 }
-                .into()
             }
             TrainError::Fit(FitError::Predict(PredictError::Cell { name, row, reason })) => {
                 match self.plan.material.file(row) {
