@@ -176,12 +176,9 @@ fn what_does_not_fit_is_told_before_anything_is_trained() {
         ),
         ("--set data.group=at", "train-config-series"),
         ("--set metrics=r2", "metric-task"),
-        ("--set loss.type=bce", "param-domain"),
+        ("--set loss.type=bce", "param-conflict"),
         ("--set series.season=49", "series-season"),
-        (
-            "--set optimizer.learning_rate=1e30 --set trainer.epochs=1",
-            "train-not-finite",
-        ),
+        ("--set optimizer.learning_rate=1e30", "config-value"),
     ] {
         let outcome = desk.automl(&format!("train small.yaml {sets} --format json"));
         assert_eq!(outcome.exit_code, Some(2), "{sets}: {}", outcome.stderr);

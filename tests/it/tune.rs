@@ -118,7 +118,7 @@ fn all_that_a_program_prints_at_once_is_heard_though_it_has_ended_by_then() {
     let desk = Desk::new();
     let quick = SLOW.replace("budget: 6", "budget: 1").replace(
         "echo $$ >> begun; sleep 0.3 | cat; echo loss={x}",
-        "seq -f \"step=%g loss=1\" 1 1500",
+        "seq -f \"step=%g loss=1\" 1 1500; : {x}",
     );
     desk.write("quick.yaml", quick);
     desk.automl_ok("tune quick.yaml");

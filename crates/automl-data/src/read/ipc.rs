@@ -45,12 +45,12 @@ pub fn check_arrow_stream(bytes: &[u8], name: &str) -> Result<(), DataError> {
     }
 }
 
-/// Whether many rows may share bytes.
+/// Whether many rows may share bytes, or have none.
 fn grows(data_type: &DataType) -> bool {
     use DataType as T;
     matches!(
         data_type,
-        T::Dictionary(..) | T::Utf8View | T::BinaryView | T::RunEndEncoded(..)
+        T::Null | T::Dictionary(..) | T::Utf8View | T::BinaryView | T::RunEndEncoded(..)
     )
 }
 
