@@ -12,10 +12,17 @@ const MAX_CLASSES: usize = 4;
 const NAME_WIDTH: usize = 16;
 const SIZE: (f64, f64) = (420.0, 260.0);
 
-pub(super) fn section(task: &Task, columns: &[PartialDependence]) -> Markup {
-    if columns.is_empty() {
-        return Markup::default();
+/// In place of the drawings, where the model says what matters and there are none.
+pub(super) fn left_out() -> Markup {
+    html! {
+        section {
+            h2 { "What changes its predictions" }
+            p.soft { "Nothing is drawn: the limit left no time to ask the model (partial dependence), or no column that matters holds numbers, times or levels. A fit with a longer --time-limit, or with --max-trials alone, leaves more." }
+        }
     }
+}
+
+pub(super) fn section(task: &Task, columns: &[PartialDependence]) -> Markup {
     let shown = shown_outputs(task, columns);
     let range = range(columns, &shown);
     html! {

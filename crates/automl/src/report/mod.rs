@@ -85,7 +85,11 @@ pub(crate) fn render(page: &Page<'_>) -> String {
                     (warnings(page))
                     (quality::section(page))
                     (importance::section(page.importance))
-                    (dependence::section(&page.manifest.task, page.dependence))
+                    @if !page.dependence.is_empty() {
+                        (dependence::section(&page.manifest.task, page.dependence))
+                    } @else if page.importance.is_some() {
+                        (dependence::left_out())
+                    }
                     (leaderboard(page))
                     (members::section(page.leaderboard))
                     (history(page))
