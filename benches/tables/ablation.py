@@ -8,12 +8,13 @@ DIR holds a folder a table with `train.csv`, as the comparison harness makes the
 quarter of the training rows, drawn by a fixed seed and by class, is scored instead. `--report` writes the part of
 docs/benchmarks.md. The binary is the one named by $AUTOML_BIN, default target/release/automl. Needs pandas and scikit-learn.
 """
-import argparse, csv, os, subprocess, sys, tempfile, time
+import argparse, csv, os, sys, tempfile, threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benches"))
+sys.path[:0] = [str(ROOT / "benches"), str(Path(__file__).resolve().parent)]
 from document import DOCUMENT, write_part
+from slots import each, timed
 
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
 VARIANTS = ["", "portfolio", "tuning", "bagging", "ensembling", "calibration"]
@@ -40,8 +41,29 @@ def loss(metric, truth, predictions):
     return log_loss(truth, values / values.sum(axis=1, keepdims=True), labels=names)
 
 
-def measure(args):
+def fit(spec, without, cores, args):
+    """The loss on rows that were held out, and the seconds that the fit took."""
     import pandas as pd
+    frame = pd.read_csv(Path(args.tables) / spec["name"] / "train.csv", dtype=str, keep_default_na=False)
+    train, valid = split(frame, spec["target"], spec["task"])
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        train.to_csv(scratch / "train.csv", index=False)
+        valid.drop(columns=[spec["target"]]).to_csv(scratch / "valid.csv", index=False)
+        command = [BIN, "fit", scratch / "train.csv", "--target", spec["target"], "--output", scratch / "model", "--metric",
+                   METRICS[spec["metric"]], "--threads", 2, "--no-record", "--no-journal",
+                   *(["--max-trials", args.trials] if args.trials else ["--time-limit", f"{args.seconds}s"])]
+        command += ["--without", without] if without else []
+        fitted = timed(command, cores, args.prefix.split())
+        predicted = timed([BIN, "predict", scratch / "model", scratch / "valid.csv", "--output", scratch / "p.csv", "--no-record"], cores)
+        for done in (fitted, predicted):
+            if done.code:
+                raise SystemExit(f"{spec['name']} without {without or 'nothing'}: {done.errors}")
+        predictions = pd.read_csv(scratch / "p.csv", dtype=str)
+        return loss(spec["metric"], valid[spec["target"]].reset_index(drop=True), predictions), fitted.seconds
+
+
+def measure(args):
     done = set()
     if Path(args.results).exists():
         done = {(row["table"], row["without"]) for row in csv.DictReader(open(args.results))}
@@ -49,32 +71,19 @@ def measure(args):
         with open(args.results, "w", newline="") as file:
             csv.writer(file).writerow(FIELDS)
     wanted = args.only.split(",") if args.only else None
-    for spec in csv.DictReader(open(args.datasets)):
-        if wanted and spec["name"] not in wanted:
-            continue
-        frame = pd.read_csv(Path(args.tables) / spec["name"] / "train.csv", dtype=str, keep_default_na=False)
-        train, valid = split(frame, spec["target"], spec["task"])
-        with tempfile.TemporaryDirectory() as scratch:
-            scratch = Path(scratch)
-            train.to_csv(scratch / "train.csv", index=False)
-            valid.drop(columns=[spec["target"]]).to_csv(scratch / "valid.csv", index=False)
-            for without in ["", *args.parts.split(",")] if args.parts else VARIANTS:
-                if (spec["name"], without) in done:
-                    continue
-                command = [BIN, "fit", scratch / "train.csv", "--target", spec["target"], "--output", scratch / "model",
-                           "--metric", METRICS[spec["metric"]], "--overwrite", "--no-record", "--no-journal",
-                           *(["--max-trials", args.trials] if args.trials else ["--time-limit", f"{args.seconds}s"])]
-                command += ["--without", without] if without else []
-                start = time.time()
-                subprocess.run([*args.prefix.split(), *map(str, command)], check=True, capture_output=True)
-                seconds = time.time() - start
-                subprocess.run([str(part) for part in [BIN, "predict", scratch / "model", scratch / "valid.csv", "--output",
-                                                      scratch / "p.csv", "--overwrite", "--no-record"]], check=True, capture_output=True)
-                predictions = pd.read_csv(scratch / "p.csv", dtype=str)
-                value = loss(spec["metric"], valid[spec["target"]].reset_index(drop=True), predictions)
-                with open(args.results, "a", newline="") as file:
-                    csv.writer(file).writerow([spec["name"], spec["metric"], args.seconds, without, f"{value:.6g}", f"{seconds:.1f}"])
-                print(spec["name"], without or "whole", f"{value:.6g}", flush=True)
+    specs = [spec for spec in csv.DictReader(open(args.datasets)) if not wanted or spec["name"] in wanted]
+    variants = ["", *args.parts.split(",")] if args.parts else VARIANTS
+    jobs = [(spec, without) for spec in specs for without in variants if (spec["name"], without) not in done]
+    writing = threading.Lock()
+
+    def work(job, cores):
+        spec, without = job
+        value, seconds = fit(spec, without, cores, args)
+        with writing, open(args.results, "a", newline="") as file:
+            csv.writer(file).writerow([spec["name"], spec["metric"], args.seconds, without, f"{value:.6g}", f"{seconds:.1f}"])
+        print(spec["name"], without or "whole", f"{value:.6g}", flush=True)
+
+    each(jobs, args.slots, work)
 
 
 def report(args):
@@ -107,6 +116,7 @@ if __name__ == "__main__":
     parser.add_argument("--only")
     parser.add_argument("--parts", help="parts to leave out, one at a time; all if not said")
     parser.add_argument("--prefix", default="", help="what to run fits under, such as a scheduler's priority")
+    parser.add_argument("--slots", type=int, default=1, help="fits at a time, with two cores each")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--note", default="")
     parser.add_argument("--output", default=DOCUMENT)
