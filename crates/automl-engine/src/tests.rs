@@ -1,6 +1,7 @@
 //! The whole job on small made-up tables.
 
 mod decisions;
+mod explained;
 
 use super::*;
 use automl_core::metrics::Metric;
@@ -27,6 +28,7 @@ fn options(max_trials: u64) -> FitOptions {
         include: Vec::new(),
         exclude: Vec::new(),
         without: Vec::new(),
+        explains: false,
     }
 }
 

@@ -71,6 +71,7 @@ impl Settings {
             include: names(&args.include),
             exclude: names(&args.exclude),
             without: args.without.into_iter().map(part).collect(),
+            explains: true,
         };
         registry::check_names(fit.include.iter().chain(&fit.exclude))?;
         check_metric(fit.metric, prepare.kind()?)?;
