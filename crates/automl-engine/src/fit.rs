@@ -1,6 +1,7 @@
 //! The main job: plan, search, ensemble, refit.
 
 use crate::EngineError;
+use crate::conformal;
 use crate::ensemble::{self, Selection};
 use crate::explain::{Explanations, LeftOut, Questions, Unseen};
 use crate::intervals::Intervals;
@@ -149,7 +150,7 @@ pub fn fit(
     let mut parts = refit.parts(&selection);
     let mut row_seconds = None;
     if let Some(limit) = options.inference_limit {
-        let model_of = |n: usize| refit.joined(selection.power, &parts[..n]);
+        let model_of = |n: usize| refit.joined(&selection, &parts[..n]);
         let (n_kept, seconds) = latency::keep_limit(parts.len(), model_of, data, limit, run);
         row_seconds = Some(seconds);
         if n_kept < parts.len() {
@@ -158,11 +159,12 @@ pub fn fit(
             selection = ensemble::heaviest(data, &plan, &found, options, kept)?;
         }
     }
-    let model = refit.joined(selection.power, &parts);
+    let model = refit.joined(&selection, &parts);
     let leaderboard = selection.leaderboard(&plan, &found);
     if selection.is_baseline_alone(&found) {
         warn_of_baseline(run);
     }
+    warn_of_levels(data, &selection, run);
     let chosen = (&model, &selection, &found);
     let explanations = explanations((data, &plan), chosen, options, run);
     let (n_trials, n_started) = (found.n_scored() as u64, found.n_started as u64);
@@ -257,6 +259,23 @@ fn warn_of_baseline(run: &FitRun<'_>) {
     let none = Vec::<String>::new();
     run.warnings
         .push(Warning::new(WarningKind::BudgetReached, none, message));
+}
+
+/// Quantiles so far out that the rows cannot tell whether they cover.
+fn warn_of_levels(data: &Dataset, selection: &Selection, run: &FitRun<'_>) {
+    let levels = data.task().levels().iter().map(|level| level.share());
+    let (n_rows, needed) = (
+        selection.out_of_fold.rows.len(),
+        conformal::rows_needed(levels),
+    );
+    if n_rows < needed {
+        let message = format!(
+            "the outermost quantiles are told by the greatest errors of {n_rows} rows and may cover less than they say; {needed} rows are needed"
+        );
+        let none = Vec::<String>::new();
+        run.warnings
+            .push(Warning::new(WarningKind::FewRows, none, message));
+    }
 }
 
 fn phase(run: &FitRun<'_>, name: &str) {

@@ -11,6 +11,7 @@
 
 mod bounds;
 mod calibrate;
+mod conformal;
 mod encode;
 mod ensemble;
 mod error;
@@ -25,6 +26,7 @@ mod leaderboard;
 mod model;
 mod nested;
 mod options;
+mod outputs;
 mod plan;
 mod portfolio;
 pub mod prepare;

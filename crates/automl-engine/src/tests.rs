@@ -2,6 +2,7 @@
 
 mod decisions;
 mod explained;
+mod quantiles;
 
 use super::*;
 use automl_core::metrics::Metric;

@@ -205,7 +205,7 @@ impl Questions<'_> {
         let shuffles = permutation::Shuffles {
             asked: &sample,
             rows: &sample.labelled(self.metric, self.threshold),
-            n_shuffles: NonZeroUsize::new(sizes.n_times).expect("sizes are above zero"),
+            times: NonZeroUsize::new(sizes.times).expect("sizes are above zero"),
             seed: self.seed.named("permutation"),
         };
         let found = shuffles.of(&names, limit, &self.threads);
@@ -280,7 +280,7 @@ impl Questions<'_> {
         let game = shapley::Game {
             asked: &sample,
             rows: &sample.table,
-            n_backgrounds: sizes.n_times,
+            n_backgrounds: sizes.times,
             seed: self.seed.named("shapley"),
         };
         let found = game.summary(names, limit, &self.threads);

@@ -98,7 +98,7 @@ impl EnsembleModel {
         let shuffles = Shuffles {
             asked: self,
             rows,
-            n_shuffles,
+            times: n_shuffles,
             seed,
         };
         shuffles.of(&names, &Limit::none(), threads)
@@ -109,7 +109,8 @@ impl EnsembleModel {
 pub(super) struct Shuffles<'a> {
     pub(super) asked: &'a dyn Asked,
     pub(super) rows: &'a LabelledRows<'a>,
-    pub(super) n_shuffles: NonZeroUsize,
+    /// Shuffles of each column.
+    pub(super) times: NonZeroUsize,
     pub(super) seed: Seed,
 }
 
@@ -151,7 +152,7 @@ impl Shuffles<'_> {
             metric: rows.metric.name().to_owned(),
             score,
             n_rows: rows.target.len(),
-            n_shuffles: self.n_shuffles.get(),
+            n_shuffles: self.times.get(),
             columns,
         })
     }
@@ -162,7 +163,7 @@ impl Shuffles<'_> {
         (plain, draws): (f64, &[Draw]),
         seed: Seed,
     ) -> Result<PermutedColumn, PermutationError> {
-        let (rows, n_shuffles) = (self.rows, self.n_shuffles.get());
+        let (rows, n_shuffles) = (self.rows, self.times.get());
         let shuffled = (0..n_shuffles).map(|shuffle| {
             let table = shuffled(rows.table, name, seed.indexed(shuffle as u64));
             self.said(&table)

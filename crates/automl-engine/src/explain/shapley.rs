@@ -8,9 +8,10 @@
 //! holds for members of every kind, and in the units of the prediction.
 
 use super::{Asked, Limit};
-use automl_core::{Column, MISSING_TIME, PredictError, Seed, Table, Threads};
+use automl_core::{Column, MISSING_TIME, PredictError, Predictions, Seed, Table, Threads};
 use rand::seq::SliceRandom as _;
 use serde::Serialize;
+use std::ops::Range;
 
 /// Rows that are worked on at once.
 const ROWS_AT_ONCE: usize = 8;
@@ -35,7 +36,8 @@ pub struct ShapleySummary {
 pub struct ShapleyColumn {
     /// Its name; none for all others together.
     pub column: Option<String>,
-    /// The mean size of what it did, one an output: the number, the probability of the second of two classes, or of each of more.
+    /// The mean size of what it did, one an output: the number, the quantile in the middle, the probability of the
+    /// second of two classes, or of each of more.
     pub mean_size: Vec<f64>,
     /// What it did to each row; empty where there are more classes than two.
     pub points: Vec<ShapleyPoint>,
@@ -167,11 +169,7 @@ impl Game<'_> {
             .iter()
             .flat_map(|&(row, _)| std::iter::repeat_n(row, n_players + 1));
         let said = self.asked.ask(&table, &variant_of.collect::<Vec<u32>>())?;
-        let outputs = if said.width() == 2 {
-            1..2
-        } else {
-            0..said.width()
-        };
+        let outputs = shown(&said);
         let width = outputs.len();
         let mut values = vec![0.0; rows.len() * n_players * width];
         let said = said.values().chunks_exact(said.width()).collect::<Vec<_>>();
@@ -235,6 +233,20 @@ impl Game<'_> {
             } else {
                 Vec::new()
             },
+        }
+    }
+}
+
+/// The outputs whose parts are told: the number, the probability of the second of two classes or of each of more, or the quantile
+/// in the middle.
+fn shown(predictions: &Predictions) -> Range<usize> {
+    match predictions {
+        Predictions::Numbers(_) => 0..1,
+        Predictions::Probabilities { n_classes: 2, .. } => 1..2,
+        Predictions::Probabilities { n_classes, .. } => 0..*n_classes,
+        Predictions::Quantiles { levels, .. } => {
+            let middle = levels.len() / 2;
+            middle..middle + 1
         }
     }
 }

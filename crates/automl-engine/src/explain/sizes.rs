@@ -30,7 +30,7 @@ pub(super) struct Sizes {
     pub(super) n_rows: usize,
     pub(super) n_columns: usize,
     /// Shuffles, or backgrounds.
-    pub(super) n_times: usize,
+    pub(super) times: usize,
 }
 
 /// What predictions and scores cost.
@@ -73,7 +73,7 @@ impl Costs {
     /// For shuffles of columns: fewer rows and shuffles first, then fewer columns.
     pub(super) fn of_shuffles(&self, n_columns: usize, seconds: f64) -> Option<Sizes> {
         let cost = |sizes: &Sizes| {
-            let n_times = sizes.n_columns * sizes.n_times;
+            let n_times = sizes.n_columns * sizes.times;
             let n_scores = (n_times + 1) * (permutation::N_DRAWS + 1);
             self.seconds((n_times + 1) * sizes.n_rows, n_scores * sizes.n_rows)
         };
@@ -91,7 +91,7 @@ impl Costs {
 
     /// For parts of so many players in predictions. Fewer players would be no cheaper in what they tell.
     pub(super) fn of_shapley(&self, n_players: usize, seconds: f64) -> Option<Sizes> {
-        let cost = |sizes: &Sizes| self.seconds(sizes.n_rows * sizes.n_times * (n_players + 1), 0);
+        let cost = |sizes: &Sizes| self.seconds(sizes.n_rows * sizes.times * (n_players + 1), 0);
         let sizes = self.first_in_time(&SHAPLEY, n_players, seconds, cost)?;
         (sizes.n_columns == n_players).then_some(sizes)
     }
@@ -107,7 +107,7 @@ impl Costs {
         let sizes = |&[n_rows, n_times]: &[usize; 2], n_columns| Sizes {
             n_rows: n_rows.min(self.n_rows),
             n_columns,
-            n_times,
+            times: n_times,
         };
         let last = ladder.last().expect("a ladder has steps");
         let whole = ladder.iter().map(|step| sizes(step, n_columns));
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn no_more_rows_are_asked_about_than_there_are() {
         let sizes = COSTS.of_shuffles(2, f64::INFINITY).unwrap();
-        assert_eq!((sizes.n_rows, sizes.n_columns, sizes.n_times), (400, 2, 3));
+        assert_eq!((sizes.n_rows, sizes.n_columns, sizes.times), (400, 2, 3));
     }
 
     #[test]

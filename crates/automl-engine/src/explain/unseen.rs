@@ -49,6 +49,7 @@ impl<'a> Unseen<'a> {
             });
             EnsembleModel::new(data.task().clone(), plan.floor, parts.collect())
                 .raised_to(selection.power)
+                .shifted_by(selection.shifts.clone())
         };
         let mut is_taken = vec![false; data.n_rows()];
         let mut order = Vec::new();

@@ -37,10 +37,10 @@ fn drawings(task: &Task, PartialDependences { n_rows, columns }: &PartialDepende
                 None => {}
             }
             @if shown.len() > 1 {
-                "Lines are probabilities of classes: "
-                @for (place, &class) in shown.iter().enumerate() {
+                @if task.is_classification() { "Lines are probabilities of classes: " } @else { "Lines are quantiles: " }
+                @for (place, &output) in shown.iter().enumerate() {
                     @if place > 0 { ", " }
-                    span class=(format!("key line-{place}")) { (text::clip(&task.classes()[class], NAME_WIDTH)) }
+                    span class=(format!("key line-{place}")) { (output_name(task, output)) }
                 }
                 "."
             }
@@ -49,9 +49,23 @@ fn drawings(task: &Task, PartialDependences { n_rows, columns }: &PartialDepende
     }
 }
 
-/// The outputs that are drawn: the number, the positive class, or the classes that change most.
+fn output_name(task: &Task, output: usize) -> String {
+    match task.levels().get(output) {
+        Some(level) => level.to_string(),
+        None => text::clip(&task.classes()[output], NAME_WIDTH),
+    }
+}
+
+/// The outputs that are drawn: the number, the least, the middle and the greatest quantile, the positive class, or the classes that
+/// change most.
 fn shown_outputs(task: &Task, columns: &[PartialDependence]) -> Vec<usize> {
+    let n_levels = task.levels().len();
     match task.n_classes() {
+        0 if n_levels > 1 => {
+            let mut shown = vec![0, n_levels / 2, n_levels - 1];
+            shown.dedup();
+            shown
+        }
         0 => vec![0],
         2 => vec![1],
         n_classes => {

@@ -104,6 +104,7 @@ pub(crate) fn render(page: &Page<'_>) -> String {
 
 fn task_title(page: &Page<'_>) -> &'static str {
     match page.manifest.task.n_classes() {
+        0 if !page.manifest.task.levels().is_empty() => "Quantile regression",
         0 if page.manifest.lineage.config["columns"]["exposure"].is_string() => {
             "Counts by exposure"
         }

@@ -4,7 +4,7 @@ use super::dependence::short;
 use super::lanes::Lanes;
 use super::left_out;
 use crate::text;
-use automl_core::Task;
+use automl_core::{Level, Task};
 use automl_engine::{LeftOut, ShapleyColumn, ShapleyPoint, ShapleySummary};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ fn words(task: &Task, told: &ShapleySummary) -> Markup {
             @match task.positive_class() {
                 Some(class) => { "Rightwards the probability of '" (class) "' is higher. " }
                 None if task.n_classes() > 2 => { "A bar is the mean size of it, summed over the classes. " }
-                None => { "Rightwards the prediction is higher. " }
+                None => { "Rightwards the prediction is higher" @if let Some(level) = middle(task) { ", the quantile of level " (level) } ". " }
             }
             @if task.n_classes() <= 2 {
                 "Each dot is a row; its value there is "
@@ -56,6 +56,11 @@ fn words(task: &Task, told: &ShapleySummary) -> Markup {
             }
         }
     }
+}
+
+/// The level of the quantile in the middle, if quantiles are predicted.
+fn middle(task: &Task) -> Option<Level> {
+    task.levels().get(task.levels().len() / 2).copied()
 }
 
 fn name<'a>(column: &'a ShapleyColumn, others: &'a str) -> &'a str {

@@ -52,6 +52,7 @@ impl Settings {
             positive: args.positive,
             counts: args.task == Some(TaskArg::Count),
             exposure: args.exposure,
+            quantiles: args.quantiles,
             task: args.task.and_then(task),
         };
         check_told_once(&prepare)?;
@@ -195,6 +196,7 @@ fn task(arg: TaskArg) -> Option<TaskKind> {
         TaskArg::Binary => Some(TaskKind::Binary),
         TaskArg::Multiclass => Some(TaskKind::Multiclass),
         TaskArg::Regression => Some(TaskKind::Regression),
+        TaskArg::Quantile => Some(TaskKind::Quantile),
         TaskArg::Count => None,
     }
 }
