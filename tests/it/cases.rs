@@ -32,6 +32,7 @@ cases! {
     moving_in,
     odd_tables,
     plans,
+    quantiles,
     spellings,
     studies,
     study_reports,

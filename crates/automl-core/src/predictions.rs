@@ -3,6 +3,9 @@
 #[cfg(test)]
 mod tests;
 
+use crate::Level;
+use std::sync::Arc;
+
 /// One prediction a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predictions {
@@ -15,6 +18,13 @@ pub enum Predictions {
         /// `n_rows × n_classes` values.
         values: Vec<f64>,
     },
+    /// Quantiles: a finite number for each level, row-major, no row falling.
+    Quantiles {
+        /// The probabilities that the target lies below them, rising.
+        levels: Arc<[Level]>,
+        /// `n_rows × levels` values.
+        values: Vec<f64>,
+    },
 }
 
 impl Predictions {
@@ -23,38 +33,58 @@ impl Predictions {
         match self {
             Self::Numbers(values) => values.len(),
             Self::Probabilities { n_classes, values } => values.len() / n_classes,
+            Self::Quantiles { levels, values } => values.len() / levels.len(),
         }
     }
 
-    /// Values a row: 1 for numbers, the number of classes for probabilities.
+    /// Values a row: 1 for numbers, the number of classes for probabilities, that of levels for quantiles.
     pub fn width(&self) -> usize {
         match self {
             Self::Numbers(_) => 1,
             Self::Probabilities { n_classes, .. } => *n_classes,
+            Self::Quantiles { levels, .. } => levels.len(),
         }
     }
 
     /// All values, row-major, `n_rows × width`.
     pub fn values(&self) -> &[f64] {
         match self {
-            Self::Numbers(values) | Self::Probabilities { values, .. } => values,
+            Self::Numbers(values)
+            | Self::Probabilities { values, .. }
+            | Self::Quantiles { values, .. } => values,
         }
     }
 
     /// All values to change in place.
     pub fn values_mut(&mut self) -> &mut [f64] {
         match self {
-            Self::Numbers(values) | Self::Probabilities { values, .. } => values,
+            Self::Numbers(values)
+            | Self::Probabilities { values, .. }
+            | Self::Quantiles { values, .. } => values,
         }
     }
 
     /// Predictions of the same kind for `n_rows` rows, all zero: a sum to add to.
     pub fn zeros_like(&self, n_rows: usize) -> Self {
+        self.with_values(vec![0.0; n_rows * self.width()])
+    }
+
+    /// Predictions of the same kind with these values, row-major.
+    ///
+    /// # Panics
+    /// If the values are not those of whole rows.
+    #[must_use]
+    pub fn with_values(&self, values: Vec<f64>) -> Self {
+        assert_eq!(values.len() % self.width(), 0, "values of whole rows");
         match self {
-            Self::Numbers(_) => Self::Numbers(vec![0.0; n_rows]),
+            Self::Numbers(_) => Self::Numbers(values),
             Self::Probabilities { n_classes, .. } => Self::Probabilities {
                 n_classes: *n_classes,
-                values: vec![0.0; n_rows * n_classes],
+                values,
+            },
+            Self::Quantiles { levels, .. } => Self::Quantiles {
+                levels: levels.clone(),
+                values,
             },
         }
     }
@@ -64,7 +94,8 @@ impl Predictions {
         assert_eq!(self.width(), part.width(), "predictions of one width");
         match (self, part) {
             (Self::Numbers(all), Self::Numbers(part)) => all.extend(part),
-            (Self::Probabilities { values, .. }, Self::Probabilities { values: part, .. }) => {
+            (Self::Probabilities { values, .. }, Self::Probabilities { values: part, .. })
+            | (Self::Quantiles { values, .. }, Self::Quantiles { values: part, .. }) => {
                 values.extend(part);
             }
             _ => panic!("predictions of one kind"),
@@ -84,7 +115,7 @@ impl Predictions {
     }
 
     /// The predicted class of each row: of two classes the second where its probability is above `threshold`; without a
-    /// threshold, and of more classes, the likeliest. Empty for numbers.
+    /// threshold, and of more classes, the likeliest. Empty for numbers and quantiles.
     pub fn class_codes_at(&self, threshold: Option<f64>) -> Vec<u32> {
         match (self, threshold) {
             (
@@ -118,10 +149,10 @@ impl Predictions {
         }
     }
 
-    /// The code of the likeliest class of each row, the lowest code among equals; empty for numbers.
+    /// The code of the likeliest class of each row, the lowest code among equals; empty for numbers and quantiles.
     pub fn class_codes(&self) -> Vec<u32> {
         match self {
-            Self::Numbers(_) => Vec::new(),
+            Self::Numbers(_) | Self::Quantiles { .. } => Vec::new(),
             Self::Probabilities { n_classes, values } => {
                 values.chunks_exact(*n_classes).map(argmax).collect()
             }

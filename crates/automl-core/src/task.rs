@@ -1,6 +1,7 @@
 //! What is to be predicted.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The tasks that a learner may say it can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub enum TaskKind {
     Multiclass,
     /// A number.
     Regression,
+    /// Numbers that the target lies below with given probabilities.
+    Quantile,
 }
 
 impl TaskKind {
@@ -22,11 +25,12 @@ impl TaskKind {
             Self::Binary => "binary",
             Self::Multiclass => "multiclass",
             Self::Regression => "regression",
+            Self::Quantile => "quantile",
         }
     }
 }
 
-/// The task of one dataset, with its classes. Later tasks (quantile, ranking, forecasting, …) become variants.
+/// The task of one dataset, with its classes. Later tasks (ranking, forecasting, …) become variants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -43,6 +47,60 @@ pub enum Task {
     },
     /// A number.
     Regression,
+    /// Numbers that the target lies below with given probabilities.
+    Quantile {
+        /// The probabilities: rising, each once, at least one.
+        levels: Vec<Level>,
+    },
+}
+
+/// The probability that a value lies at or below a quantile: above 0 and below 1, known to a millionth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Level(u32);
+
+/// Not a probability that a quantile can have.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("{0} is not the level of a quantile: above 0 and below 1, to a millionth")]
+pub struct LevelError(pub f64);
+
+impl Level {
+    const MILLION: f64 = 1e6;
+
+    /// The level as a share.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / Self::MILLION
+    }
+
+    /// The name of the column that holds this quantile.
+    pub fn column(self) -> String {
+        format!("quantile_{self}")
+    }
+}
+
+impl TryFrom<f64> for Level {
+    type Error = LevelError;
+
+    fn try_from(share: f64) -> Result<Self, LevelError> {
+        let millionths = (share * Self::MILLION).round();
+        if (1.0..Self::MILLION).contains(&millionths) {
+            Ok(Self(millionths as u32))
+        } else {
+            Err(LevelError(share))
+        }
+    }
+}
+
+impl From<Level> for f64 {
+    fn from(level: Level) -> Self {
+        level.share()
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.share())
+    }
 }
 
 impl Task {
@@ -52,14 +110,23 @@ impl Task {
             Self::Binary { .. } => TaskKind::Binary,
             Self::Multiclass { .. } => TaskKind::Multiclass,
             Self::Regression => TaskKind::Regression,
+            Self::Quantile { .. } => TaskKind::Quantile,
         }
     }
 
-    /// Class labels in code order; empty for regression.
+    /// Class labels in code order; empty where numbers are predicted.
     pub fn classes(&self) -> &[String] {
         match self {
             Self::Binary { classes } | Self::Multiclass { classes } => classes,
-            Self::Regression => &[],
+            Self::Regression | Self::Quantile { .. } => &[],
+        }
+    }
+
+    /// The levels of the quantiles that are predicted; empty for other tasks.
+    pub fn levels(&self) -> &[Level] {
+        match self {
+            Self::Quantile { levels } => levels,
+            _ => &[],
         }
     }
 
@@ -71,13 +138,34 @@ impl Task {
         }
     }
 
-    /// Number of classes; zero for regression.
+    /// Number of classes; zero where numbers are predicted.
     pub fn n_classes(&self) -> usize {
         self.classes().len()
     }
 
     /// Whether a class is predicted.
     pub fn is_classification(&self) -> bool {
-        !matches!(self, Self::Regression)
+        matches!(self, Self::Binary { .. } | Self::Multiclass { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_a_probability_that_is_written_as_it_was_given() {
+        for share in [0.1, 0.5, 0.975, 0.000_001, 0.999_999] {
+            let level = Level::try_from(share).unwrap();
+            assert_eq!(
+                (level.share(), level.to_string()),
+                (share, share.to_string())
+            );
+            let text = serde_json::to_string(&level).unwrap();
+            assert_eq!(serde_json::from_str::<Level>(&text).unwrap(), level);
+        }
+        for share in [0.0, 1.0, -0.1, 1e-9, f64::NAN] {
+            assert!(Level::try_from(share).is_err(), "{share}");
+        }
     }
 }

@@ -55,6 +55,8 @@ pub enum WarningKind {
     NotConverged,
     /// A parameter has no effect beside another.
     ParameterIgnored,
+    /// Rows are too few for what was asked of them.
+    FewRows,
 }
 
 /// One finding.

@@ -1,5 +1,5 @@
-//! Writes predictions row by row: `prediction`, and for classes `probability_<class>` for each class; columns of the data
-//! that were kept stand before them.
+//! Writes predictions row by row: `prediction`, and for classes `probability_<class>` for each class, or `quantile_<level>` for
+//! each quantile; columns of the data that were kept stand before them.
 
 #[cfg(test)]
 mod tests;
@@ -8,7 +8,7 @@ use crate::error::DataError;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use automl_core::{Predictions, Texts};
+use automl_core::{Level, Predictions, Texts};
 use flate2::Compression as GzipLevel;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
@@ -42,6 +42,8 @@ pub struct PredictionWriter<W: Write + Send> {
     classes: Vec<String>,
     threshold: Option<f64>,
     n_kept: usize,
+    /// Numbers that stand for one prediction: one, or one a quantile.
+    n_predicted: usize,
     n_further: usize,
 }
 
@@ -52,6 +54,8 @@ pub struct PredictionColumns<'a> {
     pub kept: &'a [String],
     /// Classes in code order, none for regression.
     pub classes: &'a [String],
+    /// Levels of quantiles, which stand in the place of one prediction; none for other tasks.
+    pub quantiles: &'a [Level],
     /// Names of further numbers of each row, behind the prediction; for regression only.
     pub further: &'a [String],
 }
@@ -63,7 +67,12 @@ impl PredictionColumns<'_> {
             .iter()
             .map(|class| format!("probability_{class}"));
         let kept = self.kept.iter().cloned();
-        kept.chain(["prediction".to_owned()])
+        let mut predicted: Vec<String> =
+            self.quantiles.iter().map(|level| level.column()).collect();
+        if predicted.is_empty() {
+            predicted.push("prediction".to_owned());
+        }
+        kept.chain(predicted)
             .chain(classes)
             .chain(self.further.iter().cloned())
             .collect()
@@ -300,6 +309,7 @@ impl<W: Write + Send> PredictionWriter<W> {
             classes: classes.to_vec(),
             threshold: None,
             n_kept: kept.len(),
+            n_predicted: columns.quantiles.len().max(1),
             n_further: columns.further.len(),
         })
     }
@@ -313,7 +323,7 @@ impl<W: Write + Send> PredictionWriter<W> {
     /// The output cannot be written to, for one because its disk is full.
     pub fn write(&mut self, predictions: &Predictions, kept: &[Texts]) -> Result<(), DataError> {
         let n_classes = match predictions {
-            Predictions::Numbers(_) => 0,
+            Predictions::Numbers(_) | Predictions::Quantiles { .. } => 0,
             Predictions::Probabilities { n_classes, .. } => *n_classes,
         };
         assert_eq!(
@@ -322,6 +332,10 @@ impl<W: Write + Send> PredictionWriter<W> {
             "predictions of these classes"
         );
         assert_eq!(self.n_further, 0, "predictions alone");
+        if n_classes == 0 {
+            let width = predictions.width();
+            assert_eq!(width, self.n_predicted, "predictions of these quantiles");
+        }
         let codes = predictions.class_codes_at(self.threshold);
         let values = Values {
             numbers: predictions.values(),
@@ -342,7 +356,7 @@ impl<W: Write + Send> PredictionWriter<W> {
         assert!(self.classes.is_empty(), "numbers, not classes");
         let values = Values {
             numbers,
-            width: 1 + self.n_further,
+            width: self.n_predicted + self.n_further,
             codes: &[],
         };
         self.write_values(&values, kept)

@@ -6,6 +6,7 @@
 mod chosen;
 
 use crate::calibrate::{self, Judged};
+use crate::conformal;
 use crate::fit::{FitRun, OutOfFold};
 use crate::latency::Speed;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
@@ -38,6 +39,8 @@ pub(crate) struct Selection {
     pub(crate) threshold: Option<f64>,
     /// The power that the ensemble's probabilities are raised to, if that makes them truer.
     pub(crate) power: Option<f64>,
+    /// What is added to each quantile.
+    pub(crate) shifts: Option<Vec<f64>>,
     /// The rows that were compared and what the ensemble says of them.
     pub(crate) out_of_fold: OutOfFold,
     fold_scores: Vec<f64>,
@@ -107,6 +110,11 @@ impl<'a> Bench<'a> {
     /// The power that makes probabilities truer by the evidence of both halves of the rows, if there is one.
     fn power(&self, predictions: &Predictions, halves: &[Vec<usize>; 2]) -> Option<f64> {
         calibrate::power(self.plan.metric, self.judged(predictions), halves)
+    }
+
+    /// What is added to quantiles so that they cover.
+    fn shifts(&self, predictions: &Predictions) -> Option<Vec<f64>> {
+        conformal::shifts(&self.target, predictions, self.weight.as_deref())
     }
 
     fn judged<'b>(&'b self, predictions: &'b Predictions) -> Judged<'b> {
@@ -423,6 +431,9 @@ impl Greedy<'_> {
                 if let Some(power) = power {
                     calibrate::sharpen(&mut judged, power);
                 }
+            }
+            if let Some(shifts) = bench.shifts(&learned) {
+                conformal::shift(&mut judged, &shifts);
             }
             if let Some(threshold) = bench.threshold(&learned) {
                 judged = judged.decided_at(Some(threshold));

@@ -44,6 +44,12 @@ pub enum EngineError {
         /// The task.
         task: &'static str,
     },
+    /// Quantiles and another task were asked for at once.
+    #[error("quantiles are a task of their own, and a {task} task has none")]
+    QuantilesTask {
+        /// The other task.
+        task: &'static str,
+    },
     /// The schema gives a role to another column than the one named for it.
     #[error("column '{name}' is named as the {role}, which the schema says is '{taken_by}'")]
     RoleTaken {
@@ -262,6 +268,7 @@ impl Coded for EngineError {
             Self::RoleTwice { .. } => "fit-role-twice",
             Self::RoleTaken { .. } => "fit-role-taken",
             Self::ExposureTask { .. } => "fit-exposure-task",
+            Self::QuantilesTask { .. } => "fit-quantiles-task",
             Self::NoSplit { .. } => "fit-split",
             Self::TimeLimit => "fit-time-limit",
             Self::Target { .. } | Self::TargetNotNumbers { .. } => "fit-target",
@@ -313,6 +320,9 @@ impl Coded for EngineError {
             Self::TargetNotNumbers { name, kind } => Some(not_numbers_hint(name, *kind)),
             Self::RoleTaken { .. } => Some("change the schema file or the flag".into()),
             Self::ExposureTask { .. } => Some("leave --exposure or --task out".into()),
+            Self::QuantilesTask { .. } => {
+                Some("leave --quantiles out, or --exposure and any --task but quantile".into())
+            }
             Self::RoleTwice { .. } => Some("give each column one role".into()),
             Self::NoSplit { .. } => {
                 Some("add rows of the rare class, or choose a metric that one class can be scored by, such as log_loss".into())

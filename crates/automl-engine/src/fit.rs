@@ -1,7 +1,9 @@
 //! The main job: plan, search, ensemble, refit.
 
 use crate::EngineError;
-use crate::ensemble;
+use crate::conformal;
+use crate::ensemble::{self, Selection};
+use crate::explain::{Explanations, LeftOut, Questions, Unseen};
 use crate::intervals::Intervals;
 use crate::journal::{self, Journal, JournalEntry};
 use crate::latency;
@@ -11,10 +13,11 @@ use crate::nested::NestedScore;
 use crate::options::FitOptions;
 use crate::plan::Plan;
 use crate::refit::Refit;
-use crate::search;
+use crate::search::{self, Found};
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Clock, Dataset, Event, Events, Predictions, Warning, WarningKind, Warnings,
+    CancelToken, Clock, Dataset, Event, Events, PredictError, Predictions, Threads, Warning,
+    WarningKind, Warnings,
 };
 
 /// What surrounds one fit.
@@ -83,6 +86,8 @@ pub struct FitOutcome {
     pub out_of_fold: OutOfFold,
     /// What the errors of numbers are like, for intervals around predictions; none for classes.
     pub intervals: Option<Intervals>,
+    /// What the model does, as far as it was asked for and there was time.
+    pub explanations: Explanations,
     /// What was planned.
     pub plan: Plan,
     /// Trials that gave a score.
@@ -108,7 +113,8 @@ impl FitOutcome {
 
 /// Searches for the best model of `data` within the limits of `options`.
 ///
-/// The time limit counts from the start of `run.clock`; 6 % of it is kept for the ensemble and writing where fold models
+/// The time limit counts from the start of `run.clock`; 6 % of it is kept for the ensemble and writing, and a little for
+/// explanations if they are asked for, where fold models
 /// are bagged, up to 28 % where members are fitted again on all rows. With `max_trials` and no time limit, the same data,
 /// options and seed give the same model at any number of threads.
 ///
@@ -144,7 +150,7 @@ pub fn fit(
     let mut parts = refit.parts(&selection);
     let mut row_seconds = None;
     if let Some(limit) = options.inference_limit {
-        let model_of = |n: usize| refit.joined(selection.power, &parts[..n]);
+        let model_of = |n: usize| refit.joined(&selection, &parts[..n]);
         let (n_kept, seconds) = latency::keep_limit(parts.len(), model_of, data, limit, run);
         row_seconds = Some(seconds);
         if n_kept < parts.len() {
@@ -153,11 +159,14 @@ pub fn fit(
             selection = ensemble::heaviest(data, &plan, &found, options, kept)?;
         }
     }
-    let model = refit.joined(selection.power, &parts);
+    let model = refit.joined(&selection, &parts);
     let leaderboard = selection.leaderboard(&plan, &found);
     if selection.is_baseline_alone(&found) {
         warn_of_baseline(run);
     }
+    warn_of_levels(data, &selection, run);
+    let chosen = (&model, &selection, &found);
+    let explanations = explanations((data, &plan), chosen, options, run);
     let (n_trials, n_started) = (found.n_scored() as u64, found.n_started as u64);
     let interrupted = run.cancel.is_cancelled();
     let at_seconds = run.clock.seconds();
@@ -177,12 +186,56 @@ pub fn fit(
         threshold: selection.threshold,
         row_seconds,
         intervals: Intervals::of(&selection.out_of_fold),
+        explanations,
         out_of_fold: selection.out_of_fold,
         plan,
         n_trials,
         n_started,
         interrupted,
     })
+}
+
+/// What the model does, asked of the models of the search: no time of theirs is wasted on rows that they have seen.
+fn explanations(
+    (data, plan): (&Dataset, &Plan),
+    (model, selection, found): (&EnsembleModel, &Selection, &Found),
+    options: &FitOptions,
+    run: &FitRun<'_>,
+) -> Explanations {
+    if !options.explains {
+        return Explanations::none(&LeftOut::NotAsked);
+    }
+    phase(run, "explain");
+    let seed = options.seed.named("explain");
+    let questions = Questions {
+        unseen: &Unseen::new((data, plan), found, selection, seed),
+        columns: match by_importance(data, model) {
+            Ok(columns) => columns,
+            Err(error) => return Explanations::none(&LeftOut::Failed(error.to_string())),
+        },
+        metric: plan.metric,
+        threshold: selection.threshold,
+        seed,
+        threads: Threads::new(options.threads).unwrap_or_else(|_| Threads::one()),
+        clock: run.clock,
+        until: found.explain_end(),
+        cancel: run.cancel.clone(),
+    };
+    questions.answers()
+}
+
+/// The columns of the data, those that matter most to the members first.
+fn by_importance(data: &Dataset, model: &EnsembleModel) -> Result<Vec<String>, PredictError> {
+    let told = model.column_importance()?;
+    let told = told.into_iter().flat_map(|told| told.columns);
+    let mut names: Vec<String> = told.map(|one| one.column).collect();
+    let others = data
+        .table()
+        .names()
+        .filter(|name| !names.iter().any(|known| known == name));
+    let others: Vec<String> = others.map(str::to_owned).collect();
+    names.extend(others);
+    Ok(names)
 }
 
 /// A search that would end before it began, since the limit is passed already, is refused.
@@ -206,6 +259,23 @@ fn warn_of_baseline(run: &FitRun<'_>) {
     let none = Vec::<String>::new();
     run.warnings
         .push(Warning::new(WarningKind::BudgetReached, none, message));
+}
+
+/// Quantiles so far out that the rows cannot tell whether they cover.
+fn warn_of_levels(data: &Dataset, selection: &Selection, run: &FitRun<'_>) {
+    let levels = data.task().levels().iter().map(|level| level.share());
+    let (n_rows, needed) = (
+        selection.out_of_fold.rows.len(),
+        conformal::rows_needed(levels),
+    );
+    if n_rows < needed {
+        let message = format!(
+            "the outermost quantiles are told by the greatest errors of {n_rows} rows and may cover less than they say; {needed} rows are needed"
+        );
+        let none = Vec::<String>::new();
+        run.warnings
+            .push(Warning::new(WarningKind::FewRows, none, message));
+    }
 }
 
 fn phase(run: &FitRun<'_>, name: &str) {

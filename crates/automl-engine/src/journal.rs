@@ -7,7 +7,7 @@
 use crate::registry;
 use crate::trial::{Fit, Outcome, TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions, recipes};
-use automl_core::{Artifact, ArtifactError, Model, ParamMap, Predictions};
+use automl_core::{Artifact, ArtifactError, Level, Model, ParamMap, Predictions};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
@@ -296,6 +296,10 @@ pub(crate) fn kept(fit: &Fit) -> Artifact {
     let width = predictions.width();
     let is_numbers = matches!(predictions, Predictions::Numbers(_));
     let mut artifact = Artifact::new(KIND, json!({ "width": width, "is_numbers": is_numbers }));
+    if let Predictions::Quantiles { levels, .. } = predictions {
+        let levels: &[Level] = levels;
+        artifact.meta["levels"] = json!(levels);
+    }
     artifact.push_f64("predictions", predictions.values().to_vec());
     artifact.children.push(fit.model.artifact());
     artifact
@@ -312,7 +316,19 @@ pub(crate) fn restored(
         let reason = "their number is not that of the rows";
         return Err(artifact.invalid("predictions", reason).into());
     }
-    let predictions = if artifact.meta("is_numbers")? {
+    let levels: Vec<Level> = match artifact.meta.get("levels") {
+        Some(_) => artifact.meta("levels")?,
+        None => Vec::new(),
+    };
+    let predictions = if !levels.is_empty() {
+        if levels.len() != width {
+            return Err(artifact
+                .invalid("levels", "they are not one a value")
+                .into());
+        }
+        let levels = levels.into();
+        Predictions::Quantiles { levels, values }
+    } else if artifact.meta("is_numbers")? {
         Predictions::Numbers(values)
     } else {
         Predictions::Probabilities {

@@ -11,10 +11,11 @@
 
 mod bounds;
 mod calibrate;
-mod dependence;
+mod conformal;
 mod encode;
 mod ensemble;
 mod error;
+mod explain;
 mod fit;
 mod import;
 mod importance;
@@ -25,7 +26,7 @@ mod leaderboard;
 mod model;
 mod nested;
 mod options;
-mod permutation;
+mod outputs;
 mod plan;
 mod portfolio;
 pub mod prepare;
@@ -39,8 +40,12 @@ mod suggest;
 mod threshold;
 mod trial;
 
-pub use dependence::{DependencePoint, DependenceValue, PartialDependence};
 pub use error::{EngineError, NoFeature};
+pub use explain::{
+    DependencePoint, DependenceValue, Explanations, LabelledRows, LeftOut, PartialDependence,
+    PartialDependences, PermutationError, PermutationImportance, PermutedColumn, ShapleyColumn,
+    ShapleyPoint, ShapleySummary,
+};
 pub use fit::{FitOutcome, FitRun, OutOfFold, SplitBy, fit};
 pub use import::{ImportNames, Imported, import_model};
 pub use importance::{ColumnImportance, ImportantColumn, ImportantFeature};
@@ -50,7 +55,6 @@ pub use leaderboard::{Leaderboard, LeaderboardRow};
 pub use model::EnsembleModel;
 pub use nested::NestedScore;
 pub use options::{FitOptions, Quality, SearchPart};
-pub use permutation::{LabelledRows, PermutationError, PermutationImportance, PermutedColumn};
 pub use plan::{Plan, Validation};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};

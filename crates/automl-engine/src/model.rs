@@ -1,10 +1,10 @@
 //! The model that a fit gives: a weighted sum of pipelines.
 
-use crate::calibrate;
 use crate::importance::ColumnImportance;
 use crate::plan::raise;
 use crate::registry;
 use crate::trial::TargetMap;
+use crate::{calibrate, conformal, outputs};
 use automl_core::{
     Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView, Task,
     Transformer,
@@ -59,6 +59,8 @@ pub struct EnsembleModel {
     floor: Option<f64>,
     /// The power that the mean's probabilities are raised to, if that makes them truer.
     power: Option<f64>,
+    /// What is added to each quantile.
+    shifts: Option<Vec<f64>>,
     /// The column that what it predicts is multiplied by.
     exposure: Option<String>,
     recipes: Vec<Arc<FittedRecipe>>,
@@ -92,6 +94,7 @@ impl EnsembleModel {
             task,
             floor,
             power: None,
+            shifts: None,
             exposure: None,
             recipes,
             members,
@@ -102,6 +105,12 @@ impl EnsembleModel {
     #[must_use]
     pub(crate) fn raised_to(self, power: Option<f64>) -> Self {
         Self { power, ..self }
+    }
+
+    /// The same with numbers added to its quantiles.
+    #[must_use]
+    pub(crate) fn shifted_by(self, shifts: Option<Vec<f64>>) -> Self {
+        Self { shifts, ..self }
     }
 
     /// A model of what happens in one unit of exposure, as one of what happens in as many as a column of the table says.
@@ -142,10 +151,11 @@ impl EnsembleModel {
         let is_possible = match &task {
             Task::Binary { classes } => classes.len() == 2,
             Task::Multiclass { classes } => classes.len() > 2,
+            Task::Quantile { levels } => outputs::are_levels(levels),
             _ => true,
         };
         if !is_possible {
-            return Err(artifact.invalid("task", "it has a wrong number of classes"));
+            return Err(artifact.invalid("task", "it has a wrong number of classes or levels"));
         }
         let metas: Vec<MemberMeta> = artifact.meta("members")?;
         let n_recipes: usize = artifact.meta("n_recipes")?;
@@ -167,6 +177,7 @@ impl EnsembleModel {
             return Err(artifact.invalid("power", "it is not above zero"));
         }
         let floor = number("floor")?;
+        let shifts = read_shifts(artifact, &task)?;
         let exposure = match artifact.meta.get("exposure") {
             Some(_) if task != Task::Regression => {
                 return Err(artifact.invalid("exposure", "classes have none"));
@@ -178,6 +189,7 @@ impl EnsembleModel {
             task,
             floor,
             power,
+            shifts,
             exposure,
             recipes,
             members,
@@ -202,14 +214,33 @@ impl EnsembleModel {
 
     /// The task's shape of predictions, all zero.
     fn zeros(&self, n_rows: usize) -> Predictions {
-        match self.task.n_classes() {
-            0 => Predictions::Numbers(vec![0.0; n_rows]),
-            n_classes => Predictions::Probabilities {
-                n_classes,
-                values: vec![0.0; n_rows * n_classes],
+        match &self.task {
+            Task::Quantile { levels } => Predictions::Quantiles {
+                levels: levels.as_slice().into(),
+                values: vec![0.0; n_rows * levels.len()],
+            },
+            task => match task.n_classes() {
+                0 => Predictions::Numbers(vec![0.0; n_rows]),
+                n_classes => Predictions::Probabilities {
+                    n_classes,
+                    values: vec![0.0; n_rows * n_classes],
+                },
             },
         }
     }
+}
+
+/// What is added to the quantiles: a finite number for each.
+fn read_shifts(artifact: &Artifact, task: &Task) -> Result<Option<Vec<f64>>, ArtifactError> {
+    if artifact.meta.get("shifts").is_none() {
+        return Ok(None);
+    }
+    let shifts: Vec<f64> = artifact.meta("shifts")?;
+    let are_whole = shifts.len() == task.levels().len() && !shifts.is_empty();
+    if !are_whole || shifts.iter().any(|shift| !shift.is_finite()) {
+        return Err(artifact.invalid("shifts", "they are not a number for each quantile"));
+    }
+    Ok(Some(shifts))
 }
 
 /// The members, each with the model that is written for it.
@@ -287,6 +318,9 @@ impl Model for EnsembleModel {
         if let Some(power) = self.power {
             calibrate::sharpen(&mut sum, power);
         }
+        if let Some(shifts) = &self.shifts {
+            conformal::shift(&mut sum, shifts);
+        }
         if let Some(name) = &self.exposure {
             let exposure = exposure_of(rows, name)?;
             for (value, exposure) in sum.values_mut().iter_mut().zip(exposure) {
@@ -333,6 +367,9 @@ impl Model for EnsembleModel {
         }
         if let Some(power) = self.power {
             artifact.meta["power"] = power.into();
+        }
+        if let Some(shifts) = &self.shifts {
+            artifact.meta["shifts"] = json!(shifts);
         }
         if let Some(exposure) = &self.exposure {
             artifact.meta["exposure"] = exposure.as_str().into();

@@ -66,6 +66,9 @@ pub struct FitOptions {
     /// Parts of the search that are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<SearchPart>,
+    /// Whether people are told what the model does: then a little of the time is kept for it.
+    #[serde(skip)]
+    pub explains: bool,
 }
 
 impl FitOptions {

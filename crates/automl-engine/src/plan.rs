@@ -1,7 +1,7 @@
 //! What a fit will do, decided from the data's shape and the limits before the first trial.
 
 use crate::fit::SplitBy;
-use crate::{EngineError, FitOptions, Quality, SearchPart, registry};
+use crate::{EngineError, FitOptions, Quality, SearchPart, outputs, registry};
 use automl_core::metrics::Metric;
 use automl_core::splits::{Scheme, Split, split};
 use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions, Target};
@@ -203,7 +203,7 @@ fn floor(data: &Dataset, metric: Metric) -> Option<f64> {
 
 /// Bytes of the table, its encodings (twice) and the out-of-fold predictions.
 pub(crate) fn memory_needed(data: &Dataset) -> u64 {
-    let outputs = data.task().n_classes().max(1) as u64;
+    let outputs = data.task().n_classes().max(n_outputs(data)) as u64;
     3 * data.table().n_bytes() as u64 + 30 * 8 * outputs * data.n_rows() as u64
 }
 
@@ -242,7 +242,7 @@ fn choose_learners(
         let is_asked_for =
             options.include.is_empty() || options.include.iter().any(|id| id == spec.id);
         let is_left_out = options.exclude.iter().any(|id| id == spec.id);
-        spec.capabilities.tasks.contains(&task) && is_asked_for && !is_left_out
+        outputs::does(spec, task) && is_asked_for && !is_left_out
     };
     let learners: Vec<_> = registry::LEARNERS
         .iter()
@@ -273,10 +273,11 @@ pub(crate) fn n_columns(data: &Dataset) -> usize {
         .sum()
 }
 
-/// Numbers that a model gives a row: one for numbers and two classes, else one a class.
+/// Numbers that are learned of a row: one for numbers and two classes, one a quantile, else one a class.
 pub(crate) fn n_outputs(data: &Dataset) -> usize {
     match data.task().n_classes() {
-        0..=2 => 1,
+        0 => data.task().levels().len().max(1),
+        1..=2 => 1,
         n_classes => n_classes,
     }
 }
@@ -325,7 +326,12 @@ fn choose_splits(
 fn fault(data: &Dataset, metric: Metric, split: &Split) -> Option<String> {
     let view = data.view(&split.valid);
     let target = view.target_numbers();
+    let levels = data.task().levels();
     let any = match data.task().n_classes() {
+        0 if !levels.is_empty() => Predictions::Quantiles {
+            levels: levels.into(),
+            values: vec![0.0; levels.len() * target.len()],
+        },
         // Positive and not constant, so that only the target can be at fault.
         0 => Predictions::Numbers((0..target.len()).map(|row| 1.0 + row as f64).collect()),
         n_classes => {

@@ -6,7 +6,7 @@ mod target;
 use crate::EngineError;
 use crate::error::NoFeature;
 use automl_core::{
-    Column, Dataset, Field, MISSING_CODE, Role, Schema, Table, Task, TaskKind, Warning,
+    Column, Dataset, Field, Level, MISSING_CODE, Role, Schema, Table, Task, TaskKind, Warning,
     WarningKind, Warnings, nearest,
 };
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,11 @@ pub struct PrepareOptions {
     /// The class that F1 and its like are of, where there are two and it is not the second by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
-    /// `binary`, `multiclass` or `regression` where the guess from the target would be wrong.
+    /// `binary`, `multiclass`, `regression` or `quantile` where the guess from the target would be wrong.
     pub task: Option<TaskKind>,
+    /// The quantiles to predict, rising; those of [`LEVELS`] where quantiles are asked for and none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<Level>,
     /// Whether the target counts something, or adds up amounts: numbers that are never negative.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counts: bool,
@@ -44,18 +47,41 @@ impl PrepareOptions {
         self.counts || self.exposure.is_some()
     }
 
-    /// The task that was asked for; counts are numbers.
+    /// The task that was asked for; counts are numbers, and named quantiles ask for quantiles.
     ///
     /// # Errors
-    /// Classes were asked for, and counts.
+    /// Two things were asked for that exclude one another.
     pub fn kind(&self) -> Result<Option<TaskKind>, EngineError> {
+        let quantiles = self.task == Some(TaskKind::Quantile) || !self.quantiles.is_empty();
         match self.task {
             Some(task @ (TaskKind::Binary | TaskKind::Multiclass)) if self.counts() => {
                 Err(EngineError::ExposureTask { task: task.name() })
             }
+            Some(task) if quantiles && task != TaskKind::Quantile => {
+                Err(EngineError::QuantilesTask { task: task.name() })
+            }
+            _ if quantiles && self.counts() => Err(EngineError::QuantilesTask { task: "count" }),
+            _ if quantiles => Ok(Some(TaskKind::Quantile)),
             _ if self.counts() => Ok(Some(TaskKind::Regression)),
             task => Ok(task),
         }
+    }
+}
+
+/// The quantiles that are predicted where none is named: the median, between ends that hold eight of ten.
+pub const LEVELS: [f64; 3] = [0.1, 0.5, 0.9];
+
+impl PrepareOptions {
+    /// The levels of the quantiles to predict.
+    fn levels(&self) -> Vec<Level> {
+        let mut levels = self.quantiles.clone();
+        if levels.is_empty() {
+            let known = LEVELS.map(Level::try_from);
+            levels.extend(known.map(|level| level.expect("they are levels")));
+        }
+        levels.sort_unstable();
+        levels.dedup();
+        levels
     }
 }
 
@@ -90,6 +116,13 @@ pub fn prepare(
         .expect("the schema describes the table");
     let rows = rows_with_target(column, &options.target, warnings)?;
     let (task, target, reason) = target::read_target(&field, column, &rows, options.kind()?)?;
+    let task = if options.kind()? == Some(TaskKind::Quantile) {
+        Task::Quantile {
+            levels: options.levels(),
+        }
+    } else {
+        task
+    };
     let exposure = options.exposure.as_ref().map(|name| {
         let field = schema.field(name).expect("its role was settled");
         exposure::read(table, field, &rows)
@@ -105,7 +138,7 @@ pub fn prepare(
         Some(positive) => target::with_positive(&field.name, &task, target, positive)?,
     };
     target::warn_of_scattered(&field.name, &task, rows.len(), warnings);
-    if task == Task::Regression {
+    if !task.is_classification() {
         target::read_as_number(&mut schema, &options.target);
     }
     let features = feature_columns(table, &schema, options.exposure.as_deref());

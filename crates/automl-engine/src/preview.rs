@@ -50,6 +50,8 @@ pub struct Phases {
     pub ensemble_seconds: f64,
     /// Fits on all rows.
     pub refit_seconds: f64,
+    /// What people are told of the model.
+    pub explain_seconds: f64,
     /// Writing.
     pub limit_seconds: f64,
 }

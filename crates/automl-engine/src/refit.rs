@@ -1,6 +1,5 @@
 //! The final model: members fitted again on all rows where the plan says so and time allows.
 
-use crate::FitOptions;
 use crate::encode::{Rows, encode};
 use crate::ensemble::Selection;
 use crate::fit::FitRun;
@@ -8,6 +7,7 @@ use crate::model::{EnsembleModel, Part};
 use crate::plan::Plan;
 use crate::search::Found;
 use crate::trial::{Trial, mean_learned};
+use crate::{FitOptions, outputs};
 use automl_core::{
     Budget, Dataset, FitContext, FitError, MemoryLimit, Threads, TrainingData, Warning, WarningKind,
 };
@@ -77,9 +77,11 @@ impl Refit<'_> {
     }
 
     /// The ensemble of these members.
-    pub(crate) fn joined(&self, power: Option<f64>, parts: &[Vec<Part>]) -> EnsembleModel {
+    pub(crate) fn joined(&self, selection: &Selection, parts: &[Vec<Part>]) -> EnsembleModel {
         let task = self.data.task().clone();
-        EnsembleModel::new(task, self.plan.floor, parts.concat()).raised_to(power)
+        EnsembleModel::new(task, self.plan.floor, parts.concat())
+            .raised_to(selection.power)
+            .shifted_by(selection.shifts.clone())
     }
 
     /// One part a member; `None` for those that are not refitted.
@@ -172,8 +174,8 @@ fn fit_all_rows(
     let mut params = trial.config.params.clone();
     params.extend(mean_learned(&trial.fits, growth));
     let rows = encoded.data.all_rows();
-    let learner = (trial.config.learner.build)(&params)?;
-    let fitted = learner.fit(ctx, &TrainingData::from(encoded.data.view(&rows)))?;
+    let training = TrainingData::from(encoded.data.view(&rows));
+    let fitted = outputs::fit(trial.config.learner, &params, ctx, &training)?;
     let part = Part {
         weight: 1.0,
         recipe: encoded.recipe.clone(),

@@ -1,6 +1,6 @@
 //! The list of learners. Adding one is a line here.
 
-use crate::EngineError;
+use crate::{EngineError, outputs};
 use automl_core::{Artifact, ArtifactError, LearnerSpec, Model, nearest};
 
 /// All learners, cheap ones first.
@@ -92,10 +92,11 @@ pub fn learner(id: &str) -> Option<&'static LearnerSpec> {
     LEARNERS.iter().copied().find(|spec| spec.id == id)
 }
 
-/// Reads back a model that any of the learners wrote, or a configured training.
+/// Reads back a model that any of the learners wrote, several of them for several outputs, or a configured training.
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ArtifactError> {
     match learner(&artifact.kind) {
         Some(spec) => (spec.load)(artifact),
+        None if artifact.kind == outputs::QUANTILES => outputs::load_quantiles(artifact),
         None if artifact.kind == automl_neural::NETWORK => automl_neural::load(artifact),
         None => Err(ArtifactError::UnknownKind {
             kind: artifact.kind.clone(),

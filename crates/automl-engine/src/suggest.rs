@@ -4,9 +4,9 @@ use crate::bounds::Bounds;
 use crate::plan::Plan;
 use crate::portfolio::{self, Facts};
 use crate::trial::{TargetMap, Trial, TrialConfig};
-use crate::{EngineError, FitOptions, SearchPart};
+use crate::{EngineError, FitOptions, SearchPart, outputs};
 use automl_core::metrics::Metric;
-use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed};
+use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed, TaskKind};
 use automl_tune::{Auto, Objective, Outcome, Parameter, Sampler, Space, Study};
 use rand::RngExt;
 
@@ -31,9 +31,11 @@ pub(crate) struct Suggester {
 }
 
 /// The objective of boosting that a metric asks for; squared error serves the others.
-fn objective_for(metric: Metric) -> Option<&'static str> {
+fn objective_for(task: TaskKind, metric: Metric) -> Option<&'static str> {
     match metric {
-        Metric::Mae => Some("absolute"),
+        Metric::Pinball if task == TaskKind::Quantile => Some(outputs::PINBALL),
+        // The pinball loss of one number is of the median.
+        Metric::Pinball | Metric::Mae => Some("absolute"),
         Metric::PoissonDeviance => Some("poisson"),
         Metric::TweedieDeviance => Some("tweedie"),
         _ => None,
@@ -68,7 +70,7 @@ impl Suggester {
             families,
             bounds,
             seed: options.seed.named("suggest"),
-            objective: objective_for(plan.metric),
+            objective: objective_for(data.task().kind(), plan.metric),
             tunes: !options.is_without(SearchPart::Tuning),
         })
     }

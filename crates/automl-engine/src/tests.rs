@@ -1,6 +1,8 @@
 //! The whole job on small made-up tables.
 
 mod decisions;
+mod explained;
+mod quantiles;
 
 use super::*;
 use automl_core::metrics::Metric;
@@ -27,6 +29,7 @@ fn options(max_trials: u64) -> FitOptions {
         include: Vec::new(),
         exclude: Vec::new(),
         without: Vec::new(),
+        explains: false,
     }
 }
 

@@ -51,6 +51,10 @@ struct Member {
 pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
     let artifact = source.artifact;
     let task: Task = artifact.meta("task")?;
+    if !task.levels().is_empty() {
+        let what = "a model of quantiles".to_owned();
+        return Err(OnnxError::Unsupported { what });
+    }
     let members: Vec<Member> = artifact.meta("members")?;
     let n_recipes: usize = artifact.meta("n_recipes")?;
     let odd = || artifact.invalid("members", "their number is not that of the parts");

@@ -146,7 +146,8 @@ pub(crate) struct Preface {
     pub(crate) format_version: Option<u64>,
 }
 
-/// The columns of a prediction file: `prediction`, then `probability_<class>` for each class of a classification.
+/// The columns of a prediction file: `prediction`, then `probability_<class>` for each class of a classification; or
+/// `quantile_<level>` for each quantile.
 pub fn prediction_schema(task: &Task) -> Schema {
     let field = |name: String, kind, levels: &[String]| Field {
         name,
@@ -160,7 +161,13 @@ pub fn prediction_schema(task: &Task) -> Schema {
     } else {
         Kind::Number
     };
-    let mut fields = vec![field("prediction".into(), kind, task.classes())];
+    let quantiles = task.levels().iter();
+    let mut fields: Vec<Field> = quantiles
+        .map(|level| field(level.column(), Kind::Number, &[]))
+        .collect();
+    if fields.is_empty() {
+        fields.push(field("prediction".into(), kind, task.classes()));
+    }
     for class in task.classes() {
         fields.push(field(format!("probability_{class}"), Kind::Number, &[]));
     }

@@ -183,11 +183,5 @@ pub(crate) fn gather(predictions: &Predictions, rows: &[u32]) -> Predictions {
             predictions.values()[start..start + width].iter().copied()
         })
         .collect();
-    match predictions {
-        Predictions::Numbers(_) => Predictions::Numbers(values),
-        Predictions::Probabilities { n_classes, .. } => Predictions::Probabilities {
-            n_classes: *n_classes,
-            values,
-        },
-    }
+    predictions.with_values(values)
 }

@@ -264,6 +264,8 @@ pub(crate) enum TaskArg {
     Regression,
     /// Numbers that count something, or add up amounts, and are never negative; decided by Poisson deviance
     Count,
+    /// Numbers that the target lies below with the probabilities of --quantiles; decided by pinball loss
+    Quantile,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -284,7 +286,7 @@ Examples:
   cat new.csv | automl predict model/ - > predictions.csv
 
 The predictions have one row for each row of the data, in its order: `prediction`, and for classification
-`probability_<class>` for each class. Columns are matched by name; the data may be bigger than memory.")]
+`probability_<class>` for each class; `quantile_<level>` for each quantile, and then no `prediction`. Columns are matched by name; the data may be bigger than memory.")]
 pub(crate) struct PredictArgs {
     /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,

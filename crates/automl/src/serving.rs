@@ -1,9 +1,9 @@
 //! Models as endpoints need them: read from their directories, with what makes tables of requests.
 
 use crate::commands::INTERVALS_FILE;
-use crate::errors::Report;
+use crate::errors::{Report, SearchError};
 use crate::modeldir::LoadedModel as Directory;
-use automl_core::{Cell, Field, Kind, Role, Schema, Table};
+use automl_core::{Cell, Coded as _, Field, Kind, Role, Schema, Table, Task};
 use automl_data::{
     BatchOptions, DataError, Format, ReadOptions, RowBuffer, RowCoder, Source, check_arrow_stream,
     open_batches, records_to_parquet,
@@ -33,6 +33,10 @@ pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
             code: report.code.unwrap_or("model-unreadable"),
             message: report.message,
         }
+    })?;
+    check_task(read.task()).map_err(|error| LoadError {
+        code: error.code(),
+        message: error.to_string(),
     })?;
     let inputs = &read.manifest.inputs;
     let mut names = BTreeSet::new();
@@ -65,6 +69,17 @@ pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
         model: Arc::new(read.model),
         bounds,
     })
+}
+
+/// Notices a task whose models do not answer requests.
+///
+/// # Errors
+/// The model predicts quantiles.
+pub(crate) fn check_task(task: &Task) -> Result<(), SearchError> {
+    match task {
+        Task::Quantile { .. } => Err(SearchError::QuantilesServed),
+        _ => Ok(()),
+    }
 }
 
 /// What the directory says of the model's errors. Of counts over different exposures they say nothing.

@@ -1,6 +1,18 @@
 //! Durations, sizes and shares as people type them.
 
+use automl_core::Level;
 use std::time::Duration;
+
+/// The level of a quantile, such as `0.9`.
+///
+/// # Errors
+/// A sentence for the user.
+pub(crate) fn level(text: &str) -> Result<Level, String> {
+    let Ok(share) = text.trim().parse::<f64>() else {
+        return Err(format!("'{text}' is no probability such as 0.9"));
+    };
+    Level::try_from(share).map_err(|error| error.to_string())
+}
 
 /// A name that an endpoint can have, and that means nothing to a shell.
 pub(crate) fn endpoint_name(text: &str) -> Result<String, String> {

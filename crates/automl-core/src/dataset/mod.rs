@@ -106,10 +106,12 @@ impl Dataset {
         }
         check_length("table", table.n_rows(), n_rows)?;
         match (&task, &target) {
-            (Task::Regression, Target::Numbers(values)) => check_finite("target", values)?,
-            (Task::Regression, Target::Classes(_)) => {
+            (Task::Regression | Task::Quantile { .. }, Target::Numbers(values)) => {
+                check_finite("target", values)?;
+            }
+            (Task::Regression | Task::Quantile { .. }, Target::Classes(_)) => {
                 return Err(DatasetError::Target {
-                    task: "regression",
+                    task: task.kind().name(),
                     reason: "it holds class codes",
                 });
             }

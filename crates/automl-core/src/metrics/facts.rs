@@ -2,7 +2,7 @@
 
 use super::input::Scored;
 use super::{Metric, MetricError, classification as class, ranking, regression as reg};
-use crate::TaskKind::{self, Binary, Multiclass, Regression};
+use crate::TaskKind::{self, Binary, Multiclass, Quantile, Regression};
 
 use Formula::{Partial, Total};
 
@@ -51,6 +51,7 @@ impl Facts {
 const CLASSES: &[TaskKind] = &[Binary, Multiclass];
 const TWO_CLASSES: &[TaskKind] = &[Binary];
 const NUMBERS: &[TaskKind] = &[Regression];
+const NUMBERS_AND_QUANTILES: &[TaskKind] = &[Regression, Quantile];
 const INF: f64 = f64::INFINITY;
 
 /// In the order of the enum's variants.
@@ -75,7 +76,7 @@ pub(super) static FACTS: &[Facts] = &[
     Facts { metric: Metric::Smape, name: "smape", title: "sMAPE", aliases: &["symmetric_mean_absolute_percentage_error"], tasks: NUMBERS, best: 0.0, worst: 2.0, reads_classes: false, formula: Total(reg::smape) },
     Facts { metric: Metric::R2, name: "r2", title: "R²", aliases: &["r_squared", "rsquared"], tasks: NUMBERS, best: 1.0, worst: -INF, reads_classes: false, formula: Total(reg::r2) },
     Facts { metric: Metric::Rmsle, name: "rmsle", title: "RMSLE", aliases: &["root_mean_squared_log_error", "root_mean_squared_logarithmic_error"], tasks: NUMBERS, best: 0.0, worst: INF, reads_classes: false, formula: Partial(reg::rmsle) },
-    Facts { metric: Metric::Pinball, name: "pinball", title: "pinball loss", aliases: &["pinball_loss", "mean_pinball_loss", "quantile"], tasks: NUMBERS, best: 0.0, worst: INF, reads_classes: false, formula: Total(reg::pinball) },
+    Facts { metric: Metric::Pinball, name: "pinball", title: "pinball loss", aliases: &["pinball_loss", "mean_pinball_loss", "quantile"], tasks: NUMBERS_AND_QUANTILES, best: 0.0, worst: INF, reads_classes: false, formula: Total(reg::pinball) },
     Facts { metric: Metric::PoissonDeviance, name: "poisson_deviance", title: "Poisson deviance", aliases: &["mean_poisson_deviance", "poisson"], tasks: NUMBERS, best: 0.0, worst: INF, reads_classes: false, formula: Partial(reg::poisson_deviance) },
     Facts { metric: Metric::TweedieDeviance, name: "tweedie_deviance", title: "Tweedie deviance", aliases: &["mean_tweedie_deviance", "tweedie"], tasks: NUMBERS, best: 0.0, worst: INF, reads_classes: false, formula: Partial(reg::tweedie_deviance) },
 ];

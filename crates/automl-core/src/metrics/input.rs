@@ -1,7 +1,7 @@
 //! Target, predictions and weights of one scoring, checked once so that formulas need not.
 
 use super::{Metric, MetricError};
-use crate::{Predictions, TaskKind};
+use crate::{Level, Predictions, TaskKind};
 
 /// Rows to score: equal lengths, finite values, codes below the number of classes, a positive total weight.
 pub(super) struct Scored<'a> {
@@ -11,6 +11,8 @@ pub(super) struct Scored<'a> {
     pub(super) values: &'a [f64],
     /// Values a row: the number of classes, or 1.
     pub(super) width: usize,
+    /// The levels of quantiles; none for other predictions.
+    pub(super) levels: &'a [Level],
     weight: Option<&'a [f64]>,
     pub(super) total_weight: f64,
 }
@@ -56,6 +58,10 @@ impl<'a> Scored<'a> {
             target,
             values: predictions.values(),
             width,
+            levels: match predictions {
+                Predictions::Quantiles { levels, .. } => levels,
+                _ => &[],
+            },
             weight,
             total_weight,
         })
@@ -124,6 +130,7 @@ fn task_of(predictions: &Predictions) -> TaskKind {
         Predictions::Numbers(_) => TaskKind::Regression,
         Predictions::Probabilities { n_classes: 2, .. } => TaskKind::Binary,
         Predictions::Probabilities { .. } => TaskKind::Multiclass,
+        Predictions::Quantiles { .. } => TaskKind::Quantile,
     }
 }
 
@@ -147,7 +154,9 @@ fn check_target(
     let is_code =
         |code: f64, n_classes: usize| code >= 0.0 && code < n_classes as f64 && code.fract() == 0.0;
     let (is_right, reason): (&dyn Fn(f64) -> bool, _) = match predictions {
-        Predictions::Numbers(_) => (&f64::is_finite, "is not finite"),
+        Predictions::Numbers(_) | Predictions::Quantiles { .. } => {
+            (&f64::is_finite, "is not finite")
+        }
         Predictions::Probabilities { n_classes, .. } => (
             &|code| is_code(code, *n_classes),
             "is not the code of a class",

@@ -76,7 +76,7 @@ pub enum Metric {
     R2,
     /// Root of the mean squared difference of `ln(1 + value)`; values must be above −1.
     Rmsle,
-    /// Pinball loss of the median, half the mean absolute error.
+    /// Pinball loss: of quantiles the mean over their levels, of numbers that of the median, half the mean absolute error.
     Pinball,
     /// Mean Poisson deviance; targets must not be negative, predictions positive.
     PoissonDeviance,
@@ -213,12 +213,13 @@ impl Metric {
         FACTS.iter().map(|facts| facts.metric)
     }
 
-    /// The metric that decides when none is asked for: ROC AUC, log loss or RMSE.
+    /// The metric that decides when none is asked for: ROC AUC, log loss, RMSE or pinball loss.
     pub fn default_for(task: TaskKind) -> Self {
         match task {
             TaskKind::Binary => Self::RocAuc,
             TaskKind::Multiclass => Self::LogLoss,
             TaskKind::Regression => Self::Rmse,
+            TaskKind::Quantile => Self::Pinball,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::MetricError;
 use super::input::Scored;
 
-/// The quantile that the pinball loss asks for.
+/// The quantile that the pinball loss of one number asks for.
 const PINBALL_ALPHA: f64 = 0.5;
 /// The power of the Tweedie deviance: between Poisson (1) and gamma (2).
 const TWEEDIE_POWER: f64 = 1.5;
@@ -53,10 +53,18 @@ pub(super) fn rmsle(scored: &Scored<'_>) -> Result<f64, MetricError> {
     Ok(mean(scored, |y, p| (y.ln_1p() - p.ln_1p()).powi(2)).sqrt())
 }
 
-/// `α (y − p)` where the prediction is low, `(1 − α) (p − y)` where it is high.
+/// `α (y − p)` where the prediction is low, `(1 − α) (p − y)` where it is high; of several quantiles the mean over them.
 pub(super) fn pinball(scored: &Scored<'_>) -> f64 {
-    mean(scored, |y, p| {
-        ((y - p) * PINBALL_ALPHA).max((p - y) * (1.0 - PINBALL_ALPHA))
+    let loss = |alpha: f64, y: f64, p: f64| ((y - p) * alpha).max((p - y) * (1.0 - alpha));
+    if scored.levels.is_empty() {
+        return mean(scored, |y, p| loss(PINBALL_ALPHA, y, p));
+    }
+    let levels = scored.levels;
+    scored.mean(|row| {
+        let quantiles = scored.values[row * levels.len()..].iter();
+        let losses = levels.iter().zip(quantiles);
+        let losses = losses.map(|(level, p)| loss(level.share(), scored.target[row], *p));
+        losses.sum::<f64>() / levels.len() as f64
     })
 }
 

@@ -11,6 +11,7 @@ fn write(format: PredictionFormat, classes: &[&str], predictions: &[Predictions]
     let columns = PredictionColumns {
         kept: &[],
         classes: &classes,
+        quantiles: &[],
         further: &[],
     };
     let mut writer = PredictionWriter::new(Vec::new(), "out", format, columns).unwrap();
@@ -130,6 +131,7 @@ fn a_full_disk_is_an_error() {
         let none = PredictionColumns {
             kept: &[],
             classes: &[],
+            quantiles: &[],
             further: &[],
         };
         let failed = PredictionWriter::new(Full(64), "out", format, none).and_then(|mut writer| {
@@ -149,6 +151,7 @@ fn kept_columns_stand_first_and_are_quoted_where_needed() {
     let columns = PredictionColumns {
         kept: &kept,
         classes: &[],
+        quantiles: &[],
         further: &[],
     };
     let ids = [Texts::from_iter([Some("007"), None, Some("a,b")])];
@@ -177,6 +180,7 @@ fn a_kept_column_cannot_be_called_as_a_written_one() {
     let columns = PredictionColumns {
         kept: &kept,
         classes: &[],
+        quantiles: &[],
         further: &[],
     };
     let error =

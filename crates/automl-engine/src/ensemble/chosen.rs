@@ -5,7 +5,7 @@ use crate::fit::OutOfFold;
 use crate::nested::{self, NestedScore};
 use crate::plan::Plan;
 use crate::search::Found;
-use crate::{EngineError, FitOptions, calibrate, threshold};
+use crate::{EngineError, FitOptions, calibrate, conformal, threshold};
 use automl_core::splits::Split;
 use automl_core::{Dataset, Predictions, Threads};
 
@@ -42,13 +42,17 @@ impl Chosen<'_> {
         if let Some(power) = power {
             calibrate::sharpen(&mut predictions, power);
         }
+        let shifts = bench.shifts(&predictions);
+        if let Some(shifts) = &shifts {
+            conformal::shift(&mut predictions, shifts);
+        }
         let out_of_fold = OutOfFold {
             rows: rows.iter().map(|&(_, _, row)| row).collect(),
             predictions,
             target: bench.target.clone(),
             weight: bench.weight.clone(),
         };
-        let plain = self.fold_scores(power, None)?;
+        let plain = self.fold_scores((power, shifts.as_deref()), None)?;
         let metric = self.plan.metric;
         let (threshold, fold_scores) = match self.tuned(&out_of_fold)? {
             Some((threshold, tuned)) if metric.is_better(mean(&tuned), mean(&plain)) => {
@@ -65,6 +69,7 @@ impl Chosen<'_> {
             nested,
             threshold,
             power,
+            shifts,
             out_of_fold,
             fold_scores,
         })
@@ -82,13 +87,16 @@ impl Chosen<'_> {
         else {
             return Ok(None);
         };
-        Ok(Some((threshold, self.fold_scores(None, Some(threshold))?)))
+        Ok(Some((
+            threshold,
+            self.fold_scores((None, None), Some(threshold))?,
+        )))
     }
 
     /// The score on each split's validation rows, predicting classes by `threshold` if there is one.
     fn fold_scores(
         &self,
-        power: Option<f64>,
+        (power, shifts): (Option<f64>, Option<&[f64]>),
         threshold: Option<f64>,
     ) -> Result<Vec<f64>, EngineError> {
         let trials = &self.found.trials;
@@ -101,6 +109,9 @@ impl Chosen<'_> {
             }
             if let Some(power) = power {
                 calibrate::sharpen(&mut mean, power);
+            }
+            if let Some(shifts) = shifts {
+                conformal::shift(&mut mean, shifts);
             }
             if threshold.is_some() {
                 mean = mean.decided_at(threshold);

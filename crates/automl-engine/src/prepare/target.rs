@@ -28,7 +28,7 @@ pub(super) fn read_target(
         name: field.name.clone(),
         reason,
     };
-    if wanted == Some(TaskKind::Regression) {
+    if matches!(wanted, Some(TaskKind::Regression | TaskKind::Quantile)) {
         let not_numbers = || EngineError::TargetNotNumbers {
             name: field.name.clone(),
             kind: field.kind,
@@ -110,7 +110,7 @@ fn number_target(
     let is_whole = distinct.iter().all(|value| value.fract() == 0.0);
     let few = distinct.len() <= MAX_NUMBER_CLASSES && distinct.len() * 10 <= rows.len().max(20);
     let as_classes = match wanted {
-        Some(kind) => kind != TaskKind::Regression,
+        Some(kind) => matches!(kind, TaskKind::Binary | TaskKind::Multiclass),
         None => is_whole && (distinct.len() == 2 || few && is_consecutive(&distinct)),
     };
     if !as_classes {

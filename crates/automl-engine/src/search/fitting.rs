@@ -4,6 +4,7 @@ use super::forecast::PATIENCE;
 use super::found::deadline;
 use super::{Job, Search};
 use crate::encode::{Rows, encode};
+use crate::outputs;
 use crate::suggest::BASELINE;
 use crate::trial::{Failure, Fit, TrialConfig};
 use automl_core::{
@@ -67,14 +68,13 @@ impl Search<'_> {
         let end = self.search_end(&self.lock());
         encode_ctx.budget.deadline = deadline(self.run.clock, end);
         let encoded = encode(&encode_ctx, self.data, config, rows)?;
-        let learner = (config.learner.build)(&config.params).map_err(Failure::of)?;
         let valid = encoded.data.view(&split.valid);
         let watched = config.learner.capabilities.early_stopping.then_some(valid);
         let training = TrainingData {
             train: encoded.data.view(&split.train),
             valid: watched,
         };
-        let fitted = learner.fit(&ctx, &training)?;
+        let fitted = outputs::fit(config.learner, &config.params, &ctx, &training)?;
         let mut predictions = self.predict(config, &*fitted.model, &encoded.data, &split.valid)?;
         let ceiling = config
             .target_map

@@ -23,6 +23,7 @@ pub(crate) struct Schedule {
     pub(super) search: Option<f64>,
     ensemble: Option<f64>,
     refit: Option<f64>,
+    explain: Option<f64>,
     /// Time for the ensemble where members are refitted.
     ensemble_seconds: f64,
 }
@@ -31,11 +32,26 @@ pub(crate) struct Schedule {
 const REFIT_RESERVE: f64 = 1.5;
 /// Share of the limit that the ensemble may take before members are refitted.
 const ENSEMBLE_SHARE: f64 = 0.04;
+/// Seconds that are kept for explanations of any model, the share of the limit beside them, and the most of both: what they cost
+/// does not grow with the limit for ever.
+const EXPLAIN_LEAST: f64 = 0.2;
+const EXPLAIN_SHARE: f64 = 0.015;
+const EXPLAIN_MOST: f64 = 2.5;
+
+/// Seconds that are kept for explanations.
+fn explain_seconds(limit: f64) -> f64 {
+    (EXPLAIN_LEAST + EXPLAIN_SHARE * limit).min(EXPLAIN_MOST)
+}
 
 impl Schedule {
     pub(crate) fn new(plan: &Plan, options: &FitOptions) -> Self {
         let limit = options.time_limit.map(|limit| limit.as_secs_f64());
-        Self::within(limit, plan.validation.refit)
+        let kept = if options.explains {
+            limit.map_or(0.0, explain_seconds)
+        } else {
+            0.0
+        };
+        Self::within(limit, plan.validation.refit, kept)
     }
 
     /// The same lengths of time, where the search begins after it was to end: what an earlier process had no time for, or
@@ -47,21 +63,25 @@ impl Schedule {
             search: later(self.search),
             ensemble: later(self.ensemble),
             refit: later(self.refit),
+            explain: later(self.explain),
             ..self
         }
     }
 
-    fn within(limit: Option<f64>, has_refits: bool) -> Self {
+    /// Everything is so many seconds earlier as are kept for explanations.
+    fn within(limit: Option<f64>, has_refits: bool, explain_seconds: f64) -> Self {
         let (search, ensemble) = if has_refits {
             (0.72, 0.72 + ENSEMBLE_SHARE)
         } else {
             (0.94, 0.97)
         };
         let at = |share: f64| limit.map(|limit| limit * share - 0.2);
+        let before = |share: f64| at(share).map(|end| end - explain_seconds);
         Self {
-            search: at(search),
-            ensemble: at(ensemble),
-            refit: at(0.97),
+            search: before(search),
+            ensemble: before(ensemble),
+            refit: before(0.97),
+            explain: at(0.97),
             ensemble_seconds: ENSEMBLE_SHARE * limit.unwrap_or_default(),
         }
     }
@@ -77,6 +97,7 @@ impl Schedule {
             search_seconds: self.search?,
             ensemble_seconds: self.ensemble?,
             refit_seconds: self.refit?,
+            explain_seconds: self.explain?,
             limit_seconds: options.time_limit?.as_secs_f64(),
         })
     }
@@ -133,6 +154,11 @@ impl Found {
         deadline(run.clock, self.schedule.refit)
     }
 
+    /// When explanations must be done, in seconds on the run's clock.
+    pub(crate) fn explain_end(&self) -> Option<f64> {
+        self.schedule.explain
+    }
+
     /// Why there is no model.
     pub(crate) fn no_model(&self, run: &FitRun<'_>) -> EngineError {
         let reason = self.trials.iter().find_map(|trial| match &trial.outcome {
@@ -162,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_search_goes_on_while_refits_are_quick_and_never_ends_early_for_slow_ones() {
-        let schedule = Schedule::within(Some(10.0), true);
+        let schedule = Schedule::within(Some(10.0), true, 0.0);
         let planned = schedule.search.unwrap();
         assert!((planned - 7.0).abs() < 1e-9, "{planned}");
         assert_eq!(schedule.search_given(None), Some(planned));
@@ -176,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_search_that_goes_on_too_late_has_its_ending_all_the_same() {
-        let schedule = Schedule::within(Some(10.0), true);
+        let schedule = Schedule::within(Some(10.0), true, 0.0);
         assert_eq!(schedule.from(3.0).ensemble, schedule.ensemble);
         let late = schedule.from(9.0);
         assert_eq!(late.search, Some(9.0));
@@ -184,8 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_for_explanations_is_taken_from_all_before_them() {
+        let (plain, told) = (
+            Schedule::within(Some(60.0), false, 0.0),
+            Schedule::within(Some(60.0), false, 1.1),
+        );
+        let earlier = |plain: Option<f64>, told: Option<f64>| plain.unwrap() - told.unwrap();
+        assert!((earlier(plain.search, told.search) - 1.1).abs() < 1e-9);
+        assert!((earlier(plain.ensemble, told.ensemble) - 1.1).abs() < 1e-9);
+        assert_eq!(told.explain, plain.refit);
+        assert!((explain_seconds(10.0) - 0.35).abs() < 1e-9);
+        assert_eq!(explain_seconds(3600.0), EXPLAIN_MOST);
+    }
+
+    #[test]
     fn without_a_limit_nothing_has_an_end() {
-        let schedule = Schedule::within(None, true);
+        let schedule = Schedule::within(None, true, 0.0);
         assert_eq!(schedule.search_given(Some(1.0)), None);
         assert_eq!(schedule.after(None).ensemble, None);
     }

@@ -256,32 +256,6 @@ fn shuffling_a_column_costs_what_it_tells() {
     assert_eq!(by(3), found);
 }
 
-/// y = 10 told: the mean prediction goes up with the one column and knows nothing of the other.
-#[test]
-fn partial_dependence_tells_slopes_and_leaves_out_what_there_is_no_time_for() {
-    let n_rows = 200;
-    let told: Vec<f64> = (0..n_rows).map(|row| f64::from(row) / 200.0).collect();
-    let noise: Vec<f64> = (0..n_rows).map(|row| f64::from(row * 77 % 200)).collect();
-    let target = told.iter().map(|told| 10.0 * told).collect();
-    let columns = [("told", told), ("noise", noise), ("same", vec![1.0; 200])];
-    let columns = columns.map(|(name, values)| (name.to_owned(), Column::Number(values)));
-    let table = Table::new(columns.into()).unwrap();
-    let data = Dataset::new(table.clone(), Task::Regression, Target::Numbers(target)).unwrap();
-    let model = run(&data, &options(4)).unwrap().model;
-    let names = ["told", "noise", "same", "no such column"];
-    let found = model.partial_dependence(&table, names, None).unwrap();
-    let [told, noise] = &found[..] else {
-        panic!("a column of one value has nothing to tell: {found:?}");
-    };
-    assert_eq!((&told.column[..], &noise.column[..]), ("told", "noise"));
-    let span =
-        |of: &PartialDependence| of.points[of.points.len() - 1].mean[0] - of.points[0].mean[0];
-    assert!((span(told) - 9.6).abs() < 0.5, "{told:?}");
-    assert!(span(noise).abs() < 0.5, "{noise:?}");
-    let none = model.partial_dependence(&table, names, Some(Duration::ZERO));
-    assert_eq!(none.unwrap(), []);
-}
-
 #[test]
 fn counts_grow_with_the_exposure() {
     let n_rows = 400;

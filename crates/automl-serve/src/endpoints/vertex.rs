@@ -110,6 +110,14 @@ fn told(scored: &Scored) -> String {
             write::number(out, *value);
             out.push('}');
         }),
+        Predictions::Quantiles { levels, values } => {
+            let rows = values.chunks_exact(levels.len());
+            write::list(&mut out, rows, |out, row| {
+                out.push_str("{\"quantiles\":");
+                write::list(out, row, |out, value| write::number(out, *value));
+                out.push('}');
+            });
+        }
         Predictions::Probabilities { n_classes, values } => {
             let mut classes = String::new();
             let names = scored.warm.loaded.facts.task.classes();

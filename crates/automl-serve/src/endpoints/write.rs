@@ -64,6 +64,12 @@ fn is_truth(class: &str) -> bool {
 pub(crate) fn predictions(out: &mut String, predicted: &Predicted, task: &Task) {
     match &predicted.predictions {
         Predictions::Numbers(values) => list(out, values, |out, value| number(out, *value)),
+        Predictions::Quantiles { levels, values } => {
+            let rows = values.chunks_exact(levels.len());
+            list(out, rows, |out, row| {
+                list(out, row, |out, value| number(out, *value));
+            });
+        }
         Predictions::Probabilities { .. } => {
             let labels = labels(task);
             list(out, &predicted.codes, |out, code| {

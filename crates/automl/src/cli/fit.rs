@@ -3,6 +3,7 @@
 use super::{QualityArg, ReadArgs, RecordArgs, TaskArg, parts};
 use crate::console::Format;
 use crate::units;
+use automl_core::Level;
 use automl_core::metrics::Metric;
 use clap::Args;
 use std::path::PathBuf;
@@ -55,7 +56,10 @@ pub(crate) struct FitArgs {
     /// What to predict [default: told from the target]
     #[arg(long, value_enum, help_heading = "Search")]
     pub(crate) task: Option<TaskArg>,
-    /// What decides, such as roc_auc, log_loss, f1, rmse, mae [default: roc_auc, log_loss or rmse by task]
+    /// Quantiles to predict, each by the probability that the target lies below it, such as 0.05,0.5,0.95; means --task quantile [default of that task: 0.1,0.5,0.9]
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = units::level, help_heading = "Search")]
+    pub(crate) quantiles: Vec<Level>,
+    /// What decides, such as roc_auc, log_loss, f1, rmse, mae [default: roc_auc, log_loss, rmse or pinball by task]
     #[arg(long, value_name = "METRIC", help_heading = "Search")]
     pub(crate) metric: Option<String>,
     /// Which of two classes precision, recall, F1 and average precision are of [default: the second by name]
@@ -125,12 +129,13 @@ Examples:
   automl fit sales.csv --target units --time-column day   validation follows training in time
   automl fit adult.csv --target income --max-trials 20 --seed 7   the same model each time
   automl fit policies.csv --target claims --exposure years   claims expected in the years of a policy
+  automl fit houses.csv --target price --quantiles 0.1,0.5,0.9   prices that a house lies below with these probabilities
   automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'
   automl fit adult.csv --target income --time-limit 1h --resume   goes on where a killed search was
   automl fit adult.csv --target income --plan-only   what it would try";
 
 const METRIC_PARAMETERS: &str = "\
-pinball is of the median (quantile 0.5, half the mae), tweedie_deviance of power 1.5; both are fixed.";
+pinball is of the quantiles of --quantiles, else of the median (0.5, half the mae); tweedie_deviance is of power 1.5.";
 
 /// The examples, and the names that `--include`, `--exclude` and `--metric` take.
 fn fit_help() -> String {

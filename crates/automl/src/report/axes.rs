@@ -80,7 +80,7 @@ impl Axes {
 }
 
 /// Few digits: ticks are round.
-fn tick_text(value: f64) -> String {
+pub(super) fn tick_text(value: f64) -> String {
     let rounded = format!("{value:.4}");
     let short = rounded.trim_end_matches('0').trim_end_matches('.');
     if value != 0.0 && !(1e-3..1e6).contains(&value.abs()) {

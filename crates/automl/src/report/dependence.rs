@@ -3,7 +3,9 @@
 use super::axes::Axes;
 use crate::text;
 use automl_core::Task;
-use automl_engine::{DependencePoint, DependenceValue, PartialDependence};
+use automl_engine::{
+    DependencePoint, DependenceValue, LeftOut, PartialDependence, PartialDependences,
+};
 use maud::{Markup, html};
 
 /// Classes that have a line, at most: those that change most.
@@ -12,45 +14,58 @@ const MAX_CLASSES: usize = 4;
 const NAME_WIDTH: usize = 16;
 const SIZE: (f64, f64) = (420.0, 260.0);
 
-/// In place of the drawings, where the model says what matters and there are none.
-pub(super) fn left_out() -> Markup {
+pub(super) fn section(task: &Task, told: &Result<PartialDependences, LeftOut>) -> Markup {
     html! {
         section {
             h2 { "What changes its predictions" }
-            p.soft { "Nothing is drawn: the limit left no time to ask the model (partial dependence), or no column that matters holds numbers, times or levels. A fit with a longer --time-limit, or with --max-trials alone, leaves more." }
+            @match told {
+                Ok(told) => { (drawings(task, told)) }
+                Err(why) => { (super::left_out("The partial dependence on the columns that matter most", why)) }
+            }
         }
     }
 }
 
-pub(super) fn section(task: &Task, columns: &[PartialDependence]) -> Markup {
+fn drawings(task: &Task, PartialDependences { n_rows, columns }: &PartialDependences) -> Markup {
     let shown = shown_outputs(task, columns);
     let range = range(columns, &shown);
     html! {
-        section {
-            h2 { "What changes its predictions" }
-            p.soft {
-                "The mean prediction of a hundred rows, or of all where they are fewer, if each had the value below and were otherwise what it is (partial dependence). "
-                @match task.positive_class() {
-                    Some(class) => { "Upwards is the probability of '" (class) "'." }
-                    None => {}
-                }
-                @if shown.len() > 1 {
-                    "Lines are probabilities of classes: "
-                    @for (place, &class) in shown.iter().enumerate() {
-                        @if place > 0 { ", " }
-                        span class=(format!("key line-{place}")) { (text::clip(&task.classes()[class], NAME_WIDTH)) }
-                    }
-                    "."
-                }
+        p.soft {
+            "The mean prediction of " (text::counted(*n_rows as u64, "row")) " if each had the value below and were otherwise what it is (partial dependence). "
+            @match task.positive_class() {
+                Some(class) => { "Upwards is the probability of '" (class) "'." }
+                None => {}
             }
-            div.pair { @for column in columns { (drawing(column, &shown, range)) } }
+            @if shown.len() > 1 {
+                @if task.is_classification() { "Lines are probabilities of classes: " } @else { "Lines are quantiles: " }
+                @for (place, &output) in shown.iter().enumerate() {
+                    @if place > 0 { ", " }
+                    span class=(format!("key line-{place}")) { (output_name(task, output)) }
+                }
+                "."
+            }
         }
+        div.pair { @for column in columns { (drawing(column, &shown, range)) } }
     }
 }
 
-/// The outputs that are drawn: the number, the positive class, or the classes that change most.
+fn output_name(task: &Task, output: usize) -> String {
+    match task.levels().get(output) {
+        Some(level) => level.to_string(),
+        None => text::clip(&task.classes()[output], NAME_WIDTH),
+    }
+}
+
+/// The outputs that are drawn: the number, the least, the middle and the greatest quantile, the positive class, or the classes that
+/// change most.
 fn shown_outputs(task: &Task, columns: &[PartialDependence]) -> Vec<usize> {
+    let n_levels = task.levels().len();
     match task.n_classes() {
+        0 if n_levels > 1 => {
+            let mut shown = vec![0, n_levels / 2, n_levels - 1];
+            shown.dedup();
+            shown
+        }
         0 => vec![0],
         2 => vec![1],
         n_classes => {
@@ -140,7 +155,7 @@ fn places(points: &[DependencePoint]) -> Vec<(f64, String)> {
 }
 
 /// At most four digits after the point.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let rounded = format!("{value:.4}");
     let rounded = rounded.trim_end_matches('0').trim_end_matches('.');
     rounded.to_owned()
@@ -168,6 +183,17 @@ mod tests {
         }
     }
 
+    fn drawn(task: &Task, column: PartialDependence) -> Markup {
+        let columns = vec![column];
+        section(
+            task,
+            &Ok(PartialDependences {
+                n_rows: 100,
+                columns,
+            }),
+        )
+    }
+
     fn classes(names: &[&str]) -> Vec<String> {
         names.iter().map(|&name| name.to_owned()).collect()
     }
@@ -179,7 +205,7 @@ mod tests {
         let column = column(numbers.into(), |index| {
             vec![0.9 - 0.1 * index as f64, 0.1 + 0.1 * index as f64]
         });
-        let page = section(&Task::Binary { classes }, &[column]).into_string();
+        let page = drawn(&Task::Binary { classes }, column).into_string();
         assert!(page.contains("probability of 'yes'"), "{page}");
         assert!(page.contains("&lt;age&gt;") && !page.contains("<age>"));
         assert!(
@@ -202,7 +228,7 @@ mod tests {
             shown_outputs(&task, std::slice::from_ref(&column)),
             [4, 3, 2, 1]
         );
-        let page = section(&task, &[column]).into_string();
+        let page = drawn(&task, column).into_string();
         assert!(
             page.contains("x: 0.2, 25.0% of the known values<"),
             "{page}"
@@ -216,7 +242,7 @@ mod tests {
     #[test]
     fn a_model_that_says_always_the_same_can_be_drawn() {
         let times = [0, 86_400_000_000].map(DependenceValue::Timestamp);
-        let page = section(&Task::Regression, &[column(times.into(), |_| vec![3.0])]).into_string();
+        let page = drawn(&Task::Regression, column(times.into(), |_| vec![3.0])).into_string();
         assert!(
             page.contains("1970-01-02") && !page.contains("NaN"),
             "{page}"

@@ -5,8 +5,11 @@ mod chart;
 mod curves;
 mod dependence;
 mod importance;
+mod lanes;
 mod members;
+mod permutation;
 mod quality;
+mod shapley;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +17,7 @@ use crate::text;
 use automl_core::Warning;
 use automl_core::metrics::Metric;
 use automl_engine::{
-    ColumnImportance, Leaderboard, LeaderboardRow, NestedScore, OutOfFold, PartialDependence,
+    ColumnImportance, Explanations, Leaderboard, LeaderboardRow, LeftOut, NestedScore, OutOfFold,
 };
 use automl_store::Manifest;
 use chart::ScoreChart;
@@ -46,8 +49,8 @@ pub(crate) struct Page<'a> {
     pub(crate) trials: &'a [TrialPoint],
     /// How much each column matters, if the model can say.
     pub(crate) importance: Option<&'a ColumnImportance>,
-    /// How predictions change with the columns that matter most.
-    pub(crate) dependence: &'a [PartialDependence],
+    /// What the model does with its columns.
+    pub(crate) explanations: &'a Explanations,
     /// What to type next.
     pub(crate) next_command: &'a str,
     /// Findings, in the words of the terminal.
@@ -85,11 +88,9 @@ pub(crate) fn render(page: &Page<'_>) -> String {
                     (warnings(page))
                     (quality::section(page))
                     (importance::section(page.importance))
-                    @if !page.dependence.is_empty() {
-                        (dependence::section(&page.manifest.task, page.dependence))
-                    } @else if page.importance.is_some() {
-                        (dependence::left_out())
-                    }
+                    (permutation::section(page))
+                    (dependence::section(&page.manifest.task, &page.explanations.dependence))
+                    (shapley::section(&page.manifest.task, &page.explanations.shapley))
                     (leaderboard(page))
                     (members::section(page.leaderboard))
                     (history(page))
@@ -103,6 +104,7 @@ pub(crate) fn render(page: &Page<'_>) -> String {
 
 fn task_title(page: &Page<'_>) -> &'static str {
     match page.manifest.task.n_classes() {
+        0 if !page.manifest.task.levels().is_empty() => "Quantile regression",
         0 if page.manifest.lineage.config["columns"]["exposure"].is_string() => {
             "Counts by exposure"
         }
@@ -141,6 +143,21 @@ fn heading(page: &Page<'_>, title: &str) -> Markup {
                 p.soft { "On rows that the choice of the ensemble's members had not seen either it is " b { (text::score(nested.score)) } ", and nine times out of ten between " (text::score(nested.low)) " and " (text::score(nested.high)) " by the number of rows alone." }
             }
             p.soft { "Next: " code { (page.next_command) } }
+        }
+    }
+}
+
+/// In place of what is not told: why.
+fn left_out(what: &str, why: &LeftOut) -> Markup {
+    html! {
+        p.soft {
+            @match why {
+                LeftOut::NotAsked => { (what) " was not asked for." }
+                LeftOut::NoTime => { (what) " is left out: this model would have needed more time for it than the limit kept. A fit with a longer --time-limit, or with --max-trials alone, keeps more." }
+                LeftOut::Stopped => { (what) " is left out, since you stopped the fit." }
+                LeftOut::NoColumn => { (what) " is left out: no column can be asked about." }
+                LeftOut::Failed(reason) => { (what) " is left out: " (reason) "." }
+            }
         }
     }
 }

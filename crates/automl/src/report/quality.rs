@@ -33,6 +33,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                     (numbers(rows))
                     (residuals(rows))
                 }
+                Task::Quantile { .. } => { (coverage(rows)) }
                 task => {
                     @if task.n_classes() <= MAX_CLASSES { (confusion(task, rows, page.manifest.threshold)) }
                     @if task.n_classes() == 2 {
@@ -176,6 +177,47 @@ fn numbers(rows: &OutOfFold) -> Markup {
         p.soft { "Each dot is a row; on the diagonal predictions are right."
             @if step > 1 { " One row in " (step) " is drawn." }
         }
+    }
+}
+
+/// The share of targets at or below each quantile, beside its level.
+fn coverage(rows: &OutOfFold) -> Markup {
+    let Predictions::Quantiles { levels, values } = &rows.predictions else {
+        return Markup::default();
+    };
+    let below = |place: usize| {
+        let quantiles = values.iter().skip(place).step_by(levels.len());
+        let pairs = rows.target.iter().zip(quantiles);
+        let weight = |row: usize| rows.weight.as_ref().map_or(1.0, |weight| weight[row]);
+        let mut sums = (0.0, 0.0);
+        for (row, (target, quantile)) in pairs.enumerate() {
+            sums.0 += weight(row) * f64::from(target <= quantile);
+            sums.1 += weight(row);
+        }
+        sums.0 / sums.1
+    };
+    let points: Vec<(f64, f64)> = levels
+        .iter()
+        .enumerate()
+        .map(|(place, level)| (level.share(), below(place)))
+        .collect();
+    let axes = Axes {
+        x: (0.0, 1.0),
+        y: (0.0, 1.0),
+        size: Axes::SQUARE,
+    };
+    html! {
+        h3 { "Quantiles and outcomes" }
+        svg.square viewBox=(axes.view_box()) role="img" aria-label="Share of targets below each quantile" {
+            (axes.frame("level of the quantile", "share of targets at or below it"))
+            line.grid.even x1=(axes.at_x(0.0)) y1=(axes.at_y(0.0)) x2=(axes.at_x(1.0)) y2=(axes.at_y(1.0)) {}
+            @for (level, share) in &points {
+                circle.dot cx=(axes.at_x(*level)) cy=(axes.at_y(*share)) r="5" {
+                    title { (level) ": " (text::percent(*share)) " of targets" }
+                }
+            }
+        }
+        p.soft { "On the diagonal quantiles mean what they say. They were moved so that they do on these very rows (conformal prediction); on new rows like these they differ by chance alone." }
     }
 }
 

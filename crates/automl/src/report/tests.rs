@@ -4,8 +4,10 @@ use super::{Page, TrialPoint, render};
 use automl_core::metrics::Metric;
 use automl_core::{ParamMap, ParamValue, Predictions, Schema, Task, Warning, WarningKind};
 use automl_engine::{
-    ColumnImportance, DependencePoint, DependenceValue, ImportantColumn, ImportantFeature,
-    Leaderboard, LeaderboardRow, NestedScore, OutOfFold, PartialDependence,
+    ColumnImportance, DependencePoint, DependenceValue, Explanations, ImportantColumn,
+    ImportantFeature, Leaderboard, LeaderboardRow, LeftOut, NestedScore, OutOfFold,
+    PartialDependence, PartialDependences, PermutationImportance, PermutedColumn, ShapleyColumn,
+    ShapleyPoint, ShapleySummary,
 };
 use automl_store::{Lineage, Manifest};
 
@@ -51,7 +53,45 @@ fn age() -> PartialDependence {
     }
 }
 
+fn told() -> Explanations {
+    let point = |part| ShapleyPoint {
+        part,
+        rank: Some(0.5),
+    };
+    Explanations {
+        permutation: Ok(PermutationImportance {
+            metric: "roc_auc".into(),
+            score: 0.92,
+            n_rows: 500,
+            n_shuffles: 3,
+            columns: vec![PermutedColumn {
+                column: "age".into(),
+                worse_by: 0.125,
+                interval: Some([0.1, 0.15]),
+            }],
+        }),
+        dependence: Ok(PartialDependences {
+            n_rows: 100,
+            columns: vec![age()],
+        }),
+        shapley: Ok(ShapleySummary {
+            columns: vec![ShapleyColumn {
+                column: Some("age".into()),
+                mean_size: vec![0.08],
+                points: vec![point(0.1), point(-0.06)],
+            }],
+            n_rows: 2,
+            n_backgrounds: 8,
+            n_others: 0,
+        }),
+    }
+}
+
 fn page_of(name: &str) -> String {
+    page_with(name, &told())
+}
+
+fn page_with(name: &str, explanations: &Explanations) -> String {
     let manifest = Manifest {
         created: "2026-01-02T03:04:05Z".into(),
         task: Task::Binary {
@@ -112,7 +152,7 @@ fn page_of(name: &str) -> String {
         importance: Some(&ColumnImportance {
             columns: vec![column("age", 0.6, "age"), column("job", 0.4, "job_target")],
         }),
-        dependence: &[age()],
+        explanations,
         next_command: "automl predict model DATA",
         warnings: &[Warning::new(
             WarningKind::TargetLeak,
@@ -141,10 +181,21 @@ fn the_page_shows_score_data_models_features_and_warnings() {
         "Confusion of classes",
         "Probability and outcome",
         "job_target",
+        "0.12500",
+        "500 rows",
+        "partial dependence",
+        "Shapley values",
     ];
     for part in expected {
         assert!(page.contains(part), "{part}");
     }
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let page = page_with("adult.csv", &Explanations::none(&LeftOut::NoTime));
+    let reason = "this model would have needed more time for it than the limit kept";
+    assert_eq!(page.matches(reason).count(), 3);
 }
 
 #[test]

@@ -150,6 +150,14 @@ fn put_prediction(line: &mut String, predicted: &Predicted, task: &Task, row: us
     line.push(',');
     match &predicted.predictions {
         Predictions::Numbers(_) => write::number(line, numbers[0]),
+        Predictions::Quantiles { .. } => {
+            for (place, number) in numbers.iter().enumerate() {
+                if place > 0 {
+                    line.push(',');
+                }
+                write::number(line, *number);
+            }
+        }
         Predictions::Probabilities { .. } => {
             write::text(line, &task.classes()[predicted.codes[row] as usize]);
             for number in numbers {

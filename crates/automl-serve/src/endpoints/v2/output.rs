@@ -55,6 +55,9 @@ impl Values<'_> {
 /// The names of the tensors that a model gives, with datatypes and shapes.
 pub(super) fn signature(task: &Task) -> Vec<(&'static str, &'static str, Vec<i64>)> {
     match task.n_classes() {
+        0 if !task.levels().is_empty() => {
+            vec![(PREDICTION, "FP64", vec![-1, task.levels().len() as i64])]
+        }
         0 => vec![(PREDICTION, "FP64", vec![-1])],
         n_classes => vec![
             (PREDICTION, "BYTES", vec![-1]),
@@ -101,6 +104,9 @@ fn tensor<'a>(name: &'static str, scored: &'a Scored, is_binary: Option<bool>) -
     let n_rows = predicted.predictions.n_rows() as i64;
     let (shape, values) = match &predicted.predictions {
         Predictions::Numbers(values) => (vec![n_rows], Values::Numbers(values)),
+        Predictions::Quantiles { levels, values } => {
+            (vec![n_rows, levels.len() as i64], Values::Numbers(values))
+        }
         Predictions::Probabilities { n_classes, values } if name == PROBABILITIES => {
             (vec![n_rows, *n_classes as i64], Values::Numbers(values))
         }

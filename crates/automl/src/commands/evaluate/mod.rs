@@ -1,6 +1,7 @@
 //! `automl evaluate`: how good a model is on a table that has the target.
 
 mod forecast;
+mod quantiles;
 mod scores;
 #[cfg(test)]
 mod tests;

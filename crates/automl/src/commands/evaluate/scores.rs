@@ -1,5 +1,6 @@
 //! How good predictions are: every metric of the task, and for classes where they go wrong.
 
+use super::quantiles::{self, IntervalScores, QuantileScores};
 use crate::text::{self, Align};
 use automl_core::metrics::{Metric, MetricError};
 use automl_core::{Coded, Predictions, Task};
@@ -16,7 +17,7 @@ const LABEL_WIDTH: usize = 24;
 pub(super) struct Scores {
     /// The target column.
     pub(super) target: String,
-    /// `binary`, `multiclass` or `regression`.
+    /// `binary`, `multiclass`, `regression` or `quantile`.
     pub(super) task: &'static str,
     /// Rows scored.
     pub(super) n_rows: u64,
@@ -38,6 +39,12 @@ pub(super) struct Scores {
     pub(super) metrics: Map<String, Value>,
     /// Why metrics have no value.
     pub(super) undefined: Map<String, Value>,
+    /// One a level, rising; weighted as the metrics are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) quantiles: Vec<QuantileScores>,
+    /// Between the outermost quantiles, the next ones, and so on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) intervals: Vec<IntervalScores>,
     /// One a class, in class order; weighted as the metrics are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) classes: Vec<ClassScores>,
@@ -102,6 +109,7 @@ impl Scores {
             };
         }
         let confusion = confusion(scored);
+        let (quantiles, intervals) = quantiles::scores(scored);
         Self {
             target: String::new(),
             task: kind.name(),
@@ -114,6 +122,8 @@ impl Scores {
             metric: String::new(),
             metrics,
             undefined,
+            quantiles,
+            intervals,
             classes: class_scores(scored, &confusion),
             confusion,
         }
@@ -145,6 +155,10 @@ impl Scores {
             self.task, self.target
         );
         out.push_str(&self.metrics_text());
+        if !self.quantiles.is_empty() {
+            out.push('\n');
+            out.push_str(&quantiles::text(&self.quantiles, &self.intervals));
+        }
         if !self.classes.is_empty() {
             out.push('\n');
             out.push_str(&self.classes_text());

@@ -158,12 +158,7 @@ impl<'a> Truth<'a> {
             .filter(|(_, is_there)| **is_there)
             .flat_map(|(row, _)| row.iter().copied())
             .collect();
-        match predictions {
-            Predictions::Numbers(_) => Predictions::Numbers(values),
-            Predictions::Probabilities { n_classes, .. } => {
-                Predictions::Probabilities { n_classes, values }
-            }
-        }
+        predictions.with_values(values)
     }
 
     /// The target of a row as a number; none if its class is not among the model's.

@@ -11,6 +11,7 @@ use crate::cli::{ModelExportArgs, ModelFormat};
 use crate::console::print_text;
 use crate::errors::CliError;
 use crate::modeldir;
+use crate::serving;
 use crate::text;
 use anyhow::Context as _;
 use automl_core::Role;
@@ -23,6 +24,7 @@ pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
     let directory = model_dir(&args.model, &args.workspace.workspace)?;
     let read = read_model(directory.as_ref())?;
     modeldir::check_rows(&read.artifact)?;
+    serving::check_task(&read.manifest.task)?;
     if args.format == ModelFormat::Onnx {
         return as_graph(args, &read);
     }

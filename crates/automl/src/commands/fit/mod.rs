@@ -1,6 +1,5 @@
 //! `automl fit`: read, check, search, and write the model with all that was found on the way.
 
-mod dependence;
 mod files;
 mod journal;
 mod plan;
@@ -25,8 +24,8 @@ use automl_core::{CancelToken, Clock, Event, Events, Model as _, Role};
 use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
 use automl_engine::{
-    ColumnImportance, FitOutcome, FitRun, Journal as _, JournalEntry, PartialDependence,
-    PrepareOptions, Prepared, SplitBy,
+    ColumnImportance, FitOutcome, FitRun, Journal as _, JournalEntry, PrepareOptions, Prepared,
+    SplitBy,
 };
 use automl_store::spool;
 use automl_store::{
@@ -77,19 +76,12 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
     )
     .inspect_err(|_| journal.discard_if_new())?;
     let importance = outcome.model.column_importance()?;
-    let dependence = dependence::of(
-        &outcome.model,
-        importance.as_ref(),
-        (&settings, &prepared),
-        &reporter,
-    );
     let run = Finished {
         settings: &settings,
         loaded: &loaded,
         prepared: &prepared,
         outcome: &outcome,
         importance: importance.as_ref(),
-        dependence: &dependence,
         started_micros,
         record: recorder.new_model(),
     };
@@ -288,8 +280,6 @@ struct Finished<'a> {
     outcome: &'a FitOutcome,
     /// How much each column matters, if any part of the model can say.
     importance: Option<&'a ColumnImportance>,
-    /// How predictions change with the columns that matter most.
-    dependence: &'a [PartialDependence],
     started_micros: i64,
     /// What the record knows the model by.
     record: Option<ModelId>,
@@ -372,7 +362,7 @@ impl Finished<'_> {
             out_of_fold: &outcome.out_of_fold,
             trials: &files::trial_points(&events),
             importance: self.importance,
-            dependence: self.dependence,
+            explanations: &outcome.explanations,
             next_command: &self.next_command(),
             warnings: &reporter.warnings().list(),
             seconds: reporter.clock().seconds(),

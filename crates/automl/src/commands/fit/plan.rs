@@ -81,10 +81,11 @@ fn in_words(plan: &Preview) -> String {
 fn time(plan: &Preview) -> String {
     plan.phases.map_or_else(String::new, |phases| {
         format!(
-            "search until {}, ensemble until {}, refit until {}, all within {}",
+            "search until {}, ensemble until {}, refit until {}, explanations until {}, all within {}",
             text::seconds(phases.search_seconds),
             text::seconds(phases.ensemble_seconds),
             text::seconds(phases.refit_seconds),
+            text::seconds(phases.explain_seconds),
             text::seconds(phases.limit_seconds)
         )
     })

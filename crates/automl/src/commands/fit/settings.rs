@@ -52,6 +52,7 @@ impl Settings {
             positive: args.positive,
             counts: args.task == Some(TaskArg::Count),
             exposure: args.exposure,
+            quantiles: args.quantiles,
             task: args.task.and_then(task),
         };
         check_told_once(&prepare)?;
@@ -71,6 +72,7 @@ impl Settings {
             include: names(&args.include),
             exclude: names(&args.exclude),
             without: args.without.into_iter().map(part).collect(),
+            explains: true,
         };
         registry::check_names(fit.include.iter().chain(&fit.exclude))?;
         check_metric(fit.metric, prepare.kind()?)?;
@@ -194,6 +196,7 @@ fn task(arg: TaskArg) -> Option<TaskKind> {
         TaskArg::Binary => Some(TaskKind::Binary),
         TaskArg::Multiclass => Some(TaskKind::Multiclass),
         TaskArg::Regression => Some(TaskKind::Regression),
+        TaskArg::Quantile => Some(TaskKind::Quantile),
         TaskArg::Count => None,
     }
 }

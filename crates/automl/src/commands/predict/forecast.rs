@@ -35,6 +35,7 @@ pub(super) fn forecast<W: Write + Send>(
     let columns = PredictionColumns {
         kept: &[time.to_owned(), SERIES.to_owned()],
         classes: &[],
+        quantiles: &[],
         further: &[],
     };
     let start = if to.layout.is_gzipped {

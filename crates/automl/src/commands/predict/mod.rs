@@ -286,6 +286,7 @@ fn predict<W: Write + Send>(
     let columns = PredictionColumns {
         kept: &batches.kept(),
         classes: model.task().classes(),
+        quantiles: model.task().levels(),
         further: bands.names(),
     };
     let start = if to.layout.is_gzipped {

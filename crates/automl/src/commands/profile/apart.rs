@@ -124,6 +124,7 @@ fn options(threads: usize) -> FitOptions {
         include: vec!["gradient_boosting".to_owned()],
         exclude: Vec::new(),
         without: Vec::new(),
+        explains: false,
     }
 }
 

@@ -3,20 +3,26 @@
 //! Friedman, "Greedy function approximation" (2001), section 8.2. Where columns hang together, some of the rows that it asks about
 //! are unlike any real one; what it says there is what the model makes of them.
 
-use crate::EnsembleModel;
-use automl_core::{
-    Clock, Column, Levels, MISSING_CODE, MISSING_TIME, Model as _, PredictError, Table,
-};
+use super::{Asked, Limit};
+use automl_core::{Column, Levels, MISSING_CODE, MISSING_TIME, PredictError, Table, Threads};
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Values that are tried of a column of numbers or times, at most.
-const N_VALUES: usize = 16;
+pub(super) const N_VALUES: usize = 16;
 /// Levels that are tried of a column of categories, at most: those with the most rows.
 const N_LEVELS: usize = 12;
 /// Share of the rows below the first value that is tried, and above the last: what is rare would stretch the axis.
 const TAIL: f64 = 0.02;
+
+/// How the mean prediction of some rows changes with each of some columns.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartialDependences {
+    /// Rows that the mean is of.
+    pub n_rows: usize,
+    /// One a column.
+    pub columns: Vec<PartialDependence>,
+}
 
 /// One column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,91 +56,88 @@ pub enum DependenceValue {
     Level(String),
 }
 
-impl EnsembleModel {
-    /// The partial dependence on each of the columns, in their order, until the time is over: one that would not be done by then
-    /// is left out, with all after it. Columns of one value, of texts and of terms are passed over.
-    ///
-    /// Cost: values × a prediction of all rows, for each column.
-    ///
-    /// # Errors
-    /// The table cannot be predicted.
-    pub fn partial_dependence<'a>(
-        &self,
-        rows: &Table,
-        columns: impl IntoIterator<Item = &'a str>,
-        time: Option<Duration>,
-    ) -> Result<Vec<PartialDependence>, PredictError> {
-        let clock = Clock::start();
-        let tried = columns.into_iter().filter_map(|name| {
-            let values = values(rows.column(name)?);
-            (values.len() > 1).then_some((name, values))
-        });
-        let mut found = Vec::new();
-        let mut value_seconds = None;
-        for (name, values) in tried {
-            let at = |n: usize| {
-                let begun = clock.seconds();
-                let means = self.means_at(rows, name, &values[..n])?;
-                Ok::<_, PredictError>((means, (clock.seconds() - begun) / n as f64))
-            };
-            if let Some(time) = time {
-                if clock.elapsed() >= time {
-                    break;
-                }
-                let each = match value_seconds {
-                    Some(seconds) => seconds,
-                    None => at(1)?.1,
-                };
-                if clock.seconds() + each * values.len() as f64 > time.as_secs_f64() {
-                    break;
-                }
-            }
-            let (means, seconds) = at(values.len())?;
-            value_seconds = Some(seconds);
-            let points = values.into_iter().zip(means);
-            let point = |((value, share), mean)| DependencePoint { value, share, mean };
-            found.push(PartialDependence {
-                column: name.to_owned(),
-                points: points.map(point).collect(),
-            });
+/// The partial dependence on each of the columns, as many at a time as there are threads, until the time is over: those that
+/// follow are left out. Columns of one value, of texts and of terms are passed over.
+///
+/// Cost: values × a prediction of all rows, for each column.
+///
+/// # Errors
+/// The table cannot be predicted.
+pub(super) fn partial_dependence(
+    asked: &dyn Asked,
+    rows: &Table,
+    names: &[&str],
+    (limit, threads): (&Limit, &Threads),
+) -> Result<PartialDependences, PredictError> {
+    let tried = names.iter().filter_map(|&name| {
+        let values = values(rows.column(name)?);
+        (values.len() > 1).then_some((name, values))
+    });
+    let tried: Vec<(&str, Vec<Tried>)> = tried.collect();
+    let mut found = PartialDependences {
+        n_rows: rows.n_rows(),
+        columns: Vec::with_capacity(tried.len()),
+    };
+    for wave in tried.chunks(threads.count()) {
+        if limit.is_over() {
+            break;
         }
-        Ok(found)
-    }
-
-    /// For each value the mean prediction of the rows if all had it. They are predicted together, which is quicker.
-    fn means_at(
-        &self,
-        rows: &Table,
-        name: &str,
-        values: &[(DependenceValue, f64)],
-    ) -> Result<Vec<Vec<f64>>, PredictError> {
-        let n_rows = rows.n_rows();
-        let each: Vec<u32> = values.iter().flat_map(|_| 0..n_rows as u32).collect();
-        let repeated = rows.gather(&each);
-        let columns = repeated.shared().map(|(known, column)| {
-            let given = if *known == *name {
-                Arc::new(in_turn(values, n_rows, &column))
-            } else {
-                column
+        let columns = threads.map(wave.len(), |index| {
+            let (name, values) = &wave[index];
+            let points = values.iter().zip(means_at(asked, rows, name, values)?);
+            let point = |((value, share), mean): (&Tried, _)| DependencePoint {
+                value: value.clone(),
+                share: *share,
+                mean,
             };
-            (known, given)
+            Ok(PartialDependence {
+                column: (*name).to_owned(),
+                points: points.map(point).collect(),
+            })
         });
-        let table = Table::from_shared(columns.collect()).expect("names and lengths are as before");
-        let predictions = self.predict(&table.view())?;
-        let width = predictions.width();
-        let mean = |rows: &[f64]| {
-            let of = |output: usize| rows.iter().skip(output).step_by(width).sum::<f64>();
-            (0..width)
-                .map(|output| of(output) / n_rows as f64)
-                .collect()
-        };
-        let blocks = predictions.values().chunks_exact(n_rows * width);
-        Ok(blocks.map(mean).collect())
+        for column in columns {
+            found.columns.push(column?);
+        }
     }
+    Ok(found)
+}
+
+/// A value, and its share of the rows.
+type Tried = (DependenceValue, f64);
+
+/// For each value the mean prediction of the rows if all had it. They are predicted together, which is quicker.
+fn means_at(
+    asked: &dyn Asked,
+    rows: &Table,
+    name: &str,
+    values: &[Tried],
+) -> Result<Vec<Vec<f64>>, PredictError> {
+    let n_rows = rows.n_rows();
+    let each: Vec<u32> = values.iter().flat_map(|_| 0..n_rows as u32).collect();
+    let repeated = rows.gather(&each);
+    let columns = repeated.shared().map(|(known, column)| {
+        let given = if *known == *name {
+            Arc::new(in_turn(values, n_rows, &column))
+        } else {
+            column
+        };
+        (known, given)
+    });
+    let table = Table::from_shared(columns.collect()).expect("names and lengths are as before");
+    let predictions = asked.ask(&table, &each)?;
+    let width = predictions.width();
+    let mean = |rows: &[f64]| {
+        let of = |output: usize| rows.iter().skip(output).step_by(width).sum::<f64>();
+        (0..width)
+            .map(|output| of(output) / n_rows as f64)
+            .collect()
+    };
+    let blocks = predictions.values().chunks_exact(n_rows * width);
+    Ok(blocks.map(mean).collect())
 }
 
 /// A column in which so many rows have the first value, as many the second, and so on.
-fn in_turn(values: &[(DependenceValue, f64)], n_rows: usize, like: &Column) -> Column {
+fn in_turn(values: &[Tried], n_rows: usize, like: &Column) -> Column {
     match like {
         Column::Category { levels, .. } => {
             let code = |value: &DependenceValue| {
@@ -158,18 +161,14 @@ fn in_turn(values: &[(DependenceValue, f64)], n_rows: usize, like: &Column) -> C
     }
 }
 
-fn repeat<T: Copy>(
-    values: &[(DependenceValue, f64)],
-    n_rows: usize,
-    of: impl Fn(&DependenceValue) -> T,
-) -> Vec<T> {
+fn repeat<T: Copy>(values: &[Tried], n_rows: usize, of: impl Fn(&DependenceValue) -> T) -> Vec<T> {
     let each = values.iter().map(|(value, _)| of(value));
     each.flat_map(|value| std::iter::repeat_n(value, n_rows))
         .collect()
 }
 
 /// The values to try, each with its share of the rows.
-fn values(column: &Column) -> Vec<(DependenceValue, f64)> {
+fn values(column: &Column) -> Vec<Tried> {
     match column {
         Column::Number(values) => {
             let known = values.iter().copied().filter(|value| !value.is_nan());
@@ -192,7 +191,7 @@ fn values(column: &Column) -> Vec<(DependenceValue, f64)> {
 fn spread<T: Copy + PartialEq + PartialOrd>(
     sorted: &[T],
     value: impl Fn(T) -> DependenceValue,
-) -> Vec<(DependenceValue, f64)> {
+) -> Vec<Tried> {
     let mut distinct: Vec<T> = sorted.to_vec();
     distinct.dedup();
     if distinct.len() > N_VALUES {
@@ -210,7 +209,7 @@ fn spread<T: Copy + PartialEq + PartialOrd>(
         .collect()
 }
 
-fn most_frequent(codes: &[u32], levels: &Levels) -> Vec<(DependenceValue, f64)> {
+fn most_frequent(codes: &[u32], levels: &Levels) -> Vec<Tried> {
     let mut counts = vec![0_u64; levels.len()];
     for &code in codes {
         if let Some(count) = counts.get_mut(code as usize) {

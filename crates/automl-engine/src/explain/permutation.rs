@@ -6,17 +6,18 @@
 //! leaves the other. The interval holds what both the rows and the shuffles leave open: each of its draws weighs rows by a
 //! bootstrap, and is a mean over a bootstrap of the shuffles. Of one shuffle alone it holds what the rows leave open.
 
+use super::{Asked, Limit};
 use crate::EnsembleModel;
 use crate::nested::poisson_of_one;
 use automl_core::metrics::{Metric, MetricError};
-use automl_core::{Model as _, PredictError, Predictions, Seed, Table, Threads};
+use automl_core::{PredictError, Predictions, Seed, Table, Threads};
 use rand::RngExt;
 use rand::seq::SliceRandom as _;
 use serde::Serialize;
 use std::num::NonZeroUsize;
 
 /// Draws of the bootstrap.
-const N_DRAWS: usize = 60;
+pub(super) const N_DRAWS: usize = 60;
 /// Share of the draws below and above the interval.
 const TAIL: f64 = 0.05;
 
@@ -92,45 +93,80 @@ impl EnsembleModel {
         seed: Seed,
         threads: &Threads,
     ) -> Result<PermutationImportance, PermutationError> {
-        let plain = self.said(rows, rows.table)?;
+        let is_shuffled = |name: &&str| self.exposure() != Some(name);
+        let names: Vec<&str> = rows.table.names().filter(is_shuffled).collect();
+        let shuffles = Shuffles {
+            asked: self,
+            rows,
+            times: n_shuffles,
+            seed,
+        };
+        shuffles.of(&names, &Limit::none(), threads)
+    }
+}
+
+/// Columns to shuffle, and who is asked of the rows then.
+pub(super) struct Shuffles<'a> {
+    pub(super) asked: &'a dyn Asked,
+    pub(super) rows: &'a LabelledRows<'a>,
+    /// Shuffles of each column.
+    pub(super) times: NonZeroUsize,
+    pub(super) seed: Seed,
+}
+
+impl Shuffles<'_> {
+    /// The columns of these names, as many at a time as there are threads, until the time is over: those that follow are left out.
+    pub(super) fn of(
+        &self,
+        names: &[&str],
+        limit: &Limit,
+        threads: &Threads,
+    ) -> Result<PermutationImportance, PermutationError> {
+        let rows = self.rows;
+        let plain = self.said(rows.table)?;
         let score = rows.score(&plain, rows.weight)?;
         // A draw may miss a class that the metric needs: it tells nothing.
         let draws = threads.map(N_DRAWS, |draw| {
-            let weight = drawn(rows, seed.named("rows").indexed(draw as u64));
+            let weight = drawn(rows, self.seed.named("rows").indexed(draw as u64));
             let plain = rows.loss(&plain, Some(&weight)).ok()?;
             Some(Draw { weight, plain })
         });
         let draws: Vec<Draw> = draws.into_iter().flatten().collect();
         let plain = rows.metric.loss(score);
-        let is_shuffled = |name: &&str| self.exposure() != Some(name);
-        let names: Vec<&str> = rows.table.names().filter(is_shuffled).collect();
-        let columns = threads.map(names.len(), |index| {
-            let seed = seed.named("shuffles").indexed(index as u64);
-            self.column(rows, names[index], (plain, &draws), n_shuffles, seed)
-        });
-        let mut columns: Vec<PermutedColumn> = columns.into_iter().collect::<Result<_, _>>()?;
+        let mut columns: Vec<PermutedColumn> = Vec::with_capacity(names.len());
+        for wave in names.chunks(threads.count()) {
+            if limit.is_over() {
+                break;
+            }
+            let first = columns.len();
+            let found = threads.map(wave.len(), |index| {
+                let seed = self.seed.named("shuffles").indexed((first + index) as u64);
+                self.column(wave[index], (plain, &draws), seed)
+            });
+            for column in found {
+                columns.push(column?);
+            }
+        }
         columns.sort_by(|a, b| b.worse_by.total_cmp(&a.worse_by));
         Ok(PermutationImportance {
             metric: rows.metric.name().to_owned(),
             score,
             n_rows: rows.target.len(),
-            n_shuffles: n_shuffles.get(),
+            n_shuffles: self.times.get(),
             columns,
         })
     }
 
     fn column(
         &self,
-        rows: &LabelledRows<'_>,
         name: &str,
         (plain, draws): (f64, &[Draw]),
-        n_shuffles: NonZeroUsize,
         seed: Seed,
     ) -> Result<PermutedColumn, PermutationError> {
-        let n_shuffles = n_shuffles.get();
+        let (rows, n_shuffles) = (self.rows, self.times.get());
         let shuffled = (0..n_shuffles).map(|shuffle| {
             let table = shuffled(rows.table, name, seed.indexed(shuffle as u64));
-            self.said(rows, &table)
+            self.said(&table)
         });
         let shuffled: Vec<Predictions> = shuffled.collect::<Result<_, _>>()?;
         let mut sum = 0.0;
@@ -151,17 +187,12 @@ impl EnsembleModel {
         })
     }
 
-    /// What it says of the rows, in the units of their targets.
-    fn said(&self, rows: &LabelledRows<'_>, table: &Table) -> Result<Predictions, PredictError> {
-        let mut predictions = self.predict(&table.view())?;
-        let exposure = self.exposure().and_then(|name| table.column(name));
-        if let Some(exposure) = exposure.and_then(automl_core::Column::as_number) {
-            for (value, exposure) in predictions.values_mut().iter_mut().zip(exposure) {
-                *value /= exposure;
-            }
-        }
-        Ok(if rows.metric.reads_classes() {
-            predictions.decided_at(rows.threshold)
+    /// What is said of the rows, in the units of their targets.
+    fn said(&self, table: &Table) -> Result<Predictions, PredictError> {
+        let each: Vec<u32> = (0..table.n_rows() as u32).collect();
+        let predictions = self.asked.ask(table, &each)?;
+        Ok(if self.rows.metric.reads_classes() {
+            predictions.decided_at(self.rows.threshold)
         } else {
             predictions
         })
