@@ -1,6 +1,7 @@
 //! Why a training did not give a network.
 
 use automl_core::metrics::MetricError;
+use automl_core::params::ParamChoice as _;
 use automl_core::{ArtifactError, Coded, CollectiveError, FitError, ParamError};
 
 /// Why a training did not give a network.
@@ -32,6 +33,12 @@ pub enum TrainError {
         /// What it said.
         reason: String,
     },
+    /// Numbers of fewer bits, where they are no quicker.
+    #[error("trainer.precision = {} is for GPUs", precision.choice_name())]
+    Precision {
+        /// What was asked for.
+        precision: crate::train::Precision,
+    },
     /// There is nothing to learn from.
     #[error("there is no row to learn from")]
     NoRows,
@@ -59,6 +66,9 @@ pub enum TrainError {
     /// The ranks cannot exchange what they must.
     #[error(transparent)]
     Collective(#[from] CollectiveError),
+    /// A time series cannot be learned from.
+    #[error(transparent)]
+    Series(#[from] crate::series::SeriesError),
     /// The columns cannot be encoded.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -75,6 +85,7 @@ impl Coded for TrainError {
             Self::Cancelled => "fit-cancelled",
             Self::NotFinite { .. } => "train-not-finite",
             Self::Device { .. } => "train-device",
+            Self::Precision { .. } => "train-precision",
             Self::NoRows => "train-no-rows",
             Self::NoWeight => "train-no-weight",
             Self::OtherTraining { .. } => "train-other-training",
@@ -83,6 +94,7 @@ impl Coded for TrainError {
             Self::Param(error) => error.code(),
             Self::Artifact(error) => error.code(),
             Self::Collective(error) => error.code(),
+            Self::Series(error) => error.code(),
             Self::Fit(error) => error.code(),
         }
     }
@@ -97,6 +109,9 @@ impl Coded for TrainError {
                 "if it ran out of memory, lower trainer.batch_size (trainer.accumulate keeps the step as large), or train with --device cpu"
                     .into(),
             ),
+            Self::Precision { .. } => Some(
+                "train with --device cuda, or with trainer.precision: float32, which is quicker on the CPU".into(),
+            ),
             Self::OtherTraining { .. } => {
                 Some("train without --resume, or give another --output".into())
             }
@@ -104,6 +119,7 @@ impl Coded for TrainError {
             Self::Param(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
             Self::Collective(error) => error.hint(),
+            Self::Series(error) => error.hint(),
             Self::Fit(error) => error.hint(),
             _ => None,
         }

@@ -41,6 +41,12 @@ pub enum ConfigError {
         /// Networks that have the section.
         fitting: Vec<&'static str>,
     },
+    /// The file is a study, of which a training is one trial.
+    #[error("'{key}' is of a study, not of a training")]
+    Study {
+        /// The first key that tells it.
+        key: &'static str,
+    },
     /// A file is no YAML.
     #[error("it is no YAML: {reason}")]
     Yaml {
@@ -131,6 +137,7 @@ impl ConfigError {
     pub fn path(&self) -> Vec<String> {
         match self {
             Self::OtherFamily { section, .. } => vec![(*section).to_owned()],
+            Self::Study { key } => vec![(*key).to_owned()],
             Self::UnknownKey { path, .. }
             | Self::UnknownName { path, .. }
             | Self::Value { path, .. } => path.clone(),
@@ -146,6 +153,7 @@ impl Coded for ConfigError {
             Self::UnknownName { .. } => "config-name-unknown",
             Self::Value { .. } => "config-value",
             Self::OtherFamily { .. } => "config-family",
+            Self::Study { .. } => "config-study",
             Self::Yaml { .. } => "config-yaml",
             Self::Set { .. } => "config-set",
         }
@@ -161,6 +169,10 @@ impl Coded for ConfigError {
                 "leave the section out, or set model.type to {}",
                 fitting.join(" or ")
             )),
+            Self::Study { .. } => Some(
+                "`automl tune FILE` works through a study; the configuration of one training is what its run.train names"
+                    .into(),
+            ),
             Self::Set { .. } => {
                 Some("write --set section.key=value, such as trainer.epochs=20".into())
             }

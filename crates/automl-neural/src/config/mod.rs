@@ -234,6 +234,10 @@ impl TrainConfig {
             Value::Null => &empty,
             other => as_map(other, &[])?,
         };
+        let of_study = ["space", "objectives"];
+        if let Some(key) = of_study.into_iter().find(|&key| file.contains_key(key)) {
+            return Err(ConfigError::Study { key });
+        }
         let known = || {
             SECTIONS
                 .iter()

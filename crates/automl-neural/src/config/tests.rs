@@ -54,6 +54,11 @@ fn what_is_not_known_is_refused_with_its_place_and_what_was_meant() {
         "no key is called 'optimiser'; did you mean optimizer?"
     );
     assert_eq!(
+        told(json!({ "objectives": [], "space": {}, "run": {} })),
+        "'space' is of a study, not of a training; `automl tune FILE` works through a study; the configuration of one \
+         training is what its run.train names"
+    );
+    assert_eq!(
         told(json!({ "trainer": { "epoch": 3 } })),
         "no key is called 'trainer.epoch'; did you mean epochs?"
     );

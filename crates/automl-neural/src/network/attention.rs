@@ -1,5 +1,6 @@
 //! A block of a transformer encoder with norms before its parts (Vaswani et al., 2017; Xiong et al., 2020).
 
+use super::mixed::{linear, product};
 use super::{Init, Norm};
 use crate::Draw;
 use burn::module::Module;
@@ -46,9 +47,9 @@ impl<B: Backend> EncoderBlock<B> {
         let normed = self.attention_norm.forward(x.clone());
         let attended = self.attend(normed, hidden, n_heads);
         let x = x + draw.dropout(attended, dropout);
-        let inner = self.first.forward(self.feed_norm.forward(x.clone()));
+        let inner = linear(&self.first, self.feed_norm.forward(x.clone()));
         let inner = draw.dropout(activation::gelu(inner), dropout);
-        x + self.second.forward(inner)
+        x + linear(&self.second, inner)
     }
 
     /// Multi-head attention of each token to all of its row.
@@ -64,15 +65,16 @@ impl<B: Backend> EncoderBlock<B> {
             let x = x.reshape([n_rows, n_tokens, n_heads, head_size]);
             x.swap_dims(1, 2)
         };
-        let query = by_head(self.query.forward(x.clone()));
-        let key = by_head(self.key.forward(x.clone()));
-        let value = by_head(self.value.forward(x));
-        let scores = query.matmul(key.swap_dims(2, 3)) / (head_size as f64).sqrt();
+        let query = by_head(linear(&self.query, x.clone()));
+        let key = by_head(linear(&self.key, x.clone()));
+        let value = by_head(linear(&self.value, x));
+        let dtype = self.query.weight.val().dtype();
+        let scores = product(query, key.swap_dims(2, 3), dtype) / (head_size as f64).sqrt();
         let scores = match hidden {
             Some(hidden) => scores + hidden.clone(),
             None => scores,
         };
-        let mixed = activation::softmax(scores, 3).matmul(value).swap_dims(1, 2);
-        self.output.forward(mixed.reshape([n_rows, n_tokens, size]))
+        let mixed = product(activation::softmax(scores, 3), value, dtype).swap_dims(1, 2);
+        linear(&self.output, mixed.reshape([n_rows, n_tokens, size]))
     }
 }

@@ -1,6 +1,7 @@
 //! A small convolutional network: stages of two convolutions, each stage with half the side and twice the channels.
 
 use super::convolution::{Convolution, GroupNorm, halve, pooled};
+use super::mixed::linear;
 use super::{ImageShape, Init};
 use crate::Draw;
 use automl_core::Params;
@@ -30,18 +31,6 @@ impl CnnParams {
     /// Channels of a stage.
     fn channels_of(&self, stage: u32) -> usize {
         (self.channels as usize) << stage
-    }
-
-    /// Numbers in the convolutions and the head.
-    pub(super) fn n_weights(&self, shape: &ImageShape, n_outputs: usize) -> usize {
-        let mut n_inputs = shape.channels;
-        let mut n = 0;
-        for stage in 0..self.stages {
-            let channels = self.channels_of(stage);
-            n += 9 * channels * (n_inputs + channels);
-            n_inputs = channels;
-        }
-        n + n_inputs * n_outputs
     }
 
     /// Pixels that an image has in a stage.
@@ -105,6 +94,6 @@ impl<B: Backend> Cnn<B> {
             x = activation::relu(stage.second_norm.forward(stage.second.forward(x)));
         }
         let found = draw.dropout(pooled(x), self.dropout);
-        self.head.forward(found)
+        linear(&self.head, found)
     }
 }

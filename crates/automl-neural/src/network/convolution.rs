@@ -36,13 +36,62 @@ impl<B: Backend> Convolution<B> {
         }
     }
 
-    /// Images of a side that is `stride` times shorter.
+    /// Images of a side that is `stride` times shorter, multiplied in the type of the kernels.
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let weight = self.weight.val();
-        let padding = weight.dims()[2] / 2;
-        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1; 2], 1);
-        conv2d(x, weight, None, options)
+        let before = x.dtype();
+        convolve(x.cast(weight.dtype()), weight, self.stride).cast(before)
     }
+}
+
+/// The convolution, in the way that the backend does it best.
+fn convolve<B: Backend>(x: Tensor<B, 4>, weight: Tensor<B, 4>, stride: usize) -> Tensor<B, 4> {
+    #[cfg(feature = "cuda")]
+    let (x, weight) = match cuda::convolve(x, weight, stride) {
+        Ok(found) => return found,
+        Err(not_there) => not_there,
+    };
+    let padding = weight.dims()[2] / 2;
+    let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+    conv2d(x, weight, None, options)
+}
+
+/// Convolutions of the backends of NVIDIA GPUs, where tensors are of one of them.
+#[cfg(feature = "cuda")]
+mod cuda {
+    use super::super::columns;
+    use super::{Backend, Tensor};
+    use std::any::Any;
+
+    pub(super) fn convolve<B: Backend>(
+        x: Tensor<B, 4>,
+        weight: Tensor<B, 4>,
+        stride: usize,
+    ) -> Result<Tensor<B, 4>, (Tensor<B, 4>, Tensor<B, 4>)> {
+        type Plain = burn_cuda::Cuda;
+        let mut pair: Box<dyn Any> = Box::new((x, weight));
+        let found: Option<Box<dyn Any>> =
+            if let Some((x, weight)) = pair.downcast_mut::<Pair<crate::Cuda>>() {
+                let (x, weight) = (x.clone(), weight.clone());
+                Some(Box::new(columns::convolve_learning(x, weight, stride)))
+            } else if let Some((x, weight)) = pair.downcast_mut::<Pair<Plain>>() {
+                Some(Box::new(columns::convolve(
+                    x.clone(),
+                    weight.clone(),
+                    stride,
+                )))
+            } else {
+                None
+            };
+        match found {
+            Some(found) => Ok(*found
+                .downcast()
+                .expect("it is of the backend of its inputs")),
+            None => Err(*pair.downcast().expect("it was made above")),
+        }
+    }
+
+    type Pair<B> = (Tensor<B, 4>, Tensor<B, 4>);
 }
 
 /// Mean and deviation of each group of channels of each image made 0 and 1, then scaled and shifted by channel.

@@ -2,6 +2,7 @@
 //! Effective for Time Series Forecasting?", 2023). All series share the two maps.
 
 use super::Init;
+use super::mixed::linear;
 use automl_core::Params;
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -52,7 +53,7 @@ impl<B: Backend> DLinear<B> {
     /// `samples × horizon` of `samples × lookback`.
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let trend = averaged(x.clone(), self.kernel);
-        self.seasonal.forward(x - trend.clone()) + self.trend.forward(trend)
+        linear(&self.seasonal, x - trend.clone()) + linear(&self.trend, trend)
     }
 }
 

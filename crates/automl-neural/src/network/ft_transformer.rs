@@ -3,6 +3,7 @@
 //! Blocks are pre-norm: attention, then a feed-forward part with `ReGLU` (Shazeer, 2020); the prediction is read from a
 //! token that gathers what the others say.
 
+use super::mixed::{linear, product};
 use super::{Init, InputBatch, InputShape, Norm, NumberEmbedding, TokenInput};
 use crate::Draw;
 use automl_core::Params;
@@ -112,15 +113,15 @@ impl<B: Backend> FtTransformer<B> {
         let mut x = self.input.forward(batch);
         for block in &self.blocks {
             x = x.clone() + self.attend(block, block.attention_norm.forward(x), draw);
-            let inner = block.first.forward(block.feed_norm.forward(x.clone()));
+            let inner = linear(&block.first, block.feed_norm.forward(x.clone()));
             let [gate, value] = halves(&inner);
             let inner = draw.dropout(activation::relu(gate) * value, self.dropout);
-            x = x + block.second.forward(inner);
+            x = x + linear(&block.second, inner);
         }
         let [n_rows, _, size] = x.dims();
         let summary = x.slice([0..n_rows, 0..1, 0..size]);
         let summary = activation::relu(self.norm.forward(summary));
-        self.head.forward(summary)
+        linear(&self.head, summary)
     }
 
     /// Multi-head attention of each token to all, `rows × tokens × size`.
@@ -131,15 +132,14 @@ impl<B: Backend> FtTransformer<B> {
             let x = x.reshape([n_rows, n_tokens, self.n_heads, head_size]);
             x.swap_dims(1, 2)
         };
-        let query = by_head(block.query.forward(x.clone()));
-        let key = by_head(block.key.forward(x.clone()));
-        let value = by_head(block.value.forward(x));
-        let scores = query.matmul(key.swap_dims(2, 3)) / (head_size as f64).sqrt();
+        let query = by_head(linear(&block.query, x.clone()));
+        let key = by_head(linear(&block.key, x.clone()));
+        let value = by_head(linear(&block.value, x));
+        let dtype = block.query.weight.val().dtype();
+        let scores = product(query, key.swap_dims(2, 3), dtype) / (head_size as f64).sqrt();
         let weights = draw.dropout(activation::softmax(scores, 3), self.attention_dropout);
-        let mixed = weights.matmul(value).swap_dims(1, 2);
-        block
-            .output
-            .forward(mixed.reshape([n_rows, n_tokens, size]))
+        let mixed = product(weights, value, dtype).swap_dims(1, 2);
+        linear(&block.output, mixed.reshape([n_rows, n_tokens, size]))
     }
 }
 

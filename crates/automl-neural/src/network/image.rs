@@ -38,14 +38,6 @@ impl ImageNetworkParams {
         }
     }
 
-    /// Fewer parameters than this the network does not have.
-    pub fn n_parameters_min(&self, shape: &ImageShape, n_outputs: usize) -> usize {
-        match self {
-            Self::Cnn(params) => params.n_weights(shape, n_outputs),
-            Self::Resnet18(params) => params.n_weights(n_outputs),
-        }
-    }
-
     /// The layers of a network of these parameters.
     pub fn summary(&self, layout: &Layout, shape: &ImageShape) -> Vec<LayerSummary> {
         let area = |name: &str, is_convolution: bool| {

@@ -1,6 +1,7 @@
 //! The first layer of tabular networks: numbers and categories become the features of a network.
 
 use super::layers::Init;
+use super::mixed::linear;
 use automl_core::Params;
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
@@ -218,7 +219,7 @@ impl<B: Backend> TokenInput<B> {
             tokens.push(vectors.forward(codes.clone()).unsqueeze_dim(1));
         }
         if let (Some(layer), Some(flags)) = (&self.flags, &batch.flags) {
-            tokens.push(layer.forward(flags.clone()).unsqueeze_dim(1));
+            tokens.push(linear(layer, flags.clone()).unsqueeze_dim(1));
         }
         Tensor::cat(tokens, 1)
     }

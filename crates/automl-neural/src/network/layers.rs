@@ -33,7 +33,8 @@ impl Activation {
 /// Draws the first numbers of a network's parameters, one after another, from one stream.
 #[derive(Debug)]
 pub struct Init<'d, B: Backend> {
-    rng: ChaCha8Rng,
+    /// None where parameters are to have shapes only.
+    rng: Option<ChaCha8Rng>,
     device: &'d B::Device,
 }
 
@@ -41,9 +42,14 @@ impl<'d, B: Backend> Init<'d, B> {
     /// Starts from a seed.
     pub fn new(seed: Seed, device: &'d B::Device) -> Self {
         Self {
-            rng: seed.rng(),
+            rng: Some(seed.rng()),
             device,
         }
+    }
+
+    /// For a network whose parameters are all 0 and take no memory, whatever their shapes: one to be written to.
+    pub fn shapes(device: &'d B::Device) -> Self {
+        Self { rng: None, device }
     }
 
     /// Where the parameters live.
@@ -57,11 +63,8 @@ impl<'d, B: Backend> Init<'d, B> {
         shape: [usize; D],
         bound: f64,
     ) -> Param<Tensor<B, D>> {
-        let rng = &mut self.rng;
-        let draw = || ((rng.random::<f64>() * 2.0 - 1.0) * bound) as f32;
         let n = shape.iter().product();
-        let values = std::iter::repeat_with(draw).take(n).collect();
-        self.of(shape, values)
+        self.of(shape, |rng| uniforms(rng, n, bound))
     }
 
     /// The same, but a last row of zeros.
@@ -70,12 +73,11 @@ impl<'d, B: Backend> Init<'d, B> {
         [n_rows, n_columns]: [usize; 2],
         bound: f64,
     ) -> Param<Tensor<B, 2>> {
-        let rng = &mut self.rng;
-        let draw = || ((rng.random::<f64>() * 2.0 - 1.0) * bound) as f32;
-        let n_drawn = n_rows.saturating_sub(1) * n_columns;
-        let mut values: Vec<f32> = std::iter::repeat_with(draw).take(n_drawn).collect();
-        values.resize(n_rows * n_columns, 0.0);
-        self.of([n_rows, n_columns], values)
+        self.of([n_rows, n_columns], |rng| {
+            let mut values = uniforms(rng, n_rows.saturating_sub(1) * n_columns, bound);
+            values.resize(n_rows * n_columns, 0.0);
+            values
+        })
     }
 
     /// Normal numbers with mean 0, by the method of Box and Muller (1958).
@@ -84,26 +86,8 @@ impl<'d, B: Backend> Init<'d, B> {
         shape: [usize; D],
         deviation: f64,
     ) -> Param<Tensor<B, D>> {
-        let values = self.normals(shape.iter().product(), deviation);
-        self.of(shape, values)
-    }
-
-    fn normals(&mut self, n: usize, deviation: f64) -> Vec<f32> {
-        let mut values: Vec<f32> = Vec::with_capacity(n + 1);
-        while values.len() < n {
-            let radius = (-2.0 * (1.0 - self.rng.random::<f64>()).ln()).sqrt() * deviation;
-            let angle = std::f64::consts::TAU * self.rng.random::<f64>();
-            values.push((radius * angle.cos()) as f32);
-            values.push((radius * angle.sin()) as f32);
-        }
-        values.truncate(n);
-        values
-    }
-
-    fn random_signs(&mut self, n: usize) -> Vec<f32> {
-        let rng = &mut self.rng;
-        let draw = || if rng.random::<bool>() { 1.0 } else { -1.0 };
-        std::iter::repeat_with(draw).take(n).collect()
+        let n = shape.iter().product();
+        self.of(shape, |rng| normals(rng, n, deviation))
     }
 
     /// One number a row and section, `rows × Σ sections`, the same all over a section: 1 or -1, or normal.
@@ -113,39 +97,61 @@ impl<'d, B: Backend> Init<'d, B> {
         sections: &[usize],
         is_normal: bool,
     ) -> Param<Tensor<B, 2>> {
-        let n_drawn = n_rows * sections.len();
-        let drawn = if is_normal {
-            self.normals(n_drawn, 1.0)
-        } else {
-            self.random_signs(n_drawn)
-        };
         let n_columns = sections.iter().sum();
-        let mut values = Vec::with_capacity(n_rows * n_columns);
-        for (index, value) in drawn.into_iter().enumerate() {
-            let length = sections[index % sections.len()];
-            values.extend(std::iter::repeat_n(value, length));
-        }
-        self.of([n_rows, n_columns], values)
+        self.of([n_rows, n_columns], |rng| {
+            let n_drawn = n_rows * sections.len();
+            let drawn = if is_normal {
+                normals(rng, n_drawn, 1.0)
+            } else {
+                random_signs(rng, n_drawn)
+            };
+            let mut values = Vec::with_capacity(n_rows * n_columns);
+            for (index, value) in drawn.into_iter().enumerate() {
+                let length = sections[index % sections.len()];
+                values.extend(std::iter::repeat_n(value, length));
+            }
+            values
+        })
     }
 
     /// Equal rows of numbers spread evenly from `-bound` to `bound`.
     pub fn repeated(&mut self, n_rows: usize, n_columns: usize, bound: f64) -> Param<Tensor<B, 2>> {
-        let rng = &mut self.rng;
-        let draw = || ((rng.random::<f64>() * 2.0 - 1.0) * bound) as f32;
-        let row: Vec<f32> = std::iter::repeat_with(draw).take(n_columns).collect();
-        self.of([n_rows, n_columns], row.repeat(n_rows))
+        self.of([n_rows, n_columns], |rng| {
+            uniforms(rng, n_columns, bound).repeat(n_rows)
+        })
     }
 
     /// The same number everywhere.
     pub fn constant<const D: usize>(&self, shape: [usize; D], value: f32) -> Param<Tensor<B, D>> {
-        self.of(shape, vec![value; shape.iter().product()])
+        match &self.rng {
+            None => self.shape(shape),
+            Some(_) => self.param(shape, vec![value; shape.iter().product()]),
+        }
     }
 
-    fn of<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<B, D>> {
-        Param::from_tensor(Tensor::from_data(
-            TensorData::new(values, shape),
-            self.device,
-        ))
+    /// A parameter of these numbers, unless only its shape is wanted.
+    fn of<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        values: impl FnOnce(&mut ChaCha8Rng) -> Vec<f32>,
+    ) -> Param<Tensor<B, D>> {
+        match &mut self.rng {
+            None => self.shape(shape),
+            Some(rng) => {
+                let values = values(rng);
+                self.param(shape, values)
+            }
+        }
+    }
+
+    fn param<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<B, D>> {
+        let data = TensorData::new(values, shape);
+        Param::from_tensor(Tensor::from_data(data, self.device))
+    }
+
+    /// One 0, seen from everywhere.
+    fn shape<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<B, D>> {
+        Param::from_tensor(Tensor::<B, D>::zeros([1; D], self.device).expand(shape))
     }
 
     /// A linear layer; weight and bias are uniform within `1 / √n_inputs`, as PyTorch draws them.
@@ -156,6 +162,29 @@ impl<'d, B: Backend> Init<'d, B> {
             bias: Some(self.uniform([n_outputs], bound)),
         }
     }
+}
+
+/// Numbers spread evenly from `-bound` to `bound`.
+fn uniforms(rng: &mut ChaCha8Rng, n: usize, bound: f64) -> Vec<f32> {
+    let draw = || ((rng.random::<f64>() * 2.0 - 1.0) * bound) as f32;
+    std::iter::repeat_with(draw).take(n).collect()
+}
+
+fn normals(rng: &mut ChaCha8Rng, n: usize, deviation: f64) -> Vec<f32> {
+    let mut values: Vec<f32> = Vec::with_capacity(n + 1);
+    while values.len() < n {
+        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * deviation;
+        let angle = std::f64::consts::TAU * rng.random::<f64>();
+        values.push((radius * angle.cos()) as f32);
+        values.push((radius * angle.sin()) as f32);
+    }
+    values.truncate(n);
+    values
+}
+
+fn random_signs(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
+    let draw = || if rng.random::<bool>() { 1.0 } else { -1.0 };
+    std::iter::repeat_with(draw).take(n).collect()
 }
 
 /// The mean and the root of the variance along the last dimension made 0 and 1, then scaled and shifted by what is

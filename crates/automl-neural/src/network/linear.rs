@@ -1,5 +1,6 @@
 //! A linear model: one layer.
 
+use super::mixed::linear;
 use super::{FlatInput, Init, InputBatch, InputShape};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -24,6 +25,6 @@ impl<B: Backend> LinearNet<B> {
     /// `rows × 1 × outputs`.
     pub fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 3> {
         let x = self.input.forward(batch);
-        self.head.forward(x).unsqueeze_dim(1)
+        linear(&self.head, x).unsqueeze_dim(1)
     }
 }

@@ -3,6 +3,7 @@
 //! With layer norms switched off this is the MLP of Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data"
 //! (2021).
 
+use super::mixed::linear;
 use super::{Activation, FlatInput, Init, InputBatch, InputShape, Norm};
 use crate::Draw;
 use automl_core::Params;
@@ -80,12 +81,12 @@ impl<B: Backend> Mlp<B> {
     pub fn forward(&self, batch: &InputBatch<B>, draw: &mut Draw) -> Tensor<B, 3> {
         let mut x = self.input.forward(batch);
         for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x);
+            x = linear(layer, x);
             if let Some(norm) = self.norms.get(index) {
                 x = norm.forward(x);
             }
             x = draw.dropout(self.activation.apply(x), self.dropout);
         }
-        self.head.forward(x).unsqueeze_dim(1)
+        linear(&self.head, x).unsqueeze_dim(1)
     }
 }

@@ -25,6 +25,8 @@ pub(crate) use param_serde;
 
 mod attention;
 mod cnn;
+#[cfg(any(test, feature = "cuda"))]
+mod columns;
 mod convolution;
 mod dlinear;
 mod ft_transformer;
@@ -32,6 +34,7 @@ mod image;
 mod input;
 mod layers;
 mod linear;
+mod mixed;
 mod mlp;
 mod nbeats;
 pub(crate) mod parameters;
@@ -50,6 +53,7 @@ pub use image::{ImageNetwork, ImageNetworkParams, ImageShape};
 pub use input::{FlatInput, InputBatch, InputShape, NumberEmbedding, TokenInput};
 pub use layers::{Activation, Init, Norm};
 pub use linear::LinearNet;
+pub use mixed::{linear, product};
 pub use mlp::{Mlp, MlpParams};
 pub use nbeats::{NBeats, NBeatsParams, Stacks};
 pub use parameters::{Layout, Slot};

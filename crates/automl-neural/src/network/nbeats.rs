@@ -5,6 +5,7 @@
 //! sines and cosines, for a season. Blocks of an interpretable stack share their weights.
 
 use super::Init;
+use super::mixed::linear;
 use automl_core::Params;
 use burn::module::Module;
 use burn::tensor::backend::Backend;
@@ -114,9 +115,9 @@ impl<B: Backend> BeatsBlock<B> {
     ) -> [Tensor<B, 2>; 2] {
         let mut hidden = x;
         for layer in &self.layers {
-            hidden = draw.dropout(activation::relu(layer.forward(hidden)), dropout);
+            hidden = draw.dropout(activation::relu(linear(layer, hidden)), dropout);
         }
-        let all = self.coefficients.forward(hidden);
+        let all = linear(&self.coefficients, hidden);
         let [n_rows, n_all] = all.dims();
         let past = all.clone().slice([0..n_rows, 0..self.n_past]);
         let future = all.slice([0..n_rows, self.n_past..n_all]);

@@ -5,7 +5,7 @@
 
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use std::ops::Range;
 
 /// One parameter of a network.
@@ -61,6 +61,19 @@ impl Layout {
     pub fn write<B: Backend, M: Module<B>>(&self, network: M, values: &[f32]) -> M {
         assert_eq!(values.len(), self.len(), "a number for each parameter");
         network.map(&mut Write { values, at: 0 })
+    }
+
+    /// The network with its matrices and kernels in another type, for a pass in mixed precision ([`super::linear`]). They
+    /// stay what they are made of: gradients of the pass are those of this network's parameters.
+    pub(crate) fn cast<B: AutodiffBackend, M: AutodiffModule<B>>(
+        &self,
+        network: M,
+        dtype: DType,
+    ) -> M {
+        network.map(&mut Cast {
+            slots: &self.slots,
+            dtype,
+        })
     }
 
     /// The gradients of a pass as a row where the network is; 0 for a parameter that had no part in it.
@@ -174,6 +187,24 @@ impl<B: AutodiffBackend> ModuleMapper<B> for WriteRow<'_, B> {
         self.at += shape.num_elements();
         let part = self.row.clone().slice(start..self.at).reshape(shape);
         Param::from_mapped_value(id, Tensor::from_inner(part).require_grad(), mapper)
+    }
+}
+
+struct Cast<'a> {
+    /// Parameters that were not come to yet.
+    slots: &'a [Slot],
+    dtype: DType,
+}
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Cast<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (slot, rest) = self.slots.split_first().expect("a slot for each parameter");
+        self.slots = rest;
+        if !slot.decays {
+            return param;
+        }
+        let (id, tensor, mapper) = param.consume();
+        Param::from_mapped_value(id, tensor.cast(self.dtype), mapper)
     }
 }
 

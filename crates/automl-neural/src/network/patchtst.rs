@@ -2,6 +2,7 @@
 //! 2023). Norms are over the numbers of a token, where the paper has batch norms: no layer looks at other rows.
 
 use super::attention::EncoderBlock;
+use super::mixed::linear;
 use super::{Init, Norm};
 use crate::Draw;
 use automl_core::Params;
@@ -115,12 +116,12 @@ impl<B: Backend> PatchTst<B> {
             part.unsqueeze_dim::<3>(1)
         };
         let patches = Tensor::cat((0..n_patches).map(patch).collect(), 1);
-        let x = self.embed.forward(patches) + self.places.val().unsqueeze();
+        let x = linear(&self.embed, patches) + self.places.val().unsqueeze();
         let mut x = draw.dropout(x, self.dropout);
         for block in &self.blocks {
             x = block.forward(x, None, (self.n_heads, self.dropout), draw);
         }
         let flat = self.norm.forward(x).reshape([n_rows, n_patches * size]);
-        self.head.forward(draw.dropout(flat, self.dropout))
+        linear(&self.head, draw.dropout(flat, self.dropout))
     }
 }

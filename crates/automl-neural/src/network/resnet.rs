@@ -3,6 +3,7 @@
 //! Each block adds `W₂ drop(relu(W₁ norm(x)))` to its input. The norm is a layer norm, where the paper has a batch norm:
 //! it reads one row at a time, so results do not depend on how batches are cut.
 
+use super::mixed::linear;
 use super::{FlatInput, Init, InputBatch, InputShape, Norm};
 use crate::Draw;
 use automl_core::Params;
@@ -87,13 +88,13 @@ impl<B: Backend> ResNet<B> {
 
     /// `rows × 1 × outputs`.
     pub fn forward(&self, batch: &InputBatch<B>, draw: &mut Draw) -> Tensor<B, 3> {
-        let mut x = self.first.forward(self.input.forward(batch));
+        let mut x = linear(&self.first, self.input.forward(batch));
         for block in &self.blocks {
-            let inner = block.first.forward(block.norm.forward(x.clone()));
+            let inner = linear(&block.first, block.norm.forward(x.clone()));
             let inner = draw.dropout(activation::relu(inner), self.dropout);
-            x = x + draw.dropout(block.second.forward(inner), self.residual_dropout);
+            x = x + draw.dropout(linear(&block.second, inner), self.residual_dropout);
         }
         let x = activation::relu(self.norm.forward(x));
-        self.head.forward(x).unsqueeze_dim(1)
+        linear(&self.head, x).unsqueeze_dim(1)
     }
 }

@@ -6,6 +6,7 @@
 //! 2017).
 
 use super::convolution::{Convolution, GroupNorm, pooled};
+use super::mixed::linear;
 use super::{ImageShape, Init};
 use crate::Draw;
 use automl_core::Params;
@@ -35,19 +36,6 @@ pub struct ResNet18Params {
 super::param_serde!(ResNet18Params);
 
 impl ResNet18Params {
-    /// Numbers in the convolutions of the blocks and the head.
-    pub(super) fn n_weights(&self, n_outputs: usize) -> usize {
-        let first = self.channels as usize;
-        let mut n_inputs = first;
-        let mut n = 0;
-        for stage in 0..4 {
-            let channels = first << stage;
-            n += 9 * channels * (n_inputs + 3 * channels);
-            n_inputs = channels;
-        }
-        n + n_inputs * n_outputs
-    }
-
     /// Pixels that an image has behind the stem (`block` none) or a block.
     pub(super) fn area(block: Option<usize>, shape: &ImageShape) -> usize {
         let is_small = shape.height.max(shape.width) <= SMALL_SIDE;
@@ -160,6 +148,6 @@ impl<B: Backend> ResNet18<B> {
             x = block.forward(x);
         }
         let found = draw.dropout(pooled(x), self.dropout);
-        self.head.forward(found)
+        linear(&self.head, found)
     }
 }

@@ -41,27 +41,6 @@ impl SeriesNetworkParams {
         }
     }
 
-    /// Fewer parameters than this the network does not have.
-    pub fn n_parameters_min(&self, [lookback, horizon]: [usize; 2]) -> usize {
-        match self {
-            Self::DLinear(_) => lookback.saturating_mul(horizon).saturating_mul(2),
-            Self::NBeats(params) => {
-                let width = params.width as usize;
-                let of_block = width * (lookback + 3 * width);
-                match params.stacks {
-                    Stacks::Generic => (params.blocks as usize)
-                        .saturating_mul(of_block + width * (lookback + horizon)),
-                    Stacks::Interpretable => 2 * of_block + width * (lookback + horizon),
-                }
-            }
-            Self::PatchTst(params) => {
-                let (size, n_patches) = (params.size(), params.n_patches(lookback));
-                let of_blocks = (params.blocks as usize).saturating_mul(4 * size * size);
-                of_blocks.saturating_add(n_patches.saturating_mul(size).saturating_mul(horizon + 1))
-            }
-        }
-    }
-
     /// Numbers that are in work at once for a window, about.
     pub(crate) fn n_numbers(&self, [lookback, horizon]: [usize; 2]) -> usize {
         match self {

@@ -6,6 +6,7 @@
 //! numbers where numbers are embedded, one a column and member, so that members begin apart. The mini variant has the first scale only. Every member has a head of its own and is trained by a loss of
 //! its own; predictions are the mean over members.
 
+use super::mixed::product;
 use super::{Activation, FlatInput, Init, InputBatch, InputShape};
 use crate::Draw;
 use automl_core::Params;
@@ -71,7 +72,8 @@ impl<B: Backend> SharedLinear<B> {
         let [n_rows, n_members, n_inputs] = x.dims();
         let weight = self.weight.val();
         let n_outputs = weight.dims()[1];
-        let x = x.reshape([n_rows * n_members, n_inputs]).matmul(weight);
+        let dtype = weight.dtype();
+        let x = product(x.reshape([n_rows * n_members, n_inputs]), weight, dtype);
         let x = x.reshape([n_rows, n_members, n_outputs]);
         let x = match &self.output_scale {
             Some(scale) => x * scale.val().unsqueeze(),

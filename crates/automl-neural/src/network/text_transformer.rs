@@ -2,6 +2,7 @@
 //!
 //! Texts of one batch are filled up to one length; what fills them is neither attended to nor in the mean.
 
+use super::mixed::linear;
 use super::{Init, LayerSummary, Layout, Norm, attention::EncoderBlock, summary::summary_of};
 use crate::Draw;
 use automl_core::Params;
@@ -40,13 +41,6 @@ super::param_serde!(TextTransformerParams);
 impl TextTransformerParams {
     fn size(&self) -> usize {
         self.heads as usize * self.head_size as usize
-    }
-
-    /// Fewer parameters than this the network does not have.
-    pub fn n_parameters_min(&self, n_tokens: usize, length: usize, n_outputs: usize) -> usize {
-        let size = self.size();
-        let of_blocks = (self.blocks as usize).saturating_mul(4 * size * size);
-        of_blocks.saturating_add((n_tokens + length + n_outputs).saturating_mul(size))
     }
 
     /// The layers of such a network, with the work of a text of `length` tokens.
@@ -142,6 +136,6 @@ impl<B: Backend> TextTransformer<B> {
         let n_tokens = mask.clone().sum_dim(1);
         let mean = (self.norm.forward(x) * mask).sum_dim(1) / n_tokens;
         let mean = draw.dropout(mean.squeeze_dim::<2>(1), self.dropout);
-        self.head.forward(mean)
+        linear(&self.head, mean)
     }
 }

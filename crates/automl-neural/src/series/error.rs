@@ -46,6 +46,25 @@ pub enum SeriesError {
         /// The column.
         name: String,
     },
+    /// A number is too far from the mean to compute with.
+    #[error("the series '{name}' is {value} in row {row}, too far from what it was learned to be")]
+    Extreme {
+        /// The column.
+        name: String,
+        /// The row, from 1.
+        row: usize,
+        /// The number.
+        value: String,
+    },
+    /// A network says of these rows what is no number.
+    #[error("the forecast of '{name}' is no number")]
+    NotFinite {
+        /// The series.
+        name: String,
+    },
+    /// No value of the data that follows a window is known.
+    #[error("all values to score forecasts on are missing")]
+    NothingToScore,
     /// The parts ask for more rows than there are.
     #[error(
         "train_rows, validation_rows and test_rows are {wanted} in all, the table has {n_rows}"
@@ -105,6 +124,8 @@ impl Coded for SeriesError {
             Self::NotNumbers { .. } | Self::NotTimes { .. } => "series-kind",
             Self::TimeMissing { .. } => "series-time-missing",
             Self::NoSeries | Self::Empty { .. } => "series-none",
+            Self::Extreme { .. } | Self::NotFinite { .. } => "series-extreme",
+            Self::NothingToScore => "series-nothing-to-score",
             Self::Parts { .. } | Self::TooShort { .. } => "series-parts",
             Self::Season { .. } => "series-season",
             Self::History { .. } => "series-history",
@@ -124,6 +145,14 @@ impl Coded for SeriesError {
             Self::NoSeries | Self::Empty { .. } => {
                 "name the columns to forecast in data.target".into()
             }
+            Self::Extreme { .. } => {
+                "correct the value, or empty the cell if it stands for one that is missing".into()
+            }
+            Self::NotFinite { .. } => {
+                "look for values at the end of the series that are far from those it learned from"
+                    .into()
+            }
+            Self::NothingToScore => "give rows whose values are known".into(),
             Self::Parts { .. } => {
                 "lower them, or set them to 0 and say data.validation_share and series.test_share"
                     .into()

@@ -21,6 +21,8 @@ pub struct SeriesFrame {
     names: Vec<String>,
     /// One series after the other.
     values: Vec<f64>,
+    /// Which of them the table says; the others are filled in.
+    known: Vec<bool>,
     /// The row of the table that each row is.
     rows: Vec<u32>,
     axis: Option<Axis>,
@@ -48,8 +50,9 @@ impl SeriesFrame {
             Some(axis) => in_order(axis, warnings),
         };
         let mut values = Vec::with_capacity(rows.len() * names.len());
+        let mut known = Vec::with_capacity(values.capacity());
         for name in names {
-            fill(&mut values, table, (name, &rows), warnings)?;
+            fill((&mut values, &mut known), table, (name, &rows), warnings)?;
         }
         let axis = axis.map(|axis| Axis {
             instants: rows
@@ -64,6 +67,7 @@ impl SeriesFrame {
         let frame = Self {
             names: names.to_vec(),
             values,
+            known,
             rows,
             axis,
             step,
@@ -107,6 +111,11 @@ impl SeriesFrame {
         let names = self.names.iter().map(String::as_str);
         // Frames have rows: what is empty has no values.
         names.zip(self.values.chunks_exact(self.n_rows().max(1)))
+    }
+
+    /// Which values the table says, one series after the other; the others are filled in.
+    pub(super) fn known(&self) -> &[bool] {
+        &self.known
     }
 
     /// The instants of the rows behind the last one, a step apart; of the numbers of rows without a time.
@@ -234,7 +243,7 @@ fn in_order(axis: &Axis, warnings: &Warnings) -> Vec<u32> {
 
 /// Adds a series; what is missing is what was last known, and before that what is known first.
 fn fill(
-    values: &mut Vec<f64>,
+    (values, known): (&mut Vec<f64>, &mut Vec<bool>),
     table: &Table,
     (name, rows): (&str, &[u32]),
     warnings: &Warnings,
@@ -260,6 +269,7 @@ fn fill(
             last = number;
         }
         values.push(last);
+        known.push(!number.is_nan());
     }
     if n_missing > 0 {
         let cells = if n_missing == 1 {
@@ -267,7 +277,9 @@ fn fill(
         } else {
             &format!("{n_missing} values")
         };
-        let message = format!("{cells} of '{name}' missing; each counts as the one before it");
+        let message = format!(
+            "{cells} of '{name}' missing; each counts as the one before it, and forecasts of it are not scored"
+        );
         warnings.push(Warning::new(WarningKind::UnreadCells, [name], message));
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Time series as a job of the trainer.
 
+use super::SeriesError;
 use super::scores::Errors;
 use super::windows::Windows;
 use crate::Draw;
@@ -61,6 +62,10 @@ impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
         let losses = self
             .loss
             .forward(forecast.unsqueeze_dim(1), came.unsqueeze_dim(1));
+        let losses = match self.windows.known_tensor::<B>(rows, device) {
+            None => losses,
+            Some(known) => losses * known.unsqueeze_dim(1),
+        };
         losses.sum() / (horizon * self.windows.n_series()) as f64
     }
 
@@ -74,6 +79,9 @@ impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
             return Ok(Vec::new());
         };
         let errors = errors(network, self.params, watched, threads, device);
+        if errors.n_known() == 0 {
+            return Err(SeriesError::NothingToScore.into());
+        }
         let score = |&metric: &Metric| {
             let value = errors.score(metric);
             if !value.is_finite() {

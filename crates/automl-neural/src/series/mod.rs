@@ -115,7 +115,7 @@ pub fn train(
         .series()
         .map(|(_, values)| Scale::of(&values[parts.train.clone()]));
     let scales: Vec<Scale> = scales.collect();
-    let scaled = Scaled::of(frame, &scales);
+    let scaled = Scaled::of(frame, &scales)?;
     let [lookback, horizon] = lengths;
     let job = SeriesJob {
         params: &settings.network,
@@ -143,7 +143,7 @@ pub fn train(
     };
     let scores = |rows| {
         let windows = Windows::forecasting(&scaled, rows, lengths)?;
-        Some(model.scores(&windows, run.threads))
+        model.scores(&windows, run.threads)
     };
     Ok(LearnedSeries {
         validation: scores(&parts.valid),

@@ -9,7 +9,7 @@ use crate::network::parameters::floats;
 use crate::network::{Init, Layout, SeriesNetwork, SeriesNetworkParams};
 use crate::train::push;
 use crate::{Cpu, Draw};
-use automl_core::{Artifact, ArtifactError, Seed, Threads, Warning, WarningKind, Warnings};
+use automl_core::{Artifact, ArtifactError, Threads, Warning, WarningKind, Warnings};
 use burn::tensor::backend::AutodiffBackend;
 use burn_flex::FlexDevice;
 use serde::{Deserialize, Serialize};
@@ -105,13 +105,8 @@ impl SeriesModel {
         if let Some((name, reason)) = parameters.fault() {
             return Err(artifact.invalid(name, reason));
         }
-        // What a file claims must not make a network larger than the file: its arrays bound what is built.
-        let n_stored: usize = artifact.arrays.values().map(automl_core::Array::len).sum();
         let lengths = parameters.lengths();
-        if parameters.network.n_parameters_min(lengths) > n_stored {
-            return Err(artifact.invalid("network", "it is larger than its arrays"));
-        }
-        let mut init = Init::new(Seed(0), &FlexDevice);
+        let mut init = Init::shapes(&FlexDevice);
         let network = SeriesNetwork::new(&mut init, &parameters.network, lengths);
         Ok(Self {
             network: read_weights(artifact, network)?,
@@ -167,7 +162,7 @@ impl SeriesModel {
             what: "a forecast",
             wanted: lookback,
         })?;
-        let scaled = Scaled::of(frame, &self.parameters.scales);
+        let scaled = Scaled::of(frame, &self.parameters.scales)?;
         // No value of a horizon is looked at.
         let windows = Windows::within(&scaled, &(start..n_rows), [lookback, 0]);
         let pasts = windows.pasts::<Inner>(&[0], &FlexDevice);
@@ -177,22 +172,28 @@ impl SeriesModel {
             let values = values.iter().map(|&value| scale.value(value));
             values.collect::<Vec<f64>>()
         });
+        let series: Vec<(String, Vec<f64>)> = self.names().iter().cloned().zip(of_series).collect();
+        let is_lost = |(_, values): &&(String, Vec<f64>)| values.iter().any(|y| !y.is_finite());
+        if let Some((name, _)) = series.iter().find(is_lost) {
+            let name = name.clone();
+            return Err(SeriesError::NotFinite { name });
+        }
         Ok(Forecast {
             instants: frame.continued(self.parameters.step, horizon),
-            series: self.names().iter().cloned().zip(of_series).collect(),
+            series,
         })
     }
 
     /// How good its forecasts are from every window of a frame.
     ///
     /// # Errors
-    /// It has fewer rows than a window and its forecast.
+    /// It has fewer rows than a window and its forecast, or none whose value is known.
     pub fn evaluate(
         &self,
         frame: &SeriesFrame,
         threads: &Threads,
     ) -> Result<PartScores, SeriesError> {
-        let scaled = Scaled::of(frame, &self.parameters.scales);
+        let scaled = Scaled::of(frame, &self.parameters.scales)?;
         let lengths = self.parameters.lengths();
         let windows = Windows::within(&scaled, &(0..frame.n_rows()), lengths);
         if windows.n() == 0 {
@@ -202,14 +203,17 @@ impl SeriesModel {
                 wanted: lengths[0] + lengths[1],
             });
         }
-        Ok(self.scores(&windows, threads))
+        self.scores(&windows, threads)
+            .ok_or(SeriesError::NothingToScore)
     }
 
-    pub(super) fn scores(&self, windows: &Windows<'_>, threads: &Threads) -> PartScores {
+    /// How good forecasts of windows are; none if no value that follows them is known.
+    pub(super) fn scores(&self, windows: &Windows<'_>, threads: &Threads) -> Option<PartScores> {
         let parameters = &self.parameters;
         let (network, params) = (&self.network, &parameters.network);
         let errors = errors(network, params, windows, threads, &FlexDevice);
         let series = (&parameters.names[..], &parameters.scales[..]);
-        PartScores::of(windows, &errors, series, parameters.season, threads)
+        let season = parameters.season;
+        (errors.n_known() > 0).then(|| PartScores::of(windows, &errors, series, season, threads))
     }
 }

@@ -14,8 +14,8 @@ const BLOCK_NUMBERS: usize = 1 << 21;
 pub(super) struct Errors {
     squares: Vec<f64>,
     absolutes: Vec<f64>,
-    /// Values of each series.
-    n: usize,
+    /// Values of each series that are known.
+    counts: Vec<usize>,
 }
 
 impl Errors {
@@ -36,7 +36,9 @@ impl Errors {
         });
         let mut all = Self::none(windows.n_series());
         for block in blocks {
-            all.n += block.n;
+            for (count, more) in all.counts.iter_mut().zip(block.counts) {
+                *count += more;
+            }
             for (sum, more) in all.squares.iter_mut().zip(block.squares) {
                 *sum += more;
             }
@@ -51,20 +53,27 @@ impl Errors {
         Self {
             squares: vec![0.0; n_series],
             absolutes: vec![0.0; n_series],
-            n: 0,
+            counts: vec![0; n_series],
         }
     }
 
     fn of_block(windows: &Windows<'_>, ids: &[u32], forecast: &[f32]) -> Self {
         let [_, horizon] = windows.lengths();
         let mut errors = Self::none(windows.n_series());
-        errors.n = ids.len() * horizon;
         let mut forecasts = forecast.chunks_exact(horizon);
         for &id in ids {
             for series in 0..windows.n_series() {
                 let forecast = forecasts.next().expect("every window has its forecast");
-                for (&a, &b) in forecast.iter().zip(windows.future(id, series)) {
+                let truth = windows.future(id, series);
+                let known = windows.known(id, series);
+                for ((&a, &b), _) in forecast
+                    .iter()
+                    .zip(truth)
+                    .zip(known)
+                    .filter(|(_, known)| **known)
+                {
                     let error = f64::from(a) - f64::from(b);
+                    errors.counts[series] += 1;
                     errors.squares[series] += error * error;
                     errors.absolutes[series] += error.abs();
                 }
@@ -73,8 +82,13 @@ impl Errors {
         errors
     }
 
+    /// Known values of all series.
+    pub(super) fn n_known(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
     fn mean(&self, sums: &[f64]) -> f64 {
-        sums.iter().sum::<f64>() / (self.n * sums.len()).max(1) as f64
+        sums.iter().sum::<f64>() / self.n_known().max(1) as f64
     }
 
     /// The score of all series, of scaled values.
@@ -86,9 +100,9 @@ impl Errors {
         }
     }
 
-    /// Mean squared and mean absolute error of one series, in units of the data.
+    /// Mean squared and mean absolute error of one series, in units of the data; 0 where no value is known.
     fn of_series(&self, series: usize, scale: Scale) -> (f64, f64) {
-        let n = self.n.max(1) as f64;
+        let n = self.counts[series].max(1) as f64;
         let spread = scale.spread;
         (
             self.squares[series] / n * spread * spread,

@@ -54,7 +54,9 @@ fn a_missing_value_is_the_one_before_it() {
     assert_eq!(values(&frame), [4.0, 4.0, 4.0, 5.0]);
     assert_eq!(
         told,
-        ["2 values of 'load' missing; each counts as the one before it"]
+        [
+            "2 values of 'load' missing; each counts as the one before it, and forecasts of it are not scored"
+        ]
     );
 }
 
@@ -96,7 +98,7 @@ fn the_parts_of_the_electricity_transformers_are_those_of_the_papers() {
     assert_eq!(parts.test, 11_520..14_400);
     assert_eq!(parts.n_unused, 3020);
     let (frame, _) = frame(&(0..17_420).collect::<Vec<_>>(), &vec![1.0; 17_420]);
-    let scaled = Scaled::of(&frame, &[Scale::of(&[1.0])]);
+    let scaled = Scaled::of(&frame, &[Scale::of(&[1.0])]).expect("all are near");
     let n = |rows| Windows::forecasting(&scaled, rows, [336, 96]).map_or(0, |windows| windows.n());
     assert_eq!(Windows::within(&scaled, &parts.train, [336, 96]).n(), 8209);
     assert_eq!((n(&parts.valid), n(&parts.test)), (2785, 2785));
@@ -261,7 +263,7 @@ fn an_altered_model_is_refused() {
     };
     assert!(parameters("lookback", 0.into()).contains("lookback"));
     assert!(parameters("lookback", 25.into()).contains("weights"));
-    assert!(parameters("horizon", 100_000.into()).contains("larger than its arrays"));
+    assert!(parameters("horizon", 100_000.into()).contains("its shape is not that of the network"));
     assert!(parameters("season", 99.into()).contains("season"));
     assert!(parameters("names", serde_json::json!([])).contains("scales"));
     assert!(!refused(&|artifact| artifact.arrays.clear()).is_empty());
@@ -303,4 +305,60 @@ fn a_season_longer_than_a_window_is_refused() {
         ..longer
     };
     assert!(Parts::of(500, &as_long, 0.2).is_ok());
+}
+
+#[test]
+fn a_forecast_of_a_missing_value_is_not_scored() {
+    let model = learned(networks().remove(0), 1).model;
+    let scores = |values: &[f64]| {
+        let (frame, _) = frame(&(0..values.len() as i64).collect::<Vec<_>>(), values);
+        model.evaluate(&frame, &Threads::one())
+    };
+    let mut values = wave(31);
+    let whole = scores(&values).expect("it is long enough");
+    values[30] = f64::NAN;
+    let without = scores(&values).expect("most values are known");
+    assert_eq!(without.n_windows, whole.n_windows);
+    assert!(
+        without.mse < 1.5 * whole.mse,
+        "{} {}",
+        without.mse,
+        whole.mse
+    );
+    values[24..].fill(f64::NAN);
+    let error = scores(&values).expect_err("no value follows a window");
+    assert_eq!(error, SeriesError::NothingToScore);
+}
+
+#[test]
+fn a_value_too_far_away_to_compute_with_is_refused_with_its_row() {
+    let model = learned(networks().remove(0), 1).model;
+    let mut values = wave(48);
+    values[7] = 1e300;
+    let (frame, _) = frame(&(0..48).collect::<Vec<_>>(), &values);
+    let error = model.forecast(&frame).expect_err("it is far away");
+    assert_eq!(
+        error.to_string(),
+        "the series 'load' is 1e300 in row 8, too far from what it was learned to be"
+    );
+}
+
+#[test]
+fn a_model_that_claims_to_be_huge_takes_no_memory_to_refuse() {
+    let artifact = learned(networks().remove(3), 1).model.artifact();
+    let mut altered = artifact.clone();
+    let network = &mut altered.meta["parameters"]["network"];
+    assert_eq!(network["type"], "patchtst");
+    for (name, most) in [("heads", 64), ("head_size", 256), ("blocks", 24)] {
+        network[name] = most.into();
+    }
+    // Blocks of it alone are 100 GB, and windows of this length one more.
+    altered.meta["parameters"]["lookback"] = 199_000.into();
+    let error = SeriesModel::load(&altered).expect_err("its arrays are small");
+    assert!(
+        error
+            .to_string()
+            .contains("its shape is not that of the network"),
+        "{error}"
+    );
 }

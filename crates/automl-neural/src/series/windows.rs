@@ -1,11 +1,13 @@
 //! Windows over scaled series: numbers of rows, nothing is copied before a batch is made.
 
-use super::SeriesFrame;
+use super::{SeriesError, SeriesFrame};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
+/// Greatest scaled value: networks compute in float32, and losses and norms square it.
+const GREATEST: f32 = 1e15;
 /// Share of the mean of a series below which its deviation is that of rounded numbers.
 const LEAST_SPREAD: f64 = 1e-12;
 
@@ -59,21 +61,36 @@ impl Scale {
 #[derive(Debug)]
 pub(super) struct Scaled {
     values: Vec<f32>,
+    /// Which of them are no fillings.
+    known: Vec<bool>,
     n_rows: usize,
     n_series: usize,
 }
 
 impl Scaled {
-    pub(super) fn of(frame: &SeriesFrame, scales: &[Scale]) -> Self {
+    /// Scales the series of a frame.
+    ///
+    /// # Errors
+    /// A value that is too far away to compute with.
+    pub(super) fn of(frame: &SeriesFrame, scales: &[Scale]) -> Result<Self, SeriesError> {
         let mut scaled = Vec::with_capacity(frame.n_rows() * scales.len());
-        for ((_, values), scale) in frame.series().zip(scales) {
+        for ((name, values), scale) in frame.series().zip(scales) {
+            let is_far = |&value: &f64| scale.scaled(value).abs() > GREATEST;
+            if let Some(row) = values.iter().position(is_far) {
+                return Err(SeriesError::Extreme {
+                    name: name.to_owned(),
+                    row: frame.table_row(row as u32) as usize + 1,
+                    value: format!("{:?}", values[row]),
+                });
+            }
             scaled.extend(values.iter().map(|&value| scale.scaled(value)));
         }
-        Self {
+        Ok(Self {
             values: scaled,
+            known: frame.known().to_vec(),
             n_rows: frame.n_rows(),
             n_series: scales.len(),
-        }
+        })
     }
 }
 
@@ -128,8 +145,12 @@ impl<'a> Windows<'a> {
     }
 
     fn slice(&self, window: u32, series: usize, part: Range<usize>) -> &'a [f32] {
+        &self.scaled.values[self.range(window, series, part)]
+    }
+
+    fn range(&self, window: u32, series: usize, part: Range<usize>) -> Range<usize> {
         let start = series * self.scaled.n_rows + self.first + window as usize;
-        &self.scaled.values[start + part.start..start + part.end]
+        start + part.start..start + part.end
     }
 
     /// What a forecast is made from.
@@ -142,6 +163,12 @@ impl<'a> Windows<'a> {
         self.slice(window, series, self.lookback..self.lookback + self.horizon)
     }
 
+    /// Which values of what followed are known, rather than filled in.
+    pub(super) fn known(&self, window: u32, series: usize) -> &'a [bool] {
+        let part = self.lookback..self.lookback + self.horizon;
+        &self.scaled.known[self.range(window, series, part)]
+    }
+
     /// The pasts of windows as a network takes them, `windows · series × lookback`.
     pub(super) fn pasts<B: Backend>(&self, windows: &[u32], device: &B::Device) -> Tensor<B, 2> {
         self.tensor(windows, self.lookback, Self::past, device)
@@ -150,6 +177,27 @@ impl<'a> Windows<'a> {
     /// What followed them, `windows · series × horizon`.
     pub(super) fn futures<B: Backend>(&self, windows: &[u32], device: &B::Device) -> Tensor<B, 2> {
         self.tensor(windows, self.horizon, Self::future, device)
+    }
+
+    /// 1 for each of [`Windows::futures`] that is known, 0 for the others; none if all are.
+    pub(super) fn known_tensor<B: Backend>(
+        &self,
+        windows: &[u32],
+        device: &B::Device,
+    ) -> Option<Tensor<B, 2>> {
+        let all = || {
+            let series =
+                move |window: u32| (0..self.n_series()).map(move |series| (window, series));
+            windows.iter().flat_map(move |&window| series(window))
+        };
+        let is_known = all().all(|(window, series)| self.known(window, series).iter().all(|k| *k));
+        if is_known {
+            return None;
+        }
+        let known = all().flat_map(|(window, series)| self.known(window, series));
+        let known: Vec<f32> = known.map(|&known| f32::from(u8::from(known))).collect();
+        let shape = [windows.len() * self.n_series(), self.horizon];
+        Some(Tensor::from_data(TensorData::new(known, shape), device))
     }
 
     fn tensor<B: Backend>(

@@ -1,7 +1,7 @@
 //! From columns to what a network reads: numbers scaled, categories coded, missing cells marked.
 
 use super::numbers::NumberForm;
-use crate::network::{InputBatch, InputShape, NetworkParams, NumberEmbedding};
+use crate::network::{InputBatch, InputShape, NumberEmbedding};
 use automl_core::params::ParamChoice;
 use automl_core::{Column, FitError, ParamError, ParamValue, Params, PredictError, TableView};
 use burn::tensor::backend::Backend;
@@ -241,40 +241,6 @@ impl Encoder {
                 .columns
                 .iter()
                 .all(|column| is_form_sound(&column.form))
-    }
-
-    /// Fewer parameters than this no network of these settings has: what a file claims is weighed by it.
-    pub fn n_parameters_min(&self, params: &NetworkParams) -> usize {
-        let shape = self.shape();
-        let cut = match shape.number_embedding {
-            NumberEmbedding::PiecewiseLinear => shape.n_pieces,
-            _ => 0,
-        };
-        let numbers = match shape.number_embedding {
-            NumberEmbedding::None => 0,
-            _ => shape
-                .n_numbers
-                .saturating_mul((2 + cut).saturating_mul(shape.embedding_size)),
-        };
-        let levels: usize = shape.n_levels.iter().sum();
-        let inner = |layers: u32, width: u32| {
-            let width = width as usize;
-            (layers as usize - 1).saturating_mul(width.saturating_mul(width))
-        };
-        let inner = match params {
-            NetworkParams::Linear => 0,
-            NetworkParams::Mlp(mlp) => inner(mlp.layers, mlp.width),
-            NetworkParams::Tabm(tabm) => inner(tabm.layers, tabm.width)
-                .saturating_add(tabm.members as usize * tabm.width as usize),
-            NetworkParams::Resnet(net) => inner(net.blocks + 1, net.width) / 4,
-            NetworkParams::FtTransformer(net) => {
-                let size = net.heads as usize * net.head_size as usize;
-                (net.blocks as usize).saturating_mul(size.saturating_mul(size))
-            }
-        };
-        let is_token = matches!(params, NetworkParams::FtTransformer(_));
-        let numbers = if is_token { 0 } else { numbers };
-        numbers.saturating_add(levels * 2).saturating_add(inner)
     }
 
     /// Encodes rows of a table that has the columns that this was learned from.

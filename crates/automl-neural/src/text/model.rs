@@ -8,7 +8,7 @@ use crate::network::{Init, Layout, TextTransformer, TextTransformerParams};
 use crate::tabular::{Loss, TargetScale};
 use crate::train::push;
 use automl_core::{
-    Artifact, ArtifactError, Model, PredictError, Predictions, Seed, TableView, Task, Threads,
+    Artifact, ArtifactError, Model, PredictError, Predictions, TableView, Task, Threads,
 };
 use burn::tensor::backend::AutodiffBackend;
 use serde_json::json;
@@ -46,13 +46,8 @@ impl TextModel {
         let (task, loss, scale) = check_loss(artifact)?;
         let n_outputs = loss.n_outputs(task.n_classes());
         let [n_tokens, length] = tokenizer.shape();
-        // What a file claims must not make a network larger than the file: its arrays bound what is built.
-        let n_stored: usize = artifact.arrays.values().map(automl_core::Array::len).sum();
-        if params.n_parameters_min(n_tokens, length, n_outputs) > n_stored {
-            return Err(artifact.invalid("network", "it is larger than its arrays"));
-        }
         let device = burn_flex::FlexDevice;
-        let mut init = Init::new(Seed(0), &device);
+        let mut init = Init::shapes(&device);
         let network = TextTransformer::new(&mut init, &params, [n_tokens, length], n_outputs);
         Ok(Self {
             kind: artifact.kind.clone(),

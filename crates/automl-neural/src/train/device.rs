@@ -6,12 +6,13 @@
 
 use super::optimizer::{OptimizerState, is_matrix, orthogonal};
 use super::settings::{OptimizerKind, OptimizerParams};
+use super::state::LossScale;
 use super::{StepReport, TrainState};
 use crate::network::Layout;
 use crate::network::parameters::{floats, write_row};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Bool, Tensor, TensorData};
 
 /// Steps whose loss and norm are read together.
 pub(super) const STEPS_IN_FLIGHT: usize = 16;
@@ -30,7 +31,20 @@ pub(super) struct DeviceNumbers<B: AutodiffBackend> {
     /// 1 for each number that weight decay shrinks, else 0.
     decays: Row<B>,
     n_steps: u64,
+    scaling: Option<Scaling<B>>,
 }
+
+/// What losses are multiplied by, so that small gradients are not 0 in 16 bits (Micikevicius et al., 2018): halved by a
+/// step whose gradient is no number, which is left out, and doubled after many others.
+#[derive(Debug)]
+struct Scaling<B: AutodiffBackend> {
+    scale: Row<B>,
+    /// Steps since it last changed.
+    n_good: Row<B>,
+}
+
+/// Good steps after which the scale is doubled.
+const GOOD_STEPS: f64 = 2000.0;
 
 /// A step whose loss and norm have not been read.
 #[derive(Debug)]
@@ -39,9 +53,12 @@ pub(super) struct Pending<B: AutodiffBackend> {
     pub(super) report: StepReport,
     /// Rows that it began with, for an error.
     pub(super) rows: Vec<u32>,
-    /// Loss and norm.
+    /// Loss, norm, and what the loss was multiplied by.
     pub(super) read: Row<B>,
 }
+
+/// The parts of [`Pending::read`].
+pub(super) const READ: usize = 3;
 
 impl<B: AutodiffBackend> DeviceNumbers<B> {
     /// The numbers of a state, brought to the device.
@@ -60,7 +77,16 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
             best: state.best.as_deref().map(row),
             decays: row(&decays),
             n_steps: state.optimizer.n_steps,
+            scaling: state.progress.loss_scale.map(|at| Scaling {
+                scale: row(&[at.scale]),
+                n_good: row(&[at.n_good]),
+            }),
         }
+    }
+
+    /// What a loss is multiplied by before its gradients are taken; none for 1.
+    pub(super) fn loss_scale(&self) -> Option<&Row<B>> {
+        self.scaling.as_ref().map(|scaling| &scaling.scale)
     }
 
     /// Brings the numbers back into a state.
@@ -74,6 +100,10 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         };
         state.average = self.average.as_ref().map(read);
         state.best = self.best.as_ref().map(read);
+        state.progress.loss_scale = self.scaling.as_ref().map(|scaling| LossScale {
+            scale: read(&scaling.scale)[0],
+            n_good: read(&scaling.n_good)[0],
+        });
     }
 
     /// A network with these parameters.
@@ -93,7 +123,7 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
     }
 
     /// One step along gradients, which are clipped to a norm of `clip` if it is not 0; gives their norm before, which the
-    /// caller may know.
+    /// caller may know. Where losses are scaled, a step whose norm is no number changes nothing but the scale.
     pub(super) fn step(
         &mut self,
         params: &OptimizerParams,
@@ -112,6 +142,10 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         } else {
             gradients
         };
+        let before = self.scaling.as_ref().map(|_| {
+            let (values, first) = (self.values.clone(), self.first.clone());
+            (values, first, self.second.clone())
+        });
         match params.r#type {
             OptimizerKind::Sgd => self.sgd(params, learning_rate, gradients),
             OptimizerKind::Lion => self.lion(params, learning_rate, gradients),
@@ -119,6 +153,20 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
                 self.adam(params, learning_rate, gradients);
             }
             OptimizerKind::Muon => self.muon(params, learning_rate, layout, &gradients),
+        }
+        if let (Some(scaling), Some(before)) = (&mut self.scaling, before) {
+            let is_good = norm.clone().lower_equal_elem(f32::MAX);
+            scaling.note(is_good.clone());
+            let is_lost = is_good.bool_not();
+            let or_before = |after: &mut Row<B>, before: Row<B>| {
+                let is_lost = is_lost.clone().expand(after.shape());
+                *after = after.clone().mask_where(is_lost, before);
+            };
+            or_before(&mut self.values, before.0);
+            or_before(&mut self.first, before.1);
+            if let (Some(after), Some(before)) = (&mut self.second, before.2) {
+                or_before(after, before);
+            }
         }
         norm
     }
@@ -196,6 +244,18 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
             let values = self.values.clone();
             self.values = values.slice_assign(slot.range.clone(), stepped);
         }
+    }
+}
+
+impl<B: AutodiffBackend> Scaling<B> {
+    /// Takes in whether a step was one.
+    fn note(&mut self, is_good: Tensor<B::InnerBackend, 1, Bool>) {
+        let is_good = is_good.float();
+        let n_good = (self.n_good.clone() + 1.0) * is_good.clone();
+        let grows = n_good.clone().greater_equal_elem(GOOD_STEPS).float();
+        self.n_good = n_good * (grows.clone().neg() + 1.0);
+        let factor = (is_good * 0.5 + 0.5) * (grows + 1.0);
+        self.scale = self.scale.clone() * factor;
     }
 }
 

@@ -25,9 +25,9 @@ pub use keep::EverySteps;
 pub use optimizer::{OptimizerState, clip};
 pub use schedule::share as schedule_share;
 pub use settings::{
-    CheckpointParams, OptimizerKind, OptimizerParams, ScheduleKind, ScheduleParams,
+    CheckpointParams, OptimizerKind, OptimizerParams, Precision, ScheduleKind, ScheduleParams,
     TensorBoardParams, TrainSettings, TrainerParams,
 };
-pub use state::{CHECKPOINT, EpochRecord, Progress, TrainState};
+pub use state::{CHECKPOINT, EpochRecord, LossScale, Progress, TrainState};
 pub(crate) use state::{pull, push};
 pub use trainer::{Details, EpochReport, NoWatch, StepReport, Trained, Trainer, Watch};

@@ -78,6 +78,17 @@ pub struct ScheduleParams {
     pub patience: u64,
 }
 
+/// What numbers are multiplied as. Weights, gradients and all else are float32 whichever it is.
+#[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    Float32,
+    /// 16 bits with the range of float32 and three digits.
+    Bfloat16,
+    /// 16 bits with four digits and a small range: losses are scaled so that gradients stay within it.
+    Float16,
+}
+
 /// How long and in what portions a network learns.
 #[derive(Params, Debug, Clone, PartialEq)]
 pub struct TrainerParams {
@@ -106,6 +117,11 @@ pub struct TrainerParams {
     /// Whether the network of the best epoch is kept rather than that of the last.
     #[param(default = true)]
     pub keep_best: bool,
+    /// What matrices and convolutions multiply: `float32`, or on a GPU `bfloat16` or `float16` (mixed precision). Weights,
+    /// gradients, norms and losses are float32 in any case; with `float16` losses are scaled so that gradients do not
+    /// vanish, and a step that overflows is left out.
+    #[param(default = Precision::Float32)]
+    pub precision: Precision,
     /// Root of all randomness.
     #[param(default = 0, range = 0..=9_007_199_254_740_991)]
     pub seed: u64,

@@ -26,6 +26,23 @@ pub struct EpochRecord {
     pub is_best: bool,
 }
 
+/// What losses are multiplied by where numbers are multiplied in 16 bits of a small range.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LossScale {
+    /// The factor.
+    pub scale: f32,
+    /// Steps since it last changed.
+    pub n_good: f32,
+}
+
+impl LossScale {
+    /// As PyTorch begins.
+    pub(super) const START: Self = Self {
+        scale: 65536.0,
+        n_good: 0.0,
+    };
+}
+
 /// The part of the state that is no array.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Progress {
@@ -49,6 +66,9 @@ pub struct Progress {
     pub history: Vec<EpochRecord>,
     /// Whether early stopping has ended the training.
     pub is_stopped: bool,
+    /// What losses are multiplied by, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
 }
 
 /// Where a training stands.
@@ -176,7 +196,8 @@ pub(crate) fn pull(
     if !artifact.arrays.keys().any(|name| name.starts_with(&prefix)) {
         return Ok(None);
     }
-    let mut values = Vec::with_capacity(layout.len());
+    // Not as long as the network claims: it grows by what is stored.
+    let mut values = Vec::new();
     for slot in &layout.slots {
         let name = format!("{group}.{}", slot.name);
         let numbers = artifact.f32s(&name)?;

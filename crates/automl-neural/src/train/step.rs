@@ -1,15 +1,16 @@
 //! One step: gradients, their norm, the optimiser, the average.
 
-use super::device::{Pending, STEPS_IN_FLIGHT, read_all, row};
+use super::device::{DeviceNumbers, Pending, READ, STEPS_IN_FLIGHT, read_all, row};
 use super::optimizer::clip;
+use super::settings::Precision;
 use super::trainer::{Details, Run, StepReport, Watch};
 use super::{Job, TrainError, schedule};
 use crate::Draw;
 use crate::network::parameters::{floats, replica};
 use automl_core::Artifact;
 use burn::module::AutodiffModule;
-use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{DType, Tensor};
 
 /// Numbers of gradients that ranks add up at once: 25 MB, as PyTorch does.
 const BUCKET: usize = 25 * 1024 * 1024 / 4;
@@ -80,6 +81,8 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             details.gradients = floats(pass.gradients.clone());
         }
         let numbers = self.on_device.as_mut().expect("the caller looked");
+        let scale = numbers.loss_scale().cloned();
+        let scale = scale.unwrap_or_else(|| row::<B>(vec![1.0], self.device));
         let norm = numbers.step(
             &settings.optimizer,
             report.learning_rate,
@@ -91,7 +94,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         self.pending.push(Pending {
             report,
             rows: rows.iter().copied().take(ROWS_TOLD).collect(),
-            read: Tensor::cat(vec![pass.loss, norm], 0),
+            read: Tensor::cat(vec![pass.loss, norm, scale], 0),
         });
         self.write_network();
         self.count_step();
@@ -103,13 +106,20 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let pending = std::mem::take(&mut self.pending);
         let reads = pending.iter().map(|step| step.read.clone()).collect();
         let numbers = read_all(reads);
-        for (step, read) in pending.iter().zip(numbers.chunks_exact(2)) {
+        for (step, read) in pending.iter().zip(numbers.chunks_exact(READ)) {
             let report = StepReport {
                 loss: f64::from(read[0]),
                 gradient_norm: f64::from(read[1]),
                 ..step.report
             };
-            check(&report, &step.rows)?;
+            // A step whose gradients overflow is left out and the scale of losses halved: that helps down to 1.
+            let was_left_out = report.loss.is_finite()
+                && !report.gradient_norm.is_finite()
+                && self.state.progress.loss_scale.is_some()
+                && read[2] > 1.0;
+            if !was_left_out {
+                check(&report, &step.rows)?;
+            }
             self.state.progress.loss_sum += report.loss;
             watch.step(&report)?;
         }
@@ -187,14 +197,29 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let n_batch = (trainer.batch_size as usize).div_ceil(ranks.size());
         let seed = self.trainer.seed.named("draw").indexed(step);
         let weight = self.job.weight(rows);
+        let cast = match trainer.precision {
+            Precision::Float32 => None,
+            Precision::Bfloat16 => Some(DType::BF16),
+            Precision::Float16 => Some(DType::F16),
+        };
+        let cast = cast.map(|dtype| self.layout.cast(self.network.clone(), dtype));
+        let computing = cast.as_ref().unwrap_or(&self.network);
+        let numbers = self.on_device.as_ref();
+        let scale = numbers.and_then(DeviceNumbers::loss_scale);
         let mut sums: Option<(Numbers<B>, Numbers<B>)> = None;
         for (index, rows) in mine.chunks(n_batch).enumerate() {
             let index = index * ranks.size() + ranks.rank();
             let mut draw = Draw::training(seed.indexed(index as u64)).on_device();
-            let network = &self.network;
-            let loss = self.job.loss(network, rows, &mut draw, self.device) / weight;
-            let gradients = loss.backward();
-            let gradients = self.layout.gradient_row(network, &gradients);
+            let loss = self.job.loss(computing, rows, &mut draw, self.device) / weight;
+            let gradients = match scale {
+                None => loss.backward(),
+                Some(scale) => (loss.clone() * Tensor::from_inner(scale.clone())).backward(),
+            };
+            let gradients = self.layout.gradient_row(&self.network, &gradients);
+            let gradients = match scale {
+                None => gradients,
+                Some(scale) => gradients / scale.clone(),
+            };
             let loss = loss.inner();
             sums = Some(match sums {
                 None => (loss, gradients),

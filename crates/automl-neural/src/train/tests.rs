@@ -53,7 +53,9 @@ impl Job<Cpu> for Grid {
         let x = Tensor::<Cpu, 2>::from_data(TensorData::new(x, [rows.len(), 2]), device);
         let y = Tensor::<Cpu, 2>::from_data(TensorData::new(y, [rows.len(), 1]), device);
         let x = draw.dropout(x, self.dropout);
-        (network.layer.forward(x) - y).powi_scalar(2).sum()
+        (crate::network::linear(&network.layer, x) - y)
+            .powi_scalar(2)
+            .sum()
     }
 
     fn evaluate(
@@ -371,4 +373,69 @@ fn a_loss_that_is_no_number_ends_a_training_on_the_device_with_its_step_and_rows
         panic!("it is no number");
     };
     assert!(step > 1 && !rows.is_empty());
+}
+
+#[test]
+fn fewer_bits_find_the_same_line_and_keep_weights_of_32() {
+    for precision in [Precision::Bfloat16, Precision::Float16] {
+        let (grid, mut settings) = even(OptimizerKind::Adamw);
+        settings.optimizer.learning_rate = 0.05;
+        settings.optimizer.weight_decay = 0.0;
+        settings.trainer.epochs = 60;
+        settings.trainer.ema_decay = 0.0;
+        settings.schedule.r#type = ScheduleKind::Cosine;
+        settings.trainer.precision = precision;
+        let trained = run_at(
+            Place::Device,
+            (&grid, &settings),
+            1,
+            None,
+            &mut Keep::default(),
+        );
+        let values = trained.expect("the numbers are usual").values;
+        for (value, wanted) in values.iter().zip([2.0, -1.0, 1.0]) {
+            assert!((value - wanted).abs() < 0.03, "{precision:?}: {values:?}");
+        }
+        let has_more_bits = |value: &f32| value.to_bits() & 0xfff != 0;
+        assert!(values.iter().any(has_more_bits), "{values:?}");
+    }
+}
+
+#[test]
+fn a_step_that_overflows_is_left_out_and_halves_the_scale_of_losses() {
+    let (grid, mut settings) = even(OptimizerKind::Adamw);
+    settings.trainer.precision = Precision::Float16;
+    let mut kept = Keep::default();
+    let settings = (&grid, &settings);
+    run_at(Place::Device, settings, 1, None, &mut kept).expect("the numbers are usual");
+    let mut state = kept.states.swap_remove(2);
+    let scale_of = |state: &Artifact| {
+        let progress: Progress = state.meta("progress").expect("it was just made");
+        progress.loss_scale.expect("losses are scaled").scale
+    };
+    assert!(scale_of(&state) > 1.0);
+    // Gradients of a loss times this are beyond the range of 16 bits.
+    state.meta["progress"]["loss_scale"]["scale"] = 1e9.into();
+    let mut kept = Keep::default();
+    run_at(Place::Device, settings, 1, Some(&state), &mut kept).expect("steps are left out");
+    let scales: Vec<f32> = kept.states.iter().map(scale_of).collect();
+    assert!(scales.iter().all(|&scale| scale < 1e9), "{scales:?}");
+    let steps = |state: &Artifact| {
+        state
+            .f32s("weights.layer.weight")
+            .expect("it is there")
+            .to_vec()
+    };
+    assert!(steps(&kept.states[5]).iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn fewer_bits_are_refused_in_memory() {
+    let (grid, mut settings) = even(OptimizerKind::Adamw);
+    settings.trainer.precision = Precision::Bfloat16;
+    let error = run(&grid, &settings, 1, None, &mut Keep::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "trainer.precision = bfloat16 is for GPUs"
+    );
 }

@@ -1,7 +1,8 @@
 //! The loop.
 
 use super::device::{DeviceNumbers, Pending};
-use super::settings::ScheduleKind;
+use super::settings::{Precision, ScheduleKind};
+use super::state::LossScale;
 use super::{EpochRecord, Job, Score, TrainError, TrainSettings, TrainState};
 use crate::network::{LayerSummary, Layout};
 use automl_core::metrics::MetricError;
@@ -154,6 +155,10 @@ impl Trainer<'_> {
         from: Option<&Artifact>,
         watch: &mut dyn Watch,
     ) -> Result<Trained, TrainError> {
+        let precision = self.settings.trainer.precision;
+        if precision != Precision::Float32 {
+            return Err(TrainError::Precision { precision });
+        }
         self.run(job, device, (from, false), watch)
     }
 
@@ -185,7 +190,12 @@ impl Trainer<'_> {
         agree(self.ranks, "the training", self.training)?;
         let network = job.build(self.seed.named("init"), device);
         let layout = Layout::of(&network);
-        let state = self.start(&network, &layout, from)?;
+        let mut state = self.start(&network, &layout, from)?;
+        let loss_scale = &mut state.progress.loss_scale;
+        *loss_scale = match self.settings.trainer.precision {
+            Precision::Float16 => Some(loss_scale.unwrap_or(LossScale::START)),
+            Precision::Float32 | Precision::Bfloat16 => None,
+        };
         let on_device = on_device.then(|| DeviceNumbers::new(&state, &layout, device));
         let mut run = Run {
             trainer: self,

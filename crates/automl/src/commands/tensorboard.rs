@@ -11,7 +11,10 @@ use automl_store::db::Database;
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::events::is_event_file;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use automl_store::tracking::inputs::{self, Direction, ModelLink};
+use automl_store::tracking::logged_models;
 use automl_store::tracking::runs::{self, RunInfo};
+use automl_store::workspace::Record;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt as _;
@@ -99,6 +102,12 @@ fn named_folders(args: &TensorBoardArgs) -> anyhow::Result<Vec<(String, PathBuf)
             let uri = run.artifact_uri;
             let folder =
                 workspace::folder(&record, &uri).ok_or(MovingError::ArtifactsElsewhere { uri })?;
+            // Own trainings and searches keep theirs with the model that they made.
+            let folder = if has_events(&folder) {
+                folder
+            } else {
+                model_folder(&record, run.number)?.unwrap_or(folder)
+            };
             (run.name, folder, run.id)
         };
         let name = name.replace(['/', '\0'], "-");
@@ -122,6 +131,24 @@ fn run_of(db: &Database, id: &str) -> anyhow::Result<RunInfo> {
         TrackingError::RunMissing { id } => MovingError::RunMissing { id }.into(),
         error => error.into(),
     })
+}
+
+/// The folder of a model that a run made, if one has event files here.
+fn model_folder(record: &Record, run: i64) -> anyhow::Result<Option<PathBuf>> {
+    let made = record.db.read(move |sql| {
+        let links = inputs::models_of(sql, run, Direction::Out)?;
+        let model = |link: &ModelLink| logged_models::get(sql, DEFAULT_WORKSPACE, &link.model_id);
+        Ok::<_, TrackingError>(
+            links
+                .iter()
+                .map(model)
+                .filter_map(Result::ok)
+                .collect::<Vec<_>>(),
+        )
+    });
+    let folders = made.wait()?.into_iter();
+    let mut folders = folders.filter_map(|model| workspace::folder(record, &model.artifact_uri));
+    Ok(folders.find(|folder| has_events(folder)))
 }
 
 fn has_events(folder: &Path) -> bool {

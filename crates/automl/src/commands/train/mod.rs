@@ -86,6 +86,8 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     };
     let done = training.whole(from.as_ref());
     let status = match (&done, interrupt.token().is_cancelled()) {
+        // It wrote a model, but did not come to its end.
+        (Ok(done), _) if done.is_partial => spool::Status::Killed,
         (Ok(_), _) => spool::Status::Finished,
         (Err(_), true) => spool::Status::Killed,
         (Err(_), false) => spool::Status::Failed,
