@@ -9,7 +9,7 @@ use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
 use crate::memory;
 use crate::progress::Reporter;
-use automl_core::{Clock, Schema, Warning, WarningKind};
+use automl_core::{Clock, Schema, Table, Warning, WarningKind};
 use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
 use automl_data::{
     ColumnOverride, Loaded, ReadOptions, SchemaFile, Source, read_table, write_schema,
@@ -141,12 +141,35 @@ fn compare(
         ));
         None
     });
+    let target = settings.target.as_deref();
+    let alone = columns_of_one(&first.table, &second.table, target);
+    found.warnings.extend(alone);
     found
         .warnings
         .extend(told.as_ref().and_then(apart::warning));
     if let Some(other) = &mut found.other {
         other.told_apart = told;
     }
+}
+
+/// What is in one table alone; a second table without the target is one to predict for.
+fn columns_of_one(first: &Table, second: &Table, target: Option<&str>) -> Vec<Warning> {
+    let missing = |from: &Table, to: &Table| -> Vec<String> {
+        let names = from.iter().map(|(name, _)| name);
+        let names = names.filter(|name| to.column(name).is_none() && Some(*name) != target);
+        names.map(str::to_owned).collect()
+    };
+    let warning = |kind, names: Vec<String>, which: &str| {
+        let message = format!("only the {which} table has {}", names.join(", "));
+        (!names.is_empty()).then(|| Warning::new(kind, names, message))
+    };
+    let first_alone = missing(first, second);
+    let second_alone = missing(second, first);
+    let kinds = [
+        warning(WarningKind::MissingColumn, first_alone, "first"),
+        warning(WarningKind::ExtraColumn, second_alone, "second"),
+    ];
+    kinds.into_iter().flatten().collect()
 }
 
 fn load(
