@@ -15,6 +15,7 @@ mod dependence;
 mod encode;
 mod ensemble;
 mod error;
+mod explain;
 mod fit;
 mod import;
 mod importance;
