@@ -179,3 +179,73 @@ fn a_killed_server_comes_back_with_what_it_served() {
     assert_eq!(endpoint["served_revision"], 3);
     assert_eq!(server.json("/endpoints/churn/predict", &ask), changed);
 }
+
+/// The names of an endpoint's kept files with an ending, and what is in them.
+fn kept(desk: &Desk, ending: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = desk.path(".automl/captures/churn");
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.into_string().expect("text"));
+    let names = names.filter(|name| name.ends_with(ending));
+    names
+        .map(|name| {
+            let bytes = desk.read(&format!(".automl/captures/churn/{name}"));
+            (name, bytes)
+        })
+        .collect()
+}
+
+/// Waits until something holds.
+fn wait(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{what}");
+}
+
+#[test]
+fn a_kill_loses_no_request_that_was_on_the_disk_and_its_files_are_made_whole() {
+    let desk = desk();
+    desk.automl_ok("endpoint capture churn --rate 1");
+    let mut server = Server::start(&desk);
+    server.wait_for("serving");
+    let text = String::from_utf8(desk.read("datasets/churn_test.csv")).expect("text");
+    let rows = rows(&text);
+    let n_early = 20;
+    for row in &rows[..n_early] {
+        server.json("/endpoints/churn/predict", &json!({ "rows": [row] }));
+    }
+    let n_lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+    wait("the first requests come to the disk", || {
+        let files = kept(&desk, ".lines");
+        // The first line says what the columns are.
+        files.iter().any(|(_, bytes)| n_lines(bytes) == 1 + n_early)
+    });
+    let late = json!({ "rows": &rows[..1] });
+    for _ in 0..5 {
+        server.json("/endpoints/churn/predict", &late);
+    }
+    server.kill();
+    let lines = kept(&desk, ".lines");
+    assert_eq!(lines.len(), 1);
+    let n_lines = n_lines(&lines[0].1) - 1;
+    assert!((n_early..=n_early + 5).contains(&n_lines), "{n_lines}");
+
+    let server = Server::start(&desk);
+    assert_eq!(server.wait_for("serving")["served_revision"], 2);
+    server.json("/endpoints/churn/predict", &late);
+    wait("lines that were left become Parquet", || {
+        !kept(&desk, ".parquet").is_empty()
+    });
+    let (name, bytes) = kept(&desk, ".parquet").remove(0);
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let path = format!(".automl/captures/churn/{name}");
+    let profile = desk.automl_ok(&format!("profile {path} --format json"));
+    let profile: Value = serde_json::from_str(&profile).expect("JSON");
+    assert_eq!(profile["n_rows"], json!(n_lines), "all rows are there");
+}

@@ -21,6 +21,19 @@ pub enum Scale {
     OneVsRest,
 }
 
+impl Scale {
+    /// What it is called where attributions are told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prediction => "prediction",
+            Self::Log => "log",
+            Self::LogOdds => "log-odds",
+            Self::Softmax => "softmax",
+            Self::OneVsRest => "one-vs-rest",
+        }
+    }
+}
+
 /// What each column did to each prediction: Shapley values.
 ///
 /// The values of a row and output sum to the model's raw score on [`Explanation::scale`].

@@ -136,7 +136,7 @@ impl Builder {
 }
 
 /// Writes rows that came as lines of JSON as Parquet, compressed with zstd. Reading ends at the first line that is no row of
-/// the columns, or has no end.
+/// the columns, or has no end; where not even the first line has an end, there are no rows and nothing is written.
 ///
 /// # Errors
 /// The first line does not say what the columns are; lines cannot be read or the file not be written.
@@ -145,11 +145,12 @@ pub fn records_to_parquet(
     out: &mut (dyn Write + Send),
 ) -> Result<WrittenRecords, RecordsError> {
     let mut line = String::new();
-    lines.read_line(&mut line)?;
-    let head: Head = serde_json::from_str(&line).map_err(|error| RecordsError::Head {
-        reason: error.to_string(),
-    })?;
-    let columns = head.columns;
+    let Some(columns) = columns(lines, &mut line)? else {
+        return Ok(WrittenRecords {
+            n_rows: 0,
+            is_cut: !line.is_empty(),
+        });
+    };
     let fields = columns
         .iter()
         .map(|column| Field::new(&column.name, column.kind.data_type(), true));
@@ -183,6 +184,25 @@ pub fn records_to_parquet(
     }
     writer.close()?;
     Ok(WrittenRecords { n_rows, is_cut })
+}
+
+/// What the first line says of the columns; none if it has no end.
+fn columns(
+    lines: &mut dyn BufRead,
+    line: &mut String,
+) -> Result<Option<Vec<ColumnHead>>, RecordsError> {
+    let odd = |reason: String| RecordsError::Head { reason };
+    match lines.read_line(line) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            return Err(odd(error.to_string()));
+        }
+        read => read?,
+    };
+    if !line.ends_with('\n') {
+        return Ok(None);
+    }
+    let head: Head = serde_json::from_str(line).map_err(|error| odd(error.to_string()))?;
+    Ok(Some(head.columns))
 }
 
 fn batch(schema: &Arc<Schema>, builders: &mut [Builder]) -> Result<RecordBatch, ArrowError> {

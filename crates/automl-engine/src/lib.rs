@@ -9,6 +9,7 @@
 //!
 //! What this crate must not know: files, HTTP, SQL, the command line.
 
+mod attribution;
 mod bounds;
 mod calibrate;
 mod conformal;

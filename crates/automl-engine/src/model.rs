@@ -6,8 +6,8 @@ use crate::registry;
 use crate::trial::TargetMap;
 use crate::{calibrate, conformal, outputs};
 use automl_core::{
-    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView, Task,
-    Transformer,
+    Artifact, ArtifactError, ExplainError, Explanation, Importance, Model, PredictError,
+    Predictions, TableView, Task, Threads, Transformer,
 };
 use automl_features::FittedRecipe;
 use serde::{Deserialize, Serialize};
@@ -212,6 +212,50 @@ impl EnsembleModel {
         Ok(ColumnImportance::sum(parts))
     }
 
+    pub(crate) fn recipes(&self) -> &[Arc<FittedRecipe>] {
+        &self.recipes
+    }
+
+    /// The models that take what a recipe gives; members are in the order of their recipes.
+    pub(crate) fn models_of(&self, recipe: usize) -> impl Iterator<Item = &dyn Model> {
+        let members = self.members.iter();
+        members
+            .filter(move |member| member.recipe == recipe)
+            .map(|member| &*member.model)
+    }
+
+    /// The share of a member.
+    pub(crate) fn weight(&self, member: usize) -> f64 {
+        self.members[member].weight
+    }
+
+    pub(crate) fn power(&self) -> Option<f64> {
+        self.power
+    }
+
+    /// Whether a member learned another number than the target.
+    pub(crate) fn maps_target(&self, member: usize) -> bool {
+        self.members[member].target_map != TargetMap::Identity
+    }
+
+    /// Makes what a member's model says a prediction of the target.
+    pub(crate) fn undo_target(&self, member: usize, predictions: &mut Predictions) {
+        self.undo_target_of(&self.members[member], predictions);
+    }
+
+    fn undo_target_of(&self, member: &Member, predictions: &mut Predictions) {
+        member.target_map.undo(predictions, member.ceiling);
+        if let Some(floor) = self.floor {
+            raise(predictions, floor);
+        }
+    }
+
+    /// For how long, or for how many, each row is to be predicted, if that is told.
+    pub(crate) fn exposures(&self, rows: &TableView<'_>) -> Result<Option<Vec<f64>>, PredictError> {
+        let exposure = self.exposure.as_deref();
+        exposure.map(|name| exposure_of(rows, name)).transpose()
+    }
+
     /// The task's shape of predictions, all zero.
     fn zeros(&self, n_rows: usize) -> Predictions {
         match &self.task {
@@ -308,10 +352,7 @@ impl Model for EnsembleModel {
                         expected: sum.width(),
                     });
                 }
-                member.target_map.undo(&mut predictions, member.ceiling);
-                if let Some(floor) = self.floor {
-                    raise(&mut predictions, floor);
-                }
+                self.undo_target_of(member, &mut predictions);
                 sum.add_scaled(member.weight, &predictions);
             }
         }
@@ -328,6 +369,14 @@ impl Model for EnsembleModel {
             }
         }
         Ok(sum)
+    }
+
+    fn explain(
+        &self,
+        rows: &TableView<'_>,
+        threads: &Threads,
+    ) -> Result<Explanation, ExplainError> {
+        self.explained(rows, threads)
     }
 
     fn importance(&self) -> Option<Importance> {

@@ -14,7 +14,7 @@ use automl_testkit::synthetic;
 use std::sync::Mutex;
 use std::time::Duration;
 
-fn options(max_trials: u64) -> FitOptions {
+pub(crate) fn options(max_trials: u64) -> FitOptions {
     FitOptions {
         metric: None,
         quality: Quality::Balanced,
@@ -33,7 +33,7 @@ fn options(max_trials: u64) -> FitOptions {
     }
 }
 
-fn run(data: &Dataset, options: &FitOptions) -> Result<FitOutcome, EngineError> {
+pub(crate) fn run(data: &Dataset, options: &FitOptions) -> Result<FitOutcome, EngineError> {
     let warnings = Warnings::default();
     let run = FitRun {
         clock: Clock::start(),

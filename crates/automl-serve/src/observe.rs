@@ -92,6 +92,12 @@ pub(crate) struct Observer {
     n_made: AtomicU64,
 }
 
+/// Whether a request may be told under an id.
+pub(crate) fn is_request_id(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=ID_MAX).contains(&id.len()) && id.bytes().all(is_plain)
+}
+
 impl Observer {
     /// # Errors
     /// If the system has no randomness.
@@ -128,11 +134,7 @@ impl Observer {
     /// The id that the client gave, if it is plain, or a new one.
     fn id(&self, headers: &HeaderMap) -> String {
         let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        let is_plain = |id: &&str| {
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-            (1..=ID_MAX).contains(&id.len()) && id.bytes().all(is_plain)
-        };
-        given.filter(is_plain).map_or_else(
+        given.filter(|id| is_request_id(id)).map_or_else(
             || {
                 format!(
                     "{}-{:x}",

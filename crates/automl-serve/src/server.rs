@@ -1,7 +1,7 @@
 //! Binds, serves, stops.
 
 use crate::access::{Access, Gate, Hosts, Memory, guard};
-use crate::endpoints::{self, Captor, Fleet, Keeper, LoadModel, Numbers};
+use crate::endpoints::{self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers};
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::intake::Intake;
@@ -20,7 +20,7 @@ use crate::{connections, grpc, mlflow, openapi, own, pages, studies};
 use automl_core::Coded;
 use automl_store::access::users;
 use automl_store::artifacts::{ArtifactStore, Signatures};
-use automl_store::captures::{Captures, Seal};
+use automl_store::captures::{Captures, Retention, Seal};
 use automl_store::db::Database;
 use automl_store::registry::webhooks;
 use automl_store::sealed::Sealer;
@@ -75,6 +75,10 @@ pub struct Models {
     pub n_bytes_max: Option<u64>,
     /// Makes files for good of what was kept of requests.
     pub seal: Seal,
+    /// What predicting together requests that wait for a model may take.
+    pub batch_latency: Duration,
+    /// How much is kept of requests of each endpoint.
+    pub captures: Retention,
 }
 
 /// Where the server goes by itself, beyond its record and its artifacts.
@@ -295,13 +299,17 @@ fn fleet(
 ) -> std::io::Result<Fleet> {
     let numbers = Numbers::default();
     let captures = Captures::new(workspace.captures(), models.seal);
-    let captor = Captor::start(captures, numbers.clone())?;
+    let captor = Captor::start(captures, numbers.clone(), Keeping::files(models.captures))?;
     let record = Record {
         db: db.clone(),
         artifacts: artifacts.clone(),
     };
-    let models = (models.load, models.n_bytes_max);
-    Ok(Fleet::new(record, models, numbers, captor))
+    let loading = Loading {
+        load: models.load,
+        n_bytes_max: models.n_bytes_max,
+        batch_latency: models.batch_latency,
+    };
+    Ok(Fleet::new(record, &loading, numbers, captor))
 }
 
 /// Seals what an earlier version kept as it was, and says whose secrets cannot be had.

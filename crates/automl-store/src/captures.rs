@@ -14,9 +14,22 @@ use automl_core::{Clock, Coded};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-/// Makes Parquet of lines; tells the rows, and whether lines at the end were not whole.
-pub type Seal = fn(&mut dyn BufRead, &mut (dyn Write + Send)) -> Result<SealedRows, String>;
+/// Makes Parquet of lines; tells the rows, and whether lines at the end were not whole. Lines of which not even the first is
+/// whole are no rows.
+pub type Seal = fn(&mut dyn BufRead, &mut (dyn Write + Send)) -> Result<SealedRows, SealError>;
+
+/// Why lines are not made into Parquet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// They are no lines of rows, now or ever.
+    #[error("{0}")]
+    Lines(String),
+    /// The disk gave or took no more, which may pass.
+    #[error("{0}")]
+    Disk(String),
+}
 
 /// What became of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +42,7 @@ pub struct SealedRows {
 
 const LINES: &str = "lines";
 const PARQUET: &str = "parquet";
+const BAD: &str = "bad";
 
 /// What is wrong with a file of what was kept.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +56,8 @@ pub enum CaptureError {
     },
     #[error("lines cannot be understood and are kept as {}: {reason}", .path.display())]
     Lines { path: PathBuf, reason: String },
+    #[error("cannot make a file of {}, which stays for later: {reason}", .path.display())]
+    Later { path: PathBuf, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -60,7 +76,7 @@ impl CaptureError {
 impl Coded for CaptureError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Io { .. } => "capture-io",
+            Self::Io { .. } | Self::Later { .. } => "capture-io",
             Self::Lines { .. } => "capture-lines",
             Self::Store(error) => error.code(),
         }
@@ -69,13 +85,44 @@ impl Coded for CaptureError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint(),
-            Self::Io { .. } | Self::Lines { .. } => None,
+            Self::Io { .. } | Self::Lines { .. } | Self::Later { .. } => None,
         }
     }
 }
 
 /// Lines of an ended process, and what became of them.
 pub type EndedLines = (PathBuf, Result<SealedRows, CaptureError>);
+
+/// What a file of an endpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// Parquet.
+    Done,
+    /// Lines that become Parquet.
+    Growing,
+    /// Lines that nobody can read.
+    Bad,
+}
+
+/// A file of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say what each is")]
+pub struct CaptureFile {
+    pub path: PathBuf,
+    pub kind: FileKind,
+    pub n_bytes: u64,
+    /// When it was changed last, in microseconds since 1970.
+    pub changed_us: i64,
+}
+
+/// How much is kept of each endpoint; all of it where nothing is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// The age at which files go, in microseconds.
+    pub age_us_max: Option<i64>,
+    /// Bytes of all files, beyond which the oldest go.
+    pub n_bytes_max: Option<u64>,
+}
 
 /// The files of a workspace.
 #[derive(Debug, Clone)]
@@ -160,13 +207,21 @@ impl Captures {
         let (path, file) = loop {
             let time = rfc3339(began_us).replace(':', "");
             let path = folder.join(format!("{series}-{time}.{LINES}"));
-            match File::create_new(&path) {
+            let file = match File::create_new(&path) {
                 // Another server may have begun the same at this moment.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => began_us += 1,
-                made => break (path.clone(), made.map_err(CaptureError::io("make", &path))?),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    began_us += 1;
+                    continue;
+                }
+                made => made.map_err(CaptureError::io("make", &path))?,
+            };
+            file.lock().map_err(CaptureError::io("lock", &path))?;
+            // Before it was locked, another may have taken it for what a killed process left.
+            if path.exists() {
+                break (path, file);
             }
+            began_us += 1;
         };
-        file.lock().map_err(CaptureError::io("lock", &path))?;
         let mut lines = Lines {
             path,
             file: BufWriter::with_capacity(1 << 16, file),
@@ -205,35 +260,64 @@ impl Captures {
                 if path.extension().is_none_or(|kind| kind != LINES) {
                     continue;
                 }
-                let file = File::open(&path).map_err(CaptureError::io("read", &path))?;
-                match file.try_lock() {
-                    // Somebody writes it.
-                    Err(TryLockError::WouldBlock) => continue,
-                    Err(TryLockError::Error(error)) => {
-                        return Err(CaptureError::io("lock", &path)(error));
-                    }
-                    Ok(()) => {}
+                if let Some(sealed) = self.sealed_if_left(&path).transpose() {
+                    done.push((path, sealed));
                 }
-                let sealed = self.sealed(&path);
-                done.push((path, sealed));
             }
         }
         Ok(done)
     }
 
-    /// The finished files of an endpoint, by name, with their bytes.
+    /// Makes Parquet of lines that nobody writes.
+    fn sealed_if_left(&self, path: &Path) -> Result<Option<SealedRows>, CaptureError> {
+        let file = match File::open(path) {
+            // Another has made a file of them just now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(CaptureError::io("read", path))?,
+        };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(CaptureError::io("lock", path)(error)),
+            Ok(()) => self.sealed(path).map(Some),
+        }
+    }
+
+    /// The files of an endpoint, by name: those that are done, that still grow, and that nobody can read.
     ///
     /// # Errors
     /// If the folder cannot be listed.
-    pub fn files(&self, endpoint: &str) -> Result<Vec<(PathBuf, u64)>, CaptureError> {
-        let mut found = Vec::new();
-        for path in listed(&self.folder(endpoint))? {
-            if path.extension().is_some_and(|kind| kind == PARQUET) {
-                let facts = fs::metadata(&path).map_err(CaptureError::io("read", &path))?;
-                found.push((path, facts.len()));
+    pub fn files(&self, endpoint: &str) -> Result<Vec<CaptureFile>, CaptureError> {
+        files_of(&self.folder(endpoint))
+    }
+
+    /// Removes the oldest files of each endpoint beyond what is kept; those that grow stay. Tells what it removed.
+    ///
+    /// # Errors
+    /// If a folder cannot be listed, or a file not be removed.
+    pub fn sweep(&self, keep: Retention, now_us: i64) -> Result<Vec<PathBuf>, CaptureError> {
+        let mut gone = Vec::new();
+        for folder in listed(&self.root)? {
+            if !folder.is_dir() {
+                continue;
+            }
+            let mut files = files_of(&folder)?;
+            files.sort_by_key(|file| file.changed_us);
+            let mut n_bytes: u64 = files.iter().map(|file| file.n_bytes).sum();
+            for file in files.iter().filter(|file| file.kind != FileKind::Growing) {
+                let age_us = now_us.saturating_sub(file.changed_us);
+                let is_old = keep.age_us_max.is_some_and(|most| age_us > most);
+                let are_many = keep.n_bytes_max.is_some_and(|most| n_bytes > most);
+                if is_old || are_many {
+                    match fs::remove_file(&file.path) {
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        removed => removed.map_err(CaptureError::io("remove", &file.path))?,
+                    }
+                    n_bytes -= file.n_bytes;
+                    gone.push(file.path.clone());
+                }
             }
         }
-        Ok(found)
+        Ok(gone)
     }
 
     fn sealed(&self, path: &Path) -> Result<SealedRows, CaptureError> {
@@ -257,17 +341,49 @@ impl Captures {
                 gone(path)?;
                 Ok(sealed)
             }
-            Err(reason) => {
+            Err(SealError::Lines(reason)) => {
                 let path = aside(path)?;
                 Err(CaptureError::Lines { path, reason })
+            }
+            Err(SealError::Disk(reason)) => {
+                let path = path.to_owned();
+                Err(CaptureError::Later { path, reason })
             }
         }
     }
 }
 
+/// The files of a folder that are of captures, by name.
+fn files_of(folder: &Path) -> Result<Vec<CaptureFile>, CaptureError> {
+    let mut found = Vec::new();
+    for path in listed(folder)? {
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        let kind = match kind {
+            Some(PARQUET) => FileKind::Done,
+            Some(LINES) => FileKind::Growing,
+            Some(BAD) => FileKind::Bad,
+            _ => continue,
+        };
+        let facts = match fs::metadata(&path) {
+            // It has become another just now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            facts => facts.map_err(CaptureError::io("read", &path))?,
+        };
+        let changed = facts.modified().map_err(CaptureError::io("read", &path))?;
+        let since = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
+        found.push(CaptureFile {
+            kind,
+            n_bytes: facts.len(),
+            changed_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            path,
+        });
+    }
+    Ok(found)
+}
+
 /// Moves lines that nobody can read out of the way, so that they are not tried again and again.
 fn aside(path: &Path) -> Result<PathBuf, CaptureError> {
-    let bad = path.with_extension("bad");
+    let bad = path.with_extension(BAD);
     fs::rename(path, &bad).map_err(CaptureError::io("move", path))?;
     Ok(bad)
 }

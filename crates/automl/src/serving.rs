@@ -1,26 +1,23 @@
 //! Models as endpoints need them: read from their directories, with what makes tables of requests.
 
+#[cfg(test)]
+mod tests;
+
 use crate::commands::INTERVALS_FILE;
 use crate::errors::{Report, SearchError};
 use crate::modeldir::LoadedModel as Directory;
 use automl_core::{Cell, Coded as _, Field, Kind, Role, Schema, Table, Task};
-use automl_data::{
-    BatchOptions, DataError, Format, ReadOptions, RowBuffer, RowCoder, Source, check_arrow_stream,
-    open_batches, records_to_parquet,
-};
+use automl_data::{RecordsError, RequestForm, RequestReader, RowBuffer, records_to_parquet};
 use automl_engine::Intervals;
 use automl_serve::endpoints::{
-    Bounds, LoadError, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, TableForm,
+    Bounds, LoadError, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, SentTable, TableForm,
 };
-use automl_store::captures::SealedRows;
+use automl_store::captures::{SealError, SealedRows};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
-
-/// What a request's body is called where something is wrong with it.
-const BODY: &str = "the body";
 
 /// Reads the model of a directory for an endpoint.
 ///
@@ -57,11 +54,7 @@ pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     });
     let bounds = bounds(path, &read)?;
     let rename_duplicates = read.renames_duplicates();
-    let reader = |inputs: Schema| Reader {
-        coder: RowCoder::new(&inputs, is_feature),
-        rename_duplicates,
-        inputs,
-    };
+    let reader = |inputs| Reader(RequestReader::new(inputs, is_feature, rename_duplicates));
     Ok(LoadedModel {
         facts,
         reader: Arc::new(reader(read.manifest.inputs.clone())),
@@ -134,11 +127,16 @@ fn in_words(mut inputs: Schema) -> Schema {
 pub(crate) fn seal(
     lines: &mut dyn BufRead,
     out: &mut (dyn Write + Send),
-) -> Result<SealedRows, String> {
+) -> Result<SealedRows, SealError> {
     let written = records_to_parquet(lines, out);
     let written = written.map_err(|error| {
+        let may_pass = matches!(error, RecordsError::Read(_) | RecordsError::Write(_));
         let report = Report::of(&error.into());
-        report.message
+        if may_pass {
+            SealError::Disk(report.message)
+        } else {
+            SealError::Lines(report.message)
+        }
     })?;
     Ok(SealedRows {
         n_rows: written.n_rows,
@@ -150,51 +148,32 @@ fn is_feature(field: &Field) -> bool {
     field.role == Role::Feature
 }
 
-struct Reader {
-    coder: RowCoder,
-    inputs: Schema,
-    rename_duplicates: bool,
+struct Reader(RequestReader);
+
+fn form_of(form: TableForm) -> RequestForm {
+    match form {
+        TableForm::Delimited => RequestForm::Delimited,
+        TableForm::Arrow => RequestForm::Arrow,
+    }
 }
 
 impl RowReader for Reader {
     fn start(&self) -> Box<dyn Rows> {
-        Box::new(Buffer(self.coder.start()))
+        Box::new(Buffer(self.0.start()))
     }
 
-    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<Table, String> {
-        let format = match form {
-            TableForm::Delimited => {
-                // What is compressed is no text, and never grows here.
-                if let Err(error) = std::str::from_utf8(&body) {
-                    return Err(format!("the body is not UTF-8 text: {error}"));
-                }
-                Format::Delimited
-            }
-            TableForm::Arrow => {
-                let checked = check_arrow_stream(&body, BODY);
-                checked.map_err(|error| error.to_string())?;
-                Format::Arrow
-            }
-        };
-        let options = ReadOptions {
-            format: Some(format),
-            rename_duplicates: self.rename_duplicates,
-            ..ReadOptions::default()
-        };
-        let cut = BatchOptions {
-            // One more, so that too many are noticed.
-            batch_rows: ROWS_MAX + 1,
-            ..BatchOptions::default()
-        };
-        let source = Source::bytes(BODY, body);
-        let batches = open_batches(&source, &options, &self.inputs, is_feature, &cut);
-        let first = batches.and_then(|mut batches| batches.next().transpose());
-        match first {
-            Ok(Some(batch)) => Ok(batch.table),
-            // A line of names alone is a table without rows, as an empty list is in JSON.
-            Ok(None) | Err(DataError::HeaderOnly { .. }) => Ok(self.coder.start().finish(0)),
-            Err(error) => Err(error.to_string()),
-        }
+    fn n_bytes(&self, body: &[u8], form: TableForm) -> Result<u64, String> {
+        let told = self.0.n_bytes(body, form_of(form), ROWS_MAX);
+        told.map_err(|error| error.to_string())
+    }
+
+    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<SentTable, String> {
+        let read = self.0.table(body, form_of(form), ROWS_MAX);
+        let read = read.map_err(|error| error.to_string())?;
+        Ok(SentTable {
+            table: read.table,
+            unknown: read.unknown,
+        })
     }
 }
 

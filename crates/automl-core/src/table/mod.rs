@@ -3,6 +3,7 @@
 mod cell;
 mod column;
 mod sparse;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -141,6 +142,12 @@ impl Table {
     /// Where the column called `name` stands.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known.as_ref() == name)
+    }
+
+    /// The rows of all parts below one another, which have the same columns with the same levels; none if they do not, or there
+    /// is no part.
+    pub fn stacked(parts: &[&Table]) -> Option<Table> {
+        stack::stacked(parts)
     }
 
     /// All rows.

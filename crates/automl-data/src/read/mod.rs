@@ -13,7 +13,7 @@ mod rows;
 
 pub use images::{FILE_COLUMN, IMAGE_COLUMN, LABEL_COLUMN};
 pub(crate) use input::Fingerprinter;
-pub use ipc::check_arrow_stream;
+pub(crate) use ipc::check_arrow_stream;
 pub(crate) use rows::{PlacedSink, Places, Rows};
 
 pub(crate) use automl_core::Cell;

@@ -59,11 +59,26 @@ fn more_rows_than_are_held_at_once_are_all_written() {
 #[test]
 fn a_first_line_that_says_nothing_is_an_error() {
     for head in [
-        "",
+        "\n",
         "[]\n",
         "{\"columns\":[{\"name\":\"a\",\"kind\":\"odd\"}]}\n",
     ] {
         let error = records_to_parquet(&mut head.as_bytes(), &mut Vec::new()).unwrap_err();
         assert!(matches!(error, RecordsError::Head { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_file_that_ends_before_its_first_line_does_has_no_rows() {
+    for (text, is_cut) in [("", false), (HEAD.trim_end(), true), ("{\"col", true)] {
+        let (done, bytes) = written(text);
+        assert_eq!((done.n_rows, done.is_cut), (0, is_cut), "{text}");
+        assert!(bytes.is_empty());
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_not_taken_for_a_fault_of_the_disk() {
+    let error = records_to_parquet(&mut &b"\xff\xfe\n"[..], &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, RecordsError::Head { .. }), "{error}");
 }

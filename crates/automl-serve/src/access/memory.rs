@@ -25,11 +25,50 @@ pub(crate) struct Memory {
 }
 
 /// What one request takes, until the last clone goes.
-#[derive(Clone, Default)]
-pub(crate) struct Held(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+#[derive(Clone)]
+pub(crate) struct Held {
+    memory: Memory,
+    taken: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+}
 
-/// There is no room for a body.
-struct Full;
+/// Where a request takes more from, beyond what its body was counted for; without bounds where requests have none.
+#[derive(Clone, Default)]
+pub(crate) struct Room(Option<Memory>);
+
+/// What was taken beyond that, until it goes.
+#[derive(Default)]
+pub(crate) struct Extra {
+    _taken: Option<OwnedSemaphorePermit>,
+}
+
+/// Why there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// Others take too much.
+    Now,
+    /// It would take more than all may.
+    Ever,
+}
+
+impl Held {
+    pub(crate) fn room(&self) -> Room {
+        Room(Some(self.memory.clone()))
+    }
+}
+
+impl Room {
+    /// Takes what a body of so many bytes becomes beyond what it was counted for.
+    pub(crate) fn take_beyond(&self, n_body: usize, n_bytes: u64) -> Result<Extra, NoRoom> {
+        let counted = (n_body as u64).max(SMALL).saturating_mul(FACTOR);
+        let Some(memory) = self.0.as_ref().filter(|_| n_bytes > counted) else {
+            return Ok(Extra::default());
+        };
+        let taken = memory.take(n_bytes - counted)?;
+        Ok(Extra {
+            _taken: Some(taken),
+        })
+    }
+}
 
 impl Memory {
     /// So many bytes for all requests together.
@@ -47,12 +86,18 @@ impl Memory {
         (self.n_units as u64).saturating_mul(UNIT) / FACTOR
     }
 
-    fn add(&self, held: &Held, n_bytes: u64) -> Result<(), Full> {
-        let n_units = u32::try_from(n_bytes.saturating_mul(FACTOR).div_ceil(UNIT));
-        let permit =
-            Arc::clone(&self.room).try_acquire_many_owned(n_units.map_err(|_beyond| Full)?);
-        let permit = permit.map_err(|_none| Full)?;
-        let mut all = held.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn take(&self, n_bytes: u64) -> Result<OwnedSemaphorePermit, NoRoom> {
+        let n_units = u32::try_from(n_bytes.div_ceil(UNIT)).map_err(|_beyond| NoRoom::Ever)?;
+        if n_units as usize > self.n_units {
+            return Err(NoRoom::Ever);
+        }
+        let taken = Arc::clone(&self.room).try_acquire_many_owned(n_units);
+        taken.map_err(|_none| NoRoom::Now)
+    }
+
+    fn add(&self, held: &Held, n_bytes: u64) -> Result<(), NoRoom> {
+        let permit = self.take(n_bytes.saturating_mul(FACTOR))?;
+        let mut all = held.taken.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *all {
             Some(before) => before.merge(permit),
             none => *none = Some(permit),
@@ -62,7 +107,11 @@ impl Memory {
 
     /// A body that takes what it needs as it comes, and breaks off when there is no more.
     pub(super) fn hold_as_it_comes(&self, body: Body) -> (Body, Held) {
-        let (memory, held) = (self.clone(), Held::default());
+        let memory = self.clone();
+        let held = Held {
+            memory: self.clone(),
+            taken: Arc::default(),
+        };
         let own = held.clone();
         let (mut n_bytes, mut n_held) = (0_u64, 0_u64);
         let chunks = body.into_data_stream().map(move |chunk| {
@@ -70,7 +119,7 @@ impl Memory {
             n_bytes += chunk.len() as u64;
             if n_bytes > SMALL {
                 let added = memory.add(&own, n_bytes - n_held);
-                added.map_err(|_full| axum::Error::new(full()))?;
+                added.map_err(|_no_room| axum::Error::new(full()))?;
                 n_held = n_bytes;
             }
             Ok::<_, axum::Error>(chunk)
@@ -126,6 +175,26 @@ mod tests {
         assert_eq!(memory.room.available_permits(), 1024 - 800);
         drop(other);
         assert_eq!(memory.room.available_permits(), 1024);
+    }
+
+    #[tokio::test]
+    async fn what_a_body_becomes_beyond_its_count_is_taken_until_it_goes() {
+        let memory = Memory::new(1 << 20);
+        let (_body, held) = memory.hold_as_it_comes(body(1));
+        let room = held.room();
+        let take = |n_bytes| room.take_beyond(10 << 10, n_bytes);
+        let counted = SMALL * FACTOR;
+        drop(take(counted).unwrap());
+        assert_eq!(memory.room.available_permits(), 1024);
+        let extra = take(counted + (1000 << 10)).unwrap();
+        assert_eq!(memory.room.available_permits(), 24);
+        assert_eq!(take(counted + (25 << 10)).err(), Some(NoRoom::Now));
+        drop(extra);
+        assert_eq!(memory.room.available_permits(), 1024);
+        for n_bytes in [counted + (1 << 20) + 1, u64::MAX] {
+            assert_eq!(take(n_bytes).err(), Some(NoRoom::Ever));
+        }
+        assert!(Room::default().take_beyond(0, u64::MAX).is_ok());
     }
 
     #[tokio::test]

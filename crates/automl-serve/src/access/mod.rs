@@ -16,7 +16,7 @@ mod usage;
 pub(crate) use guard::{Gate, guard};
 pub(crate) use hosts::Hosts;
 pub(crate) use identify::{Access, Visitor, hashed};
-pub(crate) use memory::{Held, Memory, is_full};
+pub(crate) use memory::{Extra, Held, Memory, NoRoom, Room, is_full};
 pub(crate) use usage::Usage;
 
 use axum::Extension;

@@ -1,8 +1,10 @@
 //! What a request asks for, whatever its protocol: rows, and what is wanted of their predictions.
 
-use super::error::ScoreError;
+use super::error::{ROWS_EXPLAINED_MAX, ScoreError, VALUES_EXPLAINED_MAX};
 use super::model::LoadedModel;
-use automl_core::{Predictions, Table};
+use super::wanted::Wanted;
+use crate::access::Extra;
+use automl_core::{Explanation, Predictions, Table, Threads};
 
 /// Rows to predict.
 pub(crate) struct Batch {
@@ -11,7 +13,11 @@ pub(crate) struct Batch {
     pub(crate) threshold: Option<f64>,
     /// Probabilities with which intervals shall hold the truth.
     pub(crate) coverages: Vec<f64>,
+    /// Whether it is told what each column did.
+    pub(crate) explains: bool,
     pub(crate) about: About,
+    /// The memory that it takes beyond what its body was counted for.
+    pub(crate) extra: Extra,
 }
 
 /// What the answer shall say and hold, where a protocol lets that be asked for.
@@ -38,7 +44,9 @@ impl From<Table> for Batch {
             table,
             threshold: None,
             coverages: Vec::new(),
+            explains: false,
             about: About::default(),
+            extra: Extra::default(),
         }
     }
 }
@@ -50,7 +58,18 @@ pub(crate) struct Predicted {
     /// Of classes, their codes.
     pub(crate) codes: Vec<u32>,
     pub(crate) intervals: Vec<Interval>,
+    pub(crate) explanation: Option<Explanation>,
     pub(crate) about: About,
+}
+
+impl Predicted {
+    /// The same without what columns did, which is not kept.
+    pub(crate) fn unexplained(self) -> Self {
+        Self {
+            explanation: None,
+            ..self
+        }
+    }
 }
 
 /// Between which numbers the truth of each row lies with a probability.
@@ -69,24 +88,63 @@ impl Interval {
 }
 
 impl Batch {
+    /// The same rows with what is wanted of them.
+    pub(crate) fn wanting(self, wanted: Wanted) -> Self {
+        Self {
+            threshold: wanted.threshold,
+            coverages: wanted.coverages,
+            explains: wanted.explains.unwrap_or(false),
+            ..self
+        }
+    }
+
     /// Predicts all rows. A model that panics is a fault of the program, and of this request alone.
     pub(crate) fn predict(self, loaded: &LoadedModel) -> Result<Predicted, ScoreError> {
+        let work = || loaded.model.predict(&self.table.view());
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let predictions = done.map_err(|_panic| panicked())??;
+        self.settled(predictions, loaded)
+    }
+
+    /// What is wanted of the rows beside their predictions, which are there.
+    pub(crate) fn settled(
+        self,
+        predictions: Predictions,
+        loaded: &LoadedModel,
+    ) -> Result<Predicted, ScoreError> {
         let threshold = self.threshold.or(loaded.facts.threshold);
         if self.threshold.is_some() && loaded.facts.task.n_classes() != 2 {
             return Err(ScoreError::form("a threshold is for two classes"));
         }
-        let work = || loaded.model.predict(&self.table.view());
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        let predictions = done.map_err(|_panic| ScoreError::Internal {
-            reason: "it panicked, which is a fault of this program".into(),
-        })??;
         let intervals = intervals(&self.coverages, loaded, &predictions)?;
+        let explanation = self.explains.then(|| explained(&self.table, loaded));
         Ok(Predicted {
             intervals,
+            explanation: explanation.transpose()?,
             codes: predictions.class_codes_at(threshold),
             predictions,
             about: self.about,
         })
+    }
+}
+
+/// What each column did to each row.
+fn explained(table: &Table, loaded: &LoadedModel) -> Result<Explanation, ScoreError> {
+    let facts = &loaded.facts;
+    let n_rows = table.n_rows();
+    let n_values = (facts.features.len() + 1) * facts.task.n_classes().max(1);
+    if n_rows > ROWS_EXPLAINED_MAX || n_rows.saturating_mul(n_values) > VALUES_EXPLAINED_MAX {
+        return Err(ScoreError::TooManyExplained);
+    }
+    let work = || loaded.model.explain(&table.view(), &Threads::one());
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    let done = done.map_err(|_panic| panicked())?;
+    done.map_err(ScoreError::Explain)
+}
+
+fn panicked() -> ScoreError {
+    ScoreError::Internal {
+        reason: "it panicked, which is a fault of this program".into(),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::capture::read_feedback;
 use super::model::{LoadedModel, TableForm};
+use super::wanted::Wanted;
 use super::{plain, scoring, v2, vertex};
+use crate::access::Room;
 
 /// Reads a body as it comes to endpoints: a first line says by which reader, the rest is the body. Tells how many rows it has, or
 /// what is wrong with it; nothing if no reader is called so.
@@ -11,12 +13,13 @@ use super::{plain, scoring, v2, vertex};
 /// before that), `tensor-message` (of gRPC) and `feedback`.
 pub fn read_body(bytes: &[u8], model: &LoadedModel) -> Option<Result<usize, String>> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let room = Room::default();
     let (name, body) = (&bytes[..end], &bytes[end + 1..]);
     let read = match name {
-        b"rows" => plain::read(body, model),
+        b"rows" => plain::read(body, Wanted::default(), model),
         b"scoring" => scoring::from_json(body, model),
-        b"csv" => scoring::from_table(body, TableForm::Delimited, model),
-        b"arrow" => scoring::from_table(body, TableForm::Arrow, model),
+        b"csv" => scoring::from_table(body, (TableForm::Delimited, &room), model),
+        b"arrow" => scoring::from_table(body, (TableForm::Arrow, &room), model),
         b"vertex" => vertex::read(body, model),
         b"tensors" => v2::read(body, None, model),
         b"binary-tensors" => {
@@ -25,7 +28,7 @@ pub fn read_body(bytes: &[u8], model: &LoadedModel) -> Option<Result<usize, Stri
         }
         b"tensor-message" => v2::read_message(body, model),
         b"feedback" => {
-            let truths = read_feedback(body);
+            let truths = read_feedback(body, std::slice::from_ref(&model.facts.task));
             return Some(
                 truths
                     .map(|truths| truths.len())

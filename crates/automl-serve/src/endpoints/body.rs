@@ -3,12 +3,12 @@
 use super::error::ScoreError;
 use super::live::Wish;
 use super::score::Asked;
-use crate::access::{Held, is_full};
+use crate::access::{Held, Room, is_full};
 use crate::fields::{BODY_MAX, BODY_WAIT};
 use crate::observe::RequestId;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use http_body_util::{BodyExt, Limited};
 
 /// Names the deployment that shall answer.
@@ -25,6 +25,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// A request whose body has come.
 pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
+    pub(crate) uri: Uri,
     pub(crate) body: Bytes,
     held: Option<Held>,
     id: Option<RequestId>,
@@ -62,8 +63,14 @@ impl Ask {
             held: parts.extensions.remove(),
             id: parts.extensions.remove(),
             headers: parts.headers,
+            uri: parts.uri,
             body: body.to_bytes(),
         })
+    }
+
+    /// Where memory is taken from for what the body becomes.
+    pub(crate) fn room(&self) -> Room {
+        self.held.as_ref().map(Held::room).unwrap_or_default()
     }
 
     /// A header as text.

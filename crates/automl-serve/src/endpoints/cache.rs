@@ -4,6 +4,7 @@
 use super::batch::Batch;
 use super::model::{LoadModel, LoadedModel};
 use super::numbers::Numbers;
+use super::queue::Queue;
 use automl_core::{Cell, Clock};
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::Database;
@@ -14,6 +15,7 @@ use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 /// Rows that are predicted, one by one, before a model is asked anything.
 const WARM_ROWS: usize = 20;
@@ -37,6 +39,8 @@ pub(crate) struct Warm {
     pub(crate) row_us: f64,
     /// Microseconds that reading it took.
     pub(crate) read_us: f64,
+    /// Requests that wait for it.
+    pub(crate) queue: Arc<Queue>,
 }
 
 impl Version {
@@ -65,6 +69,15 @@ impl Version {
     }
 }
 
+/// How models are read, and how much of them.
+pub(crate) struct Loading {
+    pub(crate) load: LoadModel,
+    /// Bytes that all may take together.
+    pub(crate) n_bytes_max: Option<u64>,
+    /// What a batch of requests may take.
+    pub(crate) batch_latency: Duration,
+}
+
 /// All versions that endpoints have.
 pub(crate) struct Cache {
     db: Database,
@@ -72,6 +85,8 @@ pub(crate) struct Cache {
     load: LoadModel,
     /// Bytes that all may take together.
     limit: Option<u64>,
+    /// What a batch of requests may take.
+    batch_latency: Duration,
     versions: Mutex<Versions>,
     numbers: Numbers,
 }
@@ -82,15 +97,15 @@ type Versions = BTreeMap<(String, i64, String), Arc<Version>>;
 impl Cache {
     pub(crate) fn new(
         (db, artifacts): (Database, ArtifactStore),
-        load: LoadModel,
-        limit: Option<u64>,
+        models: &Loading,
         numbers: Numbers,
     ) -> Self {
         Self {
             db,
             artifacts,
-            load,
-            limit,
+            load: models.load,
+            limit: models.n_bytes_max,
+            batch_latency: models.batch_latency,
             versions: Mutex::default(),
             numbers,
         }
@@ -98,12 +113,13 @@ impl Cache {
 
     /// The version of a deployment, which is perhaps not in memory.
     pub(crate) fn version(&self, deployment: &Deployment) -> Arc<Version> {
+        self.version_of(&deployment.model, deployment.version, &deployment.digest)
+    }
+
+    /// A version of a model by its number, with the digest of its files.
+    pub(crate) fn version_of(&self, model: &str, number: i64, digest: &str) -> Arc<Version> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (
-            deployment.model.clone(),
-            deployment.version,
-            deployment.digest.clone(),
-        );
+        let key = (model.to_owned(), number, digest.to_owned());
         if let Some(known) = versions.get(&key) {
             return Arc::clone(known);
         }
@@ -112,9 +128,9 @@ impl Cache {
         let warm = same.find_map(|one| one.ready());
         let made = versions.entry(key).or_insert_with(|| {
             Arc::new(Version {
-                model: deployment.model.clone(),
-                number: deployment.version,
-                digest: deployment.digest.clone(),
+                model: model.to_owned(),
+                number,
+                digest: digest.to_owned(),
                 state: RwLock::new(warm),
                 reading: Mutex::default(),
                 used_us: AtomicI64::new(0),
@@ -195,10 +211,13 @@ impl Cache {
         let loaded = (self.load)(files.as_ref()).map_err(|error| error.to_string())?;
         let read_us = clock.seconds() * 1e6;
         let row_us = warmed(&loaded)?;
+        let numbers = self.numbers.batches(&version.model, version.number);
+        let queue = Queue::new(row_us, self.batch_latency, numbers);
         Ok(Warm {
             loaded,
             row_us,
             read_us,
+            queue: Arc::new(queue),
         })
     }
 

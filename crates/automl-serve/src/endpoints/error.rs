@@ -1,12 +1,16 @@
 //! What can be wrong with a request for predictions; each protocol tells it in its own form.
 
-use super::model::ROWS_MAX;
-use automl_core::{Coded, PredictError};
+use super::model::{ModelFacts, ROWS_MAX};
+use automl_core::{Coded, ExplainError, PredictError, nearest};
 use automl_store::tracking::TrackingError;
 use axum::http::StatusCode;
 
 /// Seconds after which to come again when there is no room, or a model is being loaded.
-pub(crate) const COME_AGAIN_S: u64 = 1;
+const COME_AGAIN_S: u64 = 1;
+
+/// Rows of a request that are explained, and numbers that explain them.
+pub(crate) const ROWS_EXPLAINED_MAX: usize = 10_000;
+pub(crate) const VALUES_EXPLAINED_MAX: usize = 2_000_000;
 
 /// Why a request is not answered with predictions.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,6 +29,8 @@ pub(crate) enum ScoreError {
     NotServing { endpoint: String, reason: String },
     #[error("endpoint '{endpoint}' answers {max} requests at once, and has as many")]
     Busy { endpoint: String, max: u32 },
+    #[error("more waits for the model than can be answered in time; come again in {seconds} s")]
+    Overloaded { seconds: u64 },
     #[error("what is kept of endpoint '{endpoint}' waits for the disk, and has no room for more")]
     NotKept { endpoint: String },
     #[error("there was no time left to predict: the request gave it {ms} ms")]
@@ -37,6 +43,8 @@ pub(crate) enum ScoreError {
         "a request has at most {ROWS_MAX} rows; predict more with `automl predict`, or in parts"
     )]
     TooManyRows,
+    #[error("the table of the body takes {n_bytes} bytes, more than all requests may together")]
+    TableTooLarge { n_bytes: u64 },
     #[error("the body did not come in time")]
     Late,
     #[error("the body did not come whole: {reason}")]
@@ -73,6 +81,14 @@ pub(crate) enum ScoreError {
         "an interval of the probability {coverage} is not known; it is above 0 and at most {most:.4}"
     )]
     Coverage { coverage: f64, most: f64 },
+    #[error(
+        "what columns did to predictions is told of at most {ROWS_EXPLAINED_MAX} rows at a time, and of {VALUES_EXPLAINED_MAX} values"
+    )]
+    TooManyExplained,
+    #[error(
+        "the model cannot be explained: {0}; models of trees alone can: gradient_boosting, random_forest and extra_trees"
+    )]
+    Explain(ExplainError),
     #[error(transparent)]
     Predict(#[from] PredictError),
     #[error("the model failed: {reason}")]
@@ -96,6 +112,13 @@ impl ScoreError {
         }
     }
 
+    /// That a model has no column of a name.
+    pub(crate) fn unknown_column(name: String, facts: &ModelFacts) -> Self {
+        let known = facts.features.iter().map(|field| field.name.as_str());
+        let near = nearest(&name, known);
+        Self::ColumnUnknown { name, near }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Nowhere { .. }
@@ -104,8 +127,11 @@ impl ScoreError {
             Self::NotServing { .. } | Self::NotKept { .. } | Self::Full => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::TooLong { .. } | Self::TooManyRows => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Busy { .. } | Self::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooLong { .. }
+            | Self::TooManyRows
+            | Self::TooManyExplained
+            | Self::TableTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TimeOver { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Late => StatusCode::REQUEST_TIMEOUT,
             Self::ContentKind { .. } | Self::Compressed { .. } => {
@@ -118,10 +144,18 @@ impl ScoreError {
 
     /// Whether the same request may be answered a little later.
     pub(crate) fn may_come_again(&self) -> bool {
-        matches!(
-            self,
-            Self::NotServing { .. } | Self::NotKept { .. } | Self::Busy { .. } | Self::Full
-        )
+        self.come_again_s().is_some()
+    }
+
+    /// After how many seconds it may, if it may.
+    pub(crate) fn come_again_s(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded { seconds } => Some(*seconds),
+            Self::NotServing { .. } | Self::NotKept { .. } | Self::Busy { .. } | Self::Full => {
+                Some(COME_AGAIN_S)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -133,11 +167,13 @@ impl Coded for ScoreError {
             Self::DeploymentUnknown { .. } => "endpoint-deployment-missing",
             Self::NotServing { .. } => "endpoint-not-serving",
             Self::Busy { .. } => "endpoint-busy",
+            Self::Overloaded { .. } => "endpoint-overloaded",
             Self::NotKept { .. } => "endpoint-feedback-full",
             Self::TimeOver { .. } => "score-time-over",
             Self::Full => "score-no-memory",
             Self::TooLong { .. } => "score-too-long",
             Self::TooManyRows => "score-too-many-rows",
+            Self::TableTooLarge { .. } => "score-table-too-large",
             Self::Late => "score-late",
             Self::Broken { .. } => "score-broken-off",
             Self::ContentKind { .. } => "score-content-kind",
@@ -151,6 +187,8 @@ impl Coded for ScoreError {
             Self::Table { .. } => "score-table",
             Self::NoIntervals => "score-no-intervals",
             Self::Coverage { .. } => "score-coverage",
+            Self::TooManyExplained => "score-explained-rows",
+            Self::Explain(error) => error.code(),
             Self::Predict(error) => error.code(),
             Self::Internal { .. } => "score-failed",
             Self::Record(error) => Coded::code(error),

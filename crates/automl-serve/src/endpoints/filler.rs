@@ -2,7 +2,7 @@
 
 use super::error::ScoreError;
 use super::model::{ModelFacts, ROWS_MAX, RowReader, Rows};
-use automl_core::{Cell, Table, nearest};
+use automl_core::{Cell, Table};
 
 /// Rows of one request.
 pub(crate) struct Filler<'m> {
@@ -42,11 +42,7 @@ impl<'m> Filler<'m> {
         if self.facts.others.iter().any(|other| other == name) {
             return Ok(None);
         }
-        let known = features.iter().map(|field| field.name.as_str());
-        Err(ScoreError::ColumnUnknown {
-            name: name.to_owned(),
-            near: nearest(name, known),
-        })
+        Err(ScoreError::unknown_column(name.to_owned(), self.facts))
     }
 
     /// The columns of names in their order.

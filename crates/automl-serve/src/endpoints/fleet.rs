@@ -5,7 +5,7 @@
 //! revision whose models cannot all be had changes nothing but what is told of the endpoint, and is tried again after a
 //! while. Endpoints are brought up to date apart from one another: a model that is slow to read holds up its own alone.
 
-use super::cache::{Cache, Version, Warm};
+use super::cache::{Cache, Loading, Version, Warm};
 use super::capture::{Captor, Rule};
 use super::error::ScoreError;
 use super::live::Live;
@@ -13,7 +13,7 @@ use super::numbers::Numbers;
 use automl_core::{Clock, nearest};
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::{Database, Sql};
-use automl_store::endpoints::{self, Deployment, Endpoint, EndpointError, Who, digest_of};
+use automl_store::endpoints::{self, Deployment, Endpoint, EndpointError, Target, Who, digest_of};
 use automl_store::registry::{ModelVersion, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_store::workspace::Record;
@@ -68,17 +68,12 @@ struct Wanted {
 impl Fleet {
     pub(crate) fn new(
         Record { db, artifacts }: Record,
-        (load, limit): (super::model::LoadModel, Option<u64>),
+        models: &Loading,
         numbers: Numbers,
         captor: Captor,
     ) -> Self {
         Self(Arc::new(Inner {
-            cache: Cache::new(
-                (db.clone(), artifacts.clone()),
-                load,
-                limit,
-                numbers.clone(),
-            ),
+            cache: Cache::new((db.clone(), artifacts.clone()), models, numbers.clone()),
             db,
             artifacts,
             numbers,
@@ -145,6 +140,26 @@ impl Fleet {
     /// Reads a model that went from memory, on a thread that may wait.
     pub(crate) fn load(&self, version: &Version) -> Result<Arc<Warm>, String> {
         self.0.cache.load(version)
+    }
+
+    /// A version that may be deployed, read and warmed. Waits for files and the database.
+    ///
+    /// # Errors
+    /// If it cannot be read, or predicts no rows.
+    pub(crate) fn ready(
+        &self,
+        target: &Target,
+        digest: &str,
+    ) -> Result<Arc<Version>, EndpointError> {
+        let (name, number) = (&target.version.name, target.version.version);
+        let version = self.0.cache.version_of(name, number, digest);
+        match self.load(&version) {
+            Ok(_) => Ok(version),
+            Err(reason) => Err(EndpointError::Unable {
+                version: format!("{name}/{number}"),
+                reason,
+            }),
+        }
     }
 
     /// Looks at all endpoints of the record, and has those brought up to date that are not, by threads that nobody waits for.
@@ -476,7 +491,7 @@ impl Inner {
         let seen = changed.clone();
         changed.version = version.version;
         changed.digest.clone_from(&digest);
-        if let Err(problem) = self.cache.load(&self.cache.version(changed)) {
+        if let Err(problem) = self.fits(&seen, changed) {
             tracing::warn!(endpoint = live.name, problem, "an alias is not followed");
             return Ok(Err(problem));
         }
@@ -494,6 +509,27 @@ impl Inner {
         };
         let last = (noted.revision, noted.deployments.as_slice());
         Ok(live.with(last, &self.cache, &self.numbers))
+    }
+
+    /// Whether the next version of a deployment can be read, and takes and gives what the one before did.
+    fn fits(&self, seen: &Deployment, next: &Deployment) -> Result<(), String> {
+        let new = self.cache.load(&self.cache.version(next))?;
+        // One that is gone is no measure.
+        let Ok(old) = self.cache.load(&self.cache.version(seen)) else {
+            return Ok(());
+        };
+        let signature = |warm: &Warm| warm.loaded.facts.signature();
+        let differences = signature(&old).differences(&signature(&new));
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "{}/{} does not take and give what {} did: {}; deploy it anew with a change of the signature allowed",
+            next.model,
+            next.version,
+            seen.version,
+            differences.join("; ")
+        ))
     }
 
     /// Tells the record what is served, and keeps of its requests what the record says.

@@ -227,6 +227,11 @@ impl Live {
         }
     }
 
+    /// Counts a request that would have waited too long.
+    pub(crate) fn note_overload(&self) {
+        self.busy.inc();
+    }
+
     /// That there is no room, which is counted.
     pub(crate) fn busy(&self) -> ScoreError {
         self.busy.inc();

@@ -19,6 +19,7 @@ mod live;
 mod model;
 mod numbers;
 mod plain;
+mod queue;
 mod rest;
 mod score;
 mod scoring;
@@ -28,17 +29,20 @@ pub(crate) mod tests;
 mod v2;
 mod vertex;
 mod view;
+mod wanted;
 mod write;
 
 pub use bodies::read_body;
-pub(crate) use capture::Captor;
-pub use capture::{Truth, keep_truths};
+pub(crate) use cache::Loading;
+pub(crate) use capture::{Captor, Keeping};
+pub use capture::{Truth, TruthError, check_truth, keep_truths};
 use error::ScoreError;
 pub(crate) use fleet::Fleet;
 pub(crate) use keeper::Keeper;
 pub(crate) use live::{Live, Slot};
 pub use model::{
-    Bounds, LoadError, LoadModel, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, TableForm,
+    Bounds, LoadError, LoadModel, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, SentTable,
+    TableForm,
 };
 pub(crate) use numbers::Numbers;
 

@@ -1,6 +1,7 @@
 //! What an endpoint needs of a model. Whoever starts the server says how models are read; nothing here knows a learner.
 
 use automl_core::{Cell, Field, Model, Table, Task};
+use automl_store::endpoints::Signature;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ pub const ROWS_MAX: usize = 1_000_000;
 /// Reads the model of a directory.
 pub type LoadModel = fn(&Path) -> Result<LoadedModel, LoadError>;
 
-/// A model in memory.
+/// A model in memory. Clones are the same.
+#[derive(Clone)]
 pub struct LoadedModel {
     /// What it takes and gives.
     pub facts: Arc<ModelFacts>,
@@ -52,6 +54,17 @@ pub struct ModelFacts {
     pub n_bytes: u64,
 }
 
+impl ModelFacts {
+    /// What it takes and gives, to be compared.
+    pub(crate) fn signature(&self) -> Signature {
+        Signature {
+            task: self.task.clone(),
+            features: self.features.clone(),
+            others: self.others.clone(),
+        }
+    }
+}
+
 /// What knows how far predicted numbers are from the truth.
 pub trait Bounds: Send + Sync {
     /// The greatest probability of which it knows an interval.
@@ -67,11 +80,26 @@ pub trait RowReader: Send + Sync {
     /// Rows to be filled cell by cell.
     fn start(&self) -> Box<dyn Rows>;
 
-    /// The table that a body is; one row more than [`ROWS_MAX`] if it has more.
+    /// The most bytes that the table of a body takes beside those of its texts.
+    ///
+    /// # Errors
+    /// What is wrong with it, such as that it would grow without bounds.
+    fn n_bytes(&self, body: &[u8], form: TableForm) -> Result<u64, String>;
+
+    /// The table that a body is, of which [`RowReader::n_bytes`] told nothing wrong; one row more than [`ROWS_MAX`] if it has more.
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<Table, String>;
+    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<SentTable, String>;
+}
+
+/// The table of a body.
+#[derive(Debug, Clone)]
+pub struct SentTable {
+    /// The columns that the model reads.
+    pub table: Table,
+    /// Columns that it neither reads nor was fitted beside.
+    pub unknown: Vec<String>,
 }
 
 /// What tables are sent as.

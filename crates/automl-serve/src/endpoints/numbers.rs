@@ -15,6 +15,9 @@ const SECONDS: [f64; 14] = [
     10.0,
 ];
 
+/// Upper ends of the buckets of rows that are predicted together.
+const BATCH_ROWS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 8192.0, 65_536.0];
+
 /// What became of requests that a deployment took, and of those that it saw in the shadow.
 const OUTCOMES: [&str; 3] = ["answered", "refused", "failed"];
 const CAPTURE_OUTCOMES: [&str; 3] = ["stored", "dropped", "failed"];
@@ -55,6 +58,28 @@ struct LoadLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabels {
+    model: String,
+    version: i64,
+}
+
+/// Rows of batches of a version.
+#[derive(Clone)]
+pub(crate) struct BatchNumbers(Histogram);
+
+impl Default for BatchNumbers {
+    fn default() -> Self {
+        Self(Histogram::new(BATCH_ROWS))
+    }
+}
+
+impl BatchNumbers {
+    pub(crate) fn observe(&self, n_rows: usize) {
+        self.0.observe(n_rows as f64);
+    }
+}
+
 /// The numbers of all endpoints. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Numbers {
@@ -64,6 +89,7 @@ pub(crate) struct Numbers {
     shadows: Family<OutcomeLabels, Counter>,
     busy: Family<EndpointLabels, Counter>,
     loads: Family<LoadLabels, Counter>,
+    batches: Family<VersionLabels, Histogram, fn() -> Histogram>,
     captured: Family<CaptureLabels, Counter>,
     /// Of all endpoints, also those that are deleted.
     n_dropped: Arc<AtomicU64>,
@@ -80,6 +106,7 @@ impl Default for Numbers {
             shadows: Family::default(),
             busy: Family::default(),
             loads: Family::default(),
+            batches: Family::new_with_constructor(|| Histogram::new(BATCH_ROWS)),
             captured: Family::default(),
             n_dropped: Arc::default(),
             known: Arc::default(),
@@ -117,14 +144,26 @@ impl Numbers {
         );
         registry.register(
             "automl_endpoint_captured",
-            "Answers that were sampled to be kept, by outcome: stored, dropped as there was no room, failed",
+            "Answers that were sampled to be kept, by outcome: stored on the disk, dropped as there was no room, failed",
             self.captured.clone(),
+        );
+        registry.register(
+            "automl_endpoint_batch_rows",
+            "Rows of requests that waited for a model and were predicted together",
+            self.batches.clone(),
         );
         registry.register(
             "automl_endpoint_model_loads",
             "Times that a version was to be brought into memory, by outcome: read, failed",
             self.loads.clone(),
         );
+    }
+
+    /// Of batches of a version.
+    pub(crate) fn batches(&self, model: &str, version: i64) -> BatchNumbers {
+        let model = model.to_owned();
+        let labels = VersionLabels { model, version };
+        BatchNumbers(self.batches.get_or_create_owned(&labels))
     }
 
     /// Counts that a version was read, or could not be.
@@ -197,14 +236,17 @@ impl Numbers {
         }
     }
 
-    /// Counts an answer that was to be kept.
-    pub(crate) fn captured(&self, endpoint: &str, outcome: &'static str) {
+    /// Counts answers that were to be kept.
+    pub(crate) fn captured(&self, endpoint: &str, outcome: &'static str, n_answers: u64) {
+        if n_answers == 0 {
+            return;
+        }
         if outcome == "dropped" {
-            self.n_dropped.fetch_add(1, Ordering::Relaxed);
+            self.n_dropped.fetch_add(n_answers, Ordering::Relaxed);
         }
         let endpoint = endpoint.to_owned();
         let labels = CaptureLabels { endpoint, outcome };
-        self.captured.get_or_create_owned(&labels).inc();
+        self.captured.get_or_create_owned(&labels).inc_by(n_answers);
     }
 
     /// Answers that there was no room to keep, of all endpoints.

@@ -1,16 +1,18 @@
 //! Our own protocol: rows as JSON objects, or columns; predictions and probabilities column by column.
 
-use super::batch::{About, Batch};
+use super::batch::Batch;
 use super::body::Ask;
-use super::error::{COME_AGAIN_S, ScoreError};
+use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{ColumnsSeed, Key, RowsSeed, keep, within};
 use super::model::{LoadedModel, TableForm};
 use super::score::{Scored, score};
 use super::scoring::from_table;
+use super::wanted::{self, Wanted};
 use super::write;
+use crate::access::Room;
 use crate::state::App;
-use automl_core::{Coded, Predictions};
+use automl_core::{Coded, Explanation, Predictions, Task};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -18,8 +20,6 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 use std::fmt;
 
-/// Intervals of one request.
-pub(super) const COVERAGES_MAX: usize = 16;
 /// What an Arrow stream is called.
 const ARROW: &str = "application/vnd.apache.arrow.stream";
 
@@ -38,21 +38,25 @@ pub(super) async fn predict(
 async fn answered(app: &App, name: &str, request: Request) -> Result<String, ScoreError> {
     let ask = Ask::whole(request).await?;
     let read_body = reader(&ask)?;
-    let body = ask.body.clone();
-    let read = move |model: &LoadedModel| read_body(&body, model);
+    let wanted = Wanted::of_address(&ask.uri)?;
+    let (body, room) = (ask.body.clone(), ask.room());
+    let read = move |model: &LoadedModel| read_body(&body, &room, wanted.clone(), model);
     score(&app.fleet, ask.asked(name)?, read, |scored| {
         Ok(told(scored))
     })
     .await
 }
 
-type Reader = fn(&[u8], &LoadedModel) -> Result<Batch, ScoreError>;
+type Reader = fn(&[u8], &Room, Wanted, &LoadedModel) -> Result<Batch, ScoreError>;
 
 /// What reads a body of the kind that it is said to be.
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
     match ask.kind().as_str() {
-        "" | "application/json" => Ok(read),
-        ARROW => Ok(|body, model| from_table(body, TableForm::Arrow, model)),
+        "" | "application/json" => Ok(|body, _, wanted, model| read(body, wanted, model)),
+        ARROW => Ok(|body, room, wanted, model| {
+            let batch = from_table(body, (TableForm::Arrow, room), model)?;
+            Ok(batch.wanting(wanted))
+        }),
         other => Err(ScoreError::ContentKind {
             found: other.to_owned(),
             wanted: "application/json or application/vnd.apache.arrow.stream",
@@ -60,37 +64,20 @@ fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
     }
 }
 
-/// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with a `threshold` and probabilities of an `interval`.
-pub(crate) fn read(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
+/// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with what is wanted beside what the address said.
+pub(crate) fn read(body: &[u8], wanted: Wanted, model: &LoadedModel) -> Result<Batch, ScoreError> {
     let mut filler = Filler::new(&model.facts, &*model.reader);
     let wanted = within(body, &mut filler, |filler, json| {
-        json.deserialize_map(Body(filler))
+        json.deserialize_map(Body { filler, wanted })
     })?;
-    Ok(Batch {
-        table: filler.finish(),
-        threshold: wanted.threshold,
-        coverages: wanted.coverages,
-        about: About::default(),
-    })
-}
-
-/// What is wanted beside predictions.
-#[derive(Default)]
-struct Wanted {
-    threshold: Option<f64>,
-    coverages: Vec<f64>,
-}
-
-/// One number or some.
-fn probabilities(given: &Value) -> Option<Vec<f64>> {
-    match given {
-        Value::Array(list) => list.iter().map(Value::as_f64).collect(),
-        one => Some(vec![one.as_f64()?]),
-    }
+    Ok(Batch::from(filler.finish()).wanting(wanted))
 }
 
 /// The object that a body is; gives what is wanted.
-struct Body<'f, 'm>(&'f mut Filler<'m>);
+struct Body<'f, 'm> {
+    filler: &'f mut Filler<'m>,
+    wanted: Wanted,
+}
 
 impl<'de> Visitor<'de> for Body<'_, '_> {
     type Value = Wanted;
@@ -100,8 +87,8 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wanted, A::Error> {
-        let filler = self.0;
-        let (mut has_rows, mut wanted) = (false, Wanted::default());
+        let Self { filler, mut wanted } = self;
+        let mut has_rows = false;
         while let Some(key) = map.next_key::<Key<'de>>()? {
             let key = &*key.0;
             match key {
@@ -114,39 +101,27 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                     order: None,
                 })?,
                 "columns" => map.next_value_seed(ColumnsSeed(&mut *filler))?,
-                "threshold" => wanted.threshold = map.next_value()?,
-                "interval" => {
+                name if wanted::NAMES.contains(&name) => {
                     let given: Value = map.next_value()?;
-                    let Some(coverages) = probabilities(&given) else {
-                        let told = "interval is a probability, or a list of some";
-                        return Err(keep(filler, ScoreError::form(told)));
-                    };
-                    wanted.coverages = coverages;
+                    let taken = wanted.take(name, &given);
+                    taken.map_err(|problem| keep(filler, problem))?;
                 }
                 other => {
                     let told = format!(
-                        "'{other}' is not understood; a body has rows or columns, and perhaps threshold and interval"
+                        "'{other}' is not understood; a body has rows or columns, and perhaps {}",
+                        wanted::NAMES.join(", ")
                     );
                     return Err(keep(filler, ScoreError::form(told)));
                 }
             }
             has_rows |= ["rows", "columns"].contains(&key);
         }
-        if !has_rows {
-            return Err(keep(
-                filler,
-                ScoreError::form("the body has neither rows nor columns"),
-            ));
+        if has_rows {
+            Ok(wanted)
+        } else {
+            let told = "the body has neither rows nor columns";
+            Err(keep(filler, ScoreError::form(told)))
         }
-        let is_probability = |value: f64| (0.0..=1.0).contains(&value);
-        if wanted.threshold.is_some_and(|value| !is_probability(value)) {
-            return Err(keep(filler, ScoreError::form("a threshold is from 0 to 1")));
-        }
-        if wanted.coverages.len() > COVERAGES_MAX {
-            let told = format!("at most {COVERAGES_MAX} intervals are told");
-            return Err(keep(filler, ScoreError::form(told)));
-        }
-        Ok(wanted)
     }
 }
 
@@ -169,6 +144,10 @@ fn told(scored: &Scored) -> String {
         }
         out.push('}');
     }
+    if let Some(explanation) = &scored.predicted.explanation {
+        out.push_str(",\"explanation\":");
+        explained(&mut out, explanation, task);
+    }
     if !scored.predicted.intervals.is_empty() {
         out.push_str(",\"intervals\":");
         write::list(&mut out, &scored.predicted.intervals, |out, interval| {
@@ -188,6 +167,54 @@ fn told(scored: &Scored) -> String {
     out
 }
 
+/// What each column did: of one output, or of each class.
+fn explained(out: &mut String, explanation: &Explanation, task: &Task) {
+    out.push_str("{\"scale\":");
+    write::text(out, explanation.scale.name());
+    if explanation.n_outputs == 1 {
+        if let [_, second] = task.classes() {
+            out.push_str(",\"class\":");
+            write::text(out, second);
+        }
+        out.push(',');
+        attributed(out, explanation, 0);
+    } else {
+        out.push_str(",\"classes\":{");
+        for (output, class) in task.classes().iter().enumerate() {
+            if output > 0 {
+                out.push(',');
+            }
+            write::text(out, class);
+            out.push_str(":{");
+            attributed(out, explanation, output);
+            out.push('}');
+        }
+        out.push('}');
+    }
+    out.push('}');
+}
+
+/// `"expected":[…],"columns":{…}`, a value for each row.
+fn attributed(out: &mut String, explanation: &Explanation, output: usize) {
+    let n_columns = explanation.columns.len();
+    let of = |column: usize| {
+        let rows = 0..explanation.n_rows();
+        rows.map(move |row| explanation.row(row, output)[column])
+    };
+    out.push_str("\"expected\":");
+    write::list(out, of(n_columns), write::number);
+    out.push_str(",\"columns\":{");
+    for (column, name) in explanation.columns.iter().enumerate() {
+        if column > 0 {
+            out.push(',');
+        }
+        write::text(out, name);
+        out.push(':');
+        write::list(out, of(column), write::number);
+    }
+    out.push('}');
+}
+
 /// A text that is JSON already, as an answer.
 pub(super) fn json_answer(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
@@ -205,9 +232,9 @@ pub(super) fn refused(error: &ScoreError, body: &str) -> Response {
         tracing::error!(code = error.code(), message = %error, "a request for predictions failed");
     }
     let mut response = (error.status(), json_answer(body.to_owned())).into_response();
-    if error.may_come_again() {
+    if let Some(seconds) = error.come_again_s() {
         let headers = response.headers_mut();
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(COME_AGAIN_S));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -9,7 +9,8 @@ use crate::state::App;
 use automl_core::Coded;
 use automl_store::db::Sql;
 use automl_store::endpoints::{
-    self, Endpoint, EndpointError, NewCapture, NewDeployment, NewEndpoint, Who, digest_of,
+    self, Endpoint, EndpointError, NewCapture, NewDeployment, NewEndpoint, Who, check_fits,
+    digest_of,
 };
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use axum::Json;
@@ -42,7 +43,9 @@ pub(super) fn routes() -> Routes {
         )
         .route(
             "/api/endpoints/{name}/deploy",
-            post(deploy).editor("Deploys a version: model, name, share, is_shadow, note"),
+            post(deploy).editor(
+                "Deploys a version: model, name, share, is_shadow, allow_signature_change, note",
+            ),
         )
         .route(
             "/api/endpoints/{name}/traffic",
@@ -82,6 +85,8 @@ impl From<EndpointError> for ApiError {
             | EndpointError::WouldSilence { .. }
             | EndpointError::WouldLose { .. }
             | EndpointError::NoEarlier { .. }
+            | EndpointError::Misfit { .. }
+            | EndpointError::Unable { .. }
             | EndpointError::Gone { .. } => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -215,25 +220,36 @@ async fn deploy(
         .map(|share| u32::try_from(share).map_err(|_odd| wrong("share", &json!(share))))
         .transpose()?;
     let (own_name, is_shadow) = (fields.text("name")?, fields.flag("is_shadow")?);
-    let found = app.clone();
+    let may_differ = fields.flag("allow_signature_change")?.unwrap_or(false);
+    let (found, endpoint) = (app.clone(), name.clone());
     let new = blocking(move || {
-        let target = found
-            .db
-            .read(move |sql| endpoints::resolve(sql, W, &reference))
-            .wait()?;
-        Ok(NewDeployment {
-            digest: digest_of(&found.artifacts, &target.version)?,
+        let read = found.db.read(move |sql| {
+            let target = endpoints::resolve(sql, W, &reference)?;
+            Ok::<_, EndpointError>((target, endpoints::answering(sql, W, &endpoint)?))
+        });
+        let (target, answering) = read.wait()?;
+        if !may_differ {
+            check_fits(&found.artifacts, &answering, &target)?;
+        }
+        let digest = digest_of(&found.artifacts, &target.version)?;
+        let ready = found.fleet.ready(&target, &digest)?;
+        let new = NewDeployment {
+            digest,
             target,
             name: own_name,
             share,
             is_shadow: is_shadow.unwrap_or(false),
-        })
+        };
+        Ok((new, ready))
     });
-    let new = new.await?;
-    changed(&app, move |sql| {
+    let (new, ready) = new.await?;
+    let answer = changed(&app, move |sql| {
         endpoints::deploy(sql, W, &name, &new, asked.who())
-    })
-    .await
+    });
+    let answer = answer.await;
+    // Until then it stays in memory.
+    drop(ready);
+    answer
 }
 
 async fn traffic(

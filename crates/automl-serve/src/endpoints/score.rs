@@ -7,6 +7,7 @@ use super::error::ScoreError;
 use super::fleet::Fleet;
 use super::live::{Live, Slot, Wish};
 use super::model::LoadedModel;
+use super::queue::Patience;
 use crate::access::Held;
 use crate::observe::RequestId;
 use automl_core::Clock;
@@ -17,6 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const INLINE_US: f64 = 100.0;
 /// Bytes of a body that is read on such a thread: at about 5 ns a byte, less than that.
 const INLINE_BYTES: usize = 16 << 10;
+/// Rows of which an answer is written on such a thread.
+const INLINE_ROWS: usize = 1_000;
 /// Requests that are compared in the shadow at once; others are skipped and counted.
 static SHADOWS: Semaphore = Semaphore::const_new(8);
 
@@ -74,9 +77,11 @@ pub(crate) async fn score<R: Read, A: Send + 'static>(
         live,
         slot: Arc::clone(&slot),
         warm,
-        patience_ms: asked.patience_ms,
+        patience: Patience {
+            clock,
+            ms: asked.patience_ms,
+        },
         sample,
-        clock,
         _room: room,
         _held: asked.held,
     };
@@ -118,16 +123,15 @@ struct Work {
     live: Arc<Live>,
     slot: Arc<Slot>,
     warm: Arc<Warm>,
-    patience_ms: Option<u64>,
+    patience: Patience,
     /// Of a request that is kept.
     sample: Option<Sample>,
-    clock: Clock,
     _room: OwnedSemaphorePermit,
     _held: Option<Held>,
 }
 
 impl Work {
-    /// Reads, predicts and answers: at once if it is a matter of microseconds, else on a thread that may take its time. Tells
+    /// Reads, predicts and answers: at once if it is a matter of microseconds, else on threads that may take their time. Tells
     /// the number of rows beside the answer.
     async fn done<R: Read, A: Send + 'static>(
         self,
@@ -135,66 +139,79 @@ impl Work {
         read: R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
     ) -> Result<(A, usize), ScoreError> {
-        if n_bytes > INLINE_BYTES {
-            return blocking(move || {
-                self.check_time()?;
-                let batch = read(&self.warm.loaded)?;
-                self.answer(batch, &read, tell)
+        let is_short = n_bytes <= INLINE_BYTES;
+        let mut batch = if is_short {
+            read(&self.warm.loaded)?
+        } else {
+            let (warm, patience, read) = (Arc::clone(&self.warm), self.patience, read.clone());
+            blocking(move || {
+                patience.check()?;
+                read(&warm.loaded)
             })
-            .await;
+            .await?
+        };
+        // Held until the answer is written.
+        let extra = std::mem::take(&mut batch.extra);
+        let n_rows = batch.table.n_rows();
+        let us = self.warm.row_us * n_rows as f64;
+        if is_short && us <= INLINE_US && !batch.explains {
+            self.patience.check()?;
+            let predicted = batch.predict(&self.warm.loaded)?;
+            return self.answer(predicted, &read, tell);
         }
-        let batch = read(&self.warm.loaded)?;
-        if self.warm.row_us * batch.table.n_rows() as f64 <= INLINE_US {
-            return self.answer(batch, &read, tell);
+        let (loaded, patience) = (self.warm.loaded.clone(), self.patience);
+        let queued = self.warm.queue.predicted(&loaded, batch, patience).await;
+        if let Err(ScoreError::Overloaded { .. }) = &queued {
+            self.live.note_overload();
         }
-        blocking(move || self.answer(batch, &read, tell)).await
-    }
-
-    /// Work that waited longer than whoever asked is not begun.
-    fn check_time(&self) -> Result<(), ScoreError> {
-        match self.patience_ms {
-            Some(ms) if self.clock.seconds() * 1e3 >= ms as f64 => Err(ScoreError::TimeOver { ms }),
-            _ => Ok(()),
+        let predicted = queued?;
+        if n_rows <= INLINE_ROWS {
+            return self.answer(predicted, &read, tell);
         }
+        blocking(move || {
+            let _extra = extra;
+            self.answer(predicted, &read, tell)
+        })
+        .await
     }
 
     fn answer<R: Read, A>(
         self,
-        batch: Batch,
+        predicted: Predicted,
         read: &R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError>,
     ) -> Result<(A, usize), ScoreError> {
-        self.check_time()?;
-        let predicted = batch.predict(&self.warm.loaded)?;
-        for shadow in &self.live.shadows {
-            let sample = self.sample.clone();
-            compare(
-                (&self.fleet, &self.live),
-                shadow,
-                read.clone(),
-                &predicted,
-                sample,
-            );
-        }
-        if let Some(sample) = self.sample {
-            self.fleet.captor().keep(Kept {
-                sample,
-                endpoint: self.live.name.clone(),
-                slot: Arc::clone(&self.slot),
-                warm: Arc::clone(&self.warm),
-                read: Box::new(read.clone()),
-                predicted: predicted.clone(),
-                answered: None,
-            });
-        }
-        let n_rows = predicted.predictions.n_rows();
         let scored = Scored {
             live: self.live,
             slot: self.slot,
             warm: self.warm,
             predicted,
         };
-        Ok((tell(&scored)?, n_rows))
+        // What cannot be told was not answered, so it is neither kept nor compared.
+        let told = tell(&scored)?;
+        let n_rows = scored.predicted.predictions.n_rows();
+        for shadow in &scored.live.shadows {
+            let sample = self.sample.clone();
+            compare(
+                (&self.fleet, &scored.live),
+                shadow,
+                read.clone(),
+                &scored.predicted,
+                sample,
+            );
+        }
+        if let Some(sample) = self.sample {
+            self.fleet.captor().keep(Kept {
+                sample,
+                endpoint: scored.live.name.clone(),
+                slot: scored.slot,
+                warm: scored.warm,
+                read: Box::new(read.clone()),
+                predicted: scored.predicted.unexplained(),
+                answered: None,
+            });
+        }
+        Ok((told, n_rows))
     }
 }
 
@@ -210,7 +227,8 @@ fn sampled(live: &Live, id: Option<RequestId>, n_bytes: usize) -> Option<Sample>
     })
 }
 
-async fn blocking<T: Send + 'static>(
+/// Work on a thread that may take its time.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ScoreError> + Send + 'static,
 ) -> Result<T, ScoreError> {
     match tokio::task::spawn_blocking(work).await {
@@ -234,7 +252,8 @@ fn compare<R: Read>(
         slot.numbers.skipped.inc();
         return;
     };
-    let (fleet, slot, answered) = (fleet.clone(), Arc::clone(slot), answered.clone());
+    let (fleet, slot) = (fleet.clone(), Arc::clone(slot));
+    let answered = answered.clone().unexplained();
     let endpoint = live.name.clone();
     tokio::task::spawn_blocking(move || {
         let _place = place;
@@ -245,7 +264,13 @@ fn compare<R: Read>(
                 return;
             }
         };
-        let predicted = read(&warm.loaded).and_then(|batch| batch.predict(&warm.loaded));
+        let predicted = read(&warm.loaded).and_then(|batch| {
+            let compared = Batch {
+                explains: false,
+                ..batch
+            };
+            compared.predict(&warm.loaded)
+        });
         let Ok(predicted) = predicted else {
             slot.numbers.shadow_failed.inc();
             return;

@@ -10,6 +10,7 @@ use super::model::{LoadedModel, ROWS_MAX, TableForm};
 use super::plain::{json_answer, refused};
 use super::score::{Scored, score};
 use super::write;
+use crate::access::{NoRoom, Room};
 use crate::mlflow;
 use crate::state::App;
 use automl_core::Coded;
@@ -85,9 +86,9 @@ pub(super) async fn version(State(app): State<App>, Path(name): Path<String>) ->
 
 async fn answered(app: &App, name: &str, request: Request) -> Result<Response, ScoreError> {
     let ask = Ask::whole(request).await?;
-    let body = ask.body.clone();
+    let (body, room) = (ask.body.clone(), ask.room());
     let read = reader(&ask)?;
-    let read = move |model: &LoadedModel| read(&body, model);
+    let read = move |model: &LoadedModel| read(&body, &room, model);
     let tell = |scored: &Scored| Ok((told(scored), Arc::clone(&scored.slot)));
     let (text, slot) = score(&app.fleet, ask.asked(name)?, read, tell).await?;
     let mut response = json_answer(text);
@@ -98,13 +99,13 @@ async fn answered(app: &App, name: &str, request: Request) -> Result<Response, S
     Ok(response)
 }
 
-type Reader = fn(&Bytes, &LoadedModel) -> Result<Batch, ScoreError>;
+type Reader = fn(&Bytes, &Room, &LoadedModel) -> Result<Batch, ScoreError>;
 
 /// What reads a body of the kind that it is said to be.
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
     match ask.kind().as_str() {
-        "" | "application/json" => Ok(|body, model| from_json(body, model)),
-        "text/csv" => Ok(|body, model| from_csv(body, model)),
+        "" | "application/json" => Ok(|body, _, model| from_json(body, model)),
+        "text/csv" => Ok(|body, room, model| from_csv(body, room, model)),
         other => Err(ScoreError::ContentKind {
             found: other.to_owned(),
             wanted: "application/json or text/csv",
@@ -113,22 +114,34 @@ fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
 }
 
 /// Reads a line of names, and rows below it.
-pub(crate) fn from_csv(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
-    from_table(body, TableForm::Delimited, model)
+pub(crate) fn from_csv(body: &[u8], room: &Room, model: &LoadedModel) -> Result<Batch, ScoreError> {
+    from_table(body, (TableForm::Delimited, room), model)
 }
 
-/// Reads a body that is a table.
+/// Reads a body that is a table, if there is room for what it becomes.
 pub(crate) fn from_table(
     body: &[u8],
-    form: TableForm,
+    (form, room): (TableForm, &Room),
     model: &LoadedModel,
 ) -> Result<Batch, ScoreError> {
-    let table = model.reader.table(body.to_vec(), form);
-    let table = table.map_err(|reason| ScoreError::Table { reason })?;
-    if table.n_rows() > ROWS_MAX {
+    let wrong = |reason| ScoreError::Table { reason };
+    let n_bytes = model.reader.n_bytes(body, form).map_err(wrong)?;
+    let extra = room.take_beyond(body.len(), n_bytes);
+    let extra = extra.map_err(|no_room| match no_room {
+        NoRoom::Now => ScoreError::Full,
+        NoRoom::Ever => ScoreError::TableTooLarge { n_bytes },
+    })?;
+    let sent = model.reader.table(body.to_vec(), form).map_err(wrong)?;
+    if sent.table.n_rows() > ROWS_MAX {
         return Err(ScoreError::TooManyRows);
     }
-    Ok(table.into())
+    if let Some(name) = sent.unknown.into_iter().next() {
+        return Err(ScoreError::unknown_column(name, &model.facts));
+    }
+    Ok(Batch {
+        extra,
+        ..sent.table.into()
+    })
 }
 
 /// Reads one of the forms.

@@ -4,17 +4,20 @@ mod capture;
 mod changes;
 mod hostile;
 mod inference;
+mod overload;
 mod protocols;
 mod wanted;
 
-use super::model::{Bounds, LoadError, LoadedModel, ModelFacts, RowReader, Rows, TableForm};
+use super::model::{
+    Bounds, LoadError, LoadedModel, ModelFacts, RowReader, Rows, SentTable, TableForm,
+};
 use crate::server::Models;
 use crate::tests::Desk;
 use automl_core::{
-    Artifact, Cell, Column, Field, Kind, Model, PredictError, Predictions, Role, Table, TableView,
-    Task,
+    Artifact, Cell, Column, ExplainError, Explanation, Field, Kind, Model, PredictError,
+    Predictions, Role, Scale, Table, TableView, Task, Threads,
 };
-use automl_store::captures::SealedRows;
+use automl_store::captures::{Retention, SealError, SealedRows};
 use automl_store::registry::{models as registered, versions};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -25,6 +28,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt;
 
 /// Models as tests write them: `manifest.json` says what is added to a row's number.
@@ -33,12 +37,15 @@ pub(crate) fn models() -> Models {
         load,
         n_bytes_max: None,
         seal,
+        batch_latency: Duration::from_millis(20),
+        captures: Retention::default(),
     }
 }
 
 /// Files of tests hold the lines as they came.
-fn seal(lines: &mut dyn BufRead, out: &mut (dyn Write + Send)) -> Result<SealedRows, String> {
-    let n_bytes = std::io::copy(lines, out).map_err(|error| error.to_string())?;
+fn seal(lines: &mut dyn BufRead, out: &mut (dyn Write + Send)) -> Result<SealedRows, SealError> {
+    let copied = std::io::copy(lines, out);
+    let n_bytes = copied.map_err(|error| SealError::Disk(error.to_string()))?;
     Ok(SealedRows {
         n_rows: n_bytes,
         is_cut: false,
@@ -64,6 +71,7 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     let bias = said["bias"].as_f64();
     let bias = bias.ok_or_else(|| refuse("it has no bias".into()))?;
     let are_numbers = said["predicts"] == "numbers";
+    let call_ms = said["call_ms"].as_u64();
     let field = |name: &str, kind| Field {
         name: name.into(),
         kind,
@@ -85,7 +93,9 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
             threshold: None,
             n_bytes: said["n_bytes"].as_u64().unwrap_or(1),
         }),
-        model: if are_numbers {
+        model: if let Some(ms) = call_ms {
+            Arc::new(Slow(Sum(bias), Duration::from_millis(ms)))
+        } else if are_numbers {
             Arc::new(Numbers(bias))
         } else {
             Arc::new(Sum(bias))
@@ -104,6 +114,22 @@ impl Model for Numbers {
         let numbers = rows.number("x")?;
         let values = rows.iter_rows().map(|row| self.0 + numbers[row]);
         Ok(Predictions::Numbers(values.collect()))
+    }
+
+    /// All that `x` is, is what it did.
+    fn explain(
+        &self,
+        rows: &TableView<'_>,
+        _threads: &Threads,
+    ) -> Result<Explanation, ExplainError> {
+        let numbers = rows.number("x")?;
+        let values = rows.iter_rows().flat_map(|row| [numbers[row], self.0]);
+        Ok(Explanation {
+            columns: vec!["x".into()],
+            n_outputs: 1,
+            scale: Scale::Prediction,
+            values: values.collect(),
+        })
     }
 
     fn artifact(&self) -> Artifact {
@@ -162,6 +188,20 @@ impl Model for Sum {
     }
 }
 
+/// The same, but each call takes so long, however many rows it has.
+struct Slow(Sum, Duration);
+
+impl Model for Slow {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        std::thread::sleep(self.1);
+        self.0.predict(rows)
+    }
+
+    fn artifact(&self) -> Artifact {
+        Artifact::new("slow", json!({}))
+    }
+}
+
 struct Reader;
 
 impl RowReader for Reader {
@@ -169,7 +209,14 @@ impl RowReader for Reader {
         Box::new(Two::default())
     }
 
-    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<Table, String> {
+    fn n_bytes(&self, body: &[u8], _form: TableForm) -> Result<u64, String> {
+        // A stream says itself what it becomes.
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let said = text.split_once("bytes:").map(|(_, rest)| rest.trim());
+        Ok(said.and_then(|said| said.parse().ok()).unwrap_or(0))
+    }
+
+    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<SentTable, String> {
         // Streams of tests are text behind a mark.
         let text = match form {
             TableForm::Delimited => body,
@@ -178,13 +225,21 @@ impl RowReader for Reader {
         let text = String::from_utf8(text).map_err(|_odd| "it is no text".to_owned())?;
         let mut rows = Two::default();
         let mut n_rows = 0;
+        let head = text.lines().next().unwrap_or_default();
+        let unknown = head
+            .split(',')
+            .filter(|name| !["x", "word", "y"].contains(name));
+        let unknown = unknown.map(str::to_owned).collect();
         for line in text.lines().skip(1) {
             let (x, word) = line.split_once(',').ok_or("a line has no comma")?;
             rows.push(0, Cell::Text(x))?;
             rows.push(1, Cell::Text(word))?;
             n_rows += 1;
         }
-        Ok(Box::new(rows).finish(n_rows))
+        Ok(SentTable {
+            table: Box::new(rows).finish(n_rows),
+            unknown,
+        })
     }
 }
 
@@ -224,7 +279,19 @@ impl Rows for Two {
 
 impl Desk {
     /// Registers a version of `sum` whose manifest says so.
-    async fn register(&self, manifest: Value) -> i64 {
+    async fn register(&self, mut manifest: Value) -> i64 {
+        if manifest["task"].is_null() {
+            let task = if manifest["predicts"] == "numbers" {
+                json!({ "kind": "regression" })
+            } else {
+                json!({ "kind": "binary", "classes": ["no", "yes"] })
+            };
+            manifest["task"] = task;
+            manifest["inputs"] = json!({ "fields": [
+                { "name": "x", "kind": "number", "role": "feature" },
+                { "name": "word", "kind": "text", "role": "feature" },
+            ] });
+        }
         let (app, text) = (self.app.clone(), manifest.to_string());
         let registered = tokio::task::spawn_blocking(move || {
             let version = app.db.write(|sql| {
@@ -275,14 +342,6 @@ impl Desk {
         let (status, answer) = self.any_api(method, path, body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         answer
-    }
-
-    /// A change that is recorded and cannot be served, with why.
-    async fn unserved(&self, path: &str, body: Value) -> String {
-        let (status, answer) = self.any_api("POST", path, body).await;
-        assert_eq!(status, StatusCode::CONFLICT, "{answer}");
-        assert_eq!(answer["error_code"], "endpoint-not-served");
-        answer["message"].as_str().unwrap().to_owned()
     }
 
     async fn any_api(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {

@@ -156,6 +156,7 @@ pub fn deploy(
 ) -> Result<Endpoint, Error> {
     let name = new.name.clone().unwrap_or_else(|| name_of(&new.target));
     check_name("the name of the deployment", &name)?;
+    check_unreserved(&name)?;
     let share = new.share.unwrap_or(0);
     if share > WHOLE || (new.is_shadow && share > 0) {
         let reason = if new.is_shadow {
@@ -188,6 +189,22 @@ pub fn deploy(
         shares::give(all, &name, if is_first { WHOLE } else { share });
         check_shares(all)
     })
+}
+
+/// What is kept of truths has files whose names begin so.
+const RESERVED: &str = "truths";
+
+/// Whether files of a deployment are told from those of truths.
+fn check_unreserved(name: &str) -> Result<(), Error> {
+    let is_reserved = name
+        .strip_prefix(RESERVED)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    if is_reserved {
+        let reason =
+            format!("files that begin with '{RESERVED}' hold truths; choose another (--as)");
+        return Err(Error::invalid("the name of the deployment", reason));
+    }
+    Ok(())
 }
 
 fn check_shares(deployments: &[Deployment]) -> Result<(), Error> {

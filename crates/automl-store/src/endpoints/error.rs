@@ -36,6 +36,15 @@ pub enum EndpointError {
     NoEarlier { endpoint: String },
     #[error("what endpoint '{endpoint}' had in revision {revision} is not there any more")]
     Gone { endpoint: String, revision: i64 },
+    #[error("{version} does not take and give what '{deployment}' of endpoint '{endpoint}' does: {}", .differences.join("; "))]
+    Misfit {
+        endpoint: String,
+        deployment: String,
+        version: String,
+        differences: Vec<String>,
+    },
+    #[error("{version} cannot answer: {reason}")]
+    Unable { version: String, reason: String },
     #[error("no model of the endpoint takes a column '{name}'")]
     ColumnUnknown { name: String, near: Vec<String> },
     #[error("{field} is not usable: {reason}")]
@@ -74,6 +83,8 @@ impl Coded for EndpointError {
             Self::WouldLose { .. } => "endpoint-would-lose",
             Self::NoEarlier { .. } => "endpoint-no-earlier",
             Self::Gone { .. } => "endpoint-gone",
+            Self::Misfit { .. } => "endpoint-signature",
+            Self::Unable { .. } => "endpoint-model-unable",
             Self::ColumnUnknown { .. } => "endpoint-column-unknown",
             Self::Invalid { .. } => "endpoint-invalid",
             Self::Files(error) => error.code(),
@@ -111,11 +122,15 @@ impl Coded for EndpointError {
             Self::WouldSilence { .. } => {
                 Some("say --force to take it away all the same, or deploy another first".into())
             }
+            Self::Misfit { .. } => Some(
+                "deploy it to another endpoint, or say --allow-signature-change if callers know"
+                    .into(),
+            ),
             Self::WouldLose { .. } => Some("say --force to delete it all the same".into()),
             Self::Gone { .. } => Some("deploy what shall answer anew".into()),
             Self::Files(error) => error.hint(),
             Self::Record(error) => error.hint(),
-            Self::NoEarlier { .. } | Self::Invalid { .. } => None,
+            Self::NoEarlier { .. } | Self::Invalid { .. } | Self::Unable { .. } => None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod change;
 mod deployment;
 mod endpoint;
 mod error;
+mod fit;
 mod servers;
 mod shares;
 #[cfg(test)]
@@ -22,5 +23,6 @@ pub use endpoint::{
     Endpoint, NewEndpoint, at_revision, by_name, create, delete, list, note_served,
 };
 pub use error::EndpointError;
+pub use fit::{Signature, answering, check_fits};
 pub use servers::{BEAT_MS, is_any_alive, note_alive, note_ended};
 pub use usage::{check_unused, of_version};

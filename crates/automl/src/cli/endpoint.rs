@@ -105,6 +105,9 @@ pub(crate) struct EndpointDeployArgs {
     /// What the deployment is called
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Also one that takes other columns, or predicts something else, than those that answer
+    #[arg(long)]
+    pub(crate) allow_signature_change: bool,
     /// Where the artifacts of the workspace are: a directory, s3://, gs:// or az:// [default: where the record says]
     #[arg(long, value_name = "PLACE")]
     pub(crate) artifacts: Option<String>,
@@ -170,6 +173,9 @@ pub(crate) struct EndpointFeedbackArgs {
     pub(crate) endpoint: String,
     /// Table with columns request_id (x-request-id of the answer), truth, and perhaps row, counted from 0
     pub(crate) data: String,
+    /// Where the artifacts of the workspace are: a directory, s3://, gs:// or az:// [default: where the record says]
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) artifacts: Option<String>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }

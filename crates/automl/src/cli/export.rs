@@ -14,7 +14,12 @@ Examples:
 
 onnx: the file holds the whole pipeline in double precision. Its inputs are the columns by their names, each rows by one: numbers as
 double (NaN if not known), categories as string (empty if not known), times as int64 microseconds since 1970. Operators: ONNX 17
-and ai.onnx.ml 5, as onnxruntime 1.20 and later runs them.")]
+and ai.onnx.ml 5, as onnxruntime 1.20 and later runs them.
+
+What onnx and mlflow can write: models of numbers, categories and times by gradient_boosting, random_forest, extra_trees,
+elastic_net, logistic_regression, naive_bayes, mlp, tabm and their ensembles. Not: columns of texts, nearest_neighbours, and
+models that read images or forecast time series; fit without them by --exclude nearest_neighbours and --drop. The other
+formats take every model that `automl endpoint` serves.")]
 pub(crate) struct ModelExportArgs {
     /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,

@@ -6,6 +6,7 @@ use crate::units;
 use automl_serve::SourcePattern;
 use clap::Args;
 use std::net::IpAddr;
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -51,6 +52,15 @@ pub(crate) struct ServeArgs {
     /// go when it is not enough [default: no bound]
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     pub(crate) models_memory: Option<u64>,
+    /// What predicting together requests that wait for a slow model may take: they are taken as many at a time
+    #[arg(long, value_name = "DURATION", default_value = "20ms", value_parser = units::duration)]
+    pub(crate) batch_latency: Duration,
+    /// Age at which files of requests and truths that were kept of endpoints are removed, such as 30d [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    pub(crate) captures_age: Option<Duration>,
+    /// Bytes of such files of one endpoint, such as 10GiB, beyond which the oldest are removed [default: no bound]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    pub(crate) captures_size: Option<u64>,
     /// Endpoint that also answers at /ping and /invocations, as containers of SageMaker and Vertex AI do
     #[arg(long, value_name = "NAME")]
     pub(crate) root_endpoint: Option<String>,

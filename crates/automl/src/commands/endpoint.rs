@@ -11,11 +11,14 @@ use crate::cli::{
 };
 use crate::console::{Console, Format, print_json, print_text};
 use crate::record::user;
+use crate::serving;
 use crate::text::{self, Align};
 use automl_store::db::Sql;
 use automl_store::endpoints::{
-    self, Change, Deployment, Endpoint, EndpointError, NewDeployment, NewEndpoint, Who, digest_of,
+    self, Change, Deployment, Endpoint, EndpointError, NewDeployment, NewEndpoint, Target, Who,
+    check_fits, digest_of,
 };
+use automl_store::registry::files;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use serde::Serialize;
 use serde_json::json;
@@ -112,11 +115,16 @@ fn create(args: EndpointCreateArgs, console: Console) -> anyhow::Result<()> {
 
 fn deploy(args: EndpointDeployArgs, console: Console) -> anyhow::Result<()> {
     let record = Record::open_with(&args.ask.workspace, args.artifacts)?;
-    let reference = args.model;
-    let target = record
-        .database()
-        .read(move |sql| endpoints::resolve(sql, W, &reference));
-    let target = target.wait()?;
+    let (reference, endpoint) = (args.model, args.endpoint.clone());
+    let found = record.database().read(move |sql| {
+        let target = endpoints::resolve(sql, W, &reference)?;
+        Ok::<_, EndpointError>((target, endpoints::answering(sql, W, &endpoint)?))
+    });
+    let (target, answering) = found.wait()?;
+    if !args.allow_signature_change {
+        check_fits(record.artifacts(), &answering, &target)?;
+    }
+    check_answers(&record, &target)?;
     let new = NewDeployment {
         digest: digest_of(record.artifacts(), &target.version)?,
         target,
@@ -128,6 +136,20 @@ fn deploy(args: EndpointDeployArgs, console: Console) -> anyhow::Result<()> {
     change(&args.ask, args.note, console, move |sql, who| {
         endpoints::deploy(sql, W, &args.endpoint, &new, who)
     })
+}
+
+/// Whether a version can be read, and predicts rows.
+fn check_answers(record: &Record, target: &Target) -> anyhow::Result<()> {
+    let version = &target.version;
+    let files = files::local(record.artifacts(), version)?;
+    match serving::load(files.as_ref()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(EndpointError::Unable {
+            version: format!("{}/{}", version.name, version.version),
+            reason: error.to_string(),
+        }
+        .into()),
+    }
 }
 
 fn traffic(args: EndpointTrafficArgs, console: Console) -> anyhow::Result<()> {

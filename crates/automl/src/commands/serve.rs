@@ -10,6 +10,7 @@ use crate::serving;
 use crate::workspace;
 use anyhow::Context as _;
 use automl_serve::{AccessConfig, Config, Links, Models, OidcConfig, Process, Switch, Tls};
+use automl_store::captures::Retention;
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -98,6 +99,12 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
             load: serving::load,
             n_bytes_max: args.models_memory,
             seal: serving::seal,
+            batch_latency: args.batch_latency,
+            captures: Retention {
+                age_us_max: (args.captures_age)
+                    .map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX)),
+                n_bytes_max: args.captures_size,
+            },
         },
         requests_n_bytes_max: args.requests_memory,
         root_endpoint: args.root_endpoint,

@@ -1,6 +1,7 @@
 //! What is wrong with what verbs ask of the record.
 
 use automl_core::Coded;
+use automl_serve::endpoints::TruthError;
 use std::io;
 
 /// A question or a change that the record is not asked.
@@ -15,6 +16,12 @@ pub(crate) enum RecordError {
     },
     #[error("row {row} of {data} has no request_id or no truth, or its row is no whole number")]
     Feedback { data: String, row: usize },
+    #[error("row {row} of {data}: {odd}")]
+    Truth {
+        data: String,
+        row: usize,
+        odd: TruthError,
+    },
     #[error("cannot read {place}")]
     DataPlace { place: String, source: io::Error },
     #[error("{key} is not what it was when it was registered: {place} has changed")]
@@ -29,6 +36,7 @@ impl Coded for RecordError {
             Self::CompareOne => "usage",
             Self::Signature { .. } => "registry-signature",
             Self::Feedback { .. } => "feedback-row",
+            Self::Truth { .. } => "feedback-truth",
             Self::DataPlace { .. } => "data-not-found",
             Self::DataChanged { .. } => "data-changed",
             Self::WouldLose { .. } => "registry-would-lose",
@@ -50,7 +58,7 @@ impl Coded for RecordError {
                 "the table needs the columns request_id, which is x-request-id in the head of the answer, and truth"
                     .into(),
             ),
-            Self::DataPlace { .. } => None,
+            Self::DataPlace { .. } | Self::Truth { .. } => None,
         }
     }
 }

@@ -2,18 +2,28 @@
 
 use super::super::body::Ask;
 use super::super::error::ScoreError;
+use super::super::fleet::Fleet;
+use super::super::live::Live;
 use super::super::plain::{json_answer, refusal};
+use super::super::score::blocking;
 use super::Truth;
+use super::truth::{TRUTHS_MAX, check};
 use crate::state::App;
-use automl_core::Clock;
+use automl_core::{Clock, Task};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::{Value, json};
+use std::fmt;
+
+/// Ids that are told of, of those that are not known.
+const UNSEEN_TOLD: usize = 10;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Feedback {
+    #[serde(deserialize_with = "bounded")]
     truths: Vec<Given>,
 }
 
@@ -26,6 +36,33 @@ struct Given {
     truth: Value,
 }
 
+/// A list that is read no further than it may be long.
+fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Given>, D::Error> {
+    struct List;
+
+    impl<'de> Visitor<'de> for List {
+        type Value = Vec<Given>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of truths")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Given>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(given) = list.next_element()? {
+                if all.len() == TRUTHS_MAX {
+                    let told = format!("a request has at most {TRUTHS_MAX} truths");
+                    return Err(serde::de::Error::custom(told));
+                }
+                all.push(given);
+            }
+            Ok(all)
+        }
+    }
+
+    deserializer.deserialize_seq(List)
+}
+
 /// `POST /endpoints/{name}/feedback`.
 pub(in super::super) async fn feedback(
     State(app): State<App>,
@@ -33,51 +70,59 @@ pub(in super::super) async fn feedback(
     request: Request,
 ) -> Response {
     match taken(&app, &name, request).await {
-        Ok(n_truths) => json_answer(json!({ "accepted": n_truths }).to_string()),
+        Ok(told) => json_answer(told.to_string()),
         Err(error) => refusal(&error),
     }
 }
 
-async fn taken(app: &App, name: &str, request: Request) -> Result<usize, ScoreError> {
+async fn taken(app: &App, name: &str, request: Request) -> Result<Value, ScoreError> {
     let ask = Ask::whole(request).await?;
     ask.check_json()?;
     let live = app.fleet.find(name)?;
-    let truths = read(&ask.body)?;
-    let n_truths = truths.len();
-    let captor = app.fleet.captor();
-    if !captor.keep_truths(&live.name, Clock::unix_micros(), truths) {
-        let endpoint = live.name.clone();
-        return Err(ScoreError::NotKept { endpoint });
-    }
-    Ok(n_truths)
+    let fleet = app.fleet.clone();
+    blocking(move || {
+        let truths = read(&ask.body, &tasks(&fleet, &live))?;
+        let n_truths = truths.len();
+        let captor = fleet.captor();
+        let unseen = captor.unseen(&live.name, &truths);
+        if !captor.keep_truths(&live.name, Clock::unix_micros(), truths) {
+            let endpoint = live.name.clone();
+            return Err(ScoreError::NotKept { endpoint });
+        }
+        let told = &unseen[..unseen.len().min(UNSEEN_TOLD)];
+        Ok(json!({ "accepted": n_truths, "n_unseen": unseen.len(), "unseen": told }))
+    })
+    .await
 }
 
-/// Reads `{"truths": [{"request_id": "…", "row": 0, "truth": "yes"}]}`.
-pub(in super::super) fn read(body: &[u8]) -> Result<Vec<Truth>, ScoreError> {
+/// What the models of an endpoint predict.
+fn tasks(fleet: &Fleet, live: &Live) -> Vec<Task> {
+    let slots = live.slots.iter().chain(&live.shadows);
+    let warm = slots.filter_map(|slot| fleet.load(&slot.version).ok());
+    warm.map(|warm| warm.loaded.facts.task.clone()).collect()
+}
+
+/// Reads `{"truths": [{"request_id": "…", "row": 0, "truth": "yes"}]}`, each of which must be what one of the tasks predicts.
+pub(in super::super) fn read(body: &[u8], tasks: &[Task]) -> Result<Vec<Truth>, ScoreError> {
     let given: Feedback = serde_json::from_slice(body).map_err(|error| ScoreError::Json {
         reason: error.to_string(),
     })?;
     let truth = |(place, given): (usize, Given)| {
+        let wrong = |told: String| ScoreError::form(format!("truths[{place}].{told}"));
         let truth = match given.truth {
             Value::String(text) => text,
             Value::Bool(value) => value.to_string(),
             Value::Number(number) => number.to_string(),
             Value::Null | Value::Array(_) | Value::Object(_) => {
-                let told = format!("truths[{place}].truth is no text, number or truth value");
-                return Err(ScoreError::form(told));
+                return Err(wrong("truth is no text, number or truth value".into()));
             }
         };
-        if given.request_id.is_empty() {
-            let told = format!(
-                "truths[{place}].request_id is empty; it is in the head of each answer, as x-request-id"
-            );
-            return Err(ScoreError::form(told));
-        }
-        Ok(Truth {
+        let truth = Truth {
             request_id: given.request_id,
             row: given.row,
             truth,
-        })
+        };
+        check(truth, tasks).map_err(|odd| wrong(odd.to_string()))
     };
     given.truths.into_iter().enumerate().map(truth).collect()
 }

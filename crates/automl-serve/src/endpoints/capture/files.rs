@@ -1,23 +1,25 @@
 //! The threads that write what is kept.
 
+#[cfg(test)]
+mod tests;
+
 use super::super::error::ScoreError;
 use super::super::numbers::Numbers;
 use super::rows::{answer_head, answer_lines, truth_head, truth_line};
-use super::{Item, Kept, Truth, Waiting};
+use super::{Item, Keeping, Kept, Truth, Waiting};
 use automl_core::Clock;
-use automl_store::captures::{CaptureError, Captures, Lines};
+use automl_store::captures::{CaptureError, Captures, Lines, Retention};
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
 /// Between two times that all is brought to the disk; a killed process loses no more than this.
 const SYNC: Duration = Duration::from_millis(500);
-/// Lines that have so many bytes, or are so old, become a file of Parquet.
-const LINES_BYTES_MAX: u64 = 64 << 20;
-const LINES_AGE_US: i64 = 300_000_000;
+/// Between two times that old files are looked for, and lines that the disk would not take or give are tried again.
+const TIDY: Duration = Duration::from_mins(1);
 /// What files of truths are called.
 const TRUTHS: &str = "truths";
 
@@ -54,16 +56,16 @@ enum KeepError {
 }
 
 /// Writes what comes until nobody can send any more.
-pub(super) fn write_all(captures: Captures, waiting: &Waiting, numbers: &Numbers) {
+pub(super) fn write_all(
+    captures: Captures,
+    waiting: &Waiting,
+    numbers: &Numbers,
+    keeping: Keeping,
+) {
     let (ended, ending) = mpsc::channel();
     let ender = captures.clone();
     let thread = thread::Builder::new().name("capture-files".into());
-    let thread = thread.spawn(move || {
-        end_left(&ender);
-        for lines in ending {
-            end(&ender, lines);
-        }
-    });
+    let thread = thread.spawn(move || end_all_of(&ender, &ending, keeping.retention));
     let thread = match thread {
         Ok(thread) => thread,
         Err(error) => {
@@ -71,19 +73,45 @@ pub(super) fn write_all(captures: Captures, waiting: &Waiting, numbers: &Numbers
             return;
         }
     };
-    let mut desk = Desk {
-        captures,
-        numbers: numbers.clone(),
-        open: BTreeMap::new(),
-        ended,
-        is_troubled: false,
-        n_dropped: 0,
-    };
+    let mut desk = Desk::new(captures, numbers.clone(), ended, keeping);
     desk.take_all(waiting);
     desk.end_all();
     drop(desk);
     if thread.join().is_err() {
         tracing::warn!("the thread that makes files of what was kept ended by a panic");
+    }
+}
+
+/// Makes files of lines that are done, and tidies up now and then, until no more lines can come.
+fn end_all_of(captures: &Captures, ending: &Receiver<Lines>, retention: Retention) {
+    let tidy = || {
+        end_left(captures);
+        sweep(captures, retention);
+    };
+    tidy();
+    let mut tidied = Clock::start();
+    loop {
+        match ending.recv_timeout(TIDY.saturating_sub(tidied.elapsed())) {
+            Ok(lines) => end(captures, lines),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if tidied.elapsed() >= TIDY {
+            tidy();
+            tidied = Clock::start();
+        }
+    }
+}
+
+/// Removes what is older, or more, than is kept.
+fn sweep(captures: &Captures, retention: Retention) {
+    if retention == Retention::default() {
+        return;
+    }
+    match captures.sweep(retention, Clock::unix_micros()) {
+        Ok(gone) if gone.is_empty() => {}
+        Ok(gone) => tracing::info!(n_files = gone.len(), "old files of what was kept are gone"),
+        Err(error) => tracing::warn!(%error, "old files of what was kept cannot be removed"),
     }
 }
 
@@ -120,11 +148,14 @@ fn end(captures: &Captures, lines: Lines) {
 struct Open {
     head: String,
     lines: Lines,
+    /// Answers among them that are not surely on the disk yet.
+    n_answers: u64,
 }
 
 struct Desk {
     captures: Captures,
     numbers: Numbers,
+    keeping: Keeping,
     /// By endpoint and series.
     open: BTreeMap<(String, String), Open>,
     /// Takes lines that are done.
@@ -136,6 +167,18 @@ struct Desk {
 }
 
 impl Desk {
+    fn new(captures: Captures, numbers: Numbers, ended: Sender<Lines>, keeping: Keeping) -> Self {
+        Self {
+            captures,
+            numbers,
+            keeping,
+            open: BTreeMap::new(),
+            ended,
+            is_troubled: false,
+            n_dropped: 0,
+        }
+    }
+
     fn take_all(&mut self, waiting: &Waiting) {
         let mut synced = Clock::start();
         loop {
@@ -163,8 +206,9 @@ impl Desk {
             Item::Kept(kept) => {
                 let endpoint = kept.endpoint.clone();
                 let done = self.keep(*kept);
-                let outcome = if done.is_ok() { "stored" } else { "failed" };
-                self.numbers.captured(&endpoint, outcome);
+                if done.is_err() {
+                    self.numbers.captured(&endpoint, "failed", 1);
+                }
                 self.tell(&endpoint, done);
             }
             Item::Truths {
@@ -177,11 +221,15 @@ impl Desk {
             }
             #[cfg(test)]
             Item::Mark(told) => {
-                for (_, open) in std::mem::take(&mut self.open) {
-                    end(&self.captures, open.lines);
+                for (key, open) in std::mem::take(&mut self.open) {
+                    if let Some(open) = self.synced(&key.0, open) {
+                        end(&self.captures, open.lines);
+                    }
                 }
                 told.send(()).ok();
             }
+            #[cfg(test)]
+            Item::Wait(go) => drop(go.recv()),
         }
     }
 
@@ -201,7 +249,7 @@ impl Desk {
         let series = format!("{}-{}", deployment.name, deployment.version);
         let key = (kept.endpoint.clone(), series);
         let head = answer_head(&kept.sample.rule, &kept.warm.loaded.facts);
-        self.with_lines(key, head, |lines| {
+        self.with_lines(key, head, 1, |lines| {
             answer_lines(kept, |line| Ok(lines.append(line)?))
         })
     }
@@ -213,7 +261,7 @@ impl Desk {
         truths: &[Truth],
     ) -> Result<(), KeepError> {
         let key = (endpoint.to_owned(), TRUTHS.to_owned());
-        self.with_lines(key, truth_head(), |lines| {
+        self.with_lines(key, truth_head(), 0, |lines| {
             Ok(append_truths(lines, at_us, truths)?)
         })
     }
@@ -223,12 +271,13 @@ impl Desk {
         &mut self,
         key: (String, String),
         head: String,
+        n_answers: u64,
         work: impl FnOnce(&mut Lines) -> Result<(), KeepError>,
     ) -> Result<(), KeepError> {
         let open = match self.open.remove(&key) {
             Some(open) if open.head == head => Some(open),
             Some(other) => {
-                self.hand_over(other.lines);
+                self.hand_over(&key.0, other);
                 None
             }
             None => None,
@@ -238,34 +287,57 @@ impl Desk {
             None => Open {
                 lines: self.captures.begin(&key.0, &key.1, &head)?,
                 head,
+                n_answers: 0,
             },
         };
         let done = work(&mut open.lines);
         if matches!(done, Err(KeepError::Files(_))) {
-            // What the disk has of them is made into a file when a server starts.
+            // What the disk has of them is made into a file later.
+            self.numbers.captured(&key.0, "failed", open.n_answers);
             return done;
         }
-        if open.lines.n_bytes() >= LINES_BYTES_MAX {
-            self.hand_over(open.lines);
+        if done.is_ok() {
+            open.n_answers += n_answers;
+        }
+        if open.lines.n_bytes() >= self.keeping.lines_bytes_max {
+            self.hand_over(&key.0, open);
         } else {
             self.open.insert(key, open);
         }
         done
     }
 
-    fn hand_over(&self, lines: Lines) {
-        // The other thread ends after this one.
-        self.ended.send(lines).ok();
+    fn hand_over(&self, endpoint: &str, open: Open) {
+        if let Some(open) = self.synced(endpoint, open) {
+            // The other thread ends after this one.
+            self.ended.send(open.lines).ok();
+        }
+    }
+
+    /// The same once it is on the disk, and what is there is counted.
+    fn synced(&self, endpoint: &str, mut open: Open) -> Option<Open> {
+        let synced = open.lines.sync();
+        let outcome = if synced.is_ok() { "stored" } else { "failed" };
+        self.numbers.captured(endpoint, outcome, open.n_answers);
+        open.n_answers = 0;
+        match synced {
+            Ok(()) => Some(open),
+            Err(error) => {
+                tracing::warn!(endpoint, %error, "what was kept cannot be written");
+                None
+            }
+        }
     }
 
     /// Brings all to the disk, ends what is old, and tells what was dropped.
     fn sync(&mut self) {
         let now_us = Clock::unix_micros();
-        for (key, mut open) in std::mem::take(&mut self.open) {
-            if let Err(error) = open.lines.sync() {
-                tracing::warn!(endpoint = key.0, %error, "what was kept cannot be written");
-            } else if now_us - open.lines.began_us() >= LINES_AGE_US {
-                self.hand_over(open.lines);
+        for (key, open) in std::mem::take(&mut self.open) {
+            let Some(open) = self.synced(&key.0, open) else {
+                continue;
+            };
+            if now_us - open.lines.began_us() >= self.keeping.lines_age_us_max {
+                self.hand_over(&key.0, open);
             } else {
                 self.open.insert(key, open);
             }
@@ -282,8 +354,8 @@ impl Desk {
     }
 
     fn end_all(&mut self) {
-        for (_, open) in std::mem::take(&mut self.open) {
-            self.hand_over(open.lines);
+        for (key, open) in std::mem::take(&mut self.open) {
+            self.hand_over(&key.0, open);
         }
     }
 }

@@ -9,10 +9,13 @@ mod feedback;
 mod files;
 mod rows;
 mod rule;
+mod seen;
+mod truth;
 
 pub(super) use feedback::{feedback, read as read_feedback};
 pub use files::keep_truths;
 pub(crate) use rule::Rule;
+pub use truth::{Truth, TruthError, check as check_truth};
 
 use super::batch::{Batch, Predicted};
 use super::cache::Warm;
@@ -20,15 +23,36 @@ use super::error::ScoreError;
 use super::live::Slot;
 use super::model::LoadedModel;
 use super::numbers::Numbers;
-use automl_store::captures::Captures;
+use automl_store::captures::{Captures, Retention};
+use seen::Seen;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// Requests that may wait to be written, and their bytes.
 const WAITING_MAX: usize = 1024;
 const WAITING_BYTES_MAX: u64 = 64 << 20;
+
+/// When lines become files, and how long those stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    lines_bytes_max: u64,
+    lines_age_us_max: i64,
+    retention: Retention,
+}
+
+impl Keeping {
+    /// Files of 5 minutes or 64 MiB of lines.
+    pub(crate) fn files(retention: Retention) -> Self {
+        Self {
+            lines_bytes_max: 64 << 20,
+            lines_age_us_max: 300_000_000,
+            retention,
+        }
+    }
+}
 
 /// A request whose rows and answers are kept.
 #[derive(Clone)]
@@ -56,17 +80,6 @@ pub(crate) struct Kept {
     pub(crate) answered: Option<Predicted>,
 }
 
-/// What turned out to be true of a row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Truth {
-    /// The id of the request that predicted it.
-    pub request_id: String,
-    /// Its place among the rows of that request, from 0.
-    pub row: u32,
-    /// What is true: a class, or a number as text.
-    pub truth: String,
-}
-
 enum Item {
     Kept(Box<Kept>),
     Truths {
@@ -77,6 +90,9 @@ enum Item {
     /// Told once all before it is a file.
     #[cfg(test)]
     Mark(std::sync::mpsc::Sender<()>),
+    /// Holds the thread up until it is told to go on.
+    #[cfg(test)]
+    Wait(Receiver<()>),
 }
 
 /// Takes what is to be kept. Clones are the same.
@@ -88,6 +104,8 @@ struct Inner {
     items: Mutex<Option<SyncSender<(Item, u64)>>>,
     /// Bytes that wait.
     n_waiting: Arc<AtomicU64>,
+    /// Ids of requests that were taken.
+    seen: Mutex<Seen>,
     numbers: Numbers,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -95,16 +113,22 @@ struct Inner {
 impl Captor {
     /// # Errors
     /// If no thread can be started.
-    pub(crate) fn start(captures: Captures, numbers: Numbers) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        captures: Captures,
+        numbers: Numbers,
+        keeping: Keeping,
+    ) -> std::io::Result<Self> {
         let (items, waiting) = sync_channel(WAITING_MAX);
         let n_waiting = Arc::new(AtomicU64::new(0));
         let (left, counted) = (Arc::clone(&n_waiting), numbers.clone());
         let thread = thread::Builder::new().name("capture".into());
-        let thread = thread
-            .spawn(move || files::write_all(captures, &Waiting { waiting, left }, &counted))?;
+        let waiting = Waiting { waiting, left };
+        let thread =
+            thread.spawn(move || files::write_all(captures, &waiting, &counted, keeping))?;
         Ok(Self(Arc::new(Inner {
             items: Mutex::new(Some(items)),
             n_waiting,
+            seen: Mutex::default(),
             numbers,
             thread: Mutex::new(Some(thread)),
         })))
@@ -114,17 +138,32 @@ impl Captor {
     pub(crate) fn keep(&self, kept: Kept) {
         let n_answer = size_of_val(kept.predicted.predictions.values());
         let n_bytes = (kept.sample.n_bytes + n_answer) as u64;
-        let endpoint = kept.endpoint.clone();
-        if !self.send(Item::Kept(Box::new(kept)), n_bytes) {
-            self.0.numbers.captured(&endpoint, "dropped");
+        let (endpoint, id) = (kept.endpoint.clone(), Arc::clone(&kept.sample.request_id));
+        if self.send(Item::Kept(Box::new(kept)), n_bytes) {
+            self.seen().note(&endpoint, &id);
+        } else {
+            self.0.numbers.captured(&endpoint, "dropped", 1);
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ids among those of truths of which no request was kept lately, once each.
+    fn unseen(&self, endpoint: &str, truths: &[Truth]) -> Vec<String> {
+        let seen = self.seen();
+        let ids = truths.iter().map(|truth| truth.request_id.as_str());
+        let unseen = ids.filter(|id| !seen.has(endpoint, id));
+        let unseen: BTreeSet<&str> = unseen.collect();
+        unseen.into_iter().map(str::to_owned).collect()
     }
 
     /// Takes truths; says whether there was room.
     fn keep_truths(&self, endpoint: &str, at_us: i64, truths: Vec<Truth>) -> bool {
         let n_bytes = truths
             .iter()
-            .map(|one| one.request_id.len() + one.truth.len());
+            .map(|one| size_of::<Truth>() + one.request_id.len() + one.truth.len());
         let n_bytes = n_bytes.sum::<usize>() as u64;
         let endpoint = endpoint.to_owned();
         let item = Item::Truths {
@@ -151,6 +190,21 @@ impl Captor {
                 false
             }
         }
+    }
+
+    /// Holds the thread up until what is given is used or dropped.
+    #[cfg(test)]
+    pub(crate) fn hold(&self) -> SyncSender<()> {
+        let (go, waits) = sync_channel(0);
+        assert!(self.send(Item::Wait(waits), 0));
+        go
+    }
+
+    /// Whether there is no room for more at this moment.
+    #[cfg(test)]
+    pub(crate) fn is_full(&self) -> bool {
+        let (told, _done) = std::sync::mpsc::channel();
+        !self.send(Item::Mark(told), 0)
     }
 
     /// Waits until all that was taken is in files.

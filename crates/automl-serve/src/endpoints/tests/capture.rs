@@ -1,7 +1,7 @@
 //! What is kept of requests: a sample, with its answers, without what is private, and what was true later.
 
 use super::*;
-use automl_store::captures::Captures;
+use automl_store::captures::{CaptureFile, Captures};
 
 /// The lines of all files of `e`: the names of the columns of each, and its rows.
 struct Files(Vec<(Vec<String>, Vec<Value>)>);
@@ -14,8 +14,8 @@ impl Files {
             .await
             .unwrap();
         let captures = Captures::new(&desk.directory.path().join("captures"), seal);
-        let read = |(path, _): (std::path::PathBuf, u64)| {
-            let text = std::fs::read_to_string(path).unwrap();
+        let read = |file: CaptureFile| {
+            let text = std::fs::read_to_string(file.path).unwrap();
             let mut lines = text.lines();
             let head: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
             let names = head["columns"].as_array().unwrap().iter();
@@ -221,17 +221,27 @@ async fn truths_are_kept_as_they_come() {
     let desk = Desk::endpoint(&[0.25]).await;
     let given = json!({ "truths": [
         { "request_id": "a", "truth": "yes" },
-        { "request_id": "a", "row": 1, "truth": true },
-        { "request_id": "b", "truth": 2.5 },
+        { "request_id": "a", "row": 1, "truth": "yes" },
+        { "request_id": "b", "truth": "no" },
     ] });
     let path = "/endpoints/e/feedback";
+    desk.api("POST", "/e/capture", json!({ "rate": 1 })).await;
+    ask(&desk, "b", json!({ "rows": [{ "x": 0, "word": "a" }] })).await;
+    desk.api("POST", "/e/capture", json!({ "rate": 0 })).await;
     let answer = desk.ask(path, &[], given.to_string()).await;
-    assert_eq!(answer.json(), json!({ "accepted": 3 }));
+    assert_eq!(
+        answer.json(),
+        json!({ "accepted": 3, "n_unseen": 1, "unseen": ["a"] })
+    );
     let files = Files::of(&desk).await;
     let row = |id: &str, row, truth: &str| json!({ "request_id": id, "row": row, "truth": truth });
+    let kept = files.rows(&["request_id", "row", "truth"]);
+    let truths: Vec<Value> = (kept.into_iter())
+        .filter(|row| row["truth"] != "no column")
+        .collect();
     assert_eq!(
-        files.rows(&["request_id", "row", "truth"]),
-        [row("a", 0, "yes"), row("a", 1, "true"), row("b", 0, "2.5")]
+        truths,
+        [row("a", 0, "yes"), row("a", 1, "yes"), row("b", 0, "no")]
     );
     for (body, told) in [
         (
@@ -240,7 +250,22 @@ async fn truths_are_kept_as_they_come() {
         ),
         (
             json!({ "truths": [{ "request_id": "", "truth": 1 }] }),
-            "truths[0].request_id is empty",
+            "truths[0].request_id is none that an answer has",
+        ),
+        (
+            json!({ "truths": [
+                { "request_id": "a", "truth": "yes" },
+                { "request_id": "a", "row": 1, "truth": "yess" },
+            ] }),
+            "truths[1].truth is no class of the model: 'yess'; did you mean yes?",
+        ),
+        (
+            json!({ "truths": [{ "request_id": "a", "truth": 2.5 }] }),
+            "truths[0].truth is no class of the model: '2.5'",
+        ),
+        (
+            json!({ "truths": vec![json!({ "request_id": "a", "truth": "no" }); 100_001] }),
+            "a request has at most 100000 truths",
         ),
         (
             json!({ "truths": [{ "truth": 1 }] }),
@@ -256,4 +281,32 @@ async fn truths_are_kept_as_they_come() {
         .ask("/endpoints/f/feedback", &[], given.to_string())
         .await;
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn answers_wait_for_no_disk_and_those_beyond_its_room_are_dropped() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    desk.api("POST", "/e/capture", json!({ "rate": 1 })).await;
+    let captor = desk.app.fleet.captor().clone();
+    let held = captor.hold();
+    let body = json!({ "rows": [{ "x": 0, "word": "a" }] });
+    // One may be with the thread, and 1024 wait.
+    for id in 0..1030 {
+        ask(&desk, &format!("r{id}"), body.clone()).await;
+    }
+    drop(held);
+    // The marks that tell of its end need room, too.
+    while desk.app.fleet.captor().is_full() {
+        tokio::task::yield_now().await;
+    }
+    let files = Files::of(&desk).await;
+    let n_kept = files.rows(&["request_id"]).len();
+    assert!((1024..=1025).contains(&n_kept), "{n_kept}");
+    let (_, metrics) = desk.get("/metrics").await;
+    let metrics = String::from_utf8(metrics).unwrap();
+    for (outcome, n) in [("stored", n_kept), ("dropped", 1030 - n_kept)] {
+        let told =
+            format!("automl_endpoint_captured_total{{endpoint=\"e\",outcome=\"{outcome}\"}} {n}\n");
+        assert!(metrics.contains(&told), "{told}{metrics}");
+    }
 }

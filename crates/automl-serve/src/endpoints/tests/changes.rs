@@ -1,7 +1,7 @@
 //! What is deployed, swapped, followed, taken back, and unloaded.
 
 use super::*;
-use crate::endpoints::{Fleet, Numbers};
+use crate::endpoints::{Fleet, Loading, Numbers};
 use automl_store::endpoints::{self, EndpointError};
 use automl_store::workspace::Record;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,11 +61,15 @@ async fn a_version_that_cannot_be_read_changes_nothing_but_what_is_told() {
     let desk = Desk::endpoint(&[0.25]).await;
     let bad = desk.register(json!({ "no bias": 1 })).await;
     let body = json!({ "model": format!("sum/{bad}"), "share": 100 });
-    let told = desk.unserved("/e/deploy", body).await;
-    assert!(
-        told.contains("sum/2: it has no bias [test-model]"),
-        "{told}"
+    let told = desk.misfit("/e/deploy", body).await;
+    assert_eq!(
+        told,
+        "sum/2 cannot answer: sum/2: it has no bias [test-model]"
     );
+    let answer = desk.api("GET", "/e", json!({})).await;
+    assert_eq!(answer["endpoint"]["revision"], 2, "nothing is recorded");
+    // Another program may have recorded it.
+    desk.record(bad, &digest(&desk, bad).await).await;
     let answer = desk.api("GET", "/e", json!({})).await;
     let endpoint = &answer["endpoint"];
     assert_eq!(endpoint["state"], "failed");
@@ -81,14 +85,18 @@ async fn a_version_that_cannot_be_read_changes_nothing_but_what_is_told() {
 async fn a_server_that_starts_again_serves_what_it_served() {
     let desk = Desk::endpoint(&[0.25]).await;
     let bad = desk.register(json!({})).await;
-    let body = json!({ "model": format!("sum/{bad}"), "share": 100 });
-    desk.unserved("/e/deploy", body).await;
+    desk.record(bad, &digest(&desk, bad).await).await;
     let record = Record {
         db: desk.app.db.clone(),
         artifacts: desk.app.artifacts.clone(),
     };
     let captor = desk.app.fleet.captor().clone();
-    let fleet = Fleet::new(record, (load, None), Numbers::default(), captor);
+    let loading = Loading {
+        load,
+        n_bytes_max: None,
+        batch_latency: Duration::from_millis(20),
+    };
+    let fleet = Fleet::new(record, &loading, Numbers::default(), captor);
     assert!(!fleet.is_known());
     let started = fleet.clone();
     let looked = tokio::task::spawn_blocking(move || started.sync());
@@ -102,27 +110,7 @@ async fn a_server_that_starts_again_serves_what_it_served() {
 async fn files_that_changed_since_are_not_served() {
     let desk = Desk::endpoint(&[0.25]).await;
     let second = desk.register(json!({ "bias": 0.5 })).await;
-    let app = desk.app.clone();
-    let deployed = tokio::task::spawn_blocking(move || {
-        app.db
-            .write(move |sql| {
-                let new = endpoints::NewDeployment {
-                    target: endpoints::resolve(sql, W, &format!("sum/{second}"))?,
-                    digest: "another".into(),
-                    name: None,
-                    share: Some(100),
-                    is_shadow: false,
-                };
-                let who = endpoints::Who {
-                    user: "ada",
-                    note: None,
-                };
-                endpoints::deploy(sql, W, "e", &new, who)
-            })
-            .wait()
-    });
-    deployed.await.unwrap().unwrap();
-    desk.sync().await;
+    desk.record(second, "another").await;
     let shown = desk.api("GET", "/e", json!({})).await;
     let problem = shown["endpoint"]["problem"].as_str().unwrap();
     assert!(
@@ -231,7 +219,7 @@ async fn models_that_were_not_used_lately_go_and_come_back() {
     assert_eq!(in_memory().await, [true, false, true]);
     let large = desk.register(json!({ "bias": 0.1, "n_bytes": 300 })).await;
     let body = json!({ "model": format!("sum/{large}") });
-    let problem = desk.unserved("/e/deploy", body).await;
+    let problem = desk.misfit("/e/deploy", body).await;
     assert!(
         problem.contains("300 bytes, more than all models may (250)"),
         "{problem}"
@@ -391,7 +379,7 @@ async fn numbers_of_an_endpoint_go_with_it_and_failed_reads_are_counted() {
     desk.version_met(&[]).await;
     let bad = desk.register(json!({})).await;
     let body = json!({ "model": format!("sum/{bad}") });
-    desk.unserved("/e/deploy", body).await;
+    desk.misfit("/e/deploy", body).await;
     let told = async || String::from_utf8(desk.get("/metrics").await.1).unwrap();
     let text = told().await;
     assert!(text.contains("endpoint=\"e\""));
@@ -485,13 +473,17 @@ async fn pages_show_what_answers_and_why_not() {
     let said = json!({ "name": "e", "description": "<script>alert(1)</script>" });
     desk.api("POST", "", said).await;
     for manifest in [json!({ "bias": 0.25 }), json!({ "bias": "<b>" })] {
+        let is_readable = manifest["bias"].is_number();
         let version = desk.register(manifest).await;
         let body = json!({ "model": format!("sum/{version}"), "note": "<i>why</i>" });
-        // The second one cannot be read.
-        desk.any_api("POST", "/e/deploy", body).await;
+        if is_readable {
+            desk.api("POST", "/e/deploy", body).await;
+        } else {
+            desk.record(version, &digest(&desk, version).await).await;
+        }
     }
     for (path, texts) in [
-        ("/endpoints", ["sum/1", "failed"]),
+        ("/endpoints", ["sum/2", "failed"]),
         (
             "/endpoints/e",
             [
@@ -514,4 +506,131 @@ async fn pages_show_what_answers_and_why_not() {
     }
     let (status, _) = desk.get("/endpoints/f").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+/// The digest of a version's files.
+async fn digest(desk: &Desk, version: i64) -> String {
+    let app = desk.app.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let found = app
+            .db
+            .read(move |sql| versions::get(sql, W, "sum", version))
+            .wait()
+            .unwrap();
+        endpoints::digest_of(&app.artifacts, &found).unwrap()
+    });
+    read.await.unwrap()
+}
+
+impl Desk {
+    /// A change that is refused as it fits not, with why.
+    async fn misfit(&self, path: &str, body: Value) -> String {
+        let (status, answer) = self.any_api("POST", path, body).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+        let code = answer["error_code"].as_str().unwrap();
+        assert!(
+            ["endpoint-model-unable", "endpoint-signature"].contains(&code),
+            "{code}"
+        );
+        answer["message"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes into the record that a version answers all requests of `e`, whatever it is, and lets the server look at that.
+    async fn record(&self, version: i64, digest: &str) {
+        let (app, digest) = (self.app.clone(), digest.to_owned());
+        let deployed = tokio::task::spawn_blocking(move || {
+            let written = app.db.write(move |sql| {
+                let new = endpoints::NewDeployment {
+                    target: endpoints::resolve(sql, W, &format!("sum/{version}"))?,
+                    digest,
+                    name: None,
+                    share: Some(100),
+                    is_shadow: false,
+                };
+                let who = endpoints::Who {
+                    user: "ada",
+                    note: None,
+                };
+                endpoints::deploy(sql, W, "e", &new, who)
+            });
+            written.wait()
+        });
+        deployed.await.unwrap().unwrap();
+        self.sync().await;
+    }
+}
+
+/// A manifest of a model that also reads a column `z`.
+fn of_three_columns() -> Value {
+    json!({ "bias": 0.5, "task": { "kind": "binary", "classes": ["no", "yes"] }, "inputs": { "fields": [
+        { "name": "x", "kind": "number", "role": "feature" },
+        { "name": "word", "kind": "category", "role": "feature", "levels": ["a"] },
+        { "name": "z", "kind": "number", "role": "feature" },
+    ] } })
+}
+
+#[tokio::test]
+async fn a_version_that_takes_or_gives_something_else_is_deployed_only_if_that_is_said() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let numbers = desk
+        .register(json!({ "bias": 2.0, "predicts": "numbers" }))
+        .await;
+    let told = desk
+        .misfit("/e/deploy", json!({ "model": format!("sum/{numbers}") }))
+        .await;
+    assert!(
+        told.starts_with("sum/2 does not take and give what 'v1' of endpoint 'e' does: the task was binary, is regression"),
+        "{told}"
+    );
+    let wider = desk.register(of_three_columns()).await;
+    let body = json!({ "model": format!("sum/{wider}") });
+    let told = desk.misfit("/e/deploy", body.clone()).await;
+    assert!(told.contains("does: column 'z' is new;"), "{told}");
+    let answer = desk.api("GET", "/e", json!({})).await;
+    assert_eq!(answer["endpoint"]["revision"], 2, "nothing is recorded");
+    let mut body = body;
+    body["allow_signature_change"] = json!(true);
+    desk.api("POST", "/e/deploy", body).await;
+    // Those that answer count, not the others.
+    let again = desk.register(json!({ "bias": 0.75 })).await;
+    let body = json!({ "model": format!("sum/{again}") });
+    desk.api("POST", "/e/deploy", body).await;
+}
+
+#[tokio::test]
+async fn an_alias_is_not_followed_to_a_version_that_predicts_something_else() {
+    let desk = Desk::new();
+    desk.register(json!({ "bias": 0.1 })).await;
+    desk.register(json!({ "bias": 2.0, "predicts": "numbers" }))
+        .await;
+    let point = async |version: i64| {
+        let write = desk
+            .app
+            .db
+            .write(move |sql| registered::set_alias(sql, W, "sum", "champion", version));
+        write.await.unwrap();
+        desk.sync().await;
+    };
+    point(1).await;
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    desk.api("POST", "/e/deploy", json!({ "model": "sum@champion" }))
+        .await;
+    point(2).await;
+    assert_eq!(desk.version_met(&[]).await, 1);
+    let shown = desk.api("GET", "/e", json!({})).await;
+    let problem = shown["endpoint"]["problem"].as_str().unwrap();
+    assert!(
+        problem.starts_with("sum/2 does not take and give what 1 did: the task was binary"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn names_that_files_of_truths_have_are_not_for_deployments() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    for (name, is_taken) in [("truths", false), ("truths-a", false), ("truthsayer", true)] {
+        let body = json!({ "model": "sum/1", "name": name });
+        let (status, answer) = desk.any_api("POST", "/e/deploy", body).await;
+        assert_eq!(status == StatusCode::OK, is_taken, "{answer}");
+    }
 }

@@ -5,8 +5,10 @@ use super::super::batch::Batch;
 use super::super::error::ScoreError;
 use super::super::v2::testing::{Contents, message};
 use super::super::v2::{read as read_tensors, read_message};
+use super::super::wanted::Wanted;
 use super::super::{plain, read_body, scoring, split, vertex};
 use super::*;
+use crate::access::Room;
 
 const N_ROUNDS: u64 = 4_000;
 
@@ -41,7 +43,7 @@ fn check(read: Result<Batch, ScoreError>, body: &[u8], model: &LoadedModel) {
 }
 
 fn read_all(body: &[u8], model: &LoadedModel) {
-    check(plain::read(body, model), body, model);
+    check(plain::read(body, Wanted::default(), model), body, model);
     check(scoring::from_json(body, model), body, model);
     check(vertex::read(body, model), body, model);
     for n_json in [
@@ -51,7 +53,11 @@ fn read_all(body: &[u8], model: &LoadedModel) {
     ] {
         check(read_tensors(body, n_json, model), body, model);
     }
-    check(scoring::from_csv(body, model), body, model);
+    check(
+        scoring::from_csv(body, &Room::default(), model),
+        body,
+        model,
+    );
     check(read_message(body, model), body, model);
 }
 
@@ -85,7 +91,7 @@ fn no_body_makes_a_reader_panic() {
 }
 
 /// What each file of the fuzzer's corpus gives: so many rows, or an error.
-const CORPUS: [(&str, Result<usize, &str>); 22] = [
+const CORPUS: [(&str, Result<usize, &str>); 23] = [
     ("binary_tensors", Ok(2)),
     (
         "binary_tensors_cut",
@@ -101,6 +107,10 @@ const CORPUS: [(&str, Result<usize, &str>); 22] = [
     (
         "feedback_row_negative",
         Err("the body is not JSON: invalid value: integer `-1`, expected u32 at line 1 column 37"),
+    ),
+    (
+        "feedback_word",
+        Err("truths[1].truth is no class of the model: 'perhaps'"),
     ),
     (
         "inputs_uneven",
@@ -142,6 +152,8 @@ fn each_file_of_the_corpus_is_read_or_refused_as_told() {
     let mut names: Vec<String> = std::fs::read_dir(corpus)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        // Streams are read by the program, whose tests have them.
+        .filter(|name| !name.starts_with("arrow"))
         .collect();
     names.sort();
     let found: Vec<(String, Result<usize, String>)> = names

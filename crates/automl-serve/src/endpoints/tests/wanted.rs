@@ -97,3 +97,123 @@ async fn a_body_may_be_an_arrow_stream() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.json()["error_code"], "score-table");
 }
+
+#[tokio::test]
+async fn what_is_wanted_of_any_body_may_stand_in_the_address() {
+    let desk = numbers().await;
+    let kind = [("content-type", "application/vnd.apache.arrow.stream")];
+    let path = "/endpoints/e/predict?interval=0.5,0.25";
+    let answer = desk.ask(path, &kind, "stream:x,word\n1,a\n").await.json();
+    assert_eq!(answer["intervals"][1]["lower"], json!([2.75]));
+    let body = json!({ "rows": rows() }).to_string();
+    let answer = desk.ask(path, &[], body).await.json();
+    assert_eq!(answer["intervals"][0]["lower"], json!([2.5, 4.5]));
+    let classes = Desk::endpoint(&[0.25]).await;
+    let path = "/endpoints/e/predict?threshold=0.1";
+    let answer = classes.ask(path, &kind, "stream:x,word\n0,a\n").await;
+    assert_eq!(answer.json()["prediction"], json!(["yes"]));
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_understood_is_refused() {
+    let desk = numbers().await;
+    let body = || json!({ "rows": rows(), "interval": 0.5 }).to_string();
+    for (query, told) in [
+        (
+            "interval=a",
+            "interval is a probability, or a list of some: a",
+        ),
+        ("interval=0.5", "interval is said twice"),
+        ("threshold=0.5&threshold=0.5", "threshold is said twice"),
+        ("threshold=2", "a threshold is from 0 to 1"),
+        ("threshold=0.1,0.2", "threshold is no number: 0.1,0.2"),
+        ("intervall=0.5", "'intervall' is not understood"),
+    ] {
+        let path = format!("/endpoints/e/predict?{query}");
+        let answer = desk.ask(&path, &[], body()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(answer.text().contains(told), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn columns_that_a_model_does_not_know_are_refused_in_tables_as_in_json() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let arrow = "application/vnd.apache.arrow.stream";
+    for (path, kind, before) in [
+        ("predict", arrow, "stream:"),
+        ("invocations", "text/csv", ""),
+    ] {
+        let path = format!("/endpoints/e/{path}");
+        let kind = [("content-type", kind)];
+        let answer = desk
+            .ask(&path, &kind, format!("{before}x,word,wrod\n"))
+            .await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(
+            answer
+                .text()
+                .contains("the model has no column 'wrod'; did you mean word?")
+        );
+        let answer = desk.ask(&path, &kind, format!("{before}x,word,y\n")).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::OK,
+            "what it was fitted beside is passed over"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_grows_beyond_all_memory_is_refused_before_it_is_read() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let kind = [("content-type", "application/vnd.apache.arrow.stream")];
+    let ask = |n_bytes: u64| format!("stream:x,word\n0.5,a\n0,bytes:{n_bytes}");
+    let answer = desk.ask("/endpoints/e/predict", &kind, ask(1 << 20)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let answer = desk.ask("/endpoints/e/predict", &kind, ask(1 << 50)).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.json()["error_code"], "score-table-too-large");
+}
+
+#[tokio::test]
+async fn what_columns_did_is_told_where_it_is_asked_for() {
+    let desk = numbers().await;
+    let wanted =
+        json!({ "scale": "prediction", "expected": [2.0, 2.0], "columns": { "x": [1.0, 3.0] } });
+    let body = json!({ "rows": rows(), "explain": true }).to_string();
+    let answer = desk.ask("/endpoints/e/predict", &[], body).await.json();
+    assert_eq!(answer["prediction"], json!([3.0, 5.0]));
+    assert_eq!(answer["explanation"], wanted);
+    let body = json!({ "rows": rows() }).to_string();
+    let answer = desk.ask("/endpoints/e/predict?explain=true", &[], body.clone());
+    assert_eq!(answer.await.json()["explanation"], wanted);
+    let answer = desk.ask("/endpoints/e/predict", &[], body).await.json();
+    assert_eq!(answer["explanation"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_cannot_be_explained_is_refused() {
+    let classes = Desk::endpoint(&[0.25]).await;
+    let body = json!({ "rows": rows(), "explain": true }).to_string();
+    let answer = classes.ask("/endpoints/e/predict", &[], body).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.json()["error_code"], "explain-unsupported");
+    let told = "the model cannot be explained: this model has no attributions; models of trees";
+    assert!(answer.text().contains(told), "{}", answer.text());
+    let desk = numbers().await;
+    let columns = json!({ "x": vec![1; 10_001], "word": vec!["a"; 10_001] });
+    let body = json!({ "columns": columns, "explain": true }).to_string();
+    let answer = desk.ask("/endpoints/e/predict", &[], body).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(
+        answer.text().contains("at most 10000 rows"),
+        "{}",
+        answer.text()
+    );
+    for odd in [json!(1), json!("true"), Value::Null] {
+        let body = json!({ "rows": rows(), "explain": odd }).to_string();
+        let answer = desk.ask("/endpoints/e/predict", &[], body).await;
+        assert!(answer.text().contains("explain is true or false"));
+    }
+}

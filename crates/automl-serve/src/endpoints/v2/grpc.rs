@@ -237,14 +237,19 @@ fn coverages(ask: &ModelInferRequest) -> Result<Vec<f64>, ScoreError> {
 /// An error as gRPC tells it.
 fn status(error: &ScoreError) -> Status {
     let told = error.to_string();
-    match error.status() {
+    let mut status = match error.status() {
         StatusCode::NOT_FOUND => Status::not_found(told),
         StatusCode::TOO_MANY_REQUESTS => Status::resource_exhausted(told),
         StatusCode::SERVICE_UNAVAILABLE => Status::unavailable(told),
         StatusCode::GATEWAY_TIMEOUT => Status::deadline_exceeded(told),
         status if status.is_server_error() => Status::internal(told),
         _ => Status::invalid_argument(told),
+    };
+    if let Some(seconds) = error.come_again_s() {
+        let metadata = status.metadata_mut();
+        metadata.insert("retry-after", seconds.into());
     }
+    status
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Predictions as tensors.
 
 use super::super::error::ScoreError;
-use super::super::plain::COVERAGES_MAX;
 use super::super::score::Scored;
+use super::super::wanted::COVERAGES_MAX;
 use automl_core::{Predictions, Task};
 use std::borrow::Cow;
 

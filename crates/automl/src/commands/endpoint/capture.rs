@@ -5,16 +5,17 @@ use crate::cli::{EndpointCaptureArgs, EndpointFeedbackArgs, WorkspaceArgs};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
 use crate::{serving, text, workspace};
-use automl_core::{Clock, Column, Field, Kind, Role, Schema};
+use automl_core::{Clock, Column, Field, Kind, Role, Schema, Task};
 use automl_data::{BatchOptions, ReadOptions, Source, open_batches};
-use automl_serve::endpoints::{Truth, keep_truths};
-use automl_store::Manifest;
-use automl_store::captures::Captures;
-use automl_store::endpoints::{self, Capture, Endpoint, NewCapture, check_columns};
-use automl_store::registry::{files, versions};
+use automl_serve::endpoints::{Truth, check_truth, keep_truths};
+use automl_store::captures::{Captures, FileKind};
+use automl_store::endpoints::{self, Capture, Endpoint, NewCapture, Signature, check_columns};
+use automl_store::registry::versions;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
 
 pub(super) fn run(args: EndpointCaptureArgs, console: Console) -> anyhow::Result<()> {
     let new = match (args.off, args.rate) {
@@ -47,19 +48,22 @@ fn found(record: &Record, name: &str) -> anyhow::Result<Endpoint> {
     Ok(read.wait()?)
 }
 
-/// The columns that the models of an endpoint take, as their files say.
-fn columns(record: &Record, endpoint: &Endpoint) -> anyhow::Result<BTreeSet<String>> {
-    let mut columns = BTreeSet::new();
+/// What the models of an endpoint take and give, as their files say.
+fn signatures(record: &Record, endpoint: &Endpoint) -> anyhow::Result<Vec<Signature>> {
+    let mut found = Vec::new();
     for deployment in &endpoint.deployments {
         let (model, number) = (deployment.model.clone(), deployment.version);
         let version = record.read(move |sql| versions::get(sql, W, &model, number))?;
-        let path = files::of_version(&version)?;
-        let bytes = files::read(record.artifacts(), &path, "manifest.json")?;
-        let manifest: Manifest = serde_json::from_slice(&bytes.unwrap_or_default())?;
-        let features = manifest.inputs.with_role(Role::Feature);
-        columns.extend(features.map(|field| field.name.clone()));
+        found.extend(Signature::of_version(record.artifacts(), &version)?);
     }
-    Ok(columns)
+    Ok(found)
+}
+
+/// The columns that the models of an endpoint take.
+fn columns(record: &Record, endpoint: &Endpoint) -> anyhow::Result<BTreeSet<String>> {
+    let signatures = signatures(record, endpoint)?.into_iter();
+    let fields = signatures.flat_map(|signature| signature.features);
+    Ok(fields.map(|field| field.name).collect())
 }
 
 fn captures(place: &WorkspaceArgs) -> Captures {
@@ -72,14 +76,20 @@ fn tell(endpoint: &str, place: &WorkspaceArgs, console: Console) -> anyhow::Resu
     let captures = captures(place);
     let files = captures.files(&endpoint.name)?;
     let folder = captures.folder(&endpoint.name);
-    let n_bytes: u64 = files.iter().map(|(_, n_bytes)| n_bytes).sum();
+    let n_bytes: u64 = files.iter().map(|file| file.n_bytes).sum();
+    let counted = |kind| files.iter().filter(|file| file.kind == kind).count() as u64;
+    let kinds = [FileKind::Done, FileKind::Growing, FileKind::Bad].map(counted);
+    let [n_done, n_growing, n_bad] = kinds;
     if console.format() == Format::Json {
-        let paths: Vec<_> = files.iter().map(|(path, _)| path).collect();
+        let paths: Vec<_> = files.iter().map(|file| &file.path).collect();
         return print_json(&json!({
             "endpoint": endpoint.name,
             "capture": endpoint.capture,
             "folder": folder,
             "files": paths,
+            "n_done": n_done,
+            "n_growing": n_growing,
+            "n_unreadable": n_bad,
             "n_bytes": n_bytes,
         }));
     }
@@ -87,13 +97,28 @@ fn tell(endpoint: &str, place: &WorkspaceArgs, console: Console) -> anyhow::Resu
         Some(capture) => told(capture),
         None => "no requests are kept".to_owned(),
     };
-    Ok(print_text(&format!(
+    let mut told = format!(
         "{}: {kept}\n{} with {} bytes in {}\n",
         endpoint.name,
         text::counted(files.len() as u64, "file"),
         text::count(n_bytes),
         folder.display()
-    ))?)
+    );
+    for (n_files, told_of) in [
+        (
+            n_growing,
+            "of lines, which become Parquet after 5 minutes, or when a server starts",
+        ),
+        (n_bad, "that nobody can read, *.bad"),
+    ] {
+        if n_files > 0 {
+            told += &text::counted(n_files, "file");
+            told += ": ";
+            told += told_of;
+            told.push('\n');
+        }
+    }
+    Ok(print_text(&told)?)
 }
 
 /// What is kept, in a sentence.
@@ -111,6 +136,10 @@ pub(super) fn told(capture: &Capture) -> String {
     format!("{rate} of the requests are kept, {columns}{redacted}")
 }
 
+/// What the names of files of truths begin with.
+const TRUTHS: &str = "truths-";
+/// Ids that are told of, of those that are not known.
+const UNSEEN_TOLD: usize = 10;
 const COLUMNS: [(&str, Kind); 3] = [
     ("request_id", Kind::Text),
     ("row", Kind::Number),
@@ -119,29 +148,110 @@ const COLUMNS: [(&str, Kind); 3] = [
 
 /// Keeps truths of a table.
 pub(super) fn feedback(args: &EndpointFeedbackArgs, console: Console) -> anyhow::Result<()> {
-    let endpoint = found(&Record::open(&args.ask.workspace)?, &args.endpoint)?;
-    let truths = truths(&args.data)?;
+    let record = Record::open_with(&args.ask.workspace, args.artifacts.clone())?;
+    let endpoint = found(&record, &args.endpoint)?;
+    let tasks = signatures(&record, &endpoint)?.into_iter();
+    let tasks: Vec<Task> = tasks.map(|signature| signature.task).collect();
+    let truths = truths(&args.data, &tasks)?;
     let captures = captures(&args.ask.workspace);
+    let unseen = unseen(&captures, &endpoint.name, &truths)?;
     keep_truths(&captures, &endpoint.name, Clock::unix_micros(), &truths)?;
     let n_truths = truths.len() as u64;
-    match console.format() {
-        Format::Json => print_json(&json!({ "endpoint": endpoint.name, "accepted": n_truths })),
-        Format::Text => Ok(print_text(&format!(
-            "{} kept in {}\n",
-            text::counted(n_truths, "truth"),
-            captures.folder(&endpoint.name).display()
-        ))?),
+    if console.format() == Format::Json {
+        let told: Vec<&String> = unseen.iter().take(UNSEEN_TOLD).collect();
+        return print_json(&json!({
+            "endpoint": endpoint.name,
+            "accepted": n_truths,
+            "n_unseen": unseen.len(),
+            "unseen": told,
+        }));
     }
+    let mut told = format!(
+        "{} kept in {}\n",
+        text::counted(n_truths, "truth"),
+        captures.folder(&endpoint.name).display()
+    );
+    if let Some(first) = unseen.first() {
+        told += &text::counted(unseen.len() as u64, "id");
+        told += " of which no request is kept, such as ";
+        told += first;
+        told.push('\n');
+    }
+    Ok(print_text(&told)?)
 }
 
-fn truths(data: &str) -> anyhow::Result<Vec<Truth>> {
-    let field = |(name, kind): (&str, Kind)| Field {
+/// The ids of truths that no file of the endpoint has.
+fn unseen(
+    captures: &Captures,
+    endpoint: &str,
+    truths: &[Truth],
+) -> anyhow::Result<BTreeSet<String>> {
+    let mut unseen: BTreeSet<String> = (truths.iter())
+        .map(|truth| truth.request_id.clone())
+        .collect();
+    for file in captures.files(endpoint)? {
+        if unseen.is_empty() {
+            break;
+        }
+        let name = file.path.file_name().unwrap_or_default();
+        if name.as_encoded_bytes().starts_with(TRUTHS.as_bytes()) {
+            continue;
+        }
+        match file.kind {
+            FileKind::Done => forget_in_parquet(&file.path, &mut unseen)?,
+            FileKind::Growing => forget_in_lines(&file.path, &mut unseen)?,
+            FileKind::Bad => {}
+        }
+    }
+    Ok(unseen)
+}
+
+fn forget_in_parquet(path: &Path, unseen: &mut BTreeSet<String>) -> anyhow::Result<()> {
+    let schema = Schema {
+        fields: vec![field(COLUMNS[0])],
+        missing: Vec::new(),
+    };
+    let source = Source::parse(&path.display().to_string());
+    let cut = BatchOptions::default();
+    for batch in open_batches(&source, &ReadOptions::default(), &schema, |_| true, &cut)? {
+        let table = batch?.table;
+        let ids = table.column(COLUMNS[0].0).and_then(Column::as_text);
+        for row in 0..table.n_rows() {
+            if let Some(id) = ids.and_then(|ids| ids.get(row)) {
+                unseen.remove(id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lines that still grow: each is a list whose first value is the id.
+fn forget_in_lines(path: &Path, unseen: &mut BTreeSet<String>) -> anyhow::Result<()> {
+    let text = match fs::read(path) {
+        // They are Parquet by now, of requests that came just before.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read?,
+    };
+    for line in text.split(|byte| *byte == b'\n').skip(1) {
+        let row: Vec<Value> = serde_json::from_slice(line).unwrap_or_default();
+        if let Some(Value::String(id)) = row.first() {
+            unseen.remove(id);
+        }
+    }
+    Ok(())
+}
+
+fn field((name, kind): (&str, Kind)) -> Field {
+    Field {
         name: name.to_owned(),
         kind,
         role: Role::Feature,
         levels: Vec::new(),
         format: None,
-    };
+    }
+}
+
+fn truths(data: &str, tasks: &[Task]) -> anyhow::Result<Vec<Truth>> {
     let schema = Schema {
         fields: COLUMNS.map(field).to_vec(),
         missing: Vec::new(),
@@ -171,11 +281,17 @@ fn truths(data: &str) -> anyhow::Result<Vec<Truth>> {
             else {
                 return Err(wanting().into());
             };
-            truths.push(Truth {
+            let truth = Truth {
                 request_id: request_id.to_owned(),
                 row: row as u32,
                 truth: truth.to_owned(),
+            };
+            let checked = check_truth(truth, tasks).map_err(|odd| RecordError::Truth {
+                data: data.to_owned(),
+                row: truths.len() + 1,
+                odd,
             });
+            truths.push(checked?);
         }
     }
     Ok(truths)

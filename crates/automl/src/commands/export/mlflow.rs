@@ -15,9 +15,10 @@ const LOADER: &str = include_str!("mlflow_model.py");
 /// Its module.
 const MODULE: &str = "automl_mlflow_model";
 /// What it was tried with.
-const PACKAGES: [&str; 4] = [
+const PACKAGES: [&str; 5] = [
     "mlflow==3.17.2",
     "numpy==2.4.6",
+    "onnx==1.23.2",
     "onnxruntime==1.32.0",
     "pandas==3.1.1",
 ];

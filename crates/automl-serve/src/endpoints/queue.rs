@@ -1,0 +1,249 @@
+//! Requests that wait for a version that takes its time.
+//!
+//! A few workers a version predict at once; what comes meanwhile waits, and whoever is free next takes as many requests together
+//! as keep a batch within the latency that is aimed at. So nobody waits for a batch to fill, and batches grow with what comes. How
+//! many rows that are is learned: twice as many after a batch that was full and quick, three quarters after one that was slow. A
+//! request that would wait too long is told at once to come again, so that those that are taken keep their latency.
+
+#[cfg(test)]
+mod tests;
+
+use super::batch::{Batch, Predicted};
+use super::error::ScoreError;
+use super::model::LoadedModel;
+use super::numbers::BatchNumbers;
+use automl_core::{Clock, Predictions, Table};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Rows of a batch before anything is learned, and the most of requests that are taken together.
+const ROWS_FIRST: usize = 16;
+const ROWS_MOST: usize = 8_192;
+/// Milliseconds that a request waits at most that says nothing of its time.
+const WAIT_MS_MAX: u64 = 2_000;
+/// How much the last batch says of what the next will take.
+const NEWS: f64 = 0.2;
+
+/// What waits for a version.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    target_us: f64,
+    n_workers: usize,
+    numbers: BatchNumbers,
+}
+
+struct State {
+    waiting: VecDeque<Job>,
+    n_rows_waiting: usize,
+    n_running: usize,
+    /// Rows of a batch, by what was learned.
+    rows_max: usize,
+    us_per_row: f64,
+}
+
+/// A request that waits.
+struct Job {
+    batch: Batch,
+    clock: Clock,
+    patience_ms: Option<u64>,
+    reply: oneshot::Sender<Result<Predicted, ScoreError>>,
+}
+
+/// How long a request has had, and may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) clock: Clock,
+    pub(crate) ms: Option<u64>,
+}
+
+impl Patience {
+    /// Work that waited longer than whoever asked is not begun.
+    pub(crate) fn check(&self) -> Result<(), ScoreError> {
+        match self.ms {
+            Some(ms) if self.clock.seconds() * 1e3 >= ms as f64 => Err(ScoreError::TimeOver { ms }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Milliseconds that are left.
+    fn left_ms(&self) -> f64 {
+        let most_ms = self.ms.unwrap_or(WAIT_MS_MAX) as f64;
+        (most_ms - self.clock.seconds() * 1e3).max(0.0)
+    }
+}
+
+impl Queue {
+    /// For a model of which one row alone takes so many microseconds.
+    pub(crate) fn new(row_us: f64, target: Duration, numbers: BatchNumbers) -> Self {
+        Self {
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                n_rows_waiting: 0,
+                n_running: 0,
+                rows_max: ROWS_FIRST,
+                us_per_row: row_us,
+            }),
+            target_us: target.as_secs_f64() * 1e6,
+            n_workers: std::thread::available_parallelism().map_or(1, usize::from),
+            numbers,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a batch is predicted, with others if that is quicker.
+    ///
+    /// # Errors
+    /// It would wait too long, or cannot be predicted.
+    pub(crate) async fn predicted(
+        self: &Arc<Self>,
+        loaded: &LoadedModel,
+        batch: Batch,
+        patience: Patience,
+    ) -> Result<Predicted, ScoreError> {
+        let (reply, told) = oneshot::channel();
+        let job = Job {
+            batch,
+            clock: patience.clock,
+            patience_ms: patience.ms,
+            reply,
+        };
+        if self.take(job, patience)? {
+            let (queue, loaded) = (Arc::clone(self), loaded.clone());
+            tokio::task::spawn_blocking(move || queue.work(&loaded));
+        }
+        let told = told.await.map_err(|_gone| ScoreError::Internal {
+            reason: "a bug was met while it predicted".into(),
+        });
+        told?
+    }
+
+    /// Lets a job wait, unless that is too long; says whether another worker is to begin.
+    fn take(&self, job: Job, patience: Patience) -> Result<bool, ScoreError> {
+        patience.check()?;
+        let mut state = self.state();
+        let wait_ms = state.us_per_row * state.n_rows_waiting as f64 / self.n_workers as f64 / 1e3;
+        if wait_ms > patience.left_ms() {
+            return Err(ScoreError::Overloaded {
+                seconds: (wait_ms / 1e3).ceil().max(1.0) as u64,
+            });
+        }
+        state.n_rows_waiting += job.batch.table.n_rows();
+        state.waiting.push_back(job);
+        let begins = state.n_running < self.n_workers;
+        state.n_running += usize::from(begins);
+        Ok(begins)
+    }
+
+    /// Predicts until nothing waits.
+    fn work(&self, loaded: &LoadedModel) {
+        let _running = Running(self);
+        loop {
+            let jobs = self.state().next_jobs();
+            if jobs.is_empty() {
+                return;
+            }
+            self.predict(jobs, loaded);
+        }
+    }
+
+    /// Predicts what is still wanted of some jobs.
+    fn predict(&self, jobs: Vec<Job>, loaded: &LoadedModel) {
+        let mut wanted = Vec::new();
+        for job in jobs {
+            let patience = Patience {
+                clock: job.clock,
+                ms: job.patience_ms,
+            };
+            match patience.check() {
+                _ if job.reply.is_closed() => {}
+                Ok(()) => wanted.push(job),
+                Err(late) => drop(job.reply.send(Err(late))),
+            }
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        let n_rows: usize = wanted.iter().map(|job| job.batch.table.n_rows()).sum();
+        let clock = Clock::start();
+        predict_together(wanted, loaded);
+        let us = clock.seconds() * 1e6;
+        self.numbers.observe(n_rows);
+        self.state().learn(n_rows, us, self.target_us);
+    }
+}
+
+/// A worker, which is counted until it ends, however that comes.
+struct Running<'q>(&'q Queue);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.state().n_running -= 1;
+    }
+}
+
+impl State {
+    /// The jobs that are taken together next: the first, and those behind it that fit.
+    fn next_jobs(&mut self) -> Vec<Job> {
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut n_rows = 0;
+        while let Some(job) = self.waiting.front() {
+            let n_more = job.batch.table.n_rows();
+            let fits = n_rows + n_more <= self.rows_max
+                && !job.batch.explains
+                && jobs.iter().all(|one| !one.batch.explains);
+            if !jobs.is_empty() && !fits {
+                break;
+            }
+            n_rows += n_more;
+            jobs.extend(self.waiting.pop_front());
+        }
+        self.n_rows_waiting -= n_rows;
+        jobs
+    }
+
+    /// What a batch of so many rows says that took so long.
+    fn learn(&mut self, n_rows: usize, us: f64, target_us: f64) {
+        if n_rows == 0 {
+            return;
+        }
+        self.us_per_row += NEWS * (us / n_rows as f64 - self.us_per_row);
+        if us > target_us && n_rows <= self.rows_max {
+            self.rows_max = (n_rows * 3 / 4).max(1);
+        } else if us < target_us / 2.0 && n_rows * 2 > self.rows_max {
+            self.rows_max = (self.rows_max * 2).min(ROWS_MOST);
+        }
+    }
+}
+
+/// Predicts jobs as one table; each alone if that cannot be, so that one that fails fails alone.
+fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel) {
+    if jobs.len() > 1 {
+        let tables: Vec<&Table> = jobs.iter().map(|job| &job.batch.table).collect();
+        let together = Table::stacked(&tables).map(Batch::from);
+        if let Some(Ok(predicted)) = together.map(|batch| batch.predict(loaded)) {
+            let mut first = 0;
+            for job in jobs {
+                let n_rows = job.batch.table.n_rows();
+                let own = part(&predicted.predictions, first, n_rows);
+                first += n_rows;
+                drop(job.reply.send(job.batch.settled(own, loaded)));
+            }
+            return;
+        }
+    }
+    for job in jobs {
+        drop(job.reply.send(job.batch.predict(loaded)));
+    }
+}
+
+/// The predictions of some rows.
+fn part(all: &Predictions, first: usize, n_rows: usize) -> Predictions {
+    let width = all.width();
+    let values = all.values()[first * width..(first + n_rows) * width].to_vec();
+    all.with_values(values)
+}

@@ -1,0 +1,123 @@
+//! What waits is taken together as far as that is quick, and refused where it would wait too long.
+
+use super::*;
+use automl_core::Column;
+
+const TARGET: Duration = Duration::from_millis(20);
+
+fn queue(row_us: f64) -> Queue {
+    Queue {
+        n_workers: 2,
+        ..Queue::new(row_us, TARGET, BatchNumbers::default())
+    }
+}
+
+fn rows(n_rows: usize) -> Batch {
+    let column = Column::Number(vec![0.0; n_rows]);
+    Table::new(vec![("x".into(), column)]).unwrap().into()
+}
+
+fn take(queue: &Queue, batch: Batch, ms: Option<u64>) -> Result<bool, ScoreError> {
+    let (reply, _told) = oneshot::channel();
+    let patience = Patience {
+        clock: Clock::start(),
+        ms,
+    };
+    let job = Job {
+        batch,
+        clock: patience.clock,
+        patience_ms: ms,
+        reply,
+    };
+    queue.take(job, patience)
+}
+
+fn sizes(jobs: &[Job]) -> Vec<usize> {
+    jobs.iter().map(|job| job.batch.table.n_rows()).collect()
+}
+
+#[test]
+fn as_many_are_taken_together_as_fit_and_a_large_one_alone() {
+    let queue = queue(1.0);
+    for n_rows in [10, 5, 2, 1000, 1] {
+        take(&queue, rows(n_rows), None).unwrap();
+    }
+    let explained = Batch {
+        explains: true,
+        ..rows(1)
+    };
+    take(&queue, explained, None).unwrap();
+    let mut state = queue.state();
+    assert_eq!(sizes(&state.next_jobs()), [10, 5]);
+    assert_eq!(sizes(&state.next_jobs()), [2]);
+    assert_eq!(sizes(&state.next_jobs()), [1000]);
+    assert_eq!(sizes(&state.next_jobs()), [1]);
+    assert_eq!(sizes(&state.next_jobs()), [1], "what is explained is alone");
+    assert!(state.next_jobs().is_empty());
+    assert_eq!(state.n_rows_waiting, 0);
+}
+
+#[test]
+fn as_many_workers_begin_as_there_are() {
+    let queue = queue(1.0);
+    let begins: Vec<bool> = (0..4)
+        .map(|_| take(&queue, rows(1), None).unwrap())
+        .collect();
+    assert_eq!(begins, [true, true, false, false]);
+}
+
+#[test]
+fn who_would_wait_too_long_is_told_to_come_again() {
+    // A row takes 100 ms, and two are predicted at once.
+    let queue = queue(100_000.0);
+    for _ in 0..39 {
+        take(&queue, rows(1), None).unwrap();
+    }
+    take(&queue, rows(1), None).unwrap();
+    let full = take(&queue, rows(1), None).unwrap_err();
+    assert!(
+        matches!(full, ScoreError::Overloaded { seconds: 2 }),
+        "{full}"
+    );
+    assert!(take(&queue, rows(1), Some(100)).is_err());
+    assert!(take(&queue, rows(1), Some(10_000)).is_ok());
+}
+
+#[test]
+fn batches_grow_while_they_are_quick_and_shrink_when_they_are_slow() {
+    let queue = queue(1000.0);
+    let mut state = queue.state();
+    let target_us = 20_000.0;
+    state.learn(16, 5_000.0, target_us);
+    assert_eq!(state.rows_max, 32);
+    state.learn(4, 5_000.0, target_us);
+    assert_eq!(state.rows_max, 32, "a batch that was not full says little");
+    state.learn(32, 15_000.0, target_us);
+    assert_eq!(state.rows_max, 32);
+    state.learn(32, 25_000.0, target_us);
+    assert_eq!(state.rows_max, 24);
+    for _ in 0..20 {
+        let n_rows = state.rows_max;
+        state.learn(n_rows, 50_000.0, target_us);
+    }
+    assert_eq!(state.rows_max, 1);
+    for _ in 0..20 {
+        let n_rows = state.rows_max;
+        state.learn(n_rows, 100.0, target_us);
+    }
+    assert_eq!(state.rows_max, ROWS_MOST);
+    state.learn(1_000_000, 1e9, target_us);
+    assert_eq!(state.rows_max, ROWS_MOST, "one that is larger was alone");
+}
+
+#[test]
+fn predictions_are_cut_where_requests_end() {
+    let all = Predictions::Probabilities {
+        n_classes: 2,
+        values: vec![0.1, 0.9, 0.2, 0.8, 0.3, 0.7],
+    };
+    assert_eq!(part(&all, 1, 2).values(), [0.2, 0.8, 0.3, 0.7]);
+    let all = Predictions::Numbers(vec![1.0, 2.0, 3.0]);
+    assert_eq!(part(&all, 0, 1).values(), [1.0]);
+    assert_eq!(part(&all, 3, 0).n_rows(), 0);
+}

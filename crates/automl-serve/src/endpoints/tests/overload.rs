@@ -1,0 +1,113 @@
+//! Requests that wait for a slow model: they are predicted together, and told at once where they would wait too long.
+
+use super::*;
+
+/// An endpoint whose model takes so many milliseconds a call, however many rows it has.
+async fn slow(call_ms: u64) -> Desk {
+    let desk = Desk::new();
+    desk.api("POST", "", json!({ "name": "e", "max_at_once": 1000 }))
+        .await;
+    let version = desk
+        .register(json!({ "bias": 0.25, "call_ms": call_ms }))
+        .await;
+    let said = json!({ "model": format!("sum/{version}") });
+    desk.api("POST", "/e/deploy", said).await;
+    desk
+}
+
+fn row(x: f64) -> String {
+    json!({ "rows": [{ "x": x, "word": "a" }] }).to_string()
+}
+
+/// Asks many at once, each with its own row.
+async fn ask_all(desk: &Desk, n: usize, headers: &[(&str, &str)]) -> Vec<Answer> {
+    let asks = (0..n).map(|place| {
+        let x = place as f64 / 1000.0;
+        desk.ask("/endpoints/e/predict", headers, row(x))
+    });
+    futures_util::future::join_all(asks).await
+}
+
+async fn metric(desk: &Desk, start: &str) -> f64 {
+    let (_, metrics) = desk.get("/metrics").await;
+    let metrics = String::from_utf8(metrics).unwrap();
+    let mut lines = metrics.lines();
+    let line = lines.find(|line| line.starts_with(start));
+    let value = line.and_then(|line| line.rsplit_once(' '));
+    value.map_or(0.0, |(_, value)| value.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_predicted_together_and_each_gets_its_own() {
+    let desk = slow(5).await;
+    let answers = ask_all(&desk, 60, &[]).await;
+    for (place, answer) in answers.iter().enumerate() {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let yes = answer.json()["probabilities"]["yes"][0].as_f64().unwrap();
+        let wanted = 0.25 + place as f64 / 1000.0;
+        assert!((yes - wanted).abs() < 1e-12, "{yes} {wanted}");
+    }
+    let n_rows = metric(&desk, "automl_endpoint_batch_rows_sum").await;
+    let n_calls = metric(&desk, "automl_endpoint_batch_rows_count").await;
+    assert_eq!(n_rows, 60.0);
+    assert!(n_calls < 60.0, "{n_calls} calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_fails_among_others_fails_alone() {
+    let desk = slow(5).await;
+    let words = ["a", "b", "panic", "c", "yes"];
+    let asks = words.map(|word| {
+        let body = json!({ "rows": [{ "x": 0.1, "word": word }] }).to_string();
+        desk.ask("/endpoints/e/predict", &[], body)
+    });
+    let answers = futures_util::future::join_all(asks).await;
+    let statuses: Vec<u16> = answers.iter().map(|one| one.status.as_u16()).collect();
+    assert_eq!(statuses, [200, 200, 500, 200, 200]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_wait_too_long_is_told_at_once_and_the_rest_is_answered() {
+    let desk = slow(20).await;
+    let patience = [("x-request-timeout-ms", "60")];
+    let answers = ask_all(&desk, 400, &patience).await;
+    let count = |status| answers.iter().filter(|one| one.status == status).count();
+    let n_refused = count(StatusCode::TOO_MANY_REQUESTS);
+    let n_answered = count(StatusCode::OK);
+    let n_late = count(StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(n_refused + n_answered + n_late, 400);
+    assert!(n_refused > 200, "{n_refused} refused");
+    assert!(n_answered > 0, "{n_answered} answered");
+    let mut refused = answers.iter();
+    let refused = refused.find(|one| one.status == StatusCode::TOO_MANY_REQUESTS);
+    let refused = refused.unwrap();
+    assert_eq!(refused.headers[header::RETRY_AFTER], "1");
+    assert_eq!(refused.json()["error_code"], "endpoint-overloaded");
+    let n_busy = metric(&desk, "automl_endpoint_busy_total").await;
+    assert_eq!(n_busy, n_refused as f64);
+    let after = desk.ask("/endpoints/e/predict", &[], row(0.0)).await;
+    assert_eq!(
+        after.status,
+        StatusCode::OK,
+        "it recovers: {}",
+        after.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_may_be_at_once_are_refused_before_they_wait() {
+    let desk = Desk::new();
+    desk.api("POST", "", json!({ "name": "e", "max_at_once": 4 }))
+        .await;
+    let version = desk.register(json!({ "bias": 0.25, "call_ms": 20 })).await;
+    let said = json!({ "model": format!("sum/{version}") });
+    desk.api("POST", "/e/deploy", said).await;
+    let answers = ask_all(&desk, 20, &[]).await;
+    let count = |status| answers.iter().filter(|one| one.status == status).count();
+    assert_eq!(
+        count(StatusCode::OK) + count(StatusCode::TOO_MANY_REQUESTS),
+        20
+    );
+    assert!(count(StatusCode::OK) >= 4);
+    assert!(count(StatusCode::TOO_MANY_REQUESTS) > 0);
+}
