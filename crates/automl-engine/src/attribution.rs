@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::calibrate::LEAST;
 use crate::model::EnsembleModel;
 use automl_core::{ExplainError, Explanation, Predictions, Scale, TableView, Threads};
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 const N_STEPS: usize = 64;
 /// Scores that are nearer than this are one.
 const NEAR: f64 = 1e-9;
+/// What lies beyond the last nodes of the line of a power counts for less than `exp` of minus this.
+const TAIL: f64 = 20.0;
 
 /// Contributions of columns, of several rows and outputs; the last of each is what is expected.
 #[derive(Debug, Clone)]
@@ -55,25 +58,43 @@ impl Parts {
         ]
     }
 
+    /// The share of each column in what all do to a row, if they do anything.
+    fn shares(&self, row: usize) -> Option<Vec<f64>> {
+        let size = |column: usize| -> f64 {
+            let outputs = 0..self.n_outputs;
+            outputs
+                .map(|output| self.of(row, output)[column].abs())
+                .sum()
+        };
+        let sizes: Vec<f64> = (0..self.n_columns).map(size).collect();
+        let total: f64 = sizes.iter().sum();
+        (total > 0.0).then(|| sizes.iter().map(|size| size / total).collect())
+    }
+
     /// The same of what a map makes of the outputs of each row.
     fn through(&self, n_rows: usize, n_outputs: usize, map: &impl Map) -> Self {
         let mut told = Self::zeros(n_rows, n_outputs, self.n_columns);
         for row in 0..n_rows {
             let [from, to] = self.ends(row);
             let slopes = map.slopes(&from, &to);
-            let reached = map.at(&to);
+            let [start, reached] = [map.at(&from), map.at(&to)];
             for output in 0..n_outputs {
-                let mut sum = 0.0;
                 for column in 0..self.n_columns {
                     let parts = (0..self.n_outputs).map(|source| {
                         slopes[output * self.n_outputs + source] * self.of(row, source)[column]
                     });
-                    let part: f64 = parts.sum();
-                    told.of_mut(row, output)[column] = part;
-                    sum += part;
+                    told.of_mut(row, output)[column] = parts.sum();
                 }
-                // What is left is what the map makes of the expected scores, but for what the steps lose.
-                told.of_mut(row, output)[self.n_columns] = reached[output] - sum;
+                told.of_mut(row, output)[self.n_columns] = start[output];
+            }
+            // What steps lose goes to columns by what they do, so that what one output gains of it others still lose.
+            let shares = told.shares(row).or_else(|| self.shares(row));
+            for (output, reached) in reached.iter().enumerate() {
+                let told = told.of_mut(row, output);
+                let lost = reached - told.iter().sum::<f64>();
+                for (value, share) in told.iter_mut().zip(shares.iter().flatten()) {
+                    *value += share * lost;
+                }
             }
         }
         told
@@ -140,12 +161,54 @@ impl Classes {
                 (weight, weight * (1.0 - weight))
             }
             ClassLink::Power(power) => {
-                let score = score.max(f64::MIN_POSITIVE);
-                let weight = (score / greatest).powf(power);
+                let score = score.max(LEAST);
+                let weight = (score / greatest.max(LEAST)).powf(power);
                 (weight, power * weight / score)
             }
         };
         scores.iter().map(|score| weight(*score)).collect()
+    }
+
+    /// Nodes of the line from 0 to 1: how much each counts for, how far it is from the start and how far from the end.
+    fn nodes(&self) -> Vec<[f64; 3]> {
+        if let ClassLink::Power(power) = self.link {
+            // A power below 1 is steep where a probability comes from nothing or goes there, so nodes are even in the log-odds
+            // of the place: as dense at both ends as probabilities are small. They are denser for a power above 1, whose
+            // integrand's poles are nearer.
+            let step = 1.0 / power.max(1.0);
+            let end = TAIL - LEAST.ln() * (1.0 - power).max(0.0);
+            let last = (end / step).ceil() as i32;
+            let node = |index: i32| {
+                let place = f64::from(index) * step;
+                let [passed, left] = [logistic(place), logistic(-place)];
+                [step * passed * left, passed, left]
+            };
+            return (-last..=last).map(node).collect();
+        }
+        // Simpson's rule.
+        let node = |step: usize| {
+            let share = match step {
+                0 | N_STEPS => 1.0,
+                odd if odd % 2 == 1 => 4.0,
+                _ => 2.0,
+            } / (3 * N_STEPS) as f64;
+            let t = step as f64 / N_STEPS as f64;
+            [share, t, 1.0 - t]
+        };
+        (0..=N_STEPS).map(node).collect()
+    }
+
+    /// A place that the link can tell from others.
+    fn place(&self, score: f64) -> f64 {
+        match self.link {
+            ClassLink::Power(_) => score.max(LEAST),
+            ClassLink::Softmax | ClassLink::OneVsRest => score,
+        }
+    }
+
+    /// Whether a score that changes thus changes nothing.
+    fn is_still(&self, from: f64, to: f64) -> bool {
+        matches!(self.link, ClassLink::Power(_)) && from.max(to) <= LEAST
     }
 }
 
@@ -159,21 +222,20 @@ impl Map for Classes {
     fn slopes(&self, from: &[f64], to: &[f64]) -> Vec<f64> {
         let n = from.len();
         let mut slopes = vec![0.0; n * n];
-        for step in 0..=N_STEPS {
-            // Simpson's rule.
-            let share = match step {
-                0 | N_STEPS => 1.0,
-                odd if odd % 2 == 1 => 4.0,
-                _ => 2.0,
-            } / (3 * N_STEPS) as f64;
-            let t = step as f64 / N_STEPS as f64;
+        let still: Vec<bool> = (from.iter().zip(to))
+            .map(|(from, to)| self.is_still(*from, *to))
+            .collect();
+        for [share, passed, left] in self.nodes() {
             let scores: Vec<f64> = (from.iter().zip(to))
-                .map(|(from, to)| from + t * (to - from))
+                .map(|(from, to)| left * self.place(*from) + passed * self.place(*to))
                 .collect();
             let weights = self.weights(&scores);
             let sum: f64 = weights.iter().map(|(weight, _)| weight).sum();
             for (output, (weight, _)) in weights.iter().enumerate() {
                 for (source, (_, growth)) in weights.iter().enumerate() {
+                    if still[source] {
+                        continue;
+                    }
                     let own = if output == source { 1.0 } else { 0.0 };
                     slopes[output * n + source] += share * growth * (own - weight / sum) / sum;
                 }
@@ -188,9 +250,29 @@ fn logistic(score: f64) -> f64 {
 }
 
 /// A probability of two raised to a power with the other, and scaled to sum to 1 with it.
-fn sharpened(probability: f64, power: f64) -> f64 {
-    let [no, yes] = [1.0 - probability, probability].map(|p| p.max(f64::MIN_POSITIVE).powf(power));
-    yes / (no + yes)
+struct Sharpened {
+    power: f64,
+}
+
+impl Map for Sharpened {
+    fn at(&self, scores: &[f64]) -> Vec<f64> {
+        let [no, yes] = [1.0 - scores[0], scores[0]].map(|p| p.max(LEAST).powf(self.power));
+        vec![yes / (no + yes)]
+    }
+
+    fn slopes(&self, from: &[f64], to: &[f64]) -> Vec<f64> {
+        let [from, to] = [from[0], to[0]].map(|p| p.clamp(LEAST, 1.0 - LEAST));
+        let variance = to * (1.0 - to);
+        if (to - from).abs() > NEAR * variance {
+            return vec![(self.at(&[to])[0] - self.at(&[from])[0]) / (to - from)];
+        }
+        let is_still = to <= LEAST || to >= 1.0 - LEAST;
+        if is_still {
+            return vec![0.0];
+        }
+        let reached = self.at(&[to])[0];
+        vec![self.power * reached * (1.0 - reached) / variance]
+    }
 }
 
 impl EnsembleModel {
@@ -232,7 +314,7 @@ impl EnsembleModel {
         }
         if let Some(power) = self.power() {
             sum = if n_outputs == 1 {
-                sum.through(n_rows, 1, &Single(|p| sharpened(p, power)))
+                sum.through(n_rows, 1, &Sharpened { power })
             } else {
                 let link = ClassLink::Power(power);
                 sum.through(n_rows, n_outputs, &Classes { link })
@@ -253,7 +335,7 @@ impl EnsembleModel {
 
     /// By what the contributions of the one member are to be multiplied, if that is all that follows.
     fn factor_alone(&self, scale: Scale, is_exposed: bool) -> Option<f64> {
-        if is_exposed || self.maps_target(0) {
+        if is_exposed || self.maps_target(0) || self.is_cut(scale) {
             return None;
         }
         match self.power() {
@@ -262,6 +344,19 @@ impl EnsembleModel {
             Some(power) if matches!(scale, Scale::LogOdds | Scale::Softmax) => Some(power),
             Some(_) => None,
         }
+    }
+
+    /// Whether predictions on such a scale may be raised to the least that is predicted.
+    fn is_cut(&self, scale: Scale) -> bool {
+        // On the other scales all is above zero anyway.
+        let least = if scale == Scale::Prediction {
+            f64::NEG_INFINITY
+        } else {
+            0.0
+        };
+        let mut raised = Predictions::Numbers(vec![least]);
+        self.undo_target(0, &mut raised);
+        raised.values()[0] > least
     }
 
     /// Of two classes that each have an output, the second.

@@ -20,7 +20,7 @@ const CELLS_MAX: usize = 150_000;
 /// The same where what a half found is judged on the other.
 const JUDGED_CELLS_MAX: usize = 1_000_000;
 /// Probabilities below this are taken as this.
-const LEAST: f64 = 1e-15;
+pub(crate) const LEAST: f64 = 1e-15;
 /// A gain smaller than this share of the loss is not worth another step at each prediction.
 const GAIN_MIN: f64 = 1e-3;
 /// A logarithm of a power that is nearer than this to a bound's is at the bound: the rows ask for more than that.

@@ -1,10 +1,12 @@
-//! Shifts of quantiles, so that a new target lies below each with its probability at least, whatever the models are like.
+//! Shifts of quantiles, so that about the share of new targets that its level says lies at or below each.
 //!
 //! Conformalised quantile regression (Romano, Patterson and Candès, 2019), each end for itself: the errors of rows that the
 //! models have not seen, target less quantile, rank anywhere alike with that of a new row, so a quantile above the middle is
-//! raised by the ⌈(n+1)α⌉-th of n errors, and one below it by the ⌊(n+1)α⌋-th. The interval between two quantiles then covers a
-//! new target with the difference of their levels at least. The rows are the out-of-fold ones; that members were
-//! chosen on them takes a little from it, that fold models learn from fewer rows gives a little.
+//! moved by the ⌈(n+1)α⌉-th of n errors, and one below it by the ⌊(n+1)α⌋-th. Had one model made all errors and the prediction,
+//! a new target would lie at or below a quantile above the middle with its level at least, at or below one under the middle with
+//! its level at most, and so between two with the difference of their levels at least. Here it is about that, and not for sure: the
+//! errors are out-of-fold ones of models of the folds, and what is moved is the mean of them or a model of all rows; and members
+//! were chosen on these very rows.
 
 use automl_core::Predictions;
 

@@ -153,6 +153,7 @@ pub(crate) fn scores_line(scores: &PartScores) -> String {
 
 /// Scores of single series, in units of the data.
 pub(crate) fn series_table(scores: &PartScores) -> String {
+    let score = |score: Option<f64>| score.map_or_else(|| "-".into(), text::score);
     let heading = [
         ("series", Align::Left),
         ("mse", Align::Right),
@@ -165,9 +166,9 @@ pub(crate) fn series_table(scores: &PartScores) -> String {
         .map(|series| {
             vec![
                 series.name.clone(),
-                text::score(series.mse),
-                text::score(series.mae),
-                text::score(series.naive_mae),
+                score(series.mse),
+                score(series.mae),
+                score(series.naive_mae),
             ]
         })
         .collect();

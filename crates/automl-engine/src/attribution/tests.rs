@@ -106,19 +106,109 @@ fn what_is_carried_through_a_link_sums_to_what_the_link_makes() {
             assert!(sum.abs() < 1e-9, "{sum}");
         }
     }
-    let power = Classes {
-        link: ClassLink::Power(1.7),
+}
+
+/// Of three classes and two columns, the second of which does what is left of the way.
+fn on_the_way(from: [f64; 3], to: [f64; 3], first: [f64; 3]) -> Parts {
+    let ends = from.iter().zip(to).zip(first);
+    Parts {
+        n_outputs: 3,
+        n_columns: 2,
+        values: ends
+            .flat_map(|((from, to), first)| [first, to - from - first, *from])
+            .collect(),
+    }
+}
+
+/// What a column does to a class, by many small steps in the logarithm of the way from each end.
+fn by_steps(parts: &Parts, power: f64, output: usize, column: usize) -> f64 {
+    const N: i32 = 40_000;
+    let clamped = |end: Vec<f64>| -> Vec<f64> { end.iter().map(|p| p.max(LEAST)).collect() };
+    let [from, to] = parts.ends(0).map(clamped);
+    let width = 100.0 / f64::from(N);
+    let at = |place: f64| {
+        let (passed, left) = (logistic(place), logistic(-place));
+        let p: Vec<f64> = (from.iter().zip(&to))
+            .map(|(from, to)| left * from + passed * to)
+            .collect();
+        let sum: f64 = p.iter().map(|p| p.powf(power)).sum();
+        let own = p[output].powf(power) / sum;
+        let moved = (0..3).map(|source| {
+            let share = p[source].powf(power) / sum;
+            let is_own = f64::from(u8::from(source == output));
+            let part = parts.of(0, source)[column];
+            part * power / p[source] * own * (is_own - share)
+        });
+        passed * left * moved.sum::<f64>()
     };
-    let probabilities = parts.through(
-        1,
-        3,
-        &Classes {
-            link: ClassLink::Softmax,
-        },
-    );
-    let [_, to] = probabilities.ends(0);
-    let told = probabilities.through(1, 3, &power);
-    assert_near(&told.ends(0)[1], &power.at(&to));
+    let steps = (0..N).map(|step| width * at(-50.0 + width * (f64::from(step) + 0.5)));
+    steps.sum()
+}
+
+#[test]
+fn a_power_of_small_probabilities_is_followed_as_by_many_small_steps() {
+    let ways = [
+        on_the_way([0.3, 0.5, 0.2], [0.6, 0.3, 0.1], [0.2, -0.1, -0.1]),
+        on_the_way(
+            [0.3, 0.5, 0.2],
+            [1.0 - 1e-12, 1e-12, 0.0],
+            [0.4, -0.3, -0.1],
+        ),
+        on_the_way([1e-12, 0.4, 0.6], [0.7, 0.3, 0.0], [0.5, -0.2, -0.3]),
+        on_the_way([0.0, 1e-12, 1.0], [0.5, 0.5, 0.0], [0.25, 0.25, -0.5]),
+    ];
+    for (power, parts) in [0.25, 0.5, 4.0]
+        .into_iter()
+        .flat_map(|power| ways.iter().map(move |parts| (power, parts)))
+    {
+        let map = Classes {
+            link: ClassLink::Power(power),
+        };
+        let told = parts.through(1, 3, &map);
+        let ends = parts.ends(0).map(|end| map.at(&end));
+        for (found, wanted) in told.ends(0).iter().zip(&ends) {
+            for (found, wanted) in found.iter().zip(wanted) {
+                assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+            }
+        }
+        for (output, column) in (0..3).flat_map(|output| [(output, 0), (output, 1)]) {
+            let found = told.of(0, output)[column];
+            let wanted = by_steps(parts, power, output, column);
+            assert!((found - wanted).abs() < 1e-6, "{power}: {found} {wanted}");
+            assert!(found.abs() < 2.0, "{power}: {found}");
+        }
+    }
+}
+
+#[test]
+fn of_two_classes_a_power_keeps_shares_of_the_way() {
+    let way = |from: f64, to: f64| Parts {
+        n_outputs: 1,
+        n_columns: 2,
+        values: vec![0.25 * (to - from), 0.75 * (to - from), from],
+    };
+    for power in [0.25, 0.5, 4.0] {
+        let map = Sharpened { power };
+        for (from, to) in [(0.3, 0.0), (1e-12, 0.8), (1e-12, 2e-12), (0.0, 1.0)] {
+            let told = way(from, to).through(1, 1, &map);
+            let [start, reached] = [from, to].map(|p| map.at(&[p])[0]);
+            let told = told.of(0, 0);
+            assert_eq!(told[2], start);
+            for (found, share) in told.iter().zip([0.25, 0.75]) {
+                let wanted = share * (reached - start);
+                assert!((found - wanted).abs() < 1e-12, "{power}: {found} {wanted}");
+            }
+        }
+    }
+    // Nothing comes of parts that cancel where there is nothing.
+    let nothing = Parts {
+        n_outputs: 1,
+        n_columns: 2,
+        values: vec![0.25, -0.25, 0.0],
+    };
+    let map = Sharpened { power: 0.25 };
+    let told = nothing.through(1, 1, &map);
+    assert_eq!(told.of(0, 0), [0.0, 0.0, map.at(&[0.0])[0]]);
 }
 
 #[test]

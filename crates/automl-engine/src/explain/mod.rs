@@ -3,7 +3,8 @@
 //!
 //! All of it is asked of rows that the models have not seen: of each row those members of the search answer that were not
 //! fitted on it. Where members are bags that is one model a member instead of one a fold, so it is quicker, too. What it costs
-//! is foretold from the time of a first prediction, and sizes are chosen so that all of it ends in the time that was kept.
+//! is foretold from the time of a first prediction, and sizes are chosen so that all of it ends in the time that was kept. Where
+//! only trials are limited, sizes depend on nothing but the data, and so does what is told.
 
 mod dependence;
 mod permutation;
@@ -20,7 +21,7 @@ use crate::EnsembleModel;
 use automl_core::{CancelToken, Clock, Column, Model as _, PredictError, Predictions, Seed, Table};
 use automl_core::{Threads, metrics::Metric};
 use serde::Serialize;
-use sizes::{Costs, Sizes};
+use sizes::{CELLS_MAX, Costs, Sizes};
 use std::num::NonZeroUsize;
 
 /// Columns whose values are shuffled, at most.
@@ -31,8 +32,6 @@ const DRAWN_MAX: usize = 6;
 const PLAYERS_MAX: usize = 10;
 /// Share of the time for each of the three, the last of which has what is left.
 const SHARES: [f64; 3] = [0.45, 0.55, 1.0];
-/// Seconds that it may take where only trials are limited.
-const UNLIMITED_SECONDS: f64 = 3.0;
 
 /// Who is asked for predictions of rows.
 pub(crate) trait Asked: Sync {
@@ -75,10 +74,10 @@ impl Limit {
         is_late || self.cancel.is_cancelled()
     }
 
-    /// Seconds until the end.
+    /// What an answer may cost: the seconds until the end, or cells where there is none.
     fn left(&self) -> f64 {
         let left = |end: f64| (end - self.clock.seconds()).max(0.0);
-        self.until.map_or(f64::INFINITY, left)
+        self.until.map_or(CELLS_MAX, left)
     }
 
     /// A limit after this share of what is left.
@@ -141,7 +140,7 @@ pub(crate) struct Questions<'a> {
     pub(crate) seed: Seed,
     pub(crate) threads: Threads,
     pub(crate) clock: Clock,
-    /// When it must end, in seconds on that clock.
+    /// When it must end, in seconds on that clock, if time is limited.
     pub(crate) until: Option<f64>,
     pub(crate) cancel: CancelToken,
 }
@@ -155,18 +154,18 @@ impl Questions<'_> {
         if self.columns.is_empty() {
             return Explanations::none(&LeftOut::NoColumn);
         }
-        let now = self.clock.seconds();
         let whole = Limit {
             clock: self.clock,
-            until: Some(self.until.unwrap_or(now + UNLIMITED_SECONDS)),
+            until: self.until,
             cancel: self.cancel.clone(),
         };
         if whole.is_over() {
             return Explanations::none(&LeftOut::NoTime);
         }
-        let costs = match Costs::measure(self) {
-            Ok(costs) => costs,
-            Err(error) => return Explanations::none(&LeftOut::Failed(error.to_string())),
+        let costs = match self.until.map(|_| Costs::measure(self)) {
+            None => Costs::counted(self),
+            Some(Ok(costs)) => costs,
+            Some(Err(error)) => return Explanations::none(&LeftOut::Failed(error.to_string())),
         };
         let permutation = self.permutation(&costs, &whole.share(SHARES[0]));
         // From here on those come first that the score needs most.

@@ -1,7 +1,10 @@
 //! How many rows, columns and repetitions each answer is made from, so that it ends in its time.
+//!
+//! Where there is no limit of time, cells that are predicted are counted instead of seconds, so that the sizes are the same on any
+//! machine.
 
-use super::{Asked, PermutationError, Questions, dependence, permutation};
-use automl_core::Clock;
+use super::{Asked, Questions, dependence, permutation};
+use automl_core::{Clock, PredictError};
 
 /// Rows that the cost of a prediction is measured on.
 const MEASURED_ROWS: usize = 200;
@@ -9,6 +12,8 @@ const MEASURED_ROWS: usize = 200;
 const CAUTION: f64 = 1.25;
 /// What each further thread adds to the speed.
 const PARALLEL_GAIN: f64 = 0.7;
+/// Cells that are predicted for each answer where time is not limited: the best sizes fit for some hundred columns.
+pub(super) const CELLS_MAX: f64 = 1e7;
 /// Rows and shuffles, the best first.
 const SHUFFLES: [[usize; 2]; 7] = [
     [2000, 3],
@@ -33,20 +38,34 @@ pub(super) struct Sizes {
     pub(super) times: usize,
 }
 
-/// What predictions and scores cost.
+/// What predictions and scores cost: seconds, or cells where there is no limit of time.
 pub(super) struct Costs {
     /// Rows that there are.
     pub(super) n_rows: usize,
-    /// Seconds to predict one row among many.
-    pub(super) row_seconds: f64,
-    /// Seconds to score one row among many.
-    pub(super) score_seconds: f64,
-    /// How many times as fast as on one thread it goes.
+    /// To predict one row among many.
+    pub(super) row_cost: f64,
+    /// To score one row among many.
+    pub(super) score_cost: f64,
+    /// How many times as fast as that it goes, for all that is known.
     pub(super) speed: f64,
 }
 
 impl Costs {
-    pub(super) fn measure(questions: &Questions<'_>) -> Result<Self, PermutationError> {
+    /// The same for the same rows and columns.
+    pub(super) fn counted(questions: &Questions<'_>) -> Self {
+        Self {
+            n_rows: questions.unseen.n_rows(),
+            row_cost: questions.unseen.table().n_columns() as f64,
+            score_cost: 0.0,
+            speed: 1.0,
+        }
+    }
+
+    /// Of this machine.
+    ///
+    /// # Errors
+    /// The rows cannot be predicted.
+    pub(super) fn measure(questions: &Questions<'_>) -> Result<Self, PredictError> {
         let sample = questions.unseen.sample(MEASURED_ROWS);
         let n_rows = sample.table.n_rows();
         let each: Vec<u32> = (0..n_rows as u32).collect();
@@ -54,54 +73,57 @@ impl Costs {
         let predictions = sample.ask(&sample.table, &each)?;
         let predicted = clock.seconds();
         let rows = sample.labelled(questions.metric, questions.threshold);
-        rows.metric.score(rows.target, &predictions, rows.weight)?;
+        // Rows of one class have no score by some metrics; that takes its time, too.
+        rows.metric
+            .score(rows.target, &predictions, rows.weight)
+            .ok();
         let scored = clock.seconds() - predicted;
         Ok(Self {
             n_rows: questions.unseen.n_rows(),
-            row_seconds: predicted / n_rows as f64,
-            score_seconds: scored / n_rows as f64,
-            speed: 1.0 + PARALLEL_GAIN * (questions.threads.count() - 1) as f64,
+            row_cost: predicted / n_rows as f64,
+            score_cost: scored / n_rows as f64,
+            speed: (1.0 + PARALLEL_GAIN * (questions.threads.count() - 1) as f64) / CAUTION,
         })
     }
 
-    /// Seconds that so many predictions and scores of rows take.
-    fn seconds(&self, n_predicted: usize, n_scored: usize) -> f64 {
-        let seconds = self.row_seconds * n_predicted as f64 + self.score_seconds * n_scored as f64;
-        CAUTION * seconds / self.speed
+    /// What so many predictions and scores of rows cost.
+    fn cost(&self, n_predicted: usize, n_scored: usize) -> f64 {
+        let cost = self.row_cost * n_predicted as f64 + self.score_cost * n_scored as f64;
+        cost / self.speed
     }
 
     /// For shuffles of columns: fewer rows and shuffles first, then fewer columns.
-    pub(super) fn of_shuffles(&self, n_columns: usize, seconds: f64) -> Option<Sizes> {
+    pub(super) fn of_shuffles(&self, n_columns: usize, most: f64) -> Option<Sizes> {
         let cost = |sizes: &Sizes| {
             let n_times = sizes.n_columns * sizes.times;
             let n_scores = (n_times + 1) * (permutation::N_DRAWS + 1);
-            self.seconds((n_times + 1) * sizes.n_rows, n_scores * sizes.n_rows)
+            self.cost((n_times + 1) * sizes.n_rows, n_scores * sizes.n_rows)
         };
-        self.first_in_time(&SHUFFLES, n_columns, seconds, cost)
+        self.first_within(&SHUFFLES, n_columns, most, cost)
     }
 
-    pub(super) fn of_dependence(&self, n_columns: usize, seconds: f64) -> Option<Sizes> {
+    pub(super) fn of_dependence(&self, n_columns: usize, most: f64) -> Option<Sizes> {
         let cost = |sizes: &Sizes| {
             let n_values = sizes.n_columns * dependence::N_VALUES;
-            self.seconds(n_values * sizes.n_rows, 0)
+            self.cost(n_values * sizes.n_rows, 0)
         };
         let ladder = DEPENDENCE_ROWS.map(|n_rows| [n_rows, 1]);
-        self.first_in_time(&ladder, n_columns, seconds, cost)
+        self.first_within(&ladder, n_columns, most, cost)
     }
 
     /// For parts of so many players in predictions. Fewer players would be no cheaper in what they tell.
-    pub(super) fn of_shapley(&self, n_players: usize, seconds: f64) -> Option<Sizes> {
-        let cost = |sizes: &Sizes| self.seconds(sizes.n_rows * sizes.times * (n_players + 1), 0);
-        let sizes = self.first_in_time(&SHAPLEY, n_players, seconds, cost)?;
+    pub(super) fn of_shapley(&self, n_players: usize, most: f64) -> Option<Sizes> {
+        let cost = |sizes: &Sizes| self.cost(sizes.n_rows * sizes.times * (n_players + 1), 0);
+        let sizes = self.first_within(&SHAPLEY, n_players, most, cost)?;
         (sizes.n_columns == n_players).then_some(sizes)
     }
 
-    /// The first step of a ladder that ends in time with all columns, or its last with as many as do.
-    fn first_in_time(
+    /// The first step of a ladder that costs no more with all columns, or its last with as many as do.
+    fn first_within(
         &self,
         ladder: &[[usize; 2]],
         n_columns: usize,
-        seconds: f64,
+        most: f64,
         cost: impl Fn(&Sizes) -> f64,
     ) -> Option<Sizes> {
         let sizes = |&[n_rows, n_times]: &[usize; 2], n_columns| Sizes {
@@ -112,7 +134,7 @@ impl Costs {
         let last = ladder.last().expect("a ladder has steps");
         let whole = ladder.iter().map(|step| sizes(step, n_columns));
         let fewer = (1..n_columns).rev().map(|n_columns| sizes(last, n_columns));
-        whole.chain(fewer).find(|sizes| cost(sizes) <= seconds)
+        whole.chain(fewer).find(|sizes| cost(sizes) <= most)
     }
 }
 
@@ -122,9 +144,9 @@ mod tests {
 
     const COSTS: Costs = Costs {
         n_rows: 400,
-        row_seconds: 1e-5,
-        score_seconds: 0.0,
-        speed: 1.0,
+        row_cost: 1e-5,
+        score_cost: 0.0,
+        speed: 1.0 / CAUTION,
     };
 
     #[test]
@@ -153,5 +175,23 @@ mod tests {
         // 40 rows × 2 backgrounds × 12 predictions × 12.5 µs are 12 ms.
         assert!(COSTS.of_shapley(11, 0.0121).is_some());
         assert_eq!(COSTS.of_shapley(11, 0.0119), None);
+    }
+
+    #[test]
+    fn where_cells_are_counted_sizes_are_the_best_until_there_are_many_columns() {
+        let sizes = |n_columns: usize| {
+            let costs = Costs {
+                n_rows: 5000,
+                row_cost: n_columns as f64,
+                score_cost: 0.0,
+                speed: 1.0,
+            };
+            let shuffles = costs.of_shuffles(15, CELLS_MAX).unwrap();
+            let shapley = costs.of_shapley(11, CELLS_MAX).unwrap();
+            (shuffles.n_rows, shuffles.times, shapley.n_rows)
+        };
+        assert_eq!(sizes(100), (2000, 3, 300));
+        // 31 predictions of 300 rows of 1000 cells are 9.3 million.
+        assert_eq!(sizes(1000), (300, 2, 100));
     }
 }

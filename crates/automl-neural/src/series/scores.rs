@@ -100,14 +100,14 @@ impl Errors {
         }
     }
 
-    /// Mean squared and mean absolute error of one series, in units of the data; 0 where no value is known.
-    fn of_series(&self, series: usize, scale: Scale) -> (f64, f64) {
-        let n = self.counts[series].max(1) as f64;
+    /// Mean squared and mean absolute error of one series, in units of the data; none where no value is known.
+    fn of_series(&self, series: usize, scale: Scale) -> Option<(f64, f64)> {
+        let n = Some(self.counts[series]).filter(|&n| n > 0)? as f64;
         let spread = scale.spread;
-        (
+        Some((
             self.squares[series] / n * spread * spread,
             self.absolutes[series] / n * spread,
-        )
+        ))
     }
 }
 
@@ -122,17 +122,17 @@ pub struct Naive {
     pub mae: f64,
 }
 
-/// Errors of one series, in units of the data.
+/// Errors of one series, in units of the data; none if no value of it is known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeriesScore {
     /// The series.
     pub name: String,
     /// Mean squared error.
-    pub mse: f64,
+    pub mse: Option<f64>,
     /// Mean absolute error.
-    pub mae: f64,
+    pub mae: Option<f64>,
     /// That of the best forecast that needs no network.
-    pub naive_mae: f64,
+    pub naive_mae: Option<f64>,
 }
 
 /// How good a model is on some rows.
@@ -169,15 +169,16 @@ impl PartScores {
         });
         let naive: Vec<(usize, Errors)> = naive.collect();
         let of_series = |(series, (name, &scale)): (usize, (&String, &Scale))| {
-            let (mse, mae) = errors.of_series(series, scale);
+            let (mse, mae) = errors.of_series(series, scale).unzip();
             let maes = naive
                 .iter()
-                .map(|(_, errors)| errors.of_series(series, scale).1);
+                .filter_map(|(_, errors)| errors.of_series(series, scale))
+                .map(|(_, mae)| mae);
             SeriesScore {
                 name: name.clone(),
                 mse,
                 mae,
-                naive_mae: maes.fold(f64::INFINITY, f64::min),
+                naive_mae: maes.reduce(f64::min),
             }
         };
         let series = names
@@ -214,4 +215,32 @@ fn repeated(windows: &Windows<'_>, ids: &[u32], season: usize) -> Vec<f32> {
         }
     }
     forecast
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_without_known_values_has_no_score() {
+        let scale = Scale::of(&[1.0, 3.0]);
+        let errors = Errors {
+            squares: vec![0.0, 8.0],
+            absolutes: vec![0.0, 4.0],
+            counts: vec![0, 2],
+        };
+        assert_eq!(errors.of_series(0, scale), None);
+        assert_eq!(errors.of_series(1, scale), Some((4.0, 2.0)));
+        let score = SeriesScore {
+            name: "load".into(),
+            mse: None,
+            mae: None,
+            naive_mae: None,
+        };
+        let told = serde_json::to_string(&score).expect("it is plain");
+        assert_eq!(
+            told,
+            r#"{"name":"load","mse":null,"mae":null,"naive_mae":null}"#
+        );
+    }
 }

@@ -119,7 +119,8 @@ pub struct TrainerParams {
     pub keep_best: bool,
     /// What matrices and convolutions multiply: `float32`, or on a GPU `bfloat16` or `float16` (mixed precision). Weights,
     /// gradients, norms and losses are float32 in any case; with `float16` losses are scaled so that gradients do not
-    /// vanish, and a step that overflows is left out.
+    /// vanish, and a step that overflows is left out. TabM's heads and piecewise-linear embeddings stay float32. On a GPU
+    /// only the MLP was run so, in `bfloat16`: `float16`, and other networks in either, have not been.
     #[param(default = Precision::Float32)]
     pub precision: Precision,
     /// Root of all randomness.

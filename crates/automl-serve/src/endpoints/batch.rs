@@ -98,6 +98,17 @@ impl Batch {
         }
     }
 
+    /// Notices more rows than are explained at once.
+    pub(crate) fn check_explained(&self, loaded: &LoadedModel) -> Result<(), ScoreError> {
+        let facts = &loaded.facts;
+        let n_rows = self.table.n_rows();
+        let n_values = (facts.features.len() + 1) * facts.task.n_classes().max(1);
+        if n_rows > ROWS_EXPLAINED_MAX || n_rows.saturating_mul(n_values) > VALUES_EXPLAINED_MAX {
+            return Err(ScoreError::TooManyExplained);
+        }
+        Ok(())
+    }
+
     /// Predicts all rows. A model that panics is a fault of the program, and of this request alone.
     pub(crate) fn predict(self, loaded: &LoadedModel) -> Result<Predicted, ScoreError> {
         let work = || loaded.model.predict(&self.table.view());
@@ -130,12 +141,6 @@ impl Batch {
 
 /// What each column did to each row.
 fn explained(table: &Table, loaded: &LoadedModel) -> Result<Explanation, ScoreError> {
-    let facts = &loaded.facts;
-    let n_rows = table.n_rows();
-    let n_values = (facts.features.len() + 1) * facts.task.n_classes().max(1);
-    if n_rows > ROWS_EXPLAINED_MAX || n_rows.saturating_mul(n_values) > VALUES_EXPLAINED_MAX {
-        return Err(ScoreError::TooManyExplained);
-    }
     let work = || loaded.model.explain(&table.view(), &Threads::one());
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     let done = done.map_err(|_panic| panicked())?;

@@ -8,16 +8,19 @@
 use super::cache::{Cache, Loading, Version, Warm};
 use super::capture::{Captor, Rule};
 use super::error::ScoreError;
-use super::live::Live;
+use super::live::{Live, Slot};
 use super::numbers::Numbers;
 use automl_core::{Clock, nearest};
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::{Database, Sql};
-use automl_store::endpoints::{self, Deployment, Endpoint, EndpointError, Target, Who, digest_of};
+use automl_store::endpoints::{
+    self, Deployment, Endpoint, EndpointError, Signature, Target, Who, digest_of,
+};
 use automl_store::registry::{ModelVersion, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_store::workspace::Record;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -122,17 +125,15 @@ impl Fleet {
         })
     }
 
-    /// The columns that models of an endpoint take; none if it has no model that can be had.
+    /// The columns that models of an endpoint take; none if it has no model.
     pub(crate) fn columns(&self, name: &str) -> BTreeSet<String> {
         let mut columns = BTreeSet::new();
         let Ok(live) = self.find(name) else {
             return columns;
         };
         for slot in live.slots.iter().chain(&live.shadows) {
-            if let Ok(warm) = self.load(&slot.version) {
-                let features = warm.loaded.facts.features.iter();
-                columns.extend(features.map(|field| field.name.clone()));
-            }
+            let features = slot.facts.features.iter();
+            columns.extend(features.map(|field| field.name.clone()));
         }
         columns
     }
@@ -482,16 +483,12 @@ impl Inner {
             Ok(digest) => digest,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let mut next: Vec<Deployment> = (live.slots.iter().chain(&live.shadows))
-            .map(|slot| slot.deployment.clone())
-            .collect();
-        let Some(changed) = next.iter_mut().find(|one| one.name == deployment) else {
+        let mut slots = live.slots.iter().chain(&live.shadows);
+        let Some(slot) = slots.find(|slot| slot.deployment.name == deployment) else {
             return Ok(Ok(live.again()));
         };
-        let seen = changed.clone();
-        changed.version = version.version;
-        changed.digest.clone_from(&digest);
-        if let Err(problem) = self.fits(&seen, changed) {
+        let seen = slot.deployment.clone();
+        if let Err(problem) = self.fits(slot, version, &digest) {
             tracing::warn!(endpoint = live.name, problem, "an alias is not followed");
             return Ok(Err(problem));
         }
@@ -511,25 +508,24 @@ impl Inner {
         Ok(live.with(last, &self.cache, &self.numbers))
     }
 
-    /// Whether the next version of a deployment can be read, and takes and gives what the one before did.
-    fn fits(&self, seen: &Deployment, next: &Deployment) -> Result<(), String> {
-        let new = self.cache.load(&self.cache.version(next))?;
-        // One that is gone is no measure.
-        let Ok(old) = self.cache.load(&self.cache.version(seen)) else {
-            return Ok(());
-        };
-        let signature = |warm: &Warm| warm.loaded.facts.signature();
-        let differences = signature(&old).differences(&signature(&new));
-        if differences.is_empty() {
-            return Ok(());
+    /// Whether the next version of a deployment takes and gives what the one that answers does, as its manifest says, and can
+    /// be read. One that does not fit is not read: it would take the room of one that answers.
+    fn fits(&self, old: &Slot, next: &ModelVersion, digest: &str) -> Result<(), String> {
+        let model = &old.deployment.model;
+        let told = |reason: &dyn Display| format!("{model}/{}: {reason}", next.version);
+        let new = Signature::of_version(&self.artifacts, next).map_err(|error| told(&error))?;
+        let new = new.ok_or_else(|| told(&"its manifest does not say what it takes and gives"))?;
+        let differences = old.facts.signature().differences(&new);
+        if !differences.is_empty() {
+            return Err(format!(
+                "{model}/{} does not take and give what {} did: {}; deploy it anew with a change of the signature allowed",
+                next.version,
+                old.deployment.version,
+                differences.join("; ")
+            ));
         }
-        Err(format!(
-            "{}/{} does not take and give what {} did: {}; deploy it anew with a change of the signature allowed",
-            next.model,
-            next.version,
-            seen.version,
-            differences.join("; ")
-        ))
+        let version = self.cache.version_of(model, next.version, digest);
+        self.cache.load(&version).map(drop)
     }
 
     /// Tells the record what is served, and keeps of its requests what the record says.

@@ -3,6 +3,7 @@
 use super::cache::{Cache, Version};
 use super::capture::Rule;
 use super::error::ScoreError;
+use super::model::ModelFacts;
 use super::numbers::{Numbers, Own};
 use super::split;
 use automl_core::nearest;
@@ -39,13 +40,20 @@ pub(crate) struct Live {
 pub(crate) struct Slot {
     pub(crate) deployment: Deployment,
     pub(crate) version: Arc<Version>,
+    /// What its model takes and gives, known while the model is out of memory, too.
+    pub(crate) facts: Arc<ModelFacts>,
     pub(crate) numbers: Own,
     /// `{"endpoint":…,"deployment":…,"model":…,"version":…`, as the answers of our own protocol begin.
     pub(crate) head: String,
 }
 
 impl Slot {
-    fn new(endpoint: &str, deployment: &Deployment, version: Arc<Version>, all: &Numbers) -> Self {
+    fn new(
+        endpoint: &str,
+        deployment: &Deployment,
+        (version, facts): (Arc<Version>, Arc<ModelFacts>),
+        all: &Numbers,
+    ) -> Self {
         let said = serde_json::json!({
             "endpoint": endpoint,
             "deployment": deployment.name,
@@ -64,6 +72,7 @@ impl Slot {
             ),
             deployment: deployment.clone(),
             version,
+            facts,
             head,
         }
     }
@@ -112,8 +121,9 @@ impl Live {
         let mut shadows = Vec::new();
         for deployment in deployments {
             let version = cache.version(deployment);
-            cache.load(&version)?;
-            let slot = Arc::new(Slot::new(&self.name, deployment, version, numbers));
+            let facts = Arc::clone(&cache.load(&version)?.loaded.facts);
+            let model = (version, facts);
+            let slot = Arc::new(Slot::new(&self.name, deployment, model, numbers));
             let place = if deployment.is_shadow {
                 &mut shadows
             } else {

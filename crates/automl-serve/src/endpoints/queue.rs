@@ -2,8 +2,9 @@
 //!
 //! A few workers a version predict at once; what comes meanwhile waits, and whoever is free next takes as many requests together
 //! as keep a batch within the latency that is aimed at. So nobody waits for a batch to fill, and batches grow with what comes. How
-//! many rows that are is learned: twice as many after a batch that was full and quick, three quarters after one that was slow. A
-//! request that would wait too long is told at once to come again, so that those that are taken keep their latency.
+//! many rows that are is learned: twice as many after a batch that was full and quick, three quarters after a full one that was
+//! slow. A model that takes long for one row alone may take three times that for a batch: there is nothing to win by smaller ones.
+//! A request that would wait too long is told at once to come again, so that those that are taken keep their latency.
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use super::model::LoadedModel;
 use super::numbers::BatchNumbers;
 use automl_core::{Clock, Predictions, Table};
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -23,6 +25,10 @@ const ROWS_FIRST: usize = 16;
 const ROWS_MOST: usize = 8_192;
 /// Milliseconds that a request waits at most that says nothing of its time.
 const WAIT_MS_MAX: u64 = 2_000;
+/// Milliseconds that any request waits at most.
+const PATIENCE_MS_MAX: u64 = 60_000;
+/// How many times as long as one row alone a batch may take, whatever is aimed at.
+const TIMES_ALONE: f64 = 3.0;
 /// How much the last batch says of what the next will take.
 const NEWS: f64 = 0.2;
 
@@ -69,7 +75,7 @@ impl Patience {
 
     /// Milliseconds that are left.
     fn left_ms(&self) -> f64 {
-        let most_ms = self.ms.unwrap_or(WAIT_MS_MAX) as f64;
+        let most_ms = self.ms.unwrap_or(WAIT_MS_MAX).min(PATIENCE_MS_MAX) as f64;
         (most_ms - self.clock.seconds() * 1e3).max(0.0)
     }
 }
@@ -85,7 +91,7 @@ impl Queue {
                 rows_max: ROWS_FIRST,
                 us_per_row: row_us,
             }),
-            target_us: target.as_secs_f64() * 1e6,
+            target_us: (target.as_secs_f64() * 1e6).max(TIMES_ALONE * row_us),
             n_workers: std::thread::available_parallelism().map_or(1, usize::from),
             numbers,
         }
@@ -139,15 +145,15 @@ impl Queue {
         Ok(begins)
     }
 
-    /// Predicts until nothing waits.
+    /// Predicts until nothing waits. A fault of the program is one of the jobs that met it: their callers are told when it drops them.
     fn work(&self, loaded: &LoadedModel) {
-        let _running = Running(self);
         loop {
-            let jobs = self.state().next_jobs();
+            let jobs = self.state().next_jobs_or_leave();
             if jobs.is_empty() {
                 return;
             }
-            self.predict(jobs, loaded);
+            let work = || self.predict(jobs, loaded);
+            drop(std::panic::catch_unwind(AssertUnwindSafe(work)));
         }
     }
 
@@ -177,26 +183,21 @@ impl Queue {
     }
 }
 
-/// A worker, which is counted until it ends, however that comes.
-struct Running<'q>(&'q Queue);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.state().n_running -= 1;
-    }
-}
-
 impl State {
+    /// [`State::next_jobs`] for a worker, which ends where there are none: in one step, so that what comes then begins another.
+    fn next_jobs_or_leave(&mut self) -> Vec<Job> {
+        let jobs = self.next_jobs();
+        self.n_running -= usize::from(jobs.is_empty());
+        jobs
+    }
+
     /// The jobs that are taken together next: the first, and those behind it that fit.
     fn next_jobs(&mut self) -> Vec<Job> {
         let mut jobs: Vec<Job> = Vec::new();
         let mut n_rows = 0;
         while let Some(job) = self.waiting.front() {
             let n_more = job.batch.table.n_rows();
-            let fits = n_rows + n_more <= self.rows_max
-                && !job.batch.explains
-                && jobs.iter().all(|one| !one.batch.explains);
-            if !jobs.is_empty() && !fits {
+            if !jobs.is_empty() && n_rows + n_more > self.rows_max {
                 break;
             }
             n_rows += n_more;
@@ -212,9 +213,10 @@ impl State {
             return;
         }
         self.us_per_row += NEWS * (us / n_rows as f64 - self.us_per_row);
-        if us > target_us && n_rows <= self.rows_max {
-            self.rows_max = (n_rows * 3 / 4).max(1);
-        } else if us < target_us / 2.0 && n_rows * 2 > self.rows_max {
+        let was_full = n_rows * 2 > self.rows_max;
+        if us > target_us && was_full && n_rows <= self.rows_max {
+            self.rows_max = (self.rows_max * 3 / 4).max(1);
+        } else if us < target_us / 2.0 && was_full {
             self.rows_max = (self.rows_max * 2).min(ROWS_MOST);
         }
     }

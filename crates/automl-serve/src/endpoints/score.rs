@@ -159,20 +159,36 @@ impl Work {
             let predicted = batch.predict(&self.warm.loaded)?;
             return self.answer(predicted, &read, tell);
         }
-        let (loaded, patience) = (self.warm.loaded.clone(), self.patience);
-        let queued = self.warm.queue.predicted(&loaded, batch, patience).await;
-        if let Err(ScoreError::Overloaded { .. }) = &queued {
-            self.live.note_overload();
+        if batch.explains {
+            // Alone: what it takes says nothing of what plain rows do.
+            batch.check_explained(&self.warm.loaded)?;
+            return blocking(move || {
+                let _extra = extra;
+                self.patience.check()?;
+                let predicted = batch.predict(&self.warm.loaded)?;
+                self.answer(predicted, &read, tell)
+            })
+            .await;
         }
-        let predicted = queued?;
-        if n_rows <= INLINE_ROWS {
-            return self.answer(predicted, &read, tell);
-        }
-        blocking(move || {
+        // Goes on with its room and its memory, also when whoever asked has gone.
+        let queued = tokio::spawn(async move {
             let _extra = extra;
-            self.answer(predicted, &read, tell)
+            let (loaded, patience) = (self.warm.loaded.clone(), self.patience);
+            let queued = self.warm.queue.predicted(&loaded, batch, patience).await;
+            if let Err(ScoreError::Overloaded { .. }) = &queued {
+                self.live.note_overload();
+            }
+            let predicted = queued?;
+            if n_rows <= INLINE_ROWS {
+                return self.answer(predicted, &read, tell);
+            }
+            blocking(move || self.answer(predicted, &read, tell)).await
+        });
+        queued.await.unwrap_or_else(|error| {
+            Err(ScoreError::Internal {
+                reason: error.to_string(),
+            })
         })
-        .await
     }
 
     fn answer<R: Read, A>(

@@ -141,8 +141,7 @@ fn compare(
         ));
         None
     });
-    let target = settings.target.as_deref();
-    let alone = columns_of_one(&first.table, &second.table, target);
+    let alone = columns_of_second(&first.table, &second.table);
     found.warnings.extend(alone);
     found
         .warnings
@@ -152,24 +151,13 @@ fn compare(
     }
 }
 
-/// What is in one table alone; a second table without the target is one to predict for.
-fn columns_of_one(first: &Table, second: &Table, target: Option<&str>) -> Vec<Warning> {
-    let missing = |from: &Table, to: &Table| -> Vec<String> {
-        let names = from.iter().map(|(name, _)| name);
-        let names = names.filter(|name| to.column(name).is_none() && Some(*name) != target);
-        names.map(str::to_owned).collect()
-    };
-    let warning = |kind, names: Vec<String>, which: &str| {
-        let message = format!("only the {which} table has {}", names.join(", "));
-        (!names.is_empty()).then(|| Warning::new(kind, names, message))
-    };
-    let first_alone = missing(first, second);
-    let second_alone = missing(second, first);
-    let kinds = [
-        warning(WarningKind::MissingColumn, first_alone, "first"),
-        warning(WarningKind::ExtraColumn, second_alone, "second"),
-    ];
-    kinds.into_iter().flatten().collect()
+/// What the second table alone has. Drift tells of columns that it has not.
+fn columns_of_second(first: &Table, second: &Table) -> Option<Warning> {
+    let names = second.iter().map(|(name, _)| name);
+    let names = names.filter(|name| first.column(name).is_none());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    let message = format!("only the second table has {}", names.join(", "));
+    (!names.is_empty()).then(|| Warning::new(WarningKind::ExtraColumn, names, message))
 }
 
 fn load(

@@ -217,7 +217,7 @@ fn coverage(rows: &OutOfFold) -> Markup {
                 }
             }
         }
-        p.soft { "On the diagonal quantiles mean what they say. They were moved so that they do on these very rows (conformal prediction); on new rows like these they differ by chance alone." }
+        p.soft { "On the diagonal quantiles mean what they say. They were moved so that they do on these very rows (conformal prediction), by errors of models of the folds; on new rows like these it is about as many." }
     }
 }
 

@@ -58,7 +58,7 @@ const STREAMS: [(&str, Result<usize, &str>); 11] = [
         "arrow_beyond",
         Err("a buffer lies beyond the bytes of its batch"),
     ),
-    ("arrow_bits", Ok(1000)),
+    ("arrow_bits", Err("'true' in column 'x' is not a number")),
     (
         "arrow_column_unknown",
         Err("the model has no column 'wrod'; did you mean word?"),

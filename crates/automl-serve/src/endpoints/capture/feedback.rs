@@ -2,7 +2,6 @@
 
 use super::super::body::Ask;
 use super::super::error::ScoreError;
-use super::super::fleet::Fleet;
 use super::super::live::Live;
 use super::super::plain::{json_answer, refusal};
 use super::super::score::blocking;
@@ -81,7 +80,7 @@ async fn taken(app: &App, name: &str, request: Request) -> Result<Value, ScoreEr
     let live = app.fleet.find(name)?;
     let fleet = app.fleet.clone();
     blocking(move || {
-        let truths = read(&ask.body, &tasks(&fleet, &live))?;
+        let truths = read(&ask.body, &tasks(&live)?)?;
         let n_truths = truths.len();
         let captor = fleet.captor();
         let unseen = captor.unseen(&live.name, &truths);
@@ -95,11 +94,17 @@ async fn taken(app: &App, name: &str, request: Request) -> Result<Value, ScoreEr
     .await
 }
 
-/// What the models of an endpoint predict.
-fn tasks(fleet: &Fleet, live: &Live) -> Vec<Task> {
+/// What the models of an endpoint predict, in memory or not.
+///
+/// # Errors
+/// It has none by which truths could be checked.
+fn tasks(live: &Live) -> Result<Vec<Task>, ScoreError> {
     let slots = live.slots.iter().chain(&live.shadows);
-    let warm = slots.filter_map(|slot| fleet.load(&slot.version).ok());
-    warm.map(|warm| warm.loaded.facts.task.clone()).collect()
+    let tasks: Vec<Task> = slots.map(|slot| slot.facts.task.clone()).collect();
+    if tasks.is_empty() {
+        return Err(live.not_serving());
+    }
+    Ok(tasks)
 }
 
 /// Reads `{"truths": [{"request_id": "…", "row": 0, "truth": "yes"}]}`, each of which must be what one of the tasks predicts.

@@ -42,17 +42,11 @@ fn as_many_are_taken_together_as_fit_and_a_large_one_alone() {
     for n_rows in [10, 5, 2, 1000, 1] {
         take(&queue, rows(n_rows), None).unwrap();
     }
-    let explained = Batch {
-        explains: true,
-        ..rows(1)
-    };
-    take(&queue, explained, None).unwrap();
     let mut state = queue.state();
     assert_eq!(sizes(&state.next_jobs()), [10, 5]);
     assert_eq!(sizes(&state.next_jobs()), [2]);
     assert_eq!(sizes(&state.next_jobs()), [1000]);
     assert_eq!(sizes(&state.next_jobs()), [1]);
-    assert_eq!(sizes(&state.next_jobs()), [1], "what is explained is alone");
     assert!(state.next_jobs().is_empty());
     assert_eq!(state.n_rows_waiting, 0);
 }
@@ -64,6 +58,30 @@ fn as_many_workers_begin_as_there_are() {
         .map(|_| take(&queue, rows(1), None).unwrap())
         .collect();
     assert_eq!(begins, [true, true, false, false]);
+}
+
+#[test]
+fn a_worker_that_finds_nothing_leaves_room_for_another_at_once() {
+    let queue = queue(1.0);
+    assert!(take(&queue, rows(1), None).unwrap());
+    assert!(take(&queue, rows(1), None).unwrap());
+    assert_eq!(queue.state().next_jobs_or_leave().len(), 2);
+    assert!(!take(&queue, rows(1), None).unwrap(), "both still work");
+    assert_eq!(queue.state().next_jobs_or_leave().len(), 1);
+    assert!(queue.state().next_jobs_or_leave().is_empty());
+    assert!(take(&queue, rows(1), None).unwrap(), "one has left");
+}
+
+#[test]
+fn a_model_that_is_slow_for_one_row_alone_still_has_batches() {
+    let queue = queue(22_000.0);
+    let target_us = queue.target_us;
+    let mut state = queue.state();
+    for _ in 0..20 {
+        let n_rows = state.rows_max;
+        state.learn(n_rows, 22_000.0, target_us);
+    }
+    assert_eq!(state.rows_max, ROWS_MOST);
 }
 
 #[test]
@@ -106,6 +124,8 @@ fn batches_grow_while_they_are_quick_and_shrink_when_they_are_slow() {
         state.learn(n_rows, 100.0, target_us);
     }
     assert_eq!(state.rows_max, ROWS_MOST);
+    state.learn(2, 25_000.0, target_us);
+    assert_eq!(state.rows_max, ROWS_MOST, "a small one that was slow, too");
     state.learn(1_000_000, 1e9, target_us);
     assert_eq!(state.rows_max, ROWS_MOST, "one that is larger was alone");
 }

@@ -284,6 +284,33 @@ async fn truths_are_kept_as_they_come() {
 }
 
 #[tokio::test]
+async fn truths_are_checked_while_no_model_can_be_read_and_not_taken_without_one() {
+    let desk = Desk::with(|config| config.models.n_bytes_max = Some(150));
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    for bias in [0.1, 0.2] {
+        let version = desk.register(json!({ "bias": bias, "n_bytes": 100 })).await;
+        let body = json!({ "model": format!("sum/{version}") });
+        desk.api("POST", "/e/deploy", body).await;
+    }
+    let in_memory = async || {
+        let shown = desk.api("GET", "/e", json!({})).await;
+        let deployments = shown["endpoint"]["deployments"].as_array().unwrap().clone();
+        let states = deployments.iter().map(|one| one["is_in_memory"].as_bool());
+        states.collect::<Option<Vec<bool>>>().unwrap()
+    };
+    let before = in_memory().await;
+    assert_eq!(before.iter().filter(|is_there| **is_there).count(), 1);
+    let given = json!({ "truths": [{ "request_id": "a", "truth": "yess" }] });
+    let path = "/endpoints/e/feedback";
+    let answer = desk.ask(path, &[], given.to_string()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+    assert_eq!(in_memory().await, before, "nothing is read for that");
+    desk.api("POST", "", json!({ "name": "none" })).await;
+    let answer = (desk.ask("/endpoints/none/feedback", &[], given.to_string())).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
 async fn answers_wait_for_no_disk_and_those_beyond_its_room_are_dropped() {
     let desk = Desk::endpoint(&[0.25]).await;
     desk.api("POST", "/e/capture", json!({ "rate": 1 })).await;

@@ -599,9 +599,9 @@ async fn a_version_that_takes_or_gives_something_else_is_deployed_only_if_that_i
 
 #[tokio::test]
 async fn an_alias_is_not_followed_to_a_version_that_predicts_something_else() {
-    let desk = Desk::new();
-    desk.register(json!({ "bias": 0.1 })).await;
-    desk.register(json!({ "bias": 2.0, "predicts": "numbers" }))
+    let desk = Desk::with(|config| config.models.n_bytes_max = Some(150));
+    desk.register(json!({ "bias": 0.1, "n_bytes": 100 })).await;
+    desk.register(json!({ "bias": 2.0, "predicts": "numbers", "n_bytes": 100 }))
         .await;
     let point = async |version: i64| {
         let write = desk
@@ -616,8 +616,12 @@ async fn an_alias_is_not_followed_to_a_version_that_predicts_something_else() {
     desk.api("POST", "/e/deploy", json!({ "model": "sum@champion" }))
         .await;
     point(2).await;
-    assert_eq!(desk.version_met(&[]).await, 1);
     let shown = desk.api("GET", "/e", json!({})).await;
+    assert_eq!(
+        shown["endpoint"]["deployments"][0]["is_in_memory"], true,
+        "what does not fit takes nobody's room"
+    );
+    assert_eq!(desk.version_met(&[]).await, 1);
     let problem = shown["endpoint"]["problem"].as_str().unwrap();
     assert!(
         problem.starts_with("sum/2 does not take and give what 1 did: the task was binary"),
