@@ -3,8 +3,10 @@
 use crate::contract::{Contract, Gives, Operation, Stands, of_fields};
 use crate::mlflow;
 use crate::routes::{Answers, Endpoint, Need, Table};
+use axum::body::Bytes;
 use axum::http::Method;
 use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
 
 /// Statuses that errors have, and when.
 const REFUSALS: &[(&str, &str)] = &[
@@ -28,8 +30,28 @@ const REFUSALS: &[(&str, &str)] = &[
     ("507", "The disk is full"),
 ];
 
+/// The document, written when it is first asked for: most servers never are, and as values it takes megabytes.
+pub(crate) struct OpenApi {
+    table: Table,
+    text: OnceLock<Bytes>,
+}
+
+impl OpenApi {
+    pub(crate) fn of(table: Table) -> Self {
+        Self {
+            table,
+            text: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn text(&self) -> Bytes {
+        let write = || Bytes::from(document(&self.table).to_string());
+        self.text.get_or_init(write).clone()
+    }
+}
+
 /// The document of a table of routes.
-pub(crate) fn document(table: &Table) -> Value {
+fn document(table: &Table) -> Value {
     let contract = Contract::read();
     let mut paths = Map::new();
     for (template, endpoints) in table {

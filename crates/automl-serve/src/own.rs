@@ -45,8 +45,9 @@ async fn numbers(State(app): State<App>) -> Result<impl IntoResponse, ApiError> 
     Ok(([(header::CONTENT_TYPE, kind)], text))
 }
 
-async fn document(State(app): State<App>) -> Json<Value> {
-    Json(app.openapi.clone())
+async fn document(State(app): State<App>) -> impl IntoResponse {
+    let kind = "application/json";
+    ([(header::CONTENT_TYPE, kind)], app.openapi.text())
 }
 
 /// Entries of a page.

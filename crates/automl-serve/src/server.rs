@@ -10,13 +10,14 @@ use crate::metrics::{Metrics, Process};
 use crate::mlflow::SourcePattern;
 use crate::observe::Observer;
 use crate::oidc::{self, Oidc, OidcConfig};
+use crate::openapi::OpenApi;
 use crate::pulse::Pulse;
 use crate::routes::Table;
 use crate::state::{App, Inner};
 use crate::tls::{Tls, acceptor};
 use crate::tuning::Desk;
 use crate::webhooks::{Manner, Webhooks};
-use crate::{connections, grpc, mlflow, openapi, own, pages, studies};
+use crate::{connections, grpc, mlflow, own, pages, studies};
 use automl_core::Coded;
 use automl_store::access::users;
 use automl_store::artifacts::{ArtifactStore, Signatures};
@@ -272,7 +273,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
         pulse,
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process, fleet.numbers()),
         fleet,
-        openapi: openapi::document(&parts.1),
+        openapi: OpenApi::of(parts.1.clone()),
         tuning,
         insights: Insights::default(),
         access: access.transpose()?.map(Arc::new),

@@ -7,6 +7,7 @@ use crate::insight::Insights;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::mlflow::SourcePattern;
+use crate::openapi::OpenApi;
 use crate::pulse::Pulse;
 use crate::tuning::Desk;
 use crate::webhooks::{Happening, Webhooks};
@@ -38,7 +39,7 @@ pub(crate) struct Inner {
     pub(crate) fleet: Fleet,
     pub(crate) ledger: Ledger,
     pub(crate) metrics: Metrics,
-    pub(crate) openapi: serde_json::Value,
+    pub(crate) openapi: OpenApi,
     /// Studies as samplers see them.
     pub(crate) tuning: Arc<Desk>,
     /// What studies found out.

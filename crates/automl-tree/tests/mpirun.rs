@@ -169,10 +169,7 @@ fn steps_of_a_slurm_of_two_nodes_make_the_model_of_one() {
         println!("skipped: Slurm is not installed; tests/collective/slurm.sh installs it");
         return;
     }
-    let script = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/collective/slurm.sh"
-    );
+    let script = "../../tests/collective/slurm.sh";
     let mut command = Command::new(script);
     command.args(["srun", "--nodes=2", "--ntasks=4"]);
     command.arg(std::env::current_exe().unwrap());

@@ -14,7 +14,10 @@ use automl_store::captures::Retention;
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+
+/// Lines of the log that may wait to be written; those beyond are dropped.
+const LOG_LINES_MAX: usize = 8192;
 
 pub(super) fn run(args: ServeArgs, console: Console) -> anyhow::Result<Status> {
     let has_access = has_access(args.host, &args.access)?;
@@ -51,7 +54,8 @@ fn has_access(host: IpAddr, args: &AccessArgs) -> Result<bool, CliError> {
 /// What the server has to say while it runs goes to stderr, a line each, from a thread of its own: nobody who is slow to read
 /// it holds up a request.
 fn log(console: Console) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let lines = NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES_MAX);
+    let (writer, guard) = lines.finish(std::io::stderr());
     let lines = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_target(false);
