@@ -8,15 +8,21 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A server on the workspace of a desk; killed at the end.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     address: String,
 }
 
 impl Server {
     fn start(desk: &Desk) -> Self {
+        Self::start_with(desk, &[])
+    }
+
+    /// With further arguments.
+    pub(crate) fn start_with(desk: &Desk, args: &[&str]) -> Self {
         let mut child = Command::new(BINARY)
             .args(["serve", "--port", "0"])
+            .args(args)
             .current_dir(desk.path("."))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -33,7 +39,7 @@ impl Server {
     }
 
     /// The answer to a request, and its body.
-    fn call(&self, path: &str, kind: &str, body: &str) -> (u16, String) {
+    pub(crate) fn call(&self, path: &str, kind: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("the server listens");
         let method = if body.is_empty() { "GET" } else { "POST" };
         write!(
@@ -53,7 +59,7 @@ impl Server {
         (status.expect("a status"), body.to_owned())
     }
 
-    fn json(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn json(&self, path: &str, body: &Value) -> Value {
         let body = if body.is_null() {
             String::new()
         } else {
@@ -79,7 +85,7 @@ impl Server {
     }
 
     /// Ends it as by `kill -9`.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server runs");
         self.child.wait().expect("the server ends");
     }

@@ -2,10 +2,12 @@
 //!
 //! - [`cases`]: scenario files `tests/cases/*.md`: prose, files, commands and what they print. `UPDATE_EXPECT=1` rewrites
 //!   what no longer matches.
-//! - [`determinism`], [`interruption`], [`predictions`], [`ranks`], [`damage`], [`endpoints`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`serving`], [`tune`], [`tuning`]: promises that need code.
+//! - [`batch`], [`batch_jobs`], [`determinism`], [`interruption`], [`predictions`], [`ranks`], [`damage`], [`endpoints`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`serving`], [`tune`], [`tuning`]: promises that need code.
 //! - [`race`]: the hidden verb that `benches/trees/run.py` measures us by.
 //! - [`tidy`]: crate edges, file sizes, documents, data sets, licences.
 
+mod batch;
+mod batch_jobs;
 mod budget;
 mod cases;
 mod damage;

@@ -96,6 +96,59 @@ fn a_model_is_scored_on_other_rows_and_says_what_it_cannot_do() {
 }
 
 #[test]
+fn a_series_without_values_does_not_keep_the_others_from_their_forecast() {
+    let desk = desk();
+    desk.automl_ok("train small.yaml --output model");
+    let table = String::from_utf8(desk.read("datasets/demand.csv")).expect("it is text");
+    let (header, rows) = table.split_once('\n').expect("it has a header");
+    let with = |cells: &dyn Fn(&str) -> String| {
+        let lines: Vec<String> = rows.lines().map(cells).collect();
+        format!("{header}\n{}\n", lines.join("\n"))
+    };
+    let cut = |line: &str, n: usize| line.split(',').take(n).collect::<Vec<_>>().join(",");
+    desk.write("one.csv", with(&|line| cut(line, 2) + ","));
+    desk.write("none.csv", with(&|line| cut(line, 1) + ",,"));
+    desk.write("odd.csv", with(&|line| cut(line, 2) + ",much"));
+    let whole = desk.automl_ok("predict model datasets/demand.csv");
+    let outcome = desk.automl("predict model one.csv");
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    let wanted: Vec<&str> = (whole.lines())
+        .filter(|line| !line.contains("south_mw"))
+        .collect();
+    assert_eq!(outcome.stdout.lines().collect::<Vec<_>>(), wanted);
+    assert!(
+        outcome
+            .stderr
+            .contains("the series 'south_mw' has no values and is not forecast"),
+        "{}",
+        outcome.stderr
+    );
+    for (command, told) in [
+        ("predict model none.csv", "none of the series has a value"),
+        ("predict model odd.csv", "an empty cell counts as missing"),
+        (
+            "predict model datasets/churn.csv",
+            "call the columns as the table did that the model learned from",
+        ),
+    ] {
+        let outcome = desk.automl(command);
+        assert_eq!(outcome.exit_code, Some(2), "{command}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(told),
+            "{command}: {}",
+            outcome.stderr
+        );
+        assert!(
+            !outcome.stderr.contains("data.") && !outcome.stderr.contains("--schema"),
+            "that is advice for who trains: {}",
+            outcome.stderr
+        );
+    }
+    let scores = desk.automl_ok("evaluate model one.csv --format json");
+    assert!(json(&scores)["series"][1]["mse"].is_null(), "{scores}");
+}
+
+#[test]
 fn weights_are_the_same_bits_at_any_number_of_threads_and_losses_at_any_number_of_ranks() {
     let desk = desk();
     let train = |how: &str, name: &str| {

@@ -8,6 +8,7 @@ use crate::options::ReadOptions;
 use crate::read::{Cell, PlacedSink, Places, Rows, Sink};
 use crate::source::Source;
 use automl_core::{Field, Schema, Table, Texts, Warning, WarningKind, nearest};
+use std::collections::BTreeMap;
 
 /// Rows in a batch that scores well: large enough to amortise, small enough for the cache.
 const DEFAULT_BATCH_ROWS: usize = 4096;
@@ -21,6 +22,8 @@ pub struct BatchOptions {
     pub batch_rows: usize,
     /// Columns of the file to hand on as they are written, such as ids; each a name or names with commas between.
     pub keep: Vec<String>,
+    /// A row with a cell that is not of its column's kind is left out and told of, instead of refused with all others.
+    pub skip_bad_rows: bool,
 }
 
 /// Consecutive rows of a file.
@@ -30,6 +33,8 @@ pub struct Batch {
     pub table: Table,
     /// The columns to keep, as [`BatchReader::kept`] names them.
     pub kept: Vec<Texts>,
+    /// Why rows were left out, in their order; none unless that was asked for.
+    pub refused: Vec<String>,
 }
 
 impl Default for BatchOptions {
@@ -38,6 +43,7 @@ impl Default for BatchOptions {
             allow_missing_columns: false,
             batch_rows: DEFAULT_BATCH_ROWS,
             keep: Vec::new(),
+            skip_bad_rows: false,
         }
     }
 }
@@ -50,7 +56,7 @@ impl Default for BatchOptions {
 ///
 /// # Errors
 /// A needed column, or one to keep, that is missing, here; in JSON lines, whose keys may come late, when the end is
-/// reached without it. A cell that is not of its column's kind, when its batch is read.
+/// reached without it. A cell that is not of its column's kind, when its batch is read, unless such rows are left out.
 pub fn open_batches(
     source: &Source,
     options: &ReadOptions,
@@ -72,6 +78,7 @@ pub fn open_batches(
         of_column: vec![None; rows.names().len()],
         kept: kept_columns(&rows, &batch.keep)?,
         late: Vec::new(),
+        refused: batch.skip_bad_rows.then(BTreeMap::new),
         marks: Marks::new(missing),
         places: Places::default(),
         buffer: String::new(),
@@ -243,9 +250,16 @@ impl BatchReader {
         if n_rows == 0 {
             self.check_all_came()?;
         }
-        Ok((n_rows > 0).then(|| Batch {
-            kept: self.sink.take_kept(n_rows),
-            table: self.sink.take(n_rows),
+        Ok((n_rows > 0).then(|| {
+            let batch = Batch {
+                kept: self.sink.take_kept(n_rows),
+                table: self.sink.take(n_rows),
+                refused: Vec::new(),
+            };
+            match &mut self.sink.refused {
+                Some(refused) if !refused.is_empty() => without(batch, std::mem::take(refused)),
+                _ => batch,
+            }
         }))
     }
 }
@@ -272,6 +286,18 @@ impl Iterator for BatchReader {
     }
 }
 
+/// The batch without rows that are refused.
+fn without(batch: Batch, refused: BTreeMap<usize, String>) -> Batch {
+    let is_good = |row: &u32| !refused.contains_key(&(*row as usize));
+    let good: Vec<u32> = (0..batch.table.n_rows() as u32).filter(is_good).collect();
+    let texts = |kept: &Texts| good.iter().map(|&row| kept.get(row as usize)).collect();
+    Batch {
+        table: batch.table.gather(&good),
+        kept: batch.kept.iter().map(texts).collect(),
+        refused: refused.into_values().collect(),
+    }
+}
+
 /// A column of the file that is handed on as it is written.
 struct Kept {
     name: String,
@@ -288,6 +314,8 @@ struct BatchSink {
     kept: Vec<Kept>,
     /// Decoders whose column was not met.
     late: Vec<usize>,
+    /// Rows of the batch with a cell that is not of its kind, each with the first; `None` if such a cell ends the reading.
+    refused: Option<BTreeMap<usize, String>>,
     marks: Marks,
     places: Places,
     buffer: String,
@@ -374,7 +402,18 @@ impl Sink for BatchSink {
         };
         let decoder = &mut self.decoders[position];
         let pushed = decoder.push(cell, &self.marks, &mut self.buffer);
-        pushed.map_err(|(text, parsed)| self.refuse(position, &text, parsed))
+        let Err((text, parsed)) = pushed else {
+            return Ok(());
+        };
+        let error = self.refuse(position, &text, parsed);
+        let Some(refused) = &mut self.refused else {
+            return Err(error);
+        };
+        let decoder = &mut self.decoders[position];
+        let told = || error.to_string();
+        refused.entry(decoder.len()).or_insert_with(told);
+        decoder.push_missing();
+        Ok(())
     }
 
     fn wants(&self, column: usize) -> bool {

@@ -33,6 +33,9 @@ impl fmt::Display for Place {
     }
 }
 
+/// What to do about a directory without tables.
+const TABLE_NAMES: &str = "tables end in .csv, .tsv, .parquet, .jsonl or .arrow, perhaps with .gz or .zst; name others with a pattern";
+
 /// What settled a column's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettledBy {
@@ -65,6 +68,12 @@ pub enum DataError {
     Directory {
         /// The directory.
         path: String,
+    },
+    /// No file of the directory is a table by its name.
+    #[error("no table in the directory: {folder}")]
+    NoTables {
+        /// The directory.
+        folder: String,
     },
     /// The file has no content.
     #[error("nothing in it: {file}")]
@@ -304,7 +313,9 @@ impl DataError {
 impl Coded for DataError {
     fn code(&self) -> &'static str {
         match self {
-            Self::NotFound { .. } | Self::NoMatch { .. } => "data-not-found",
+            Self::NotFound { .. } | Self::NoMatch { .. } | Self::NoTables { .. } => {
+                "data-not-found"
+            }
             Self::Directory { .. } => "data-is-directory",
             Self::Empty { .. } => "data-empty",
             Self::HeaderOnly { .. } => "data-header-only",
@@ -348,6 +359,7 @@ impl Coded for DataError {
             Self::KeptName { .. } => "rename the column in the data, or leave it out".into(),
             Self::NotFound { .. } => "check the path".into(),
             Self::NoMatch { .. } => "check the pattern, and the directory that it is looked for in".into(),
+            Self::NoTables { .. } => TABLE_NAMES.into(),
             Self::Directory { path } => {
                 format!(
                     "name the files with a pattern, such as '{}/*.csv'",

@@ -74,6 +74,18 @@ impl Source {
         Ok(self.inputs()?.iter().any(is_same))
     }
 
+    /// The files in reading order; standard input and bytes are none.
+    ///
+    /// # Errors
+    /// As when it is read: no such file, a directory, no file of the pattern.
+    pub fn files(&self) -> Result<Vec<PathBuf>, DataError> {
+        let file = |input| match input {
+            InputRef::File(path) => Some(path),
+            InputRef::Stdin | InputRef::Bytes { .. } => None,
+        };
+        Ok(self.inputs()?.into_iter().filter_map(file).collect())
+    }
+
     /// The single inputs in reading order; at least one.
     pub(crate) fn inputs(&self) -> Result<Vec<InputRef>, DataError> {
         match self {

@@ -5,12 +5,15 @@
 //!
 //! [`endpoints`] are models that answer; how a model is read is passed in.
 //!
+//! [`batches`] are tables that are predicted into folders, as jobs.
+//!
 //! [`client`] is the other side: an MLflow server, read to move its record here, and studies of another server of ours.
 //!
 //! What this crate must not know: learners, the command line.
 
 mod access;
 mod artifacts;
+pub mod batches;
 pub mod client;
 mod connections;
 mod contract;

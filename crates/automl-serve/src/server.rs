@@ -1,6 +1,7 @@
 //! Binds, serves, stops.
 
 use crate::access::{Access, Gate, Hosts, Memory, guard};
+use crate::batches::{Batching, Desk as BatchDesk};
 use crate::endpoints::{self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers};
 use crate::events::EventFiles;
 use crate::insight::Insights;
@@ -17,8 +18,9 @@ use crate::state::{App, Inner};
 use crate::tls::{Tls, acceptor};
 use crate::tuning::Desk;
 use crate::webhooks::{Manner, Webhooks};
-use crate::{connections, grpc, mlflow, own, pages, studies};
+use crate::{batches, connections, grpc, mlflow, own, pages, studies};
 use automl_core::Coded;
+use automl_store::StoreError;
 use automl_store::access::users;
 use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::captures::{Captures, Retention, Seal};
@@ -51,6 +53,8 @@ pub struct Config {
     pub version_sources: Option<SourcePattern>,
     pub links: Links,
     pub models: Models,
+    /// Tables that are predicted into folders.
+    pub batching: Batching,
     /// The endpoint that also answers at `/ping` and `/invocations`, if there is one.
     pub root_endpoint: Option<String>,
     /// Whether predictions, health and metrics are all that is served.
@@ -113,6 +117,8 @@ pub enum ServeError {
     Stopped { source: std::io::Error },
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Batches(#[from] StoreError),
     #[error("there is no user yet, so nobody could ask")]
     NoUser,
     #[error("cannot serve with TLS: {reason}")]
@@ -130,6 +136,7 @@ impl Coded for ServeError {
             Self::Threads { .. } => "serve-threads",
             Self::Stopped { .. } | Self::Random(_) => "serve-stopped",
             Self::Workspace(error) => error.code(),
+            Self::Batches(error) => error.code(),
             Self::NoUser => "serve-no-user",
             Self::Tls { .. } => "serve-tls",
             Self::Issuer { .. } => "serve-issuer",
@@ -142,6 +149,7 @@ impl Coded for ServeError {
                 Some("another program serves there; choose another --port".into())
             }
             Self::Workspace(error) => error.hint(),
+            Self::Batches(error) => error.hint(),
             Self::NoUser => Some(
                 "make one: automl users add NAME --role admin, with the same --workspace; then automl tokens create NAME"
                     .into(),
@@ -217,6 +225,8 @@ pub fn run(
     let _intake = Intake::start(record, spool);
     let keeper = Keeper::start(app.fleet.clone(), format!("{:016x}", getrandom::u64()?));
     let _keeper = keeper.map_err(|source| ServeError::Threads { source })?;
+    let workers = app.batches.as_ref().ok().map(BatchDesk::start);
+    let _workers = (workers.transpose()).map_err(|source| ServeError::Threads { source })?;
     let metrics = app.metrics.clone();
     let router = router(app, routes, limits)?;
     let stop = stop.clone().stopped();
@@ -256,6 +266,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let pulse = Pulse::new(db.clone());
     let tuning = Arc::new(Desk::default());
     let fleet = fleet(&config.models, &config.workspace, (&db, &artifacts)).map_err(threads)?;
+    let batches = batch_desk(config.batching, &config.workspace, (&db, &artifacts))?;
     let own = own::routes().merge(grpc::routes(&pulse));
     let routes = if config.only_endpoints {
         own.merge(endpoints::answers(&fleet))
@@ -265,12 +276,14 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
             .merge(pages::routes())
             .merge(studies::routes(&db, &tuning))
             .merge(endpoints::routes(&fleet))
+            .merge(batches::routes())
     };
     let parts = routes.into_parts();
     let signatures = Signatures::open(&db).map_err(WorkspaceError::from)?;
     let app = App::new(Inner {
         signatures,
         pulse,
+        batches,
         metrics: Metrics::new(db.clone(), ledger.clone(), config.process, fleet.numbers()),
         fleet,
         openapi: OpenApi::of(parts.1.clone()),
@@ -311,6 +324,23 @@ fn fleet(
         batch_latency: models.batch_latency,
     };
     Ok(Fleet::new(record, &loading, numbers, captor))
+}
+
+/// The jobs that predict tables, or why there are none.
+fn batch_desk(
+    batching: Batching,
+    workspace: &Workspace,
+    (db, artifacts): (&Database, &ArtifactStore),
+) -> Result<Result<BatchDesk, String>, ServeError> {
+    if batching.folders.is_empty() {
+        let told = "this server was started without --data-dir, so it reads and writes no tables";
+        return Ok(Err(told.to_owned()));
+    }
+    let record = Record {
+        db: db.clone(),
+        artifacts: artifacts.clone(),
+    };
+    Ok(BatchDesk::open(batching, workspace.clone(), record)?)
 }
 
 /// Seals what an earlier version kept as it was, and says whose secrets cannot be had.

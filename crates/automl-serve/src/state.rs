@@ -1,6 +1,7 @@
 //! What handlers share.
 
 use crate::access::Access;
+use crate::batches::Desk as BatchDesk;
 use crate::endpoints::Fleet;
 use crate::events::EventFiles;
 use crate::insight::Insights;
@@ -37,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) access: Option<Arc<Access>>,
     /// Endpoints as they answer.
     pub(crate) fleet: Fleet,
+    /// Jobs that predict tables, or why there are none.
+    pub(crate) batches: Result<BatchDesk, String>,
     pub(crate) ledger: Ledger,
     pub(crate) metrics: Metrics,
     pub(crate) openapi: OpenApi,

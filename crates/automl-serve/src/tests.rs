@@ -39,6 +39,7 @@ impl Desk {
             version_sources: None,
             links: crate::Links::default(),
             models: crate::endpoints::tests::models(),
+            batching: crate::batches::tests::batching(),
             requests_n_bytes_max: 1 << 30,
             root_endpoint: None,
             only_endpoints: false,

@@ -36,6 +36,7 @@ pub mod artifact_uri;
 pub mod artifacts;
 mod atomic;
 pub mod backup;
+pub mod batches;
 pub mod captures;
 pub mod datasets;
 pub mod db;

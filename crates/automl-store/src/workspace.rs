@@ -1,6 +1,6 @@
 //! Where a record is: the text that names a workspace, and what lies in it.
 //!
-//! A directory holds everything: `automl.db`, `artifacts/`, `spool/` and `captures/`. A workspace in a Postgres server has a directory
+//! A directory holds everything: `automl.db`, `artifacts/`, `spool/`, `captures/` and `batches/`. A workspace in a Postgres server has a directory
 //! too, for what is not yet sent and, unless they are elsewhere, for artifacts.
 
 use crate::args;
@@ -26,6 +26,8 @@ const ARTIFACTS: &str = "artifacts";
 const SPOOL: &str = "spool";
 /// What was kept of requests of endpoints.
 const CAPTURES: &str = "captures";
+/// Tables that a server was asked to predict.
+const BATCHES: &str = "batches";
 /// The file with the key of secrets in the record.
 const SECRET_KEY: &str = "secret.key";
 /// What the environment calls that key, in lower case.
@@ -42,6 +44,7 @@ pub struct Workspace {
     database: Place,
     spool: PathBuf,
     captures: PathBuf,
+    batches: PathBuf,
     /// Where its artifacts are, as somebody said.
     artifacts: Option<String>,
     environment: BTreeMap<String, String>,
@@ -114,6 +117,7 @@ impl Workspace {
                 // What is meant for one server is never sent to another.
                 spool: directory.join(format!("{SPOOL}-{}", &digest[..12])),
                 captures: directory.join(format!("{CAPTURES}-{}", &digest[..12])),
+                batches: directory.join(format!("{BATCHES}-{}", &digest[..12])),
                 directory,
                 database: Place::Server(text.to_owned()),
                 artifacts: None,
@@ -125,6 +129,7 @@ impl Workspace {
             Self {
                 spool: directory.join(SPOOL),
                 captures: directory.join(CAPTURES),
+                batches: directory.join(BATCHES),
                 database: Place::File(directory.join(DATABASE)),
                 directory,
                 artifacts: None,
@@ -172,6 +177,11 @@ impl Workspace {
     /// The directory of what was kept of requests of endpoints, a folder an endpoint.
     pub fn captures(&self) -> &Path {
         &self.captures
+    }
+
+    /// The directory of jobs that predict tables, a file a job.
+    pub fn batches(&self) -> &Path {
+        &self.batches
     }
 
     /// The directory of artifacts, if nothing else is said.

@@ -34,6 +34,7 @@ pub(crate) use tune::{TuneArgs, WardenArgs};
 
 use crate::console::Format;
 use crate::errors::Usage;
+use crate::scoring::PartKind;
 use crate::units;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -284,21 +285,38 @@ Examples:
   automl predict model/ new.csv --keep customer --output predictions.csv   with the ids of the rows
   automl predict prices/ new.csv --interval 0.9 --output predictions.csv   with bounds that hold nine of ten
   cat new.csv | automl predict model/ - > predictions.csv
+  automl predict model/ 'days/*.csv' --output predictions.csv              many tables as one
+  automl predict model/ 'days/*.csv' --output predictions/                 a file for each, and an account of all
+  automl predict model/ days/ --output predictions/ --parts parquet --resume
 
 The predictions have one row for each row of the data, in its order: `prediction`, and for classification
 `probability_<class>` for each class; `quantile_<level>` for each quantile, and then no `prediction`. Columns are matched by name; the data may be bigger than memory.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct PredictArgs {
     /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,
-    /// Table to predict: a path, a glob, or - for stdin
-    pub(crate) data: String,
+    /// Table to predict: a path, a glob, or - for stdin; several of them, or a directory of tables, go to a directory
+    #[arg(required = true, value_name = "DATA")]
+    pub(crate) data: Vec<String>,
     /// File to write, of the kind that its extension names (csv, tsv, jsonl, parquet; csv, tsv and jsonl also with .gz); its
-    /// directory is made; - is stdout, as CSV
+    /// directory is made; - is stdout, as CSV. A directory, such as predictions/, gets a file for each table
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// Put the predictions in the place of a file that is there
+    /// Kind of the files of an output directory: csv, tsv, jsonl, csv.gz, tsv.gz, jsonl.gz, parquet [default: csv]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) parts: Option<PartKind>,
+    /// Put the predictions in the place of a file, or of those of a directory, that are there
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Go on with an output directory: tables that are predicted and have not changed stay as they are
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) resume: bool,
+    /// Leave out rows with a cell that is not of its column's kind, and count them, instead of refusing the table
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
     /// Take columns that are not in the table as missing
     #[arg(long)]
     pub(crate) allow_missing_columns: bool,

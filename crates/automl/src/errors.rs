@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
 
+mod batch;
 mod forecast;
 mod launch;
 mod moving;
@@ -39,6 +40,7 @@ mod train;
 mod tune;
 mod usage;
 
+pub(crate) use batch::BatchError;
 pub(crate) use forecast::ForecastError;
 pub(crate) use launch::LaunchError;
 pub(crate) use moving::MovingError;
@@ -153,6 +155,8 @@ pub(crate) enum CliError {
     NoImportance { is_imported: bool },
     #[error("cannot read {}", .path.display())]
     TlsFile { path: PathBuf, source: io::Error },
+    #[error("this is no folder for tables: {}", .path.display())]
+    DataDir { path: PathBuf, source: io::Error },
     #[error("no password came from stdin")]
     NoPassword,
     #[error("{host} can be reached by other machines, and access control is off")]
@@ -203,6 +207,7 @@ impl Coded for CliError {
             Self::NoImportance { .. } => "importance-none",
             Self::ServeOpen { .. } => "serve-open",
             Self::TlsFile { .. } => "serve-tls",
+            Self::DataDir { .. } => "serve-data-dir",
             Self::NoPassword => "users-no-password",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
@@ -263,6 +268,9 @@ impl Coded for CliError {
             ),
             Self::TlsFile { .. } => {
                 Some("give --tls-cert and --tls-key files that can be read".into())
+            }
+            Self::DataDir { .. } => {
+                Some("give --data-dir a folder that is there and can be read".into())
             }
             Self::NoPassword => {
                 Some("put it on the first line: echo \"$PASSWORD\" | automl users …".into())
@@ -370,6 +378,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
     }
     one_of!(
         CliError,
+        BatchError,
         RecordError,
         SearchError,
         DataError,

@@ -6,7 +6,7 @@ use crate::progress::Reporter;
 use crate::text::{self, Align};
 use automl_core::{Kind, Role, Schema};
 use automl_data::{
-    ColumnOverride, DataError, ReadOptions, SchemaFile, Source, moment_texts, read_table,
+    ColumnOverride, DataError, ReadOptions, SchemaFile, SettledBy, Source, moment_texts, read_table,
 };
 use automl_neural::series::{Forecast, PartScores, SeriesError, SeriesFrame, SeriesModel};
 use automl_store::{Manifest, ReadModel, read_model};
@@ -72,13 +72,12 @@ impl Forecaster {
             let _spinner = reporter.spinner("reading".to_owned());
             read_table(source, options, Some(&as_learned(inputs))).map_err(lacking)?
         };
-        let (time, names) = (self.model.time_name(), self.model.names());
-        let frame = SeriesFrame::read(&loaded.table, time, names, reporter.warnings());
+        let frame = self.model.frame(&loaded.table, reporter.warnings());
         if let Ok(frame) = &frame {
             self.model.tell_step(frame, reporter.warnings());
         }
         reporter.show_warnings();
-        Ok(frame?)
+        Ok(frame.map_err(ForecastError::Table)?)
     }
 
     /// The times of a forecast as text, as the data writes them.
@@ -94,10 +93,27 @@ impl Forecaster {
     }
 }
 
-/// A table without a column that the model reads.
+/// A table without a column that the model reads, or with a cell that is not of its kind: what settled that is the model, though
+/// it is told to the reader as a schema file would be.
 fn lacking(error: DataError) -> anyhow::Error {
     match error {
-        DataError::ColumnUnknown { name, near, .. } => SeriesError::Column { name, near }.into(),
+        DataError::ColumnUnknown { name, near, .. } => {
+            ForecastError::Table(SeriesError::Column { name, near }).into()
+        }
+        DataError::Cell {
+            place,
+            column,
+            kind,
+            value,
+            ..
+        } => DataError::Cell {
+            place,
+            column,
+            kind,
+            value,
+            settled_by: SettledBy::Fitted,
+        }
+        .into(),
         other => other.into(),
     }
 }

@@ -6,10 +6,12 @@
 //!
 //! What this crate must not know: how a table is read, how a model learns, how an artifact is laid out.
 
+mod batch;
 mod bug;
 mod cli;
 mod commands;
 mod console;
+mod difference;
 mod errors;
 mod forecasting;
 mod interrupt;

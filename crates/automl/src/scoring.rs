@@ -5,8 +5,15 @@ use automl_core::{CancelToken, Model, PredictError, Predictions, Table, Threads}
 use automl_data::Batch;
 use std::sync::mpsc::sync_channel;
 
+mod bands;
+mod layout;
+mod table;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use bands::{Bands, INTERVALS_FILE};
+pub(crate) use layout::{Destination, Layout, PartKind};
+pub(crate) use table::{Counts, Power, Wanted, Watch};
 
 /// Rows of a batch that is read at once.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -26,7 +33,7 @@ pub(crate) struct Scorer<'a> {
 }
 
 impl Scorer<'_> {
-    /// Gives each batch and its predictions to `sink`, in order, and returns the number of rows.
+    /// Gives each batch and its predictions to `sink`, in order, and returns the number of rows, with those that were left out.
     ///
     /// `batches` runs on a thread of its own, a few batches ahead; memory is bounded by those.
     ///
@@ -59,7 +66,7 @@ impl Scorer<'_> {
                 let predicted = self.predict(&batch.table);
                 let predictions = predicted.map_err(|error| counted(error, n_rows))?;
                 sink(&batch, &predictions)?;
-                n_rows += batch.table.n_rows() as u64;
+                n_rows += (batch.table.n_rows() + batch.refused.len()) as u64;
             }
             Ok(n_rows)
         })

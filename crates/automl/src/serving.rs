@@ -1,11 +1,14 @@
 //! Models as endpoints need them: read from their directories, with what makes tables of requests.
 
+mod tables;
 #[cfg(test)]
 mod tests;
 
-use crate::commands::INTERVALS_FILE;
+pub(crate) use tables::predict_tables;
+
 use crate::errors::{Report, SearchError};
 use crate::modeldir::LoadedModel as Directory;
+use crate::scoring::INTERVALS_FILE;
 use automl_core::{Cell, Coded as _, Field, Kind, Role, Schema, Table, Task};
 use automl_data::{RecordsError, RequestForm, RequestReader, RowBuffer, records_to_parquet};
 use automl_engine::Intervals;

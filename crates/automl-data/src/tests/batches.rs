@@ -317,3 +317,40 @@ fn columns_are_kept_as_written_in_every_format_also_those_that_are_read() {
         );
     }
 }
+
+#[test]
+fn rows_with_a_cell_of_another_kind_can_be_left_out() {
+    let text = b"n,color,flag,note,when\n1,red,yes,a,\nmany,red,yes,b,\n3,red,yes,c,\nfew,red,yes,d,never\n5,red,yes,e,\n";
+    for batch_rows in [1, 2, 3, 10] {
+        let batch = BatchOptions {
+            keep: vec!["note".into()],
+            skip_bad_rows: true,
+            batch_rows,
+            ..BatchOptions::default()
+        };
+        let source = Source::bytes("new.csv", *text);
+        let needed = |field: &automl_core::Field| field.name != "y";
+        let reader = open_batches(&source, &ReadOptions::default(), &schema(), needed, &batch);
+        let (mut numbers, mut notes, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for batch in reader.unwrap() {
+            let batch = batch.unwrap();
+            let column = batch
+                .table
+                .column("n")
+                .and_then(automl_core::Column::as_number);
+            numbers.extend_from_slice(column.unwrap());
+            notes.extend(batch.kept[0].iter().map(|note| note.unwrap().to_owned()));
+            refused.extend(batch.refused);
+        }
+        assert_eq!(numbers, [1.0, 3.0, 5.0]);
+        assert_eq!(notes, ["a", "c", "e"]);
+        assert_eq!(
+            refused,
+            [
+                "'many' in column 'n' is not a number, line 3 of new.csv",
+                "'few' in column 'n' is not a number, line 5 of new.csv"
+            ],
+            "{batch_rows} rows a batch"
+        );
+    }
+}

@@ -46,6 +46,9 @@ pub enum SeriesError {
         /// The column.
         name: String,
     },
+    /// No series of a table has a value.
+    #[error("none of the series has a value")]
+    NoValues,
     /// A number is too far from the mean to compute with.
     #[error("the series '{name}' is {value} in row {row}, too far from what it was learned to be")]
     Extreme {
@@ -123,7 +126,7 @@ impl Coded for SeriesError {
             Self::Column { .. } => "series-column-missing",
             Self::NotNumbers { .. } | Self::NotTimes { .. } => "series-kind",
             Self::TimeMissing { .. } => "series-time-missing",
-            Self::NoSeries | Self::Empty { .. } => "series-none",
+            Self::NoSeries | Self::Empty { .. } | Self::NoValues => "series-none",
             Self::Extreme { .. } | Self::NotFinite { .. } => "series-extreme",
             Self::NothingToScore => "series-nothing-to-score",
             Self::Parts { .. } | Self::TooShort { .. } => "series-parts",
@@ -142,9 +145,12 @@ impl Coded for SeriesError {
             }
             Self::NotTimes { .. } => "name the column of times in data.time, or none".into(),
             Self::TimeMissing { .. } => "fill in the time, or take the row out".into(),
-            Self::NoSeries | Self::Empty { .. } => {
-                "name the columns to forecast in data.target".into()
+            Self::Empty { .. } => {
+                "name the columns to forecast in data.target, or leave this one out with data.drop"
+                    .into()
             }
+            Self::NoSeries => "name the columns to forecast in data.target".into(),
+            Self::NoValues => "give a table with what came before".into(),
             Self::Extreme { .. } => {
                 "correct the value, or empty the cell if it stands for one that is missing".into()
             }

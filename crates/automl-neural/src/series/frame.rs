@@ -41,6 +41,17 @@ impl SeriesFrame {
         names: &[String],
         warnings: &Warnings,
     ) -> Result<Self, SeriesError> {
+        let none = vec![None; names.len()];
+        Self::read_with(table, time, (names, &none), warnings)
+    }
+
+    /// As [`SeriesFrame::read`], where a series without values has these in place of all, if there are any for it.
+    pub(super) fn read_with(
+        table: &Table,
+        time: Option<&str>,
+        (names, fillings): (&[String], &[Option<f64>]),
+        warnings: &Warnings,
+    ) -> Result<Self, SeriesError> {
         if names.is_empty() {
             return Err(SeriesError::NoSeries);
         }
@@ -51,8 +62,10 @@ impl SeriesFrame {
         };
         let mut values = Vec::with_capacity(rows.len() * names.len());
         let mut known = Vec::with_capacity(values.capacity());
-        for name in names {
-            fill((&mut values, &mut known), table, (name, &rows), warnings)?;
+        for (name, filling) in names.iter().zip(fillings) {
+            let numbers = numbers(table, name)?;
+            let series = (name.as_str(), numbers, &rows[..]);
+            fill((&mut values, &mut known), series, *filling, warnings)?;
         }
         let axis = axis.map(|axis| Axis {
             instants: rows
@@ -116,6 +129,12 @@ impl SeriesFrame {
     /// Which values the table says, one series after the other; the others are filled in.
     pub(super) fn known(&self) -> &[bool] {
         &self.known
+    }
+
+    /// Which series have a value that the table says.
+    pub(super) fn have_values(&self) -> impl Iterator<Item = bool> {
+        let known = self.known.chunks_exact(self.n_rows().max(1));
+        known.map(|known| known.contains(&true))
     }
 
     /// The instants of the rows behind the last one, a step apart; of the numbers of rows without a time.
@@ -241,26 +260,34 @@ fn in_order(axis: &Axis, warnings: &Warnings) -> Vec<u32> {
     kept
 }
 
-/// Adds a series; what is missing is what was last known, and before that what is known first.
-fn fill(
-    (values, known): (&mut Vec<f64>, &mut Vec<bool>),
-    table: &Table,
-    (name, rows): (&str, &[u32]),
-    warnings: &Warnings,
-) -> Result<(), SeriesError> {
+/// The numbers of a column.
+fn numbers<'a>(table: &'a Table, name: &str) -> Result<&'a [f64], SeriesError> {
     let column = table
         .column(name)
         .ok_or_else(|| SeriesError::column(name, table.names()))?;
-    let numbers = column.as_number().ok_or_else(|| SeriesError::NotNumbers {
+    column.as_number().ok_or_else(|| SeriesError::NotNumbers {
         name: name.to_owned(),
         kind: column.kind_name(),
-    })?;
+    })
+}
+
+/// Adds a series; what is missing is what was last known, and before that what is known first, or else `filling`.
+fn fill(
+    (values, known): (&mut Vec<f64>, &mut Vec<bool>),
+    (name, numbers, rows): (&str, &[f64], &[u32]),
+    filling: Option<f64>,
+    warnings: &Warnings,
+) -> Result<(), SeriesError> {
     let of_rows = || rows.iter().map(|&row| numbers[row as usize]);
-    let mut last = of_rows()
-        .find(|number| !number.is_nan())
-        .ok_or_else(|| SeriesError::Empty {
+    let Some(first) = of_rows().find(|number| !number.is_nan()) else {
+        let filling = filling.ok_or_else(|| SeriesError::Empty {
             name: name.to_owned(),
         })?;
+        values.extend(rows.iter().map(|_| filling));
+        known.extend(rows.iter().map(|_| false));
+        return Ok(());
+    };
+    let mut last = first;
     let mut n_missing = 0;
     for number in of_rows() {
         if number.is_nan() {

@@ -9,7 +9,7 @@ use crate::network::parameters::floats;
 use crate::network::{Init, Layout, SeriesNetwork, SeriesNetworkParams};
 use crate::train::push;
 use crate::{Cpu, Draw};
-use automl_core::{Artifact, ArtifactError, Threads, Warning, WarningKind, Warnings};
+use automl_core::{Artifact, ArtifactError, Table, Threads, Warning, WarningKind, Warnings};
 use burn::tensor::backend::AutodiffBackend;
 use burn_flex::FlexDevice;
 use serde::{Deserialize, Serialize};
@@ -134,6 +134,41 @@ impl SeriesModel {
         self.parameters.time.as_deref()
     }
 
+    /// Reads the series that it forecasts from a table, as [`SeriesFrame::read`] does. One without values is told of, and has no
+    /// forecast.
+    ///
+    /// # Errors
+    /// As [`SeriesFrame::read`], and if no series has a value.
+    pub fn frame(&self, table: &Table, warnings: &Warnings) -> Result<SeriesFrame, SeriesError> {
+        let centres = self
+            .parameters
+            .scales
+            .iter()
+            .map(|scale| Some(scale.centre));
+        let fillings: Vec<Option<f64>> = centres.collect();
+        let series = (self.names(), &fillings[..]);
+        let frame = SeriesFrame::read_with(table, self.time_name(), series, warnings)?;
+        if !frame.have_values().any(|has_values| has_values) {
+            return Err(SeriesError::NoValues);
+        }
+        let named = self.names().iter().zip(frame.have_values());
+        let empty = named.filter(|(_, has_values)| !has_values);
+        let empty: Vec<&str> = empty.map(|(name, _)| name.as_str()).collect();
+        if !empty.is_empty() {
+            let (have, are) = if empty.len() == 1 {
+                ("has", "is")
+            } else {
+                ("have", "are")
+            };
+            let message = format!(
+                "the series '{}' {have} no values and {are} not forecast",
+                empty.join("', '")
+            );
+            warnings.push(Warning::new(WarningKind::MissingColumn, empty, message));
+        }
+        Ok(frame)
+    }
+
     /// Warns of rows that lie further apart, or nearer together, than those that it learned from.
     pub fn tell_step(&self, frame: &SeriesFrame, warnings: &Warnings) {
         let (Some(learned), Some(found)) = (self.parameters.step, frame.step()) else {
@@ -148,7 +183,7 @@ impl SeriesModel {
         }
     }
 
-    /// The values that follow the last row of a frame.
+    /// The values that follow the last row of a frame, of the series that have any there.
     ///
     /// # Errors
     /// It has fewer rows than the model looks back.
@@ -172,7 +207,10 @@ impl SeriesModel {
             let values = values.iter().map(|&value| scale.value(value));
             values.collect::<Vec<f64>>()
         });
-        let series: Vec<(String, Vec<f64>)> = self.names().iter().cloned().zip(of_series).collect();
+        let series = self.names().iter().cloned().zip(of_series);
+        let series = series.zip(frame.have_values());
+        let series = series.filter_map(|(series, has_values)| has_values.then_some(series));
+        let series: Vec<(String, Vec<f64>)> = series.collect();
         let is_lost = |(_, values): &&(String, Vec<f64>)| values.iter().any(|y| !y.is_finite());
         if let Some((name, _)) = series.iter().find(is_lost) {
             let name = name.clone();

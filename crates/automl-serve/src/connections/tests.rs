@@ -30,6 +30,7 @@ impl Served {
             artifact_root: None,
             work_dir: directory.path().to_owned(),
             models: crate::endpoints::tests::models(),
+            batching: crate::batches::tests::batching(),
             version_sources: None,
             links: crate::Links::default(),
             requests_n_bytes_max: 1 << 30,

@@ -35,7 +35,7 @@ mod write;
 pub use bodies::read_body;
 pub(crate) use cache::Loading;
 pub(crate) use capture::{Captor, Keeping};
-pub use capture::{Truth, TruthError, check_truth, keep_truths};
+pub use capture::{Truth, TruthError, check_truth, keep_truths, same_row};
 use error::ScoreError;
 pub(crate) use fleet::Fleet;
 pub(crate) use keeper::Keeper;

@@ -279,7 +279,7 @@ impl Rows for Two {
 
 impl Desk {
     /// Registers a version of `sum` whose manifest says so.
-    async fn register(&self, mut manifest: Value) -> i64 {
+    pub(crate) async fn register(&self, mut manifest: Value) -> i64 {
         if manifest["task"].is_null() {
             let task = if manifest["predicts"] == "numbers" {
                 json!({ "kind": "regression" })

@@ -6,6 +6,7 @@ use crate::units;
 use automl_serve::SourcePattern;
 use clap::Args;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -64,6 +65,15 @@ pub(crate) struct ServeArgs {
     /// Endpoint that also answers at /ping and /invocations, as containers of SageMaker and Vertex AI do
     #[arg(long, value_name = "NAME")]
     pub(crate) root_endpoint: Option<String>,
+    /// Folder below which jobs that predict tables may read and write; repeatable [default: there are no such jobs]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Vec<PathBuf>,
+    /// Jobs that predict tables at once; others wait
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) batch_jobs: u16,
+    /// Threads of each such job [default: half of the cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch_threads: Option<u16>,
     /// Serve nothing but predictions, health and metrics: no tracking, no pages, no changes
     #[arg(long)]
     pub(crate) only_endpoints: bool,

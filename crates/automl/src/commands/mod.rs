@@ -41,9 +41,6 @@ use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The file of a model directory that tells of its errors.
-pub(crate) const INTERVALS_FILE: &str = predict::intervals::FILE;
-
 /// How a verb that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -111,7 +108,7 @@ fn thread_count(asked: Option<u16>) -> usize {
     }
 }
 
-fn start_threads(count: usize) -> anyhow::Result<Threads> {
+pub(crate) fn start_threads(count: usize) -> anyhow::Result<Threads> {
     Threads::new(count).with_context(|| format!("cannot start {count} threads"))
 }
 
@@ -124,7 +121,7 @@ fn encoding(asked: Option<EncodingArg>) -> Encoding {
 }
 
 /// Reads what a fit wrote into a model directory; `absent` of its manifest if the directory does not list the file.
-fn read_results<T: DeserializeOwned, E: Into<anyhow::Error>>(
+pub(crate) fn read_results<T: DeserializeOwned, E: Into<anyhow::Error>>(
     model: &Path,
     file: &'static str,
     absent: impl Fn(&Manifest) -> E,

@@ -1,19 +1,22 @@
 //! `automl serve`: the record of runs and models, for MLflow's clients.
 
-use super::Status;
+use super::{Status, thread_count};
 use crate::cli::{Access, AccessArgs, ServeArgs};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::memory;
+use crate::scoring::PartKind;
 use crate::serving;
 use crate::workspace;
 use anyhow::Context as _;
+use automl_serve::batches::Batching;
 use automl_serve::{AccessConfig, Config, Links, Models, OidcConfig, Process, Switch, Tls};
 use automl_store::captures::Retention;
 use serde_json::json;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// Lines of the log that may wait to be written; those beyond are dropped.
@@ -79,6 +82,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
     let workspace = workspace::of(&args.place).with_moved_artifacts(args.artifacts_moved);
     workspace.make()?;
     let tls = tls(&args.access)?;
+    let batching = batching(&args)?;
     // Without access control, whoever leads a browser of this machine here could ask anything.
     let is_exposed = !has_access && args.host.is_loopback();
     let names = [
@@ -110,6 +114,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
                 n_bytes_max: args.captures_size,
             },
         },
+        batching,
         requests_n_bytes_max: args.requests_memory,
         root_endpoint: args.root_endpoint,
         only_endpoints: args.only_endpoints,
@@ -121,6 +126,33 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
             resident_bytes: memory::in_use().unwrap_or(0),
             cpu_seconds: memory::cpu_seconds(),
         },
+    })
+}
+
+/// Tables that are predicted for those who ask the server.
+fn batching(args: &ServeArgs) -> Result<Batching, CliError> {
+    let folder = |path: &PathBuf| {
+        let failed = |source| CliError::DataDir {
+            path: path.clone(),
+            source,
+        };
+        let place = path.canonicalize().map_err(failed)?;
+        if place.is_dir() {
+            Ok(place)
+        } else {
+            Err(failed(io::ErrorKind::NotADirectory.into()))
+        }
+    };
+    let n_threads = match args.batch_threads {
+        Some(n) => usize::from(n),
+        None => (thread_count(None) / 2).max(1),
+    };
+    Ok(Batching {
+        predict: serving::predict_tables,
+        kinds: &PartKind::NAMES,
+        folders: args.data_dir.iter().map(folder).collect::<Result<_, _>>()?,
+        n_at_once: usize::from(args.batch_jobs),
+        n_threads,
     })
 }
 

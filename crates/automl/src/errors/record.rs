@@ -16,6 +16,14 @@ pub(crate) enum RecordError {
     },
     #[error("row {row} of {data} has no request_id or no truth, or its row is no whole number")]
     Feedback { data: String, row: usize },
+    #[error("no column '{name}' in {data}")]
+    FeedbackColumn { data: String, name: &'static str },
+    #[error("row {row} of {data} is of the same request and row as row {first}")]
+    FeedbackTwice {
+        data: String,
+        first: usize,
+        row: usize,
+    },
     #[error("row {row} of {data}: {odd}")]
     Truth {
         data: String,
@@ -35,7 +43,8 @@ impl Coded for RecordError {
         match self {
             Self::CompareOne => "usage",
             Self::Signature { .. } => "registry-signature",
-            Self::Feedback { .. } => "feedback-row",
+            Self::Feedback { .. } | Self::FeedbackTwice { .. } => "feedback-row",
+            Self::FeedbackColumn { .. } => "feedback-column",
             Self::Truth { .. } => "feedback-truth",
             Self::DataPlace { .. } => "data-not-found",
             Self::DataChanged { .. } => "data-changed",
@@ -54,8 +63,9 @@ impl Coded for RecordError {
                 "register it again to have the next version, or bring the old content back".into(),
             ),
             Self::WouldLose { .. } => Some("say --force to delete it all the same".into()),
-            Self::Feedback { .. } => Some(
-                "the table needs the columns request_id, which is x-request-id in the head of the answer, and truth"
+            Self::FeedbackTwice { .. } => Some("keep the one that is true".into()),
+            Self::Feedback { .. } | Self::FeedbackColumn { .. } => Some(
+                "the table needs the columns request_id, which is x-request-id in the head of the answer, and truth; row is the place of the row in its request, from 0, if there are several"
                     .into(),
             ),
             Self::DataPlace { .. } | Self::Truth { .. } => None,

@@ -79,6 +79,14 @@ impl Bars {
         bar
     }
 
+    /// A bar over tables, with the rows that are predicted as its message.
+    pub(crate) fn parts(&self, n_parts: u64) -> ProgressBar {
+        let bar = self.all.add(ProgressBar::new(n_parts));
+        bar.set_style(parts_style());
+        bar.enable_steady_tick(FRAME);
+        bar
+    }
+
     /// Prints a line above the bars.
     pub(crate) fn line(&self, line: &str) {
         // A terminal that is gone takes no more lines; the work goes on.
@@ -154,6 +162,12 @@ impl Drop for Spinner {
 
 fn steps_style() -> ProgressStyle {
     let template = "{spinner:.cyan} {bar:32} step {pos} of {len}  {msg}  {per_sec}  {eta} left";
+    let style = ProgressStyle::with_template(template).expect("a template of ours");
+    style.progress_chars("━━╌")
+}
+
+fn parts_style() -> ProgressStyle {
+    let template = "{spinner:.cyan} {bar:32} table {pos} of {len}  {msg}  {elapsed}";
     let style = ProgressStyle::with_template(template).expect("a template of ours");
     style.progress_chars("━━╌")
 }

@@ -124,6 +124,14 @@ impl Reporter {
         }
     }
 
+    /// A bar over tables that are predicted one by one; hidden where there is no terminal.
+    pub(crate) fn parts(&self, n_parts: u64) -> indicatif::ProgressBar {
+        match &self.state().display {
+            Display::Bars(bars) => bars.parts(n_parts),
+            Display::Plain(_) | Display::Json | Display::Silent => indicatif::ProgressBar::hidden(),
+        }
+    }
+
     /// Shows and records the warnings that were not shown yet.
     pub(crate) fn show_warnings(&self) {
         self.state().take_warnings(self);

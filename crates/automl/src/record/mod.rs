@@ -69,20 +69,56 @@ impl<'a> Recorder<'a> {
         reporter: &'a dyn Notes,
     ) -> Self {
         let workspace = crate::workspace::named(&args.workspace.workspace);
+        let named = (!args.no_record).then(|| Named {
+            experiment: args.experiment.clone(),
+            name: args.run_name.clone(),
+            user: user(),
+        });
+        let recorder = Self::begin_in(workspace, named, (verb, detail), reporter);
+        if let Place::Server(_) = recorder.workspace.database() {
+            let mut run = recorder.lock();
+            if run.spool.is_some() {
+                run.pump = Some(Pump::start(recorder.workspace.clone()));
+            }
+        }
+        recorder
+    }
+
+    /// Begins a run of what a server does for a user; the server takes in what is written down.
+    pub(crate) fn begin_for(
+        workspace: &Workspace,
+        asker: &str,
+        verb: &'static str,
+        reporter: &'a dyn Notes,
+    ) -> Self {
+        let named = Named {
+            experiment: "Default".to_owned(),
+            name: None,
+            user: if asker.is_empty() {
+                user()
+            } else {
+                asker.to_owned()
+            },
+        };
+        let how = (verb, Detail::Brief);
+        Self::begin_in(workspace.clone(), Some(named), how, reporter)
+    }
+
+    fn begin_in(
+        workspace: Workspace,
+        named: Option<Named>,
+        (verb, detail): (&'static str, Detail),
+        reporter: &'a dyn Notes,
+    ) -> Self {
         let mut run = Run {
             spool: None,
             pump: None,
             trials: BTreeMap::new(),
             metric: "score".to_owned(),
         };
-        if !args.no_record && !environment::is_unwanted() {
-            match start(args, verb, detail, &workspace) {
-                Ok(spool) => {
-                    if let Place::Server(_) = workspace.database() {
-                        run.pump = Some(Pump::start(workspace.clone()));
-                    }
-                    run.spool = Some(spool);
-                }
+        if let Some(named) = named.filter(|_| !environment::is_unwanted()) {
+            match start(named, verb, detail, &workspace) {
+                Ok(spool) => run.spool = Some(spool),
                 Err(error) => not_recorded(reporter, &error),
             }
         }
@@ -239,20 +275,29 @@ fn not_recorded(reporter: &dyn Notes, error: &io::Error) {
     reporter.note(&format!("this run is not recorded: {error}"));
 }
 
+/// What a run is called, and whose it is.
+struct Named {
+    experiment: String,
+    name: Option<String>,
+    user: String,
+}
+
 fn start(
-    args: &RecordArgs,
+    named: Named,
     verb: &'static str,
     detail: Detail,
     workspace: &Workspace,
 ) -> io::Result<Spool> {
     workspace.make().map_err(io::Error::other)?;
+    let mut tags = environment::tags(verb, detail);
+    tags.insert("mlflow.user".to_owned(), named.user.clone());
     let begin = Begin {
         id: new_id().map_err(io::Error::other)?,
-        experiment: args.experiment.clone(),
-        name: args.run_name.clone(),
-        user: user(),
+        experiment: named.experiment,
+        name: named.name,
+        user: named.user,
         start_ms: now_ms(),
-        tags: environment::tags(verb, detail),
+        tags,
     };
     Spool::begin(workspace.spool(), begin)
 }

@@ -28,6 +28,7 @@ fn batch(name: &str, from: usize, n_rows: usize) -> Batch {
     Batch {
         table: Table::new(vec![(name.into(), Column::Number(values))]).expect("one column"),
         kept: Vec::new(),
+        refused: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::live::Live;
 use super::super::plain::{json_answer, refusal};
 use super::super::score::blocking;
 use super::Truth;
-use super::truth::{TRUTHS_MAX, check};
+use super::truth::{TRUTHS_MAX, check, same_row};
 use crate::state::App;
 use automl_core::{Clock, Task};
 use axum::extract::{Path, Request, State};
@@ -84,6 +84,7 @@ async fn taken(app: &App, name: &str, request: Request) -> Result<Value, ScoreEr
         let n_truths = truths.len();
         let captor = fleet.captor();
         let unseen = captor.unseen(&live.name, &truths);
+        let unseen = unseen.map_err(|(place, odd)| wrong(place, &odd.to_string()))?;
         if !captor.keep_truths(&live.name, Clock::unix_micros(), truths) {
             let endpoint = live.name.clone();
             return Err(ScoreError::NotKept { endpoint });
@@ -113,13 +114,13 @@ pub(in super::super) fn read(body: &[u8], tasks: &[Task]) -> Result<Vec<Truth>, 
         reason: error.to_string(),
     })?;
     let truth = |(place, given): (usize, Given)| {
-        let wrong = |told: String| ScoreError::form(format!("truths[{place}].{told}"));
         let truth = match given.truth {
             Value::String(text) => text,
             Value::Bool(value) => value.to_string(),
             Value::Number(number) => number.to_string(),
             Value::Null | Value::Array(_) | Value::Object(_) => {
-                return Err(wrong("truth is no text, number or truth value".into()));
+                let told = "truth is no text, number or truth value";
+                return Err(wrong(place, told));
             }
         };
         let truth = Truth {
@@ -127,7 +128,18 @@ pub(in super::super) fn read(body: &[u8], tasks: &[Task]) -> Result<Vec<Truth>, 
             row: given.row,
             truth,
         };
-        check(truth, tasks).map_err(|odd| wrong(odd.to_string()))
+        check(truth, tasks).map_err(|odd| wrong(place, &odd.to_string()))
     };
-    given.truths.into_iter().enumerate().map(truth).collect()
+    let truths = given.truths.into_iter().enumerate().map(truth);
+    let truths: Vec<Truth> = truths.collect::<Result<_, _>>()?;
+    if let Some((first, second)) = same_row(&truths) {
+        let told = format!("truths[{second}] is of the same request and row as truths[{first}]");
+        return Err(ScoreError::form(told));
+    }
+    Ok(truths)
+}
+
+/// What is wrong with the truth at a place of the list.
+fn wrong(place: usize, told: &str) -> ScoreError {
+    ScoreError::form(format!("truths[{place}].{told}"))
 }

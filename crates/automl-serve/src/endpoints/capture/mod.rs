@@ -15,7 +15,7 @@ mod truth;
 pub(super) use feedback::{feedback, read as read_feedback};
 pub use files::keep_truths;
 pub(crate) use rule::Rule;
-pub use truth::{Truth, TruthError, check as check_truth};
+pub use truth::{Truth, TruthError, check as check_truth, same_row};
 
 use super::batch::{Batch, Predicted};
 use super::cache::Warm;
@@ -139,8 +139,9 @@ impl Captor {
         let n_answer = size_of_val(kept.predicted.predictions.values());
         let n_bytes = (kept.sample.n_bytes + n_answer) as u64;
         let (endpoint, id) = (kept.endpoint.clone(), Arc::clone(&kept.sample.request_id));
+        let n_rows = kept.predicted.predictions.n_rows() as u32;
         if self.send(Item::Kept(Box::new(kept)), n_bytes) {
-            self.seen().note(&endpoint, &id);
+            self.seen().note(&endpoint, &id, n_rows);
         } else {
             self.0.numbers.captured(&endpoint, "dropped", 1);
         }
@@ -151,12 +152,21 @@ impl Captor {
     }
 
     /// The ids among those of truths of which no request was kept lately, once each.
-    fn unseen(&self, endpoint: &str, truths: &[Truth]) -> Vec<String> {
+    ///
+    /// # Errors
+    /// A truth, by its place, is of a row that its request did not have.
+    fn unseen(&self, endpoint: &str, truths: &[Truth]) -> Result<Vec<String>, (usize, TruthError)> {
         let seen = self.seen();
-        let ids = truths.iter().map(|truth| truth.request_id.as_str());
-        let unseen = ids.filter(|id| !seen.has(endpoint, id));
-        let unseen: BTreeSet<&str> = unseen.collect();
-        unseen.into_iter().map(str::to_owned).collect()
+        let mut unseen = BTreeSet::new();
+        for (place, truth) in truths.iter().enumerate() {
+            match seen.n_rows(endpoint, &truth.request_id) {
+                None => {
+                    unseen.insert(truth.request_id.as_str());
+                }
+                Some(n_rows) => truth.check_row(n_rows).map_err(|odd| (place, odd))?,
+            }
+        }
+        Ok(unseen.into_iter().map(str::to_owned).collect())
     }
 
     /// Takes truths; says whether there was room.

@@ -1,7 +1,7 @@
-//! The ids of requests that were kept lately, so that truths of others can be told of.
+//! The ids of requests that were kept lately, with how many rows they had, so that truths of others can be told of.
 
 use super::super::split;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Ids that are remembered, of all endpoints: about 10 MB.
 const SEEN_MAX: usize = 200_000;
@@ -10,15 +10,18 @@ const SEEN_MAX: usize = 200_000;
 #[derive(Default)]
 pub(super) struct Seen {
     order: VecDeque<u64>,
-    known: BTreeSet<u64>,
+    /// Rows of each, the most if an id came more than once.
+    known: BTreeMap<u64, u32>,
 }
 
 impl Seen {
-    pub(super) fn note(&mut self, endpoint: &str, request_id: &str) {
+    pub(super) fn note(&mut self, endpoint: &str, request_id: &str, n_rows: u32) {
         let hash = split::hash(&[endpoint, request_id]);
-        if !self.known.insert(hash) {
+        if let Some(known) = self.known.get_mut(&hash) {
+            *known = n_rows.max(*known);
             return;
         }
+        self.known.insert(hash, n_rows);
         self.order.push_back(hash);
         if self.order.len() > SEEN_MAX
             && let Some(oldest) = self.order.pop_front()
@@ -27,8 +30,10 @@ impl Seen {
         }
     }
 
-    pub(super) fn has(&self, endpoint: &str, request_id: &str) -> bool {
-        self.known.contains(&split::hash(&[endpoint, request_id]))
+    /// How many rows a request had, if it is known.
+    pub(super) fn n_rows(&self, endpoint: &str, request_id: &str) -> Option<u32> {
+        let hash = split::hash(&[endpoint, request_id]);
+        self.known.get(&hash).copied()
     }
 }
 
@@ -40,12 +45,12 @@ mod tests {
     fn the_last_ids_of_each_endpoint_are_known() {
         let mut seen = Seen::default();
         for number in 0..SEEN_MAX + 10 {
-            seen.note("e", &number.to_string());
-            seen.note("e", &number.to_string());
+            seen.note("e", &number.to_string(), 2);
+            seen.note("e", &number.to_string(), 1);
         }
-        assert!(!seen.has("e", "9"), "the oldest are forgotten");
-        assert!(seen.has("e", "10"));
-        assert!(!seen.has("f", "10"));
+        assert_eq!(seen.n_rows("e", "9"), None, "the oldest are forgotten");
+        assert_eq!(seen.n_rows("e", "10"), Some(2));
+        assert_eq!(seen.n_rows("f", "10"), None);
         assert_eq!(seen.order.len(), SEEN_MAX);
         assert_eq!(seen.known.len(), SEEN_MAX);
     }

@@ -2,6 +2,7 @@
 
 use crate::observe::is_request_id;
 use automl_core::{Task, nearest};
+use std::collections::BTreeMap;
 
 /// Truths of one request.
 pub(super) const TRUTHS_MAX: usize = 100_000;
@@ -33,6 +34,19 @@ pub enum TruthError {
     NotANumber { truth: String },
     #[error("truth is no class of the model: '{truth}'{}", meant(.near))]
     NotAClass { truth: String, near: Vec<String> },
+    #[error("row is {row}, and request '{request_id}' had {}", rows(*n_rows))]
+    Beyond {
+        row: u32,
+        request_id: String,
+        n_rows: u32,
+    },
+}
+
+fn rows(n_rows: u32) -> String {
+    match n_rows {
+        1 => "1 row, row 0".to_owned(),
+        n => format!("{n} rows, from 0 on"),
+    }
 }
 
 fn meant(near: &[String]) -> String {
@@ -40,6 +54,33 @@ fn meant(near: &[String]) -> String {
         [] => String::new(),
         near => format!("; did you mean {}?", near.join(" or ")),
     }
+}
+
+impl Truth {
+    /// Whether its request had such a row.
+    ///
+    /// # Errors
+    /// It had not.
+    pub fn check_row(&self, n_rows: u32) -> Result<(), TruthError> {
+        if self.row < n_rows {
+            return Ok(());
+        }
+        Err(TruthError::Beyond {
+            row: self.row,
+            request_id: self.request_id.clone(),
+            n_rows,
+        })
+    }
+}
+
+/// The places of the first two truths of one row, if there are any: only one of them could be meant.
+pub fn same_row(truths: &[Truth]) -> Option<(usize, usize)> {
+    let mut places = BTreeMap::new();
+    let mut all = truths.iter().enumerate();
+    all.find_map(|(place, truth)| {
+        let first = places.insert((truth.request_id.as_str(), truth.row), place)?;
+        Some((first, place))
+    })
 }
 
 /// The same truth, with its class as a model has it. It must be what one of the tasks predicts; anything if there is none.
@@ -81,20 +122,47 @@ fn as_predicted(truth: &str, task: &Task) -> Result<String, TruthError> {
         };
         return number.map(|_| truth.trim().to_owned()).ok_or_else(told);
     }
-    let is_truth =
-        |text: &str| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false");
-    let is_same = |class: &&String| {
-        let is_number = || number.is_some() && class.parse::<f64>().ok() == number;
-        *class == truth || is_number() || (is_truth(truth) && class.eq_ignore_ascii_case(truth))
-    };
     let exact = classes.iter().find(|class| *class == truth);
-    match exact.or_else(|| classes.iter().find(is_same)) {
+    let is_number = |class: &&String| number.is_some() && class.parse::<f64>().ok() == number;
+    let by_value = || classes.iter().find(is_number);
+    match exact.or_else(by_value).or_else(|| meaning(truth, classes)) {
         Some(class) => Ok(class.clone()),
         None => Err(TruthError::NotAClass {
             truth: truth.to_owned(),
             near: nearest(truth, classes.iter().map(String::as_str)),
         }),
     }
+}
+
+/// Words and numbers that mean false and true.
+const PAIRS: [[&str; 2]; 5] = [
+    ["false", "true"],
+    ["no", "yes"],
+    ["f", "t"],
+    ["n", "y"],
+    ["0", "1"],
+];
+
+/// The class that means the same truth value, if the two classes are false and true: `1` is what `yes` and `True` mean then.
+fn meaning<'a>(truth: &str, classes: &'a [String]) -> Option<&'a String> {
+    let of = |text: &str| -> Option<(usize, bool)> {
+        let mut pairs = PAIRS.iter().enumerate();
+        pairs.find_map(|(pair, [no, yes])| {
+            let is_yes = text.eq_ignore_ascii_case(yes);
+            (is_yes || text.eq_ignore_ascii_case(no)).then_some((pair, is_yes))
+        })
+    };
+    let [one, other] = classes else { return None };
+    let ((pair, first), (same, second)) = (of(one)?, of(other)?);
+    if pair != same || first == second {
+        return None;
+    }
+    let number = truth.trim().parse::<f64>().ok();
+    let wanted = match number {
+        Some(number) => (number == 0.0 || number == 1.0).then_some(number == 1.0)?,
+        None => of(truth.trim())?.1,
+    };
+    Some(if wanted == first { one } else { other })
 }
 
 #[cfg(test)]
@@ -133,7 +201,21 @@ mod tests {
             odd,
             "truth is no class of the model: 'yess'; did you mean yes?"
         );
-        assert!(checked("Yes", &task).is_err(), "words are as they are");
+        for yes in ["Yes", "true", "1", "1.0", "y"] {
+            assert_eq!(checked(yes, &task).unwrap(), "yes", "{yes} means it");
+        }
+        let task = [classes(&["0", "1"])];
+        for (truth, class) in [("True", "1"), ("yes", "1"), ("f", "0"), ("NO", "0")] {
+            assert_eq!(checked(truth, &task).unwrap(), class, "{truth}");
+        }
+        assert!(checked("2", &task).is_err());
+        let task = [classes(&["No", "maybe"])];
+        assert!(checked("no", &task).is_err(), "other words are as they are");
+        let task = [classes(&["0", "1", "2"])];
+        assert!(
+            checked("yes", &task).is_err(),
+            "two of three are no truth values"
+        );
     }
 
     #[test]
@@ -157,6 +239,25 @@ mod tests {
             checked(&"2".repeat(1001), &[])
                 .unwrap_err()
                 .contains("1000")
+        );
+    }
+
+    #[test]
+    fn a_row_has_one_truth() {
+        let truth = |request_id: &str, row| Truth {
+            request_id: request_id.into(),
+            row,
+            truth: "1".into(),
+        };
+        let apart = [truth("a", 0), truth("b", 0), truth("a", 1)];
+        assert_eq!(same_row(&apart), None);
+        let twice = [truth("a", 0), truth("b", 0), truth("b", 0)];
+        assert_eq!(same_row(&twice), Some((1, 2)));
+        assert!(apart[2].check_row(2).is_ok());
+        let odd = apart[2].check_row(1).unwrap_err();
+        assert_eq!(
+            odd.to_string(),
+            "row is 1, and request 'a' had 1 row, row 0"
         );
     }
 

@@ -243,6 +243,18 @@ async fn truths_are_kept_as_they_come() {
         truths,
         [row("a", 0, "yes"), row("a", 1, "yes"), row("b", 0, "no")]
     );
+    let nowhere = desk
+        .ask("/endpoints/f/feedback", &[], given.to_string())
+        .await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn truths_that_cannot_be_are_refused_with_their_place() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let path = "/endpoints/e/feedback";
+    desk.api("POST", "/e/capture", json!({ "rate": 1 })).await;
+    ask(&desk, "b", json!({ "rows": [{ "x": 0, "word": "a" }] })).await;
     for (body, told) in [
         (
             json!({ "truths": [{ "request_id": "a", "truth": [1] }] }),
@@ -271,16 +283,24 @@ async fn truths_are_kept_as_they_come() {
             json!({ "truths": [{ "truth": 1 }] }),
             "missing field `request_id`",
         ),
+        (
+            json!({ "truths": [
+                { "request_id": "a", "truth": "yes" },
+                { "request_id": "b", "truth": "yes" },
+                { "request_id": "a", "row": 0, "truth": "no" },
+            ] }),
+            "truths[2] is of the same request and row as truths[0]",
+        ),
+        (
+            json!({ "truths": [{ "request_id": "b", "row": 1, "truth": "yes" }] }),
+            "truths[0].row is 1, and request 'b' had 1 row, row 0",
+        ),
         (json!({ "truth": 1 }), "unknown field `truth`"),
     ] {
         let answer = desk.ask(path, &[], body.to_string()).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert!(answer.text().contains(told), "{}", answer.text());
     }
-    let nowhere = desk
-        .ask("/endpoints/f/feedback", &[], given.to_string())
-        .await;
-    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -5,15 +5,15 @@ use crate::cli::{EndpointCaptureArgs, EndpointFeedbackArgs, WorkspaceArgs};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
 use crate::{serving, text, workspace};
-use automl_core::{Clock, Column, Field, Kind, Role, Schema, Task};
+use automl_core::{Clock, Column, Field, Kind, Role, Schema, Table, Task, WarningKind};
 use automl_data::{BatchOptions, ReadOptions, Source, open_batches};
-use automl_serve::endpoints::{Truth, check_truth, keep_truths};
+use automl_serve::endpoints::{Truth, check_truth, keep_truths, same_row};
 use automl_store::captures::{Captures, FileKind};
 use automl_store::endpoints::{self, Capture, Endpoint, NewCapture, Signature, check_columns};
 use automl_store::registry::versions;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
@@ -154,7 +154,7 @@ pub(super) fn feedback(args: &EndpointFeedbackArgs, console: Console) -> anyhow:
     let tasks: Vec<Task> = tasks.map(|signature| signature.task).collect();
     let truths = truths(&args.data, &tasks)?;
     let captures = captures(&args.ask.workspace);
-    let unseen = unseen(&captures, &endpoint.name, &truths)?;
+    let unseen = unseen(&captures, &endpoint.name, (&args.data, &truths))?;
     keep_truths(&captures, &endpoint.name, Clock::unix_micros(), &truths)?;
     let n_truths = truths.len() as u64;
     if console.format() == Format::Json {
@@ -181,34 +181,54 @@ pub(super) fn feedback(args: &EndpointFeedbackArgs, console: Console) -> anyhow:
 }
 
 /// The ids of truths that no file of the endpoint has.
+///
+/// # Errors
+/// A truth is of a row that its request did not have, or files cannot be read.
 fn unseen(
     captures: &Captures,
     endpoint: &str,
-    truths: &[Truth],
+    (data, truths): (&str, &[Truth]),
 ) -> anyhow::Result<BTreeSet<String>> {
-    let mut unseen: BTreeSet<String> = (truths.iter())
-        .map(|truth| truth.request_id.clone())
+    let mut wanted: BTreeMap<String, u32> = (truths.iter())
+        .map(|truth| (truth.request_id.clone(), 0))
         .collect();
     for file in captures.files(endpoint)? {
-        if unseen.is_empty() {
-            break;
-        }
         let name = file.path.file_name().unwrap_or_default();
         if name.as_encoded_bytes().starts_with(TRUTHS.as_bytes()) {
             continue;
         }
         match file.kind {
-            FileKind::Done => forget_in_parquet(&file.path, &mut unseen)?,
-            FileKind::Growing => forget_in_lines(&file.path, &mut unseen)?,
+            FileKind::Done => count_in_parquet(&file.path, &mut wanted)?,
+            FileKind::Growing => count_in_lines(&file.path, &mut wanted)?,
             FileKind::Bad => {}
+        }
+    }
+    let mut unseen = BTreeSet::new();
+    for (place, truth) in truths.iter().enumerate() {
+        match wanted.get(&truth.request_id).copied().unwrap_or(0) {
+            0 => {
+                unseen.insert(truth.request_id.clone());
+            }
+            n_rows => truth.check_row(n_rows).map_err(|odd| RecordError::Truth {
+                data: data.to_owned(),
+                row: place + 1,
+                odd,
+            })?,
         }
     }
     Ok(unseen)
 }
 
-fn forget_in_parquet(path: &Path, unseen: &mut BTreeSet<String>) -> anyhow::Result<()> {
+/// Notes that a request had this row, from 0.
+fn count(wanted: &mut BTreeMap<String, u32>, id: &str, row: u32) {
+    if let Some(n_rows) = wanted.get_mut(id) {
+        *n_rows = (*n_rows).max(row.saturating_add(1));
+    }
+}
+
+fn count_in_parquet(path: &Path, wanted: &mut BTreeMap<String, u32>) -> anyhow::Result<()> {
     let schema = Schema {
-        fields: vec![field(COLUMNS[0])],
+        fields: COLUMNS[..2].iter().map(|column| field(*column)).collect(),
         missing: Vec::new(),
     };
     let source = Source::parse(&path.display().to_string());
@@ -216,26 +236,30 @@ fn forget_in_parquet(path: &Path, unseen: &mut BTreeSet<String>) -> anyhow::Resu
     for batch in open_batches(&source, &ReadOptions::default(), &schema, |_| true, &cut)? {
         let table = batch?.table;
         let ids = table.column(COLUMNS[0].0).and_then(Column::as_text);
-        for row in 0..table.n_rows() {
-            if let Some(id) = ids.and_then(|ids| ids.get(row)) {
-                unseen.remove(id);
+        let rows = table.column(COLUMNS[1].0).and_then(Column::as_number);
+        let (Some(ids), Some(rows)) = (ids, rows) else {
+            continue;
+        };
+        for (place, row) in rows.iter().enumerate() {
+            if let Some(id) = ids.get(place) {
+                count(wanted, id, *row as u32);
             }
         }
     }
     Ok(())
 }
 
-/// Lines that still grow: each is a list whose first value is the id.
-fn forget_in_lines(path: &Path, unseen: &mut BTreeSet<String>) -> anyhow::Result<()> {
+/// Lines that still grow: each is a list whose first two values are the id and the row.
+fn count_in_lines(path: &Path, wanted: &mut BTreeMap<String, u32>) -> anyhow::Result<()> {
     let text = match fs::read(path) {
         // They are Parquet by now, of requests that came just before.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         read => read?,
     };
     for line in text.split(|byte| *byte == b'\n').skip(1) {
-        let row: Vec<Value> = serde_json::from_slice(line).unwrap_or_default();
-        if let Some(Value::String(id)) = row.first() {
-            unseen.remove(id);
+        let values: Vec<Value> = serde_json::from_slice(line).unwrap_or_default();
+        if let [Value::String(id), row, ..] = values.as_slice() {
+            count(wanted, id, row.as_u64().unwrap_or(0) as u32);
         }
     }
     Ok(())
@@ -263,38 +287,63 @@ fn truths(data: &str, tasks: &[Task]) -> anyhow::Result<Vec<Truth>> {
     };
     let source = Source::parse(data);
     let batches = open_batches(&source, &ReadOptions::default(), &schema, |_| true, &cut)?;
+    let warnings = batches.warnings().iter();
+    let absent = warnings.filter(|warning| warning.kind == WarningKind::MissingColumn);
+    let absent: Vec<String> = absent.flat_map(|warning| warning.columns.clone()).collect();
     let mut truths = Vec::new();
     for batch in batches {
-        let table = batch?.table;
-        let texts = |name| table.column(name).and_then(Column::as_text);
-        let rows = table.column("row").and_then(Column::as_number);
-        for place in 0..table.n_rows() {
-            let at = |name| texts(name).and_then(|texts| texts.get(place));
-            let wanting = || RecordError::Feedback {
-                data: data.to_owned(),
-                row: truths.len() + 1,
-            };
-            let row = rows.map_or(f64::NAN, |rows| rows[place]);
-            let row = if row.is_nan() { 0.0 } else { row };
-            let is_row = row >= 0.0 && row.fract() == 0.0 && row <= f64::from(u32::MAX);
-            let (Some(request_id), Some(truth), true) = (at("request_id"), at("truth"), is_row)
-            else {
-                return Err(wanting().into());
-            };
-            let truth = Truth {
-                request_id: request_id.to_owned(),
-                row: row as u32,
-                truth: truth.to_owned(),
-            };
-            let checked = check_truth(truth, tasks).map_err(|odd| RecordError::Truth {
-                data: data.to_owned(),
-                row: truths.len() + 1,
-                odd,
-            });
-            truths.push(checked?);
-        }
+        take(&batch?.table, (data, &absent), tasks, &mut truths)?;
     }
-    Ok(truths)
+    match same_row(&truths) {
+        Some((first, second)) => Err(RecordError::FeedbackTwice {
+            data: data.to_owned(),
+            first: first + 1,
+            row: second + 1,
+        }
+        .into()),
+        None => Ok(truths),
+    }
+}
+
+/// Adds the truths of a table, which may lack columns that are `absent`.
+fn take(
+    table: &Table,
+    (data, absent): (&str, &[String]),
+    tasks: &[Task],
+    truths: &mut Vec<Truth>,
+) -> Result<(), RecordError> {
+    let texts = |name| table.column(name).and_then(Column::as_text);
+    let rows = table.column("row").and_then(Column::as_number);
+    for place in 0..table.n_rows() {
+        let at = |name| texts(name).and_then(|texts| texts.get(place));
+        let wanting = |name: &'static str| {
+            let data = data.to_owned();
+            if absent.iter().any(|absent| absent == name) {
+                return RecordError::FeedbackColumn { data, name };
+            }
+            let row = truths.len() + 1;
+            RecordError::Feedback { data, row }
+        };
+        let request_id = at("request_id").ok_or_else(|| wanting("request_id"))?;
+        let truth = at("truth").ok_or_else(|| wanting("truth"))?;
+        let row = rows.map_or(f64::NAN, |rows| rows[place]);
+        let row = if row.is_nan() { 0.0 } else { row };
+        if row < 0.0 || row.fract() != 0.0 || row > f64::from(u32::MAX) {
+            return Err(wanting("row"));
+        }
+        let truth = Truth {
+            request_id: request_id.to_owned(),
+            row: row as u32,
+            truth: truth.to_owned(),
+        };
+        let checked = check_truth(truth, tasks).map_err(|odd| RecordError::Truth {
+            data: data.to_owned(),
+            row: truths.len() + 1,
+            odd,
+        });
+        truths.push(checked?);
+    }
+    Ok(())
 }
 
 /// Of `automl endpoint status`.

@@ -283,7 +283,7 @@ fn open(
     let cut = BatchOptions {
         allow_missing_columns: settings.allow_missing_columns,
         batch_rows,
-        keep: Vec::new(),
+        ..BatchOptions::default()
     };
     let batches = tables::stream(
         &settings.source,

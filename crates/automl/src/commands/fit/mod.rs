@@ -385,7 +385,7 @@ impl Finished<'_> {
         files.extend(importance.transpose()?);
         if let Some(intervals) = &outcome.intervals {
             let text = serde_json::to_vec(intervals)?;
-            files.push((super::predict::intervals::FILE.to_owned(), text));
+            files.push((crate::scoring::INTERVALS_FILE.to_owned(), text));
         }
         Ok(files)
     }

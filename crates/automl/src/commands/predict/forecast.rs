@@ -1,10 +1,11 @@
 //! What follows the last rows of a table, by a model of time series: a row for each series and moment.
 
-use super::{Destination, Settings};
+use super::Settings;
 use crate::forecasting::{Forecaster, refuse_options};
 use crate::progress::Reporter;
+use crate::scoring::Destination;
 use automl_core::Texts;
-use automl_data::{PredictionColumns, PredictionWriter};
+use automl_data::PredictionColumns;
 use std::io::Write;
 
 /// The column that names the series.
@@ -27,6 +28,7 @@ pub(super) fn forecast<W: Write + Send>(
         ("--interval", !settings.coverages.is_empty()),
         ("--keep", !settings.keep.is_empty()),
         ("--allow-missing-columns", settings.allow_missing_columns),
+        ("--skip-bad-rows", settings.skip_bad_rows),
     ])?;
     let frame = model.frame(&settings.source, &settings.read, reporter)?;
     let forecast = model.model.forecast(&frame)?;
@@ -38,12 +40,7 @@ pub(super) fn forecast<W: Write + Send>(
         quantiles: &[],
         further: &[],
     };
-    let start = if to.layout.is_gzipped {
-        PredictionWriter::gzipped
-    } else {
-        PredictionWriter::new
-    };
-    let mut writer = start(to.out, to.name, to.layout.format, columns)?;
+    let mut writer = to.start(columns)?;
     let mut n_rows = 0;
     for (name, values) in &forecast.series {
         let times: Texts = moments.iter().map(|moment| Some(moment.as_str())).collect();

@@ -1,33 +1,30 @@
 //! `automl predict`: one prediction a row, streamed, so that the data may be bigger than memory.
 
 mod forecast;
-pub(super) mod intervals;
+mod parts;
 
 use super::record::model_dir;
 use super::{Status, datasets, encoding, start_threads, thread_count};
+use crate::batch::{bands, read_as_fitted, without_rows};
 use crate::cli::PredictArgs;
 use crate::console::{Console, Format, print_json, print_line};
-use crate::errors::{CliError, SearchError};
+use crate::errors::CliError;
 use crate::forecasting::{AnyModel, Forecaster};
 use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
-use crate::progress::Reporter;
+use crate::progress::{Reporter, Spinner};
 use crate::record::{Detail, Recorder, Seen};
-use crate::scoring::Scorer;
-use crate::{tables, text};
-use automl_core::{Clock, Column, Field, Kind, Role, Table, UNSEEN_CODE, Warning, WarningKind};
-use automl_data::{
-    BatchOptions, DataError, PredictionColumns, PredictionFormat, PredictionWriter, ReadOptions,
-    Source,
-};
+use crate::scoring::{Bands, Counts, Destination, Layout, Power, Wanted, Watch};
+use crate::text;
+use automl_core::{Clock, Warning, WarningKind};
+use automl_data::{BatchOptions, DataError, ReadOptions, Source};
 use automl_store::AtomicFile;
 use automl_store::spool::Status as RunStatus;
-use intervals::Bands;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// All settings of a prediction.
+/// All settings of a prediction of one table.
 struct Settings {
     model: PathBuf,
     /// The data as the user named it.
@@ -38,6 +35,7 @@ struct Settings {
     /// Whether a file that is there is replaced.
     overwrites: bool,
     allow_missing_columns: bool,
+    skip_bad_rows: bool,
     keep: Vec<String>,
     threshold: Option<f64>,
     /// Coverages of the intervals to tell.
@@ -50,59 +48,24 @@ enum Output {
     File(PathBuf, Layout),
 }
 
-/// What a file of predictions is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Layout {
-    format: PredictionFormat,
-    is_gzipped: bool,
-}
-
-impl Layout {
-    /// What the name of a file asks for; `None` if it is nothing that can be written.
-    fn of(path: &Path) -> Option<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = name.to_ascii_lowercase();
-        let (name, is_gzipped) = match name.strip_suffix(".gz") {
-            Some(name) => (name, true),
-            None => (name.as_str(), false),
-        };
-        let format = match Path::new(name).extension().and_then(|kind| kind.to_str()) {
-            Some("parquet" | "pq") if !is_gzipped => PredictionFormat::Parquet,
-            // A name without an extension, such as /dev/stdout or a named pipe, takes text.
-            Some("csv" | "txt") | None => PredictionFormat::Csv,
-            Some("tsv" | "tab") => PredictionFormat::Tsv,
-            Some("jsonl" | "ndjson") => PredictionFormat::JsonLines,
-            Some(_) => return None,
-        };
-        Some(Self { format, is_gzipped })
-    }
-}
-
 impl Settings {
-    fn resolve(args: PredictArgs) -> Result<Self, CliError> {
-        let read = ReadOptions {
-            delimiter: args.delimiter,
-            encoding: encoding(args.encoding),
-            rename_duplicates: args.rename_duplicates,
-            ..ReadOptions::default()
-        };
+    fn resolve(args: PredictArgs, data: String) -> Result<Self, CliError> {
         Ok(Self {
+            read: read_options(&args),
             model: args.model,
-            source: Source::parse(&args.data),
-            data: args.data,
-            read,
+            source: Source::parse(&data),
+            data,
             output: Output::resolve(args.output)?,
             overwrites: args.overwrite,
             allow_missing_columns: args.allow_missing_columns,
+            skip_bad_rows: args.skip_bad_rows,
             keep: args.keep,
             threshold: args.threshold,
             coverages: args.interval,
             threads: thread_count(args.threads),
         })
     }
-}
 
-impl Settings {
     /// Whether the output may be written: a pipe or a device is there for that.
     fn check_output(&self) -> Result<(), CliError> {
         match &self.output {
@@ -121,6 +84,15 @@ impl Settings {
     }
 }
 
+fn read_options(args: &PredictArgs) -> ReadOptions {
+    ReadOptions {
+        delimiter: args.delimiter,
+        encoding: encoding(args.encoding),
+        rename_duplicates: args.rename_duplicates,
+        ..ReadOptions::default()
+    }
+}
+
 impl Output {
     fn resolve(path: PathBuf) -> Result<Self, CliError> {
         if path == Path::new("-") {
@@ -134,10 +106,24 @@ impl Output {
 }
 
 pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Status> {
-    args.data = datasets::place(&args.data, &args.record.workspace.workspace)?;
-    modeldir::check_order("predict", &args.model, &args.data)?;
+    let workspace = args.record.workspace.workspace.clone();
+    let place = |data: &String| datasets::place(data, &workspace);
+    let data: Vec<String> = args.data.iter().map(place).collect::<Result<_, _>>()?;
+    for data in &data {
+        modeldir::check_order("predict", &args.model, data)?;
+    }
+    args.data.clone_from(&data);
+    if parts::are_wanted(&args)? {
+        return parts::run(&args, console);
+    }
+    let [data] = <[String; 1]>::try_from(data).expect("several tables are parts");
+    one(args, data, console)
+}
+
+/// Predicts one table into a file, or to stdout.
+fn one(args: PredictArgs, data: String, console: Console) -> anyhow::Result<Status> {
     let record = args.record.clone();
-    let mut settings = Settings::resolve(args)?;
+    let mut settings = Settings::resolve(args, data)?;
     settings.check_output()?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
@@ -158,10 +144,7 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
             let to = Destination {
                 out: io::BufWriter::with_capacity(1 << 16, io::stdout()),
                 name: "stdout",
-                layout: Layout {
-                    format: PredictionFormat::Csv,
-                    is_gzipped: false,
-                },
+                layout: Layout::CSV,
             };
             let done = by.predict(&settings, &reporter, &interrupt, to);
             done.map_err(as_stdout_failure)?.0
@@ -213,12 +196,9 @@ impl<'a> By<'a> {
             AnyModel::Rows(model) => model,
             AnyModel::Series(model) => return Ok(Self::Series(model)),
         };
-        if model.model.exposure().is_some() && !settings.coverages.is_empty() {
-            return Err(SearchError::NoIntervalsOfCounts.into());
-        }
-        settings.read.rename_duplicates |= model.renames_duplicates();
-        settings.read.images = model.reads_images();
-        Ok(Self::Rows(model, Bands::read(place, &settings.coverages)?))
+        let bands = bands(model, place, &settings.coverages)?;
+        read_as_fitted(model, &mut settings.read);
+        Ok(Self::Rows(model, bands))
     }
 
     /// Predicts into `to`; gives back the number of rows and the flushed output.
@@ -234,14 +214,6 @@ impl<'a> By<'a> {
             Self::Series(model) => forecast::forecast(settings, model, reporter, to),
         }
     }
-}
-
-/// Where predictions go.
-struct Destination<'a, W> {
-    out: W,
-    /// For messages.
-    name: &'a str,
-    layout: Layout,
 }
 
 /// A stdout that takes no more is the same failure for every verb.
@@ -265,120 +237,67 @@ fn predict<W: Write + Send>(
     interrupt: &Interrupt,
     to: Destination<'_, W>,
 ) -> anyhow::Result<(u64, W)> {
-    let threshold = model.threshold(settings.threshold)?;
-    let is_feature = |field: &Field| field.role == Role::Feature;
-    let cut = BatchOptions {
-        allow_missing_columns: settings.allow_missing_columns,
-        batch_rows: model.batch_rows(),
-        keep: settings.keep.clone(),
-    };
-    let batches = tables::stream(
-        &settings.source,
-        &settings.read,
-        &model.manifest.inputs,
-        is_feature,
-        &cut,
-        reporter.warnings(),
-    )
-    .map_err(|error| model.opening(error))?;
-    reporter.show_warnings();
     let threads = start_threads(settings.threads)?;
-    let columns = PredictionColumns {
-        kept: &batches.kept(),
-        classes: model.task().classes(),
-        quantiles: model.task().levels(),
-        further: bands.names(),
+    let wanted = Wanted {
+        model,
+        bands,
+        threshold: settings.threshold,
+        read: &settings.read,
+        cut: BatchOptions {
+            allow_missing_columns: settings.allow_missing_columns,
+            batch_rows: model.batch_rows(),
+            keep: settings.keep.clone(),
+            skip_bad_rows: settings.skip_bad_rows,
+        },
     };
-    let start = if to.layout.is_gzipped {
-        PredictionWriter::gzipped
-    } else {
-        PredictionWriter::new
-    };
-    let writer = start(to.out, to.name, to.layout.format, columns)?;
-    let mut writer = writer.with_threshold(threshold);
-    let spinner = reporter.spinner("predicting".to_owned());
-    let scorer = Scorer {
-        model: &model.model,
+    let power = Power {
         threads: &threads,
         cancel: interrupt.token(),
     };
-    let mut odd = OddTruths::new(model);
-    let mut n_done = 0;
-    let scored = scorer.run(batches, |batch, predictions| {
-        match bands.numbers(predictions) {
-            Some(numbers) => writer.write_numbers(&numbers, &batch.kept)?,
-            None => writer.write(predictions, &batch.kept)?,
-        }
-        odd.count(&batch.table);
-        n_done += batch.table.n_rows() as u64;
-        spinner.say(format!("predicting, {}", text::counted(n_done, "row")));
-        Ok(())
-    });
-    let n_rows = match scored {
-        Err(error) if is_without_rows(&error) => {
-            warn_of_no_rows(reporter, settings);
-            0
-        }
-        other => other?,
+    let mut shown = Shown {
+        reporter,
+        spinner: reporter.spinner("predicting".to_owned()),
+        n_done: 0,
     };
-    odd.warn(reporter);
-    Ok((n_rows, writer.finish()?))
-}
-
-/// A table of column names alone is a table of no rows, and so are its predictions.
-fn is_without_rows(error: &anyhow::Error) -> bool {
-    matches!(
-        error.downcast_ref::<DataError>(),
-        Some(DataError::HeaderOnly { .. })
-    )
-}
-
-fn warn_of_no_rows(reporter: &Reporter, settings: &Settings) {
-    let message = format!(
-        "{} has column names but no rows; neither have the predictions",
-        settings.data
-    );
-    let none = Vec::<String>::new();
-    let warning = Warning::new(WarningKind::UnreadCells, none, message);
-    reporter.warnings().push(warning);
+    let watched = (&mut shown as &mut dyn Watch, reporter.warnings());
+    let (counts, out) = wanted.predict(&settings.source, power, to, watched)?;
+    if counts.is_empty {
+        reporter.warnings().push(without_rows(&settings.data));
+    }
+    warn_of_refused(&counts, reporter);
     reporter.show_warnings();
+    Ok((counts.n_predicted, out))
 }
 
-/// Cells of truth value columns that are neither: a third value is hardly a new level, as it may be elsewhere.
-struct OddTruths<'a>(Vec<(&'a Field, u64)>);
+/// Shows how far a table came.
+struct Shown<'a> {
+    reporter: &'a Reporter,
+    spinner: Spinner,
+    n_done: u64,
+}
 
-impl<'a> OddTruths<'a> {
-    fn new(model: &'a LoadedModel) -> Self {
-        let fields = model.manifest.inputs.with_role(Role::Feature);
-        let truths = fields.filter(|field| field.kind == Kind::Boolean);
-        Self(truths.map(|field| (field, 0)).collect())
+impl Watch for Shown<'_> {
+    fn opened(&mut self) {
+        self.reporter.show_warnings();
     }
 
-    fn count(&mut self, table: &Table) {
-        for (field, n_odd) in &mut self.0 {
-            if let Some(Column::Category { codes, .. }) = table.column(&field.name) {
-                *n_odd += codes.iter().filter(|&&code| code == UNSEEN_CODE).count() as u64;
-            }
-        }
+    fn rows(&mut self, n_more: u64) -> anyhow::Result<()> {
+        self.n_done += n_more;
+        let rows = text::counted(self.n_done, "row");
+        self.spinner.say(format!("predicting, {rows}"));
+        Ok(())
     }
+}
 
-    fn warn(&self, reporter: &Reporter) {
-        for (field, n_odd) in self.0.iter().filter(|(_, n_odd)| *n_odd > 0) {
-            let (are, counts) = if *n_odd == 1 {
-                ("is neither", "counts")
-            } else {
-                ("are neither", "count")
-            };
-            let message = format!(
-                "{} of '{}' {are} {}, and {counts} as unseen",
-                text::counted(*n_odd, "cell"),
-                field.name,
-                field.levels.join(" nor ")
-            );
-            let warning = Warning::new(WarningKind::UnreadCells, [&field.name], message);
-            reporter.warnings().push(warning);
-        }
-        reporter.show_warnings();
+/// Rows that were left out are told of, with the first reason.
+fn warn_of_refused(counts: &Counts, reporter: &Reporter) {
+    if let Some(first) = counts.reasons.first() {
+        let are = if counts.n_refused == 1 { "is" } else { "are" };
+        let rows = text::counted(counts.n_refused, "row");
+        let message = format!("{rows} {are} left out, the first because {first}");
+        let none = Vec::<String>::new();
+        let warning = Warning::new(WarningKind::UnreadCells, none, message);
+        reporter.warnings().push(warning);
     }
 }
 

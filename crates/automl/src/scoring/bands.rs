@@ -8,10 +8,10 @@ use automl_store::Manifest;
 use std::path::Path;
 
 /// The file of a model directory that tells of its errors.
-pub(in crate::commands) const FILE: &str = "intervals.json";
+pub(crate) const INTERVALS_FILE: &str = "intervals.json";
 
 /// Lower and upper bounds of some coverages.
-pub(super) struct Bands {
+pub(crate) struct Bands {
     bands: Vec<Band>,
     names: Vec<String>,
 }
@@ -21,14 +21,14 @@ impl Bands {
     ///
     /// # Errors
     /// The model knows nothing of its errors, or of too few rows.
-    pub(super) fn read(model: &Path, coverages: &[f64]) -> anyhow::Result<Self> {
+    pub(crate) fn read(model: &Path, coverages: &[f64]) -> anyhow::Result<Self> {
         let mut bands = Vec::new();
         let mut names = Vec::new();
         if !coverages.is_empty() {
             let absent = |manifest: &Manifest| SearchError::NoIntervals {
                 task: manifest.task.kind().name(),
             };
-            let intervals: Intervals = read_results(model, FILE, absent)?;
+            let intervals: Intervals = read_results(model, INTERVALS_FILE, absent)?;
             if !intervals.is_valid() {
                 return Err(SearchError::IntervalsFile.into());
             }
@@ -45,12 +45,12 @@ impl Bands {
     }
 
     /// Names of the columns: `lower_90`, `upper_90`, and so on.
-    pub(super) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Each prediction with its bounds, row by row; `None` where none were asked for.
-    pub(super) fn numbers(&self, predictions: &Predictions) -> Option<Vec<f64>> {
+    pub(crate) fn numbers(&self, predictions: &Predictions) -> Option<Vec<f64>> {
         if self.bands.is_empty() {
             return None;
         }

@@ -1,0 +1,97 @@
+//! Many tables in, a folder of predictions out: a file for each table, an account of all rows, and what a killed process did is
+//! gone on with.
+//!
+//! Parts are predicted side by side, and each appears whole or not at all, with the bytes that it has whatever the number of
+//! threads. What is done is noted in a journal beside the folder ([`automl_store::Journal`]). At the end `_manifest.json` says of
+//! each part what it was made of and how many rows it has; `_SUCCESS` stands there only if all parts do.
+
+mod account;
+mod folder;
+mod plan;
+mod prepared;
+#[cfg(test)]
+mod tests;
+mod work;
+
+pub(crate) use folder::Begin;
+pub(crate) use prepared::{Order, Prepared, bands, read_as_fitted};
+pub(crate) use work::{Done, PartEnd, Progress, without_rows};
+
+use crate::errors::BatchError;
+use crate::record::{Recorder, Seen};
+use crate::scoring::PartKind;
+use automl_data::ReadOptions;
+use automl_store::hex_sha256;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// All that decides what the parts are, the tables apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) read: ReadOptions,
+    pub(crate) allow_missing_columns: bool,
+    pub(crate) skip_bad_rows: bool,
+    pub(crate) keep: Vec<String>,
+    pub(crate) threshold: Option<f64>,
+    pub(crate) coverages: Vec<f64>,
+    pub(crate) kind: PartKind,
+}
+
+impl Settings {
+    /// What they say, with the model and the program: parts of two runs belong together if this is equal.
+    ///
+    /// # Errors
+    /// The model's manifest cannot be read.
+    fn about(&self, model: &Path) -> anyhow::Result<Value> {
+        let manifest = std::fs::read(model.join("manifest.json"))?;
+        Ok(json!({
+            "program": env!("CARGO_PKG_VERSION"),
+            "model": hex_sha256(&manifest),
+            "settings": {
+                "parts": self.kind.extension,
+                "keep": self.keep,
+                "threshold": self.threshold,
+                "interval": self.coverages,
+                "allow_missing_columns": self.allow_missing_columns,
+                "skip_bad_rows": self.skip_bad_rows,
+                "encoding": format!("{:?}", self.read.encoding).to_lowercase(),
+                "delimiter": self.read.delimiter.map(char::from),
+                "rename_duplicates": self.read.rename_duplicates,
+            },
+        }))
+    }
+}
+
+impl Done {
+    /// What to tell if tables were not predicted.
+    pub(crate) fn failure(&self) -> Option<BatchError> {
+        let first = self.manifest.failed.first()?;
+        Some(BatchError::Failed {
+            n_failed: self.manifest.totals.parts_failed,
+            n_parts: self.manifest.totals.parts,
+            first: first.message.clone(),
+        })
+    }
+
+    /// Notes the tables and the folder in the record.
+    pub(crate) fn write_down(&self, recorder: &Recorder<'_>, output: &Path) {
+        for part in &self.manifest.parts {
+            recorder.reads(Seen {
+                context: "prediction",
+                place: &part.input,
+                sha256: Some(&part.input_sha256),
+                n_rows: Some(part.rows_read),
+                schema: None,
+            });
+        }
+        let n_rows = self.manifest.totals.rows_predicted;
+        recorder.writes(Seen {
+            context: "prediction",
+            place: &output.to_string_lossy(),
+            sha256: None,
+            n_rows: Some(n_rows),
+            schema: None,
+        });
+        recorder.metrics([("n_rows", n_rows as f64)]);
+    }
+}

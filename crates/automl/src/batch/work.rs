@@ -1,0 +1,386 @@
+//! The parts, predicted side by side.
+
+use super::account::{Failed, Manifest, Part};
+use super::folder::{Begin, Folder, remove};
+use super::plan::{Plan, Planned};
+use crate::errors::{BatchError, CliError, Report};
+use crate::scoring::{Counts, Destination, PartKind, Power, Wanted, Watch};
+use crate::text;
+use automl_core::{CancelToken, PredictError, Threads, Warning, WarningKind, Warnings};
+use automl_data::{DataError, Source};
+use automl_store::{AtomicFile, sha256_of};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// What is to be done.
+pub(super) struct Job<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) output: &'a Path,
+    pub(super) kind: PartKind,
+    pub(super) begin: Begin,
+    /// Program, model and settings.
+    pub(super) about: &'a Value,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) n_threads: usize,
+    pub(super) cancel: CancelToken,
+}
+
+/// Hears how far it came, from several threads.
+pub(crate) trait Progress: Sync {
+    /// So many rows more are predicted.
+    fn rows(&self, n_more: u64);
+    /// A part has ended.
+    fn part(&self, end: PartEnd);
+}
+
+/// How a part ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PartEnd {
+    /// It had been there.
+    pub(crate) is_kept: bool,
+    pub(crate) is_failed: bool,
+    /// Rows that were left out.
+    pub(crate) n_refused: u64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) manifest: Manifest,
+    /// Parts that an earlier run had made.
+    pub(crate) n_kept: u64,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// How a part ended.
+enum Ended {
+    Whole { part: Part, warnings: Warnings },
+    Kept(Part),
+    Failed(Failed),
+}
+
+/// Predicts all tables. What fails of single ones is told in [`Done`], and the others are predicted all the same.
+///
+/// # Errors
+/// The folder cannot be begun, gone on with or written to, or the user stopped it; what is whole then can be gone on with.
+pub(super) fn run(job: &Job<'_>, progress: &dyn Progress) -> anyhow::Result<Done> {
+    if !job.wanted.cut.allow_missing_columns {
+        job.plan.check_columns(job.wanted.read)?;
+    }
+    let threads = Threads::new(job.n_threads)?;
+    let outputs = job.plan.parts.iter().map(Planned::output_name).collect();
+    let folder = Folder::open(job.output, job.begin, job.about, &outputs)?;
+    let crew = Crew {
+        job,
+        folder: &folder,
+        threads,
+        progress,
+        next: AtomicUsize::new(0),
+        is_over: AtomicBool::new(false),
+        ended: Mutex::new(BTreeMap::new()),
+    };
+    let worked = crew.work();
+    let ended = crew
+        .ended
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let n_whole = ended.values().filter(|ended| ended.is_whole()).count() as u64;
+    if let Err(error) = worked {
+        folder.leave(n_whole > 0);
+        return Err(if is_stop(&error) && n_whole > 0 {
+            BatchError::Stopped {
+                n_whole,
+                n_parts: job.plan.parts.len() as u64,
+                output: job.output.to_owned(),
+            }
+            .into()
+        } else {
+            error
+        });
+    }
+    let (mut parts, mut failed, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    let mut n_kept = 0;
+    for ended in ended.into_values() {
+        match ended {
+            Ended::Kept(part) => {
+                n_kept += 1;
+                parts.push(part);
+            }
+            Ended::Whole { part, warnings } => {
+                found.push((part.input.clone(), warnings.list()));
+                parts.push(part);
+            }
+            Ended::Failed(one) => failed.push(one),
+        }
+    }
+    let manifest = Manifest::new(folder.about().clone(), parts, failed);
+    folder.finish(&manifest)?;
+    Ok(Done {
+        manifest,
+        n_kept,
+        warnings: gathered(found, job.plan.parts.len()),
+    })
+}
+
+impl Ended {
+    fn told(&self) -> PartEnd {
+        let n_refused = match self {
+            Self::Whole { part, .. } | Self::Kept(part) => part.rows_refused,
+            Self::Failed(_) => 0,
+        };
+        PartEnd {
+            is_kept: matches!(self, Self::Kept(_)),
+            is_failed: matches!(self, Self::Failed(_)),
+            n_refused,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
+}
+
+/// Threads that take one part after the other.
+struct Crew<'a> {
+    job: &'a Job<'a>,
+    folder: &'a Folder,
+    /// On which all parts are scored.
+    threads: Threads,
+    progress: &'a dyn Progress,
+    /// The next part that nobody has taken.
+    next: AtomicUsize,
+    /// Whether something failed that will fail for all parts.
+    is_over: AtomicBool,
+    /// By place in the plan.
+    ended: Mutex<BTreeMap<usize, Ended>>,
+}
+
+impl Crew<'_> {
+    fn work(&self) -> anyhow::Result<()> {
+        let n_workers = self
+            .job
+            .n_threads
+            .clamp(1, self.job.plan.parts.len().max(1));
+        let ends: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..n_workers)
+                .map(|_| scope.spawn(|| self.parts()))
+                .collect();
+            let end = |worker: std::thread::ScopedJoinHandle<'_, anyhow::Result<()>>| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            workers.into_iter().map(end).collect()
+        });
+        // Why it ended says more than that the others were told to end.
+        let (stops, others): (Vec<_>, Vec<_>) =
+            ends.into_iter().filter_map(Result::err).partition(is_stop);
+        others.into_iter().chain(stops).next().map_or(Ok(()), Err)
+    }
+
+    /// Predicts parts until there are no more.
+    fn parts(&self) -> anyhow::Result<()> {
+        loop {
+            let place = self.next.fetch_add(1, Relaxed);
+            let Some(planned) = self.job.plan.parts.get(place) else {
+                return Ok(());
+            };
+            let done = self.part(planned).and_then(|ended| self.note(place, ended));
+            if let Err(error) = done {
+                self.is_over.store(true, Relaxed);
+                return Err(error);
+            }
+        }
+    }
+
+    fn note(&self, place: usize, ended: Ended) -> anyhow::Result<()> {
+        if let Ended::Whole { part, .. } = &ended {
+            self.folder.is_whole(part)?;
+        }
+        self.progress.part(ended.told());
+        let mut all = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(place, ended);
+        Ok(())
+    }
+
+    fn check_going(&self) -> Result<(), CliError> {
+        if self.is_over.load(Relaxed) || self.job.cancel.is_cancelled() {
+            return Err(CliError::Interrupted);
+        }
+        Ok(())
+    }
+
+    /// One part, with what is wrong of its table as its end.
+    ///
+    /// # Errors
+    /// What would fail for all parts.
+    fn part(&self, planned: &Planned) -> anyhow::Result<Ended> {
+        self.check_going()?;
+        match self.predict(planned) {
+            Err(error) if is_of_table(&error) => {
+                let report = Report::of(&error);
+                Ok(Ended::Failed(Failed {
+                    input: planned.input_name(),
+                    output: planned.output_name(),
+                    code: report.code.map(str::to_owned),
+                    message: report.message,
+                }))
+            }
+            other => other,
+        }
+    }
+
+    fn predict(&self, planned: &Planned) -> anyhow::Result<Ended> {
+        let (input, output) = (&planned.input, self.job.output.join(&planned.output));
+        let reading = |error| DataError::reading(planned.input_name(), error);
+        let before = seen(input).map_err(reading)?;
+        let sha256 = digest(input).map_err(reading)?;
+        if let Some(earlier) = self.folder.earlier(&planned.output_name())
+            && earlier.input_sha256 == sha256
+            && is_as_told(earlier, &output)
+        {
+            return Ok(Ended::Kept(Part {
+                input: planned.input_name(),
+                ..earlier.clone()
+            }));
+        }
+        // Predictions of what the table was would be taken for those of what it is, if it cannot be predicted now.
+        remove(&output)?;
+        let warnings = Warnings::default();
+        let (counts, file) = self.fill(planned, &output, &warnings)?;
+        if seen(input).map_err(reading)? != before {
+            let path = input.clone();
+            return Err(BatchError::Changed { path }.into());
+        }
+        file.commit()?;
+        if counts.is_empty {
+            warnings.push(without_rows(&planned.input_name()));
+        }
+        let part = Part {
+            input: planned.input_name(),
+            output: planned.output_name(),
+            input_bytes: before.0,
+            input_sha256: sha256,
+            rows_read: counts.n_predicted + counts.n_refused,
+            rows_predicted: counts.n_predicted,
+            rows_refused: counts.n_refused,
+            refused: counts.reasons,
+            output_bytes: fs::metadata(&output)?.len(),
+            output_sha256: digest(&output)?,
+        };
+        Ok(Ended::Whole { part, warnings })
+    }
+
+    /// The predictions, written beside their place.
+    fn fill(
+        &self,
+        planned: &Planned,
+        output: &Path,
+        warnings: &Warnings,
+    ) -> anyhow::Result<(Counts, AtomicFile)> {
+        let to = Destination {
+            out: AtomicFile::create(output)?,
+            name: &output.display().to_string(),
+            layout: self.job.kind.layout,
+        };
+        let power = Power {
+            threads: &self.threads,
+            cancel: self.job.cancel.clone(),
+        };
+        let source = Source::Path(planned.input.clone());
+        let mut heard = Heard(self);
+        (self.job.wanted).predict(&source, power, to, (&mut heard, warnings))
+    }
+}
+
+/// Passes on how far a part came, and ends it if all are to end.
+struct Heard<'a>(&'a Crew<'a>);
+
+impl Watch for Heard<'_> {
+    fn rows(&mut self, n_more: u64) -> anyhow::Result<()> {
+        self.0.progress.rows(n_more);
+        Ok(self.0.check_going()?)
+    }
+}
+
+/// Whether other tables may do better: this one is wrong, not the disk that is written to.
+fn is_of_table(error: &anyhow::Error) -> bool {
+    if let Some(error) = error.downcast_ref::<DataError>() {
+        return !matches!(
+            error,
+            DataError::Io {
+                action: "writing",
+                ..
+            }
+        );
+    }
+    error.is::<PredictError>()
+        || matches!(
+            error.downcast_ref::<CliError>(),
+            Some(CliError::ImportedColumnMissing(_))
+        )
+        || matches!(
+            error.downcast_ref::<BatchError>(),
+            Some(BatchError::Changed { .. })
+        )
+}
+
+fn is_stop(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<CliError>(),
+        Some(CliError::Interrupted)
+    )
+}
+
+/// Length and time of the last change of a file.
+fn seen(path: &Path) -> io::Result<(u64, Option<SystemTime>)> {
+    let about = fs::metadata(path)?;
+    Ok((about.len(), about.modified().ok()))
+}
+
+fn digest(path: &Path) -> io::Result<String> {
+    sha256_of(&mut File::open(path)?)
+}
+
+/// Whether a file is what an account says that it was.
+fn is_as_told(part: &Part, output: &Path) -> bool {
+    let n_bytes = fs::metadata(output).map(|about| about.len());
+    n_bytes.is_ok_and(|n_bytes| n_bytes == part.output_bytes)
+        && digest(output).is_ok_and(|sha256| sha256 == part.output_sha256)
+}
+
+/// What is told of a table that has no rows.
+pub(crate) fn without_rows(table: &str) -> Warning {
+    let message = format!("{table} has column names but no rows; neither have the predictions");
+    Warning::new(WarningKind::UnreadCells, Vec::<String>::new(), message)
+}
+
+/// Each finding once, with the first table of which it is true and how many more there are.
+fn gathered(found: Vec<(String, Vec<Warning>)>, n_parts: usize) -> Vec<Warning> {
+    let mut all: Vec<(Warning, String, u64)> = Vec::new();
+    for (table, warnings) in found {
+        for warning in warnings {
+            match all.iter_mut().find(|(known, ..)| *known == warning) {
+                Some((_, _, n_more)) => *n_more += 1,
+                None => all.push((warning, table.clone(), 0)),
+            }
+        }
+    }
+    let told = |(mut warning, table, n_more): (Warning, String, u64)| {
+        if n_parts > 1 && !warning.message.contains(&table) {
+            let more = match n_more {
+                0 => String::new(),
+                n => format!(" and {} more", text::counted(n, "table")),
+            };
+            warning.message = format!("{}, in {table}{more}", warning.message);
+        }
+        warning
+    };
+    all.into_iter().map(told).collect()
+}

@@ -1,0 +1,163 @@
+//! Why many tables are not predicted into a folder, or not all of them.
+
+use crate::text;
+use automl_core::Coded;
+use std::path::PathBuf;
+
+/// Why many tables are not predicted into a folder, or not all of them.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BatchError {
+    /// Several tables have no single file.
+    #[error("{} are predicted into a folder, and {} is none", text::counted(*n_tables, "table"), .output.display())]
+    NeedsFolder { n_tables: u64, output: PathBuf },
+    /// What is for folders was said of a file.
+    #[error("{option} is for predictions into a folder, and {} is none", .output.display())]
+    OnlyFolders {
+        option: &'static str,
+        output: PathBuf,
+    },
+    /// Stdin is no file.
+    #[error("stdin cannot be predicted into a folder")]
+    Stdin,
+    /// A table lies where its predictions go.
+    #[error("a table to predict is in the folder for the predictions: {}", .path.display())]
+    InputInOutput { path: PathBuf },
+    /// A server reads and writes in the folders that its operator names.
+    #[error("it is below no folder that is allowed: {}", .path.display())]
+    Outside { path: PathBuf },
+    /// A table is there more than once.
+    #[error("a table is named twice: {}", .path.display())]
+    NamedTwice { path: PathBuf },
+    /// Two tables would have one file.
+    #[error("the predictions of two tables would be {}: of {} and {}", .output.display(), .first.display(), .second.display())]
+    SameOutput {
+        output: PathBuf,
+        first: PathBuf,
+        second: PathBuf,
+    },
+    /// Predictions are there, and nobody said what to do with them.
+    #[error("{}: {}", state_of(*n_whole, *is_complete), .output.display())]
+    There {
+        output: PathBuf,
+        n_whole: u64,
+        is_complete: bool,
+    },
+    /// The predictions that are there are of another model.
+    #[error("the folder holds predictions of another model: {}", .output.display())]
+    OtherModel { output: PathBuf },
+    /// The predictions that are there were made otherwise.
+    #[error("the predictions to go on with had {setting} {then}, now it is {now}: {}", .output.display())]
+    Differs {
+        setting: String,
+        then: String,
+        now: String,
+        output: PathBuf,
+    },
+    /// Predictions are there of tables that are not named.
+    #[error("the folder holds {file}{}{}, whose table is not named now: {}", of_table(.input.as_deref()), and_more(*n_more), .output.display())]
+    OtherTables {
+        file: String,
+        input: Option<String>,
+        n_more: u64,
+        output: PathBuf,
+    },
+    /// A table changed while it was read.
+    #[error("the table was changed while it was read: {}", .path.display())]
+    Changed { path: PathBuf },
+    /// Some tables were not predicted.
+    #[error("{} of {} not predicted, the first because: {first}", text::count(*n_failed), were(*n_parts))]
+    Failed {
+        n_failed: u64,
+        n_parts: u64,
+        first: String,
+    },
+    /// The user stopped it.
+    #[error("interrupted, {n_whole} of {} done: {}", text::counted(*n_parts, "table"), .output.display())]
+    Stopped {
+        n_whole: u64,
+        n_parts: u64,
+        output: PathBuf,
+    },
+}
+
+fn state_of(n_whole: u64, is_complete: bool) -> String {
+    let whole = text::counted(n_whole, "file");
+    if is_complete {
+        format!("predictions are in the folder already, {whole}")
+    } else {
+        format!("predictions into the folder were not finished, {whole} done")
+    }
+}
+
+fn of_table(input: Option<&str>) -> String {
+    input.map_or_else(String::new, |input| format!(" of {input}"))
+}
+
+fn and_more(n_more: u64) -> String {
+    match n_more {
+        0 => String::new(),
+        n => format!(" and {} more", text::count(n)),
+    }
+}
+
+fn were(n_parts: u64) -> String {
+    let were = if n_parts == 1 { "was" } else { "were" };
+    format!("{} {were}", text::counted(n_parts, "table"))
+}
+
+impl Coded for BatchError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NeedsFolder { .. } => "batch-needs-folder",
+            Self::OnlyFolders { .. } => "usage-option",
+            Self::Stdin => "batch-stdin",
+            Self::InputInOutput { .. } => "output-is-input",
+            Self::Outside { .. } => "batch-outside",
+            Self::NamedTwice { .. } => "batch-named-twice",
+            Self::SameOutput { .. } => "batch-same-output",
+            Self::There { .. } => "output-exists",
+            Self::OtherModel { .. } => "batch-other-model",
+            Self::Differs { .. } => "batch-differs",
+            Self::OtherTables { .. } => "batch-other-tables",
+            Self::Changed { .. } => "batch-table-changed",
+            Self::Failed { .. } => "batch-incomplete",
+            Self::Stopped { .. } => "interrupted",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NeedsFolder { .. } => {
+                "give --output a folder, such as predictions/; a pattern in quotes is read as one table, into one file".into()
+            }
+            Self::OnlyFolders { .. } => {
+                "give --output a folder, such as predictions/, or leave the option out".into()
+            }
+            Self::Stdin => "give --output a file, or leave it out".into(),
+            Self::InputInOutput { .. } => {
+                "give --output another folder, or name the tables with a pattern that leaves it out"
+                    .into()
+            }
+            Self::Outside { .. } => "the server's --data-dir says which are".into(),
+            Self::NamedTwice { .. } => "name each table once".into(),
+            Self::SameOutput { .. } => {
+                "name the folder that holds both, or predict them into folders of their own".into()
+            }
+            Self::There {
+                is_complete: true, ..
+            } => "say --resume to predict tables that are new or have changed, --overwrite to begin anew, or give --output another name".into(),
+            Self::There { .. } => "go on with them by --resume, or begin anew with --overwrite".into(),
+            Self::OtherModel { .. } | Self::Differs { .. } => {
+                "give the model and the settings that they were begun with, begin anew with --overwrite in place of --resume, or give --output another name".into()
+            }
+            Self::OtherTables { .. } => {
+                "name that table, too, or begin anew with --overwrite in place of --resume".into()
+            }
+            Self::Changed { .. } => "predict it again when nothing writes to it".into(),
+            Self::Failed { .. } => {
+                "_manifest.json in the folder tells of each; mend them and say --resume".into()
+            }
+            Self::Stopped { .. } => "go on with it by --resume".into(),
+        })
+    }
+}
