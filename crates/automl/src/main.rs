@@ -10,6 +10,8 @@ mod bug;
 mod cli;
 mod commands;
 mod console;
+mod costs;
+mod distilled;
 mod errors;
 mod forecasting;
 mod interrupt;

@@ -265,7 +265,7 @@ fn predict<W: Write + Send>(
     interrupt: &Interrupt,
     to: Destination<'_, W>,
 ) -> anyhow::Result<(u64, W)> {
-    let threshold = model.threshold(settings.threshold)?;
+    let decision = model.decision(settings.threshold)?;
     let is_feature = |field: &Field| field.role == Role::Feature;
     let cut = BatchOptions {
         allow_missing_columns: settings.allow_missing_columns,
@@ -295,7 +295,7 @@ fn predict<W: Write + Send>(
         PredictionWriter::new
     };
     let writer = start(to.out, to.name, to.layout.format, columns)?;
-    let mut writer = writer.with_threshold(threshold);
+    let mut writer = writer.deciding_by(decision);
     let spinner = reporter.spinner("predicting".to_owned());
     let scorer = Scorer {
         model: &model.model,
