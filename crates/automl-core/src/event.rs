@@ -56,7 +56,7 @@ pub enum Event {
         /// When, from the run's start.
         at_seconds: f64,
     },
-    /// The run entered a phase: `search`, `ensemble`, `refit`, `explain`, `write`.
+    /// The run entered a phase: `search`, `ensemble`, `refit`, `distill`, `explain`, `write`.
     Phase {
         /// The phase's name.
         name: String,

@@ -25,6 +25,7 @@ mod clock;
 mod collective;
 mod contract;
 pub mod dataset;
+mod decision;
 mod error;
 mod event;
 mod explain;
@@ -50,6 +51,7 @@ pub use contract::{
     PredictError, TrainingData, Transformer,
 };
 pub use dataset::{Dataset, DatasetError, DatasetView, Target};
+pub use decision::{CostMatrix, CostMatrixError, Decision, MeanCosts};
 pub use error::{Coded, is_out_of_space, nearest, size_text};
 pub use event::{Event, Events, NoEvents};
 pub use explain::{ExplainError, Explanation, ImportanceKind, Interactions, Scale, TreeModel};

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::Level;
+use crate::{Decision, Level};
 use std::sync::Arc;
 
 /// One prediction a row.
@@ -114,33 +114,42 @@ impl Predictions {
         }
     }
 
-    /// The predicted class of each row: of two classes the second where its probability is above `threshold`; without a
-    /// threshold, and of more classes, the likeliest. Empty for numbers and quantiles.
-    pub fn class_codes_at(&self, threshold: Option<f64>) -> Vec<u32> {
-        match (self, threshold) {
+    /// The predicted class of each row. Empty for numbers and quantiles.
+    ///
+    /// # Panics
+    /// If costs of another number of classes decide.
+    pub fn class_codes_by(&self, decision: &Decision) -> Vec<u32> {
+        match (self, decision) {
             (
                 Self::Probabilities {
                     n_classes: 2,
                     values,
                 },
-                Some(threshold),
+                Decision::Above(threshold),
             ) => {
                 let rows = values.chunks_exact(2);
-                rows.map(|row| u32::from(row[1] > threshold)).collect()
+                rows.map(|row| u32::from(row[1] > *threshold)).collect()
+            }
+            (Self::Probabilities { n_classes, values }, Decision::Cheapest(costs)) => {
+                let rows = values.chunks_exact(*n_classes);
+                rows.map(|row| costs.cheapest(row)).collect()
             }
             _ => self.class_codes(),
         }
     }
 
     /// The predicted classes as certainties, for metrics that read classes alone; numbers as they are.
+    ///
+    /// # Panics
+    /// As [`Predictions::class_codes_by`].
     #[must_use]
-    pub fn decided_at(&self, threshold: Option<f64>) -> Self {
+    pub fn decided_by(&self, decision: &Decision) -> Self {
         let Self::Probabilities { n_classes, values } = self else {
             return self.clone();
         };
         let mut certain = vec![0.0; values.len()];
         let rows = certain.chunks_exact_mut(*n_classes);
-        for (row, code) in rows.zip(self.class_codes_at(threshold)) {
+        for (row, code) in rows.zip(self.class_codes_by(decision)) {
             row[code as usize] = 1.0;
         }
         Self::Probabilities {

@@ -8,7 +8,7 @@ use crate::error::DataError;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use automl_core::{Level, Predictions, Texts};
+use automl_core::{Decision, Level, Predictions, Texts};
 use flate2::Compression as GzipLevel;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
@@ -40,7 +40,7 @@ pub struct PredictionWriter<W: Write + Send> {
     /// What `out` is called, for messages.
     name: String,
     classes: Vec<String>,
-    threshold: Option<f64>,
+    decision: Decision,
     n_kept: usize,
     /// Numbers that stand for one prediction: one, or one a quantile.
     n_predicted: usize,
@@ -236,11 +236,10 @@ impl<W: Write + Send> PredictionWriter<W> {
         Self::start(out, name, format, columns, compressed)
     }
 
-    /// Predicts the second of two classes above this probability; without a threshold it is the likelier class.
+    /// Predicts classes by this decision; without one it is the likeliest class.
     #[must_use]
-    pub fn with_threshold(mut self, threshold: Option<f64>) -> Self {
-        self.threshold = threshold;
-        self
+    pub fn deciding_by(self, decision: Decision) -> Self {
+        Self { decision, ..self }
     }
 
     /// Starts a file called `name` in messages.
@@ -307,7 +306,7 @@ impl<W: Write + Send> PredictionWriter<W> {
             out,
             name: name.to_owned(),
             classes: classes.to_vec(),
-            threshold: None,
+            decision: Decision::Likeliest,
             n_kept: kept.len(),
             n_predicted: columns.quantiles.len().max(1),
             n_further: columns.further.len(),
@@ -336,7 +335,7 @@ impl<W: Write + Send> PredictionWriter<W> {
             let width = predictions.width();
             assert_eq!(width, self.n_predicted, "predictions of these quantiles");
         }
-        let codes = predictions.class_codes_at(self.threshold);
+        let codes = predictions.class_codes_by(&self.decision);
         let values = Values {
             numbers: predictions.values(),
             width: predictions.width(),

@@ -10,6 +10,7 @@ use crate::conformal;
 use crate::fit::{FitRun, OutOfFold};
 use crate::latency::Speed;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
+use crate::model::{EnsembleModel, Part};
 use crate::nested::{self, NestedScore};
 use crate::plan::Plan;
 use crate::search::Found;
@@ -19,7 +20,7 @@ use crate::trial::Trial;
 use crate::{EngineError, FitOptions, Quality, SearchPart};
 use automl_core::params::ParamValue;
 use automl_core::splits::subsample;
-use automl_core::{Dataset, ParamMap, Predictions, Seed, Threads};
+use automl_core::{CostMatrix, Dataset, Decision, ParamMap, Predictions, Seed, Threads};
 use chosen::Chosen;
 
 /// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
@@ -41,6 +42,9 @@ pub(crate) struct Selection {
     pub(crate) power: Option<f64>,
     /// What is added to each quantile.
     pub(crate) shifts: Option<Vec<f64>>,
+    /// What rows cost on average with the ensemble, and with candidates alone, by their place among the trials; if costs decide.
+    mean_cost: Option<f64>,
+    mean_costs: Vec<(usize, f64)>,
     /// The rows that were compared and what the ensemble says of them.
     pub(crate) out_of_fold: OutOfFold,
     fold_scores: Vec<f64>,
@@ -109,7 +113,14 @@ impl<'a> Bench<'a> {
 
     /// The power that makes probabilities truer by the evidence of both halves of the rows, if there is one.
     fn power(&self, predictions: &Predictions, halves: &[Vec<usize>; 2]) -> Option<f64> {
-        calibrate::power(self.plan.metric, self.judged(predictions), halves)
+        calibrate::power(self.plan.calibrated_by?, self.judged(predictions), halves)
+    }
+
+    /// The mean cost of a row whose class is the one of least expected cost, if costs decide.
+    fn mean_cost(&self, costs: Option<&CostMatrix>, predictions: &Predictions) -> Option<f64> {
+        let costs = costs?;
+        let codes = predictions.class_codes_by(&Decision::Cheapest(costs.clone()));
+        costs.mean(&self.target, &codes, self.weight.as_deref())
     }
 
     /// What is added to quantiles so that they cover.
@@ -198,7 +209,21 @@ pub(crate) fn heaviest(
     let members = kept
         .iter()
         .map(|&(position, share)| (position, share / sum));
-    let members: Vec<(usize, f64)> = members.collect();
+    let calibrates = selection.power.is_some();
+    of_members((data, plan), found, options, members.collect(), calibrates)
+}
+
+/// The selection of these members, whose shares sum to 1.
+///
+/// # Errors
+/// The metric has no value for them.
+pub(crate) fn of_members(
+    (data, plan): (&Dataset, &Plan),
+    found: &Found,
+    options: &FitOptions,
+    members: Vec<(usize, f64)>,
+    calibrates: bool,
+) -> Result<Selection, EngineError> {
     let positions: Vec<usize> = members.iter().map(|&(position, _)| position).collect();
     let rows = compared_rows(data, plan, options);
     let bench = Bench::new(data, plan, &rows);
@@ -210,7 +235,7 @@ pub(crate) fn heaviest(
         found,
         options,
         members,
-        calibrates: selection.power.is_some(),
+        calibrates,
     };
     chosen.judged(&rows, &bench, &candidates, (&halves, &|_| None))
 }
@@ -426,17 +451,16 @@ impl Greedy<'_> {
             let members = shares(&candidates, &greedy.run(threads, found, run));
             let mut judged = mean_of(&at(judge), &members);
             let learned = mean_of(&candidates, &members);
-            if is_calibrated {
-                let power = calibrate::best_power(bench.plan.metric, bench.judged(&learned));
-                if let Some(power) = power {
-                    calibrate::sharpen(&mut judged, power);
-                }
+            let metric = bench.plan.calibrated_by.filter(|_| is_calibrated);
+            let power = metric.map(|by| calibrate::best_power(by, bench.judged(&learned)));
+            if let Some(power) = power.flatten() {
+                calibrate::sharpen(&mut judged, power);
             }
             if let Some(shifts) = bench.shifts(&learned) {
                 conformal::shift(&mut judged, &shifts);
             }
             if let Some(threshold) = bench.threshold(&learned) {
-                judged = judged.decided_at(Some(threshold));
+                judged = judged.decided_by(&Some(threshold).into());
             }
             let judged = judged.values().chunks_exact(width);
             for (values, &row) in judged.zip(&halves[judge]) {
@@ -469,10 +493,40 @@ fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
 }
 
 impl Selection {
+    /// The ensemble of the members' models of one split.
+    pub(crate) fn of_split(
+        &self,
+        (data, plan): (&Dataset, &Plan),
+        found: &Found,
+        split: usize,
+    ) -> EnsembleModel {
+        let parts = self.members.iter().map(|&(position, weight)| {
+            let trial = &found.trials[position];
+            let fit = &trial.fits[split];
+            Part {
+                weight,
+                recipe: fit.recipe.clone(),
+                target_map: trial.config.target_map,
+                ceiling: fit.ceiling,
+                model: fit.model.clone(),
+            }
+        });
+        EnsembleModel::new(data.task().clone(), plan.floor, parts.collect())
+            .raised_to(self.power)
+            .shifted_by(self.shifts.clone())
+    }
+
     /// Whether the model is nothing but the constant baseline.
     pub(crate) fn is_baseline_alone(&self, found: &Found) -> bool {
         let mut members = self.members.iter();
         members.all(|&(position, _)| found.trials[position].config.learner.id == BASELINE)
+    }
+
+    /// Writes its scores into a row.
+    pub(crate) fn fill(&self, row: &mut LeaderboardRow) {
+        row.score = self.score;
+        row.mean_cost = self.mean_cost;
+        row.fold_scores.clone_from(&self.fold_scores);
     }
 
     /// Everything that was scored, best first, the ensemble on top.
@@ -483,12 +537,17 @@ impl Selection {
                 .find(|&&(member, _)| member == position)
                 .map_or(0.0, |&(_, share)| share)
         };
+        let mean_cost = |position: usize| {
+            let mut known = self.mean_costs.iter();
+            known.find(|known| known.0 == position).map(|known| known.1)
+        };
         let ensemble = LeaderboardRow {
             rank: 1,
             name: "ensemble".into(),
             learner: "ensemble".into(),
             trial: None,
             score: self.score,
+            mean_cost: self.mean_cost,
             fold_scores: self.fold_scores.clone(),
             fit_seconds: self
                 .members
@@ -516,6 +575,7 @@ impl Selection {
                     learner: trial.config.learner.id.to_owned(),
                     trial: Some(trial.id),
                     score: trial.fold_scores.iter().sum::<f64>() / trial.fold_scores.len() as f64,
+                    mean_cost: mean_cost(position),
                     fold_scores: trial.fold_scores.clone(),
                     fit_seconds: trial.seconds,
                     weight: share(position),

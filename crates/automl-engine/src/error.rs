@@ -1,5 +1,6 @@
 //! Why there is no model.
 
+use crate::costs::CostsError;
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
 use automl_core::{ArtifactError, Coded, DatasetError, FitError, Kind, ParamError, size_text};
@@ -99,6 +100,9 @@ pub enum EngineError {
         /// The task.
         task: &'static str,
     },
+    /// Costs do not fit what is learned.
+    #[error(transparent)]
+    Costs(#[from] CostsError),
     /// There are too few rows.
     #[error("too few rows with a target to learn from: {n_rows}, at least {needed} are needed")]
     TooFewRows {
@@ -139,6 +143,18 @@ pub enum EngineError {
     /// No learner is left, or none does the task.
     #[error("no learner is left that does {task} tasks")]
     NoLearner {
+        /// The task.
+        task: &'static str,
+    },
+    /// No learner that makes a small model takes part.
+    #[error("no learner takes part that makes a small model of the ensemble")]
+    NoPupil {
+        /// Those that do.
+        known: Vec<&'static str>,
+    },
+    /// What is predicted has no small model.
+    #[error("a {task} task is not distilled")]
+    DistillTask {
         /// The task.
         task: &'static str,
     },
@@ -278,12 +294,15 @@ impl Coded for EngineError {
             Self::NoFeatures { .. } => "fit-no-features",
             Self::LearnerUnknown { .. } => "fit-learner-unknown",
             Self::NoLearner { .. } => "fit-no-learner",
+            Self::NoPupil { .. } => "fit-distill-learner",
+            Self::DistillTask { .. } => "fit-distill-task",
             Self::MetricTask { .. } => "fit-metric-task",
             Self::Memory { .. } | Self::MemoryInUse { .. } => "fit-memory",
             Self::NoLimit => "fit-no-limit",
             Self::Cancelled => "fit-cancelled",
             Self::AllFailed { .. } => "fit-all-failed",
             Self::Classes { .. } => "import-classes",
+            Self::Costs(error) => error.code(),
             Self::Import(error) => error.code(),
             Self::Artifact(error) => error.code(),
             Self::Dataset(error) => error.code(),
@@ -316,12 +335,19 @@ impl Coded for EngineError {
             }
             Self::PositiveTask { .. } => Some("leave --positive out: it is for two classes".into()),
             Self::MetricTask { known, .. } => Some(format!("use one of {}", known.join(", "))),
+            Self::NoPupil { known } => Some(format!("--include one of {}", known.join(", "))),
+            Self::DistillTask { .. } => {
+                Some("leave --distill out; --quality fast makes a smaller model".into())
+            }
             Self::NoFeatures { left_out, .. } => Some(no_features_hint(left_out)),
             Self::TargetNotNumbers { name, kind } => Some(not_numbers_hint(name, *kind)),
             Self::RoleTaken { .. } => Some("change the schema file or the flag".into()),
             Self::ExposureTask { .. } => Some("leave --exposure or --task out".into()),
-            Self::QuantilesTask { .. } => {
-                Some("leave --quantiles out, or --exposure and any --task but quantile".into())
+            Self::QuantilesTask { task: "count" } => {
+                Some("leave --quantiles and --task quantile out, or --exposure and --task count".into())
+            }
+            Self::QuantilesTask { task } => {
+                Some(format!("leave --quantiles out, or --task {task}"))
             }
             Self::RoleTwice { .. } => Some("give each column one role".into()),
             Self::NoSplit { .. } => {
@@ -356,6 +382,7 @@ impl Coded for EngineError {
                     codes.join(", ")
                 ))
             }
+            Self::Costs(error) => error.hint(),
             Self::Import(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
             Self::Artifact(error) => error.hint(),
             Self::Dataset(error) => error.hint(),

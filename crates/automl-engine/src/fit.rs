@@ -2,6 +2,7 @@
 
 use crate::EngineError;
 use crate::conformal;
+use crate::distill::{Distilled, Distiller};
 use crate::ensemble::{self, Selection};
 use crate::explain::{Explanations, LeftOut, Questions, Unseen};
 use crate::intervals::Intervals;
@@ -10,7 +11,7 @@ use crate::latency;
 use crate::leaderboard::Leaderboard;
 use crate::model::EnsembleModel;
 use crate::nested::NestedScore;
-use crate::options::FitOptions;
+use crate::options::{FitOptions, SearchPart};
 use crate::plan::Plan;
 use crate::refit::Refit;
 use crate::search::{self, Found};
@@ -82,6 +83,8 @@ pub struct FitOutcome {
     pub threshold: Option<f64>,
     /// Seconds that one row takes the model, the median of some; only where that was limited.
     pub row_seconds: Option<f64>,
+    /// What the model is beside the ensemble, if it was made to take that one's place.
+    pub distilled: Option<Distilled>,
     /// What the score was computed on.
     pub out_of_fold: OutOfFold,
     /// What the errors of numbers are like, for intervals around predictions; none for classes.
@@ -134,7 +137,7 @@ pub fn fit(
         planned_for,
         at_seconds,
     });
-    let found = search::run(data, &plan, options, run)?;
+    let mut found = search::run(data, &plan, options, run)?;
     phase(run, "ensemble");
     let mut selection = ensemble::select(data, &plan, &found, options, run)?;
     if plan.validation.refit {
@@ -146,6 +149,7 @@ pub fn fit(
         found: &found,
         options,
         run,
+        deadline: found.refit_deadline(run),
     };
     let mut parts = refit.parts(&selection);
     let mut row_seconds = None;
@@ -159,15 +163,27 @@ pub fn fit(
             selection = ensemble::heaviest(data, &plan, &found, options, kept)?;
         }
     }
-    let model = refit.joined(&selection, &parts);
-    let leaderboard = selection.leaderboard(&plan, &found);
-    if selection.is_baseline_alone(&found) {
+    let mut made = Made {
+        model: refit.joined(&selection, &parts),
+        leaderboard: selection.leaderboard(&plan, &found),
+        selection,
+        distilled: None,
+    };
+    let (n_trials, n_started) = (found.n_scored() as u64, found.n_started as u64);
+    if made.selection.is_baseline_alone(&found) {
         warn_of_baseline(run);
+    } else if options.distills {
+        made = distilled((data, &plan), &mut found, made, options, run)?;
     }
+    let Made {
+        model,
+        selection,
+        leaderboard,
+        distilled,
+    } = made;
     warn_of_levels(data, &selection, run);
     let chosen = (&model, &selection, &found);
     let explanations = explanations((data, &plan), chosen, options, run);
-    let (n_trials, n_started) = (found.n_scored() as u64, found.n_started as u64);
     let interrupted = run.cancel.is_cancelled();
     let at_seconds = run.clock.seconds();
     run.events.emit(&Event::Finished {
@@ -185,6 +201,7 @@ pub fn fit(
         nested: selection.nested,
         threshold: selection.threshold,
         row_seconds,
+        distilled,
         intervals: Intervals::of(&selection.out_of_fold),
         explanations,
         out_of_fold: selection.out_of_fold,
@@ -192,6 +209,68 @@ pub fn fit(
         n_trials,
         n_started,
         interrupted,
+    })
+}
+
+/// A model, what was chosen for it, and what it stands beside.
+struct Made {
+    model: EnsembleModel,
+    selection: Selection,
+    leaderboard: Leaderboard,
+    distilled: Option<Distilled>,
+}
+
+/// One small model in the place of the ensemble, which stays if there was no time for one.
+///
+/// # Errors
+/// The metric has no value for what the small model says.
+fn distilled(
+    (data, plan): (&Dataset, &Plan),
+    found: &mut Found,
+    made: Made,
+    options: &FitOptions,
+    run: &FitRun<'_>,
+) -> Result<Made, EngineError> {
+    phase(run, "distill");
+    let distiller = Distiller {
+        data,
+        plan,
+        found,
+        selection: &made.selection,
+        options,
+        run,
+    };
+    let Some(student) = distiller.student() else {
+        return Ok(made);
+    };
+    let learner = student.trial.config.learner.title;
+    let mut row = student.row();
+    found.trials.push(student.trial);
+    let members = vec![(found.trials.len() - 1, 1.0)];
+    let calibrates = !options.is_without(SearchPart::Calibration);
+    let selection_of =
+        |members| ensemble::of_members((data, plan), found, options, members, calibrates);
+    let selection = selection_of(members)?;
+    let plain = selection_of(vec![(student.plain, 1.0)])?;
+    let model = EnsembleModel::new(data.task().clone(), plan.floor, vec![student.part])
+        .raised_to(selection.power)
+        .shifted_by(selection.shifts.clone());
+    let distilled = Distilled {
+        learner,
+        learned_from_ensemble: student.is_taught,
+        score: selection.score,
+        plain_score: plain.score,
+        ensemble_score: made.selection.score,
+        ensemble_models: made.model.n_models(),
+        row_seconds: latency::seconds_of(&model, data),
+        ensemble_row_seconds: latency::seconds_of(&made.model, data),
+    };
+    selection.fill(&mut row);
+    Ok(Made {
+        model,
+        selection,
+        leaderboard: made.leaderboard.under(row),
+        distilled: Some(distilled),
     })
 }
 

@@ -4,6 +4,22 @@ use automl_core::Importance;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The mean of shares by feature, each with its weight; greatest first. `None` if there are none of weight.
+pub(crate) fn weighted(parts: impl Iterator<Item = (f64, Importance)>) -> Option<Importance> {
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    let mut total = 0.0;
+    for (weight, Importance(shares)) in parts {
+        total += weight;
+        for (name, share) in shares {
+            *sums.entry(name).or_default() += weight * share;
+        }
+    }
+    let sums = sums.into_iter();
+    let mut shares: Vec<(String, f64)> = sums.map(|(name, sum)| (name, sum / total)).collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    (total > 0.0).then_some(Importance(shares))
+}
+
 /// Columns of the table by how much they matter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnImportance {

@@ -128,7 +128,7 @@ fn warn(run: &FitRun<'_>, message: String) {
 }
 
 /// The median time that one row takes.
-fn seconds_of(model: &EnsembleModel, data: &Dataset) -> f64 {
+pub(crate) fn seconds_of(model: &EnsembleModel, data: &Dataset) -> f64 {
     timed(data, |row| {
         let rows = [row];
         let view = data.view(&rows);

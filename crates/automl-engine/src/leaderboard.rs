@@ -16,6 +16,18 @@ pub struct Leaderboard {
     pub rows: Vec<LeaderboardRow>,
 }
 
+impl Leaderboard {
+    /// The same with another row on top.
+    #[must_use]
+    pub(crate) fn under(mut self, row: LeaderboardRow) -> Self {
+        self.rows.insert(0, row);
+        for (index, row) in self.rows.iter_mut().enumerate() {
+            row.rank = index + 1;
+        }
+        self
+    }
+}
+
 /// One model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeaderboardRow {
@@ -29,6 +41,10 @@ pub struct LeaderboardRow {
     pub trial: Option<u64>,
     /// Score on rows that it was not fitted on, though early stopping may have watched them.
     pub score: f64,
+    /// What a row costs on average where the class of least expected cost is predicted, if costs decide; not known of trials that
+    /// are too bad for the ensemble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_cost: Option<f64>,
     /// Score of each fold.
     pub fold_scores: Vec<f64>,
     /// Seconds that its fits took, summed over folds.

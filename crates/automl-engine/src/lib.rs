@@ -13,6 +13,8 @@ mod attribution;
 mod bounds;
 mod calibrate;
 mod conformal;
+mod costs;
+mod distill;
 mod encode;
 mod ensemble;
 mod error;
@@ -40,7 +42,10 @@ mod single;
 mod suggest;
 mod threshold;
 mod trial;
+mod workers;
 
+pub use costs::{CostsError, NamedCosts};
+pub use distill::Distilled;
 pub use error::{EngineError, NoFeature};
 pub use explain::{
     DependencePoint, DependenceValue, Explanations, LabelledRows, LeftOut, PartialDependence,

@@ -1,6 +1,6 @@
 //! The model that a fit gives: a weighted sum of pipelines.
 
-use crate::importance::ColumnImportance;
+use crate::importance::{self, ColumnImportance};
 use crate::plan::raise;
 use crate::registry;
 use crate::trial::TargetMap;
@@ -12,7 +12,6 @@ use automl_core::{
 use automl_features::FittedRecipe;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The kind that its artifacts carry.
@@ -380,23 +379,10 @@ impl Model for EnsembleModel {
     }
 
     fn importance(&self) -> Option<Importance> {
-        let mut sums: BTreeMap<String, f64> = BTreeMap::new();
-        let mut total = 0.0;
-        for member in &self.members {
-            let Some(Importance(shares)) = member.model.importance() else {
-                continue;
-            };
-            total += member.weight;
-            for (name, share) in shares {
-                *sums.entry(name).or_default() += member.weight * share;
-            }
-        }
-        let mut shares: Vec<(String, f64)> = sums
-            .into_iter()
-            .map(|(name, sum)| (name, sum / total))
-            .collect();
-        shares.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        (total > 0.0).then_some(Importance(shares))
+        let members = self.members.iter();
+        importance::weighted(
+            members.filter_map(|member| Some((member.weight, member.model.importance()?))),
+        )
     }
 
     fn artifact(&self) -> Artifact {

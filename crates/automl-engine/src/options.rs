@@ -1,7 +1,7 @@
 //! What the caller decides about a fit.
 
-use automl_core::Seed;
 use automl_core::metrics::Metric;
+use automl_core::{CostMatrix, Seed};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -39,6 +39,10 @@ pub enum SearchPart {
 pub struct FitOptions {
     /// What decides; `None` takes the task's usual one.
     pub metric: Option<Metric>,
+    /// What each error costs, if that decides which class is predicted; then probabilities are made truer whatever the metric.
+    /// It is told beside the options, by names.
+    #[serde(skip)]
+    pub costs: Option<CostMatrix>,
     /// What the final model is made of.
     pub quality: Quality,
     /// When fit must be done, ensemble and refit included; `None` means that `max_trials` alone ends the search.
@@ -55,6 +59,9 @@ pub struct FitOptions {
     /// models, and chosen by their measured speed too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_limit: Option<Duration>,
+    /// Whether one small model takes the ensemble's place, which learns from it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub distills: bool,
     /// Folds of the cross-validation, at least 2; `None` decides by size.
     pub folds: Option<usize>,
     /// Share of rows held out instead of cross-validation; `None` decides by size.

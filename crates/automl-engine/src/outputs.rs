@@ -5,6 +5,7 @@
 //! Fernández-Val and Galichon, 2010).
 
 use crate::conformal::weighted_quantile;
+use crate::importance;
 use crate::registry;
 use crate::suggest::BASELINE;
 use automl_core::{
@@ -13,7 +14,6 @@ use automl_core::{
     TableView, Target, Task, TaskKind, TrainingData,
 };
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The kind that artifacts of models of several quantiles carry.
@@ -205,20 +205,8 @@ impl Model for Quantiles {
     }
 
     fn importance(&self) -> Option<Importance> {
-        let mut sums: BTreeMap<String, f64> = BTreeMap::new();
-        let told = self.models.iter().filter_map(|model| model.importance());
-        for Importance(shares) in told {
-            for (name, share) in shares {
-                *sums.entry(name).or_default() += share;
-            }
-        }
-        let total: f64 = sums.values().sum();
-        let mut shares: Vec<(String, f64)> = sums
-            .into_iter()
-            .map(|(name, sum)| (name, sum / total))
-            .collect();
-        shares.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        (total > 0.0).then_some(Importance(shares))
+        let models = self.models.iter();
+        importance::weighted(models.filter_map(|model| Some((1.0, model.importance()?))))
     }
 
     fn artifact(&self) -> Artifact {

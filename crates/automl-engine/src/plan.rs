@@ -1,7 +1,8 @@
 //! What a fit will do, decided from the data's shape and the limits before the first trial.
 
+use crate::costs::CostsError;
 use crate::fit::SplitBy;
-use crate::{EngineError, FitOptions, Quality, SearchPart, outputs, registry};
+use crate::{EngineError, FitOptions, Quality, SearchPart, calibrate, distill, outputs, registry};
 use automl_core::metrics::Metric;
 use automl_core::splits::{Scheme, Split, split};
 use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions, Target};
@@ -82,6 +83,8 @@ pub struct Plan {
     pub fit_seconds_estimate: f64,
     /// The least learning rate with which boosting converges in the time that one fit may take; zero without a limit.
     pub(crate) learning_rate_min: f64,
+    /// The proper score by which probabilities of the ensemble are made truer, if that is done.
+    pub(crate) calibrated_by: Option<Metric>,
 }
 
 impl Plan {
@@ -96,6 +99,9 @@ impl Plan {
         check_memory(data, options)?;
         let metric = choose_metric(data, options)?;
         let learners = choose_learners(data, options)?;
+        if options.distills {
+            distill::check(data.task().kind(), &learners)?;
+        }
         let fit_seconds_estimate = estimate_fit_seconds(data);
         let (validation, splits) = choose_splits(data, options, metric, fit_seconds_estimate)?;
         let mut plan = Self {
@@ -106,6 +112,7 @@ impl Plan {
             floor: floor(data, metric),
             fit_seconds_estimate,
             learning_rate_min: 0.0,
+            calibrated_by: calibrated_by(metric, options),
         };
         plan.learning_rate_min = plan.learning_rate_floor(options);
         Ok(plan)
@@ -219,7 +226,13 @@ fn choose_metric(data: &Dataset, options: &FitOptions) -> Result<Metric, EngineE
     let task = data.task().kind();
     let metric = options.metric.unwrap_or_else(|| Metric::default_for(task));
     if metric.tasks().contains(&task) {
-        return Ok(metric);
+        return match options.costs {
+            Some(_) if metric.reads_classes() => Err(CostsError::Metric {
+                metric: metric.name(),
+            }
+            .into()),
+            _ => Ok(metric),
+        };
     }
     let known = Metric::all()
         .filter(|metric| metric.tasks().contains(&task))
@@ -230,6 +243,16 @@ fn choose_metric(data: &Dataset, options: &FitOptions) -> Result<Metric, EngineE
         task: task.name(),
         known,
     })
+}
+
+/// Costs weigh probabilities, so these must be true whatever the metric.
+fn calibrated_by(metric: Metric, options: &FitOptions) -> Option<Metric> {
+    let of_costs = options.costs.as_ref().map(|_| Metric::LogLoss);
+    if calibrate::is_proper(metric) {
+        Some(metric)
+    } else {
+        of_costs
+    }
 }
 
 fn choose_learners(

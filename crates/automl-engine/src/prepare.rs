@@ -4,10 +4,11 @@ mod exposure;
 mod target;
 
 use crate::EngineError;
+use crate::costs::{CostsError, NamedCosts};
 use crate::error::NoFeature;
 use automl_core::{
-    Column, Dataset, Field, Level, MISSING_CODE, Role, Schema, Table, Task, TaskKind, Warning,
-    WarningKind, Warnings, nearest,
+    Column, CostMatrix, Dataset, Field, Level, MISSING_CODE, Role, Schema, Table, Task, TaskKind,
+    Warning, WarningKind, Warnings, nearest,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ pub struct PrepareOptions {
     /// The class that F1 and its like are of, where there are two and it is not the second by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
+    /// What each error costs, if that decides which class is predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<NamedCosts>,
     /// `binary`, `multiclass`, `regression` or `quantile` where the guess from the target would be wrong.
     pub task: Option<TaskKind>,
     /// The quantiles to predict, rising; those of [`LEVELS`] where quantiles are asked for and none is named.
@@ -52,6 +56,7 @@ impl PrepareOptions {
     /// # Errors
     /// Two things were asked for that exclude one another.
     pub fn kind(&self) -> Result<Option<TaskKind>, EngineError> {
+        let costs_of = |task| EngineError::Costs(CostsError::Task { task });
         let quantiles = self.task == Some(TaskKind::Quantile) || !self.quantiles.is_empty();
         match self.task {
             Some(task @ (TaskKind::Binary | TaskKind::Multiclass)) if self.counts() => {
@@ -60,6 +65,9 @@ impl PrepareOptions {
             Some(task) if quantiles && task != TaskKind::Quantile => {
                 Err(EngineError::QuantilesTask { task: task.name() })
             }
+            Some(TaskKind::Regression) if self.costs.is_some() => Err(costs_of("regression")),
+            _ if quantiles && self.costs.is_some() => Err(costs_of("quantile")),
+            _ if self.counts() && self.costs.is_some() => Err(costs_of("count")),
             _ if quantiles && self.counts() => Err(EngineError::QuantilesTask { task: "count" }),
             _ if quantiles => Ok(Some(TaskKind::Quantile)),
             _ if self.counts() => Ok(Some(TaskKind::Regression)),
@@ -94,6 +102,8 @@ pub struct Prepared {
     pub schema: Schema,
     /// Why this task, in one sentence.
     pub reason: String,
+    /// What each error costs, in the order of the classes, if it was told.
+    pub costs: Option<CostMatrix>,
 }
 
 /// Settles roles and task and leaves out rows without a target.
@@ -137,6 +147,7 @@ pub fn prepare(
         None => (task, target),
         Some(positive) => target::with_positive(&field.name, &task, target, positive)?,
     };
+    let costs = costs_of(&task, options.costs.as_ref())?;
     target::warn_of_scattered(&field.name, &task, rows.len(), warnings);
     if !task.is_classification() {
         target::read_as_number(&mut schema, &options.target);
@@ -171,7 +182,18 @@ pub fn prepare(
         dataset,
         schema,
         reason,
+        costs,
     })
+}
+
+/// The costs of the task's classes.
+fn costs_of(task: &Task, named: Option<&NamedCosts>) -> Result<Option<CostMatrix>, EngineError> {
+    let Some(named) = named else { return Ok(None) };
+    if !task.is_classification() {
+        let task = task.kind().name();
+        return Err(CostsError::Task { task }.into());
+    }
+    Ok(Some(named.resolve(task.classes())?))
 }
 
 /// The columns that are no features, and why not.

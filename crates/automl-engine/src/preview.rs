@@ -50,6 +50,9 @@ pub struct Phases {
     pub ensemble_seconds: f64,
     /// Fits on all rows.
     pub refit_seconds: f64,
+    /// The small model that is made of the ensemble, if there is to be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distill_seconds: Option<f64>,
     /// What people are told of the model.
     pub explain_seconds: f64,
     /// Writing.

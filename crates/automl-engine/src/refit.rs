@@ -7,13 +7,14 @@ use crate::model::{EnsembleModel, Part};
 use crate::plan::Plan;
 use crate::search::Found;
 use crate::trial::{Trial, mean_learned};
+use crate::workers::side_by_side;
 use crate::{FitOptions, outputs};
 use automl_core::{
-    Budget, Dataset, FitContext, FitError, MemoryLimit, Threads, TrainingData, Warning, WarningKind,
+    Budget, Dataset, Deadline, FitContext, FitError, MemoryLimit, Threads, TrainingData, Warning,
+    WarningKind,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What each further thread adds to the speed of one fit.
@@ -28,6 +29,8 @@ pub(crate) struct Refit<'a> {
     pub(crate) found: &'a Found,
     pub(crate) options: &'a FitOptions,
     pub(crate) run: &'a FitRun<'a>,
+    /// When the last refit must be done.
+    pub(crate) deadline: Deadline,
 }
 
 impl Refit<'_> {
@@ -93,36 +96,18 @@ impl Refit<'_> {
         let n_workers = self.options.threads.clamp(1, n_members.max(1));
         let per_fit =
             Threads::new(self.options.threads / n_workers).unwrap_or_else(|_| Threads::one());
-        let next = AtomicUsize::new(0);
-        let slots: Vec<Mutex<Option<Part>>> = (0..n_members).map(|_| Mutex::default()).collect();
-        // Threads of their own, not a pool's: a fit waits for what is derived from the data, and a pool's thread that
-        // waits could be handed the very fit that it waits for.
-        std::thread::scope(|scope| {
-            for _ in 0..n_workers {
-                scope.spawn(|| {
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(&(position, _)) = selection.members.get(index) else {
-                            return;
-                        };
-                        let part = self.refit(&self.found.trials[position], &per_fit);
-                        *slots[index].lock().unwrap_or_else(PoisonError::into_inner) = part;
-                    }
-                });
-            }
-        });
-        let parts = slots.into_iter();
-        parts
-            .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .collect()
+        side_by_side(n_members, n_workers, |index| {
+            let (position, _) = selection.members[index];
+            self.refit(&self.found.trials[position], &per_fit)
+        })
     }
 
     /// The trial fitted on all rows, or `None` if time does not allow it or the fit fails.
-    fn refit(&self, trial: &Trial, threads: &Threads) -> Option<Part> {
+    pub(crate) fn refit(&self, trial: &Trial, threads: &Threads) -> Option<Part> {
         let growth = self.plan.refit_growth(self.data);
         let speed_up = 1.0 + PARALLEL_GAIN * (threads.count() - 1) as f64;
         let seconds = trial.seconds / trial.fits.len() as f64 * growth / speed_up;
-        let deadline = self.found.refit_deadline(self.run);
+        let deadline = self.deadline;
         let left = deadline.remaining().map(|left| left.as_secs_f64());
         let is_late = left.is_some_and(|left| left < seconds * HEADROOM);
         if is_late || self.run.cancel.is_cancelled() {

@@ -1,8 +1,11 @@
 //! The whole job on small made-up tables.
 
 mod decisions;
+mod distilled;
 mod explained;
+mod limits;
 mod quantiles;
+mod splits;
 
 use super::*;
 use automl_core::metrics::Metric;
@@ -17,6 +20,7 @@ use std::time::Duration;
 pub(crate) fn options(max_trials: u64) -> FitOptions {
     FitOptions {
         metric: None,
+        costs: None,
         quality: Quality::Balanced,
         time_limit: None,
         max_trials: Some(max_trials),
@@ -24,6 +28,7 @@ pub(crate) fn options(max_trials: u64) -> FitOptions {
         threads: 2,
         memory_limit: None,
         inference_limit: None,
+        distills: false,
         folds: Some(3),
         holdout: None,
         include: Vec::new(),
@@ -291,294 +296,6 @@ fn every_learner_of_the_registry_keeps_the_contract() {
 }
 
 #[test]
-fn settings_that_cannot_work_are_named() {
-    let data = synthetic::binary(60, 6);
-    let code = |options: FitOptions| run(&data, &options).err().map(|error| error.code());
-    assert_eq!(
-        code(FitOptions {
-            include: vec!["gbm".into()],
-            ..options(3)
-        }),
-        Some("fit-learner-unknown")
-    );
-    assert_eq!(
-        code(FitOptions {
-            include: vec!["elastic_net".into()],
-            ..options(3)
-        }),
-        Some("fit-no-learner")
-    );
-    assert_eq!(
-        code(FitOptions {
-            metric: Some(Metric::Rmse),
-            ..options(3)
-        }),
-        Some("fit-metric-task")
-    );
-    assert_eq!(
-        code(FitOptions {
-            max_trials: None,
-            ..options(3)
-        }),
-        Some("fit-no-limit")
-    );
-    assert_eq!(
-        code(FitOptions {
-            memory_limit: Some(1000),
-            ..options(3)
-        }),
-        Some("fit-memory")
-    );
-}
-
-/// Raises the token when the second trial has ended.
-struct StopAfterTwo {
-    token: CancelToken,
-    n_trials: Mutex<u32>,
-}
-
-impl Events for StopAfterTwo {
-    fn emit(&self, event: &Event) {
-        if matches!(event, Event::TrialFinished { .. }) {
-            let mut n_trials = self.n_trials.lock().unwrap();
-            *n_trials += 1;
-            if *n_trials == 2 {
-                self.token.cancel();
-            }
-        }
-    }
-}
-
-#[test]
-fn stopping_keeps_the_best_so_far() {
-    let data = synthetic::binary(200, 7);
-    let token = CancelToken::default();
-    let events = StopAfterTwo {
-        token: token.clone(),
-        n_trials: Mutex::new(0),
-    };
-    let warnings = Warnings::default();
-    let run = FitRun {
-        clock: Clock::start(),
-        cancel: token,
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &events,
-    };
-    let outcome = fit(&data, &options(1000), &run).unwrap();
-    assert!(outcome.interrupted);
-    assert!((2..20).contains(&outcome.n_trials), "{}", outcome.n_trials);
-    assert_eq!(
-        outcome
-            .model
-            .predict(&data.table().view())
-            .unwrap()
-            .n_rows(),
-        200
-    );
-}
-
-#[test]
-fn memory_that_fills_up_ends_the_search_with_what_there_is() {
-    let data = synthetic::binary(200, 7);
-    let warnings = Warnings::default();
-    let n_asked = std::sync::atomic::AtomicU64::new(0);
-    let filling = || Some(n_asked.fetch_add(1 << 20, std::sync::atomic::Ordering::Relaxed));
-    let run = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
-        memory_in_use: &filling,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
-    };
-    let limited = FitOptions {
-        memory_limit: Some(40 << 20),
-        ..options(1000)
-    };
-    let outcome = fit(&data, &limited, &run).unwrap();
-    assert!((1..40).contains(&outcome.n_trials), "{}", outcome.n_trials);
-    assert!(
-        warnings
-            .list()
-            .iter()
-            .any(|warning| warning.message.starts_with("the search ended early: 3"))
-    );
-}
-
-#[test]
-fn a_limit_that_is_already_over_still_gives_a_model() {
-    let data = synthetic::binary(200, 8);
-    let hurried = FitOptions {
-        time_limit: Some(Duration::from_millis(1)),
-        max_trials: None,
-        ..options(1)
-    };
-    let warnings = Warnings::default();
-    let only = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
-    };
-    assert_eq!(fit(&data, &hurried, &only).unwrap().n_trials, 1);
-    let warned = warnings.list();
-    assert!(
-        warned[0]
-            .message
-            .starts_with("the model is the constant baseline")
-    );
-    let exclude = vec!["baseline".to_owned()];
-    let error = run(&data, &FitOptions { exclude, ..hurried }).err();
-    assert_eq!(error.map(|error| error.code()), Some("fit-time-limit"));
-}
-
-#[test]
-fn a_rare_class_survives_the_comparison_of_many_rows() {
-    // 3 positives among rows that are thinned: the sample must keep them, or nothing could be ranked.
-    let n_rows = 40_000;
-    let codes: Vec<u32> = (0..n_rows)
-        .map(|row| u32::from(row % 13_000 == 6_500))
-        .collect();
-    let column = Column::Number((0..n_rows).map(f64::from).collect());
-    let table = Table::new(vec![("x".into(), column)]).unwrap();
-    let task = synthetic::task_of(TaskKind::Binary);
-    let data = Dataset::new(table, task, Target::Classes(codes.into())).unwrap();
-    let include = vec!["baseline".to_owned()];
-    let outcome = run(
-        &data,
-        &FitOptions {
-            include,
-            ..options(1)
-        },
-    )
-    .unwrap();
-    assert_eq!(outcome.score, 0.5);
-}
-
-#[test]
-fn few_groups_or_times_ask_for_fewer_folds_unless_folds_were_asked_for() {
-    let n_rows = 240_u32;
-    let groups: Vec<u32> = (0..n_rows).map(|row| row % 4).collect();
-    let grouped = synthetic::binary(n_rows as usize, 12)
-        .with_groups(groups)
-        .unwrap();
-    let free = FitOptions {
-        folds: None,
-        ..options(2)
-    };
-    assert_eq!(
-        Plan::new(&grouped, &free).unwrap().validation.describe(),
-        "3-fold cross-validation"
-    );
-    let asked = FitOptions {
-        folds: Some(8),
-        ..options(2)
-    };
-    assert_eq!(
-        Plan::new(&grouped, &asked).err().map(|error| error.code()),
-        Some("split-too-few-groups")
-    );
-}
-
-#[test]
-fn a_validation_without_both_classes_is_widened_or_refused() {
-    // All positives come first in time, so that late rows hold one class.
-    let n_rows = 200_u32;
-    let codes: Vec<u32> = (0..n_rows).map(|row| u32::from(row < 130)).collect();
-    let column = Column::Number((0..n_rows).map(f64::from).collect());
-    let table = Table::new(vec![("x".into(), column)]).unwrap();
-    let task = synthetic::task_of(TaskKind::Binary);
-    let data = Dataset::new(table, task, Target::Classes(codes.into())).unwrap();
-    let data = data
-        .with_time((0..n_rows).map(f64::from).collect::<Vec<_>>())
-        .unwrap();
-    let free = FitOptions {
-        folds: None,
-        ..options(2)
-    };
-    assert_eq!(
-        Plan::new(&data, &free).unwrap().validation.describe(),
-        "holdout of 40 %"
-    );
-    let asked = FitOptions {
-        folds: None,
-        holdout: Some(0.2),
-        ..options(2)
-    };
-    assert_eq!(
-        Plan::new(&data, &asked).err().map(|error| error.code()),
-        Some("fit-split")
-    );
-}
-
-#[test]
-fn groups_and_times_are_never_split_the_wrong_way() {
-    let n_rows = 120_u32;
-    let groups: Vec<u32> = (0..n_rows).map(|row| row / 10).collect();
-    let grouped = synthetic::binary(n_rows as usize, 9)
-        .with_groups(groups.clone())
-        .unwrap();
-    let plan = Plan::new(&grouped, &options(3)).unwrap();
-    for split in &plan.splits {
-        assert!(split.valid.iter().all(|&row| {
-            !split
-                .train
-                .iter()
-                .any(|&other| groups[other as usize] == groups[row as usize])
-        }));
-    }
-    let times: Vec<f64> = (0..n_rows).map(f64::from).collect();
-    let timed = synthetic::binary(n_rows as usize, 9)
-        .with_time(times)
-        .unwrap();
-    let plan = Plan::new(
-        &timed,
-        &FitOptions {
-            folds: None,
-            ..options(3)
-        },
-    )
-    .unwrap();
-    assert!(
-        plan.validation.refit,
-        "models that never saw the latest rows are not what is wanted"
-    );
-    for split in &plan.splits {
-        assert!(split.train.iter().max() < split.valid.iter().min());
-    }
-}
-
-#[test]
-fn more_rows_get_cheaper_validation() {
-    let limited = |seconds| FitOptions {
-        time_limit: Some(Duration::from_secs(seconds)),
-        max_trials: None,
-        folds: None,
-        ..options(1)
-    };
-    let words = |n_rows, seconds| {
-        let data = synthetic::dataset(TaskKind::Binary, synthetic::Columns::default(), n_rows, 1);
-        Plan::new(&data, &limited(seconds))
-            .unwrap()
-            .validation
-            .describe()
-    };
-    assert_eq!(words(300, 60), "3 × 8-fold cross-validation");
-    assert_eq!(words(5_000, 60), "8-fold cross-validation");
-    assert_eq!(words(60_000, 2), "holdout of 20 %");
-}
-
-#[test]
 fn parts_of_the_search_can_be_left_out() {
     let data = synthetic::binary(300, 3);
     let names = |outcome: &FitOutcome| {
@@ -605,24 +322,6 @@ fn parts_of_the_search_can_be_left_out() {
     );
     let defaults = run(&data, &without(SearchPart::Portfolio)).unwrap();
     assert_eq!(defaults.n_started, 20, "tuning goes on after the defaults");
-}
-
-#[test]
-fn a_limit_on_the_time_of_a_row_is_kept_or_told_of() {
-    let data = synthetic::binary(300, 3);
-    let limited = |limit| FitOptions {
-        inference_limit: Some(limit),
-        ..options(8)
-    };
-    let wide = run(&data, &limited(Duration::from_secs(10))).unwrap();
-    assert!(wide.plan.validation.refit, "bags become single models");
-    let members = wide.leaderboard.rows.iter().skip(1);
-    let n_members = members.filter(|row| row.weight > 0.0).count();
-    assert_eq!(wide.model.n_models(), n_members);
-    assert!(wide.row_seconds.unwrap() < 10.0);
-    let narrow = run(&data, &limited(Duration::from_nanos(1))).unwrap();
-    assert_eq!(narrow.model.n_models(), 1, "the quickest alone");
-    assert_eq!(run(&data, &options(2)).unwrap().row_seconds, None);
 }
 
 /// A target that the features say nothing of: whatever the choice of members finds is luck, and the nested score says so.

@@ -136,6 +136,7 @@ impl Outcome {
 }
 
 /// A trial that has ended.
+#[derive(Clone)]
 pub(crate) struct Trial {
     pub(crate) id: u64,
     pub(crate) config: TrialConfig,

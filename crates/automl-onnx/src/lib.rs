@@ -29,7 +29,7 @@
 //!     levels: Vec::new(),
 //!     format: None,
 //! });
-//! let source = Source { artifact: &ensemble, inputs: &schema, missing: &[], spellings: &|_| Vec::new(), threshold: None };
+//! let source = Source { artifact: &ensemble, inputs: &schema, missing: &[], spellings: &|_| Vec::new(), decision: &automl_core::Decision::Likeliest };
 //! assert!(!export(&source)?.is_empty());
 //! # Ok::<(), automl_onnx::OnnxError>(())
 //! ```

@@ -7,7 +7,7 @@ use crate::linear::{baseline, elastic_net, logistic, naive_bayes};
 use crate::network::network;
 use crate::steps;
 use crate::trees::Trees;
-use automl_core::{Artifact, Field, Kind, Schema, Task};
+use automl_core::{Artifact, Decision, Field, Kind, Schema, Task};
 use serde::Deserialize;
 
 /// What the names of values in between begin with.
@@ -27,8 +27,8 @@ pub struct Source<'a> {
     pub missing: &'a [String],
     /// Other texts for levels of a field, each with the level's place, such as `1.0` for `1`.
     pub spellings: &'a dyn Fn(&Field) -> Vec<(String, usize)>,
-    /// Above which probability the second of two classes is predicted; the likelier class if it is not said.
-    pub threshold: Option<f64>,
+    /// How a class is told from its probabilities.
+    pub decision: &'a Decision,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +97,14 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
         let exposure = columns.number(exposure)?.clone();
         sum = graph.op("Mul", &[&sum, &exposure], []);
     }
-    tell(&mut graph, &task, &sum, source.threshold);
+    if let Decision::Cheapest(costs) = source.decision
+        && costs.n_classes() != task.n_classes()
+    {
+        return Err(artifact
+            .invalid("task", "its classes are not those of the costs")
+            .into());
+    }
+    tell(&mut graph, &task, &sum, source.decision);
     Ok(graph.encoded(env!("CARGO_PKG_VERSION")))
 }
 
@@ -383,7 +390,7 @@ fn sharpened(graph: &mut Graph, sum: &Value, power: f64) -> Value {
 }
 
 /// The outputs of the graph.
-fn tell(graph: &mut Graph, task: &Task, sum: &Value, threshold: Option<f64>) {
+fn tell(graph: &mut Graph, task: &Task, sum: &Value, decision: &Decision) {
     if task.n_classes() == 0 {
         let flat = graph.ints(&[-1]);
         graph.named(PREDICTION, "Reshape", &[sum, &flat], []);
@@ -391,16 +398,24 @@ fn tell(graph: &mut Graph, task: &Task, sum: &Value, threshold: Option<f64>) {
         return;
     }
     graph.named(PROBABILITIES, "Identity", &[sum], []);
-    let code = match threshold.filter(|_| task.n_classes() == 2) {
-        Some(threshold) => {
+    let code = match decision {
+        Decision::Above(threshold) if task.n_classes() == 2 => {
             let one = graph.int(1);
             let second = graph.op("Gather", &[sum, &one], [int("axis", 1)]);
-            let threshold = graph.double(threshold);
+            let threshold = graph.double(*threshold);
             let is_second = graph.op("Greater", &[&second, &threshold], []);
             let code = graph.cast(&is_second, Element::Int);
             graph.reshaped(&code, &[-1])
         }
-        None => graph.op("ArgMax", &[sum], [int("axis", 1), int("keepdims", 0)]),
+        Decision::Cheapest(costs) => {
+            let n_classes = costs.n_classes();
+            let costs = graph.constant(doubles(&[n_classes, n_classes], &costs.rows().concat()));
+            let expected = graph.op("MatMul", &[sum, &costs], []);
+            graph.op("ArgMin", &[&expected], [int("axis", 1), int("keepdims", 0)])
+        }
+        Decision::Likeliest | Decision::Above(_) => {
+            graph.op("ArgMax", &[sum], [int("axis", 1), int("keepdims", 0)])
+        }
     };
     let classes = graph.texts(task.classes());
     graph.named(PREDICTION, "Gather", &[&classes, &code], []);

@@ -2,7 +2,9 @@
 
 use crate::proto::Model;
 use crate::{OnnxError, Source, export};
-use automl_core::{Array, ArrayData, Artifact, Coded, Field, Kind, Role, Schema, Task};
+use automl_core::{
+    Array, ArrayData, Artifact, Coded, CostMatrix, Decision, Field, Kind, Role, Schema, Task,
+};
 use prost::Message as _;
 use serde_json::json;
 
@@ -37,12 +39,16 @@ fn ensemble(inputs: &serde_json::Value, steps: Vec<Artifact>, model: Artifact) -
 }
 
 fn exported(artifact: &Artifact, schema: &Schema) -> Result<Model, OnnxError> {
+    decided(artifact, schema, &Decision::Above(0.3))
+}
+
+fn decided(artifact: &Artifact, schema: &Schema, decision: &Decision) -> Result<Model, OnnxError> {
     let bytes = export(&Source {
         spellings: &|_| vec![("yes!".into(), 0)],
         artifact,
         inputs: schema,
         missing: &["NA".into()],
-        threshold: Some(0.3),
+        decision,
     })?;
     Ok(Model::decode(bytes.as_slice()).unwrap())
 }
@@ -115,6 +121,30 @@ fn a_graph_has_the_columns_that_are_read_and_says_what_it_gives() {
         assert!(!known.contains(&node.output[0].as_str()));
         known.push(&node.output[0]);
     }
+}
+
+#[test]
+fn costs_choose_the_class_of_the_least_product() {
+    let all = schema(&[("x", Kind::Number)]);
+    let model = ensemble(&json!([["x", "number"]]), Vec::new(), shares());
+    let costs = |n_classes: usize| {
+        let row =
+            |actual: usize| (0..n_classes).map(move |predicted| f64::from(actual != predicted));
+        CostMatrix::new((0..n_classes).map(|actual| row(actual).collect()).collect()).unwrap()
+    };
+    let by = |costs| decided(&model, &all, &Decision::Cheapest(costs));
+    let graph = by(costs(2)).unwrap().graph.unwrap();
+    let ops: Vec<&str> = graph
+        .node
+        .iter()
+        .map(|node| node.op_type.as_str())
+        .collect();
+    assert!(
+        ops.contains(&"MatMul") && ops.contains(&"ArgMin"),
+        "{ops:?}"
+    );
+    let code = by(costs(3)).err().map(|error| error.code());
+    assert_eq!(code, Some("artifact-part-invalid"));
 }
 
 #[test]

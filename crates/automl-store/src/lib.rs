@@ -18,6 +18,7 @@
 //!     metric: "rmse".into(),
 //!     scores: [("rmse".to_owned(), 1.5)].into(),
 //!     threshold: None,
+//!     costs: None,
 //!     lineage: Lineage::default(),
 //! };
 //! let contents = ModelContents { manifest, artifact, files: vec![("leaderboard.json".into(), b"[]".to_vec())] };

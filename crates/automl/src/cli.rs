@@ -125,6 +125,9 @@ pub(crate) enum Verb {
     /// Measure boosting on a folder of raw numbers, for `benches/trees/run.py`
     #[command(hide = true)]
     Race(RaceArgs),
+    /// Measure how long one row alone takes a model, for `benches/tables/latency.py`
+    #[command(hide = true)]
+    Latency(LatencyArgs),
     /// Run a program of a trial, which ends when the process that wanted it does
     #[command(hide = true)]
     Warden(WardenArgs),
@@ -160,9 +163,11 @@ impl Verb {
             Self::Audit(args) => args.ask.format,
             Self::Train(args) => args.format,
             Self::Tune(args) => args.format,
-            Self::Export(_) | Self::TensorBoard(_) | Self::Race(_) | Self::Warden(_) => {
-                Format::Text
-            }
+            Self::Export(_)
+            | Self::TensorBoard(_)
+            | Self::Race(_)
+            | Self::Latency(_)
+            | Self::Warden(_) => Format::Text,
         }
     }
 }
@@ -511,6 +516,17 @@ pub(crate) struct RaceArgs {
     /// Threads to use
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LatencyArgs {
+    /// Directory that `automl fit` wrote
+    pub(crate) model: PathBuf,
+    /// Table with the model's columns
+    pub(crate) data: String,
+    /// The first rows of the table that are timed
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rows: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

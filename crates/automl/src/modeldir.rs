@@ -2,7 +2,7 @@
 
 use crate::errors::{CliError, ForecastError};
 use crate::scoring::{BATCH_ROWS, IMAGE_BATCH_ROWS};
-use automl_core::{Artifact, Field, Role, Schema, Task};
+use automl_core::{Artifact, CostMatrix, Decision, Field, Role, Schema, Task};
 use automl_data::DataError;
 use automl_engine::EnsembleModel;
 use automl_neural::series::SeriesModel;
@@ -36,15 +36,7 @@ impl LoadedModel {
     pub(crate) fn of(read: ReadModel) -> anyhow::Result<Self> {
         check_rows(&read.artifact)?;
         let model = EnsembleModel::load(&read.artifact)?;
-        let threshold = read.manifest.threshold;
-        if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
-            let reason = "its threshold is no probability".to_owned();
-            return Err(CliError::ModelFile {
-                file: "manifest.json",
-                reason,
-            }
-            .into());
-        }
+        decision(&read.manifest)?;
         if *model.task() != read.manifest.task {
             let reason = "its task is not that of the weights".to_owned();
             return Err(CliError::ModelFile {
@@ -76,17 +68,17 @@ impl LoadedModel {
         })
     }
 
-    /// Above which probability the positive class of two is predicted: `asked` if the user said, else as the model has it.
+    /// How a class is told from its probabilities: by the threshold that was `asked` for, else as the model has it.
     ///
     /// # Errors
     /// The user said it of a model that does not tell two classes apart.
-    pub(crate) fn threshold(&self, asked: Option<f64>) -> Result<Option<f64>, CliError> {
+    pub(crate) fn decision(&self, asked: Option<f64>) -> Result<Decision, CliError> {
         match asked {
             Some(_) if self.task().n_classes() != 2 => Err(CliError::ThresholdTask {
                 task: self.task().kind().name(),
             }),
-            Some(threshold) => Ok(Some(threshold)),
-            None => Ok(self.manifest.threshold),
+            Some(threshold) => Ok(Decision::Above(threshold)),
+            None => Ok(self.manifest.decision()),
         }
     }
 
@@ -124,6 +116,26 @@ impl LoadedModel {
     pub(crate) fn column(&self, role: Role) -> Option<&Field> {
         self.manifest.inputs.with_role(role).next()
     }
+}
+
+/// How the classes of a model are told from their probabilities.
+///
+/// # Errors
+/// What the manifest says of that is not possible.
+pub(crate) fn decision(manifest: &Manifest) -> Result<Decision, CliError> {
+    let threshold = manifest.threshold;
+    let n_costs = manifest.costs.as_ref().map(CostMatrix::n_classes);
+    let reason = if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+        "its threshold is no probability"
+    } else if n_costs.is_some_and(|n_classes| n_classes != manifest.task.n_classes()) {
+        "its costs are not those of its classes"
+    } else {
+        return Ok(manifest.decision());
+    };
+    Err(CliError::ModelFile {
+        file: "manifest.json",
+        reason: reason.to_owned(),
+    })
 }
 
 /// Notices a model that forecasts time series.

@@ -52,7 +52,7 @@ pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
         features: features.into_iter().cloned().collect(),
         others: others.into_iter().map(|field| field.name.clone()).collect(),
         task: read.task().clone(),
-        threshold: read.manifest.threshold,
+        decision: read.manifest.decision(),
         n_bytes: read.n_bytes,
     });
     let bounds = bounds(path, &read)?;

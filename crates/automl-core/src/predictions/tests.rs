@@ -1,6 +1,7 @@
 //! Predictions know their shape, sum up, and pick the likeliest class.
 
 use super::Predictions;
+use crate::Decision;
 
 fn probabilities(values: &[f64]) -> Predictions {
     Predictions::Probabilities {
@@ -36,15 +37,15 @@ fn of_two_classes_the_second_is_predicted_above_the_threshold() {
         n_classes: 2,
         values: vec![0.9, 0.1, 0.7, 0.3, 0.4, 0.6],
     };
-    assert_eq!(two.class_codes_at(None), two.class_codes());
-    assert_eq!(two.class_codes_at(Some(0.2)), [0, 1, 1]);
+    assert_eq!(two.class_codes_by(&Decision::Likeliest), two.class_codes());
+    assert_eq!(two.class_codes_by(&Some(0.2).into()), [0, 1, 1]);
     assert_eq!(
-        two.class_codes_at(Some(0.3)),
+        two.class_codes_by(&Some(0.3).into()),
         [0, 0, 1],
         "not above is below"
     );
     assert_eq!(
-        two.decided_at(Some(0.2)).values(),
+        two.decided_by(&Some(0.2).into()).values(),
         [1.0, 0.0, 0.0, 1.0, 0.0, 1.0]
     );
     let three = Predictions::Probabilities {
@@ -52,7 +53,7 @@ fn of_two_classes_the_second_is_predicted_above_the_threshold() {
         values: vec![0.2, 0.5, 0.3],
     };
     assert_eq!(
-        three.class_codes_at(Some(0.9)),
+        three.class_codes_by(&Some(0.9).into()),
         [1],
         "more classes have none"
     );

@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::search::Found;
 use crate::{EngineError, FitOptions, calibrate, conformal, threshold};
 use automl_core::splits::Split;
-use automl_core::{Dataset, Predictions, Threads};
+use automl_core::{CostMatrix, Dataset, Predictions, Threads};
 
 /// Members that were chosen, and all that they were chosen from.
 pub(super) struct Chosen<'a> {
@@ -42,6 +42,13 @@ impl Chosen<'_> {
         if let Some(power) = power {
             calibrate::sharpen(&mut predictions, power);
         }
+        let costs = self.options.costs.as_ref();
+        let mean_cost = bench.mean_cost(costs, &predictions);
+        let mean_costs = candidates.iter().filter_map(|one| {
+            let mean = bench.mean_cost(costs, &one.predictions)?;
+            Some((one.position, mean))
+        });
+        let mean_costs = mean_costs.collect();
         let shifts = bench.shifts(&predictions);
         if let Some(shifts) = &shifts {
             conformal::shift(&mut predictions, shifts);
@@ -67,8 +74,11 @@ impl Chosen<'_> {
             members: self.members,
             score,
             nested,
-            threshold,
+            // Costs choose the class of two by a threshold, too, and then no metric reads classes.
+            threshold: threshold.or_else(|| costs.and_then(CostMatrix::threshold)),
             power,
+            mean_cost,
+            mean_costs,
             shifts,
             out_of_fold,
             fold_scores,
@@ -114,7 +124,7 @@ impl Chosen<'_> {
                 conformal::shift(&mut mean, shifts);
             }
             if threshold.is_some() {
-                mean = mean.decided_at(threshold);
+                mean = mean.decided_by(&threshold.into());
             }
             let (target, weight) = (view.target_numbers(), view.weights());
             Ok(self.plan.metric.score(&target, &mean, weight.as_deref())?)
@@ -130,7 +140,7 @@ impl Chosen<'_> {
         nested: &Predictions,
     ) -> Option<NestedScore> {
         let plain = match threshold {
-            Some(_) => rows.predictions.decided_at(threshold),
+            Some(_) => rows.predictions.decided_by(&threshold.into()),
             None => rows.predictions.clone(),
         };
         let drawn = rows.rows.iter().map(|&row| unit(self.data, row));

@@ -192,7 +192,7 @@ impl Shuffles<'_> {
         let each: Vec<u32> = (0..table.n_rows() as u32).collect();
         let predictions = self.asked.ask(table, &each)?;
         Ok(if self.rows.metric.reads_classes() {
-            predictions.decided_at(self.rows.threshold)
+            predictions.decided_by(&self.rows.threshold.into())
         } else {
             predictions
         })

@@ -2,7 +2,7 @@
 
 use super::{Asked, LabelledRows};
 use crate::ensemble::Selection;
-use crate::model::{EnsembleModel, Part};
+use crate::model::EnsembleModel;
 use crate::plan::Plan;
 use crate::search::Found;
 use automl_core::metrics::Metric;
@@ -35,22 +35,7 @@ impl<'a> Unseen<'a> {
         selection: &Selection,
         seed: Seed,
     ) -> Self {
-        let model = |split: usize| {
-            let parts = selection.members.iter().map(|&(position, weight)| {
-                let trial = &found.trials[position];
-                let fit = &trial.fits[split];
-                Part {
-                    weight,
-                    recipe: fit.recipe.clone(),
-                    target_map: trial.config.target_map,
-                    ceiling: fit.ceiling,
-                    model: fit.model.clone(),
-                }
-            });
-            EnsembleModel::new(data.task().clone(), plan.floor, parts.collect())
-                .raised_to(selection.power)
-                .shifted_by(selection.shifts.clone())
-        };
+        let model = |split: usize| selection.of_split((data, plan), found, split);
         let mut is_taken = vec![false; data.n_rows()];
         let mut order = Vec::new();
         for (split, rows) in plan.splits.iter().enumerate() {

@@ -23,6 +23,7 @@ pub(crate) struct Schedule {
     pub(super) search: Option<f64>,
     ensemble: Option<f64>,
     refit: Option<f64>,
+    distill: Option<f64>,
     explain: Option<f64>,
     /// Time for the ensemble where members are refitted.
     ensemble_seconds: f64,
@@ -38,6 +39,16 @@ const EXPLAIN_LEAST: f64 = 0.2;
 const EXPLAIN_SHARE: f64 = 0.015;
 const EXPLAIN_MOST: f64 = 2.5;
 
+/// Share of the limit that is kept to make a small model of the ensemble, where that is asked for.
+const DISTILL_SHARE: f64 = 0.2;
+
+/// Seconds that are kept for what follows the refits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    distill: f64,
+    explain: f64,
+}
+
 /// Seconds that are kept for explanations.
 fn explain_seconds(limit: f64) -> f64 {
     (EXPLAIN_LEAST + EXPLAIN_SHARE * limit).min(EXPLAIN_MOST)
@@ -46,10 +57,13 @@ fn explain_seconds(limit: f64) -> f64 {
 impl Schedule {
     pub(crate) fn new(plan: &Plan, options: &FitOptions) -> Self {
         let limit = options.time_limit.map(|limit| limit.as_secs_f64());
-        let kept = if options.explains {
-            limit.map_or(0.0, explain_seconds)
-        } else {
-            0.0
+        let seconds = |is_asked_for: bool, of: fn(f64) -> f64| {
+            let limit = limit.filter(|_| is_asked_for);
+            limit.map_or(0.0, of)
+        };
+        let kept = Kept {
+            distill: seconds(options.distills, |limit| DISTILL_SHARE * limit),
+            explain: seconds(options.explains, explain_seconds),
         };
         Self::within(limit, plan.validation.refit, kept)
     }
@@ -63,24 +77,26 @@ impl Schedule {
             search: later(self.search),
             ensemble: later(self.ensemble),
             refit: later(self.refit),
+            distill: later(self.distill),
             explain: later(self.explain),
             ..self
         }
     }
 
-    /// Everything is so many seconds earlier as are kept for explanations.
-    fn within(limit: Option<f64>, has_refits: bool, explain_seconds: f64) -> Self {
+    /// Everything is so many seconds earlier as are kept for what follows it.
+    fn within(limit: Option<f64>, has_refits: bool, kept: Kept) -> Self {
         let (search, ensemble) = if has_refits {
             (0.72, 0.72 + ENSEMBLE_SHARE)
         } else {
             (0.94, 0.97)
         };
         let at = |share: f64| limit.map(|limit| limit * share - 0.2);
-        let before = |share: f64| at(share).map(|end| end - explain_seconds);
+        let before = |share: f64| at(share).map(|end| end - kept.distill - kept.explain);
         Self {
             search: before(search),
             ensemble: before(ensemble),
             refit: before(0.97),
+            distill: at(0.97).map(|end| end - kept.explain),
             explain: at(0.97),
             ensemble_seconds: ENSEMBLE_SHARE * limit.unwrap_or_default(),
         }
@@ -97,6 +113,7 @@ impl Schedule {
             search_seconds: self.search?,
             ensemble_seconds: self.ensemble?,
             refit_seconds: self.refit?,
+            distill_seconds: self.distill.filter(|_| options.distills),
             explain_seconds: self.explain?,
             limit_seconds: options.time_limit?.as_secs_f64(),
         })
@@ -154,6 +171,11 @@ impl Found {
         deadline(run.clock, self.schedule.refit)
     }
 
+    /// When the small model must be done.
+    pub(crate) fn distill_deadline(&self, run: &FitRun<'_>) -> Deadline {
+        deadline(run.clock, self.schedule.distill)
+    }
+
     /// When explanations must be done, in seconds on the run's clock.
     pub(crate) fn explain_end(&self) -> Option<f64> {
         self.schedule.explain
@@ -188,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_search_goes_on_while_refits_are_quick_and_never_ends_early_for_slow_ones() {
-        let schedule = Schedule::within(Some(10.0), true, 0.0);
+        let schedule = Schedule::within(Some(10.0), true, Kept::default());
         let planned = schedule.search.unwrap();
         assert!((planned - 7.0).abs() < 1e-9, "{planned}");
         assert_eq!(schedule.search_given(None), Some(planned));
@@ -202,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_search_that_goes_on_too_late_has_its_ending_all_the_same() {
-        let schedule = Schedule::within(Some(10.0), true, 0.0);
+        let schedule = Schedule::within(Some(10.0), true, Kept::default());
         assert_eq!(schedule.from(3.0).ensemble, schedule.ensemble);
         let late = schedule.from(9.0);
         assert_eq!(late.search, Some(9.0));
@@ -212,8 +234,15 @@ mod tests {
     #[test]
     fn what_is_kept_for_explanations_is_taken_from_all_before_them() {
         let (plain, told) = (
-            Schedule::within(Some(60.0), false, 0.0),
-            Schedule::within(Some(60.0), false, 1.1),
+            Schedule::within(Some(60.0), false, Kept::default()),
+            Schedule::within(
+                Some(60.0),
+                false,
+                Kept {
+                    distill: 0.0,
+                    explain: 1.1,
+                },
+            ),
         );
         let earlier = |plain: Option<f64>, told: Option<f64>| plain.unwrap() - told.unwrap();
         assert!((earlier(plain.search, told.search) - 1.1).abs() < 1e-9);
@@ -225,7 +254,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_nothing_has_an_end() {
-        let schedule = Schedule::within(None, true, 0.0);
+        let schedule = Schedule::within(None, true, Kept::default());
         assert_eq!(schedule.search_given(Some(1.0)), None);
         assert_eq!(schedule.after(None).ensemble, None);
     }

@@ -1,7 +1,7 @@
 //! What is decided beyond the members: the threshold, the ceiling, what matters, and how long a search may go on.
 
 use super::*;
-use automl_core::{Predictions, Task, WarningKind};
+use automl_core::{CostMatrix, Decision, Predictions, Task, WarningKind};
 
 /// Two classes of which the second is rare and only roughly told by `x`.
 fn rare(n_rows: usize) -> Dataset {
@@ -37,8 +37,8 @@ fn a_metric_of_classes_gets_a_threshold_that_gains() {
     let threshold = outcome.threshold.expect("a rare class has one");
     assert!((0.0..0.5).contains(&threshold), "{threshold}");
     let rows = &outcome.out_of_fold;
-    let score = |threshold| {
-        let decided = rows.predictions.decided_at(threshold);
+    let score = |threshold: Option<f64>| {
+        let decided = rows.predictions.decided_by(&threshold.into());
         Metric::F1.score(&rows.target, &decided, None).unwrap()
     };
     assert!(score(Some(threshold)) > score(None));
@@ -309,4 +309,33 @@ fn what_is_said_of_fewer_members_is_said_of_them_alone() {
     assert!((one.score - mean).abs() < 1e-12);
     assert_eq!(one.nested, None, "what chose it chose others with it");
     assert_ne!(one.out_of_fold.predictions, all.out_of_fold.predictions);
+}
+
+#[test]
+fn costs_choose_classes_and_probabilities_are_made_true_for_them() {
+    let data = rare(900);
+    let costs = CostMatrix::new(vec![vec![0.0, 1.0], vec![6.0, 0.0]]).unwrap();
+    let outcome = |metric| {
+        let options = FitOptions {
+            metric: Some(metric),
+            costs: Some(costs.clone()),
+            ..options(4)
+        };
+        run(&data, &options)
+    };
+    let found = outcome(Metric::RocAuc).unwrap();
+    assert_eq!(found.threshold, costs.threshold());
+    let rows = &found.out_of_fold;
+    let decision = Decision::Cheapest(costs.clone());
+    let compared = costs.compared(&rows.target, &rows.predictions, &decision, None);
+    let compared = compared.unwrap();
+    assert!(compared.decided < compared.likeliest, "{compared:?}");
+    assert!(compared.decided < compared.constant, "{compared:?}");
+    assert_eq!(
+        found.leaderboard.rows[0].mean_cost,
+        Some(compared.decided),
+        "the ensemble's is of the same rows"
+    );
+    let error = outcome(Metric::F1).err().expect("two things choose");
+    assert_eq!(error.code(), "fit-costs-metric");
 }

@@ -17,7 +17,7 @@ fn best_by_hand(metric: Metric, target: &[f64], predictions: &Predictions) -> f6
     let greatest = cuts().fold(0.0, f64::max);
     let cuts = cuts().filter(|&cut| cut < greatest);
     let scores = cuts.chain([0.5]).filter_map(|cut| {
-        let decided = predictions.decided_at(Some(cut));
+        let decided = predictions.decided_by(&Some(cut).into());
         metric.score(target, &decided, None).ok()
     });
     scores.fold(f64::MIN, f64::max)
@@ -29,8 +29,8 @@ fn a_rare_class_is_predicted_from_a_lower_probability_on() {
     let predictions = two_classes(&[0.01, 0.02, 0.05, 0.10, 0.20, 0.25, 0.30, 0.40]);
     let cut = tune(Metric::F1, &target, &predictions, None).unwrap();
     assert!((0.10..0.20).contains(&cut), "{cut}");
-    let score = |cut| {
-        let decided = predictions.decided_at(cut);
+    let score = |cut: Option<f64>| {
+        let decided = predictions.decided_by(&cut.into());
         Metric::F1.score(&target, &decided, None).unwrap()
     };
     assert_eq!(score(None), 0.0);
@@ -57,7 +57,7 @@ fn no_cut_is_better_than_the_one_found() {
         let predictions = two_classes(&positive);
         for metric in Metric::all().filter(|metric| metric.reads_classes()) {
             let cut = tune(metric, &target, &predictions, None);
-            let decided = predictions.decided_at(Some(cut.unwrap_or(0.5)));
+            let decided = predictions.decided_by(&Some(cut.unwrap_or(0.5)).into());
             let Ok(score) = metric.score(&target, &decided, None) else {
                 continue;
             };

@@ -4,7 +4,7 @@ use super::error::{ROWS_EXPLAINED_MAX, ScoreError, VALUES_EXPLAINED_MAX};
 use super::model::LoadedModel;
 use super::wanted::Wanted;
 use crate::access::Extra;
-use automl_core::{Explanation, Predictions, Table, Threads};
+use automl_core::{Decision, Explanation, Predictions, Table, Threads};
 
 /// Rows to predict.
 pub(crate) struct Batch {
@@ -123,16 +123,17 @@ impl Batch {
         predictions: Predictions,
         loaded: &LoadedModel,
     ) -> Result<Predicted, ScoreError> {
-        let threshold = self.threshold.or(loaded.facts.threshold);
         if self.threshold.is_some() && loaded.facts.task.n_classes() != 2 {
             return Err(ScoreError::form("a threshold is for two classes"));
         }
+        let asked = self.threshold.map(Decision::Above);
+        let codes = predictions.class_codes_by(asked.as_ref().unwrap_or(&loaded.facts.decision));
         let intervals = intervals(&self.coverages, loaded, &predictions)?;
         let explanation = self.explains.then(|| explained(&self.table, loaded));
         Ok(Predicted {
             intervals,
             explanation: explanation.transpose()?,
-            codes: predictions.class_codes_at(threshold),
+            codes,
             predictions,
             about: self.about,
         })

@@ -1,6 +1,6 @@
 //! What an endpoint needs of a model. Whoever starts the server says how models are read; nothing here knows a learner.
 
-use automl_core::{Cell, Field, Model, Table, Task};
+use automl_core::{Cell, Decision, Field, Model, Table, Task};
 use automl_store::endpoints::Signature;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,8 +48,8 @@ pub struct ModelFacts {
     pub others: Vec<String>,
     /// What it predicts.
     pub task: Task,
-    /// Of two classes, the probability above which the second is predicted; without one it is the likelier class.
-    pub threshold: Option<f64>,
+    /// How a class is told from its probabilities, unless a request says otherwise.
+    pub decision: Decision,
     /// About as much memory as it takes, in bytes.
     pub n_bytes: u64,
 }

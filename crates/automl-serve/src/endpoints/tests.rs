@@ -90,7 +90,7 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
                     classes: vec!["no".into(), "yes".into()],
                 }
             },
-            threshold: None,
+            decision: automl_core::Decision::Likeliest,
             n_bytes: said["n_bytes"].as_u64().unwrap_or(1),
         }),
         model: if let Some(ms) = call_ms {

@@ -57,7 +57,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_enum, help_heading = "Search")]
     pub(crate) task: Option<TaskArg>,
     /// Quantiles to predict, each by the probability that the target lies below it, such as 0.05,0.5,0.95; means --task quantile [default of that task: 0.1,0.5,0.9]
-    #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = units::level, help_heading = "Search")]
+    #[arg(long, value_name = "LEVELS", allow_negative_numbers = true, value_delimiter = ',', value_parser = units::level, help_heading = "Search")]
     pub(crate) quantiles: Vec<Level>,
     /// What decides, such as roc_auc, log_loss, f1, rmse, mae [default: roc_auc, log_loss, rmse or pinball by task]
     #[arg(long, value_name = "METRIC", help_heading = "Search")]
@@ -65,12 +65,18 @@ pub(crate) struct FitArgs {
     /// Which of two classes precision, recall, F1 and average precision are of [default: the second by name]
     #[arg(long, value_name = "CLASS", help_heading = "Search")]
     pub(crate) positive: Option<String>,
+    /// What errors cost, by true and predicted class: a YAML or JSON file, or such as '{"bad": {"good": 5}, "good": {"bad": 1}}'; then the class of least expected cost is predicted
+    #[arg(long, value_name = "FILE|COSTS", help_heading = "Search")]
+    pub(crate) cost_matrix: Option<String>,
     /// What the final model is made of: small and quick to score, or as good as can be
     #[arg(long, value_enum, default_value_t, help_heading = "Search")]
     pub(crate) quality: QualityArg,
     /// How long the model may take for one row alone, such as 50us: members are refitted on all rows and chosen by measured speed too
     #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Search")]
     pub(crate) inference_limit: Option<Duration>,
+    /// Make one small and quick model that learns from the ensemble and takes its place; a fifth of the time is kept for it
+    #[arg(long, conflicts_with = "inference_limit", help_heading = "Search")]
+    pub(crate) distill: bool,
     /// Folds of the cross-validation [default: by size]
     #[arg(long, value_name = "K", conflicts_with = "holdout", value_parser = clap::value_parser!(u16).range(2..), help_heading = "Search")]
     pub(crate) folds: Option<u16>,
@@ -131,6 +137,8 @@ Examples:
   automl fit policies.csv --target claims --exposure years   claims expected in the years of a policy
   automl fit houses.csv --target price --quantiles 0.1,0.5,0.9   prices that a house lies below with these probabilities
   automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'
+  automl fit loans.csv --target risk --cost-matrix '{\"bad\": {\"good\": 5}, \"good\": {\"bad\": 1}}'   to miss a bad one costs five times as much
+  automl fit adult.csv --target income --distill   one small model that learns from the ensemble
   automl fit adult.csv --target income --time-limit 1h --resume   goes on where a killed search was
   automl fit adult.csv --target income --plan-only   what it would try";
 

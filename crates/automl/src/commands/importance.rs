@@ -62,7 +62,7 @@ fn measure(args: &ImportanceArgs, data: &str, console: Console) -> anyhow::Resul
             target: &rows.target,
             weight: rows.weight.as_deref(),
             metric: Metric::from_name(&model.manifest.metric)?,
-            threshold: model.threshold(None)?,
+            threshold: model.manifest.threshold,
         };
         let n_shuffles = NonZeroUsize::from(args.shuffles);
         model

@@ -21,20 +21,24 @@ pub(super) fn run(args: &LeaderboardArgs, console: Console) -> anyhow::Result<St
 
 /// The first `top` models as a table, and how many more there are.
 pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
-    let heading = [
+    let has_costs = leaderboard.rows.iter().any(|row| row.mean_cost.is_some());
+    let mut heading = vec![
         ("#", Align::Right),
         ("model", Align::Left),
         (leaderboard.metric.as_str(), Align::Right),
+    ];
+    heading.extend(has_costs.then_some(("cost", Align::Right)));
+    heading.extend([
         ("weight", Align::Right),
         ("fit time", Align::Right),
         ("recipe", Align::Left),
-    ];
+    ]);
     let shown = &leaderboard.rows[..leaderboard.rows.len().min(top)];
     let rows: Vec<Vec<String>> = shown
         .iter()
         .map(|row| {
             let is_member = row.trial.is_some() && row.weight > 0.0;
-            vec![
+            let mut cells = vec![
                 row.rank.to_string(),
                 if row.is_partial {
                     format!("{} *", row.name)
@@ -42,6 +46,10 @@ pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
                     row.name.clone()
                 },
                 text::score(row.score),
+            ];
+            let cost = row.mean_cost.map_or_else(String::new, text::score);
+            cells.extend(has_costs.then_some(cost));
+            cells.extend([
                 if is_member {
                     text::percent(row.weight)
                 } else {
@@ -49,7 +57,8 @@ pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
                 },
                 text::seconds(row.fit_seconds),
                 row.recipe.clone(),
-            ]
+            ]);
+            cells
         })
         .collect();
     let more = match leaderboard.rows.len() - shown.len() {
@@ -67,8 +76,13 @@ pub(super) fn table(leaderboard: &Leaderboard, top: usize) -> String {
     } else {
         ""
     };
+    let costs = if has_costs {
+        "cost is what a row costs on average, its class being the one of least expected cost\n"
+    } else {
+        ""
+    };
     format!(
-        "{table}{more}\n{direction} is better; scores by {}\nweight is the share in the ensemble, whose fit time is the sum over its members\n#n is the number of a trial; trials given up early have no row\n{cut}",
+        "{table}{more}\n{direction} is better; scores by {}\n{costs}weight is the share in the ensemble, whose fit time is the sum over its members\n#n is the number of a trial; trials given up early have no row\n{cut}",
         leaderboard.validation
     )
 }

@@ -12,6 +12,7 @@ mod gc;
 mod import;
 mod import_studies;
 mod importance;
+mod latency;
 mod launch;
 mod leaderboard;
 mod lineage;
@@ -96,6 +97,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Restore(args) => backup::restore(&args, console),
         Verb::Gc(args) => gc::run(&args, console),
         Verb::Race(args) => race::run(&args),
+        Verb::Latency(args) => latency::run(&args),
         Verb::Warden(args) => tune::run_warden(&args),
     }
 }

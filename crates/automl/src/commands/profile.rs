@@ -143,12 +143,23 @@ fn compare(
     });
     let alone = columns_of_second(&first.table, &second.table);
     found.warnings.extend(alone);
+    let nothing = nothing_in_common(&first.table, &second.table);
+    found.warnings.extend(nothing);
     found
         .warnings
         .extend(told.as_ref().and_then(apart::warning));
     if let Some(other) = &mut found.other {
         other.told_apart = told;
     }
+}
+
+/// Tables that share no column are seldom meant to be compared.
+fn nothing_in_common(first: &Table, second: &Table) -> Option<Warning> {
+    let is_shared = second.names().any(|name| first.column(name).is_some());
+    let message =
+        "the two tables have no column in common, so nothing of them is compared".to_owned();
+    let none = Vec::<String>::new();
+    (!is_shared).then(|| Warning::new(WarningKind::Drift, none, message))
 }
 
 /// What the second table alone has. Drift tells of columns that it has not.

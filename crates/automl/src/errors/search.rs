@@ -2,6 +2,7 @@
 
 use crate::text;
 use automl_core::Coded;
+use std::io;
 use std::path::PathBuf;
 
 /// Why a search is not gone on with, or not begun, and what it did not find out.
@@ -39,6 +40,16 @@ pub(crate) enum SearchError {
         "'intervals.json' of the model cannot be read: its errors are not sorted numbers by prediction"
     )]
     IntervalsFile,
+    /// The file of a cost matrix cannot be read.
+    #[error("cannot read the cost matrix: {}", path.display())]
+    CostsFile { path: PathBuf, source: io::Error },
+    /// A text is no cost matrix.
+    #[error("{place}, line {line}, is no cost matrix: {reason}")]
+    CostsText {
+        place: String,
+        line: u64,
+        reason: String,
+    },
     /// So rare an error has not been seen among the rows that there were.
     #[error(
         "an interval of coverage {coverage} needs more rows than the model was validated on; it knows of coverages up to {most:.3}"
@@ -55,6 +66,8 @@ impl Coded for SearchError {
             Self::NoIntervals { .. } | Self::NoIntervalsOfCounts => "predict-no-intervals",
             Self::QuantilesServed => "endpoint-quantiles",
             Self::IntervalsFile => "artifact-part-invalid",
+            Self::CostsFile { .. } => "fit-costs-file",
+            Self::CostsText { .. } => "fit-costs-text",
             Self::Coverage { .. } => "predict-coverage",
         }
     }
@@ -78,6 +91,9 @@ impl Coded for SearchError {
             }
             Self::NoIntervalsOfCounts => "leave --interval out".into(),
             Self::IntervalsFile => "fit the model again or restore the file".into(),
+            Self::CostsFile { .. } | Self::CostsText { .. } => {
+                "give costs as {\"true class\": {\"predicted class\": cost}}, or a file of them in JSON or YAML".into()
+            }
             Self::Coverage { most, .. } => {
                 format!("ask for --interval {:.2} or less", (most * 100.0).floor() / 100.0)
             }

@@ -107,9 +107,15 @@ impl Usage {
         }
         let is_extra =
             self.error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
-        let takes_target =
-            matches!(self.verb.as_slice(), [verb] if verb == "fit" || verb == "profile");
+        let takes_target = self.verb == ["fit"];
         let has_target = self.args.iter().any(|arg| arg.starts_with("--target"));
+        let is_third_table = self.verb == ["profile"];
+        if is_extra && is_third_table {
+            return Some(
+                "a profile is of one table, or of two to compare; a pattern in quotes, such as 'data/*.csv', reads several files as one table, and --target names the column to predict"
+                    .into(),
+            );
+        }
         (is_extra && takes_target && !has_target).then(|| {
             format!(
                 "name the column to predict with --target {}",

@@ -238,6 +238,7 @@ fn short_phase(name: &str) -> &str {
         "search" => "searching",
         "ensemble" => "ensembling",
         "refit" => "refitting",
+        "distill" => "distilling",
         "explain" => "explaining",
         "write" => "writing",
         other => other,

@@ -138,6 +138,7 @@ fn phase_title(name: &str) -> &str {
         "search" => "searching",
         "ensemble" => "choosing the ensemble",
         "refit" => "fitting the chosen models on all rows",
+        "distill" => "making a small model of the ensemble",
         "explain" => "asking the model what it looks at",
         "write" => "writing the model",
         other => other,

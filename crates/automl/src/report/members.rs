@@ -1,12 +1,13 @@
 //! What the model is made of: the members by weight, each with the parameters that are not at their defaults.
 
-use super::{is_member, shares};
+use super::{Page, is_member, shares};
 use automl_core::{ParamMap, ParamValue};
-use automl_engine::{Leaderboard, LeaderboardRow, registry};
+use automl_engine::{LeaderboardRow, registry};
 use maud::{Markup, html};
 
-pub(super) fn section(leaderboard: &Leaderboard) -> Markup {
-    let mut members: Vec<&LeaderboardRow> = leaderboard
+pub(super) fn section(page: &Page<'_>) -> Markup {
+    let mut members: Vec<&LeaderboardRow> = page
+        .leaderboard
         .rows
         .iter()
         .filter(|row| is_member(row))
@@ -14,7 +15,7 @@ pub(super) fn section(leaderboard: &Leaderboard) -> Markup {
     members.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     html! {
         section {
-            h2 { "The model is made of" }
+            h2 { @if page.distilled.is_some() { "The ensemble is made of" } @else { "The model is made of" } }
             (shares("model", members.iter().map(|row| (row.name.as_str(), row.weight))))
             @for row in &members { (member(row)) }
         }

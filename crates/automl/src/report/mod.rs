@@ -13,11 +13,13 @@ mod shapley;
 #[cfg(test)]
 mod tests;
 
-use crate::text;
+use crate::costs::CostScores;
+use crate::{distilled, text};
 use automl_core::Warning;
 use automl_core::metrics::Metric;
 use automl_engine::{
-    ColumnImportance, Explanations, Leaderboard, LeaderboardRow, LeftOut, NestedScore, OutOfFold,
+    ColumnImportance, Distilled, Explanations, Leaderboard, LeaderboardRow, LeftOut, NestedScore,
+    OutOfFold,
 };
 use automl_store::Manifest;
 use chart::ScoreChart;
@@ -39,6 +41,10 @@ pub(crate) struct Page<'a> {
     /// What decided, and how good the model is by it.
     pub(crate) metric: Metric,
     pub(crate) score: f64,
+    /// What the model is beside the ensemble, if it took its place.
+    pub(crate) distilled: Option<&'a Distilled>,
+    /// What rows cost, if costs decide.
+    pub(crate) costs: Option<&'a CostScores>,
     /// The score without what choosing the members added, with an interval.
     pub(crate) nested: Option<NestedScore>,
     /// Trials that were begun.
@@ -92,7 +98,7 @@ pub(crate) fn render(page: &Page<'_>) -> String {
                     (dependence::section(&page.manifest.task, &page.explanations.dependence))
                     (shapley::section(&page.manifest.task, &page.explanations.shapley))
                     (leaderboard(page))
-                    (members::section(page.leaderboard))
+                    (members::section(page))
                     (history(page))
                     (facts(page))
                 }
@@ -142,6 +148,9 @@ fn heading(page: &Page<'_>, title: &str) -> Markup {
             @if let Some(nested) = page.nested {
                 p.soft { "On rows that the choice of the ensemble's members had not seen either it is " b { (text::score(nested.score)) } ", and nine times out of ten between " (text::score(nested.low)) " and " (text::score(nested.high)) " by the number of rows alone." }
             }
+            @if let Some(told) = page.distilled {
+                p.soft { "The model is " (distilled::words(told, page.metric)) "." }
+            }
             p.soft { "Next: " code { (page.next_command) } }
         }
     }
@@ -183,7 +192,9 @@ fn leaderboard(page: &Page<'_>) -> Markup {
             div.card {
                 table {
                     thead { tr {
-                        th.n { "#" } th { "model" } th.n { (page.metric.title()) } th { "" } th.n { "spread of folds" } th.n { "fit time" }
+                        th.n { "#" } th { "model" } th.n { (page.metric.title()) }
+                        @if page.costs.is_some() { th.n { "mean cost" } }
+                        th { "" } th.n { "spread of folds" } th.n { "fit time" }
                     } }
                     tbody {
                         @for (row, length) in shown.iter().zip(lengths) {
@@ -191,6 +202,7 @@ fn leaderboard(page: &Page<'_>) -> Markup {
                                 td.n { (row.rank) }
                                 td { (row.name) @if row.is_partial { span.soft { " (cut short by the limit)" } } }
                                 td.n { (text::score(row.score)) }
+                                @if page.costs.is_some() { td.n { (row.mean_cost.map_or_else(String::new, text::score)) } }
                                 td.track { span.bar style=(format!("width:{length:.1}%")) {} }
                                 td.n { (spread(&row.fold_scores)) }
                                 td.n { (text::seconds(row.fit_seconds)) }
@@ -318,9 +330,13 @@ fn facts(page: &Page<'_>) -> Markup {
                     dt { "Positive class" } dd {
                         (positive)
                         @if let Some(threshold) = page.manifest.threshold {
-                            ", predicted above a probability of " (text::probability(threshold)) ", best by " (page.metric.title())
+                            ", predicted above a probability of " (text::probability(threshold))
+                            @if page.costs.is_some() { ", where it costs less" } @else { ", best by " (page.metric.title()) }
                         }
                     }
+                }
+                @if let Some(costs) = page.costs {
+                    dt { "Mean cost" } dd { (costs.words()) }
                 }
                 dt { "Seed" } dd { (lineage.seed) }
                 @if let Some(git) = git { dt { "Repository" } dd { code { (git) } } }

@@ -4,7 +4,7 @@
 use super::Page;
 use super::axes::Axes;
 use crate::text;
-use automl_core::{Predictions, Task};
+use automl_core::{Decision, Predictions, Task};
 use automl_engine::OutOfFold;
 use maud::{Markup, html};
 use std::fmt::Write as _;
@@ -35,7 +35,8 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 }
                 Task::Quantile { .. } => { (coverage(rows)) }
                 task => {
-                    @if task.n_classes() <= MAX_CLASSES { (confusion(task, rows, page.manifest.threshold)) }
+                    @if task.n_classes() <= MAX_CLASSES { (confusion(task, rows, &page.manifest.decision())) }
+                    @if let Some(costs) = page.costs { p { "Mean cost: " (costs.words()) "." } }
                     @if task.n_classes() == 2 {
                         (super::curves::section(rows))
                         (calibration(task, rows))
@@ -47,13 +48,13 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
 }
 
 /// Rows by actual and predicted class; the darker a cell, the greater its share of the actual class.
-fn confusion(task: &Task, rows: &OutOfFold, threshold: Option<f64>) -> Markup {
+fn confusion(task: &Task, rows: &OutOfFold, decision: &Decision) -> Markup {
     let n_classes = task.n_classes();
     let mut counts = vec![vec![0_u64; n_classes]; n_classes];
     for (actual, predicted) in rows
         .target
         .iter()
-        .zip(rows.predictions.class_codes_at(threshold))
+        .zip(rows.predictions.class_codes_by(decision))
     {
         counts[*actual as usize][predicted as usize] += 1;
     }
@@ -88,8 +89,42 @@ fn confusion(task: &Task, rows: &OutOfFold, threshold: Option<f64>) -> Markup {
                 }
             }
         }
-        @if let (Some(threshold), Some(class)) = (threshold, task.positive_class()) {
+        @if let (Some(threshold), Some(class)) = (decision.threshold(), task.positive_class()) {
             p.soft { "'" (class) "' is predicted above a probability of " (text::probability(threshold)) "." }
+        }
+    }
+}
+
+/// A drawing of shares that should be what they are said to be: those on the diagonal are.
+struct Square<'a> {
+    label: &'a str,
+    /// Across and upwards.
+    titles: [&'a str; 2],
+    is_joined: bool,
+}
+
+struct Dot {
+    at: (f64, f64),
+    title: String,
+}
+
+impl Square<'_> {
+    fn drawn(&self, dots: &[Dot]) -> Markup {
+        let axes = Axes {
+            x: (0.0, 1.0),
+            y: (0.0, 1.0),
+            size: Axes::SQUARE,
+        };
+        let [across, upwards] = self.titles;
+        html! {
+            svg.square viewBox=(axes.view_box()) role="img" aria-label=(self.label) {
+                (axes.frame(across, upwards))
+                line.grid.even x1=(axes.at_x(0.0)) y1=(axes.at_y(0.0)) x2=(axes.at_x(1.0)) y2=(axes.at_y(1.0)) {}
+                @if self.is_joined { path.best d=(axes.line(dots.iter().map(|dot| dot.at))) {} }
+                @for dot in dots {
+                    circle.dot cx=(axes.at_x(dot.at.0)) cy=(axes.at_y(dot.at.1)) r="5" { title { (dot.title) } }
+                }
+            }
         }
     }
 }
@@ -98,23 +133,26 @@ fn confusion(task: &Task, rows: &OutOfFold, threshold: Option<f64>) -> Markup {
 fn calibration(task: &Task, rows: &OutOfFold) -> Markup {
     let bins = calibration_bins(rows);
     let positive = task.positive_class().unwrap_or_default();
-    let axes = Axes {
-        x: (0.0, 1.0),
-        y: (0.0, 1.0),
-        size: Axes::SQUARE,
-    };
+    let dots = bins.iter().map(|bin| Dot {
+        at: (bin.probability, bin.share),
+        title: format!(
+            "{} predicted, {} in {}",
+            text::probability(bin.probability),
+            text::probability(bin.share),
+            text::counted(bin.n_rows, "row")
+        ),
+    });
+    let x_title = format!(
+        "predicted probability of '{}'",
+        text::clip(positive, LABEL_WIDTH)
+    );
     html! {
         h3 { "Probability and outcome" }
-        svg.square viewBox=(axes.view_box()) role="img" aria-label="Share of positive rows by predicted probability" {
-            (axes.frame(&format!("predicted probability of '{}'", text::clip(positive, LABEL_WIDTH)), "share of rows"))
-            line.grid.even x1=(axes.at_x(0.0)) y1=(axes.at_y(0.0)) x2=(axes.at_x(1.0)) y2=(axes.at_y(1.0)) {}
-            path.best d=(axes.line(bins.iter().map(|bin| (bin.probability, bin.share)))) {}
-            @for bin in &bins {
-                circle.dot cx=(axes.at_x(bin.probability)) cy=(axes.at_y(bin.share)) r="5" {
-                    title { (text::probability(bin.probability)) " predicted, " (text::probability(bin.share)) " in " (text::counted(bin.n_rows, "row")) }
-                }
-            }
-        }
+        (Square {
+            label: "Share of positive rows by predicted probability",
+            titles: [&x_title, "share of rows"],
+            is_joined: true,
+        }.drawn(&dots.collect::<Vec<_>>()))
         p.soft { "Each dot is a tenth of the rows by probability. On the diagonal a probability means what it says." }
     }
 }
@@ -201,22 +239,17 @@ fn coverage(rows: &OutOfFold) -> Markup {
         .enumerate()
         .map(|(place, level)| (level.share(), below(place)))
         .collect();
-    let axes = Axes {
-        x: (0.0, 1.0),
-        y: (0.0, 1.0),
-        size: Axes::SQUARE,
-    };
+    let dots = points.iter().map(|(level, share)| Dot {
+        at: (*level, *share),
+        title: format!("{level}: {} of targets", text::percent(*share)),
+    });
     html! {
         h3 { "Quantiles and outcomes" }
-        svg.square viewBox=(axes.view_box()) role="img" aria-label="Share of targets below each quantile" {
-            (axes.frame("level of the quantile", "share of targets at or below it"))
-            line.grid.even x1=(axes.at_x(0.0)) y1=(axes.at_y(0.0)) x2=(axes.at_x(1.0)) y2=(axes.at_y(1.0)) {}
-            @for (level, share) in &points {
-                circle.dot cx=(axes.at_x(*level)) cy=(axes.at_y(*share)) r="5" {
-                    title { (level) ": " (text::percent(*share)) " of targets" }
-                }
-            }
-        }
+        (Square {
+            label: "Share of targets below each quantile",
+            titles: ["level of the quantile", "share of targets at or below it"],
+            is_joined: false,
+        }.drawn(&dots.collect::<Vec<_>>()))
         p.soft { "On the diagonal quantiles mean what they say. They were moved so that they do on these very rows (conformal prediction), by errors of models of the folds; on new rows like these it is about as many." }
     }
 }
@@ -284,7 +317,8 @@ mod tests {
             classes: vec!["no".into(), "yes".into()],
         };
         let rows = rows(&[0.0, 1.0, 1.0], &[0.1, 0.3, 0.8]);
-        let table = |threshold| confusion(&task, &rows, threshold).into_string();
+        let table =
+            |threshold: Option<f64>| confusion(&task, &rows, &threshold.into()).into_string();
         assert!(table(None).contains("50.0%"));
         assert!(table(Some(0.2)).contains("above a probability of 0.2"));
         assert!(!table(Some(0.2)).contains("50.0%"));

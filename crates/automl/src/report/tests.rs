@@ -18,6 +18,7 @@ fn row(rank: usize, name: &str, trial: Option<u64>, score: f64, weight: f64) -> 
         learner: "gradient_boosting".into(),
         trial,
         score,
+        mean_cost: None,
         fold_scores: vec![score - 0.01, score + 0.01],
         fit_seconds: 1.25,
         weight,
@@ -102,6 +103,7 @@ fn page_with(name: &str, explanations: &Explanations) -> String {
         metric: "roc_auc".into(),
         scores: [("roc_auc".to_owned(), 0.93)].into(),
         threshold: None,
+        costs: None,
         lineage: Lineage {
             data: name.into(),
             n_rows: 48_842,
@@ -134,6 +136,8 @@ fn page_with(name: &str, explanations: &Explanations) -> String {
             point(1.0, "forest #0", 0.9),
             point(2.0, "boosting #1", 0.92),
         ],
+        distilled: None,
+        costs: None,
         nested: Some(NestedScore {
             score: 0.91,
             low: 0.88,

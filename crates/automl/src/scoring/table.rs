@@ -66,7 +66,7 @@ impl Wanted<'_> {
         (watch, warnings): (&mut dyn Watch, &Warnings),
     ) -> anyhow::Result<(Counts, W)> {
         let model = self.model;
-        let threshold = model.threshold(self.threshold)?;
+        let decision = model.decision(self.threshold)?;
         let is_feature = |field: &Field| field.role == Role::Feature;
         let inputs = &model.manifest.inputs;
         let batches = tables::stream(source, self.read, inputs, is_feature, &self.cut, warnings)
@@ -78,7 +78,7 @@ impl Wanted<'_> {
             quantiles: model.task().levels(),
             further: self.bands.names(),
         })?;
-        let mut writer = writer.with_threshold(threshold);
+        let mut writer = writer.deciding_by(decision);
         let scorer = Scorer {
             model: &model.model,
             threads: power.threads,

@@ -1,7 +1,7 @@
 //! Arrow streams of the fuzzer's corpus, by the reader that endpoints have.
 
 use super::*;
-use automl_core::{Artifact, Model, PredictError, Predictions, TableView, Task};
+use automl_core::{Artifact, Decision, Model, PredictError, Predictions, TableView, Task};
 use automl_serve::endpoints::read_body;
 
 /// Bodies are read, not predicted.
@@ -41,7 +41,7 @@ fn model() -> LoadedModel {
             features: fields.into_iter().filter(is_feature).collect(),
             others: vec!["y".into()],
             task: Task::Regression,
-            threshold: None,
+            decision: Decision::Likeliest,
             n_bytes: 1,
         }),
         model: Arc::new(Nothing),

@@ -169,7 +169,7 @@ fn evaluate(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Scores> {
     let target = model.target()?;
-    let threshold = model.threshold(settings.threshold)?;
+    let decision = model.decision(settings.threshold)?;
     let batches = open(settings, model, (target, model.batch_rows()), reporter)?;
     let weight = known_weight(model, target, reporter)?;
     let exposure = model.model.exposure();
@@ -201,7 +201,8 @@ fn evaluate(
         task: model.task(),
         target: &truth.values,
         predictions: &predictions,
-        threshold,
+        decision: &decision,
+        costs: model.manifest.costs.as_ref(),
         weight: truth.weights(),
         data_rows: &truth.data_rows(),
     };

@@ -112,7 +112,7 @@ pub(super) fn text(quantiles: &[QuantileScores], intervals: &[IntervalScores]) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automl_core::Task;
+    use automl_core::{Decision, Task};
 
     #[test]
     fn targets_below_quantiles_and_between_them_are_counted_by_weight() {
@@ -127,7 +127,8 @@ mod tests {
             task: &Task::Quantile { levels },
             target: &[0.0, 2.0, 3.0, 4.0],
             predictions: &predictions,
-            threshold: None,
+            decision: &Decision::Likeliest,
+            costs: None,
             weight: Some(&[1.0, 1.0, 1.0, 2.0]),
             data_rows: &[1, 2, 3, 4],
         };

@@ -1,11 +1,13 @@
 //! How good predictions are: every metric of the task, and for classes where they go wrong.
 
 use super::quantiles::{self, IntervalScores, QuantileScores};
+use crate::costs::{CostScores, MEAN_COST};
 use crate::text::{self, Align};
 use automl_core::metrics::{Metric, MetricError};
-use automl_core::{Coded, Predictions, Task};
+use automl_core::{Coded, CostMatrix, Decision, Predictions, Task};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 
 /// Confusion matrices of more classes than this are printed as JSON only.
 const MAX_PRINTED_CLASSES: usize = 15;
@@ -33,6 +35,9 @@ pub(super) struct Scores {
     pub(super) positive_class: Option<String>,
     /// Of two classes, the probability above which the positive one is predicted; null where it is the likelier class.
     pub(super) threshold: Option<f64>,
+    /// What a row costs on average, with the model's costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cost: Option<CostScores>,
     /// The metric that the model was chosen by.
     pub(super) metric: String,
     /// Scores by metric; null where a metric has no value for this target.
@@ -54,10 +59,11 @@ pub(super) struct Scores {
 }
 
 impl Scores {
-    /// The metrics that have a value.
+    /// The metrics that have a value, and the mean cost.
     pub(super) fn numbers(&self) -> impl Iterator<Item = (&str, f64)> {
         let metrics = self.metrics.iter();
-        metrics.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)))
+        let metrics = metrics.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)));
+        metrics.chain(self.cost.iter().map(|cost| (MEAN_COST, cost.mean)))
     }
 }
 
@@ -78,8 +84,10 @@ pub(super) struct Scored<'a> {
     pub(super) task: &'a Task,
     pub(super) target: &'a [f64],
     pub(super) predictions: &'a Predictions,
-    /// Of two classes, the probability above which the second is predicted.
-    pub(super) threshold: Option<f64>,
+    /// How a class is told from its probabilities.
+    pub(super) decision: &'a Decision,
+    /// What each error costs, if the model was told.
+    pub(super) costs: Option<&'a CostMatrix>,
     pub(super) weight: Option<&'a [f64]>,
     /// The number in the data of each row, from 1.
     pub(super) data_rows: &'a [u64],
@@ -90,7 +98,7 @@ impl Scores {
     pub(super) fn of(scored: &Scored<'_>) -> Self {
         let kind = scored.task.kind();
         let (mut metrics, mut undefined) = (Map::new(), Map::new());
-        let decided = scored.predictions.decided_at(scored.threshold);
+        let decided = scored.predictions.decided_by(scored.decision);
         for metric in Metric::all().filter(|metric| metric.tasks().contains(&kind)) {
             let predictions = if metric.reads_classes() {
                 &decided
@@ -118,7 +126,8 @@ impl Scores {
             weighted_by: None,
             exposure: None,
             positive_class: scored.task.positive_class().map(str::to_owned),
-            threshold: scored.threshold,
+            threshold: scored.decision.threshold(),
+            cost: scored.cost(),
             metric: String::new(),
             metrics,
             undefined,
@@ -154,6 +163,9 @@ impl Scores {
             "{rows} scored, {} '{}'{positive}{threshold}{exposure}{weighted}{left_out}\n\n",
             self.task, self.target
         );
+        if let Some(cost) = &self.cost {
+            writeln!(out, "mean cost {}\n", cost.words()).expect("a string takes all");
+        }
         out.push_str(&self.metrics_text());
         if !self.quantiles.is_empty() {
             out.push('\n');
@@ -243,6 +255,12 @@ impl Scores {
 }
 
 impl Scored<'_> {
+    fn cost(&self) -> Option<CostScores> {
+        let (costs, predictions) = (self.costs?, self.predictions);
+        let compared = costs.compared(self.target, predictions, self.decision, self.weight)?;
+        Some(CostScores::of(compared, self.task))
+    }
+
     /// Why a metric has no value, without the name of the metric, which stands beside it.
     fn reason(&self, error: &MetricError) -> String {
         match error {
@@ -272,7 +290,7 @@ impl Scored<'_> {
 fn confusion(scored: &Scored<'_>) -> Vec<Vec<u64>> {
     let n_classes = scored.task.n_classes();
     let mut counts = vec![vec![0; n_classes]; n_classes];
-    let predicted = scored.predictions.class_codes_at(scored.threshold);
+    let predicted = scored.predictions.class_codes_by(scored.decision);
     for (actual, predicted) in scored.target.iter().zip(predicted) {
         counts[*actual as usize][predicted as usize] += 1;
     }
@@ -283,7 +301,7 @@ fn confusion(scored: &Scored<'_>) -> Vec<Vec<u64>> {
 fn weighted_confusion(scored: &Scored<'_>) -> Vec<Vec<f64>> {
     let n_classes = scored.task.n_classes();
     let mut sums = vec![vec![0.0; n_classes]; n_classes];
-    let predicted = scored.predictions.class_codes_at(scored.threshold);
+    let predicted = scored.predictions.class_codes_by(scored.decision);
     for (row, (actual, predicted)) in scored.target.iter().zip(predicted).enumerate() {
         let weight = scored.weight.map_or(1.0, |weight| weight[row]);
         sums[*actual as usize][predicted as usize] += weight;

@@ -3,7 +3,8 @@
 use super::scores::{Scored, Scores};
 use super::truth::Truth;
 use automl_core::{
-    Column, Field, Kind, Levels, MISSING_CODE, Predictions, Role, Table, Task, UNSEEN_CODE,
+    Column, Decision, Field, Kind, Levels, MISSING_CODE, Predictions, Role, Table, Task,
+    UNSEEN_CODE,
 };
 
 fn two_classes(target: &[f64], positive: &[f64]) -> Scores {
@@ -19,7 +20,8 @@ fn two_classes(target: &[f64], positive: &[f64]) -> Scores {
         task: &task,
         target,
         predictions: &predictions,
-        threshold: None,
+        decision: &Decision::Likeliest,
+        costs: None,
         weight: None,
         data_rows: &[],
     })
@@ -46,12 +48,13 @@ fn a_threshold_decides_classes_and_leaves_probabilities_alone() {
         n_classes: 2,
         values: vec![0.9, 0.1, 0.7, 0.3, 0.2, 0.8],
     };
-    let at = |threshold| {
+    let at = |threshold: Option<f64>| {
         Scores::of(&Scored {
             task: &task,
             target: &[0.0, 1.0, 1.0],
             predictions: &predictions,
-            threshold,
+            decision: &threshold.into(),
+            costs: None,
             weight: None,
             data_rows: &[],
         })
@@ -86,7 +89,8 @@ fn numbers_have_no_confusion_matrix() {
         target: &[1.0, 1.0],
         predictions: &predictions,
         data_rows: &[],
-        threshold: None,
+        decision: &Decision::Likeliest,
+        costs: None,
         weight: Some(&[3.0, 1.0]),
     };
     let scores = Scores::of(&scored);
@@ -166,7 +170,8 @@ fn scores_of_classes_are_weighted_as_the_metrics_are() {
         task: &task,
         target: &[1.0, 1.0, 0.0],
         predictions: &predictions,
-        threshold: None,
+        decision: &Decision::Likeliest,
+        costs: None,
         weight: Some(&[3.0, 1.0, 1.0]),
         data_rows: &[1, 2, 3],
     });
@@ -186,7 +191,8 @@ fn a_metric_without_a_value_says_which_data_rows_are_why() {
         task: &Task::Regression,
         target: &[2.0, -2.0, -3.0],
         predictions: &predictions,
-        threshold: None,
+        decision: &Decision::Likeliest,
+        costs: None,
         weight: None,
         data_rows: &[1, 4, 5],
     });

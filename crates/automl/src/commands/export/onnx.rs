@@ -1,5 +1,6 @@
 //! One graph for ONNX runtimes.
 
+use crate::modeldir;
 use automl_core::{Field, Levels};
 use automl_data::{LevelCoder, ReadOptions};
 use automl_onnx::Source;
@@ -24,7 +25,7 @@ pub(super) fn graph(read: &ReadModel) -> anyhow::Result<Vec<u8>> {
         inputs,
         missing,
         spellings: &|field| spellings(field, missing),
-        threshold: read.manifest.threshold,
+        decision: &modeldir::decision(&read.manifest)?,
     })?)
 }
 

@@ -1,5 +1,6 @@
 //! `automl fit`: read, check, search, and write the model with all that was found on the way.
 
+mod costs;
 mod files;
 mod journal;
 mod plan;
@@ -11,6 +12,7 @@ mod tests;
 use super::{Status, datasets};
 use crate::cli::FitArgs;
 use crate::console::Console;
+use crate::costs::{CostScores, MEAN_COST};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::memory;
@@ -20,12 +22,12 @@ use crate::record::{self, Detail, Recorder, Seen};
 use crate::report::{self, Page};
 use crate::text;
 use automl_core::metrics::Metric;
-use automl_core::{CancelToken, Clock, Event, Events, Model as _, Role};
+use automl_core::{CancelToken, Clock, Decision, Event, Events, Model as _, Role};
 use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
 use automl_engine::{
-    ColumnImportance, FitOutcome, FitRun, Journal as _, JournalEntry, PrepareOptions, Prepared,
-    SplitBy,
+    ColumnImportance, FitOptions, FitOutcome, FitRun, Journal as _, JournalEntry, PrepareOptions,
+    Prepared, SplitBy,
 };
 use automl_store::spool;
 use automl_store::{
@@ -213,11 +215,19 @@ fn search(
         interrupt.token(),
         (journal, past),
     );
-    let outcome = automl_engine::fit(&prepared.dataset, &settings.fit, &run)?;
+    let outcome = automl_engine::fit(&prepared.dataset, &options(settings, prepared), &run)?;
     Ok(match &settings.prepare.exposure {
         Some(column) => outcome.exposed_to(column),
         None => outcome,
     })
+}
+
+/// What the caller decides, with what only the table tells.
+fn options(settings: &Settings, prepared: &Prepared) -> FitOptions {
+    FitOptions {
+        costs: prepared.costs.clone(),
+        ..settings.fit.clone()
+    }
 }
 
 /// What surrounds a search.
@@ -286,10 +296,22 @@ struct Finished<'a> {
 }
 
 impl Finished<'_> {
+    /// What rows that the model has not seen cost on average, if costs decide.
+    fn costs(&self) -> Option<CostScores> {
+        let rows = &self.outcome.out_of_fold;
+        let costs = self.prepared.costs.as_ref()?;
+        let decision = Decision::Cheapest(costs.clone());
+        let weight = rows.weight.as_deref();
+        let compared = costs.compared(&rows.target, &rows.predictions, &decision, weight)?;
+        Some(CostScores::of(compared, self.prepared.dataset.task()))
+    }
+
     /// What only the end tells: the score, what each trial was given, and the model itself.
     fn record(&self, recorder: &Recorder<'_>) {
         let outcome = self.outcome;
-        recorder.metrics([(outcome.metric.name(), outcome.score)]);
+        let cost = self.costs().map(|costs| (MEAN_COST, costs.mean));
+        let score = (outcome.metric.name(), outcome.score);
+        recorder.metrics(std::iter::once(score).chain(cost));
         for row in &outcome.leaderboard.rows {
             let Some(trial) = row.trial else { continue };
             let given =
@@ -328,6 +350,7 @@ impl Finished<'_> {
             metric: outcome.metric.name().to_owned(),
             scores: [(outcome.metric.name().to_owned(), outcome.score)].into(),
             threshold: outcome.threshold,
+            costs: self.prepared.costs.clone(),
             lineage: Lineage {
                 data: self.settings.data.clone(),
                 data_fingerprint: self.loaded.fingerprint.sha256.clone(),
@@ -357,6 +380,8 @@ impl Finished<'_> {
             leaderboard: &outcome.leaderboard,
             metric: outcome.metric,
             score: outcome.score,
+            distilled: outcome.distilled.as_ref(),
+            costs: self.costs().as_ref(),
             nested: outcome.nested,
             n_started: outcome.n_started,
             out_of_fold: &outcome.out_of_fold,

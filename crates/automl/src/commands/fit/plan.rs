@@ -1,7 +1,7 @@
 //! `automl fit --plan-only`: what a fit would do.
 
 use super::settings::Settings;
-use super::{search_run, warn_of_leaks};
+use super::{options, search_run, warn_of_leaks};
 use crate::commands::Status;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::progress::Reporter;
@@ -24,7 +24,7 @@ pub(super) fn run(
         CancelToken::default(),
         (&NoJournal, &[]),
     );
-    let plan = preview(&prepared.dataset, &settings.fit, &run)?;
+    let plan = preview(&prepared.dataset, &options(settings, prepared), &run)?;
     reporter.finish();
     match console.format() {
         Format::Json => print_json(&plan)?,
@@ -80,8 +80,11 @@ fn in_words(plan: &Preview) -> String {
 
 fn time(plan: &Preview) -> String {
     plan.phases.map_or_else(String::new, |phases| {
+        let distill = phases.distill_seconds.map_or_else(String::new, |end| {
+            format!("distillation until {}, ", text::seconds(end))
+        });
         format!(
-            "search until {}, ensemble until {}, refit until {}, explanations until {}, all within {}",
+            "search until {}, ensemble until {}, refit until {}, {distill}explanations until {}, all within {}",
             text::seconds(phases.search_seconds),
             text::seconds(phases.ensemble_seconds),
             text::seconds(phases.refit_seconds),

@@ -4,7 +4,7 @@ use super::Finished;
 use crate::commands::leaderboard;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::progress::Reporter;
-use crate::text;
+use crate::{distilled, text};
 use automl_engine::ImportantColumn;
 use serde_json::{Value, json};
 
@@ -31,7 +31,9 @@ pub(super) fn print(
             "score": outcome.score,
             "nested_score": outcome.nested,
             "threshold": outcome.threshold,
+            "cost": run.costs(),
             "row_seconds": outcome.row_seconds,
+            "distilled": outcome.distilled,
             "n_trials": outcome.n_trials,
             "n_started": outcome.n_started,
             "n_models": outcome.model.n_models(),
@@ -71,14 +73,33 @@ fn in_words(run: &Finished<'_>, seconds: f64) -> String {
     let trials = text::trials(outcome.n_trials, outcome.n_started);
     let score = text::score(outcome.score);
     format!(
-        "{table}\nscore   {} {score}, {trials} in {}{stopped}\n{}{}model   {output}\nreport  {}\npredict {}\n",
+        "{table}\nscore   {} {score}, {trials} in {}{stopped}\n{}{}{}{}model   {output}\nreport  {}\npredict {}\n",
         outcome.metric.name(),
         text::seconds(seconds),
         threshold(run),
+        cost(run),
+        small(run),
         speed(run),
         run.settings.output.join("report.html").display(),
         run.next_command(),
     )
+}
+
+/// What rows that the model has not seen cost.
+fn cost(run: &Finished<'_>) -> String {
+    run.costs()
+        .map_or_else(String::new, |costs| format!("cost    {}\n", costs.words()))
+}
+
+/// What the model is beside the ensemble whose place it took.
+fn small(run: &Finished<'_>) -> String {
+    run.outcome
+        .distilled
+        .as_ref()
+        .map_or_else(String::new, |told| {
+            let words = distilled::words(told, run.outcome.metric);
+            format!("distill {words}\n")
+        })
 }
 
 /// How long one row takes, where that was limited.
@@ -93,9 +114,12 @@ fn threshold(run: &Finished<'_>) -> String {
     let positive = run.prepared.dataset.task().positive_class();
     match (run.outcome.threshold, positive) {
         (Some(threshold), Some(class)) => format!(
-            "classes '{class}' above a probability of {}, best by {}; predict --threshold sets another\n",
+            "classes '{class}' above a probability of {}, {}; predict --threshold sets another\n",
             text::probability(threshold),
-            run.outcome.metric.name()
+            match run.prepared.costs {
+                Some(_) => "where it costs less".to_owned(),
+                None => format!("best by {}", run.outcome.metric.name()),
+            }
         ),
         _ => String::new(),
     }

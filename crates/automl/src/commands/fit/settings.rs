@@ -1,6 +1,7 @@
 //! What a fit is to do: flags, files and defaults resolved once.
 
 use super::super::{encoding, thread_count};
+use super::costs;
 use crate::cli::parts::PartArg;
 use crate::cli::{FitArgs, QualityArg, ReadArgs, RecordArgs, TaskArg};
 use crate::memory;
@@ -50,6 +51,7 @@ impl Settings {
             time: args.time_column,
             drop: names(&args.drop),
             positive: args.positive,
+            costs: args.cost_matrix.as_deref().map(costs::read).transpose()?,
             counts: args.task == Some(TaskArg::Count),
             exposure: args.exposure,
             quantiles: args.quantiles,
@@ -58,6 +60,7 @@ impl Settings {
         check_told_once(&prepare)?;
         let fit = FitOptions {
             metric: metric(args.metric.as_deref(), &prepare)?,
+            costs: None,
             quality: quality(args.quality),
             time_limit: args
                 .time_limit
@@ -67,6 +70,7 @@ impl Settings {
             threads: thread_count(args.threads),
             memory_limit: args.memory_limit.or_else(memory::default_limit),
             inference_limit: args.inference_limit,
+            distills: args.distill,
             folds: args.folds.map(usize::from),
             holdout: args.holdout,
             include: names(&args.include),
@@ -125,10 +129,11 @@ impl Settings {
     }
 }
 
-/// What decides: what was asked for, and for counts their deviance.
+/// What decides: what was asked for, for counts their deviance, and for costs, which weigh probabilities, how true these are.
 fn metric(asked: Option<&str>, prepare: &PrepareOptions) -> Result<Option<Metric>, MetricError> {
     match asked {
         Some(name) => Metric::from_name(name).map(Some),
+        None if prepare.costs.is_some() => Ok(Some(Metric::LogLoss)),
         None => Ok(prepare.counts().then_some(Metric::PoissonDeviance)),
     }
 }

@@ -127,6 +127,7 @@ fn manifest(imported: &Imported, file: &Path, bytes: &[u8]) -> Manifest {
         metric: String::new(),
         scores: BTreeMap::new(),
         threshold: None,
+        costs: None,
         lineage: Lineage {
             data: file.display().to_string(),
             data_fingerprint: hex_sha256(bytes),

@@ -112,6 +112,7 @@ fn by_chance([n, m]: [f64; 2]) -> f64 {
 fn options(threads: usize) -> FitOptions {
     FitOptions {
         metric: Some(Metric::RocAuc),
+        costs: None,
         quality: Quality::Fast,
         time_limit: Some(TIME_LIMIT),
         max_trials: Some(TRIALS),
@@ -119,6 +120,7 @@ fn options(threads: usize) -> FitOptions {
         threads,
         memory_limit: None,
         inference_limit: None,
+        distills: false,
         folds: Some(FOLDS),
         holdout: None,
         include: vec!["gradient_boosting".to_owned()],

@@ -121,6 +121,7 @@ fn manifest(plan: &Plan) -> Manifest {
         metric: plan.metric.name().to_owned(),
         scores: std::collections::BTreeMap::new(),
         threshold: None,
+        costs: None,
         lineage: Lineage {
             config: plan.config.to_value(),
             seed: plan.config.trainer.seed,

@@ -145,6 +145,7 @@ fn manifest(plan: &Plan, done: &Done, record: Option<ModelId>, n_threads: usize)
         metric: plan.metric.name().to_owned(),
         scores: scores.into_iter().collect(),
         threshold: None,
+        costs: None,
         lineage: Lineage {
             data: plan.config.data.path.clone(),
             data_fingerprint: plan.fingerprint.clone(),
@@ -171,6 +172,7 @@ fn leaderboard_of(plan: &Plan, done: &Done, seconds: f64) -> Leaderboard {
         learner: plan.config.model.name().to_owned(),
         trial: None,
         score: *score,
+        mean_cost: None,
         fold_scores: vec![*score],
         fit_seconds: seconds,
         weight: 1.0,
