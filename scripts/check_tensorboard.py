@@ -9,6 +9,7 @@ import sys
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.compat.proto import graph_pb2
 from tensorboard.plugins.hparams import metadata as hparams
 from tensorboard.plugins.pr_curve import metadata as pr_curves
 from tensorboard.util import tensor_util
@@ -20,7 +21,7 @@ assert names and all(name.startswith("events.out.tfevents.") for name in names),
 # What TensorBoard's web server sees: every value as a tensor with the plugin that draws it.
 events = list(EventFileLoader(os.path.join(directory, names[0])).Load())
 assert events[0].file_version == "brain.Event:2", events[0]
-assert len(events) == 107, len(events)
+assert len(events) == 108, len(events)
 values = [(event, value) for event in events[1:] for value in event.summary.value]
 plugins = {value.tag: value.metadata.plugin_data.plugin_name for _, value in values if value.metadata.plugin_data.plugin_name}
 assert plugins == {
@@ -64,10 +65,18 @@ for place in range(127):
 width, height, file = tensor_util.make_ndarray(value.tensor)
 assert (width, height) == (b"1", b"1") and file.startswith(b"\x89PNG"), (width, height)
 
+# The graph as the graph page reads it.
+(graph,) = [event.graph_def for event in events if event.WhichOneof("what") == "graph_def"]
+graph = graph_pb2.GraphDef.FromString(graph)
+assert [node.name for node in graph.node] == ["input/numbers", "head/weight", "head/product"], graph
+assert list(graph.node[2].input) == ["input/numbers", "head/weight"] and graph.node[2].op == "MatMul"
+assert [dim.size for dim in graph.node[1].attr["_output_shapes"].list.shape[0].dim] == [3, 2], graph
+
 # What notebooks and other tools see through the accumulator.
 run = EventAccumulator(directory, size_guidance={"scalars": 0})
 run.Reload()
 tags = run.Tags()
+assert tags["graph"] and len(run.Graph().node) == 3
 assert tags["scalars"] == ["train/loss"] and tags["histograms"] == ["errors"], tags
 assert len(run.Scalars("train/loss")) == 100
 assert run.Histograms("errors")[0].histogram_value.num == 1000

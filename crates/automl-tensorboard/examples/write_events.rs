@@ -1,7 +1,7 @@
 //! Writes one record of every kind into a directory; `scripts/check_tensorboard.py` reads them with TensorBoard itself.
 
 use automl_tensorboard::{
-    EventFileName, EventWriter, HyperParameter, Image, PrCurve, Record, SessionStatus,
+    EventFileName, EventWriter, GraphNode, HyperParameter, Image, PrCurve, Record, SessionStatus,
     TensorBoardError,
 };
 use std::collections::BTreeMap;
@@ -29,6 +29,23 @@ fn main() -> Result<(), TensorBoardError> {
         ("bootstrap".to_owned(), HyperParameter::Flag(true)),
     ]);
     writer.push(&Record::session_start(params, "group", 1_700_000_000.0))?;
+    let node = |name: &str, operation: &str, inputs: &[&str], shape: &[u64]| GraphNode {
+        name: name.to_owned(),
+        operation: operation.to_owned(),
+        inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
+        shape: Some(shape.to_vec()),
+    };
+    let nodes = vec![
+        node("input/numbers", "Placeholder", &[], &[3]),
+        node("head/weight", "Parameter", &[], &[3, 2]),
+        node(
+            "head/product",
+            "MatMul",
+            &["input/numbers", "head/weight"],
+            &[2],
+        ),
+    ];
+    writer.push(&Record::graph(nodes, 1_700_000_000.0))?;
     for step in 0..100 {
         let loss = 1.0 / (1.0 + step as f64);
         writer.push(&Record::scalar(

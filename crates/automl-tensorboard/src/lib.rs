@@ -19,6 +19,7 @@
 mod curve;
 mod error;
 mod framing;
+mod graph;
 mod image;
 mod log;
 mod message;
@@ -32,6 +33,7 @@ mod tests;
 
 pub use curve::PrCurve;
 pub use error::TensorBoardError;
+pub use graph::GraphNode;
 pub use image::Image;
 pub use log::EventLog;
 pub use read::{EventFile, EventReader, read_events};

@@ -1,6 +1,6 @@
 //! The protobuf messages of event files: the fields that are written or read here, with TensorFlow's field numbers.
 //!
-//! References: `event.proto`, `summary.proto`, `tensor.proto`, `tensor_shape.proto` and the hparams plugin's `api.proto`
+//! References: `graph.proto`, `node_def.proto`, `attr_value.proto`, `event.proto`, `summary.proto`, `tensor.proto`, `tensor_shape.proto` and the hparams plugin's `api.proto`
 //! and `plugin_data.proto`, as TensorBoard 2.21 ships them. Fields left out are skipped when read.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ pub(crate) struct Event {
     pub wall_time: f64,
     #[prost(int64, tag = "2")]
     pub step: i64,
-    #[prost(oneof = "What", tags = "3, 5")]
+    #[prost(oneof = "What", tags = "3, 4, 5")]
     pub what: Option<What>,
 }
 
@@ -21,6 +21,9 @@ pub(crate) struct Event {
 pub(crate) enum What {
     #[prost(string, tag = "3")]
     FileVersion(String),
+    /// A `GraphDef`, which is decoded only where it is wanted.
+    #[prost(bytes = "vec", tag = "4")]
+    GraphDef(Vec<u8>),
     #[prost(message, tag = "5")]
     Summary(Summary),
 }
@@ -221,4 +224,56 @@ pub(crate) enum ProtoValueKind {
     Text(String),
     #[prost(bool, tag = "4")]
     Flag(bool),
+}
+
+/// `tensorboard.GraphDef`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct GraphDef {
+    #[prost(message, repeated, tag = "1")]
+    pub node: Vec<NodeDef>,
+    #[prost(message, optional, tag = "4")]
+    pub versions: Option<VersionDef>,
+}
+
+/// `tensorboard.VersionDef`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct VersionDef {
+    #[prost(int32, tag = "1")]
+    pub producer: i32,
+}
+
+/// `tensorboard.NodeDef`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct NodeDef {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, tag = "2")]
+    pub op: String,
+    #[prost(string, repeated, tag = "3")]
+    pub input: Vec<String>,
+    #[prost(btree_map = "string, message", tag = "5")]
+    pub attr: BTreeMap<String, AttrValue>,
+}
+
+/// `tensorboard.AttrValue`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct AttrValue {
+    #[prost(oneof = "AttrValueKind", tags = "1, 7")]
+    pub value: Option<AttrValueKind>,
+}
+
+/// `AttrValue.value`.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum AttrValueKind {
+    #[prost(message, tag = "1")]
+    List(ListValue),
+    #[prost(message, tag = "7")]
+    Shape(TensorShapeProto),
+}
+
+/// `AttrValue.ListValue`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ListValue {
+    #[prost(message, repeated, tag = "7")]
+    pub shape: Vec<TensorShapeProto>,
 }

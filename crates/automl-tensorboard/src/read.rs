@@ -94,13 +94,20 @@ impl<R: Read> EventReader<R> {
         if offset == 0 && !is_version {
             return Err(TensorBoardError::Version);
         }
-        if let Some(What::Summary(summary)) = event.what {
-            let plugins = &mut self.plugins;
-            let records = summary.value.into_iter().filter_map(|value| {
-                Record::from_summary(event.step, event.wall_time, value, plugins)
-            });
-            self.waiting.extend(records);
-            self.waiting.reverse();
+        match event.what {
+            Some(What::Summary(summary)) => {
+                let plugins = &mut self.plugins;
+                let records = summary.value.into_iter().filter_map(|value| {
+                    Record::from_summary(event.step, event.wall_time, value, plugins)
+                });
+                self.waiting.extend(records);
+                self.waiting.reverse();
+            }
+            Some(What::GraphDef(bytes)) => {
+                let record = Record::from_graph(event.step, event.wall_time, &bytes);
+                self.waiting.extend(record);
+            }
+            Some(What::FileVersion(_)) | None => {}
         }
         Ok(())
     }

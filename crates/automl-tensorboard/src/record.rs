@@ -1,6 +1,7 @@
 //! One value of one tag at one step, and how it stands in an event file.
 
 use crate::curve::PrCurve;
+use crate::graph::{self, GraphNode};
 use crate::image::Image;
 use crate::message::{
     DATA_CLASS_SCALAR, DATA_CLASS_TENSOR, DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData,
@@ -15,6 +16,8 @@ const SCALARS_PLUGIN: &str = "scalars";
 const TEXT_PLUGIN: &str = "text";
 const PR_CURVES_PLUGIN: &str = "pr_curves";
 const HPARAMS_PLUGIN: &str = "hparams";
+/// What a graph is called here: in files it has no name.
+const GRAPH_TAG: &str = "graph";
 const SESSION_START_TAG: &str = "_hparams_/session_start_info";
 const SESSION_END_TAG: &str = "_hparams_/session_end_info";
 /// Buckets of a histogram; TensorBoard draws thirty as well.
@@ -55,6 +58,8 @@ pub enum Value {
     },
     /// How the run ended.
     SessionEnd(SessionStatus),
+    /// What the run's network computes of what. It has no tag in a file, which holds one of it.
+    Graph(Vec<GraphNode>),
 }
 
 /// The value of a hyper-parameter.
@@ -185,6 +190,11 @@ impl Record {
         Self::new(SESSION_END_TAG, 0, wall_time, Value::SessionEnd(status))
     }
 
+    /// The network of the run: write one.
+    pub fn graph(nodes: Vec<GraphNode>, wall_time: f64) -> Self {
+        Self::new(GRAPH_TAG, 0, wall_time, Value::Graph(nodes))
+    }
+
     fn new(tag: &str, step: i64, wall_time: f64, value: Value) -> Self {
         Self {
             tag: tag.to_owned(),
@@ -196,6 +206,13 @@ impl Record {
 
     pub(crate) fn to_event(&self) -> Event {
         let (metadata, value) = match &self.value {
+            Value::Graph(nodes) => {
+                return Event {
+                    wall_time: self.wall_time,
+                    step: self.step,
+                    what: Some(What::GraphDef(graph::encode(nodes))),
+                };
+            }
             Value::Scalar(value) => (None, ValueKind::SimpleValue(*value as f32)),
             Value::Histogram(histogram) => (None, ValueKind::Histo(histogram.into())),
             Value::Image(image) => (None, ValueKind::Image(image.into())),
@@ -244,6 +261,12 @@ impl Record {
             group_name: group.to_owned(),
             start_time_secs: self.wall_time,
         }
+    }
+
+    /// `None` if the bytes are no graph.
+    pub(crate) fn from_graph(step: i64, wall_time: f64, bytes: &[u8]) -> Option<Self> {
+        let nodes = graph::decode(bytes)?;
+        Some(Self::new(GRAPH_TAG, step, wall_time, Value::Graph(nodes)))
     }
 
     /// `None` for a kind of value that is not known here, such as a sound. `plugins` holds what tags were said to be for.

@@ -2,8 +2,8 @@
 
 use crate::framing::{HELD_MAX, crc32c, masked_crc, push_frame};
 use crate::{
-    EventFileName, EventLog, EventReader, EventWriter, Histogram, HyperParameter, Image, PrCurve,
-    Record, SessionStatus, TensorBoardError, Value, read_events,
+    EventFileName, EventLog, EventReader, EventWriter, GraphNode, Histogram, HyperParameter, Image,
+    PrCurve, Record, SessionStatus, TensorBoardError, Value, read_events,
 };
 use prost::Message;
 use std::collections::BTreeMap;
@@ -16,6 +16,21 @@ fn dot() -> Image {
         channels: 1,
         encoded: vec![0x89, b'P', b'N', b'G'],
     }
+}
+
+/// Two inputs, one of a known shape, and what is made of them.
+fn nodes() -> Vec<GraphNode> {
+    let node = |name: &str, inputs: &[&str], shape: Option<&[u64]>| GraphNode {
+        name: name.to_owned(),
+        operation: "Some".to_owned(),
+        inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
+        shape: shape.map(<[u64]>::to_vec),
+    };
+    vec![
+        node("x", &[], None),
+        node("layer/weight", &[], Some(&[3, 2])),
+        node("layer/product", &["x", "layer/weight"], Some(&[])),
+    ]
 }
 
 fn every_kind() -> Vec<Record> {
@@ -40,6 +55,7 @@ fn every_kind() -> Vec<Record> {
             14.5,
         ),
         Record::image("samples/0", 0, dot(), 14.75),
+        Record::graph(nodes(), 14.75),
         Record::session_end(SessionStatus::Success, 15.0),
     ]
 }

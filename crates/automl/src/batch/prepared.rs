@@ -54,7 +54,7 @@ impl Prepared {
         };
         let mut settings = order.settings;
         read_as_fitted(&model, &mut settings.read);
-        model.threshold(settings.threshold)?;
+        model.decision(settings.threshold)?;
         let plan = plan(order.data, &order.output, settings.kind)?;
         plan.check_within(&order.output, order.within)?;
         Ok(Self {
