@@ -59,7 +59,7 @@ pub use options::{FitOptions, Quality, SearchPart};
 pub use plan::{Plan, Validation};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};
-pub use registry::LEARNERS;
+pub use registry::{EXPLAINED, LEARNERS};
 pub use single::Single;
 pub use trial::Outcome;
 

@@ -17,6 +17,13 @@ pub static LEARNERS: &[&LearnerSpec] = &[
     &automl_neural::TABM,
 ];
 
+/// Those whose models tell what each column did to a prediction.
+pub static EXPLAINED: &[&LearnerSpec] = &[
+    &automl_tree::GRADIENT_BOOSTING,
+    &automl_tree::EXTRA_TREES,
+    &automl_tree::RANDOM_FOREST,
+];
+
 /// Names that other libraries and people give to learners, and the ids that they may mean.
 const OTHER_NAMES: &[(&str, &str)] = &[
     ("lightgbm", "gradient_boosting"),
