@@ -99,12 +99,14 @@ pub fn learner(id: &str) -> Option<&'static LearnerSpec> {
     LEARNERS.iter().copied().find(|spec| spec.id == id)
 }
 
-/// Reads back a model that any of the learners wrote, several of them for several outputs, or a configured training.
+/// Reads back a model that any of the learners wrote, several of them for several outputs, a configured training, or an imported
+/// graph.
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ArtifactError> {
     match learner(&artifact.kind) {
         Some(spec) => (spec.load)(artifact),
         None if artifact.kind == outputs::QUANTILES => outputs::load_quantiles(artifact),
         None if artifact.kind == automl_neural::NETWORK => automl_neural::load(artifact),
+        None if artifact.kind == automl_onnx::GRAPH => automl_onnx::load_graph(artifact),
         None => Err(ArtifactError::UnknownKind {
             kind: artifact.kind.clone(),
         }),
