@@ -31,6 +31,7 @@ cases! {
     main_job,
     moving_in,
     odd_tables,
+    pipelines,
     plans,
     quantiles,
     spellings,

@@ -1,5 +1,6 @@
 //! Why there is no model.
 
+use crate::compose::ComposeError;
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
 use automl_core::{ArtifactError, Coded, DatasetError, FitError, Kind, ParamError, size_text};
@@ -203,6 +204,9 @@ pub enum EngineError {
     /// A model of another program cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Models do not make a pipeline.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
     /// A fit that was kept cannot be read back.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -298,6 +302,7 @@ impl Coded for EngineError {
             Self::ImportResult => "import-result",
             Self::Graph(error) => error.code(),
             Self::Import(error) => error.code(),
+            Self::Compose(error) => error.code(),
             Self::Artifact(error) => error.code(),
             Self::Dataset(error) => error.code(),
             Self::Split(error) => error.code(),
@@ -365,6 +370,7 @@ impl Coded for EngineError {
             | Self::ImportResult
             | Self::Graph(_)
             | Self::Import(_) => self.import_hint(),
+            Self::Compose(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
             Self::Dataset(error) => error.hint(),
             Self::Split(error) => error.hint(),

@@ -12,6 +12,7 @@
 mod attribution;
 mod bounds;
 mod calibrate;
+mod compose;
 mod conformal;
 mod encode;
 mod ensemble;
@@ -41,6 +42,9 @@ mod suggest;
 mod threshold;
 mod trial;
 
+pub use compose::{
+    ComposeError, Composed, PipelineStep, StepModel, StepProblem, Together, compose,
+};
 pub use error::{EngineError, NoFeature};
 pub use explain::{
     DependencePoint, DependenceValue, Explanations, LabelledRows, LeftOut, PartialDependence,
