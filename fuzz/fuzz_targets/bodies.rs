@@ -4,12 +4,10 @@
 #![no_main]
 
 use automl_core::{
-    Artifact, Cell, Field, Kind, Model, PredictError, Predictions, Role, Schema, Table, TableView, Task,
+    Artifact, Field, Kind, Model, PredictError, Predictions, Role, Schema, TableView, Task,
 };
-use automl_data::{RequestForm, RequestReader, RowBuffer};
-use automl_serve::endpoints::{
-    LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, SentTable, TableForm, read_body,
-};
+use automl_data::RequestReader;
+use automl_serve::endpoints::{LoadedModel, ModelFacts, read_body};
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
 
@@ -36,7 +34,7 @@ fn model() -> LoadedModel {
         fields: fields.clone(),
         missing: Vec::new(),
     };
-    let reader = Arc::new(Reader(RequestReader::new(inputs, |_| true, false)));
+    let reader = Arc::new(RequestReader::new(inputs, |_| true, false));
     LoadedModel {
         facts: Arc::new(ModelFacts {
             features: fields,
@@ -62,47 +60,5 @@ impl Model for Nothing {
 
     fn artifact(&self) -> Artifact {
         Artifact::new("nothing", serde_json::json!({}))
-    }
-}
-
-/// What endpoints read bodies with.
-struct Reader(RequestReader);
-
-fn form_of(form: TableForm) -> RequestForm {
-    match form {
-        TableForm::Delimited => RequestForm::Delimited,
-        TableForm::Arrow => RequestForm::Arrow,
-    }
-}
-
-impl RowReader for Reader {
-    fn start(&self) -> Box<dyn Rows> {
-        Box::new(Buffer(self.0.start()))
-    }
-
-    fn n_bytes(&self, body: &[u8], form: TableForm) -> Result<u64, String> {
-        let told = self.0.n_bytes(body, form_of(form), ROWS_MAX);
-        told.map_err(|error| error.to_string())
-    }
-
-    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<SentTable, String> {
-        let read = self.0.table(body, form_of(form), ROWS_MAX);
-        let read = read.map_err(|error| error.to_string())?;
-        Ok(SentTable {
-            table: read.table,
-            unknown: read.unknown,
-        })
-    }
-}
-
-struct Buffer(RowBuffer);
-
-impl Rows for Buffer {
-    fn push(&mut self, column: usize, cell: Cell<'_>) -> Result<(), String> {
-        self.0.push(column, cell).map_err(|error| error.to_string())
-    }
-
-    fn finish(self: Box<Self>, n_rows: usize) -> Table {
-        self.0.finish(n_rows)
     }
 }

@@ -34,6 +34,7 @@ cases! {
     moving_in,
     odd_tables,
     parts,
+    pipelines,
     plans,
     quantiles,
     spellings,

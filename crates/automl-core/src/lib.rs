@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod normal;
 pub mod params;
 mod predictions;
+mod request;
 mod schema;
 mod seed;
 pub mod splits;
@@ -57,6 +58,7 @@ pub use event::{Event, Events, NoEvents};
 pub use explain::{ExplainError, Explanation, ImportanceKind, Interactions, Scale, TreeModel};
 pub use params::{Domain, ParamError, ParamMap, ParamSpec, ParamValue, Params};
 pub use predictions::Predictions;
+pub use request::{ROWS_MAX, RowReader, Rows, SentTable, TableForm};
 pub use schema::{Field, Kind, Role, Schema};
 pub use seed::Seed;
 pub use table::{

@@ -47,7 +47,7 @@ pub use parts::{Part, Parts, SameColumns, find_parts};
 pub use predictions::{PredictionColumns, PredictionFormat, PredictionWriter};
 pub use read::{FILE_COLUMN, IMAGE_COLUMN, LABEL_COLUMN};
 pub use records::{RecordsError, WrittenRecords, records_to_parquet};
-pub use requests::{RequestForm, RequestReader, RequestTable};
+pub use requests::RequestReader;
 pub use rows::{CellError, RowBuffer, RowCoder};
 pub use schema_file::{ColumnOverride, SchemaFile, write_schema};
 pub use source::Source;

@@ -10,30 +10,14 @@ use crate::options::{Format, ReadOptions};
 use crate::read::check_arrow_stream;
 use crate::rows::{RowBuffer, RowCoder};
 use crate::source::Source;
-use automl_core::{Field, Schema, Table, WarningKind};
+use automl_core::{
+    Cell, Field, ROWS_MAX, RowReader, Rows, Schema, SentTable, Table, TableForm, WarningKind,
+};
 
 /// What a body is called where something is wrong with it.
 const BODY: &str = "the body";
 /// Bytes that a cell takes: a number of 64 bits, which a stream may have sent as one bit.
 const CELL_BYTES: u64 = 8;
-
-/// What a body is sent as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestForm {
-    /// Delimited text with a line of names above it.
-    Delimited,
-    /// An Arrow stream.
-    Arrow,
-}
-
-/// The table of a body.
-#[derive(Debug, Clone)]
-pub struct RequestTable {
-    /// The needed columns, in schema order; one row more than may be if there are more.
-    pub table: Table,
-    /// Columns that the schema does not know, in their order.
-    pub unknown: Vec<String>,
-}
 
 /// Reads bodies as the columns of a schema.
 pub struct RequestReader {
@@ -54,24 +38,14 @@ impl RequestReader {
         }
     }
 
-    /// A buffer for rows that come cell by cell.
-    pub fn start(&self) -> RowBuffer {
-        self.coder.start()
-    }
-
     /// The most bytes that the table of a body takes beside those of its texts, if it has at most so many rows.
     ///
     /// # Errors
     /// Text is not UTF-8, or a stream is not one of [`check_arrow_stream`].
-    pub fn n_bytes(
-        &self,
-        body: &[u8],
-        form: RequestForm,
-        rows_max: usize,
-    ) -> Result<u64, DataError> {
+    pub fn n_bytes(&self, body: &[u8], form: TableForm, rows_max: usize) -> Result<u64, DataError> {
         match form {
             // A cell takes a delimiter at least. What is compressed is no text, and never grows here.
-            RequestForm::Delimited => match std::str::from_utf8(body) {
+            TableForm::Delimited => match std::str::from_utf8(body) {
                 Ok(_) => Ok((body.len() as u64).saturating_mul(CELL_BYTES)),
                 Err(error) => Err(DataError::Format {
                     format: "text",
@@ -79,7 +53,7 @@ impl RequestReader {
                     file: BODY.to_owned(),
                 }),
             },
-            RequestForm::Arrow => {
+            TableForm::Arrow => {
                 let n_rows = check_arrow_stream(body, BODY)?.min(rows_max as u64 + 1);
                 // The place of a row is noted, too.
                 let n_columns = self.coder.names().len() as u64 + 1;
@@ -95,12 +69,12 @@ impl RequestReader {
     pub fn table(
         &self,
         body: Vec<u8>,
-        form: RequestForm,
+        form: TableForm,
         rows_max: usize,
-    ) -> Result<RequestTable, DataError> {
+    ) -> Result<SentTable, DataError> {
         let format = match form {
-            RequestForm::Delimited => Format::Delimited,
-            RequestForm::Arrow => Format::Arrow,
+            TableForm::Delimited => Format::Delimited,
+            TableForm::Arrow => Format::Arrow,
         };
         let options = ReadOptions {
             format: Some(format),
@@ -117,7 +91,7 @@ impl RequestReader {
         let mut batches = match open_batches(&source, &options, &self.inputs, self.needed, &cut) {
             // A line of names alone is a table without rows, as an empty list is in JSON.
             Err(DataError::HeaderOnly { .. }) => {
-                return Ok(RequestTable {
+                return Ok(SentTable {
                     table: none(),
                     unknown: Vec::new(),
                 });
@@ -132,6 +106,33 @@ impl RequestReader {
             Err(DataError::HeaderOnly { .. }) => none(),
             Err(error) => return Err(error),
         };
-        Ok(RequestTable { table, unknown })
+        Ok(SentTable { table, unknown })
+    }
+}
+
+/// As [`RequestReader`] does it, of at most [`ROWS_MAX`] rows, with what is wrong in words.
+impl RowReader for RequestReader {
+    fn start(&self) -> Box<dyn Rows> {
+        Box::new(self.coder.start())
+    }
+
+    fn n_bytes(&self, body: &[u8], form: TableForm) -> Result<u64, String> {
+        let told = self.n_bytes(body, form, ROWS_MAX);
+        told.map_err(|error| error.to_string())
+    }
+
+    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<SentTable, String> {
+        let read = self.table(body, form, ROWS_MAX);
+        read.map_err(|error| error.to_string())
+    }
+}
+
+impl Rows for RowBuffer {
+    fn push(&mut self, column: usize, cell: Cell<'_>) -> Result<(), String> {
+        self.push(column, cell).map_err(|error| error.to_string())
+    }
+
+    fn finish(self: Box<Self>, n_rows: usize) -> Table {
+        RowBuffer::finish(*self, n_rows)
     }
 }

@@ -1,9 +1,11 @@
 //! Why there is no model.
 
+use crate::compose::ComposeError;
 use crate::costs::CostsError;
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
 use automl_core::{ArtifactError, Coded, DatasetError, FitError, Kind, ParamError, size_text};
+use automl_onnx::GraphError;
 use automl_tree::import::ImportError;
 
 /// Why a dataset cannot be prepared or a search gave no model.
@@ -206,9 +208,21 @@ pub enum EngineError {
         /// Classes of the model.
         n_classes: usize,
     },
+    /// A file is no model of a known program.
+    #[error("no LightGBM text model, XGBoost JSON or UBJSON model, or ONNX file")]
+    ImportFormat,
+    /// An output was named of a model that has one.
+    #[error("a model of trees has one output, and no name for it")]
+    ImportResult,
+    /// A graph cannot be imported.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// A model of another program cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Models do not make a pipeline.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
     /// A fit that was kept cannot be read back.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -303,7 +317,11 @@ impl Coded for EngineError {
             Self::AllFailed { .. } => "fit-all-failed",
             Self::Classes { .. } => "import-classes",
             Self::Costs(error) => error.code(),
+            Self::ImportFormat => "import-format",
+            Self::ImportResult => "import-result",
+            Self::Graph(error) => error.code(),
             Self::Import(error) => error.code(),
+            Self::Compose(error) => error.code(),
             Self::Artifact(error) => error.code(),
             Self::Dataset(error) => error.code(),
             Self::Split(error) => error.code(),
@@ -373,6 +391,26 @@ impl Coded for EngineError {
             Self::AllFailed { .. } => {
                 Some("the warnings say why; --include another learner, or give more memory or time".into())
             }
+            Self::Classes { .. }
+            | Self::ImportFormat
+            | Self::ImportResult
+            | Self::Graph(_)
+            | Self::Import(_) => self.import_hint(),
+            Self::Compose(error) => error.hint(),
+            Self::Artifact(error) => error.hint(),
+            Self::Dataset(error) => error.hint(),
+            Self::Split(error) => error.hint(),
+            Self::Metric(error) => error.hint(),
+            Self::Param(error) => error.hint(),
+            Self::Fit(error) => error.hint(),
+        }
+    }
+}
+
+impl EngineError {
+    /// What to do about a model of another program.
+    fn import_hint(&self) -> Option<String> {
+        match self {
             Self::Classes { n_classes: 0, .. } => Some("it predicts numbers: leave --classes out".into()),
             Self::Classes { n_classes, .. } => {
                 let codes: Vec<String> = (0..*n_classes.min(&5)).map(|code| code.to_string()).collect();
@@ -383,13 +421,11 @@ impl Coded for EngineError {
                 ))
             }
             Self::Costs(error) => error.hint(),
+            Self::ImportFormat => Some("save the model with LightGBM's save_model('model.txt'), XGBoost's save_model('model.json'), or as ONNX".into()),
+            Self::ImportResult => Some("leave --result out".into()),
+            Self::Graph(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
             Self::Import(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
-            Self::Artifact(error) => error.hint(),
-            Self::Dataset(error) => error.hint(),
-            Self::Split(error) => error.hint(),
-            Self::Metric(error) => error.hint(),
-            Self::Param(error) => error.hint(),
-            Self::Fit(error) => error.hint(),
+            _ => None,
         }
     }
 }

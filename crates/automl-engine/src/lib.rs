@@ -12,6 +12,7 @@
 mod attribution;
 mod bounds;
 mod calibrate;
+mod compose;
 mod conformal;
 mod costs;
 mod distill;
@@ -44,6 +45,9 @@ mod threshold;
 mod trial;
 mod workers;
 
+pub use compose::{
+    ComposeError, Composed, PipelineStep, StepModel, StepProblem, Together, compose,
+};
 pub use costs::{CostsError, NamedCosts};
 pub use distill::Distilled;
 pub use error::{EngineError, NoFeature};
@@ -53,7 +57,7 @@ pub use explain::{
     ShapleyPoint, ShapleySummary,
 };
 pub use fit::{FitOutcome, FitRun, OutOfFold, SplitBy, fit};
-pub use import::{ImportNames, Imported, import_model};
+pub use import::{ImportNames, Imported, ImportedSize, import_model};
 pub use importance::{ColumnImportance, ImportantColumn, ImportantFeature};
 pub use intervals::{Band, ErrorBin, Intervals};
 pub use journal::{Journal, JournalEntry, NoJournal, NotedConfig, NotedFit, PlannedFor, Progress};
@@ -64,7 +68,7 @@ pub use options::{FitOptions, Quality, SearchPart};
 pub use plan::{Plan, Validation};
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};
-pub use registry::LEARNERS;
+pub use registry::{EXPLAINED, LEARNERS};
 pub use single::Single;
 pub use trial::Outcome;
 

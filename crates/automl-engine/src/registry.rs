@@ -1,5 +1,6 @@
 //! The list of learners. Adding one is a line here.
 
+use crate::compose::{COMPOSITION, Composition};
 use crate::{EngineError, outputs};
 use automl_core::{Artifact, ArtifactError, LearnerSpec, Model, nearest};
 
@@ -15,6 +16,13 @@ pub static LEARNERS: &[&LearnerSpec] = &[
     &automl_tree::RANDOM_FOREST,
     &automl_neural::MLP,
     &automl_neural::TABM,
+];
+
+/// Those whose models tell what each column did to a prediction.
+pub static EXPLAINED: &[&LearnerSpec] = &[
+    &automl_tree::GRADIENT_BOOSTING,
+    &automl_tree::EXTRA_TREES,
+    &automl_tree::RANDOM_FOREST,
 ];
 
 /// Names that other libraries and people give to learners, and the ids that they may mean.
@@ -92,12 +100,15 @@ pub fn learner(id: &str) -> Option<&'static LearnerSpec> {
     LEARNERS.iter().copied().find(|spec| spec.id == id)
 }
 
-/// Reads back a model that any of the learners wrote, several of them for several outputs, or a configured training.
+/// Reads back a model that any of the learners wrote, several of them for several outputs, a configured training, or models
+/// that stand as one.
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ArtifactError> {
     match learner(&artifact.kind) {
         Some(spec) => (spec.load)(artifact),
         None if artifact.kind == outputs::QUANTILES => outputs::load_quantiles(artifact),
         None if artifact.kind == automl_neural::NETWORK => automl_neural::load(artifact),
+        None if artifact.kind == automl_onnx::GRAPH => automl_onnx::load_graph(artifact),
+        None if artifact.kind == COMPOSITION => Ok(Box::new(Composition::load(artifact)?)),
         None => Err(ArtifactError::UnknownKind {
             kind: artifact.kind.clone(),
         }),

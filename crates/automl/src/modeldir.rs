@@ -12,6 +12,9 @@ use std::path::Path;
 /// The setting of an import that names the program which trained the model.
 pub(crate) const IMPORTED_FROM: &str = "imported_from";
 
+/// The setting of a model that is made of others: its steps.
+pub(crate) const COMPOSED_OF: &str = "composed_of";
+
 /// A model and what it takes and gives.
 pub(crate) struct LoadedModel {
     pub(crate) manifest: Manifest,

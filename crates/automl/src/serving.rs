@@ -9,12 +9,10 @@ pub(crate) use tables::predict_tables;
 use crate::errors::{Report, SearchError};
 use crate::modeldir::LoadedModel as Directory;
 use crate::scoring::INTERVALS_FILE;
-use automl_core::{Cell, Coded as _, Field, Kind, Role, Schema, Table, Task};
-use automl_data::{RecordsError, RequestForm, RequestReader, RowBuffer, records_to_parquet};
+use automl_core::{Coded as _, Field, Kind, Role, Schema, Table, Task};
+use automl_data::{RecordsError, RequestReader, records_to_parquet};
 use automl_engine::Intervals;
-use automl_serve::endpoints::{
-    Bounds, LoadError, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, SentTable, TableForm,
-};
+use automl_serve::endpoints::{Bounds, LoadError, LoadedModel, ModelFacts};
 use automl_store::captures::{SealError, SealedRows};
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,7 +55,7 @@ pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     });
     let bounds = bounds(path, &read)?;
     let rename_duplicates = read.renames_duplicates();
-    let reader = |inputs| Reader(RequestReader::new(inputs, is_feature, rename_duplicates));
+    let reader = |inputs| RequestReader::new(inputs, is_feature, rename_duplicates);
     Ok(LoadedModel {
         facts,
         reader: Arc::new(reader(read.manifest.inputs.clone())),
@@ -149,45 +147,4 @@ pub(crate) fn seal(
 
 fn is_feature(field: &Field) -> bool {
     field.role == Role::Feature
-}
-
-struct Reader(RequestReader);
-
-fn form_of(form: TableForm) -> RequestForm {
-    match form {
-        TableForm::Delimited => RequestForm::Delimited,
-        TableForm::Arrow => RequestForm::Arrow,
-    }
-}
-
-impl RowReader for Reader {
-    fn start(&self) -> Box<dyn Rows> {
-        Box::new(Buffer(self.0.start()))
-    }
-
-    fn n_bytes(&self, body: &[u8], form: TableForm) -> Result<u64, String> {
-        let told = self.0.n_bytes(body, form_of(form), ROWS_MAX);
-        told.map_err(|error| error.to_string())
-    }
-
-    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<SentTable, String> {
-        let read = self.0.table(body, form_of(form), ROWS_MAX);
-        let read = read.map_err(|error| error.to_string())?;
-        Ok(SentTable {
-            table: read.table,
-            unknown: read.unknown,
-        })
-    }
-}
-
-struct Buffer(RowBuffer);
-
-impl Rows for Buffer {
-    fn push(&mut self, column: usize, cell: Cell<'_>) -> Result<(), String> {
-        self.0.push(column, cell).map_err(|error| error.to_string())
-    }
-
-    fn finish(self: Box<Self>, n_rows: usize) -> Table {
-        self.0.finish(n_rows)
-    }
 }

@@ -50,26 +50,26 @@ fn the_same_rows_come_of_text_and_of_a_stream() {
         reader.n_bytes(&body, form, 10).unwrap();
         reader.table(body, form, 10).unwrap().table
     };
-    let table = read(sent, RequestForm::Arrow);
+    let table = read(sent, TableForm::Arrow);
     assert_eq!(table.n_rows(), 2);
-    let other = read(text, RequestForm::Delimited);
+    let other = read(text, TableForm::Delimited);
     assert_eq!(format!("{table:?}"), format!("{other:?}"));
     for text in ["word,x", "word,x\n"] {
-        assert_eq!(read(text.into(), RequestForm::Delimited).n_rows(), 0);
+        assert_eq!(read(text.into(), TableForm::Delimited).n_rows(), 0);
     }
 }
 
 #[test]
 fn columns_that_the_schema_does_not_know_are_told() {
     let text = b"word,y,x,wrod,z\na,1,0.5,b,2\n".to_vec();
-    let table = two().table(text, RequestForm::Delimited, 10).unwrap();
+    let table = two().table(text, TableForm::Delimited, 10).unwrap();
     assert_eq!(table.unknown, ["wrod", "z"]);
 }
 
 #[test]
 fn one_row_more_than_may_be_is_read() {
     let text = b"x,word\n1,a\n2,b\n3,c\n4,d\n".to_vec();
-    let table = two().table(text, RequestForm::Delimited, 2).unwrap();
+    let table = two().table(text, TableForm::Delimited, 2).unwrap();
     assert_eq!(table.table.n_rows(), 3);
 }
 
@@ -79,10 +79,10 @@ fn bits_that_become_numbers_are_told_before() {
     let body = stream(&[("x", bits)]);
     assert!(body.len() < 15_000);
     let reader = reader(&[("x", Kind::Number, Role::Feature)]);
-    let told = |rows_max| reader.n_bytes(&body, RequestForm::Arrow, rows_max).unwrap();
+    let told = |rows_max| reader.n_bytes(&body, TableForm::Arrow, rows_max).unwrap();
     // A number, and the place of its row.
     assert_eq!(told(1_000_000), 100_000 * 16);
     assert_eq!(told(9), 10 * 16, "no more than is read");
-    let error = reader.n_bytes(b"\xff\xfe", RequestForm::Delimited, 9);
+    let error = reader.n_bytes(b"\xff\xfe", TableForm::Delimited, 9);
     assert!(error.unwrap_err().to_string().contains("not UTF-8"));
 }

@@ -14,6 +14,25 @@ fn lines() -> Dataset {
     Dataset::new(table, Task::Regression, Target::Numbers(target)).unwrap()
 }
 
+#[test]
+fn the_learners_that_are_said_to_explain_do_and_no_others() {
+    for learner in LEARNERS {
+        let data = if learner.capabilities.tasks.contains(&TaskKind::Binary) {
+            synthetic::binary(90, 5)
+        } else {
+            synthetic::regression(90, 5)
+        };
+        let only = FitOptions {
+            include: vec![learner.id.to_owned()],
+            ..options(1)
+        };
+        let model = run(&data, &only).unwrap().model;
+        let explained = model.explain(&data.table().view(), &automl_core::Threads::one());
+        let is_said = EXPLAINED.iter().any(|one| one.id == learner.id);
+        assert_eq!(explained.is_ok(), is_said, "{}", learner.id);
+    }
+}
+
 fn told(data: &Dataset, options: FitOptions) -> Explanations {
     let options = FitOptions {
         explains: true,

@@ -1,10 +1,11 @@
 //! The readers of bodies by themselves, for programs that try them with odd bytes.
 
 use super::capture::read_feedback;
-use super::model::{LoadedModel, TableForm};
+use super::model::LoadedModel;
 use super::wanted::Wanted;
 use super::{plain, scoring, v2, vertex};
 use crate::access::Room;
+use automl_core::TableForm;
 
 /// Reads a body as it comes to endpoints: a first line says by which reader, the rest is the body. Tells how many rows it has, or
 /// what is wrong with it; nothing if no reader is called so.

@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::model::{LoadModel, LoadedModel};
 use super::numbers::Numbers;
 use super::queue::Queue;
-use automl_core::{Cell, Clock};
+use automl_core::Clock;
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::Database;
 use automl_store::endpoints::{Deployment, digest_of};
@@ -39,8 +39,8 @@ pub(crate) struct Warm {
     pub(crate) row_us: f64,
     /// Microseconds that reading it took.
     pub(crate) read_us: f64,
-    /// Requests that wait for it.
-    pub(crate) queue: Arc<Queue>,
+    /// Whether it can tell what each column did.
+    pub(crate) explains: bool,
 }
 
 impl Version {
@@ -139,6 +139,12 @@ impl Cache {
         Arc::clone(made)
     }
 
+    /// What waits for a version at a deployment.
+    pub(crate) fn queue(&self, version: &Version, row_us: f64, replicas: Option<u32>) -> Queue {
+        let numbers = self.numbers.batches(&version.model, version.number);
+        Queue::new(row_us, self.batch_latency, replicas, numbers)
+    }
+
     /// Lets go of what nobody else holds.
     pub(crate) fn forget_unused(&self) {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,13 +217,11 @@ impl Cache {
         let loaded = (self.load)(files.as_ref()).map_err(|error| error.to_string())?;
         let read_us = clock.seconds() * 1e6;
         let row_us = warmed(&loaded)?;
-        let numbers = self.numbers.batches(&version.model, version.number);
-        let queue = Queue::new(row_us, self.batch_latency, numbers);
         Ok(Warm {
+            explains: loaded.can_explain(),
             loaded,
             row_us,
             read_us,
-            queue: Arc::new(queue),
         })
     }
 
@@ -248,15 +252,11 @@ impl Cache {
     }
 }
 
-/// Predicts rows of which nothing is known, and tells the microseconds that one takes at best.
+/// Predicts plain rows, and tells the microseconds that one takes at best.
 fn warmed(loaded: &LoadedModel) -> Result<f64, String> {
     let mut best = f64::INFINITY;
     for _ in 0..WARM_ROWS {
-        let mut rows = loaded.reader.start();
-        for column in 0..loaded.facts.features.len() {
-            rows.push(column, Cell::Missing)?;
-        }
-        let batch = Batch::from(rows.finish(1));
+        let batch = Batch::from(loaded.plain_row()?);
         let clock = Clock::start();
         let predicted = batch.predict(loaded).map_err(|error| error.to_string())?;
         best = best.min(clock.seconds() * 1e6);

@@ -1,7 +1,7 @@
 //! What can be wrong with a request for predictions; each protocol tells it in its own form.
 
-use super::model::{ModelFacts, ROWS_MAX};
-use automl_core::{Coded, ExplainError, PredictError, nearest};
+use super::model::ModelFacts;
+use automl_core::{Coded, ExplainError, PredictError, ROWS_MAX, nearest};
 use automl_store::tracking::TrackingError;
 use axum::http::StatusCode;
 

@@ -1,8 +1,8 @@
 //! Cells of a request on their way into the columns of a model, by name or by place.
 
 use super::error::ScoreError;
-use super::model::{ModelFacts, ROWS_MAX, RowReader, Rows};
-use automl_core::{Cell, Table};
+use super::model::ModelFacts;
+use automl_core::{Cell, ROWS_MAX, RowReader, Rows, Table};
 
 /// Rows of one request.
 pub(crate) struct Filler<'m> {

@@ -5,6 +5,7 @@ use super::capture::Rule;
 use super::error::ScoreError;
 use super::model::ModelFacts;
 use super::numbers::{Numbers, Own};
+use super::queue::Queue;
 use super::split;
 use automl_core::nearest;
 use automl_store::endpoints::{Deployment, Endpoint};
@@ -42,6 +43,8 @@ pub(crate) struct Slot {
     pub(crate) version: Arc<Version>,
     /// What its model takes and gives, known while the model is out of memory, too.
     pub(crate) facts: Arc<ModelFacts>,
+    /// Requests that wait for it.
+    pub(crate) queue: Arc<Queue>,
     pub(crate) numbers: Own,
     /// `{"endpoint":…,"deployment":…,"model":…,"version":…`, as the answers of our own protocol begin.
     pub(crate) head: String,
@@ -52,6 +55,7 @@ impl Slot {
         endpoint: &str,
         deployment: &Deployment,
         (version, facts): (Arc<Version>, Arc<ModelFacts>),
+        queue: Arc<Queue>,
         all: &Numbers,
     ) -> Self {
         let said = serde_json::json!({
@@ -73,6 +77,7 @@ impl Slot {
             deployment: deployment.clone(),
             version,
             facts,
+            queue,
             head,
         }
     }
@@ -121,9 +126,14 @@ impl Live {
         let mut shadows = Vec::new();
         for deployment in deployments {
             let version = cache.version(deployment);
-            let facts = Arc::clone(&cache.load(&version)?.loaded.facts);
-            let model = (version, facts);
-            let slot = Arc::new(Slot::new(&self.name, deployment, model, numbers));
+            let warm = cache.load(&version)?;
+            let queue = self.queue_of(deployment, &version).unwrap_or_else(|| {
+                let replicas = deployment.replicas;
+                Arc::new(cache.queue(&version, warm.row_us, replicas))
+            });
+            let model = (version, Arc::clone(&warm.loaded.facts));
+            let slot = Slot::new(&self.name, deployment, model, queue, numbers);
+            let slot = Arc::new(slot);
             let place = if deployment.is_shadow {
                 &mut shadows
             } else {
@@ -140,6 +150,18 @@ impl Live {
             shadows,
             ..self.again()
         })
+    }
+
+    /// What waits for the same version at the same deployment already, so that a change does not let more of it be predicted at
+    /// once.
+    fn queue_of(&self, deployment: &Deployment, version: &Arc<Version>) -> Option<Arc<Queue>> {
+        let mut slots = self.slots.iter().chain(&self.shadows);
+        let slot = slots.find(|slot| {
+            Arc::ptr_eq(&slot.version, version)
+                && slot.deployment.name == deployment.name
+                && slot.deployment.replicas == deployment.replicas
+        });
+        slot.map(|slot| Arc::clone(&slot.queue))
     }
 
     /// The same, with what keeps it from a revision that was seen, until when.

@@ -40,10 +40,7 @@ use error::ScoreError;
 pub(crate) use fleet::Fleet;
 pub(crate) use keeper::Keeper;
 pub(crate) use live::{Live, Slot};
-pub use model::{
-    Bounds, LoadError, LoadModel, LoadedModel, ModelFacts, ROWS_MAX, RowReader, Rows, SentTable,
-    TableForm,
-};
+pub use model::{Bounds, LoadError, LoadModel, LoadedModel, ModelFacts};
 pub(crate) use numbers::Numbers;
 
 use crate::routes::{Routes, get, post};

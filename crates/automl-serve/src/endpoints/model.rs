@@ -1,12 +1,11 @@
 //! What an endpoint needs of a model. Whoever starts the server says how models are read; nothing here knows a learner.
 
-use automl_core::{Cell, Decision, Field, Model, Table, Task};
+use automl_core::{
+    Cell, Decision, ExplainError, Field, Kind, Model, RowReader, Table, Task, Threads,
+};
 use automl_store::endpoints::Signature;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The most rows of a request; more are for `automl predict`.
-pub const ROWS_MAX: usize = 1_000_000;
 
 /// Reads the model of a directory.
 pub type LoadModel = fn(&Path) -> Result<LoadedModel, LoadError>;
@@ -27,6 +26,30 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
+    /// A row that any model takes: numbers are zero, and nothing else is known of it.
+    pub(crate) fn plain_row(&self) -> Result<Table, String> {
+        let mut rows = self.reader.start();
+        for (column, field) in self.facts.features.iter().enumerate() {
+            let cell = match field.kind {
+                Kind::Number => Cell::Number(0.0),
+                _ => Cell::Missing,
+            };
+            rows.push(column, cell)?;
+        }
+        Ok(rows.finish(1))
+    }
+
+    /// Whether it can tell what each column did to a prediction. Tries it on a plain row.
+    pub fn can_explain(&self) -> bool {
+        let Ok(row) = self.plain_row() else {
+            return false;
+        };
+        let explained = || self.model.explain(&row.view(), &Threads::one());
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(explained));
+        // What such a row lacks, another may have.
+        matches!(told, Ok(Ok(_) | Err(ExplainError::Predict(_))))
+    }
+
     /// The same model reading words as they came. Its tables are to be kept, not to be predicted.
     pub(crate) fn as_sent(&self) -> Self {
         Self {
@@ -42,7 +65,7 @@ impl LoadedModel {
 /// What a model takes and gives.
 #[derive(Debug, Clone)]
 pub struct ModelFacts {
-    /// The columns that it reads, in the order in which `Rows::push` counts them; no name twice.
+    /// The columns that it reads, in the order in which [`automl_core::Rows`] counts them; no name twice.
     pub features: Vec<Field>,
     /// Columns that it was fitted beside, such as its target: a request may have them, and they are passed over.
     pub others: Vec<String>,
@@ -73,54 +96,6 @@ pub trait Bounds: Send + Sync {
     /// The ends of the interval around each prediction that holds the truth with this probability; none beyond
     /// [`Bounds::coverage_max`].
     fn around(&self, coverage: f64, predictions: &[f64]) -> Option<Vec<[f64; 2]>>;
-}
-
-/// Makes tables of requests.
-pub trait RowReader: Send + Sync {
-    /// Rows to be filled cell by cell.
-    fn start(&self) -> Box<dyn Rows>;
-
-    /// The most bytes that the table of a body takes beside those of its texts.
-    ///
-    /// # Errors
-    /// What is wrong with it, such as that it would grow without bounds.
-    fn n_bytes(&self, body: &[u8], form: TableForm) -> Result<u64, String>;
-
-    /// The table that a body is, of which [`RowReader::n_bytes`] told nothing wrong; one row more than [`ROWS_MAX`] if it has more.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where.
-    fn table(&self, body: Vec<u8>, form: TableForm) -> Result<SentTable, String>;
-}
-
-/// The table of a body.
-#[derive(Debug, Clone)]
-pub struct SentTable {
-    /// The columns that the model reads.
-    pub table: Table,
-    /// Columns that it neither reads nor was fitted beside.
-    pub unknown: Vec<String>,
-}
-
-/// What tables are sent as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TableForm {
-    /// Delimited text with a line of names above it.
-    Delimited,
-    /// An Arrow stream.
-    Arrow,
-}
-
-/// Rows on their way to a table.
-pub trait Rows: Send {
-    /// Puts a cell below those of a column.
-    ///
-    /// # Errors
-    /// If the cell is not of the column's kind.
-    fn push(&mut self, column: usize, cell: Cell<'_>) -> Result<(), String>;
-
-    /// The table of so many rows, of which each column has as many cells.
-    fn finish(self: Box<Self>, n_rows: usize) -> Table;
 }
 
 /// Why the model of a directory cannot be read.

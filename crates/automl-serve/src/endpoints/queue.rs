@@ -1,6 +1,6 @@
-//! Requests that wait for a version that takes its time.
+//! Requests that wait for a deployment that takes its time.
 //!
-//! A few workers a version predict at once; what comes meanwhile waits, and whoever is free next takes as many requests together
+//! A few workers a deployment predict at once, as many as it has replicas or the machine cores; what comes meanwhile waits, and whoever is free next takes as many requests together
 //! as keep a batch within the latency that is aimed at. So nobody waits for a batch to fill, and batches grow with what comes. How
 //! many rows that are is learned: twice as many after a batch that was full and quick, three quarters after a full one that was
 //! slow. A model that takes long for one row alone may take three times that for a batch: there is nothing to win by smaller ones.
@@ -32,7 +32,7 @@ const TIMES_ALONE: f64 = 3.0;
 /// How much the last batch says of what the next will take.
 const NEWS: f64 = 0.2;
 
-/// What waits for a version.
+/// What waits for a deployment.
 pub(crate) struct Queue {
     state: Mutex<State>,
     target_us: f64,
@@ -81,8 +81,15 @@ impl Patience {
 }
 
 impl Queue {
-    /// For a model of which one row alone takes so many microseconds.
-    pub(crate) fn new(row_us: f64, target: Duration, numbers: BatchNumbers) -> Self {
+    /// For a model of which one row alone takes so many microseconds, and that predicts as many batches at once as it has
+    /// replicas.
+    pub(crate) fn new(
+        row_us: f64,
+        target: Duration,
+        replicas: Option<u32>,
+        numbers: BatchNumbers,
+    ) -> Self {
+        let n_cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
@@ -92,7 +99,7 @@ impl Queue {
                 us_per_row: row_us,
             }),
             target_us: (target.as_secs_f64() * 1e6).max(TIMES_ALONE * row_us),
-            n_workers: std::thread::available_parallelism().map_or(1, usize::from),
+            n_workers: replicas.map_or_else(n_cores, |replicas| replicas as usize),
             numbers,
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn routes() -> Routes {
         .route(
             "/api/endpoints/{name}/deploy",
             post(deploy).editor(
-                "Deploys a version: model, name, share, is_shadow, allow_signature_change, note",
+                "Deploys a version: model, name, share, is_shadow, replicas, allow_signature_change, note",
             ),
         )
         .route(
@@ -220,6 +220,10 @@ async fn deploy(
         .map(|share| u32::try_from(share).map_err(|_odd| wrong("share", &json!(share))))
         .transpose()?;
     let (own_name, is_shadow) = (fields.text("name")?, fields.flag("is_shadow")?);
+    let replicas = fields.int("replicas")?;
+    let replicas = replicas
+        .map(|n| u32::try_from(n).map_err(|_odd| wrong("replicas", &json!(n))))
+        .transpose()?;
     let may_differ = fields.flag("allow_signature_change")?.unwrap_or(false);
     let (found, endpoint) = (app.clone(), name.clone());
     let new = blocking(move || {
@@ -239,6 +243,7 @@ async fn deploy(
             name: own_name,
             share,
             is_shadow: is_shadow.unwrap_or(false),
+            replicas,
         };
         Ok((new, ready))
     });

@@ -174,7 +174,7 @@ impl Work {
         let queued = tokio::spawn(async move {
             let _extra = extra;
             let (loaded, patience) = (self.warm.loaded.clone(), self.patience);
-            let queued = self.warm.queue.predicted(&loaded, batch, patience).await;
+            let queued = self.slot.queue.predicted(&loaded, batch, patience).await;
             if let Err(ScoreError::Overloaded { .. }) = &queued {
                 self.live.note_overload();
             }

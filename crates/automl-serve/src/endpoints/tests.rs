@@ -8,14 +8,13 @@ mod overload;
 mod protocols;
 mod wanted;
 
-use super::model::{
-    Bounds, LoadError, LoadedModel, ModelFacts, RowReader, Rows, SentTable, TableForm,
-};
+use super::model::{Bounds, LoadError, LoadedModel, ModelFacts};
 use crate::server::Models;
 use crate::tests::Desk;
 use automl_core::{
     Artifact, Cell, Column, ExplainError, Explanation, Field, Kind, Model, PredictError,
-    Predictions, Role, Scale, Table, TableView, Task, Threads,
+    Predictions, Role, RowReader, Rows, Scale, SentTable, Table, TableForm, TableView, Task,
+    Threads,
 };
 use automl_store::captures::{Retention, SealError, SealedRows};
 use automl_store::registry::{models as registered, versions};
@@ -28,6 +27,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tower::ServiceExt;
 
@@ -93,7 +93,9 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
             decision: automl_core::Decision::Likeliest,
             n_bytes: said["n_bytes"].as_u64().unwrap_or(1),
         }),
-        model: if let Some(ms) = call_ms {
+        model: if let Some(ms) = said["busy_ms"].as_u64() {
+            Arc::new(Busy::new(Duration::from_millis(ms)))
+        } else if let Some(ms) = call_ms {
             Arc::new(Slow(Sum(bias), Duration::from_millis(ms)))
         } else if are_numbers {
             Arc::new(Numbers(bias))
@@ -199,6 +201,41 @@ impl Model for Slow {
 
     fn artifact(&self) -> Artifact {
         Artifact::new("slow", json!({}))
+    }
+}
+
+/// Each call takes so long, and says as the probability of yes how many hundredths of calls went on at once so far.
+struct Busy {
+    takes: Duration,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Busy {
+    fn new(takes: Duration) -> Self {
+        Self {
+            takes,
+            now: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Model for Busy {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        let most = self.most.fetch_max(now, Ordering::SeqCst).max(now);
+        std::thread::sleep(self.takes);
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        let yes = most as f64 / 100.0;
+        Ok(Predictions::Probabilities {
+            n_classes: 2,
+            values: [1.0 - yes, yes].repeat(rows.n_rows()),
+        })
+    }
+
+    fn artifact(&self) -> Artifact {
+        Artifact::new("busy", json!({}))
     }
 }
 

@@ -55,12 +55,14 @@ fn deployment_view(deployment: &Deployment, live: Option<&Live>) -> Value {
         "digest": deployment.digest,
         "share": deployment.share,
         "is_shadow": deployment.is_shadow,
+        "replicas": deployment.replicas,
         "deployed_ms": deployment.deployed_ms,
         "user": deployment.user_id,
         "serving_version": slot.map(|slot| slot.deployment.version),
         "is_in_memory": warm.is_some(),
         "n_bytes": warm.as_ref().map(|warm| warm.loaded.facts.n_bytes),
         "row_us": warm.as_ref().map(|warm| warm.row_us),
+        "explains": warm.as_ref().map(|warm| warm.explains),
     })
 }
 

@@ -39,6 +39,7 @@ const STEPS: &[Step] = &[
     step(10, include_str!("steps/10_sealed.sql")),
     step(11, include_str!("steps/11_scrub.sql")),
     step(12, include_str!("steps/12_capture.sql")),
+    step(13, include_str!("steps/13_replicas.sql")),
 ];
 
 pub(super) fn migrate(connection: &mut impl Connection) -> Result<(), DbError> {

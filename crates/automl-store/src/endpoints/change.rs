@@ -166,6 +166,13 @@ pub fn deploy(
         };
         return Err(Error::invalid("the share of requests", reason));
     }
+    if new
+        .replicas
+        .is_some_and(|n| !(1..=REPLICAS_MAX).contains(&n))
+    {
+        let reason = format!("it must be from 1 to {REPLICAS_MAX}");
+        return Err(Error::invalid("the number of replicas", reason));
+    }
     change(sql, workspace, endpoint, ("deployed", who), |all| {
         if all.iter().any(|one| one.name == name) {
             let endpoint = endpoint.to_owned();
@@ -180,6 +187,7 @@ pub fn deploy(
             digest: new.digest.clone(),
             share: 0,
             is_shadow: new.is_shadow,
+            replicas: new.replicas,
             deployed_ms: now_ms(),
             user_id: who.user.to_owned(),
         });
@@ -190,6 +198,9 @@ pub fn deploy(
         check_shares(all)
     })
 }
+
+/// The most batches that a deployment predicts at once.
+const REPLICAS_MAX: u32 = 1024;
 
 /// What is kept of truths has files whose names begin so.
 const RESERVED: &str = "truths";

@@ -29,6 +29,8 @@ pub struct Deployment {
     pub share: u32,
     /// Whether it sees all requests and answers none.
     pub is_shadow: bool,
+    /// How many batches it predicts at once; as many as a server has cores if it is not said.
+    pub replicas: Option<u32>,
     /// When it was deployed.
     pub deployed_ms: i64,
     /// Who deployed it.
@@ -48,6 +50,8 @@ pub struct NewDeployment {
     pub share: Option<u32>,
     /// Whether it answers nobody.
     pub is_shadow: bool,
+    /// How many batches it predicts at once; as many as a server has cores if it is not said.
+    pub replicas: Option<u32>,
 }
 
 /// What a reference means.
@@ -104,7 +108,8 @@ pub fn name_of(target: &Target) -> String {
     }
 }
 
-const COLUMNS: &str = "name, model, version, alias, digest, share, is_shadow, deployed_ms, user_id";
+const COLUMNS: &str =
+    "name, model, version, alias, digest, share, is_shadow, deployed_ms, user_id, replicas";
 
 /// The deployments of a revision, in their order.
 pub(super) fn of_revision(
@@ -130,6 +135,7 @@ fn deployment(row: &Row) -> Result<Deployment, Error> {
         is_shadow: row.int(6)? != 0,
         deployed_ms: row.int(7)?,
         user_id: row.text(8)?,
+        replicas: row.maybe_int(9)?.map(|replicas| replicas as u32),
     })
 }
 
@@ -143,8 +149,8 @@ pub(super) fn put(
     for (place, one) in deployments.iter().enumerate() {
         sql.execute(
             "INSERT INTO deployments (endpoint_id, revision, place, workspace, name, model, version, alias, digest, \
-             share, is_shadow, deployed_ms, user_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             share, is_shadow, deployed_ms, user_id, replicas) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             args![
                 endpoint,
                 revision,
@@ -158,7 +164,8 @@ pub(super) fn put(
                 i64::from(one.share),
                 one.is_shadow,
                 one.deployed_ms,
-                &one.user_id
+                &one.user_id,
+                one.replicas.map(i64::from)
             ],
         )?;
     }

@@ -85,6 +85,7 @@ fn plain(
         name: None,
         share,
         is_shadow: false,
+        replicas: None,
     })
 }
 

@@ -102,6 +102,9 @@ pub(crate) struct EndpointDeployArgs {
     /// Let it see all requests and answer none
     #[arg(long, conflicts_with = "traffic")]
     pub(crate) shadow: bool,
+    /// Batches of waiting requests that it predicts at once [default: as many as the server has cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) replicas: Option<u32>,
     /// What the deployment is called
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<String>,

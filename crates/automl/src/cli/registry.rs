@@ -1,6 +1,6 @@
 //! The arguments of verbs that look into the record: runs, models, lineage.
 
-use super::{ImportArgs, ImportEventsArgs, WorkspaceArgs};
+use super::{ImportArgs, ImportEventsArgs, RecordArgs, WorkspaceArgs};
 use crate::console::Format;
 use automl_store::registry::moves::CHAMPION;
 use clap::{Args, Subcommand};
@@ -18,10 +18,12 @@ pub(crate) struct AskArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsVerb {
-    /// Make a model directory of a LightGBM or XGBoost model, to predict and evaluate with
+    /// Make a model directory of a LightGBM or XGBoost model or an ONNX file, to predict and evaluate with
     Import(ImportArgs),
     /// Make a model the next version of a name
     Register(RegisterArgs),
+    /// Make one model of several: steps one behind another, means and votes
+    Compose(ComposeArgs),
     /// List registered models
     List(ModelsListArgs),
     /// Show a model with its versions, or one version
@@ -51,6 +53,7 @@ impl ModelsVerb {
         match self {
             Self::Import(args) => args.format,
             Self::Register(args) => args.ask.format,
+            Self::Compose(args) => args.format,
             Self::List(args) => args.ask.format,
             Self::Show(args) => args.ask.format,
             Self::Card(args) => args.ask.format,
@@ -93,6 +96,44 @@ pub(crate) struct RegisterArgs {
     pub(crate) allow_signature_change: bool,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models compose offers offers.yaml --alias champion
+
+offers.yaml:
+  steps:
+    - name: risk
+      model: churn/3                       a version: NAME/3, or what NAME@ALIAS or NAME mean now
+      adds: {probability_yes: churn_risk}  outputs as columns for the steps behind [default: all, by their names]
+    - name: offer
+      mean:                                or vote: each model has its weight for the class that it predicts
+        - offer/1
+        - {model: offer/2, weight: 2}
+
+The models are copied into the new version, which so stays as it is, whatever becomes of theirs. It reads what they read but what
+steps give, predicts what the last step does, and is used as any model.")]
+pub(crate) struct ComposeArgs {
+    /// Name of the registered model; made if it is not there
+    pub(crate) name: String,
+    /// File that says of what it is made, in YAML or JSON
+    pub(crate) file: PathBuf,
+    /// Alias to point to the new version
+    #[arg(long, value_name = "ALIAS")]
+    pub(crate) alias: Option<String>,
+    /// What the version is
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Take a version that takes or gives other columns than the one before
+    #[arg(long)]
+    pub(crate) allow_signature_change: bool,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -307,6 +348,7 @@ impl DatasetsVerb {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Register(args) => args.ask.format,
+            Self::Compose(args) => args.format,
             Self::List(args) => args.ask.format,
         }
     }

@@ -9,16 +9,17 @@ use crate::cli::{
     AskArgs, EndpointCreateArgs, EndpointDeleteArgs, EndpointDeployArgs, EndpointListArgs,
     EndpointNameArgs, EndpointTrafficArgs, EndpointVerb,
 };
-use crate::console::{Console, Format, print_json, print_text};
+use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::record::user;
 use crate::serving;
 use crate::text::{self, Align};
+use automl_engine::EXPLAINED;
 use automl_store::db::Sql;
 use automl_store::endpoints::{
     self, Change, Deployment, Endpoint, EndpointError, NewDeployment, NewEndpoint, Target, Who,
     check_fits, digest_of,
 };
-use automl_store::registry::files;
+use automl_store::registry::{ModelVersion, files};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use serde::Serialize;
 use serde_json::json;
@@ -124,32 +125,49 @@ fn deploy(args: EndpointDeployArgs, console: Console) -> anyhow::Result<()> {
     if !args.allow_signature_change {
         check_fits(record.artifacts(), &answering, &target)?;
     }
-    check_answers(&record, &target)?;
+    let unexplained = check_answers(&record, &target)?;
     let new = NewDeployment {
         digest: digest_of(record.artifacts(), &target.version)?,
         target,
         name: args.name,
         share: args.traffic,
         is_shadow: args.shadow,
+        replicas: args.replicas,
     };
     drop(record);
     change(&args.ask, args.note, console, move |sql, who| {
         endpoints::deploy(sql, W, &args.endpoint, &new, who)
-    })
+    })?;
+    if let Some(note) = unexplained {
+        print_line(&note);
+    }
+    Ok(())
 }
 
-/// Whether a version can be read, and predicts rows.
-fn check_answers(record: &Record, target: &Target) -> anyhow::Result<()> {
+/// Whether a version can be read, and predicts rows. Tells if its predictions cannot be explained.
+fn check_answers(record: &Record, target: &Target) -> anyhow::Result<Option<String>> {
     let version = &target.version;
     let files = files::local(record.artifacts(), version)?;
     match serving::load(files.as_ref()) {
-        Ok(_) => Ok(()),
+        Ok(loaded) if loaded.can_explain() => Ok(None),
+        Ok(_) => Ok(Some(unexplained(version))),
         Err(error) => Err(EndpointError::Unable {
             version: format!("{}/{}", version.name, version.version),
             reason: error.to_string(),
         }
         .into()),
     }
+}
+
+/// What to do about predictions that cannot be explained.
+fn unexplained(version: &ModelVersion) -> String {
+    let learners: Vec<&str> = EXPLAINED.iter().map(|learner| learner.id).collect();
+    format!(
+        "note: predictions of {}/{} cannot be explained, which takes a model whose members are all trees: `automl fit --include {}` makes one",
+        version.name,
+        version.version,
+        learners.join(",")
+    )
 }
 
 fn traffic(args: EndpointTrafficArgs, console: Console) -> anyhow::Result<()> {
@@ -254,8 +272,11 @@ fn show(seen: &Seen, changes: Option<&[Change]>, console: Console) -> anyhow::Re
     Ok(print_text(&told)?)
 }
 
+/// Where replicas stand among the columns of deployments.
+const REPLICAS: usize = 4;
+
 fn deployments(all: &[Deployment]) -> String {
-    let heading = [
+    let mut heading = vec![
         ("deployment", Align::Left),
         ("model", Align::Left),
         ("follows", Align::Left),
@@ -263,8 +284,13 @@ fn deployments(all: &[Deployment]) -> String {
         ("by", Align::Left),
         ("since (UTC)", Align::Left),
     ];
+    // Few say how many there are.
+    let has_replicas = all.iter().any(|one| one.replicas.is_some());
+    if has_replicas {
+        heading.insert(REPLICAS, ("replicas", Align::Right));
+    }
     let row = |one: &Deployment| {
-        vec![
+        let mut cells = vec![
             one.name.clone(),
             format!("{}/{}", one.model, one.version),
             (one.alias.as_ref()).map_or_else(String::new, |alias| format!("@{alias}")),
@@ -275,7 +301,12 @@ fn deployments(all: &[Deployment]) -> String {
             },
             one.user_id.clone(),
             time(one.deployed_ms),
-        ]
+        ];
+        if has_replicas {
+            let replicas = one.replicas.map_or_else(String::new, |n| n.to_string());
+            cells.insert(REPLICAS, replicas);
+        }
+        cells
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
     text::table(&heading, &rows)

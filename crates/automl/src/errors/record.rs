@@ -36,6 +36,26 @@ pub(crate) enum RecordError {
     DataChanged { key: String, place: String },
     #[error("'{name}' is {what} and would be lost")]
     WouldLose { name: String, what: String },
+    #[error("{reason} in line {line}: {place}")]
+    PipelineFile {
+        place: String,
+        line: u64,
+        reason: String,
+        near: Vec<String>,
+    },
+    #[error("it says {} of model, mean and vote", if *is_empty { "none" } else { "more than one" })]
+    PipelineStep { is_empty: bool },
+    #[error("column '{column}' would be read and predicted")]
+    PipelineTarget { column: String },
+    #[error(
+        "{whose} takes '{mark}' as missing, which {model} knows as a word of column '{column}'"
+    )]
+    PipelineMark {
+        mark: String,
+        whose: String,
+        model: String,
+        column: String,
+    },
 }
 
 impl Coded for RecordError {
@@ -49,6 +69,8 @@ impl Coded for RecordError {
             Self::DataPlace { .. } => "data-not-found",
             Self::DataChanged { .. } => "data-changed",
             Self::WouldLose { .. } => "registry-would-lose",
+            Self::PipelineFile { .. } | Self::PipelineStep { .. } => "compose-file",
+            Self::PipelineTarget { .. } | Self::PipelineMark { .. } => "compose-column",
         }
     }
 
@@ -68,6 +90,19 @@ impl Coded for RecordError {
                 "the table needs the columns request_id, which is x-request-id in the head of the answer, and truth; row is the place of the row in its request, from 0, if there are several"
                     .into(),
             ),
+            Self::PipelineFile { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean {}?", near.join(" or ")))
+            }
+            Self::PipelineFile { .. } => Some("`automl models compose --help` shows one".into()),
+            Self::PipelineStep { .. } => {
+                Some("name one model, or list several under mean or vote".into())
+            }
+            Self::PipelineTarget { .. } => Some(
+                "fit the models that read it without it: it is not known where the pipeline predicts".into(),
+            ),
+            Self::PipelineMark { .. } => {
+                Some("fit both with the same marks, by --missing or a schema file".into())
+            }
             Self::DataPlace { .. } | Self::Truth { .. } => None,
         }
     }

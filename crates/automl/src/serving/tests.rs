@@ -35,7 +35,7 @@ fn model() -> LoadedModel {
         fields: fields.clone(),
         missing: Vec::new(),
     };
-    let reader = Arc::new(Reader(RequestReader::new(inputs, is_feature, false)));
+    let reader = Arc::new(RequestReader::new(inputs, is_feature, false));
     LoadedModel {
         facts: Arc::new(ModelFacts {
             features: fields.into_iter().filter(is_feature).collect(),

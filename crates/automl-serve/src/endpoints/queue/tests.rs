@@ -6,10 +6,7 @@ use automl_core::Column;
 const TARGET: Duration = Duration::from_millis(20);
 
 fn queue(row_us: f64) -> Queue {
-    Queue {
-        n_workers: 2,
-        ..Queue::new(row_us, TARGET, BatchNumbers::default())
-    }
+    Queue::new(row_us, TARGET, Some(2), BatchNumbers::default())
 }
 
 fn rows(n_rows: usize) -> Batch {

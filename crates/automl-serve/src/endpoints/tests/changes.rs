@@ -546,6 +546,7 @@ impl Desk {
                     name: None,
                     share: Some(100),
                     is_shadow: false,
+                    replicas: None,
                 };
                 let who = endpoints::Who {
                     user: "ada",

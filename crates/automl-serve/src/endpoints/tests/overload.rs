@@ -54,6 +54,36 @@ async fn what_waits_is_predicted_together_and_each_gets_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn as_many_batches_are_predicted_at_once_as_there_are_replicas() {
+    for replicas in [1, 3] {
+        let desk = Desk::new();
+        desk.api("POST", "", json!({ "name": "e", "max_at_once": 1000 }))
+            .await;
+        let version = desk.register(json!({ "bias": 0, "busy_ms": 20 })).await;
+        let said = json!({ "model": format!("sum/{version}"), "replicas": replicas });
+        let deployed = desk.api("POST", "/e/deploy", said).await;
+        assert_eq!(deployed["endpoint"]["deployments"][0]["replicas"], replicas);
+        // A change of the endpoint goes on with the queue that is there.
+        let asks = ask_all(&desk, 60, &[]);
+        let change = desk.api("POST", "/e/traffic", json!({ "shares": { "v1": 100 } }));
+        let (answers, _) = futures_util::future::join(asks, change).await;
+        let most = answers.iter().map(|answer| {
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+            let yes = answer.json()["probabilities"]["yes"][0].as_f64();
+            (yes.unwrap() * 100.0).round() as usize
+        });
+        assert_eq!(most.max(), Some(replicas), "batches at once");
+    }
+    let desk = Desk::new();
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    let version = desk.register(json!({ "bias": 0.25 })).await;
+    let said = json!({ "model": format!("sum/{version}"), "replicas": 0 });
+    let (status, refused) = desk.any_api("POST", "/e/deploy", said).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(refused["error_code"], "endpoint-invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_fails_among_others_fails_alone() {
     let desk = slow(5).await;
     let words = ["a", "b", "panic", "c", "yes"];

@@ -2,6 +2,7 @@
 
 mod card;
 mod compare;
+mod compose;
 mod decide;
 mod import;
 mod register;
@@ -25,6 +26,7 @@ use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 pub(super) fn run(verb: ModelsVerb, console: Console) -> anyhow::Result<Status> {
     match verb {
         ModelsVerb::Import(args) => return import::import(args, console),
+        ModelsVerb::Compose(args) => compose::run(args, console)?,
         ModelsVerb::Register(args) => register::run(args, console)?,
         ModelsVerb::List(args) => show::list(&args, console)?,
         ModelsVerb::Show(args) => show::show(&args, console)?,

@@ -1,0 +1,311 @@
+//! `automl models compose`: versions of registered models as one, by a file that says which and how.
+
+use super::super::record::Record;
+use super::{key, register};
+use crate::cli::{AskArgs, ComposeArgs, RegisterArgs};
+use crate::console::{Console, Format, print_text};
+use crate::errors::{CliError, RecordError};
+use crate::modeldir::{self, COMPOSED_OF, LoadedModel};
+use crate::progress::Reporter;
+use crate::record::{self, Detail, Recorder};
+use anyhow::Context as _;
+use automl_core::{Clock, Field, Kind, Model as _, Role, Schema};
+use automl_data::ReadOptions;
+use automl_engine::{Composed, PipelineStep, StepModel, Together, compose};
+use automl_store::endpoints::{self, EndpointError, digest_of};
+use automl_store::registry::files;
+use automl_store::spool::Status as RunStatus;
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
+use automl_store::{
+    Lineage, Machine, Manifest, ModelContents, ModelId, Overwrite, hex_sha256, prediction_schema,
+    rfc3339, write_model,
+};
+use file::{PipelineFile, StepFile, Weighed};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+pub(super) fn run(args: ComposeArgs, console: Console) -> anyhow::Result<()> {
+    let place = args.file.display().to_string();
+    let (text, file) = PipelineFile::read(&args.file)?;
+    let reporter = Reporter::new(console, Clock::start());
+    let record = Record::open(&args.record.workspace)?;
+    let mut parts = Parts::default();
+    let mut steps = Vec::with_capacity(file.steps.len());
+    for step in file.steps {
+        let context = format!("step '{}'", step.name);
+        steps.push(parts.take(&record, step).context(context)?);
+    }
+    drop(record);
+    let composed = compose(steps)?;
+    let threshold = match file.threshold {
+        None => composed.threshold,
+        Some(_) if composed.model.task().n_classes() != 2 => {
+            let task = composed.model.task().kind().name();
+            return Err(CliError::ThresholdTask { task }.into());
+        }
+        given => given,
+    };
+    let inputs = parts.inputs(&composed)?;
+    let recorder = Recorder::begin(&args.record, "compose", Detail::Brief, &reporter);
+    for id in &parts.model_ids {
+        recorder.reads_model(Some(&ModelId {
+            run_id: String::new(),
+            model_id: id.clone(),
+        }));
+    }
+    let id = recorder.new_model();
+    let manifest = Manifest {
+        threshold,
+        ..manifest(&composed, inputs, &parts, (&place, &text), id.clone())
+    };
+    recorder.settings(&json!({ "pipeline": manifest.lineage.config[COMPOSED_OF] }));
+    let told = told(&manifest);
+    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directory = scratch.path().join("model");
+    let contents = ModelContents {
+        manifest,
+        artifact: composed.model.artifact(),
+        files: vec![("pipeline.yaml".to_owned(), text.into_bytes())],
+    };
+    write_model(&directory, &contents, Overwrite::Refuse)?;
+    recorder.makes_model(id.as_ref(), &args.name, &directory);
+    let is_recorded = recorder.end(RunStatus::Finished).is_some();
+    if console.format() == Format::Text {
+        print_text(&told)?;
+    }
+    let model = match id.filter(|_| is_recorded) {
+        Some(id) => id.model_id,
+        None => directory.display().to_string(),
+    };
+    let register = RegisterArgs {
+        name: args.name,
+        model,
+        alias: args.alias,
+        description: args.description,
+        require_approval: false,
+        allow_signature_change: args.allow_signature_change,
+        ask: AskArgs {
+            workspace: args.record.workspace,
+            format: args.format,
+        },
+    };
+    register::run(register, console)
+}
+
+/// What the models of a pipeline say of themselves, gathered.
+#[derive(Default)]
+struct Parts {
+    /// For the manifest: steps with their versions.
+    said: Vec<Value>,
+    /// By which the record knows the models.
+    model_ids: Vec<String>,
+    /// Cells that read as missing, and whose they are.
+    missing: Vec<(String, String)>,
+    /// Words that some model knows: column, word and model.
+    words: Vec<(String, String, String)>,
+    /// What the last model predicts.
+    target: Option<Field>,
+    renames_duplicates: bool,
+    /// How a model reads images, if one does.
+    images: Option<Value>,
+}
+
+impl Parts {
+    /// The models of a step, read.
+    fn take(&mut self, record: &Record, step: StepFile) -> anyhow::Result<PipelineStep> {
+        let (together, wanted) = step.models()?;
+        let mut models = Vec::with_capacity(wanted.len());
+        let mut said = Vec::with_capacity(wanted.len());
+        self.target = None;
+        for Weighed { model, weight } in wanted {
+            let (read, about) = self.read(record, &model, weight)?;
+            models.push(read);
+            said.push(about);
+        }
+        self.said.push(json!({
+            "step": step.name,
+            "by": together,
+            "models": said,
+            "adds": step.adds,
+        }));
+        Ok(PipelineStep {
+            name: step.name,
+            together,
+            models,
+            adds: step.adds,
+        })
+    }
+
+    /// The model of a reference, with the version that it means now.
+    fn read(
+        &mut self,
+        record: &Record,
+        reference: &str,
+        weight: f64,
+    ) -> anyhow::Result<(StepModel, Value)> {
+        let version = {
+            let reference = reference.to_owned();
+            let found = record
+                .database()
+                .read(move |sql| endpoints::resolve(sql, DEFAULT_WORKSPACE, &reference));
+            let found: Result<_, EndpointError> = found.wait();
+            found?.version
+        };
+        let name = key(&version);
+        let digest = digest_of(record.artifacts(), &version)?;
+        let files = files::local(record.artifacts(), &version)?;
+        let loaded = LoadedModel::read(files.as_ref()).with_context(|| name.clone())?;
+        self.model_ids.extend(version.model_id);
+        let inputs = &loaded.manifest.inputs;
+        let features: Vec<Field> = inputs.with_role(Role::Feature).cloned().collect();
+        if self.target.is_none() {
+            self.target = inputs.with_role(Role::Target).next().cloned();
+        }
+        // Where none is said, the usual ones hold.
+        let usual = ReadOptions::default().missing;
+        let marks = if inputs.missing.is_empty() {
+            &usual
+        } else {
+            &inputs.missing
+        };
+        for mark in marks {
+            if !self.missing.iter().any(|(known, _)| known == mark) {
+                self.missing.push((mark.clone(), name.clone()));
+            }
+        }
+        for field in &features {
+            let levels = field.levels.iter();
+            self.words
+                .extend(levels.map(|level| (field.name.clone(), level.clone(), name.clone())));
+        }
+        self.renames_duplicates |= loaded.renames_duplicates();
+        if loaded.reads_images() {
+            self.images = Some(loaded.manifest.lineage.config["images"].clone());
+        }
+        let about = json!({ "version": name, "sha256": digest, "weight": weight });
+        let model = StepModel {
+            name,
+            weight,
+            threshold: loaded.manifest.threshold,
+            features,
+            model: Arc::new(loaded.model),
+        };
+        Ok((model, about))
+    }
+
+    /// The columns of the pipeline, with what it predicts.
+    ///
+    /// # Errors
+    /// It would read what it predicts, or one model takes a word as missing that another knows.
+    fn inputs(&self, composed: &Composed) -> Result<Schema, RecordError> {
+        let task = composed.model.task();
+        let target = self.target.clone().unwrap_or_else(|| Field {
+            name: "target".to_owned(),
+            kind: if task.is_classification() {
+                Kind::Category
+            } else {
+                Kind::Number
+            },
+            role: Role::Target,
+            levels: task.classes().to_vec(),
+            format: None,
+        });
+        let mut fields = composed.features.clone();
+        if fields.iter().any(|field| field.name == target.name) {
+            let column = target.name;
+            return Err(RecordError::PipelineTarget { column });
+        }
+        for (mark, whose) in &self.missing {
+            let odd = self
+                .words
+                .iter()
+                .find(|(_, word, _)| word.trim() == mark.trim());
+            if let Some((column, _, model)) = odd {
+                return Err(RecordError::PipelineMark {
+                    mark: mark.clone(),
+                    whose: whose.clone(),
+                    model: model.clone(),
+                    column: column.clone(),
+                });
+            }
+        }
+        fields.push(target);
+        Ok(Schema {
+            fields,
+            missing: self.missing.iter().map(|(mark, _)| mark.clone()).collect(),
+        })
+    }
+}
+
+/// Nothing was learned here, so there are neither rows nor scores to tell of.
+fn manifest(
+    composed: &Composed,
+    inputs: Schema,
+    parts: &Parts,
+    (place, text): (&str, &str),
+    record: Option<ModelId>,
+) -> Manifest {
+    let task = composed.model.task().clone();
+    let mut config = json!({ COMPOSED_OF: parts.said });
+    if parts.renames_duplicates {
+        config["read"] = json!({ "rename_duplicates": true });
+    }
+    if let Some(images) = &parts.images {
+        config["images"] = images.clone();
+    }
+    Manifest {
+        created: rfc3339(Clock::unix_micros()),
+        inputs: modeldir::signature(&inputs),
+        outputs: prediction_schema(&task),
+        task,
+        metric: String::new(),
+        scores: BTreeMap::new(),
+        threshold: None,
+        lineage: Lineage {
+            data: place.to_owned(),
+            data_fingerprint: hex_sha256(text.as_bytes()),
+            n_features: composed.features.len() as u64,
+            config,
+            git: record::git::state(),
+            record,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::this(1),
+            ..Lineage::default()
+        },
+    }
+}
+
+/// The steps with their versions, and the columns, in lines.
+fn told(manifest: &Manifest) -> String {
+    let mut told = String::new();
+    let steps = manifest.lineage.config[COMPOSED_OF].as_array();
+    for step in steps.into_iter().flatten() {
+        let models = step["models"].as_array().into_iter().flatten();
+        let models: Vec<&str> = models
+            .filter_map(|model| model["version"].as_str())
+            .collect();
+        let by = match step["by"].as_str() {
+            Some("mean") => "mean of ",
+            Some("vote") => "vote of ",
+            _ => "",
+        };
+        let name = step["step"].as_str().unwrap_or_default();
+        told.push_str(&format!("step    {name}: {by}{}\n", models.join(", ")));
+    }
+    let features = manifest.inputs.with_role(Role::Feature);
+    let features: Vec<&str> = features.map(|field| field.name.as_str()).collect();
+    told.push_str(&format!(
+        "columns {}\n",
+        super::import::first_few(&features)
+    ));
+    let target = manifest.inputs.with_role(Role::Target).next();
+    let target = target.map_or("", |field| field.name.as_str());
+    let predicted = super::import::predicted(&manifest.task);
+    told.push_str(&format!("target  {target}, {predicted}\n"));
+    told
+}
