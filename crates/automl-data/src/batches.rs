@@ -257,7 +257,7 @@ impl BatchReader {
                 refused: Vec::new(),
             };
             match &mut self.sink.refused {
-                Some(refused) if !refused.is_empty() => without(batch, std::mem::take(refused)),
+                Some(refused) if !refused.is_empty() => without(&batch, std::mem::take(refused)),
                 _ => batch,
             }
         }))
@@ -287,7 +287,7 @@ impl Iterator for BatchReader {
 }
 
 /// The batch without rows that are refused.
-fn without(batch: Batch, refused: BTreeMap<usize, String>) -> Batch {
+fn without(batch: &Batch, refused: BTreeMap<usize, String>) -> Batch {
     let is_good = |row: &u32| !refused.contains_key(&(*row as usize));
     let good: Vec<u32> = (0..batch.table.n_rows() as u32).filter(is_good).collect();
     let texts = |kept: &Texts| good.iter().map(|&row| kept.get(row as usize)).collect();

@@ -397,6 +397,7 @@ impl Coded for EngineError {
             | Self::Graph(_)
             | Self::Import(_) => self.import_hint(),
             Self::Compose(error) => error.hint(),
+            Self::Costs(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
             Self::Dataset(error) => error.hint(),
             Self::Split(error) => error.hint(),
@@ -420,7 +421,6 @@ impl EngineError {
                     codes.join(", ")
                 ))
             }
-            Self::Costs(error) => error.hint(),
             Self::ImportFormat => Some("save the model with LightGBM's save_model('model.txt'), XGBoost's save_model('model.json'), or as ONNX".into()),
             Self::ImportResult => Some("leave --result out".into()),
             Self::Graph(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),

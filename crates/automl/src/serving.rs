@@ -9,7 +9,7 @@ pub(crate) use tables::predict_tables;
 use crate::errors::{Report, SearchError};
 use crate::modeldir::LoadedModel as Directory;
 use crate::scoring::INTERVALS_FILE;
-use automl_core::{Coded as _, Field, Kind, Role, Schema, Table, Task};
+use automl_core::{Coded as _, Field, Kind, Role, Schema, Task};
 use automl_data::{RecordsError, RequestReader, records_to_parquet};
 use automl_engine::Intervals;
 use automl_serve::endpoints::{Bounds, LoadError, LoadedModel, ModelFacts};

@@ -34,6 +34,8 @@ pub enum StepProblem {
     Weight { model: String, weight: f64 },
     #[error("{model} predicts quantiles, which no step can read")]
     Quantiles { model: String },
+    #[error("{model} chooses classes by what errors cost, which no step does")]
+    Costs { model: String },
     #[error("{model} predicts {found}, {first} {wanted}")]
     Task {
         model: String,
@@ -103,9 +105,10 @@ impl StepProblem {
         match self {
             Self::NoModels => "compose-no-models",
             Self::Weight { .. } => "compose-weight",
-            Self::Quantiles { .. } | Self::Task { .. } | Self::VoteOfNumbers { .. } => {
-                "compose-task"
-            }
+            Self::Quantiles { .. }
+            | Self::Costs { .. }
+            | Self::Task { .. }
+            | Self::VoteOfNumbers { .. } => "compose-task",
             Self::NoOutput { .. } => "compose-output",
             Self::AddsLast | Self::Unread { .. } => "compose-unread",
             Self::ColumnTaken { .. } | Self::ColumnKind { .. } | Self::NoCommonClass { .. } => {
@@ -118,6 +121,7 @@ impl StepProblem {
         Some(match self {
             Self::NoModels => "list at least one".into(),
             Self::Weight { .. } => "leave the weight out to count it once".into(),
+            Self::Costs { .. } => "take a model that was fitted without costs".into(),
             Self::Quantiles { .. } => "take a model of one number or of classes".into(),
             Self::Task { .. } => {
                 "models of one step predict the same; others are steps of their own".into()

@@ -48,6 +48,8 @@ pub struct StepModel {
     pub weight: f64,
     /// Of two classes, the probability above which it predicts the second.
     pub threshold: Option<f64>,
+    /// Whether it chooses classes by what errors cost.
+    pub has_costs: bool,
     /// The columns that it reads.
     pub features: Vec<Field>,
     /// What predicts.

@@ -252,6 +252,9 @@ fn task(step: &PipelineStep) -> Result<Task, StepProblem> {
         if !own.levels().is_empty() {
             return Err(StepProblem::Quantiles { model: name });
         }
+        if model.has_costs {
+            return Err(StepProblem::Costs { model: name });
+        }
         if !model.weight.is_finite() || model.weight <= 0.0 {
             let weight = model.weight;
             return Err(StepProblem::Weight {
@@ -342,7 +345,7 @@ impl Step {
                 });
             }
             if self.together == Together::Vote {
-                said = said.decided_at(model.given.threshold);
+                said = said.decided_by(&model.given.threshold.into());
             }
             let rows = sum.chunks_exact_mut(width);
             for (row, said) in rows.zip(said.values().chunks_exact(width)) {
@@ -373,7 +376,7 @@ impl Step {
             let column = match added.output {
                 Output::Prediction if self.task.is_classification() => {
                     let levels = Levels::new(self.task.classes().iter().map(String::as_str));
-                    Column::category(predictions.class_codes_at(self.threshold()), levels)
+                    Column::category(predictions.class_codes_by(&self.threshold().into()), levels)
                 }
                 Output::Prediction => Column::Number(predictions.values().to_vec()),
                 Output::Probability(place) => {

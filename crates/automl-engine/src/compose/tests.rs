@@ -84,6 +84,7 @@ fn model(
         name: name.into(),
         weight: 1.0,
         threshold: None,
+        has_costs: false,
         features,
         model: Arc::new(EnsembleModel::new(task, None, vec![part])),
     }
@@ -365,6 +366,7 @@ fn a_composition_is_read_back_as_it_was_or_refused() {
         name: name.into(),
         weight: 1.0,
         threshold: None,
+        has_costs: false,
         features: fields(data.table()),
         model: fitted(seed),
     };

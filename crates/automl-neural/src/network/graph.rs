@@ -46,9 +46,11 @@ impl<'a> Drawing<'a> {
 
     /// How many layers there are in a list of them.
     pub(super) fn count(&self, list: &str) -> usize {
-        (0..)
-            .take_while(|index| self.has(&format!("{list}.{index}")))
-            .count()
+        let mut n = 0;
+        while self.has(&format!("{list}.{n}")) {
+            n += 1;
+        }
+        n
     }
 
     /// An operation on earlier nodes, by the name that a parameter would have; gives that of its node.

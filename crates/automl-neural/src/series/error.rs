@@ -139,13 +139,9 @@ impl Coded for SeriesError {
         Some(match self {
             Self::Column { near, .. } if near.is_empty() => return None,
             Self::Column { near, .. } => format!("did you mean {}?", near.join(" or ")),
-            Self::NotNumbers { .. } => {
-                "name the columns to forecast in data.target, or leave this one out with data.drop"
-                    .into()
-            }
             Self::NotTimes { .. } => "name the column of times in data.time, or none".into(),
             Self::TimeMissing { .. } => "fill in the time, or take the row out".into(),
-            Self::Empty { .. } => {
+            Self::NotNumbers { .. } | Self::Empty { .. } => {
                 "name the columns to forecast in data.target, or leave this one out with data.drop"
                     .into()
             }

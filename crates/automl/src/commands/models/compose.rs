@@ -192,6 +192,7 @@ impl Parts {
             name,
             weight,
             threshold: loaded.manifest.threshold,
+            has_costs: loaded.manifest.costs.is_some(),
             features,
             model: Arc::new(loaded.model),
         };
