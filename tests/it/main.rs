@@ -26,6 +26,7 @@ mod serving;
 mod tidy;
 mod train;
 mod train_board;
+mod train_command;
 mod train_images;
 mod train_series;
 mod train_texts;

@@ -37,6 +37,21 @@ fn settings_and_the_end_are_told_and_on_demand_how_weights_and_gradients_are_spr
         params["optimizer.type"],
         HyperParameter::Text("adamw".into())
     );
+    let graph = plain.iter().find_map(|record| match &record.value {
+        Value::Graph(nodes) => Some(nodes),
+        _ => None,
+    });
+    let graph = graph.expect("the network is drawn");
+    let head = graph.last().expect("it has nodes");
+    assert_eq!(head.name, "Mlp/head/linear");
+    assert_eq!(
+        head.inputs,
+        [
+            "Mlp/layers/0/activation",
+            "Mlp/head/weight",
+            "Mlp/head/bias"
+        ]
+    );
     let end = &plain.last().expect("there are records").value;
     assert_eq!(*end, Value::SessionEnd(SessionStatus::Success));
     let is_detail =

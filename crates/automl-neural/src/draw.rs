@@ -13,6 +13,8 @@ pub struct Draw {
     seed: Option<Seed>,
     n_drawn: u64,
     is_on_device: bool,
+    /// What rates of dropout are multiplied by.
+    factor: f64,
 }
 
 impl Draw {
@@ -22,6 +24,7 @@ impl Draw {
             seed: Some(seed),
             n_drawn: 0,
             is_on_device: false,
+            factor: 1.0,
         }
     }
 
@@ -34,12 +37,19 @@ impl Draw {
         }
     }
 
+    /// The same with this share of the rates of dropout.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { factor, ..self }
+    }
+
     /// No randomness: dropout lets everything through.
     pub fn evaluating() -> Self {
         Self {
             seed: None,
             n_drawn: 0,
             is_on_device: false,
+            factor: 1.0,
         }
     }
 
@@ -62,6 +72,7 @@ impl Draw {
         x: Tensor<B, D>,
         rate: f64,
     ) -> Tensor<B, D> {
+        let rate = rate * self.factor;
         if rate <= 0.0 {
             return x;
         }

@@ -39,6 +39,17 @@ pub enum TrainError {
         /// What was asked for.
         precision: crate::train::Precision,
     },
+    /// Rows of a batch that are left to the training, where it cannot tell them.
+    #[error("trainer.batch_size = auto is for the CPU")]
+    BatchOnDevice,
+    /// No learning rate makes the loss fall.
+    #[error(
+        "optimizer.learning_rate = auto finds none: the loss fell at no rate in {n_steps} steps"
+    )]
+    RangeTest {
+        /// Steps of the test.
+        n_steps: u64,
+    },
     /// There is nothing to learn from.
     #[error("there is no row to learn from")]
     NoRows,
@@ -86,6 +97,8 @@ impl Coded for TrainError {
             Self::NotFinite { .. } => "train-not-finite",
             Self::Device { .. } => "train-device",
             Self::Precision { .. } => "train-precision",
+            Self::BatchOnDevice => "train-batch-auto",
+            Self::RangeTest { .. } => "train-range-test",
             Self::NoRows => "train-no-rows",
             Self::NoWeight => "train-no-weight",
             Self::OtherTraining { .. } => "train-other-training",
@@ -111,6 +124,14 @@ impl Coded for TrainError {
             ),
             Self::Precision { .. } => Some(
                 "train with --device cuda, or with trainer.precision: float32, which is quicker on the CPU".into(),
+            ),
+            Self::BatchOnDevice => Some(
+                "say a number; on a GPU the largest that fits its memory is the quickest, and trainer.accumulate makes a step of several"
+                    .into(),
+            ),
+            Self::RangeTest { .. } => Some(
+                "say a number, such as 0.001; a constant target or inputs that tell nothing of it give nothing to learn"
+                    .into(),
             ),
             Self::OtherTraining { .. } => {
                 Some("train without --resume, or give another --output".into())

@@ -231,6 +231,7 @@ impl Course {
                     patience: 0,
                     ..TrainerParams::default()
                 },
+                ..TrainSettings::default()
             },
             metrics: Vec::new(),
         }

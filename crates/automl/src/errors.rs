@@ -81,6 +81,8 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("server-away", FAILED),
     ("store-contents", FAILED),
     ("tensorboard-failed", FAILED),
+    ("train-command-failed", FAILED),
+    ("train-command-value", FAILED),
     ("train-not-finite", FAILED),
     ("tune-all-fail", FAILED),
 ];

@@ -1,15 +1,16 @@
 //! What networks are of: tables, images, …; and which network is of which.
 
+use super::command::{CommandParams, Program};
 use super::section::{self, as_map, params_of};
 use super::{ConfigError, MODEL};
 use crate::network::{
     CnnParams, DLinearParams, FtTransformerParams, ImageNetworkParams, MlpParams, NBeatsParams,
-    NetworkParams, PatchTstParams, ResNet18Params, ResNetParams, SeriesNetworkParams, TabMParams,
-    TextTransformerParams,
+    NetworkParams, PatchTstParams, RealMlpParams, ResNet18Params, ResNetParams,
+    SeriesNetworkParams, TabMParams, TextTransformerParams,
 };
 use automl_core::{ParamMap, ParamSpec, Params};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What a network is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Family {
     Text,
     /// Columns of numbers in the order of time.
     Series,
+    /// Whatever a program of the user's reads.
+    Command,
 }
 
 impl Family {
@@ -32,6 +35,7 @@ impl Family {
             Self::Image => "images",
             Self::Text => "texts",
             Self::Series => "time series",
+            Self::Command => "commands",
         }
     }
 }
@@ -46,7 +50,7 @@ pub(super) struct Model {
 }
 
 /// The networks by name.
-pub(super) const MODELS: [Model; 11] = [
+pub(super) const MODELS: [Model; 13] = [
     Model {
         name: "linear",
         doc: "A linear model.",
@@ -98,6 +102,16 @@ pub(super) const MODELS: [Model; 11] = [
         read: |rest| {
             let params = params_of(rest, MODEL)?;
             Ok(ModelParams::Table(NetworkParams::FtTransformer(params)))
+        },
+    },
+    Model {
+        name: "realmlp",
+        doc: "A perceptron with the settings that do well over many tables.",
+        family: Family::Table,
+        specs: RealMlpParams::SPECS,
+        read: |rest| {
+            let params = params_of(rest, MODEL)?;
+            Ok(ModelParams::Table(NetworkParams::Realmlp(params)))
         },
     },
     Model {
@@ -162,6 +176,16 @@ pub(super) const MODELS: [Model; 11] = [
             Ok(ModelParams::Series(SeriesNetworkParams::PatchTst(params)))
         },
     },
+    Model {
+        name: "command",
+        doc: "A program of yours, which trains whatever it likes.",
+        family: Family::Command,
+        specs: CommandParams::SPECS,
+        read: |rest| {
+            let params = params_of(rest, MODEL)?;
+            Ok(ModelParams::Command(Program::Command(params)))
+        },
+    },
 ];
 
 /// The network of texts, with its parameters.
@@ -185,6 +209,8 @@ pub enum ModelParams {
     Text(TextNetworkParams),
     /// Of time series.
     Series(SeriesNetworkParams),
+    /// No network, but a program.
+    Command(Program),
 }
 
 impl ModelParams {
@@ -195,6 +221,7 @@ impl ModelParams {
             Self::Image(params) => params.name(),
             Self::Text(TextNetworkParams::Transformer(_)) => "text_transformer",
             Self::Series(params) => params.name(),
+            Self::Command(Program::Command(_)) => "command",
         }
     }
 
@@ -205,6 +232,7 @@ impl ModelParams {
             Self::Image(_) => Family::Image,
             Self::Text(_) => Family::Text,
             Self::Series(_) => Family::Series,
+            Self::Command(_) => Family::Command,
         }
     }
 
@@ -223,13 +251,38 @@ impl ModelParams {
             Self::Table(NetworkParams::Resnet(params)) => params.to_map(),
             Self::Table(NetworkParams::Tabm(params)) => params.to_map(),
             Self::Table(NetworkParams::FtTransformer(params)) => params.to_map(),
+            Self::Table(NetworkParams::Realmlp(params)) => params.to_map(),
             Self::Image(ImageNetworkParams::Cnn(params)) => params.to_map(),
             Self::Image(ImageNetworkParams::Resnet18(params)) => params.to_map(),
             Self::Text(TextNetworkParams::Transformer(params)) => params.to_map(),
             Self::Series(SeriesNetworkParams::DLinear(params)) => params.to_map(),
             Self::Series(SeriesNetworkParams::NBeats(params)) => params.to_map(),
             Self::Series(SeriesNetworkParams::PatchTst(params)) => params.to_map(),
+            Self::Command(Program::Command(params)) => params.to_map(),
         }
+    }
+}
+
+/// What a network says of other sections, where a file says nothing.
+pub(super) fn usual_of(model: &ModelParams) -> Value {
+    match model {
+        ModelParams::Table(NetworkParams::Realmlp(_)) => json!({
+            "features": {
+                "numbers": "robust",
+                "number_embedding": "periodic",
+                "embedding_size": 4,
+                "one_hot_levels": 8,
+            },
+            "loss": { "label_smoothing": 0.1 },
+            "optimizer": { "learning_rate": "auto", "weight_decay": 0.02, "beta2": 0.95 },
+            "schedule": {
+                "type": "coslog4",
+                "weight_decay": "flat_cosine",
+                "dropout": "flat_cosine",
+            },
+            "trainer": { "epochs": 256, "clip_norm": 0.0, "patience": 0 },
+        }),
+        _ => Value::Null,
     }
 }
 

@@ -3,6 +3,8 @@
 //! Every section is a struct that derives `Params`: its fields, their docs, defaults and ranges are declared once, and
 //! checks, the JSON Schema and the printed defaults all come from that declaration.
 
+mod auto;
+mod command;
 mod error;
 mod family;
 mod layers;
@@ -13,6 +15,7 @@ mod section;
 #[cfg(test)]
 mod tests;
 
+pub use command::{CommandParams, Goal, Program};
 pub use error::{ConfigError, PlacedError};
 pub use family::{Family, ModelParams, TextNetworkParams};
 pub use layers::Layer;
@@ -26,12 +29,12 @@ use crate::series::{SeriesParams, SeriesSettings};
 use crate::tabular::{ColumnWishes, EncoderParams, LossParams, TabularSettings};
 use crate::text::{TextParams, TextSettings};
 use crate::train::{
-    CheckpointParams, OptimizerParams, ScheduleParams, TensorBoardParams, TrainSettings,
+    Auto, CheckpointParams, OptimizerParams, ScheduleParams, TensorBoardParams, TrainSettings,
     TrainerParams,
 };
 use automl_core::metrics::Metric;
 use automl_core::{ParamSpec, Params};
-use family::{MODELS, model_of};
+use family::{MODELS, model_of, usual_of};
 use section::{as_list, as_map, params_of, to_json, words};
 use serde_json::{Map, Value, json};
 
@@ -116,6 +119,8 @@ pub struct TrainConfig {
     pub checkpoint: CheckpointParams,
     /// What is written for `TensorBoard`.
     pub tensorboard: TensorBoardParams,
+    /// Keys that are left to the training.
+    pub auto: Auto,
 }
 
 impl Default for TrainConfig {
@@ -135,6 +140,7 @@ impl Default for TrainConfig {
             trainer: TrainerParams::default(),
             checkpoint: CheckpointParams::default(),
             tensorboard: TensorBoardParams::default(),
+            auto: Auto::default(),
         }
     }
 }
@@ -249,31 +255,38 @@ impl TrainConfig {
                 return Err(ConfigError::unknown(&[], name, known()));
             }
         }
-        let section = |name: &str| file.get(name).unwrap_or(&Value::Null);
-        let model = model_of(section(MODEL))?;
+        let model = model_of(file.get(MODEL).unwrap_or(&Value::Null))?;
         let other = SECTIONS
             .iter()
             .find(|section| !section.is_of(&model) && file.contains_key(section.name));
         if let Some(section) = other {
             return Err(ConfigError::other_family(section, &model));
         }
-        let features = section("features");
-        let (features, columns) = without_columns(features)?;
+        let usual = usual_of(&model);
+        let section = |name: &str| {
+            let declared = SECTIONS.iter().find(|section| section.name == name);
+            let specs = declared.map_or(&[][..], |section| section.specs);
+            auto::with_usual(file.get(name), &usual[name], specs)
+        };
+        let (features, columns) = without_columns(&section("features"))?;
+        let (mut optimizer, mut trainer) = (section("optimizer"), section("trainer"));
+        let auto = auto::take(&mut optimizer, &mut trainer);
         Ok(Self {
-            data: params_of(section("data"), "data")?,
+            data: params_of(&section("data"), "data")?,
             features: params_of(&features, "features")?,
             columns,
-            images: params_of(section("images"), "images")?,
-            texts: params_of(section("texts"), "texts")?,
-            series: params_of(section("series"), "series")?,
+            images: params_of(&section("images"), "images")?,
+            texts: params_of(&section("texts"), "texts")?,
+            series: params_of(&section("series"), "series")?,
             model,
-            loss: params_of(section("loss"), "loss")?,
-            metrics: metrics_of(section(METRICS))?,
-            optimizer: params_of(section("optimizer"), "optimizer")?,
-            schedule: params_of(section("schedule"), "schedule")?,
-            trainer: params_of(section("trainer"), "trainer")?,
-            checkpoint: params_of(section("checkpoint"), "checkpoint")?,
-            tensorboard: params_of(section("tensorboard"), "tensorboard")?,
+            loss: params_of(&section("loss"), "loss")?,
+            metrics: metrics_of(&section(METRICS))?,
+            optimizer: params_of(&optimizer, "optimizer")?,
+            schedule: params_of(&section("schedule"), "schedule")?,
+            trainer: params_of(&trainer, "trainer")?,
+            checkpoint: params_of(&section("checkpoint"), "checkpoint")?,
+            tensorboard: params_of(&section("tensorboard"), "tensorboard")?,
+            auto,
         })
     }
 
@@ -297,6 +310,7 @@ impl TrainConfig {
             Family::Series => {
                 put("series", to_json(&self.series));
             }
+            Family::Command => {}
         }
         put(MODEL, json!(self.model));
         put("loss", to_json(&self.loss));
@@ -307,6 +321,11 @@ impl TrainConfig {
         put("trainer", to_json(&self.trainer));
         put("checkpoint", to_json(&self.checkpoint));
         put("tensorboard", to_json(&self.tensorboard));
+        for key in &auto::KEYS {
+            if (key.is_set)(self.auto) {
+                value[key.section][key.key] = auto::AUTO.into();
+            }
+        }
         Value::Object(value)
     }
 
@@ -316,11 +335,15 @@ impl TrainConfig {
     }
 
     /// What decides what a network becomes, whatever it is of; scored by `metric` where the file names no metric.
+    ///
+    /// # Panics
+    /// If there is no network, but a command.
     pub fn settings(&self, metric: Metric) -> Settings {
         let train = TrainSettings {
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
             trainer: self.trainer.clone(),
+            auto: self.auto,
         };
         let loss = self.loss.clone();
         let metrics = if self.metrics.is_empty() {
@@ -353,6 +376,7 @@ impl TrainConfig {
                 train,
                 metrics,
             }),
+            ModelParams::Command(_) => unreachable!("a command is no network"),
             ModelParams::Image(network) => Settings::Image(ImageSettings {
                 network: network.clone(),
                 images: self.images.clone(),

@@ -1,5 +1,6 @@
 //! A configuration as a YAML file in which every key is explained.
 
+use super::auto::{self, AUTO};
 use super::section::map_of;
 use super::{MODEL, MODELS, ModelParams, SECTIONS, TrainConfig};
 use automl_core::{ParamMap, ParamSpec, ParamValue};
@@ -30,6 +31,15 @@ pub(super) fn yaml(config: &TrainConfig) -> String {
 }
 
 fn values(config: &TrainConfig, section: &str) -> ParamMap {
+    let mut values = params(config, section);
+    let keys = auto::KEYS.iter().filter(|key| key.section == section);
+    for key in keys.filter(|key| (key.is_set)(config.auto)) {
+        values.insert(key.key.to_owned(), ParamValue::Text(AUTO.into()));
+    }
+    values
+}
+
+fn params(config: &TrainConfig, section: &str) -> ParamMap {
     match section {
         "data" => map_of(&config.data),
         "features" => map_of(&config.features),

@@ -1,5 +1,6 @@
 //! The JSON Schema of the file, for editors.
 
+use super::auto::{self, AUTO};
 use super::section::param_json;
 use super::{MODELS, SECTIONS};
 use automl_core::metrics::Metric;
@@ -19,8 +20,14 @@ pub fn json_schema() -> Value {
             object["properties"]["columns"] = json!({
                 "description": "By column, the encoding that it has instead of the usual one.",
                 "type": "object",
-                "additionalProperties": { "enum": ["standard", "quantile", "none", "one_hot", "embedding"] },
+                "additionalProperties": { "enum": ["standard", "quantile", "robust", "none", "one_hot", "embedding"] },
             });
+        }
+        for key in auto::KEYS.iter().filter(|key| key.section == section.name) {
+            for name in key.names() {
+                let property = &mut object["properties"][name];
+                *property = or_auto(property.take());
+            }
         }
         properties.insert(section.name.to_owned(), object);
     }
@@ -72,6 +79,19 @@ fn object(doc: &str, specs: &[ParamSpec]) -> Value {
         "additionalProperties": false,
         "properties": properties,
     })
+}
+
+/// A property that may be left to the training as well.
+fn or_auto(mut property: Value) -> Value {
+    let mut about = Map::new();
+    for name in ["description", "default"] {
+        about.insert(name.to_owned(), property[name].take());
+    }
+    if let Some(number) = property.as_object_mut() {
+        number.retain(|_, value| !value.is_null());
+    }
+    about.insert("anyOf".to_owned(), json!([property, { "const": AUTO }]));
+    Value::Object(about)
 }
 
 fn property(spec: &ParamSpec) -> Value {

@@ -1,7 +1,7 @@
 //! Parameters of a section from what a file says, and back.
 
-use super::ConfigError;
-use automl_core::{Domain, ParamMap, ParamValue, Params};
+use super::{ConfigError, MODEL};
+use automl_core::{Domain, ParamMap, ParamValue, Params, nearest};
 use serde_json::{Map, Value};
 
 /// A map, or an error that names its place.
@@ -92,18 +92,14 @@ pub(super) fn words(text: &str) -> Vec<String> {
 /// Refuses a section that has keys where there is no parameter.
 pub(super) fn refuse_keys(section: &Value, name: &str) -> Result<(), ConfigError> {
     match section.as_object().and_then(|map| map.keys().next()) {
-        Some(key) => Err(ConfigError::unknown(&[name, key], "", []).shorter()),
-        None => Ok(()),
-    }
-}
-
-impl ConfigError {
-    /// Without the last, empty key.
-    fn shorter(mut self) -> Self {
-        if let Self::UnknownKey { path, .. } = &mut self {
-            path.pop();
+        Some(key) => {
+            let near = nearest(key, ["type"]);
+            Err(ConfigError::UnknownKey {
+                path: vec![name.to_owned(), key.clone()],
+                near,
+            })
         }
-        self
+        None => Ok(()),
     }
 }
 
@@ -119,7 +115,9 @@ pub(super) fn params_of<P: Params>(section: &Value, name: &str) -> Result<P, Con
             .iter()
             .find(|spec| spec.name == key || spec.aliases.contains(&key.as_str()));
         let Some(spec) = spec else {
-            let known = P::SPECS.iter().map(|spec| spec.name);
+            // The section of the network has a key that is none of its parameters.
+            let kind = (name == MODEL).then_some("type");
+            let known = P::SPECS.iter().map(|spec| spec.name).chain(kind);
             return Err(ConfigError::unknown(&[name], key, known));
         };
         let value = param_value(value, &spec.domain, &[name, key])?;

@@ -43,6 +43,42 @@ fn values_are_taken_in_the_forms_that_people_write() {
 }
 
 #[test]
+fn what_is_left_to_the_training_reads_back_and_is_settled_by_what_it_chose() {
+    let left = json!({ "optimizer": { "lr": "auto" }, "trainer": { "batch_size": "auto" } });
+    let left = config(&left).expect("both may be left to it");
+    assert!(left.auto.learning_rate && left.auto.batch_size);
+    assert_eq!(config(&left.to_value()).as_ref(), Ok(&left));
+    assert!(left.to_yaml().contains("learning_rate: auto\n"));
+    let mut settled = left.clone();
+    settled.settle(&crate::train::Chosen {
+        learning_rate: Some(0.02),
+        batch_size: Some(64),
+        range_steps: None,
+    });
+    let said = json!({ "optimizer": { "lr": 0.02 }, "trainer": { "batch_size": 64 } });
+    assert_eq!(config(&said).as_ref(), Ok(&settled));
+    assert!(left.may_have_become(&settled));
+    settled.trainer.epochs += 1;
+    assert!(!left.may_have_become(&settled));
+    let error = config(&json!({ "trainer": { "epochs": "auto" } })).unwrap_err();
+    assert!(error.to_string().contains("epochs"), "{error}");
+}
+
+#[test]
+fn a_network_with_settings_of_its_own_has_them_where_a_file_says_nothing() {
+    let plain = config(&json!({ "model": { "type": "realmlp" } })).expect("it is known");
+    assert!(plain.auto.learning_rate);
+    assert_eq!((plain.optimizer.beta2, plain.trainer.epochs), (0.95, 256));
+    let said = json!({ "model": { "type": "realmlp" }, "optimizer": { "lr": 0.1 } });
+    let said = config(&said).expect("it is known");
+    assert!(!said.auto.learning_rate);
+    assert_eq!(
+        (said.optimizer.learning_rate, said.optimizer.beta2),
+        (0.1, 0.95)
+    );
+}
+
+#[test]
 fn what_is_not_known_is_refused_with_its_place_and_what_was_meant() {
     let told = |value: Value| {
         let error = config(&value).unwrap_err();
@@ -66,6 +102,14 @@ fn what_is_not_known_is_refused_with_its_place_and_what_was_meant() {
         told(json!({ "model": { "type": "tabn" } })),
         "model.type = 'tabn' is not known; did you mean tabm?"
     );
+    for others in [json!({}), json!({ "type": "linear" })] {
+        let mut model = others;
+        model["typ"] = "tabm".into();
+        assert_eq!(
+            told(json!({ "model": model })),
+            "no key is called 'model.typ'; did you mean type?"
+        );
+    }
     assert_eq!(
         told(json!({ "optimizer": { "type": "adamm" } })),
         "optimizer.type = 'adamm' is not known; did you mean adam or adamw?"

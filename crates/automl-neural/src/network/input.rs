@@ -2,6 +2,7 @@
 
 use super::layers::Init;
 use super::mixed::linear;
+use super::waves::WaveVectors;
 use automl_core::Params;
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
@@ -17,10 +18,12 @@ pub enum NumberEmbedding {
     Linear,
     /// As a learned map of its place among the quantiles of the column (Gorishniy et al., 2022).
     PiecewiseLinear,
+    /// As itself and a learned map of waves of it, one a column (Holzmüller et al., 2024).
+    Periodic,
 }
 
 /// What an input layer must know of the encoded columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InputShape {
     /// Number columns.
     pub n_numbers: usize,
@@ -34,6 +37,10 @@ pub struct InputShape {
     pub number_embedding: NumberEmbedding,
     /// Length of a number's vector.
     pub embedding_size: usize,
+    /// Waves of each periodic number.
+    pub n_waves: usize,
+    /// Deviation of the frequencies that they begin with.
+    pub wave_deviation: f64,
 }
 
 /// Encoded rows as tensors.
@@ -118,6 +125,7 @@ impl<B: Backend> LevelVectors<B> {
 #[derive(Module, Debug)]
 pub struct FlatInput<B: Backend> {
     numbers: Option<NumberVectors<B>>,
+    waves: Option<WaveVectors<B>>,
     categories: Vec<LevelVectors<B>>,
     /// Lengths of the vectors of columns and flags, one after another.
     sections: Vec<usize>,
@@ -132,19 +140,41 @@ fn vector_size(n_levels: usize) -> usize {
 impl<B: Backend> FlatInput<B> {
     /// The input layer of columns of this shape.
     pub fn new(init: &mut Init<'_, B>, shape: &InputShape) -> Self {
+        let vectors = |init: &mut Init<'_, B>, n_levels| {
+            LevelVectors::new(init, n_levels, vector_size(n_levels))
+        };
+        Self::of(init, shape, vectors)
+    }
+
+    /// The same with vectors of categories that all have one length, and begin as normal numbers.
+    pub fn with_vectors(init: &mut Init<'_, B>, shape: &InputShape, size: usize) -> Self {
+        let vectors = |init: &mut Init<'_, B>, n_levels| LevelVectors {
+            vectors: init.normal_but_last_row([n_levels, size], 1.0),
+        };
+        Self::of(init, shape, vectors)
+    }
+
+    fn of(
+        init: &mut Init<'_, B>,
+        shape: &InputShape,
+        level_vectors: impl Fn(&mut Init<'_, B>, usize) -> LevelVectors<B>,
+    ) -> Self {
         let is_embedded = shape.number_embedding != NumberEmbedding::None && shape.n_numbers > 0;
-        let numbers = is_embedded.then(|| NumberVectors::new(init, shape));
+        let has_waves = is_embedded && shape.number_embedding == NumberEmbedding::Periodic;
+        let numbers = (is_embedded && !has_waves).then(|| NumberVectors::new(init, shape));
+        let waves = has_waves.then(|| WaveVectors::new(init, shape));
         let size = if is_embedded { shape.embedding_size } else { 1 };
         let mut sections = vec![size; shape.n_numbers];
         sections.resize(shape.n_numbers + shape.n_flags, 1);
         let mut categories = Vec::with_capacity(shape.n_levels.len());
         for &n_levels in &shape.n_levels {
-            let size = vector_size(n_levels);
-            sections.push(size);
-            categories.push(LevelVectors::new(init, n_levels, size));
+            let vectors = level_vectors(init, n_levels);
+            sections.push(vectors.vectors.val().dims()[1]);
+            categories.push(vectors);
         }
         Self {
             numbers,
+            waves,
             categories,
             sections,
         }
@@ -164,11 +194,12 @@ impl<B: Backend> FlatInput<B> {
     pub fn forward(&self, batch: &InputBatch<B>) -> Tensor<B, 2> {
         let mut parts = Vec::with_capacity(2 + self.categories.len());
         if let Some(numbers) = &batch.numbers {
-            parts.push(match &self.numbers {
-                Some(vectors) => vectors
+            parts.push(match (&self.numbers, &self.waves) {
+                (Some(vectors), _) => vectors
                     .forward(numbers, batch.pieces.as_ref())
                     .flatten(1, 2),
-                None => numbers.clone(),
+                (None, Some(waves)) => waves.forward(numbers).flatten(1, 2),
+                (None, None) => numbers.clone(),
             });
         }
         parts.extend(batch.flags.clone());
@@ -186,6 +217,7 @@ impl<B: Backend> FlatInput<B> {
 #[derive(Module, Debug)]
 pub struct TokenInput<B: Backend> {
     numbers: Option<NumberVectors<B>>,
+    waves: Option<WaveVectors<B>>,
     categories: Vec<LevelVectors<B>>,
     flags: Option<Linear<B>>,
     /// The token that gathers what the others say, `1 × size`.
@@ -197,11 +229,15 @@ impl<B: Backend> TokenInput<B> {
     pub fn new(init: &mut Init<'_, B>, shape: &InputShape) -> Self {
         let size = shape.embedding_size;
         let bound = 1.0 / (size as f64).sqrt();
-        let numbers = (shape.n_numbers > 0).then(|| NumberVectors::new(init, shape));
+        let has_waves = shape.number_embedding == NumberEmbedding::Periodic;
+        let has_numbers = shape.n_numbers > 0;
+        let numbers = (has_numbers && !has_waves).then(|| NumberVectors::new(init, shape));
+        let waves = (has_numbers && has_waves).then(|| WaveVectors::new(init, shape));
         let levels = shape.n_levels.iter();
         let categories = levels.map(|&n| LevelVectors::new(init, n, size)).collect();
         Self {
             numbers,
+            waves,
             categories,
             flags: (shape.n_flags > 0).then(|| init.linear(shape.n_flags, size)),
             summary: init.uniform([1, size], bound),
@@ -214,6 +250,9 @@ impl<B: Backend> TokenInput<B> {
         let mut tokens = vec![summary.repeat_dim(0, batch.n_rows)];
         if let (Some(vectors), Some(numbers)) = (&self.numbers, &batch.numbers) {
             tokens.push(vectors.forward(numbers, batch.pieces.as_ref()));
+        }
+        if let (Some(waves), Some(numbers)) = (&self.waves, &batch.numbers) {
+            tokens.push(waves.forward(numbers));
         }
         for (vectors, codes) in self.categories.iter().zip(&batch.categories) {
             tokens.push(vectors.forward(codes.clone()).unsqueeze_dim(1));

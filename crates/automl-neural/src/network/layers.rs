@@ -80,6 +80,19 @@ impl<'d, B: Backend> Init<'d, B> {
         })
     }
 
+    /// Normal numbers with mean 0, but a last row of zeros.
+    pub fn normal_but_last_row(
+        &mut self,
+        [n_rows, n_columns]: [usize; 2],
+        deviation: f64,
+    ) -> Param<Tensor<B, 2>> {
+        self.of([n_rows, n_columns], |rng| {
+            let mut values = normals(rng, n_rows.saturating_sub(1) * n_columns, deviation);
+            values.resize(n_rows * n_columns, 0.0);
+            values
+        })
+    }
+
     /// Normal numbers with mean 0, by the method of Box and Muller (1958).
     pub fn normal<const D: usize>(
         &mut self,

@@ -30,6 +30,8 @@ mod columns;
 mod convolution;
 mod dlinear;
 mod ft_transformer;
+mod graph;
+mod graphs;
 mod image;
 mod input;
 mod layers;
@@ -39,16 +41,21 @@ mod mlp;
 mod nbeats;
 pub(crate) mod parameters;
 mod patchtst;
+mod realmlp;
+#[cfg(test)]
+mod reference;
 mod resnet;
 mod resnet18;
 mod series;
 mod summary;
 mod tabm;
 mod text_transformer;
+mod waves;
 
 pub use cnn::{Cnn, CnnParams};
 pub use dlinear::{DLinear, DLinearParams};
 pub use ft_transformer::{FtTransformer, FtTransformerParams};
+pub use graph::GraphNode;
 pub use image::{ImageNetwork, ImageNetworkParams, ImageShape};
 pub use input::{FlatInput, InputBatch, InputShape, NumberEmbedding, TokenInput};
 pub use layers::{Activation, Init, Norm};
@@ -58,6 +65,7 @@ pub use mlp::{Mlp, MlpParams};
 pub use nbeats::{NBeats, NBeatsParams, Stacks};
 pub use parameters::{Layout, Slot};
 pub use patchtst::{PatchTst, PatchTstParams};
+pub use realmlp::{RealActivation, RealMlp, RealMlpParams};
 pub use resnet::{ResNet, ResNetParams};
 pub use resnet18::{ResNet18, ResNet18Params};
 pub use series::{SeriesNetwork, SeriesNetworkParams};
@@ -81,9 +89,19 @@ pub enum NetworkParams {
     Resnet(ResNetParams),
     Tabm(TabMParams),
     FtTransformer(FtTransformerParams),
+    Realmlp(RealMlpParams),
 }
 
 impl NetworkParams {
+    /// The same with what depends on the kind of target settled.
+    #[must_use]
+    pub fn for_task(&self, kind: automl_core::TaskKind) -> Self {
+        match self {
+            Self::Realmlp(params) => Self::Realmlp(params.for_task(kind)),
+            other => other.clone(),
+        }
+    }
+
     /// The name of the network.
     pub fn name(&self) -> &'static str {
         match self {
@@ -92,6 +110,7 @@ impl NetworkParams {
             Self::Resnet(_) => "resnet",
             Self::Tabm(_) => "tabm",
             Self::FtTransformer(_) => "ft_transformer",
+            Self::Realmlp(_) => "realmlp",
         }
     }
 }
@@ -105,6 +124,7 @@ pub enum Network<B: Backend> {
     Resnet(ResNet<B>),
     Tabm(TabM<B>),
     FtTransformer(FtTransformer<B>),
+    Realmlp(RealMlp<B>),
 }
 
 impl<B: Backend> Network<B> {
@@ -125,6 +145,9 @@ impl<B: Backend> Network<B> {
             NetworkParams::FtTransformer(params) => {
                 Self::FtTransformer(FtTransformer::new(init, params, shape, n_outputs))
             }
+            NetworkParams::Realmlp(params) => {
+                Self::Realmlp(RealMlp::new(init, params, shape, n_outputs))
+            }
         }
     }
 
@@ -136,6 +159,7 @@ impl<B: Backend> Network<B> {
             Self::Resnet(network) => network.forward(batch, draw),
             Self::Tabm(network) => network.forward(batch, draw),
             Self::FtTransformer(network) => network.forward(batch, draw),
+            Self::Realmlp(network) => network.forward(batch, draw),
         }
     }
 }

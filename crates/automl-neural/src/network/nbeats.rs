@@ -14,7 +14,7 @@ use burn_nn::Linear;
 use serde::{Deserialize, Serialize};
 
 /// Linear layers of a block before its coefficients.
-const LAYERS: usize = 4;
+pub(super) const LAYERS: usize = 4;
 
 /// What blocks are made of.
 #[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 use std::ops::Range;
 
 /// One parameter of a network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Slot {
     /// Names of the modules that hold it, joined by dots: `layers.0.weight`.
     pub name: String,
@@ -19,10 +19,12 @@ pub struct Slot {
     pub range: Range<usize>,
     /// Whether weight decay shrinks it: matrices called `weight` do, biases, norms and scales do not.
     pub decays: bool,
+    /// What the learning rate is multiplied by for it.
+    pub rate: f64,
 }
 
 /// All parameters in the order in which the network names them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Layout {
     /// One slot a parameter.
     pub slots: Vec<Slot>,
@@ -134,6 +136,7 @@ impl<B: Backend> ModuleVisitor<B> for Describe {
             name: self.path.join("."),
             range: start..start + shape.iter().product::<usize>(),
             decays: is_weight && shape.len() >= 2,
+            rate: 1.0,
             shape,
         });
     }

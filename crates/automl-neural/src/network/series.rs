@@ -33,7 +33,7 @@ impl SeriesNetworkParams {
         }
     }
 
-    fn instance_norm(&self) -> bool {
+    pub(super) fn instance_norm(&self) -> bool {
         match self {
             Self::DLinear(params) => params.instance_norm,
             Self::NBeats(params) => params.instance_norm,

@@ -126,6 +126,7 @@ pub fn train(
     };
     let first = Layout::of(&job.first::<Flex>(Seed(0), &FlexDevice));
     watch.network(&settings.network.summary(&first, lookback));
+    watch.graph(settings.network.graph(&first))?;
     let trained = run.train(&job, &settings.train, watch)?;
     let model = SeriesModel {
         network: job.network(&trained),

@@ -17,6 +17,9 @@ pub enum NumberScaling {
     Standard,
     /// Its place among the values of the column, as a normal number.
     Quantile,
+    /// Its distance from the median in units of the middle half, bent so that it stays within -3 and 3 (Holzmüller et al.,
+    /// 2024).
+    Robust,
     /// Nothing.
     None,
 }
@@ -36,18 +39,26 @@ pub enum CategoryEncoding {
 /// How columns are encoded.
 #[derive(Params, Debug, Clone, PartialEq)]
 pub struct EncoderParams {
-    /// What is done to numbers: `standard`, `quantile` or `none`.
+    /// What is done to numbers: `standard`, `quantile`, `robust` (distance from the median in units of the middle half, bent
+    /// to stay within -3 and 3) or `none`.
     #[param(default = NumberScaling::Quantile)]
     pub numbers: NumberScaling,
-    /// How numbers enter the network: `none`, `linear` or `piecewise_linear`.
+    /// How numbers enter the network: `none`, `linear`, `piecewise_linear` or `periodic`, which is the number itself and a
+    /// learned map of waves of it.
     #[param(default = NumberEmbedding::None)]
     pub number_embedding: NumberEmbedding,
     /// Pieces of a piecewise-linear number, cut at quantiles.
     #[param(default = 48, range = 2..=1024)]
     pub pieces: u32,
-    /// Length of the vector of an embedded number.
+    /// Length of the vector of an embedded number; of a periodic one with the number itself.
     #[param(default = 16, range = 1..=1024)]
     pub embedding_size: u32,
+    /// Waves of a periodic number.
+    #[param(default = 16, range = 1..=1024)]
+    pub waves: u32,
+    /// Deviation of the frequencies with which waves begin.
+    #[param(default = 0.1, range = 1e-4..=100.0, log)]
+    pub wave_deviation: f64,
     /// How categories enter: `auto`, `one_hot` or `embedding`.
     #[param(default = CategoryEncoding::Auto)]
     pub categories: CategoryEncoding,
@@ -82,6 +93,20 @@ pub struct Encoder {
     columns: Vec<EncodedColumn>,
     number_embedding: EmbeddingName,
     embedding_size: usize,
+    /// Waves of each number, where these are periodic.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    n_waves: usize,
+    /// What their frequencies begin with: of a network that is learned, it does not matter.
+    #[serde(skip)]
+    wave_deviation: f64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it may skip by reference"
+)]
+fn is_nothing(n: &usize) -> bool {
+    *n == 0
 }
 
 /// [`NumberEmbedding`] as files name it.
@@ -91,6 +116,7 @@ enum EmbeddingName {
     None,
     Linear,
     PiecewiseLinear,
+    Periodic,
 }
 
 /// Columns of each form, as far as they were counted.
@@ -158,6 +184,15 @@ impl Encoder {
                 .into());
             }
         }
+        let is_periodic = params.number_embedding == NumberEmbedding::Periodic;
+        if is_periodic && params.embedding_size < 2 {
+            return Err(ParamError::Conflict {
+                name: "features.embedding_size".into(),
+                value: ParamValue::Int(i64::from(params.embedding_size)),
+                reason: "holds a periodic number alone, and none of its waves".into(),
+            }
+            .into());
+        }
         let mut columns = Vec::new();
         for (name, column) in rows.table().iter() {
             let wish = wishes.get(name).map(String::as_str);
@@ -191,8 +226,15 @@ impl Encoder {
                 NumberEmbedding::None => EmbeddingName::None,
                 NumberEmbedding::Linear => EmbeddingName::Linear,
                 NumberEmbedding::PiecewiseLinear => EmbeddingName::PiecewiseLinear,
+                NumberEmbedding::Periodic => EmbeddingName::Periodic,
             },
             embedding_size: params.embedding_size as usize,
+            n_waves: if is_periodic {
+                params.waves as usize
+            } else {
+                0
+            },
+            wave_deviation: params.wave_deviation,
         })
     }
 
@@ -207,8 +249,11 @@ impl Encoder {
                 EmbeddingName::None => NumberEmbedding::None,
                 EmbeddingName::Linear => NumberEmbedding::Linear,
                 EmbeddingName::PiecewiseLinear => NumberEmbedding::PiecewiseLinear,
+                EmbeddingName::Periodic => NumberEmbedding::Periodic,
             },
             embedding_size: self.embedding_size,
+            n_waves: self.n_waves,
+            wave_deviation: self.wave_deviation,
         };
         for column in &self.columns {
             match &column.form {
@@ -234,8 +279,16 @@ impl Encoder {
         };
         let is_cut = self.number_embedding == EmbeddingName::PiecewiseLinear;
         let has_pieces = !is_cut || self.shape().n_numbers == 0 || self.shape().n_pieces > 0;
+        let is_periodic = self.number_embedding == EmbeddingName::Periodic;
+        let sizes = if is_periodic {
+            2..=1 << 16
+        } else {
+            1..=1 << 16
+        };
         !self.columns.is_empty()
-            && (1..=1 << 16).contains(&self.embedding_size)
+            && sizes.contains(&self.embedding_size)
+            && self.n_waves <= 1 << 16
+            && (self.n_waves > 0) == is_periodic
             && has_pieces
             && self
                 .columns
@@ -405,7 +458,7 @@ fn scaling_of(params: &EncoderParams, wish: Option<&str>) -> Option<NumberScalin
 
 fn bad_wish(column: &str, wish: Option<&str>, kind: &str) -> FitError {
     let known = if kind == "number" {
-        "standard, quantile or none"
+        "standard, quantile, robust or none"
     } else {
         "one_hot or embedding"
     };

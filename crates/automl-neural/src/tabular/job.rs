@@ -5,7 +5,7 @@ use super::loss::{Loss, TargetScale, Targets, predictions};
 use crate::Draw;
 use crate::labelled::{Watched, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
-use crate::network::{Init, Network, NetworkParams};
+use crate::network::{Init, Network, NetworkParams, RealMlpParams};
 use crate::train::{Job, Score, TrainError, Trained};
 use automl_core::{Predictions, Seed, Task, Threads};
 use burn::tensor::Tensor;
@@ -51,6 +51,18 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
 
     fn build(&self, seed: Seed, device: &B::Device) -> Network<B> {
         self.first(seed, device)
+    }
+
+    fn rate_of(&self, parameter: &str) -> f64 {
+        match self.params {
+            NetworkParams::Realmlp(_) => RealMlpParams::rate_of(parameter),
+            _ => 1.0,
+        }
+    }
+
+    fn usual_rate(&self) -> Option<f64> {
+        let is_real = matches!(self.params, NetworkParams::Realmlp(_));
+        is_real.then(|| RealMlpParams::usual_rate(self.task.kind()))
     }
 
     fn weight(&self, rows: &[u32]) -> f64 {

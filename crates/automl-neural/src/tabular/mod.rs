@@ -64,23 +64,25 @@ pub fn train(
     let loss = Loss::of(&settings.loss, task.kind())?;
     let rows = data.train.table();
     let encoder = settings.encoder(run.learner, &rows)?;
+    let network = settings.network.for_task(task.kind());
     let job = TableJob {
         rows: encoder.encode(&rows).map_err(FitError::from)?,
         watched: Watched::of(data, &settings.metrics, |rows| encoder.encode(&rows))?,
         targets: Targets::of(&data.train, loss, &settings.loss)?,
         encoder: &encoder,
-        params: &settings.network,
+        params: &network,
         task,
         loss,
     };
     let first = Layout::of(&job.first::<Flex>(Seed(0), &FlexDevice));
-    watch.network(&summary(&first, &settings.network, &encoder.shape()));
+    watch.network(&summary(&first, &network, &encoder.shape()));
+    watch.graph(network.graph(&first, &encoder.shape()))?;
     let trained = run.train(&job, &settings.train, watch)?;
-    let (network, scale) = (job.network(&trained), job.targets.scale);
+    let scale = job.targets.scale;
     let model = TabularModel {
         kind: run.learner.to_owned(),
-        network,
-        params: settings.network.clone(),
+        network: job.network(&trained),
+        params: network,
         task: task.clone(),
         encoder,
         loss,

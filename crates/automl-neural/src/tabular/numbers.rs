@@ -40,6 +40,7 @@ impl NumberForm {
         sorted.sort_by(f64::total_cmp);
         let (centre, spread) = match scaling {
             NumberScaling::None => (0.0, 1.0),
+            NumberScaling::Robust => middle(&sorted),
             _ => moments(&sorted),
         };
         let quantiles = match scaling {
@@ -88,6 +89,7 @@ impl NumberForm {
             NumberScaling::None => value,
             NumberScaling::Standard => ((value - self.centre) / self.spread).clamp(-1e6, 1e6),
             NumberScaling::Quantile => normal_place(&self.quantiles, value),
+            NumberScaling::Robust => bent((value - self.centre) / self.spread),
         };
         value.is_finite().then_some(scaled as f32)
     }
@@ -104,6 +106,31 @@ fn moments(values: &[f64]) -> (f64, f64) {
     }
     let is_usable = spread.is_finite() && spread > 1e-300;
     (centre, if is_usable { spread } else { 1.0 })
+}
+
+/// The median of sorted numbers and the width of their middle half; half of their range where that has none, and 1 where
+/// they are all alike.
+fn middle(sorted: &[f64]) -> (f64, f64) {
+    if sorted.is_empty() {
+        return (0.0, 1.0);
+    }
+    let quarters = at_even_shares(sorted, 5);
+    let usable = |width: f64| (width.is_finite() && width > 1e-300).then_some(width);
+    let spread = usable(quarters[3] - quarters[1])
+        .or_else(|| usable((quarters[4] - quarters[0]) / 2.0))
+        .unwrap_or(1.0);
+    (quarters[2], spread)
+}
+
+/// `x / √(1 + (x / 3)²)`, which stays within -3 and 3.
+fn bent(x: f64) -> f64 {
+    const MOST: f64 = 3.0;
+    let share = x / MOST;
+    // The root of a large square is the number itself.
+    if share.abs() > 1e100 {
+        return MOST.copysign(x);
+    }
+    x / (1.0 + share * share).sqrt()
 }
 
 /// Where so many pieces of sorted numbers begin and end: at even shares, each place once, at least two.
@@ -166,6 +193,17 @@ mod tests {
         assert!(normal_place(&quantiles, 2500.0).abs() < 1e-9);
         let places = (0..50).map(|i| normal_place(&quantiles, f64::from(i) * 200.0));
         assert!(places.is_sorted());
+    }
+
+    #[test]
+    fn robust_numbers_are_counted_in_middle_halves_and_stay_within_three() {
+        let numbers: Vec<f64> = (0..101).map(f64::from).collect();
+        assert_eq!(middle(&numbers), (50.0, 50.0));
+        let mostly_alike = [0.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 8.0];
+        assert_eq!(middle(&mostly_alike), (5.0, 4.0));
+        assert_eq!((middle(&[7.0]), middle(&[])), ((7.0, 1.0), (0.0, 1.0)));
+        assert!((bent(0.1) - 0.1).abs() < 1e-4 && (bent(3.0) - 3.0 / 2_f64.sqrt()).abs() < 1e-12);
+        assert_eq!((bent(f64::MAX), bent(-1e300)), (3.0, -3.0));
     }
 
     #[test]

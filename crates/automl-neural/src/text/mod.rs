@@ -60,6 +60,7 @@ pub fn train(
     };
     let first = Layout::of(&job.first::<Flex>(Seed(0), &FlexDevice));
     watch.network(&settings.network.summary(&first, tokenizer.length()));
+    watch.graph(settings.network.graph(&first))?;
     let trained = run.train(&job, &settings.train, watch)?;
     let (network, scale) = (job.network(&trained), job.targets.scale);
     let model = TextModel {

@@ -30,6 +30,8 @@ pub(super) struct DeviceNumbers<B: AutodiffBackend> {
     best: Option<Row<B>>,
     /// 1 for each number that weight decay shrinks, else 0.
     decays: Row<B>,
+    /// What the learning rate of each number is multiplied by, if it is not 1 for all.
+    rates: Option<Row<B>>,
     n_steps: u64,
     scaling: Option<Scaling<B>>,
 }
@@ -41,6 +43,8 @@ struct Scaling<B: AutodiffBackend> {
     scale: Row<B>,
     /// Steps since it last changed.
     n_good: Row<B>,
+    /// Steps that were not left out, which moments are corrected by.
+    n_taken: Row<B>,
 }
 
 /// Good steps after which the scale is doubled.
@@ -65,6 +69,11 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
     pub(super) fn new(state: &TrainState, layout: &Layout, device: &B::Device) -> Self {
         let row = |values: &[f32]| row::<B>(values.to_vec(), device);
         let mut decays = vec![0.0_f32; layout.len()];
+        let mut rates = vec![1.0_f32; layout.len()];
+        for slot in &layout.slots {
+            rates[slot.range.clone()].fill(slot.rate as f32);
+        }
+        let has_rates = layout.slots.iter().any(|slot| slot.rate != 1.0);
         for slot in layout.slots.iter().filter(|slot| slot.decays) {
             decays[slot.range.clone()].fill(1.0);
         }
@@ -76,10 +85,12 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
             average: state.average.as_deref().map(row),
             best: state.best.as_deref().map(row),
             decays: row(&decays),
+            rates: has_rates.then(|| row(&rates)),
             n_steps: state.optimizer.n_steps,
             scaling: state.progress.loss_scale.map(|at| Scaling {
                 scale: row(&[at.scale]),
                 n_good: row(&[at.n_good]),
+                n_taken: row(&[state.optimizer.n_steps as f32]),
             }),
         }
     }
@@ -96,7 +107,10 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         state.optimizer = OptimizerState {
             first: read(&self.first),
             second: self.second.as_ref().map(read).unwrap_or_default(),
-            n_steps: self.n_steps,
+            n_steps: match &self.scaling {
+                Some(scaling) => read(&scaling.n_taken)[0] as u64,
+                None => self.n_steps,
+            },
         };
         state.average = self.average.as_ref().map(read);
         state.best = self.best.as_ref().map(read);
@@ -178,6 +192,14 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         }
     }
 
+    /// A step of every number, each at its own rate.
+    fn rated(&self, step: Row<B>) -> Row<B> {
+        match &self.rates {
+            Some(rates) => step * rates.clone(),
+            None => step,
+        }
+    }
+
     /// As on the CPU, over the whole row.
     fn adam(&mut self, params: &OptimizerParams, rate: f64, gradients: Row<B>) {
         let OptimizerParams {
@@ -187,9 +209,6 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
             weight_decay,
             ..
         } = *params;
-        let power = self.n_steps.min(i32::MAX as u64) as i32;
-        let correct1 = 1.0 - b1.powi(power);
-        let correct2 = (1.0 - b2.powi(power)).sqrt();
         let values = self.values.clone();
         let is_coupled = params.r#type == OptimizerKind::Adam;
         let g = if is_coupled && weight_decay > 0.0 {
@@ -200,14 +219,28 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         let second = self.second.take().expect("this optimiser has two moments");
         let m = self.first.clone() * b1 + g.clone() * (1.0 - b1);
         let v = second * b2 + g.powi_scalar(2) * (1.0 - b2);
-        let step =
-            m.clone() * (rate * correct2 / correct1) / (v.clone().sqrt() + epsilon * correct2);
+        let step = match &self.scaling {
+            None => {
+                let power = self.n_steps.min(i32::MAX as u64) as i32;
+                let correct1 = 1.0 - b1.powi(power);
+                let correct2 = (1.0 - b2.powi(power)).sqrt();
+                m.clone() * (rate * correct2 / correct1) / (v.clone().sqrt() + epsilon * correct2)
+            }
+            // How many steps were left out is known on the device alone.
+            Some(scaling) => {
+                let n = scaling.n_taken.clone() + 1.0;
+                let correct = |beta: f64| (n.clone() * beta.ln()).exp().neg() + 1.0;
+                let (correct1, correct2) = (correct(b1), correct(b2).sqrt());
+                let size = correct2.clone() / correct1 * rate;
+                m.clone() * size / (v.clone().sqrt() + correct2 * epsilon)
+            }
+        };
         let values = if is_coupled || weight_decay == 0.0 {
             values
         } else {
-            values * (self.decays.clone() * (-rate * weight_decay) + 1.0)
+            values * (self.rated(self.decays.clone() * (-rate * weight_decay)) + 1.0)
         };
-        self.values = values - step;
+        self.values = values - self.rated(step);
         self.first = m;
         self.second = Some(v);
     }
@@ -216,7 +249,7 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         let values = self.values.clone();
         let g = gradients + values.clone() * self.decays.clone() * params.weight_decay;
         self.first = self.first.clone() * params.beta1 + g.clone();
-        self.values = values - (g + self.first.clone() * params.beta1) * rate;
+        self.values = values - self.rated((g + self.first.clone() * params.beta1) * rate);
     }
 
     fn lion(&mut self, params: &OptimizerParams, rate: f64, gradients: Row<B>) {
@@ -224,7 +257,7 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
         let mixed = self.first.clone() * b1 + gradients.clone() * (1.0 - b1);
         let values = self.values.clone();
         let decay = values.clone() * self.decays.clone() * params.weight_decay;
-        self.values = values - (mixed.sign() + decay) * rate;
+        self.values = values - self.rated((mixed.sign() + decay) * rate);
         self.first = self.first.clone() * b2 + gradients * (1.0 - b2);
     }
 
@@ -238,6 +271,7 @@ impl<B: AutodiffBackend> DeviceNumbers<B> {
             let part = |row: &Row<B>| row.clone().slice(slot.range.clone());
             let update = part(gradients) * (1.0 - beta) + part(&self.first) * beta;
             let update = orthogonal(update.reshape([n_rows, n_columns]));
+            let rate = rate * slot.rate;
             let size = rate * 0.2 * (n_rows.max(n_columns) as f64).sqrt();
             let shrunk = part(&before) * (1.0 - rate * params.weight_decay);
             let stepped = shrunk - update.reshape([slot.range.len()]) * size;
@@ -251,6 +285,7 @@ impl<B: AutodiffBackend> Scaling<B> {
     /// Takes in whether a step was one.
     fn note(&mut self, is_good: Tensor<B::InnerBackend, 1, Bool>) {
         let is_good = is_good.float();
+        self.n_taken = self.n_taken.clone() + is_good.clone();
         let n_good = (self.n_good.clone() + 1.0) * is_good.clone();
         let grows = n_good.clone().greater_equal_elem(GOOD_STEPS).float();
         self.n_good = n_good * (grows.clone().neg() + 1.0);

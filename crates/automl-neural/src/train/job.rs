@@ -83,6 +83,18 @@ pub trait Job<B: AutodiffBackend>: Sync {
         rows.len() as f64
     }
 
+    /// What the learning rate is multiplied by for a parameter, by its name in the network (see
+    /// [`Slot::name`](crate::network::Slot)).
+    fn rate_of(&self, _parameter: &str) -> f64 {
+        1.0
+    }
+
+    /// The learning rate that `auto` takes, where one is published for this network and this kind of target; without one, a
+    /// range test finds it.
+    fn usual_rate(&self) -> Option<f64> {
+        None
+    }
+
     /// Scores of the network on rows that it does not learn from; the first one is watched. None if there are no such
     /// rows.
     ///

@@ -6,10 +6,12 @@
 //! and of counters, so a state of a few counters and rows of numbers is enough to go on exactly.
 
 mod any;
+mod choose;
 mod device;
 mod job;
 mod keep;
 mod optimizer;
+mod range_test;
 mod schedule;
 mod settings;
 mod state;
@@ -20,14 +22,15 @@ mod trainer;
 
 pub use crate::error::TrainError;
 pub use any::{AnyJob, TrainRun};
+pub use choose::Chosen;
 pub use job::{Job, Score};
 pub use keep::EverySteps;
 pub use optimizer::{OptimizerState, clip};
 pub use schedule::share as schedule_share;
 pub use settings::{
-    CheckpointParams, OptimizerKind, OptimizerParams, Precision, ScheduleKind, ScheduleParams,
-    TensorBoardParams, TrainSettings, TrainerParams,
+    Auto, CheckpointParams, Course, OptimizerKind, OptimizerParams, Precision, ScheduleKind,
+    ScheduleParams, TensorBoardParams, TrainSettings, TrainerParams,
 };
-pub use state::{CHECKPOINT, EpochRecord, LossScale, Progress, TrainState};
+pub use state::{CHECKPOINT, EpochRecord, LossScale, Progress, TrainState, first_difference};
 pub(crate) use state::{pull, push};
 pub use trainer::{Details, EpochReport, NoWatch, StepReport, Trained, Trainer, Watch};

@@ -50,7 +50,7 @@ impl OptimizerState {
                 0.0
             };
             let rule = Rule {
-                rate: learning_rate,
+                rate: learning_rate * slot.rate,
                 decay,
                 n_steps: self.n_steps,
                 params,
@@ -207,6 +207,7 @@ mod tests {
                 shape: shape.to_vec(),
                 range: 0..shape.iter().product(),
                 decays: true,
+                rate: 1.0,
             }],
         }
     }

@@ -23,7 +23,8 @@ pub struct OptimizerParams {
     /// Which optimiser: `adamw`, `adam`, `sgd`, `lion` or `muon`.
     #[param(default = OptimizerKind::Adamw)]
     pub r#type: OptimizerKind,
-    /// How far a step goes, at the height of the schedule.
+    /// How far a step goes, at the height of the schedule; `auto` finds it by a range test: steps on a copy of the network
+    /// at rising rates, of which that is taken at which the loss falls steepest.
     #[param(default = 0.001, range = 1e-7..=10.0, log, search = 3e-4..=5e-3, alias = "lr")]
     pub learning_rate: f64,
     /// How strongly matrices are drawn to 0; biases, norms and scales are not.
@@ -53,12 +54,23 @@ pub enum ScheduleKind {
     Linear,
     /// It is multiplied by `factor` when the watched metric did not improve for `patience` epochs.
     Plateau,
+    /// It rises and falls four times, ever more slowly: `(1 - cos(2π log₂(1 + 15 t))) / 2` (Holzmüller et al., 2024).
+    Coslog4,
+}
+
+/// How what is not the learning rate changes over the training.
+#[derive(Params, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// It stays.
+    Constant,
+    /// It stays for half of the steps, then falls to 0 like half a cosine.
+    FlatCosine,
 }
 
 /// The schedule of the learning rate.
 #[derive(Params, Debug, Clone, PartialEq)]
 pub struct ScheduleParams {
-    /// Which schedule: `constant`, `cosine`, `one_cycle`, `linear` or `plateau`.
+    /// Which schedule: `constant`, `cosine`, `one_cycle`, `linear`, `plateau` or `coslog4`.
     #[param(default = ScheduleKind::Constant)]
     pub r#type: ScheduleKind,
     /// Steps over which the rate rises from 0 before the schedule begins.
@@ -76,6 +88,12 @@ pub struct ScheduleParams {
     /// Epochs without improvement after which plateau lowers the rate.
     #[param(default = 5, range = 1..=100_000)]
     pub patience: u64,
+    /// How `optimizer.weight_decay` changes: `constant`, or `flat_cosine`: it stays for half of the steps, then falls to 0.
+    #[param(default = Course::Constant)]
+    pub weight_decay: Course,
+    /// How dropout changes, wherever a network has it: `constant` or `flat_cosine`.
+    #[param(default = Course::Constant)]
+    pub dropout: Course,
 }
 
 /// What numbers are multiplied as. Weights, gradients and all else are float32 whichever it is.
@@ -95,7 +113,8 @@ pub struct TrainerParams {
     /// Times that all rows are learned from, at most.
     #[param(default = 100, range = 1..=1_000_000, alias = "max_epochs")]
     pub epochs: u64,
-    /// Rows of a batch.
+    /// Rows of a batch; `auto`, on the CPU, takes the power of two below a 64th of the rows, 32 at least and 512 at most, or
+    /// fewer where memory is short.
     #[param(default = 256, range = 1..=10_000_000, log)]
     pub batch_size: u64,
     /// Batches whose gradients are summed for one step.
@@ -154,6 +173,22 @@ pub struct TensorBoardParams {
     pub samples: u64,
 }
 
+/// Which settings a training finds for itself; what else is said of these does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Auto {
+    /// `optimizer.learning_rate`.
+    pub learning_rate: bool,
+    /// `trainer.batch_size`.
+    pub batch_size: bool,
+}
+
+impl Auto {
+    /// Whether there is any.
+    pub fn any(self) -> bool {
+        self.learning_rate || self.batch_size
+    }
+}
+
 /// All settings of the trainer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrainSettings {
@@ -163,4 +198,6 @@ pub struct TrainSettings {
     pub schedule: ScheduleParams,
     /// How long and in what portions.
     pub trainer: TrainerParams,
+    /// What of that the training finds for itself.
+    pub auto: Auto,
 }

@@ -1,8 +1,8 @@
 //! Where a training stands, whole: what a checkpoint holds.
 
-use super::TrainError;
 use super::optimizer::OptimizerState;
 use super::settings::OptimizerKind;
+use super::{Chosen, TrainError};
 use crate::network::Layout;
 use automl_core::{Array, ArrayData, Artifact};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,9 @@ pub struct Progress {
     /// What losses are multiplied by, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_scale: Option<LossScale>,
+    /// What the training chose for itself before its first step.
+    #[serde(default, skip_serializing_if = "Chosen::is_nothing")]
+    pub chosen: Chosen,
 }
 
 /// Where a training stands.
@@ -210,10 +213,13 @@ pub(crate) fn pull(
 }
 
 /// The first line in which two descriptions differ.
-fn first_difference(found: &str, wanted: &str) -> String {
+pub fn first_difference(found: &str, wanted: &str) -> String {
     let mut lines = found.lines().zip(wanted.lines());
     match lines.find(|(a, b)| a != b) {
-        Some((a, b)) => format!("it has {}, this one {}", a.trim(), b.trim()),
+        Some((a, b)) => {
+            let plain = |line: &str| line.trim().trim_end_matches(',').to_owned();
+            format!("it has {}, this one {}", plain(a), plain(b))
+        }
         None => "it has other settings".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::device::{DeviceNumbers, Pending, READ, STEPS_IN_FLIGHT, read_all, row};
 use super::optimizer::clip;
-use super::settings::Precision;
+use super::settings::{OptimizerParams, Precision};
 use super::trainer::{Details, Run, StepReport, Watch};
 use super::{Job, TrainError, schedule};
 use crate::Draw;
@@ -37,8 +37,13 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             gradient_norm: f64::NAN,
             n_rows: rows.len(),
         };
+        let optimizer = OptimizerParams {
+            weight_decay: settings.optimizer.weight_decay
+                * schedule::left_of(settings.schedule.weight_decay, step, n_steps),
+            ..settings.optimizer.clone()
+        };
         if self.on_device.is_some() {
-            self.step_on_device(report, &rows)?;
+            self.step_on_device(report, &rows, &optimizer)?;
             if self.pending.len() >= STEPS_IN_FLIGHT {
                 self.settle(watch)?;
             }
@@ -53,7 +58,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         check(&report, &rows)?;
         let state = &mut self.state;
         state.optimizer.step(
-            &settings.optimizer,
+            &optimizer,
             report.learning_rate,
             &self.layout,
             &mut state.values,
@@ -73,7 +78,12 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     }
 
     /// The same on the device; what is known of it only there is read when steps are settled.
-    fn step_on_device(&mut self, report: StepReport, rows: &[u32]) -> Result<(), TrainError> {
+    fn step_on_device(
+        &mut self,
+        report: StepReport,
+        rows: &[u32],
+        optimizer: &OptimizerParams,
+    ) -> Result<(), TrainError> {
         let settings = self.trainer.settings;
         let pass = self.gradients_on_device(rows, report.step - 1)?;
         let decay = self.average_decay();
@@ -84,7 +94,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let scale = numbers.loss_scale().cloned();
         let scale = scale.unwrap_or_else(|| row::<B>(vec![1.0], self.device));
         let norm = numbers.step(
-            &settings.optimizer,
+            optimizer,
             report.learning_rate,
             &self.layout,
             pass.gradients,
@@ -144,6 +154,13 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         decay.min(n / (n + 9.0))
     }
 
+    /// What is left of dropout at a step.
+    fn dropout_left(&self, step: u64) -> f64 {
+        let settings = self.trainer.settings;
+        let n_steps = self.steps_per_epoch() * settings.trainer.epochs;
+        schedule::left_of(settings.schedule.dropout, step, n_steps)
+    }
+
     /// Mean loss and gradient of rows: shards on threads, sums in the order of the shards, then of the ranks.
     fn gradients(&self, rows: &[u32], step: u64) -> Result<(f64, Vec<f32>), TrainError> {
         let shards: Vec<&[u32]> = rows
@@ -154,10 +171,11 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let end = shards.len() * (ranks.rank() + 1) / ranks.size();
         let seed = self.trainer.seed.named("draw").indexed(step);
         let weight = self.job.weight(rows);
+        let dropout = self.dropout_left(step);
         let parts = self.trainer.threads.map(end - first, |index| {
             let index = first + index;
             let network = replica(&self.network);
-            let mut draw = Draw::training(seed.indexed(index as u64));
+            let mut draw = Draw::training(seed.indexed(index as u64)).times(dropout);
             let loss = self
                 .job
                 .loss(&network, shards[index], &mut draw, self.device)
@@ -209,7 +227,8 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let mut sums: Option<(Numbers<B>, Numbers<B>)> = None;
         for (index, rows) in mine.chunks(n_batch).enumerate() {
             let index = index * ranks.size() + ranks.rank();
-            let mut draw = Draw::training(seed.indexed(index as u64)).on_device();
+            let draw = Draw::training(seed.indexed(index as u64));
+            let mut draw = draw.times(self.dropout_left(step)).on_device();
             let loss = self.job.loss(computing, rows, &mut draw, self.device) / weight;
             let gradients = match scale {
                 None => loss.backward(),

@@ -96,6 +96,7 @@ const DROPPED: Grid = Grid {
 #[derive(Default)]
 struct Keep {
     states: Vec<Artifact>,
+    chosen: Option<Chosen>,
     cancel: Option<(u64, CancelToken)>,
 }
 
@@ -106,6 +107,11 @@ impl Watch for Keep {
         {
             cancel.cancel();
         }
+        Ok(())
+    }
+
+    fn chosen(&mut self, chosen: &Chosen) -> Result<(), TrainError> {
+        self.chosen = Some(*chosen);
         Ok(())
     }
 
@@ -224,6 +230,41 @@ fn the_end_of_the_budget_hands_over_a_state_to_go_on_from() {
     };
     let nothing = run(&DROPPED, &settings(), 1, None, &mut at_once);
     assert!(matches!(nothing, Err(TrainError::Cancelled)));
+}
+
+#[test]
+fn a_learning_rate_that_is_left_to_it_is_found_once_and_gone_on_with() {
+    let mut settings = settings();
+    settings.auto.learning_rate = true;
+    settings.auto.batch_size = true;
+    let mut kept = Keep::default();
+    let whole = run(&DROPPED, &settings, 2, None, &mut kept).expect("the loss falls");
+    let chosen = kept.chosen.expect("it is told");
+    let rate = chosen.learning_rate.expect("it was left to it");
+    assert!((1e-3..0.5).contains(&rate), "{rate}");
+    assert_eq!(chosen.batch_size, Some(32));
+    let mut again = Keep::default();
+    let resumed = run(&DROPPED, &settings, 1, kept.states.first(), &mut again);
+    assert_eq!(again.chosen, Some(chosen));
+    assert_eq!(resumed.expect("the state is whole").values, whole.values);
+    settings.optimizer.learning_rate = rate;
+    settings.trainer.batch_size = 32;
+    settings.auto = Auto::default();
+    assert_eq!(trained(&DROPPED, &settings).values, whole.values);
+}
+
+#[test]
+fn a_batch_is_not_left_to_it_on_a_device() {
+    let mut settings = settings();
+    settings.auto.batch_size = true;
+    let refused = run_at(
+        Place::Device,
+        (&DROPPED, &settings),
+        1,
+        None,
+        &mut Keep::default(),
+    );
+    assert!(matches!(refused, Err(TrainError::BatchOnDevice)));
 }
 
 #[test]
@@ -420,6 +461,16 @@ fn a_step_that_overflows_is_left_out_and_halves_the_scale_of_losses() {
     run_at(Place::Device, settings, 1, Some(&state), &mut kept).expect("steps are left out");
     let scales: Vec<f32> = kept.states.iter().map(scale_of).collect();
     assert!(scales.iter().all(|&scale| scale < 1e9), "{scales:?}");
+    let last = kept.states.last().expect("there are states");
+    let progress: Progress = last.meta("progress").expect("it was just made");
+    let n_taken: u64 = last.meta("n_optimizer_steps").expect("it was just made");
+    let n_left_out = progress.step - n_taken;
+    // So often 1e9 is halved until gradients are within the range.
+    assert!(
+        (1..30).contains(&n_left_out),
+        "{n_left_out} of {}",
+        progress.step
+    );
     let steps = |state: &Artifact| {
         state
             .f32s("weights.layer.weight")

@@ -3,8 +3,8 @@
 use super::device::{DeviceNumbers, Pending};
 use super::settings::{Precision, ScheduleKind};
 use super::state::LossScale;
-use super::{EpochRecord, Job, Score, TrainError, TrainSettings, TrainState};
-use crate::network::{LayerSummary, Layout};
+use super::{Chosen, EpochRecord, Job, Score, TrainError, TrainSettings, TrainState};
+use crate::network::{GraphNode, LayerSummary, Layout};
 use automl_core::metrics::MetricError;
 use automl_core::{Artifact, Budget, Collective, Seed, Threads, agree};
 use burn::module::AutodiffModule;
@@ -57,6 +57,22 @@ pub trait Watch {
     /// The network that will be trained, layer by layer.
     fn network(&mut self, _layers: &[LayerSummary]) {}
 
+    /// What it computes of what.
+    ///
+    /// # Errors
+    /// Whatever makes going on pointless.
+    fn graph(&mut self, _nodes: Vec<GraphNode>) -> Result<(), TrainError> {
+        Ok(())
+    }
+
+    /// What was left to the training is chosen, now or by the one that is gone on with; called if anything was.
+    ///
+    /// # Errors
+    /// Whatever makes going on pointless.
+    fn chosen(&mut self, _chosen: &Chosen) -> Result<(), TrainError> {
+        Ok(())
+    }
+
     /// A step was taken.
     ///
     /// # Errors
@@ -81,6 +97,19 @@ pub trait Watch {
     /// Whether the state after this step is wanted.
     fn wants_checkpoint(&mut self, _step: u64) -> bool {
         false
+    }
+
+    /// Whether the state at the end of a training that was not ended by its budget is wanted.
+    fn wants_end(&mut self) -> bool {
+        false
+    }
+
+    /// Takes that state.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn end(&mut self, _state: Artifact) -> Result<(), TrainError> {
+        Ok(())
     }
 
     /// Takes a state to go on from. Also called when the budget ends the training.
@@ -188,27 +217,20 @@ impl Trainer<'_> {
             return Err(TrainError::NoRows);
         }
         agree(self.ranks, "the training", self.training)?;
+        let chosen = self.choose(job, device, (from, on_device))?;
+        let settings = chosen.in_place(self.settings);
+        if settings.auto.any() && self.ranks.rank() == 0 {
+            watch.chosen(&chosen)?;
+        }
+        let trainer = Trainer {
+            settings: &settings,
+            ..*self
+        };
         let network = job.build(self.seed.named("init"), device);
-        let layout = Layout::of(&network);
-        let mut state = self.start(&network, &layout, from)?;
-        let loss_scale = &mut state.progress.loss_scale;
-        *loss_scale = match self.settings.trainer.precision {
-            Precision::Float16 => Some(loss_scale.unwrap_or(LossScale::START)),
-            Precision::Float32 | Precision::Bfloat16 => None,
-        };
-        let on_device = on_device.then(|| DeviceNumbers::new(&state, &layout, device));
-        let mut run = Run {
-            trainer: self,
-            job,
-            device,
-            state,
-            on_device,
-            pending: Vec::new(),
-            network,
-            layout,
-            order: Vec::new(),
-            details: None,
-        };
+        let layout = layout_of(job, &network);
+        let mut state = trainer.start(&network, &layout, from)?;
+        state.progress.chosen = chosen;
+        let mut run = trainer.begin(job, device, (network, layout, state), on_device);
         let mut is_partial = false;
         while !run.is_done() {
             let ended = run.epoch(watch)?;
@@ -221,7 +243,38 @@ impl Trainer<'_> {
                 break;
             }
         }
+        if !is_partial && self.ranks.rank() == 0 && watch.wants_end() {
+            watch.end(run.artifact())?;
+        }
         run.finish(is_partial)
+    }
+
+    /// A training that stands where its state says.
+    pub(super) fn begin<'a, B: AutodiffBackend, J: Job<B>>(
+        &'a self,
+        job: &'a J,
+        device: &'a B::Device,
+        (network, layout, mut state): (J::Network, Layout, TrainState),
+        on_device: bool,
+    ) -> Run<'a, B, J> {
+        let loss_scale = &mut state.progress.loss_scale;
+        *loss_scale = match self.settings.trainer.precision {
+            Precision::Float16 => Some(loss_scale.unwrap_or(LossScale::START)),
+            Precision::Float32 | Precision::Bfloat16 => None,
+        };
+        let on_device = on_device.then(|| DeviceNumbers::new(&state, &layout, device));
+        Run {
+            trainer: self,
+            job,
+            device,
+            state,
+            on_device,
+            pending: Vec::new(),
+            network,
+            layout,
+            order: Vec::new(),
+            details: None,
+        }
     }
 
     fn start<B: AutodiffBackend, N: AutodiffModule<B>>(
@@ -240,6 +293,15 @@ impl Trainer<'_> {
             )),
         }
     }
+}
+
+/// The parameters of a job's network, with their rates.
+pub(super) fn layout_of<B: AutodiffBackend, J: Job<B>>(job: &J, network: &J::Network) -> Layout {
+    let mut layout = Layout::of(network);
+    for slot in &mut layout.slots {
+        slot.rate = job.rate_of(&slot.name);
+    }
+    layout
 }
 
 /// A training that goes on.
@@ -283,9 +345,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         let epoch = self.state.progress.epoch;
         let wants_details = self.trainer.ranks.rank() == 0 && watch.wants_details(epoch + 1);
         self.details = wants_details.then(Details::default);
-        self.order = (0..self.job.n_rows() as u32).collect();
-        let seed = self.trainer.seed.named("order").indexed(epoch);
-        self.order.shuffle(&mut seed.rng());
+        self.shuffle();
         while self.state.progress.cursor < self.steps_per_epoch() {
             if self.is_over()? {
                 self.settle(watch)?;
@@ -302,6 +362,14 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         self.settle(watch)?;
         self.end_epoch(watch)?;
         Ok(Ended::Epoch)
+    }
+
+    /// Puts the rows in the order of this epoch.
+    pub(super) fn shuffle(&mut self) {
+        let epoch = self.state.progress.epoch;
+        self.order = (0..self.job.n_rows() as u32).collect();
+        let seed = self.trainer.seed.named("order").indexed(epoch);
+        self.order.shuffle(&mut seed.rng());
     }
 
     /// Whether the budget of any rank is over: all end after the same step.

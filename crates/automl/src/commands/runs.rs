@@ -5,6 +5,7 @@ use super::{Status, events};
 use crate::cli::{RunsCompareArgs, RunsListArgs, RunsShowArgs, RunsVerb};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
+use crate::record::STOPPED_TAG;
 use crate::text::{self, Align};
 use automl_store::db::Sql;
 use automl_store::lineage;
@@ -106,7 +107,7 @@ fn list_table(runs: &[Run]) -> String {
             run.info.id.chars().take(ID_DIGITS).collect(),
             run.info.name.clone(),
             value_of(&run.tags, "automl.verb").to_owned(),
-            run.info.status.to_lowercase(),
+            status_of(run),
             maybe_time(run.info.start_ms),
             took(run),
         ];
@@ -116,13 +117,21 @@ fn list_table(runs: &[Run]) -> String {
     text::table(&heading, &rows)
 }
 
-/// The metrics that most of the runs have; curves of trials are left to each run's own page.
+/// The metrics that most of the runs have; curves of trials are left to each run's own page, and a score of the last epoch to
+/// that of the best.
 fn common_metrics(runs: &[Run]) -> Vec<&str> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for metric in runs.iter().flat_map(|run| &run.metrics) {
         if !metric.key.starts_with("trial_") {
             *counts.entry(&metric.key).or_default() += 1;
         }
+    }
+    let have_best: Vec<&str> = counts
+        .keys()
+        .filter_map(|key| key.strip_prefix("best_"))
+        .collect();
+    for key in have_best {
+        counts.remove(key);
     }
     let mut keys: Vec<(&str, usize)> = counts.into_iter().collect();
     keys.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -133,6 +142,14 @@ fn common_metrics(runs: &[Run]) -> Vec<&str> {
 fn value_of<'a>(pairs: &'a [KeyValue], key: &str) -> &'a str {
     let found = pairs.iter().find(|pair| pair.key == key);
     found.map_or("", |pair| &pair.value)
+}
+
+/// How it ended; MLflow has one word for what was stopped and what was killed.
+fn status_of(run: &Run) -> String {
+    match value_of(&run.tags, STOPPED_TAG) {
+        "" => run.info.status.to_lowercase(),
+        _ => "stopped".to_owned(),
+    }
 }
 
 fn took(run: &Run) -> String {
@@ -225,7 +242,7 @@ fn shown(run: &Run) -> String {
     let mut rows = vec![
         ("run", run.info.id.clone()),
         ("name", run.info.name.clone()),
-        ("status", run.info.status.to_lowercase()),
+        ("status", status_of(run)),
         ("user", run.info.user_id.clone()),
         ("started", maybe_time(run.info.start_ms)),
         ("took", took(run)),
@@ -302,7 +319,7 @@ fn compare(args: &RunsCompareArgs, console: Console) -> anyhow::Result<()> {
     };
     let mut rows = vec![
         each("name", &|run| run.info.name.clone()),
-        each("status", &|run| run.info.status.to_lowercase()),
+        each("status", &status_of),
         each("took", &took),
     ];
     let keys = |of: &dyn Fn(&Run) -> Vec<String>| -> BTreeSet<String> {

@@ -8,6 +8,7 @@ use crate::interrupt::Interrupt;
 use crate::workspace::{self, files_below};
 use anyhow::Context as _;
 use automl_store::db::Database;
+use automl_store::lineage;
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::events::is_event_file;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
@@ -125,7 +126,12 @@ fn named_folders(args: &TensorBoardArgs) -> anyhow::Result<Vec<(String, PathBuf)
 fn run_of(db: &Database, id: &str) -> anyhow::Result<RunInfo> {
     let wanted = id.to_owned();
     let found = db
-        .read(move |sql| runs::get(sql, DEFAULT_WORKSPACE, &wanted))
+        .read(move |sql| {
+            // Its first digits or its name do as well, as everywhere.
+            let known = lineage::run(sql, DEFAULT_WORKSPACE, &wanted)?;
+            let id = known.as_deref().unwrap_or(&wanted);
+            runs::get(sql, DEFAULT_WORKSPACE, id)
+        })
         .wait();
     found.map_err(|error: TrackingError| match error {
         TrackingError::RunMissing { id } => MovingError::RunMissing { id }.into(),

@@ -57,6 +57,30 @@ pub(crate) enum TrainVerbError {
     #[cfg(feature = "cuda")]
     #[error("there is no cuda:{index}: the driver knows of {count}, counted from 0")]
     NoSuchGpu { index: usize, count: usize },
+    #[error("this training cannot be made longer: {reason}")]
+    NotLonger { reason: String },
+    #[error("{what} is not for commands")]
+    NotOfCommand { what: &'static str },
+    #[error("model.run names '{{{key}}}', which is no key of the configuration")]
+    CommandKey { key: String },
+    #[error("there is no program {program}")]
+    CommandMissing { program: String },
+    #[error("there is nothing to give to the command at data.path: {path}")]
+    CommandData { path: String },
+    #[error("the command failed: {how}{}", last.as_ref().map_or_else(String::new, |line| format!(": {line}")))]
+    CommandFailed {
+        how: String,
+        /// What it last said on stderr.
+        last: Option<String>,
+        /// Where all of that is.
+        log: String,
+    },
+    #[error("the command ended well, but printed no value of '{metric}'")]
+    CommandMetric { metric: String, log: String },
+    #[error("the command's last '{metric}' is {value}")]
+    CommandValue { metric: String, value: f64 },
+    #[error("stopped; what the command left is kept: {folder}")]
+    CommandStopped { folder: String },
     #[error("stopped before a first epoch was done; the state is kept: {folder}")]
     Stopped { folder: String },
 }
@@ -85,7 +109,15 @@ impl Coded for TrainVerbError {
             Self::File { .. } => "train-file",
             Self::Split(error) => error.code(),
             Self::Unfinished { .. } => "train-unfinished",
-            Self::Stopped { .. } => "interrupted",
+            Self::NotLonger { .. } => "train-not-longer",
+            Self::NotOfCommand { .. } => "train-command-option",
+            Self::CommandKey { .. } => "train-command-key",
+            Self::CommandMissing { .. } => "train-command-missing",
+            Self::CommandData { .. } => "train-command-data",
+            Self::CommandFailed { .. } => "train-command-failed",
+            Self::CommandMetric { .. } => "train-command-metric",
+            Self::CommandValue { .. } => "train-command-value",
+            Self::Stopped { .. } | Self::CommandStopped { .. } => "interrupted",
             Self::Device { .. } => "train-device-name",
             #[cfg(not(feature = "cuda"))]
             Self::NotBuilt => "train-no-cuda",
@@ -126,7 +158,29 @@ impl Coded for TrainVerbError {
             Self::NoGpu | Self::NoDriver { .. } | Self::NoSuchGpu { .. } => {
                 Some("`nvidia-smi` lists what there is; --device cpu trains on the processor".into())
             }
-            Self::Stopped { .. } => Some("the same command with --resume goes on".into()),
+            Self::NotLonger { .. } => Some(
+                "--overwrite begins anew; trainings with schedule.type: constant or plateau can be made longer until they stop by themselves".into(),
+            ),
+            Self::NotOfCommand { what } => Some(format!(
+                "leave {what} out; a command sees to that itself"
+            )),
+            Self::CommandKey { .. } => {
+                Some("`automl train FILE --print-config` shows all keys".into())
+            }
+            Self::CommandMissing { .. } => Some(
+                "the first word of model.run is a program in PATH, or the path of one from here".into(),
+            ),
+            Self::CommandData { .. } => {
+                Some("correct data.path, or leave it out if the command needs no data".into())
+            }
+            Self::CommandFailed { log, .. } => Some(format!("{log} has what it printed")),
+            Self::CommandMetric { metric, log } => Some(format!(
+                "let it print lines such as `epoch=1 {metric}=0.5`, or name in model.metric what it prints; {log} has all of it"
+            )),
+            Self::CommandValue { .. } => None,
+            Self::Stopped { .. } | Self::CommandStopped { .. } => {
+                Some("the same command with --resume goes on".into())
+            }
         }
     }
 }

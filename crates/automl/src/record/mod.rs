@@ -33,6 +33,9 @@ const DIGEST_DIGITS: usize = 32;
 /// Hexadecimal digits of the digest of data that was not read as a whole.
 const UNREAD_DIGITS: usize = 24;
 
+/// The tag of a run that its user ended with Ctrl-C or the like, rather than the system.
+pub(crate) const STOPPED_TAG: &str = "automl.stopped_by_user";
+
 /// The run of a verb that goes on.
 pub(crate) struct Recorder<'a> {
     reporter: &'a dyn Notes,
@@ -197,6 +200,11 @@ impl<'a> Recorder<'a> {
         });
     }
 
+    /// Keeps a folder as it is now, as files of the run.
+    pub(crate) fn keeps(&self, folder: &Path, to: &str) {
+        self.with(|spool| spool.stage(folder, None, to));
+    }
+
     /// Notes what a trial was given, once that is known.
     pub(crate) fn trial(&self, trial: u64, given: &Value) {
         let known = self.lock().trials.remove(&trial);
@@ -209,6 +217,18 @@ impl<'a> Recorder<'a> {
     /// Notes a run below this one.
     pub(crate) fn child(&self, child: Child) {
         self.with(|spool| spool.append(&Entry::Child(child)));
+    }
+
+    /// Notes that the user ended the run before its end.
+    pub(crate) fn is_stopped(&self) {
+        let tags = Texts::from([(STOPPED_TAG.to_owned(), "true".to_owned())]);
+        self.with(|spool| {
+            spool.append(&Entry::Log {
+                params: Texts::new(),
+                tags,
+                metrics: Vec::new(),
+            })
+        });
     }
 
     /// Ends the run, and gives its id if it was recorded.

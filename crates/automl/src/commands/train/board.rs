@@ -2,10 +2,11 @@
 
 use super::plan::Plan;
 use automl_core::{Clock, Texts};
-use automl_neural::config::Family;
+use automl_neural::config::{Family, TrainConfig};
 use automl_neural::image::as_png;
+use automl_neural::network;
 use automl_neural::train::EpochReport;
-use automl_tensorboard::{HyperParameter, Image, PrCurve, Record, SessionStatus};
+use automl_tensorboard::{GraphNode, HyperParameter, Image, PrCurve, Record, SessionStatus};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -18,10 +19,23 @@ pub(super) fn now() -> f64 {
 }
 
 /// The settings, and the first rows as they are.
-pub(super) fn begin(plan: &Plan) -> Vec<Record> {
-    let mut records = vec![Record::session_start(settings(plan), "", now())];
+pub(super) fn begin(plan: &Plan, config: &TrainConfig) -> Vec<Record> {
+    let mut records = vec![Record::session_start(settings(config), "", now())];
     records.extend(samples(plan));
     records
+}
+
+/// The network, as a graph.
+pub(super) fn graph(nodes: Vec<network::GraphNode>) -> Record {
+    let node = |node: network::GraphNode| GraphNode {
+        name: node.name,
+        operation: node.operation.to_owned(),
+        inputs: node.inputs,
+        shape: node
+            .shape
+            .map(|shape| shape.into_iter().map(|length| length as u64).collect()),
+    };
+    Record::graph(nodes.into_iter().map(node).collect(), now())
 }
 
 /// How the training ended.
@@ -35,8 +49,8 @@ pub(super) fn end(is_done: bool) -> Record {
 }
 
 /// Settings of what decides the network, by section and key.
-fn settings(plan: &Plan) -> BTreeMap<String, HyperParameter> {
-    let config = plan.config.to_value();
+fn settings(config: &TrainConfig) -> BTreeMap<String, HyperParameter> {
+    let config = config.to_value();
     let sections = config.as_object().into_iter().flatten();
     let sections = sections
         .filter(|(name, _)| !["data", "checkpoint", "tensorboard"].contains(&name.as_str()));
@@ -61,7 +75,7 @@ fn samples(plan: &Plan) -> Vec<Record> {
     let column = match config.model.family() {
         Family::Image => &config.images.column,
         Family::Text => &config.texts.column,
-        Family::Table | Family::Series => return Vec::new(),
+        Family::Table | Family::Series | Family::Command => return Vec::new(),
     };
     let Some((cells, rows)) = plan.material.texts(column) else {
         return Vec::new();

@@ -2,11 +2,15 @@
 
 use crate::commands::train::Plan;
 use automl_core::Artifact;
+use automl_neural::train::Progress;
 use automl_store::{Lineage, Manifest, ModelContents, Overwrite, StoreError, read_model, rfc3339};
 use std::path::{Path, PathBuf};
 
 /// What names of checkpoints begin with; the step follows.
 const PREFIX: &str = "step-";
+
+/// Where the state at the end of a training is, beside its checkpoints, if it may be made longer.
+const END: &str = "end";
 
 /// The checkpoints of one training.
 #[derive(Debug)]
@@ -22,6 +26,21 @@ pub(super) struct Found {
     pub(super) state: Artifact,
     /// Later ones that cannot be read, with the reason.
     pub(super) damaged: Vec<String>,
+    /// Whether it is that of the end of a training.
+    pub(super) is_end: bool,
+}
+
+impl Found {
+    fn progress(&self) -> Progress {
+        // What is no progress is refused where the state is taken in.
+        self.state.meta("progress").unwrap_or_default()
+    }
+
+    /// Epochs that were done, and whether early stopping ended the training.
+    pub(super) fn epochs(&self) -> (u64, bool) {
+        let progress = self.progress();
+        (progress.epoch, progress.is_stopped)
+    }
 }
 
 impl Checkpoints {
@@ -54,7 +73,11 @@ impl Checkpoints {
         self.list().is_empty()
     }
 
-    /// The latest checkpoint that can be read.
+    fn end(&self) -> PathBuf {
+        self.folder.with_file_name(END)
+    }
+
+    /// The latest checkpoint that can be read; without any, the state at the end, if it was kept.
     ///
     /// # Errors
     /// There are checkpoints, but none can be read: the first reason.
@@ -68,6 +91,7 @@ impl Checkpoints {
                         step,
                         state: read.artifact,
                         damaged,
+                        is_end: false,
                     }));
                 }
                 Err(error) => {
@@ -76,7 +100,42 @@ impl Checkpoints {
                 }
             }
         }
-        first_error.map_or(Ok(None), Err)
+        match first_error {
+            Some(error) => Err(error),
+            None => self.at_end(),
+        }
+    }
+
+    fn at_end(&self) -> Result<Option<Found>, StoreError> {
+        if !self.end().exists() {
+            return Ok(None);
+        }
+        let mut found = Found {
+            step: 0,
+            state: read_model(&self.end())?.artifact,
+            damaged: Vec::new(),
+            is_end: true,
+        };
+        found.step = found.progress().step;
+        Ok(Some(found))
+    }
+
+    /// Keeps the state at the end of a training.
+    pub(super) fn write_end(&self, state: Artifact, plan: &Plan) -> Result<(), StoreError> {
+        let contents = ModelContents {
+            manifest: manifest(plan),
+            artifact: state,
+            files: Vec::new(),
+        };
+        automl_store::write_model(&self.end(), &contents, Overwrite::Replace)
+    }
+
+    /// Removes the state at the end of an earlier training.
+    pub(super) fn clear_end(&self) -> std::io::Result<()> {
+        match std::fs::remove_dir_all(self.end()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a checkpoint and removes those that are too many.

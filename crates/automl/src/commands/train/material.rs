@@ -240,7 +240,7 @@ fn all_series(
 }
 
 /// The names of a list with commas between them, once each; one that is a column is that one, commas or not.
-fn names_in(list: &str, table: &Table) -> Vec<String> {
+pub(super) fn names_in(list: &str, table: &Table) -> Vec<String> {
     if table.column(list.trim()).is_some() {
         return vec![list.trim().to_owned()];
     }

@@ -2,6 +2,8 @@
 
 mod board;
 mod checkpoints;
+mod chosen;
+mod command;
 mod crew;
 mod device;
 mod learn;
@@ -19,12 +21,11 @@ use crate::interrupt::Interrupt;
 use crate::progress::Reporter;
 use crate::ranks;
 use crate::record::{Detail, Recorder, Seen};
-use automl_core::{
-    Artifact, Budget, Clock, Collective, Deadline, FitError, MemoryLimit, PredictError, Threads,
-};
+use automl_core::params::ParamChoice as _;
+use automl_core::{Artifact, Budget, Clock, Collective, Deadline, FitError, PredictError, Threads};
 use automl_data::LABEL_COLUMN;
 use automl_neural::Device;
-use automl_neural::config::{Family, Layer, TrainConfig, json_schema};
+use automl_neural::config::{Family, Layer, ModelParams, Program, TrainConfig, json_schema};
 use automl_neural::train::TrainError;
 use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
@@ -43,8 +44,13 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     }
     let config = read_config(&args)?;
+    if let ModelParams::Command(Program::Command(_)) = &config.model
+        && !args.print_config
+    {
+        return command::run(&args, &config, (console, clock));
+    }
     if args.print_config {
-        print_text(&config.to_yaml())?;
+        print_text(&chosen::settled(args, config, console)?.to_yaml())?;
         return Ok(Status::Done);
     }
     if plan::has_ended(&args, &config) {
@@ -85,13 +91,10 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         device,
     };
     let done = training.whole(from.as_ref());
-    let status = match (&done, interrupt.token().is_cancelled()) {
-        // It wrote a model, but did not come to its end.
-        (Ok(done), _) if done.is_partial => spool::Status::Killed,
-        (Ok(_), _) => spool::Status::Finished,
-        (Err(_), true) => spool::Status::Killed,
-        (Err(_), false) => spool::Status::Failed,
-    };
+    let status = status_of(&done, interrupt.token().is_cancelled());
+    if status == spool::Status::Killed {
+        recorder.is_stopped();
+    }
     // The others wait for what this rank writes: where one ends, a launcher may end all.
     crew.part(ranks.as_ref(), &recorder, status);
     reporter.finish();
@@ -105,9 +108,20 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     })
 }
 
+/// How the record says that a training ended.
+fn status_of(done: &anyhow::Result<Done>, is_cancelled: bool) -> spool::Status {
+    match (done, is_cancelled) {
+        // It wrote a model, but did not come to its end.
+        (Ok(done), _) if done.is_partial => spool::Status::Killed,
+        (Ok(_), _) => spool::Status::Finished,
+        (Err(_), true) => spool::Status::Killed,
+        (Err(_), false) => spool::Status::Failed,
+    }
+}
+
 /// Records what is trained, and on what.
 fn note_begin(recorder: &Recorder<'_>, plan: &Plan) {
-    recorder.settings(&plan.config.to_value());
+    recorder.settings(&chosen::without_open_keys(&plan.config));
     recorder.reads(Seen {
         context: "training",
         place: &plan.config.data.path,
@@ -180,6 +194,7 @@ fn begin(
             return Err(TrainVerbError::Unfinished { folder }.into());
         }
         checkpoints.clear()?;
+        checkpoints.clear_end()?;
         return Ok(None);
     }
     let found = checkpoints.latest().unwrap_or_else(|error| {
@@ -187,6 +202,9 @@ fn begin(
         None
     });
     match &found {
+        None if plan::is_longer(&plan.args, &plan.config) => {
+            return Err(not_longer(&plan.config));
+        }
         None => {
             // It would take the place of a model that this training did not write.
             check_target(&plan.args.output, Overwrite::Refuse)?;
@@ -195,6 +213,7 @@ fn begin(
             ));
         }
         Some(found) => {
+            check_longer(found, &plan.config)?;
             for reason in &found.damaged {
                 reporter.note(&format!("a checkpoint is left out: {reason}"));
             }
@@ -202,6 +221,29 @@ fn begin(
         }
     }
     Ok(found)
+}
+
+/// That a training cannot be made longer whose steps depend on how many there are.
+fn not_longer(config: &TrainConfig) -> anyhow::Error {
+    let schedule = config.schedule.r#type.choice_name();
+    let reason =
+        format!("along schedule.type: {schedule}, each step depends on how many there are");
+    TrainVerbError::NotLonger { reason }.into()
+}
+
+/// Whether more epochs than the training had would change anything.
+fn check_longer(found: &Found, config: &TrainConfig) -> Result<(), TrainVerbError> {
+    let (n_done, is_stopped) = found.epochs();
+    let n_done = crate::text::counted(n_done, "epoch");
+    let reason = match found.is_end {
+        true if is_stopped => {
+            let patience = config.trainer.patience;
+            format!("it ended after {n_done}, as its score got no better for {patience}")
+        }
+        true if found.epochs().0 >= config.trainer.epochs => format!("it has had {n_done}"),
+        _ => return Ok(()),
+    };
+    Err(TrainVerbError::NotLonger { reason })
 }
 
 /// A training with all that surrounds it.
@@ -222,7 +264,8 @@ impl Training<'_> {
         let (model, done, watch) = self.train(from)?;
         self.reporter.phase("write");
         let mut is_written = self.interrupt.hold();
-        result::write(self, model, &done, watch.into_tensorboard()?)?;
+        let config = watch.config().clone();
+        result::write(self, (model, &config), &done, watch.into_tensorboard()?)?;
         if !done.is_partial {
             // There is nothing left to go on with.
             self.checkpoints.clear()?;
@@ -234,7 +277,7 @@ impl Training<'_> {
     fn train(&self, from: Option<&Found>) -> anyhow::Result<(Artifact, Done, TrainWatch<'_>)> {
         let budget = Budget {
             deadline: Deadline::never(),
-            memory: MemoryLimit(None),
+            memory: chosen::memory_limit(&self.plan.config),
             cancel: self.interrupt.token(),
         };
         let around = Around {
@@ -247,7 +290,7 @@ impl Training<'_> {
         let explain = |error| self.explain(error);
         let ready = Ready::new(self.plan, around).map_err(explain)?;
         let start = from.map_or(0, |found| found.step);
-        let mut watch = TrainWatch::new(self, start)?;
+        let mut watch = TrainWatch::new(self, start);
         let trained = ready.train(&mut watch);
         let is_closed = watch.close(matches!(&trained, Ok((_, done)) if !done.is_partial));
         let (model, done) = trained.map_err(explain)?;
@@ -258,6 +301,8 @@ impl Training<'_> {
     /// What the user is told of a training that gave nothing.
     fn explain(&self, error: TrainError) -> anyhow::Error {
         match error {
+            // Before its first step.
+            TrainError::Cancelled if self.checkpoints.is_empty() => CliError::Interrupted.into(),
             TrainError::Cancelled => TrainVerbError::Stopped {
                 folder: self.checkpoints.folder().display().to_string(),
             }
@@ -297,6 +342,9 @@ impl Training<'_> {
                     .into(),
                     None => PredictError::Cell { name, row, reason }.into(),
                 }
+            }
+            TrainError::OtherTraining { reason } if reason.contains("\"epochs\":") => {
+                not_longer(&self.plan.config)
             }
             TrainError::Watch(error) => match error.downcast::<StoreError>() {
                 Ok(error) => anyhow::Error::from(*error),

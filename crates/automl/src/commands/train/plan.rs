@@ -1,7 +1,7 @@
 //! What a training needs to know before it begins: settings, data, split.
 
 use super::checkpoints::Checkpoints;
-use super::material::Material;
+use super::material::{Material, names_in};
 use crate::cli::TrainArgs;
 use crate::commands::datasets;
 use crate::errors::TrainVerbError;
@@ -9,7 +9,7 @@ use crate::progress::Reporter;
 use automl_core::metrics::Metric;
 use automl_core::{Kind, Role, TaskKind};
 use automl_data::{Loaded, ReadOptions, SchemaFile, Source, read_table};
-use automl_neural::config::{Family, TaskName, TrainConfig};
+use automl_neural::config::{Family, Layer, TaskName, TrainConfig};
 use automl_store::{Overwrite, check_target};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,7 @@ impl Plan {
         let loaded = read(&config, &place, reporter)?;
         let material = match config.model.family() {
             Family::Series => Material::series(&config, &loaded, reporter)?,
+            Family::Command => unreachable!("a command is run, not planned"),
             Family::Table | Family::Image | Family::Text => {
                 Material::rows(&config, &loaded, reporter)?
             }
@@ -72,7 +73,7 @@ impl Plan {
     pub(super) fn recipe(&self) -> &'static str {
         match self.config.model.family() {
             Family::Table => "trees",
-            Family::Image | Family::Text | Family::Series => "none",
+            Family::Image | Family::Text | Family::Series | Family::Command => "none",
         }
     }
 
@@ -101,11 +102,20 @@ fn read(config: &TrainConfig, place: &str, reporter: &Reporter) -> anyhow::Resul
         };
         read_table(&Source::parse(place), &read, schema.as_ref())?
     };
+    // A series that is named is forecast, whatever else would be left out of a table like this.
+    let is_series = config.model.family() == Family::Series;
+    let named = if is_series {
+        names_in(&data.target, &loaded.table)
+    } else {
+        Vec::new()
+    };
     for warning in &loaded.warnings {
-        reporter.warnings().push(warning.clone());
+        if !warning.columns.iter().any(|column| named.contains(column)) {
+            reporter.warnings().push(warning.clone());
+        }
     }
     let own = match config.model.family() {
-        Family::Table | Family::Series => None,
+        Family::Table | Family::Series | Family::Command => None,
         Family::Image => Some(&config.images.column),
         Family::Text => Some(&config.texts.column),
     };
@@ -155,7 +165,7 @@ fn check_said(config: &TrainConfig) -> Result<(), TrainVerbError> {
     }
 }
 
-fn run_folder(output: &Path) -> PathBuf {
+pub(super) fn run_folder(output: &Path) -> PathBuf {
     let mut name = output.file_name().unwrap_or_default().to_owned();
     name.push(".run");
     output.with_file_name(name)
@@ -163,9 +173,28 @@ fn run_folder(output: &Path) -> PathBuf {
 
 /// Whether what is to be gone on with came to its end: its model is there, and no checkpoint is left.
 pub(super) fn has_ended(args: &TrainArgs, config: &TrainConfig) -> bool {
-    let written = std::fs::read_to_string(args.output.join(CONFIG_FILE));
     let checkpoints = Checkpoints::new(run_folder(&args.output).join("checkpoints"), 1);
-    args.resume && written.is_ok_and(|text| text == config.to_yaml()) && checkpoints.is_empty()
+    let is_its = |written: &TrainConfig| config.may_have_become(written);
+    args.resume && checkpoints.is_empty() && written(&args.output).as_ref().is_some_and(is_its)
+}
+
+/// Whether a model was trained by the same configuration but for the number of epochs.
+pub(super) fn is_longer(args: &TrainArgs, config: &TrainConfig) -> bool {
+    let mut config = config.clone();
+    written(&args.output).is_some_and(|written| {
+        config.trainer.epochs = written.trainer.epochs;
+        config.may_have_become(&written)
+    })
+}
+
+/// What a model says that it was trained by, if there is one and it says so.
+fn written(model: &Path) -> Option<TrainConfig> {
+    let text = std::fs::read_to_string(model.join(CONFIG_FILE)).ok()?;
+    let layer = Layer {
+        name: CONFIG_FILE,
+        text: &text,
+    };
+    TrainConfig::read(&[layer], &[]).ok()
 }
 
 /// The file of a model that says what it was trained by.
@@ -208,12 +237,16 @@ pub(super) fn task(name: TaskName) -> Option<TaskKind> {
     }
 }
 
-/// Data and settings, line by line. When states are written down, and what is shown, changes nothing.
+/// Data and settings, line by line. When states are written down, and what is shown, changes nothing; nor does how many epochs there
+/// will be where no step depends on it.
 fn identity(config: &TrainConfig, fingerprint: &str) -> anyhow::Result<String> {
     let mut value = config.to_value();
     value["checkpoint"] = serde_json::Value::Null;
     if let Some(sections) = value.as_object_mut() {
         sections.shift_remove("tensorboard");
+    }
+    if config.is_open_ended() {
+        value["trainer"]["epochs"] = serde_json::Value::Null;
     }
     value["data"]["path"] = fingerprint.into();
     Ok(serde_json::to_string_pretty(&value)?)

@@ -12,6 +12,7 @@ use crate::record;
 use crate::text::{self, Align};
 use automl_core::{Artifact, ParamMap};
 use automl_engine::{Leaderboard, LeaderboardRow};
+use automl_neural::config::TrainConfig;
 use automl_neural::network::LayerSummary;
 use automl_neural::train::EpochRecord;
 use automl_store::{
@@ -90,7 +91,7 @@ pub(super) fn print_ended(output: &Path, console: Console) -> anyhow::Result<Sta
 /// Writes the model directory, and keeps it in the record.
 pub(super) fn write(
     training: &Training<'_>,
-    artifact: Artifact,
+    (artifact, config): (Artifact, &TrainConfig),
     done: &Done,
     tensorboard: (String, Vec<u8>),
 ) -> anyhow::Result<()> {
@@ -103,7 +104,13 @@ pub(super) fn write(
     }
     let leaderboard = leaderboard_of(plan, done, training.reporter.clock().seconds());
     let contents = ModelContents {
-        manifest: manifest(plan, done, id.clone(), training.threads.count()),
+        manifest: Manifest {
+            lineage: Lineage {
+                config: config.to_value(),
+                ..lineage(plan, id.clone(), training.threads.count())
+            },
+            ..manifest(plan, done)
+        },
         artifact,
         files: vec![
             (
@@ -111,7 +118,7 @@ pub(super) fn write(
                 serde_json::to_vec_pretty(&leaderboard)?,
             ),
             ("events.jsonl".to_owned(), events.into_bytes()),
-            (CONFIG_FILE.to_owned(), plan.config.to_yaml().into_bytes()),
+            (CONFIG_FILE.to_owned(), config.to_yaml().into_bytes()),
             tensorboard,
         ],
     };
@@ -131,7 +138,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn manifest(plan: &Plan, done: &Done, record: Option<ModelId>, n_threads: usize) -> Manifest {
+fn manifest(plan: &Plan, done: &Done) -> Manifest {
     let material = &plan.material;
     let task = material.task().clone();
     let scores = best(done)
@@ -145,19 +152,25 @@ fn manifest(plan: &Plan, done: &Done, record: Option<ModelId>, n_threads: usize)
         metric: plan.metric.name().to_owned(),
         scores: scores.into_iter().collect(),
         threshold: None,
-        lineage: Lineage {
-            data: plan.config.data.path.clone(),
-            data_fingerprint: plan.fingerprint.clone(),
-            n_rows_read: plan.n_rows_read,
-            n_rows: material.n_rows()[0] as u64,
-            n_features: material.n_features() as u64,
-            config: plan.config.to_value(),
-            seed: plan.config.trainer.seed,
-            git: record::git::state(),
-            record,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            machine: Machine::this(n_threads),
-        },
+        lineage: Lineage::default(),
+    }
+}
+
+/// Where the model is from, without its configuration.
+fn lineage(plan: &Plan, id: Option<ModelId>, n_threads: usize) -> Lineage {
+    let material = &plan.material;
+    Lineage {
+        data: plan.config.data.path.clone(),
+        data_fingerprint: plan.fingerprint.clone(),
+        n_rows_read: plan.n_rows_read,
+        n_rows: material.n_rows()[0] as u64,
+        n_features: material.n_features() as u64,
+        config: serde_json::Value::Null,
+        seed: plan.config.trainer.seed,
+        git: record::git::state(),
+        record: id,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: Machine::this(n_threads),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Hears of a training: the bar, lines, the record, TensorBoard, checkpoints.
 
 use super::result::show_layers;
-use super::{Training, board};
+use super::{Training, board, chosen};
 use automl_core::{Artifact, Clock, Event, Events as _};
-use automl_neural::network::LayerSummary;
-use automl_neural::train::{EpochReport, StepReport, TrainError, Watch};
+use automl_neural::config::TrainConfig;
+use automl_neural::network::{GraphNode, LayerSummary};
+use automl_neural::train::{Chosen, EpochReport, StepReport, TrainError, Watch};
 use automl_store::spool::Point;
 use automl_store::tracking::now_ms;
-use automl_tensorboard::{EventFileName, EventWriter, Record};
+use automl_tensorboard::{EventFileName, EventWriter, Record, TensorBoardError};
 use indicatif::ProgressBar;
 
 /// Seconds between two looks of TensorBoard at what is new.
@@ -18,9 +19,14 @@ const STEPS_SHOWN: u64 = 5000;
 /// Hears of one training.
 pub(super) struct TrainWatch<'a> {
     training: &'a Training<'a>,
+    /// The configuration, with what was chosen once it is.
+    config: TrainConfig,
     bar: Option<ProgressBar>,
     start: u64,
-    tensorboard: EventWriter,
+    /// Made with the first step: what is refused leaves nothing behind.
+    tensorboard: Option<EventWriter>,
+    /// What comes before that.
+    waiting: Vec<Record>,
     clock: Clock,
     flushed_seconds: f64,
     checkpoint_seconds: f64,
@@ -28,29 +34,52 @@ pub(super) struct TrainWatch<'a> {
 
 impl<'a> TrainWatch<'a> {
     /// Begins to hear of a training that goes on after step `start`.
-    ///
-    /// # Errors
-    /// Event files cannot be written.
-    pub(super) fn new(training: &'a Training<'a>, start: u64) -> anyhow::Result<Self> {
-        let folder = training.plan.run_folder().join("tensorboard");
-        let name = EventFileName {
-            unix_seconds: (Clock::unix_micros() / 1_000_000) as u64,
-            host: "automl".into(),
-            process: 0,
-        };
-        let mut tensorboard = EventWriter::create(&folder, &name)?;
-        for record in board::begin(training.plan) {
-            tensorboard.push(&record)?;
-        }
-        Ok(Self {
+    pub(super) fn new(training: &'a Training<'a>, start: u64) -> Self {
+        let mut watch = Self {
             training,
+            config: training.plan.config.clone(),
             bar: None,
             start,
-            tensorboard,
+            tensorboard: None,
+            waiting: Vec::new(),
             clock: Clock::start(),
             flushed_seconds: 0.0,
             checkpoint_seconds: 0.0,
-        })
+        };
+        if !watch.config.auto.any() {
+            watch.show_settings();
+        }
+        watch
+    }
+
+    /// The configuration, with what was chosen.
+    pub(super) fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// Shows the settings, once nothing of them is open, and the first rows.
+    fn show_settings(&mut self) {
+        let records = board::begin(self.training.plan, &self.config);
+        // Before the network, which is known before what is chosen.
+        self.waiting.splice(0..0, records);
+    }
+
+    /// The event file; made now if it is not there yet.
+    fn events(&mut self) -> Result<&mut EventWriter, TensorBoardError> {
+        if self.tensorboard.is_none() {
+            let folder = self.training.plan.run_folder().join("tensorboard");
+            let name = EventFileName {
+                unix_seconds: (Clock::unix_micros() / 1_000_000) as u64,
+                host: "automl".into(),
+                process: 0,
+            };
+            let mut writer = EventWriter::create(&folder, &name)?;
+            for record in self.waiting.drain(..) {
+                writer.push(&record)?;
+            }
+            self.tensorboard = Some(writer);
+        }
+        Ok(self.tensorboard.as_mut().expect("it was just made"))
     }
 
     /// Takes the bar off the terminal, and tells how the training ended.
@@ -58,8 +87,11 @@ impl<'a> TrainWatch<'a> {
     /// # Errors
     /// Event files cannot be written.
     pub(super) fn close(&mut self, is_done: bool) -> anyhow::Result<()> {
-        self.tensorboard.push(&board::end(is_done))?;
-        self.tensorboard.flush()?;
+        if is_done || self.tensorboard.is_some() {
+            let events = self.events()?;
+            events.push(&board::end(is_done))?;
+            events.flush()?;
+        }
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -71,8 +103,9 @@ impl<'a> TrainWatch<'a> {
     /// # Errors
     /// It cannot be written or read.
     pub(super) fn into_tensorboard(mut self) -> anyhow::Result<(String, Vec<u8>)> {
-        self.tensorboard.flush()?;
-        let path = self.tensorboard.path();
+        let events = self.events()?;
+        events.flush()?;
+        let path = events.path().to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         Ok((format!("tensorboard/{name}"), std::fs::read(path)?))
     }
@@ -84,24 +117,40 @@ impl<'a> TrainWatch<'a> {
     }
 
     fn write(&mut self, records: &[Record]) -> Result<(), TrainError> {
+        let seconds = self.clock.seconds();
+        let is_due = seconds - self.flushed_seconds >= FLUSH_SECONDS;
+        if is_due {
+            self.flushed_seconds = seconds;
+        }
         let mut write = || {
+            let events = self.events()?;
             for record in records {
-                self.tensorboard.push(record)?;
+                events.push(record)?;
             }
-            if self.clock.seconds() - self.flushed_seconds >= FLUSH_SECONDS {
-                self.flushed_seconds = self.clock.seconds();
-                self.tensorboard.flush()?;
-            }
-            Ok(())
+            if is_due { events.flush() } else { Ok(()) }
         };
-        write()
-            .map_err(|error: automl_tensorboard::TensorBoardError| TrainError::Watch(error.into()))
+        write().map_err(|error: TensorBoardError| TrainError::Watch(error.into()))
     }
 }
 
 impl Watch for TrainWatch<'_> {
     fn network(&mut self, layers: &[LayerSummary]) {
         show_layers(self.training.reporter, layers);
+    }
+
+    fn graph(&mut self, nodes: Vec<GraphNode>) -> Result<(), TrainError> {
+        self.waiting.push(board::graph(nodes));
+        Ok(())
+    }
+
+    fn chosen(&mut self, chosen: &Chosen) -> Result<(), TrainError> {
+        self.config.settle(chosen);
+        for line in chosen::lines(chosen) {
+            self.training.reporter.note(&line);
+        }
+        self.training.recorder.settings(&chosen::values(chosen));
+        self.show_settings();
+        Ok(())
     }
 
     fn step(&mut self, report: &StepReport) -> Result<(), TrainError> {
@@ -162,6 +211,16 @@ impl Watch for TrainWatch<'_> {
         let by_steps = params.every_steps > 0 && step.is_multiple_of(params.every_steps);
         let since = self.clock.seconds() - self.checkpoint_seconds;
         by_steps || (params.every_minutes > 0.0 && since >= params.every_minutes * 60.0)
+    }
+
+    fn wants_end(&mut self) -> bool {
+        self.config.is_open_ended()
+    }
+
+    fn end(&mut self, state: Artifact) -> Result<(), TrainError> {
+        let training = self.training;
+        let written = training.checkpoints.write_end(state, training.plan);
+        written.map_err(|error| TrainError::Watch(error.into()))
     }
 
     fn checkpoint(&mut self, step: u64, state: Artifact) -> Result<(), TrainError> {

@@ -12,11 +12,11 @@ pub(super) type Params = Map<String, Value>;
 
 /// A program with its arguments and what it finds in its environment besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) words: Vec<String>,
-    pub(super) variables: Vec<(String, String)>,
+pub(crate) struct Call {
+    pub(crate) words: Vec<String>,
+    pub(crate) variables: Vec<(String, String)>,
     /// Whether it goes on where an earlier attempt at the same trial was ended, whose logs are then added to.
-    pub(super) goes_on: bool,
+    pub(crate) goes_on: bool,
 }
 
 /// A trial as a program hears of it.
@@ -67,7 +67,7 @@ impl Meaning {
 }
 
 /// A value as a program reads it.
-pub(super) fn text_of(value: &Value) -> String {
+pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -306,7 +306,7 @@ impl Quotes {
 /// Replaces each `{name}` that has a meaning; `${name}` is the shell's.
 ///
 /// `meaning` is also given the text since the name before.
-fn fill(text: &str, mut meaning: impl FnMut(&str, &str) -> Option<String>) -> String {
+pub(crate) fn fill(text: &str, mut meaning: impl FnMut(&str, &str) -> Option<String>) -> String {
     let mut filled = String::new();
     let mut rest = text;
     // Where what the meaning of a name has not been asked with begins.

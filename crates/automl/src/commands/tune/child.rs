@@ -34,7 +34,7 @@ pub(super) fn errors_of(folder: &Path) -> Vec<String> {
 }
 
 /// A program that runs. Dropped, it is ended at once.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: std::process::Child,
     group: Pid,
     lines: Receiver<Line>,
@@ -53,7 +53,7 @@ pub(super) struct Child {
 
 /// Something that a program printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// To its output.
     Out(String),
     /// To its errors.
@@ -64,7 +64,7 @@ pub(super) enum Line {
 
 /// What there is of a program at a moment.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     Line(Line),
     Nothing,
     Ended(ExitStatus),
@@ -75,7 +75,7 @@ impl Child {
     ///
     /// # Errors
     /// If the program cannot be started or the files cannot be made.
-    pub(super) fn start(call: &Call, folder: &Path) -> io::Result<Self> {
+    pub(crate) fn start(call: &Call, folder: &Path) -> io::Result<Self> {
         let log = |name: &str| {
             let mut options = File::options();
             options.create(true).write(true);
@@ -116,7 +116,7 @@ impl Child {
     }
 
     /// Seconds since it was started.
-    pub(super) fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.clock.seconds()
     }
 
@@ -124,7 +124,7 @@ impl Child {
     ///
     /// # Errors
     /// If the system cannot tell.
-    pub(super) fn hear(&mut self) -> io::Result<Heard> {
+    pub(crate) fn hear(&mut self) -> io::Result<Heard> {
         if self.ended.is_none() {
             let status = self.process.try_wait()?;
             self.ended = status.map(|status| (status, self.clock.seconds()));
@@ -160,13 +160,13 @@ impl Child {
     }
 
     /// Asks it and all that it started to end, and gives them so many seconds for it.
-    pub(super) fn ask_to_end(&mut self, grace_s: f64) {
+    pub(crate) fn ask_to_end(&mut self, grace_s: f64) {
         self.linger = self.linger.max(grace_s);
         self.signal(Signal::TERM);
     }
 
     /// Ends it and all that it started.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.linger = LINGER;
         self.signal(Signal::KILL);
     }

@@ -3,14 +3,14 @@
 //! All that is known of the study is in the record, so any number of processes may work on it, and one that was killed is
 //! gone on with by the same command. What programs print is kept in a folder a trial.
 
-mod call;
-mod child;
+pub(super) mod call;
+pub(super) mod child;
 mod client;
 mod fit;
 mod folder;
 mod keeper;
 mod own;
-mod reading;
+pub(super) mod reading;
 mod shared;
 mod show;
 mod summary;

@@ -11,7 +11,7 @@ const STEPS: [&str; 3] = ["step", "epoch", "iteration"];
 
 /// What a program told by now of what is asked for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     objectives: Vec<String>,
     constraints: Vec<String>,
     latest: BTreeMap<String, f64>,
@@ -22,7 +22,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Nothing told yet.
-    pub(super) fn new(objectives: Vec<String>, constraints: Vec<String>) -> Self {
+    pub(crate) fn new(objectives: Vec<String>, constraints: Vec<String>) -> Self {
         Self {
             objectives,
             constraints,
@@ -33,7 +33,7 @@ impl Reading {
     }
 
     /// Takes in a line of a program. Gives a step and a value for each objective once all are known of it.
-    pub(super) fn hear(&mut self, line: &str) -> Option<(i64, Vec<f64>)> {
+    pub(crate) fn hear(&mut self, line: &str) -> Option<(i64, Vec<f64>)> {
         self.take(&pairs(line))
     }
 
@@ -84,7 +84,7 @@ impl Reading {
     ///
     /// # Errors
     /// The name of the first of which nothing was said.
-    pub(super) fn values(&self) -> Result<Vec<f64>, &str> {
+    pub(crate) fn values(&self) -> Result<Vec<f64>, &str> {
         self.last_of(&self.objectives)
     }
 
