@@ -155,6 +155,7 @@ impl Composition {
                     name: model.name,
                     weight: model.weight,
                     threshold: model.threshold,
+                    has_costs: false,
                     features: model.features,
                     model: Arc::new(EnsembleModel::load(child)?),
                 });
