@@ -48,6 +48,7 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
             return Err(BatchError::Stdin.into());
         }
         let found = find_parts(text)?;
+        check_apart(text, output)?;
         plan.n_passed_over += found.n_passed_over;
         plan.parts
             .extend(found.parts.into_iter().map(|part| Planned {
@@ -83,6 +84,32 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
     Ok(plan)
 }
 
+/// Refuses an output among the tables of a folder: they would be tables of the next run.
+fn check_apart(text: &str, output: &Path) -> Result<(), BatchError> {
+    let folder = Path::new(text);
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    match (folder.canonicalize(), nearest(output)) {
+        (Ok(folder), Some(place)) if place.starts_with(&folder) => Err(BatchError::AmongTables {
+            path: output.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The place of a path, or of the nearest folder above it that is there.
+fn nearest(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find_map(|path| {
+        let path = if path == Path::new("") {
+            Path::new(".")
+        } else {
+            path
+        };
+        path.canonicalize().ok()
+    })
+}
+
 impl Plan {
     /// Refuses what lies below none of these folders, by whatever links; anything goes if there are none.
     ///
@@ -101,7 +128,7 @@ impl Plan {
             place.is_ok_and(|place| folders.iter().any(|folder| place.starts_with(folder)))
         };
         // What is not there yet is made below what is.
-        let there = output.ancestors().find(|path| path.exists());
+        let there = nearest(output);
         let is_plain = |path: &Path| {
             let mut parts = path.components();
             parts.all(|part| !matches!(part, Component::ParentDir))
@@ -111,7 +138,7 @@ impl Plan {
             let place = path.canonicalize();
             place.is_ok_and(|place| folders.contains(&place))
         };
-        if !is_plain(output) || !there.is_some_and(is_within) || is_whole(output) {
+        if !is_plain(output) || !there.is_some_and(|there| is_within(&there)) || is_whole(output) {
             let path = output.to_owned();
             return Err(BatchError::Outside { path });
         }

@@ -22,6 +22,9 @@ pub(crate) enum BatchError {
     /// A table lies where its predictions go.
     #[error("a table to predict is in the folder for the predictions: {}", .path.display())]
     InputInOutput { path: PathBuf },
+    /// The next run would predict the predictions.
+    #[error("the folder for the predictions is in the one of the tables: {}", .path.display())]
+    AmongTables { path: PathBuf },
     /// A server reads and writes in the folders that its operator names.
     #[error("it is below no folder that is allowed: {}", .path.display())]
     Outside { path: PathBuf },
@@ -111,7 +114,7 @@ impl Coded for BatchError {
             Self::NeedsFolder { .. } => "batch-needs-folder",
             Self::OnlyFolders { .. } => "usage-option",
             Self::Stdin => "batch-stdin",
-            Self::InputInOutput { .. } => "output-is-input",
+            Self::InputInOutput { .. } | Self::AmongTables { .. } => "output-is-input",
             Self::Outside { .. } => "batch-outside",
             Self::NamedTwice { .. } => "batch-named-twice",
             Self::SameOutput { .. } => "batch-same-output",
@@ -134,7 +137,7 @@ impl Coded for BatchError {
                 "give --output a folder, such as predictions/, or leave the option out".into()
             }
             Self::Stdin => "give --output a file, or leave it out".into(),
-            Self::InputInOutput { .. } => {
+            Self::InputInOutput { .. } | Self::AmongTables { .. } => {
                 "give --output another folder, or name the tables with a pattern that leaves it out"
                     .into()
             }
