@@ -341,24 +341,21 @@ impl Distiller<'_> {
     /// The candidate fitted on all rows; none if that fails or there is no time.
     fn fitted(&self, candidate: Candidate<'_>) -> Option<Student> {
         let is_taught = candidate.taught.is_some();
-        let (trial, part) = match candidate.taught {
-            Some(trial) => {
-                let fit = || self.fit_all(&trial);
-                let part = catch_unwind(AssertUnwindSafe(fit)).ok()??;
-                (trial, part)
-            }
-            None => {
-                let refit = Refit {
-                    data: self.data,
-                    plan: self.plan,
-                    found: self.found,
-                    options: self.options,
-                    run: self.run,
-                    deadline: self.deadline(),
-                };
-                let part = refit.refit(candidate.plain, &self.threads())?;
-                (candidate.plain.clone(), part)
-            }
+        let (trial, part) = if let Some(trial) = candidate.taught {
+            let fit = || self.fit_all(&trial);
+            let part = catch_unwind(AssertUnwindSafe(fit)).ok()??;
+            (trial, part)
+        } else {
+            let refit = Refit {
+                data: self.data,
+                plan: self.plan,
+                found: self.found,
+                options: self.options,
+                run: self.run,
+                deadline: self.deadline(),
+            };
+            let part = refit.refit(candidate.plain, &self.threads())?;
+            (candidate.plain.clone(), part)
         };
         Some(Student {
             trial,

@@ -391,26 +391,14 @@ impl Coded for EngineError {
             Self::AllFailed { .. } => {
                 Some("the warnings say why; --include another learner, or give more memory or time".into())
             }
-            Self::Classes { .. }
-            | Self::ImportFormat
-            | Self::ImportResult
-            | Self::Graph(_)
-            | Self::Import(_) => self.import_hint(),
-            Self::Compose(error) => error.hint(),
-            Self::Costs(error) => error.hint(),
-            Self::Artifact(error) => error.hint(),
-            Self::Dataset(error) => error.hint(),
-            Self::Split(error) => error.hint(),
-            Self::Metric(error) => error.hint(),
-            Self::Param(error) => error.hint(),
-            Self::Fit(error) => error.hint(),
+            _ => self.hint_within(),
         }
     }
 }
 
 impl EngineError {
-    /// What to do about a model of another program.
-    fn import_hint(&self) -> Option<String> {
+    /// What to do about a model of another program, and what an error inside says.
+    fn hint_within(&self) -> Option<String> {
         match self {
             Self::Classes { n_classes: 0, .. } => Some("it predicts numbers: leave --classes out".into()),
             Self::Classes { n_classes, .. } => {
@@ -425,6 +413,14 @@ impl EngineError {
             Self::ImportResult => Some("leave --result out".into()),
             Self::Graph(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
             Self::Import(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
+            Self::Compose(error) => error.hint(),
+            Self::Costs(error) => error.hint(),
+            Self::Artifact(error) => error.hint(),
+            Self::Dataset(error) => error.hint(),
+            Self::Split(error) => error.hint(),
+            Self::Metric(error) => error.hint(),
+            Self::Param(error) => error.hint(),
+            Self::Fit(error) => error.hint(),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use crate::intervals::Intervals;
 use crate::journal::{self, Journal, JournalEntry};
 use crate::latency;
 use crate::leaderboard::Leaderboard;
-use crate::model::EnsembleModel;
+use crate::model::{EnsembleModel, Part};
 use crate::nested::NestedScore;
 use crate::options::{FitOptions, SearchPart};
 use crate::plan::Plan;
@@ -152,17 +152,7 @@ pub fn fit(
         deadline: found.refit_deadline(run),
     };
     let mut parts = refit.parts(&selection);
-    let mut row_seconds = None;
-    if let Some(limit) = options.inference_limit {
-        let model_of = |n: usize| refit.joined(&selection, &parts[..n]);
-        let (n_kept, seconds) = latency::keep_limit(parts.len(), model_of, data, limit, run);
-        row_seconds = Some(seconds);
-        if n_kept < parts.len() {
-            parts.truncate(n_kept);
-            let kept = (&selection, n_kept);
-            selection = ensemble::heaviest(data, &plan, &found, options, kept)?;
-        }
-    }
+    let row_seconds = keep_limit(&refit, &mut selection, &mut parts)?;
     let mut made = Made {
         model: refit.joined(&selection, &parts),
         leaderboard: selection.leaderboard(&plan, &found),
@@ -210,6 +200,29 @@ pub fn fit(
         n_started,
         interrupted,
     })
+}
+
+/// Leaves out the lightest members until a row is predicted within the limit; gives how long it takes, if there is one.
+///
+/// # Errors
+/// The metric has no value for what is left.
+fn keep_limit(
+    refit: &Refit<'_>,
+    selection: &mut Selection,
+    parts: &mut Vec<Part>,
+) -> Result<Option<f64>, EngineError> {
+    let Some(limit) = refit.options.inference_limit else {
+        return Ok(None);
+    };
+    let model_of = |n: usize| refit.joined(selection, &parts[..n]);
+    let (n_kept, seconds) =
+        latency::keep_limit(parts.len(), model_of, refit.data, limit, refit.run);
+    if n_kept < parts.len() {
+        parts.truncate(n_kept);
+        let kept = (&*selection, n_kept);
+        *selection = ensemble::heaviest(refit.data, refit.plan, refit.found, refit.options, kept)?;
+    }
+    Ok(Some(seconds))
 }
 
 /// A model, what was chosen for it, and what it stands beside.

@@ -20,7 +20,7 @@ pub enum ComposeError {
         /// Its name.
         step: String,
         /// What is wrong with it.
-        problem: StepProblem,
+        problem: Box<StepProblem>,
     },
 }
 
@@ -77,7 +77,7 @@ impl ComposeError {
     pub(super) fn of(step: &str, problem: StepProblem) -> Self {
         Self::Step {
             step: step.to_owned(),
-            problem,
+            problem: Box::new(problem),
         }
     }
 }
@@ -95,7 +95,7 @@ impl Coded for ComposeError {
         match self {
             Self::Empty => Some("list at least one under 'steps'".into()),
             Self::StepTwice { .. } => Some("give each step a name of its own".into()),
-            Self::Step { problem, .. } => problem.hint(),
+            Self::Step { problem, .. } => Some(problem.hint()),
         }
     }
 }
@@ -117,8 +117,8 @@ impl StepProblem {
         }
     }
 
-    fn hint(&self) -> Option<String> {
-        Some(match self {
+    fn hint(&self) -> String {
+        match self {
             Self::NoModels => "list at least one".into(),
             Self::Weight { .. } => "leave the weight out to count it once".into(),
             Self::Costs { .. } => "take a model that was fitted without costs".into(),
@@ -137,7 +137,7 @@ impl StepProblem {
             }
             Self::NoCommonClass { known, .. } => format!("it knows {}", known.join(", ")),
             Self::Unread { given, wanted } => unread_hint(given, wanted),
-        })
+        }
     }
 }
 

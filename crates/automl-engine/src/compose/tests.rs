@@ -8,7 +8,7 @@ use automl_testkit::synthetic;
 /// A model that says of each row what a function makes of the numbers, or codes, of its columns.
 struct Says {
     columns: Vec<String>,
-    says: fn(&[f64]) -> Vec<f64>,
+    answer: fn(&[f64]) -> Vec<f64>,
     n_classes: usize,
 }
 
@@ -23,7 +23,7 @@ impl Model for Says {
         };
         let said = (0..table.n_rows()).flat_map(|row| {
             let cells: Vec<f64> = self.columns.iter().map(|name| cell(name, row)).collect();
-            (self.says)(&cells)
+            (self.answer)(&cells)
         });
         let values = said.collect();
         Ok(match self.n_classes {
@@ -59,7 +59,7 @@ fn model(
     name: &str,
     classes: &[&str],
     features: Vec<Field>,
-    says: fn(&[f64]) -> Vec<f64>,
+    answer: fn(&[f64]) -> Vec<f64>,
 ) -> StepModel {
     let classes: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
     let n_classes = classes.len();
@@ -76,7 +76,7 @@ fn model(
         ceiling: None,
         model: Arc::new(Says {
             columns,
-            says,
+            answer,
             n_classes,
         }),
     };
@@ -176,7 +176,7 @@ fn what_a_step_gives_is_a_column_of_those_behind() {
 
 #[test]
 fn outputs_take_the_names_that_are_said_and_the_kind_that_is_read() {
-    let read_as = |field: Field, says: fn(&[f64]) -> Vec<f64>| {
+    let read_as = |field: Field, answer: fn(&[f64]) -> Vec<f64>| {
         let ranked = model("rank/1", &["1", "25"], vec![number("x")], |cells| {
             vec![1.0 - cells[0], cells[0]]
         });
@@ -188,7 +188,7 @@ fn outputs_take_the_names_that_are_said_and_the_kind_that_is_read() {
             step(
                 "last",
                 Together::Alone,
-                vec![model("m/1", &[], vec![field], says)],
+                vec![model("m/1", &[], vec![field], answer)],
             ),
         ]);
         predictions(&composed.unwrap(), &numbers(&[("x", &[0.75, 0.25])]))

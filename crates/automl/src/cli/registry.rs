@@ -52,8 +52,8 @@ impl ModelsVerb {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Import(args) => args.format,
-            Self::Register(args) => args.ask.format,
             Self::Compose(args) => args.format,
+            Self::Register(args) => args.ask.format,
             Self::List(args) => args.ask.format,
             Self::Show(args) => args.ask.format,
             Self::Card(args) => args.ask.format,
@@ -348,7 +348,6 @@ impl DatasetsVerb {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Register(args) => args.ask.format,
-            Self::Compose(args) => args.format,
             Self::List(args) => args.ask.format,
         }
     }

@@ -33,6 +33,7 @@ fn rows(args: &LatencyArgs, model: &LoadedModel) -> anyhow::Result<Vec<Table>> {
         allow_missing_columns: false,
         batch_rows: args.rows as usize,
         keep: Vec::new(),
+        skip_bad_rows: false,
     };
     let source = Source::parse(&args.data);
     let is_feature = |field: &Field| field.role == Role::Feature;

@@ -11,7 +11,7 @@ use crate::record::{self, Detail, Recorder};
 use anyhow::Context as _;
 use automl_core::{Clock, Field, Kind, Model as _, Role, Schema};
 use automl_data::ReadOptions;
-use automl_engine::{Composed, PipelineStep, StepModel, Together, compose};
+use automl_engine::{Composed, PipelineStep, StepModel, compose};
 use automl_store::endpoints::{self, EndpointError, digest_of};
 use automl_store::registry::files;
 use automl_store::spool::Status as RunStatus;
@@ -267,6 +267,7 @@ fn manifest(
         metric: String::new(),
         scores: BTreeMap::new(),
         threshold: None,
+        costs: None,
         lineage: Lineage {
             data: place.to_owned(),
             data_fingerprint: hex_sha256(text.as_bytes()),
