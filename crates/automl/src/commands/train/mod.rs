@@ -234,14 +234,14 @@ fn not_longer(config: &TrainConfig) -> anyhow::Error {
 /// Whether more epochs than the training had would change anything.
 fn check_longer(found: &Found, config: &TrainConfig) -> Result<(), TrainVerbError> {
     let (n_done, is_stopped) = found.epochs();
-    let n_done = crate::text::counted(n_done, "epoch");
-    let reason = match found.is_end {
-        true if is_stopped => {
-            let patience = config.trainer.patience;
-            format!("it ended after {n_done}, as its score got no better for {patience}")
-        }
-        true if found.epochs().0 >= config.trainer.epochs => format!("it has had {n_done}"),
-        _ => return Ok(()),
+    let done = crate::text::counted(n_done, "epoch");
+    let reason = if found.is_end && is_stopped {
+        let patience = crate::text::counted(config.trainer.patience, "epoch");
+        format!("it ended after {done}, as its score got no better for {patience}")
+    } else if found.is_end && n_done >= config.trainer.epochs {
+        format!("it has had {done}")
+    } else {
+        return Ok(());
     };
     Err(TrainVerbError::NotLonger { reason })
 }
