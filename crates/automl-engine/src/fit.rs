@@ -132,10 +132,9 @@ pub fn fit(
     let plan = Plan::new(data, &planned_for.restrict(options))?.split_by(run.split_by);
     check_memory_in_use(options, run)?;
     run.events.emit(&plan.started(data, options));
-    let at_seconds = run.clock.seconds();
     run.journal.note(&JournalEntry::Opened {
         planned_for,
-        at_seconds,
+        at_seconds: run.clock.seconds(),
     });
     let mut found = search::run(data, &plan, options, run)?;
     phase(run, "ensemble");
@@ -175,13 +174,12 @@ pub fn fit(
     let chosen = (&model, &selection, &found);
     let explanations = explanations((data, &plan), chosen, options, run);
     let interrupted = run.cancel.is_cancelled();
-    let at_seconds = run.clock.seconds();
     run.events.emit(&Event::Finished {
         score: selection.score,
         n_trials,
         n_started,
         interrupted,
-        at_seconds,
+        at_seconds: run.clock.seconds(),
     });
     Ok(FitOutcome {
         model,
@@ -209,7 +207,7 @@ pub fn fit(
 fn keep_limit(
     refit: &Refit<'_>,
     selection: &mut Selection,
-    parts: &mut Vec<Part>,
+    parts: &mut Vec<Vec<Part>>,
 ) -> Result<Option<f64>, EngineError> {
     let Some(limit) = refit.options.inference_limit else {
         return Ok(None);

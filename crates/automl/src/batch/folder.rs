@@ -103,20 +103,19 @@ impl Folder {
     fn resume(path: &Path, about: &Value, earlier: Earlier) -> anyhow::Result<Self> {
         remove(&path.join(SUCCESS))?;
         let (parts, journal) = (earlier.parts, earlier.journal);
-        let mut folder = match journal {
-            Some(journal) => Self {
+        let mut folder = if let Some(journal) = journal {
+            Self {
                 path: path.to_owned(),
                 journal,
                 about: about.clone(),
                 earlier: BTreeMap::new(),
-            },
-            None => {
-                let folder = Self::begin(path, about)?;
-                for part in parts.values() {
-                    folder.note(&Note::Whole(part.clone()))?;
-                }
-                folder
             }
+        } else {
+            let folder = Self::begin(path, about)?;
+            for part in parts.values() {
+                folder.note(&Note::Whole(part.clone()))?;
+            }
+            folder
         };
         folder.earlier = parts;
         Ok(folder)

@@ -3,7 +3,7 @@
 use crate::errors::BatchError;
 use crate::scoring::PartKind;
 use automl_data::{DataError, ReadOptions, SameColumns, find_parts};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// A table and the file of its predictions.
@@ -57,7 +57,7 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
             }));
     }
     let folder = output.canonicalize().ok();
-    let (mut inputs, mut outputs) = (BTreeMap::new(), BTreeMap::new());
+    let (mut inputs, mut outputs) = (BTreeSet::new(), BTreeMap::new());
     for part in &plan.parts {
         let place = (part.input.canonicalize())
             .map_err(|error| DataError::reading(part.input_name(), error))?;
@@ -68,7 +68,7 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
             let path = part.input.clone();
             return Err(BatchError::InputInOutput { path }.into());
         }
-        if inputs.insert(place, ()).is_some() {
+        if !inputs.insert(place) {
             let path = part.input.clone();
             return Err(BatchError::NamedTwice { path }.into());
         }
@@ -157,9 +157,8 @@ impl Plan {
     pub(crate) fn check_columns(&self, read: &ReadOptions) -> Result<(), DataError> {
         let mut same = SameColumns::default();
         for part in &self.parts {
-            match same.check(&part.input, read) {
-                Err(error @ DataError::ColumnsDiffer { .. }) => return Err(error),
-                Ok(()) | Err(_) => {}
+            if let Err(error @ DataError::ColumnsDiffer { .. }) = same.check(&part.input, read) {
+                return Err(error);
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Which file each table gets.
 
-use super::plan::plan;
+use super::plan::{Planned, plan};
 use crate::errors::Report;
 use crate::scoring::PartKind;
 use std::fs;
@@ -23,7 +23,7 @@ fn files(at: &Path, data: &[&str], kind: &str) -> Result<Vec<String>, &'static s
         .collect();
     let kind: PartKind = kind.parse().unwrap();
     match plan(&data, &at.join("out"), kind) {
-        Ok(plan) => Ok(plan.parts.iter().map(|part| part.output_name()).collect()),
+        Ok(plan) => Ok(plan.parts.iter().map(Planned::output_name).collect()),
         Err(error) => Err(Report::of(&error).code.unwrap_or("none")),
     }
 }

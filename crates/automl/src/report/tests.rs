@@ -92,6 +92,19 @@ fn page_of(name: &str) -> String {
     page_with(name, &told())
 }
 
+fn leaderboard() -> Leaderboard {
+    Leaderboard {
+        metric: "roc_auc".into(),
+        higher_is_better: true,
+        validation: "5-fold cross-validation".into(),
+        rows: vec![
+            row(1, "ensemble", None, 0.93, 1.0),
+            row(2, "boosting #1", Some(1), 0.92, 0.75),
+            row(3, "forest #0", Some(0), 0.9, 0.25),
+        ],
+    }
+}
+
 fn page_with(name: &str, explanations: &Explanations) -> String {
     let manifest = Manifest {
         created: "2026-01-02T03:04:05Z".into(),
@@ -111,16 +124,7 @@ fn page_with(name: &str, explanations: &Explanations) -> String {
             ..Lineage::default()
         },
     };
-    let leaderboard = Leaderboard {
-        metric: "roc_auc".into(),
-        higher_is_better: true,
-        validation: "5-fold cross-validation".into(),
-        rows: vec![
-            row(1, "ensemble", None, 0.93, 1.0),
-            row(2, "boosting #1", Some(1), 0.92, 0.75),
-            row(3, "forest #0", Some(0), 0.9, 0.25),
-        ],
-    };
+    let leaderboard = leaderboard();
     let point = |at_seconds, name: &str, score| TrialPoint {
         at_seconds,
         name: name.into(),

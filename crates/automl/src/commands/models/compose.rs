@@ -61,7 +61,7 @@ pub(super) fn run(args: ComposeArgs, console: Console) -> anyhow::Result<()> {
     let id = recorder.new_model();
     let manifest = Manifest {
         threshold,
-        ..manifest(&composed, inputs, &parts, (&place, &text), id.clone())
+        ..manifest(&composed, &inputs, &parts, (&place, &text), id.clone())
     };
     recorder.settings(&json!({ "pipeline": manifest.lineage.config[COMPOSED_OF] }));
     let told = told(&manifest);
@@ -246,7 +246,7 @@ impl Parts {
 /// Nothing was learned here, so there are neither rows nor scores to tell of.
 fn manifest(
     composed: &Composed,
-    inputs: Schema,
+    inputs: &Schema,
     parts: &Parts,
     (place, text): (&str, &str),
     record: Option<ModelId>,
@@ -261,7 +261,7 @@ fn manifest(
     }
     Manifest {
         created: rfc3339(Clock::unix_micros()),
-        inputs: modeldir::signature(&inputs),
+        inputs: modeldir::signature(inputs),
         outputs: prediction_schema(&task),
         task,
         metric: String::new(),
@@ -284,7 +284,7 @@ fn manifest(
 
 /// The steps with their versions, and the columns, in lines.
 fn told(manifest: &Manifest) -> String {
-    let mut told = String::new();
+    let mut told = Vec::new();
     let steps = manifest.lineage.config[COMPOSED_OF].as_array();
     for step in steps.into_iter().flatten() {
         let models = step["models"].as_array().into_iter().flatten();
@@ -297,17 +297,14 @@ fn told(manifest: &Manifest) -> String {
             _ => "",
         };
         let name = step["step"].as_str().unwrap_or_default();
-        told.push_str(&format!("step    {name}: {by}{}\n", models.join(", ")));
+        told.push(format!("step    {name}: {by}{}\n", models.join(", ")));
     }
     let features = manifest.inputs.with_role(Role::Feature);
     let features: Vec<&str> = features.map(|field| field.name.as_str()).collect();
-    told.push_str(&format!(
-        "columns {}\n",
-        super::import::first_few(&features)
-    ));
+    told.push(format!("columns {}\n", super::import::first_few(&features)));
     let target = manifest.inputs.with_role(Role::Target).next();
     let target = target.map_or("", |field| field.name.as_str());
     let predicted = super::import::predicted(&manifest.task);
-    told.push_str(&format!("target  {target}, {predicted}\n"));
-    told
+    told.push(format!("target  {target}, {predicted}\n"));
+    told.concat()
 }

@@ -166,17 +166,18 @@ fn say_done(
             "seconds": seconds,
         }));
     }
-    let mut parts = text::counted(totals.parts - totals.parts_failed, "table");
-    if done.n_kept > 0 {
-        parts.push_str(&format!(" ({} before)", text::count(done.n_kept)));
-    }
+    let parts = text::counted(totals.parts - totals.parts_failed, "table");
+    let before = match done.n_kept {
+        0 => String::new(),
+        n => format!(" ({} before)", text::count(n)),
+    };
     let refused = match totals.rows_refused {
         0 => String::new(),
         n => format!(", {} left out", text::count(n)),
     };
     let rows = text::counted(totals.rows_predicted, "row");
     print_line(&format!(
-        "{rows} of {parts} predicted in {}{refused}: {}",
+        "{rows} of {parts}{before} predicted in {}{refused}: {}",
         text::seconds(seconds),
         output.display()
     ));
