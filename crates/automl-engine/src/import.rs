@@ -4,35 +4,25 @@ use crate::EngineError;
 use crate::model::{EnsembleModel, Part};
 use crate::trial::TargetMap;
 use automl_core::{
-    Budget, Column, Dataset, Field, FitContext, Kind, Levels, MISSING_CODE, MISSING_TIME, Model,
-    Role, Schema, Seed, Table, Target, Task, Threads, Warnings,
+    Budget, Column, Dataset, Field, FitContext, Kind, Levels, Role, Schema, Seed, Table, Target,
+    Task, Threads, Warnings,
 };
-use automl_features::{FittedRecipe, Recipe};
-use automl_onnx::{GraphNames, import_graph};
-use automl_tree::import::{ImportError, ImportedFeature, import, import_with_columns};
+use automl_features::Recipe;
+use automl_tree::import::{ImportedFeature, ImportedModel, import, import_with_columns};
 use std::sync::Arc;
 
 /// An imported model that takes and gives what ours do.
 pub struct Imported {
-    /// The program that trained it, or the format that it came in.
+    /// The program that trained it.
     pub source: &'static str,
-    /// What it was trained for, as that program calls it; of a graph, the program that wrote it.
+    /// What it was trained for, as that program calls it.
     pub objective: String,
-    /// What it is made of.
-    pub size: ImportedSize,
+    /// Number of trees.
+    pub n_trees: usize,
     /// What predicts.
     pub model: EnsembleModel,
     /// The columns that it reads, and the target.
     pub schema: Schema,
-}
-
-/// What an imported model is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImportedSize {
-    /// So many trees.
-    Trees(usize),
-    /// So many operators of a graph.
-    Operators(usize),
 }
 
 /// What a model file does not know of the tables that it is for.
@@ -40,22 +30,10 @@ pub enum ImportedSize {
 pub struct ImportNames {
     /// The column that it predicts.
     pub target: String,
-    /// The names of its classes in code order; those that it has, or the codes themselves, where there are none.
+    /// The names of its classes in code order; the codes themselves where there are none.
     pub classes: Option<Vec<String>>,
     /// The columns in the order of its features; called as in the file where there are none.
     pub columns: Option<Vec<String>>,
-    /// Of a graph, the output that is predicted.
-    pub result: Option<String>,
-}
-
-/// A model as its file says it, with the columns that it reads.
-struct Found {
-    source: &'static str,
-    objective: String,
-    size: ImportedSize,
-    features: Vec<Field>,
-    n_classes: usize,
-    model: Arc<dyn Model>,
 }
 
 /// Reads the bytes of another program's model file.
@@ -64,23 +42,24 @@ struct Found {
 /// A file that cannot be imported, not as many distinct classes or columns as the model has, or a target that is one of
 /// its features.
 pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, EngineError> {
-    let mut names = names;
-    let found = if automl_onnx::is_onnx(bytes) {
-        graph(bytes, &mut names)?
-    } else {
-        trees(bytes, &mut names)?
+    let imported = match names.columns {
+        Some(columns) => import_with_columns(bytes, columns)?,
+        None => import(bytes)?,
     };
     let target = names.target;
-    let task = task(found.n_classes, names.classes)?;
-    if found.features.iter().any(|field| field.name == target) {
+    let task = task(&imported, names.classes)?;
+    if imported
+        .features
+        .iter()
+        .any(|feature| feature.name == target)
+    {
         return Err(EngineError::RoleTwice {
             name: target,
             first: "target".into(),
             second: "feature of the model".into(),
         });
     }
-    let recipe = Arc::new(no_steps(&found.features)?);
-    let mut fields = found.features;
+    let mut fields: Vec<Field> = imported.features.iter().map(field).collect();
     fields.push(Field {
         name: target,
         kind: if task.is_classification() {
@@ -94,15 +73,15 @@ pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, Engine
     });
     let part = Part {
         weight: 1.0,
-        recipe,
+        recipe: Arc::new(no_steps(&imported.features)?),
         target_map: TargetMap::Identity,
         ceiling: None,
-        model: found.model,
+        model: Arc::from(imported.model),
     };
     Ok(Imported {
-        source: found.source,
-        objective: found.objective,
-        size: found.size,
+        source: imported.source,
+        objective: imported.objective,
+        n_trees: imported.n_trees,
         model: EnsembleModel::new(task, None, vec![part]),
         schema: Schema {
             fields,
@@ -111,58 +90,8 @@ pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, Engine
     })
 }
 
-/// A model of LightGBM or XGBoost.
-fn trees(bytes: &[u8], names: &mut ImportNames) -> Result<Found, EngineError> {
-    let imported = match names.columns.take() {
-        Some(columns) => import_with_columns(bytes, columns),
-        None => import(bytes),
-    };
-    let imported = imported.map_err(|error| match error {
-        ImportError::UnknownFormat => EngineError::ImportFormat,
-        other => other.into(),
-    })?;
-    if names.result.is_some() {
-        return Err(EngineError::ImportResult);
-    }
-    Ok(Found {
-        source: imported.source,
-        objective: imported.objective,
-        size: ImportedSize::Trees(imported.n_trees),
-        features: imported.features.iter().map(field).collect(),
-        n_classes: imported.n_classes,
-        model: Arc::from(imported.model),
-    })
-}
-
-/// An ONNX graph.
-fn graph(bytes: &[u8], names: &mut ImportNames) -> Result<Found, EngineError> {
-    let asked = GraphNames {
-        columns: names.columns.take(),
-        n_classes: names.classes.as_ref().map(Vec::len),
-        result: names.result.take(),
-    };
-    let imported = import_graph(bytes, &asked)?;
-    if imported.n_classes > 0 && names.classes.is_none() {
-        names.classes = imported.classes;
-    }
-    let number = |name: String| Field {
-        name,
-        kind: Kind::Number,
-        role: Role::Feature,
-        levels: Vec::new(),
-        format: None,
-    };
-    Ok(Found {
-        source: "ONNX",
-        objective: imported.producer,
-        size: ImportedSize::Operators(imported.n_operators),
-        features: imported.columns.into_iter().map(number).collect(),
-        n_classes: imported.n_classes,
-        model: Arc::new(imported.model),
-    })
-}
-
-fn task(n_classes: usize, classes: Option<Vec<String>>) -> Result<Task, EngineError> {
+fn task(imported: &ImportedModel, classes: Option<Vec<String>>) -> Result<Task, EngineError> {
+    let n_classes = imported.n_classes;
     let given = classes.is_some();
     let classes = classes.unwrap_or_else(|| (0..n_classes).map(|code| code.to_string()).collect());
     let mut distinct = classes.clone();
@@ -195,26 +124,20 @@ fn field(feature: &ImportedFeature) -> Field {
     }
 }
 
-/// The recipe that hands on columns as they are.
-pub(crate) fn no_steps(features: &[Field]) -> Result<FittedRecipe, EngineError> {
-    let column = |field: &Field| {
-        let column = match field.kind {
-            Kind::Number => Column::Number(vec![0.0]),
-            Kind::Category | Kind::Boolean => {
-                let levels = Levels::new(field.levels.iter().map(String::as_str));
-                Column::category(vec![MISSING_CODE], levels)
+/// The recipe that hands on the features as they are.
+fn no_steps(features: &[ImportedFeature]) -> Result<automl_features::FittedRecipe, EngineError> {
+    let column = |feature: &ImportedFeature| {
+        let column = match &feature.levels {
+            None => Column::Number(vec![0.0]),
+            Some(levels) => {
+                let levels = Levels::new(levels.iter().map(String::as_str));
+                Column::category(vec![automl_core::MISSING_CODE], levels)
             }
-            Kind::Text => Column::Text(std::iter::once(None::<&str>).collect()),
-            Kind::Timestamp => Column::Timestamp(vec![MISSING_TIME]),
         };
-        (field.name.clone(), column)
+        (feature.name.clone(), column)
     };
-    let table = if features.is_empty() {
-        Table::without_columns(1)
-    } else {
-        let columns = features.iter().map(column).collect();
-        Table::new(columns).expect("the columns of a model have distinct names")
-    };
+    let columns = features.iter().map(column).collect();
+    let table = Table::new(columns).expect("an import has features of distinct names");
     let data = Dataset::new(table, Task::Regression, Target::Numbers(vec![0.0].into()))?;
     let warnings = Warnings::default();
     let ctx = FitContext {

@@ -1,5 +1,4 @@
-//! Fitted models as ONNX files: one graph from the columns of a table to predictions, to be run without this program; and graphs
-//! of other programs as models ([`import_graph`]).
+//! Fitted models as ONNX files: one graph from the columns of a table to predictions, to be run without this program.
 //!
 //! The graph holds the whole pipeline: levels of categories, imputation, encoding, scaling, trees or linear models, the mean
 //! of the ensemble, and the class that is predicted. All numbers are doubles, so that predictions agree to rounding, but those
@@ -41,7 +40,6 @@ mod calendar;
 mod error;
 mod frame;
 mod graph;
-mod import;
 mod linear;
 mod model;
 mod network;
@@ -51,9 +49,6 @@ mod steps;
 mod trees;
 
 pub use error::OnnxError;
-pub use import::{
-    GRAPH, GraphError, GraphModel, GraphNames, ImportedGraph, import_graph, is_onnx, load_graph,
-};
 pub use model::{Source, export};
 
 #[cfg(test)]

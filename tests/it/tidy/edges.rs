@@ -26,7 +26,6 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-tree",
             "automl-linear",
             "automl-neural",
-            "automl-onnx",
             "automl-tune",
         ],
     ),
@@ -100,7 +99,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tonic", &["automl-serve"]),
     ("tar", &["automl-store"]),
     ("tokio", &["automl-serve", "automl-store"]),
-    ("tract-onnx", &["automl-onnx"]),
     ("ureq", &["automl-serve"]),
     ("zstd", &["automl-data", "automl-store"]),
 ];

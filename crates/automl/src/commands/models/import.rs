@@ -9,7 +9,7 @@ use crate::record;
 use crate::text;
 use automl_core::{Clock, Model as _, Role, Task};
 use automl_data::DataError;
-use automl_engine::{ImportNames, Imported, ImportedSize, import_model};
+use automl_engine::{ImportNames, Imported, import_model};
 use automl_store::{
     Lineage, Machine, Manifest, ModelContents, Overwrite, check_target, hex_sha256,
     prediction_schema, rfc3339, write_model,
@@ -31,7 +31,6 @@ pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow:
         target: args.target.clone(),
         classes: args.classes,
         columns: args.columns,
-        result: args.result,
     };
     let imported = import_model(&bytes, names)?;
     let importance = imported.model.column_importance()?.map(|importance| {
@@ -49,32 +48,23 @@ pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow:
         .collect();
     let n_features = features.len() as u64;
     match console.format() {
-        Format::Json => {
-            let (size, n) = match imported.size {
-                ImportedSize::Trees(n) => ("n_trees", n),
-                ImportedSize::Operators(n) => ("n_operators", n),
-            };
-            print_json(&json!({
-                "model": args.output,
-                "source": imported.source,
-                "objective": imported.objective,
-                "target": args.target,
-                "task": imported.model.task(),
-                size: n,
-                "n_features": n_features,
-                "features": features,
-            }))?;
-        }
+        Format::Json => print_json(&json!({
+            "model": args.output,
+            "source": imported.source,
+            "objective": imported.objective,
+            "target": args.target,
+            "task": imported.model.task(),
+            "n_trees": imported.n_trees,
+            "n_features": n_features,
+            "features": features,
+        }))?,
         Format::Text => {
             let output = args.output.display().to_string();
             print_text(&format!(
                 "source  {} '{}', {}, {}\ntarget  {}, {}\ncolumns {}, matched by name\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n",
                 imported.source,
                 imported.objective,
-                match imported.size {
-                    ImportedSize::Trees(n) => text::counted(n as u64, "tree"),
-                    ImportedSize::Operators(n) => text::counted(n as u64, "operator"),
-                },
+                text::counted(imported.n_trees as u64, "tree"),
                 text::counted(n_features, "feature"),
                 args.target,
                 predicted(imported.model.task()),
@@ -87,7 +77,7 @@ pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow:
 }
 
 /// What is predicted, in words: the kind of task and its classes in the order of their codes.
-pub(super) fn predicted(task: &Task) -> String {
+fn predicted(task: &Task) -> String {
     let name = task.kind().name();
     let classes: Vec<&str> = task.classes().iter().map(String::as_str).collect();
     match classes.as_slice() {
@@ -97,7 +87,7 @@ pub(super) fn predicted(task: &Task) -> String {
 }
 
 /// Names as a list that is cut where it gets long.
-pub(super) fn first_few(names: &[&str]) -> String {
+fn first_few(names: &[&str]) -> String {
     const SHOWN: usize = 8;
     let more = match names.len().saturating_sub(SHOWN) {
         0 => String::new(),
