@@ -4,10 +4,10 @@ use crate::EngineError;
 use crate::model::{EnsembleModel, Part};
 use crate::trial::TargetMap;
 use automl_core::{
-    Budget, Column, Dataset, Field, FitContext, Kind, Levels, Role, Schema, Seed, Table, Target,
-    Task, Threads, Warnings,
+    Budget, Column, Dataset, Field, FitContext, Kind, Levels, MISSING_CODE, MISSING_TIME, Role,
+    Schema, Seed, Table, Target, Task, Threads, Warnings,
 };
-use automl_features::Recipe;
+use automl_features::{FittedRecipe, Recipe};
 use automl_tree::import::{ImportedFeature, ImportedModel, import, import_with_columns};
 use std::sync::Arc;
 
@@ -59,7 +59,8 @@ pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, Engine
             second: "feature of the model".into(),
         });
     }
-    let mut fields: Vec<Field> = imported.features.iter().map(field).collect();
+    let features: Vec<Field> = imported.features.iter().map(field).collect();
+    let mut fields = features.clone();
     fields.push(Field {
         name: target,
         kind: if task.is_classification() {
@@ -73,7 +74,7 @@ pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, Engine
     });
     let part = Part {
         weight: 1.0,
-        recipe: Arc::new(no_steps(&imported.features)?),
+        recipe: Arc::new(no_steps(&features)?),
         target_map: TargetMap::Identity,
         ceiling: None,
         model: Arc::from(imported.model),
@@ -124,20 +125,26 @@ fn field(feature: &ImportedFeature) -> Field {
     }
 }
 
-/// The recipe that hands on the features as they are.
-fn no_steps(features: &[ImportedFeature]) -> Result<automl_features::FittedRecipe, EngineError> {
-    let column = |feature: &ImportedFeature| {
-        let column = match &feature.levels {
-            None => Column::Number(vec![0.0]),
-            Some(levels) => {
-                let levels = Levels::new(levels.iter().map(String::as_str));
-                Column::category(vec![automl_core::MISSING_CODE], levels)
+/// The recipe that hands on columns as they are.
+pub(crate) fn no_steps(features: &[Field]) -> Result<FittedRecipe, EngineError> {
+    let column = |field: &Field| {
+        let column = match field.kind {
+            Kind::Number => Column::Number(vec![0.0]),
+            Kind::Category | Kind::Boolean => {
+                let levels = Levels::new(field.levels.iter().map(String::as_str));
+                Column::category(vec![MISSING_CODE], levels)
             }
+            Kind::Text => Column::Text(std::iter::once(None::<&str>).collect()),
+            Kind::Timestamp => Column::Timestamp(vec![MISSING_TIME]),
         };
-        (feature.name.clone(), column)
+        (field.name.clone(), column)
     };
-    let columns = features.iter().map(column).collect();
-    let table = Table::new(columns).expect("an import has features of distinct names");
+    let table = if features.is_empty() {
+        Table::without_columns(1)
+    } else {
+        let columns = features.iter().map(column).collect();
+        Table::new(columns).expect("the columns of a model have distinct names")
+    };
     let data = Dataset::new(table, Task::Regression, Target::Numbers(vec![0.0].into()))?;
     let warnings = Warnings::default();
     let ctx = FitContext {

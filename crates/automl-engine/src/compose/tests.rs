@@ -385,11 +385,9 @@ fn a_composition_is_read_back_as_it_was_or_refused() {
 
     let mut fewer = artifact.clone();
     fewer.children[1].children.pop();
-    let mut odd = artifact.clone();
+    let mut odd = artifact;
     odd.children[1].meta["steps"][0]["models"][0]["weight"] = json!(-1.0);
-    let mut nameless = artifact;
-    nameless.children[1].meta["steps"][0]["models"][1]["features"][1]["name"] = json!("a");
-    for altered in [fewer, odd, nameless] {
+    for altered in [fewer, odd] {
         let error = EnsembleModel::load(&altered).err();
         assert_eq!(
             error.map(|error| error.code()),

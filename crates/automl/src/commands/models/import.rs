@@ -77,7 +77,7 @@ pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow:
 }
 
 /// What is predicted, in words: the kind of task and its classes in the order of their codes.
-fn predicted(task: &Task) -> String {
+pub(super) fn predicted(task: &Task) -> String {
     let name = task.kind().name();
     let classes: Vec<&str> = task.classes().iter().map(String::as_str).collect();
     match classes.as_slice() {
@@ -87,7 +87,7 @@ fn predicted(task: &Task) -> String {
 }
 
 /// Names as a list that is cut where it gets long.
-fn first_few(names: &[&str]) -> String {
+pub(super) fn first_few(names: &[&str]) -> String {
     const SHOWN: usize = 8;
     let more = match names.len().saturating_sub(SHOWN) {
         0 => String::new(),
