@@ -65,7 +65,7 @@ fn a_job_goes_on_after_the_server_was_killed_and_gives_what_the_verb_gives() {
     assert!(ours == theirs, "the server predicts something else");
     let run = job["run_id"].as_str().expect("it is a run");
     let shown = desk.automl_ok(&format!("runs show {run}"));
-    assert!(shown.contains("finished"), "{shown}");
+    assert!(shown.contains("status  finished"), "{shown}");
     let lineage = desk.automl_ok("lineage out");
     assert!(
         lineage.contains("churn/1") && lineage.contains("part-0.csv"),

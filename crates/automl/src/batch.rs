@@ -13,7 +13,7 @@ mod prepared;
 mod tests;
 mod work;
 
-pub(crate) use folder::Begin;
+pub(crate) use folder::{Begin, MANIFEST};
 pub(crate) use prepared::{Order, Prepared, bands, read_as_fitted};
 pub(crate) use work::{Done, PartEnd, Progress, without_rows};
 
@@ -23,7 +23,7 @@ use crate::scoring::PartKind;
 use automl_data::ReadOptions;
 use automl_store::hex_sha256;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// All that decides what the parts are, the tables apart.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl Done {
         })
     }
 
-    /// Notes the tables and the folder in the record.
+    /// Notes the tables and the folder in the record. The folder is known by its account, which tells of all that is in it.
     pub(crate) fn write_down(&self, recorder: &Recorder<'_>, output: &Path) {
         for part in &self.manifest.parts {
             recorder.reads(Seen {
@@ -85,10 +85,12 @@ impl Done {
             });
         }
         let n_rows = self.manifest.totals.rows_predicted;
+        // Without a slash at its end, as it is asked for later.
+        let place: PathBuf = output.components().collect();
         recorder.writes(Seen {
             context: "prediction",
-            place: &output.to_string_lossy(),
-            sha256: None,
+            place: &place.to_string_lossy(),
+            sha256: Some(&hex_sha256(self.manifest.to_text().as_bytes())),
             n_rows: Some(n_rows),
             schema: None,
         });

@@ -11,7 +11,8 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-const MANIFEST: &str = "_manifest.json";
+/// The account of a folder, by which it is known.
+pub(crate) const MANIFEST: &str = "_manifest.json";
 const SUCCESS: &str = "_SUCCESS";
 
 /// What to do with predictions that are there.

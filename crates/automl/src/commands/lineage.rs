@@ -2,6 +2,7 @@
 
 use super::Status;
 use super::record::{Record, maybe_time};
+use crate::batch;
 use crate::cli::LineageArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::record::{digest_of, unread_digest};
@@ -22,10 +23,12 @@ pub(super) fn run(args: &LineageArgs, console: Console) -> anyhow::Result<Status
     Ok(Status::Done)
 }
 
-/// What a reference means: first what the record knows by it, then a model directory or a file of this machine.
+/// What a reference means: first what the record knows by it, then a model directory, a folder of predictions or a file of this
+/// machine.
 fn start(record: &Record, reference: &str) -> anyhow::Result<Node> {
     let path = Path::new(reference);
-    if path.is_dir() {
+    let account = path.join(batch::MANIFEST);
+    if path.is_dir() && !account.is_file() {
         let dir = ModelDir::open(path)?;
         if let Some(known) = &dir.manifest().lineage.record {
             let id = known.model_id.clone();
@@ -36,6 +39,9 @@ fn start(record: &Record, reference: &str) -> anyhow::Result<Node> {
     let names = if path.is_file() {
         let place = path.canonicalize()?.display().to_string();
         vec![digest_of(path)?, unread_digest(path, &place), place]
+    } else if account.is_file() {
+        let place = path.canonicalize()?.display().to_string();
+        vec![digest_of(&account)?, place]
     } else {
         vec![reference.to_owned()]
     };
