@@ -33,9 +33,9 @@ CASES = [
                                "features.number_embedding": "piecewise_linear", "features.embedding_size": 8,
                                "features.pieces": 32, "optimizer.learning_rate": 0.001, "trainer.epochs": 25,
                                "trainer.patience": 6, "metrics": "accuracy, log_loss", "trainer.ema_decay": 0.99}),
-    # The settings of RealMLP's paper, untouched; as good as a TabM is wanted to be.
-    ("california", "realmlp", 0.445, {"model.type": "realmlp"}),
-    ("adult", "realmlp", 0.865, {"model.type": "realmlp", "metrics": "accuracy, log_loss"}),
+    # The settings of RealMLP's paper, untouched; no figure is wanted of it.
+    ("california", "realmlp", None, {"model.type": "realmlp"}),
+    ("adult", "realmlp", None, {"model.type": "realmlp", "metrics": "accuracy, log_loss"}),
     ("digits", "cnn", 0.985, {"config": "configs/train/cnn.yaml"}),
     ("digits", "resnet18", 0.985, {"config": "configs/train/resnet18.yaml"}),
     ("sst2", "text", 0.80, {"model.type": "text_transformer", "model.blocks": 1, "model.head_size": 16,
@@ -127,7 +127,8 @@ def main() -> None:
         told = json.loads(result.stdout)
         score, scores = rate(args.binary, table, (model, test), told)
         (args.out / f"{table}-{network}.json").write_text(json.dumps({"train": told, "test": scores}))
-        print(f"{table:12}{network:9}{score:10.4f}{wanted:11.3f}{told['n_epochs']:8}{seconds:9.0f}", flush=True)
+        aim = f"{wanted:11.3f}" if wanted is not None else f"{'-':>11}"
+        print(f"{table:12}{network:9}{score:10.4f}{aim}{told['n_epochs']:8}{seconds:9.0f}", flush=True)
 
 
 if __name__ == "__main__":

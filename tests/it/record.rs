@@ -151,6 +151,28 @@ fn predictions_lead_back_to_the_data_and_forward_from_it() {
 }
 
 #[test]
+fn a_composed_version_leads_to_its_models_and_their_data() {
+    let desk = story();
+    desk.0.write(
+        "both.yaml",
+        "steps:\n  - name: both\n    mean: [churn/1, {model: churn/1, weight: 2}]\n",
+    );
+    desk.ok("models compose both both.yaml");
+    let graph = desk.json("lineage both/1");
+    let nodes = graph["nodes"].as_array().unwrap();
+    let text = |title: &str| nodes.iter().any(|node| node["about"]["title"] == title);
+    assert!(text("churn.csv"), "{graph}");
+    let model = nodes.iter().find(|node| node["distance"] == -3).unwrap();
+    assert!(
+        model["about"]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("churn/1"),
+        "{graph}"
+    );
+}
+
+#[test]
 fn data_is_known_by_its_content_whatever_reads_it_and_whatever_it_is_called() {
     let desk = Recorded::new();
     let table = desk.0.read("datasets/churn.csv");

@@ -1,5 +1,6 @@
 //! What each column of a file is (kind) and what it is for (role).
 
+use crate::Task;
 use serde::{Deserialize, Serialize};
 
 /// What the values of a column are.
@@ -69,6 +70,23 @@ pub struct Field {
     /// How times are written, as an strftime pattern; none means ISO 8601 and its usual relatives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+}
+
+impl Field {
+    /// The column that a task is about, where no table says more of it.
+    pub fn target(name: String, task: &Task) -> Self {
+        Self {
+            name,
+            kind: if task.is_classification() {
+                Kind::Category
+            } else {
+                Kind::Number
+            },
+            role: Role::Target,
+            levels: task.classes().to_vec(),
+            format: None,
+        }
+    }
 }
 
 /// The columns of a table in order.

@@ -49,5 +49,5 @@ pub use read::{FILE_COLUMN, IMAGE_COLUMN, LABEL_COLUMN};
 pub use records::{RecordsError, WrittenRecords, records_to_parquet};
 pub use requests::RequestReader;
 pub use rows::{CellError, RowBuffer, RowCoder};
-pub use schema_file::{ColumnOverride, SchemaFile, write_schema};
+pub use schema_file::{ColumnOverride, SchemaFile, without_place, write_schema};
 pub use source::Source;

@@ -110,7 +110,7 @@ fn nearest_or_all(name: &str, known: &[&'static str]) -> Vec<String> {
 }
 
 /// The first line of a message without the place that it names itself, before a colon or behind `at`.
-fn without_place(message: &str) -> String {
+pub fn without_place(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     let line = line.strip_prefix("error: ").unwrap_or(line);
     let after = line

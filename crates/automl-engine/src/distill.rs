@@ -15,13 +15,13 @@ use crate::model::Part;
 use crate::plan::Plan;
 use crate::refit::Refit;
 use crate::search::Found;
-use crate::trial::{Fit, Outcome, Trial, TrialConfig, mean_learned};
+use crate::trial::{Fit, Learned, Outcome, Trial, TrialConfig, mean_learned};
 use crate::workers::side_by_side;
 use crate::{EngineError, FitOptions, outputs};
 use automl_core::{
     Budget, Clock, Dataset, DatasetError, Deadline, FitContext, FitError, Fitted, LearnerSpec,
-    MemoryLimit, ParamMap, PredictError, Table, Target, TaskKind, Threads, TrainingData,
-    Transformer as _, Warning, WarningKind,
+    MemoryLimit, ParamMap, Table, Target, TaskKind, Threads, TrainingData, Transformer as _,
+    Warning, WarningKind,
 };
 use lesson::{Asked, Lesson, targets_of};
 use serde::Serialize;
@@ -312,30 +312,16 @@ impl Distiller<'_> {
         };
         let fitted = class.learn(config, &config.params, &ctx)?;
         let known = encoded.data.view(&rows.valid);
-        let unfit = |error: PredictError| failure(config, &error);
-        let mut predictions = fitted.model.predict(&known.table()).map_err(unfit)?;
-        let ceiling = config
-            .target_map
-            .ceiling(&self.data.view(&rows.train).target_numbers());
-        config.target_map.undo(&mut predictions, ceiling);
-        self.plan.raise(&mut predictions);
-        let view = self.data.view(&rows.valid);
-        let (target, weight) = (view.target_numbers(), view.weights());
-        let score = self
-            .plan
-            .metric
-            .score(&target, &predictions, weight.as_deref());
-        let score = score.map_err(|error| failure(config, &error))?;
-        Ok(Arc::new(Fit {
-            model: Arc::from(fitted.model),
+        let predictions = fitted.model.predict(&known.table());
+        let learned = Learned {
+            predictions: predictions.map_err(|error| failure(config, &error))?,
+            fitted,
             recipe: encoded.recipe.clone(),
-            ceiling,
-            predictions,
-            score,
-            learned: fitted.learned,
-            seconds: clock.seconds(),
-            is_partial: fitted.is_partial,
-        }))
+            clock,
+        };
+        Fit::scored(config, (self.data, self.plan, rows), learned)
+            .map(Arc::new)
+            .map_err(|reason| failure(config, &reason))
     }
 
     /// The candidate fitted on all rows; none if that fails or there is no time.

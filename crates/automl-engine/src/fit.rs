@@ -6,7 +6,7 @@ use crate::distill::{Distilled, Distiller};
 use crate::ensemble::{self, Selection};
 use crate::explain::{Explanations, LeftOut, Questions, Unseen};
 use crate::intervals::Intervals;
-use crate::journal::{self, Journal, JournalEntry};
+use crate::journal::{self, Journal, JournalEntry, NoJournal};
 use crate::latency;
 use crate::leaderboard::Leaderboard;
 use crate::model::{EnsembleModel, Part};
@@ -17,8 +17,8 @@ use crate::refit::Refit;
 use crate::search::{self, Found};
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Clock, Dataset, Event, Events, PredictError, Predictions, Threads, Warning,
-    WarningKind, Warnings,
+    CancelToken, Clock, Dataset, Event, Events, NoEvents, PredictError, Predictions, Threads,
+    Warning, WarningKind, Warnings,
 };
 
 /// What surrounds one fit.
@@ -39,6 +39,22 @@ pub struct FitRun<'a> {
     pub warnings: &'a Warnings,
     /// Who hears of progress.
     pub events: &'a dyn Events,
+}
+
+impl<'a> FitRun<'a> {
+    /// A fit that nobody watches or ends and of which nothing is kept, from now on.
+    pub fn alone(warnings: &'a Warnings) -> Self {
+        Self {
+            clock: Clock::start(),
+            cancel: CancelToken::default(),
+            memory_in_use: &|| None,
+            split_by: SplitBy::default(),
+            journal: &NoJournal,
+            past: &[],
+            warnings,
+            events: &NoEvents,
+        }
+    }
 }
 
 /// Names of the columns that the splits heed.

@@ -61,17 +61,7 @@ pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, Engine
     }
     let features: Vec<Field> = imported.features.iter().map(field).collect();
     let mut fields = features.clone();
-    fields.push(Field {
-        name: target,
-        kind: if task.is_classification() {
-            Kind::Category
-        } else {
-            Kind::Number
-        },
-        role: Role::Target,
-        levels: task.classes().to_vec(),
-        format: None,
-    });
+    fields.push(Field::target(target, &task));
     let part = Part {
         weight: 1.0,
         recipe: Arc::new(no_steps(&features)?),

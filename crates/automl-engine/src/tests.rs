@@ -10,8 +10,8 @@ mod splits;
 use super::*;
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Clock, Coded, Column, Dataset, Event, Events, Model, NoEvents, ParamMap,
-    ParamValue, Seed, Table, Target, Task, TaskKind, Warnings,
+    CancelToken, Coded, Column, Dataset, Event, Events, Model, ParamMap, ParamValue, Seed, Table,
+    Target, Task, TaskKind, Warnings,
 };
 use automl_testkit::synthetic;
 use std::sync::Mutex;
@@ -40,16 +40,7 @@ pub(crate) fn options(max_trials: u64) -> FitOptions {
 
 pub(crate) fn run(data: &Dataset, options: &FitOptions) -> Result<FitOutcome, EngineError> {
     let warnings = Warnings::default();
-    let run = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
-    };
+    let run = FitRun::alone(&warnings);
     fit(data, options, &run)
 }
 
@@ -96,14 +87,8 @@ fn a_score_that_is_not_finite_is_a_failure() {
     let data = Dataset::new(table, Task::Regression, Target::Numbers(y.into())).unwrap();
     let (warnings, scores) = (Warnings::default(), Scores::default());
     let run = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
         events: &scores,
+        ..FitRun::alone(&warnings)
     };
     let error = fit(&data, &options(4), &run).err().unwrap();
     assert_eq!(error.code(), "fit-all-failed");

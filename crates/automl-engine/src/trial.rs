@@ -1,6 +1,10 @@
 //! One trial: a configuration, its fits on every split, and how good they are.
 
-use automl_core::{FitError, LearnerSpec, Model, ParamMap, ParamValue, Predictions};
+use crate::plan::Plan;
+use automl_core::splits::Split;
+use automl_core::{
+    Clock, Dataset, FitError, Fitted, LearnerSpec, Model, ParamMap, ParamValue, Predictions,
+};
 use automl_features::FittedRecipe;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -75,6 +79,56 @@ pub(crate) struct Fit {
     pub(crate) learned: ParamMap,
     pub(crate) seconds: f64,
     pub(crate) is_partial: bool,
+}
+
+/// What a learner made of the training rows of a split.
+pub(crate) struct Learned {
+    pub(crate) fitted: Fitted,
+    pub(crate) recipe: Arc<FittedRecipe>,
+    /// For the split's validation rows, as the learner says them.
+    pub(crate) predictions: Predictions,
+    /// Since the fit began.
+    pub(crate) clock: Clock,
+}
+
+impl Fit {
+    /// The fit with its score, or in words why it has none.
+    pub(crate) fn scored(
+        config: &TrialConfig,
+        (data, plan, split): (&Dataset, &Plan, &Split),
+        learned: Learned,
+    ) -> Result<Self, String> {
+        let Learned {
+            fitted,
+            recipe,
+            mut predictions,
+            clock,
+        } = learned;
+        let known = data.view(&split.train).target_numbers();
+        let ceiling = config.target_map.ceiling(&known);
+        config.target_map.undo(&mut predictions, ceiling);
+        plan.raise(&mut predictions);
+        let view = data.view(&split.valid);
+        let (target, weight) = (view.target_numbers(), view.weights());
+        let score = plan.metric.score(&target, &predictions, weight.as_deref());
+        let score = score.map_err(|error| error.to_string())?;
+        if score.is_nan() {
+            return Err("its predictions are not numbers".to_owned());
+        }
+        if score.is_infinite() {
+            return Err(format!("its score is {score}"));
+        }
+        Ok(Self {
+            model: Arc::from(fitted.model),
+            recipe,
+            ceiling,
+            predictions,
+            score,
+            learned: fitted.learned,
+            seconds: clock.seconds(),
+            is_partial: fitted.is_partial,
+        })
+    }
 }
 
 /// Why a fit gave nothing.

@@ -1,12 +1,17 @@
 //! A fitted model read back from its directory, with what is needed to feed it.
 
 use crate::errors::{CliError, ForecastError};
+use crate::record;
 use crate::scoring::{BATCH_ROWS, IMAGE_BATCH_ROWS};
-use automl_core::{Artifact, CostMatrix, Decision, Field, Role, Schema, Task};
+use automl_core::{Artifact, Clock, CostMatrix, Decision, Field, Role, Schema, Task};
 use automl_data::DataError;
 use automl_engine::EnsembleModel;
 use automl_neural::series::SeriesModel;
-use automl_store::{Manifest, ReadModel, read_model};
+use automl_store::{
+    Lineage, Machine, Manifest, ReadModel, hex_sha256, prediction_schema, read_model, rfc3339,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The setting of an import that names the program which trained the model.
@@ -150,6 +155,36 @@ pub(crate) fn check_rows(artifact: &Artifact) -> Result<(), ForecastError> {
         Err(ForecastError::NoRows)
     } else {
         Ok(())
+    }
+}
+
+/// The manifest of a model that was made of a file, by its name and bytes, without learning: there are neither rows nor scores
+/// to tell of.
+pub(crate) fn not_learned(
+    inputs: &Schema,
+    task: Task,
+    (file, bytes): (&str, &[u8]),
+    config: Value,
+) -> Manifest {
+    Manifest {
+        created: rfc3339(Clock::unix_micros()),
+        inputs: signature(inputs),
+        outputs: prediction_schema(&task),
+        task,
+        metric: String::new(),
+        scores: BTreeMap::new(),
+        threshold: None,
+        costs: None,
+        lineage: Lineage {
+            data: file.to_owned(),
+            data_fingerprint: hex_sha256(bytes),
+            n_features: inputs.with_role(Role::Feature).count() as u64,
+            config,
+            git: record::git::state(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::this(1),
+            ..Lineage::default()
+        },
     }
 }
 

@@ -6,13 +6,12 @@ use super::{Job, Search};
 use crate::encode::{Rows, encode};
 use crate::outputs;
 use crate::suggest::BASELINE;
-use crate::trial::{Failure, Fit, TrialConfig};
+use crate::trial::{Failure, Fit, Learned, TrialConfig};
 use automl_core::{
     Budget, Clock, Dataset, Deadline, FitContext, MemoryLimit, Model, Predictions, Threads,
     TrainingData,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Rows that a model predicts between two looks at the clock.
@@ -75,38 +74,13 @@ impl Search<'_> {
             valid: watched,
         };
         let fitted = outputs::fit(config.learner, &config.params, &ctx, &training)?;
-        let mut predictions = self.predict(config, &*fitted.model, &encoded.data, &split.valid)?;
-        let ceiling = config
-            .target_map
-            .ceiling(&self.data.view(&split.train).target_numbers());
-        config.target_map.undo(&mut predictions, ceiling);
-        self.plan.raise(&mut predictions);
-        let view = self.data.view(&split.valid);
-        let score = self
-            .plan
-            .metric
-            .score(
-                &view.target_numbers(),
-                &predictions,
-                view.weights().as_deref(),
-            )
-            .map_err(Failure::of)?;
-        if score.is_nan() {
-            return Err(Failure::of("its predictions are not numbers"));
-        }
-        if score.is_infinite() {
-            return Err(Failure::of(format!("its score is {score}")));
-        }
-        Ok(Fit {
-            model: Arc::from(fitted.model),
+        let learned = Learned {
+            predictions: self.predict(config, &*fitted.model, &encoded.data, &split.valid)?,
+            fitted,
             recipe: encoded.recipe.clone(),
-            ceiling,
-            predictions,
-            score,
-            learned: fitted.learned,
-            seconds: clock.seconds(),
-            is_partial: fitted.is_partial,
-        })
+            clock,
+        };
+        Fit::scored(config, (self.data, self.plan, split), learned).map_err(Failure::Failed)
     }
 
     /// Predictions for `rows`, some at a time, so that a model that predicts slowly does not outlast the search. One that was

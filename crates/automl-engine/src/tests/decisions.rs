@@ -107,14 +107,8 @@ fn what_does_not_fit_the_memory_from_the_start_is_refused() {
     let data = synthetic::binary(60, 6);
     let warnings = Warnings::default();
     let run = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
         memory_in_use: &|| Some(31 << 20),
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
+        ..FitRun::alone(&warnings)
     };
     let limited = FitOptions {
         memory_limit: Some(32 << 20),
@@ -287,16 +281,7 @@ fn what_is_said_of_fewer_members_is_said_of_them_alone() {
     let data = synthetic::binary(300, 6);
     let options = options(8);
     let warnings = Warnings::default();
-    let surroundings = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
-    };
+    let surroundings = FitRun::alone(&warnings);
     let plan = Plan::new(&data, &options).unwrap();
     let found = crate::search::run(&data, &plan, &options, &surroundings).unwrap();
     let all = crate::ensemble::select(&data, &plan, &found, &options, &surroundings).unwrap();

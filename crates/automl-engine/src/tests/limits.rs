@@ -71,14 +71,9 @@ fn stopping_keeps_the_best_so_far() {
     };
     let warnings = Warnings::default();
     let run = FitRun {
-        clock: Clock::start(),
         cancel: token,
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
         events: &events,
+        ..FitRun::alone(&warnings)
     };
     let outcome = fit(&data, &options(1000), &run).unwrap();
     assert!(outcome.interrupted);
@@ -100,14 +95,8 @@ fn memory_that_fills_up_ends_the_search_with_what_there_is() {
     let n_asked = std::sync::atomic::AtomicU64::new(0);
     let filling = || Some(n_asked.fetch_add(1 << 20, std::sync::atomic::Ordering::Relaxed));
     let run = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
         memory_in_use: &filling,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
+        ..FitRun::alone(&warnings)
     };
     let limited = FitOptions {
         memory_limit: Some(40 << 20),
@@ -132,16 +121,7 @@ fn a_limit_that_is_already_over_still_gives_a_model() {
         ..options(1)
     };
     let warnings = Warnings::default();
-    let only = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
-    };
+    let only = FitRun::alone(&warnings);
     assert_eq!(fit(&data, &hurried, &only).unwrap().n_trials, 1);
     let warned = warnings.list();
     assert!(

@@ -6,7 +6,7 @@
 //! rates differ by the kind of parameter, and dropout and weight decay fall in the second half of the training: what belongs
 //! to other sections of a configuration has the paper's values there.
 //!
-//! What differs from the paper's `RealMLP-TD`: weights and biases begin as normal numbers, as in its simplified variant, and
+//! What differs from the paper's `RealMLP-TD`: weights and biases begin as normal numbers, as in its `RealMLP-TD-S`, and
 //! are not fitted to the data; two levels are two indicators rather than one of -1 and 1; numbers are not kept within the range
 //! of the target; missing numbers have indicators.
 

@@ -4,6 +4,7 @@ mod capture;
 mod changes;
 mod hostile;
 mod inference;
+mod memory;
 mod overload;
 mod protocols;
 mod wanted;
@@ -372,6 +373,26 @@ impl Desk {
             .await;
         }
         desk
+    }
+
+    /// An endpoint `e` with a version of 100 bytes for each bias, on a server whose models may be so many bytes together.
+    async fn crowded(n_bytes_max: u64, biases: &[f64]) -> Self {
+        let desk = Self::with(|config| config.models.n_bytes_max = Some(n_bytes_max));
+        desk.api("POST", "", json!({ "name": "e" })).await;
+        for bias in biases {
+            let version = desk.register(json!({ "bias": bias, "n_bytes": 100 })).await;
+            let body = json!({ "model": format!("sum/{version}") });
+            desk.api("POST", "/e/deploy", body).await;
+        }
+        desk
+    }
+
+    /// Of each deployment of `e`, whether its model is in memory.
+    async fn in_memory(&self) -> Vec<bool> {
+        let shown = self.api("GET", "/e", json!({})).await;
+        let deployments = shown["endpoint"]["deployments"].as_array().unwrap();
+        let states = deployments.iter().map(|one| one["is_in_memory"].as_bool());
+        states.collect::<Option<_>>().unwrap()
     }
 
     /// A call that must be met.

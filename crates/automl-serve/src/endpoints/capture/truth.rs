@@ -253,7 +253,8 @@ mod tests {
         assert_eq!(same_row(&apart), None);
         let twice = [truth("a", 0), truth("b", 0), truth("b", 0)];
         assert_eq!(same_row(&twice), Some((1, 2)));
-        assert!(apart[2].check_row(2).is_ok());
+        let rows = [1, 2].map(|n_rows| apart[2].check_row(n_rows).is_ok());
+        assert_eq!(rows, [false, true], "row 1 is the second");
         let odd = apart[2].check_row(1).unwrap_err();
         assert_eq!(
             odd.to_string(),

@@ -305,26 +305,14 @@ async fn truths_that_cannot_be_are_refused_with_their_place() {
 
 #[tokio::test]
 async fn truths_are_checked_while_no_model_can_be_read_and_not_taken_without_one() {
-    let desk = Desk::with(|config| config.models.n_bytes_max = Some(150));
-    desk.api("POST", "", json!({ "name": "e" })).await;
-    for bias in [0.1, 0.2] {
-        let version = desk.register(json!({ "bias": bias, "n_bytes": 100 })).await;
-        let body = json!({ "model": format!("sum/{version}") });
-        desk.api("POST", "/e/deploy", body).await;
-    }
-    let in_memory = async || {
-        let shown = desk.api("GET", "/e", json!({})).await;
-        let deployments = shown["endpoint"]["deployments"].as_array().unwrap().clone();
-        let states = deployments.iter().map(|one| one["is_in_memory"].as_bool());
-        states.collect::<Option<Vec<bool>>>().unwrap()
-    };
-    let before = in_memory().await;
+    let desk = Desk::crowded(150, &[0.1, 0.2]).await;
+    let before = desk.in_memory().await;
     assert_eq!(before.iter().filter(|is_there| **is_there).count(), 1);
     let given = json!({ "truths": [{ "request_id": "a", "truth": "yess" }] });
     let path = "/endpoints/e/feedback";
     let answer = desk.ask(path, &[], given.to_string()).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
-    assert_eq!(in_memory().await, before, "nothing is read for that");
+    assert_eq!(desk.in_memory().await, before, "nothing is read for that");
     desk.api("POST", "", json!({ "name": "none" })).await;
     let answer = (desk.ask("/endpoints/none/feedback", &[], given.to_string())).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -7,22 +7,18 @@ use crate::console::{Console, Format, print_text};
 use crate::errors::{CliError, RecordError};
 use crate::modeldir::{self, COMPOSED_OF, LoadedModel};
 use crate::progress::Reporter;
-use crate::record::{self, Detail, Recorder};
+use crate::record::{Detail, Recorder};
 use anyhow::Context as _;
-use automl_core::{Clock, Field, Kind, Model as _, Role, Schema};
+use automl_core::{Clock, Field, Model as _, Role, Schema};
 use automl_data::ReadOptions;
 use automl_engine::{Composed, PipelineStep, StepModel, compose};
 use automl_store::endpoints::{self, EndpointError, digest_of};
 use automl_store::registry::files;
 use automl_store::spool::Status as RunStatus;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
-use automl_store::{
-    Lineage, Machine, Manifest, ModelContents, ModelId, Overwrite, hex_sha256, prediction_schema,
-    rfc3339, write_model,
-};
+use automl_store::{Manifest, ModelContents, ModelId, Overwrite, write_model};
 use file::{PipelineFile, StepFile, Weighed};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod file;
@@ -204,18 +200,8 @@ impl Parts {
     /// # Errors
     /// It would read what it predicts, or one model takes a word as missing that another knows.
     fn inputs(&self, composed: &Composed) -> Result<Schema, RecordError> {
-        let task = composed.model.task();
-        let target = self.target.clone().unwrap_or_else(|| Field {
-            name: "target".to_owned(),
-            kind: if task.is_classification() {
-                Kind::Category
-            } else {
-                Kind::Number
-            },
-            role: Role::Target,
-            levels: task.classes().to_vec(),
-            format: None,
-        });
+        let of_task = || Field::target("target".to_owned(), composed.model.task());
+        let target = self.target.clone().unwrap_or_else(of_task);
         let mut fields = composed.features.clone();
         if fields.iter().any(|field| field.name == target.name) {
             let column = target.name;
@@ -243,7 +229,7 @@ impl Parts {
     }
 }
 
-/// Nothing was learned here, so there are neither rows nor scores to tell of.
+/// The manifest of a pipeline.
 fn manifest(
     composed: &Composed,
     inputs: &Schema,
@@ -259,27 +245,9 @@ fn manifest(
     if let Some(images) = &parts.images {
         config["images"] = images.clone();
     }
-    Manifest {
-        created: rfc3339(Clock::unix_micros()),
-        inputs: modeldir::signature(inputs),
-        outputs: prediction_schema(&task),
-        task,
-        metric: String::new(),
-        scores: BTreeMap::new(),
-        threshold: None,
-        costs: None,
-        lineage: Lineage {
-            data: place.to_owned(),
-            data_fingerprint: hex_sha256(text.as_bytes()),
-            n_features: composed.features.len() as u64,
-            config,
-            git: record::git::state(),
-            record,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            machine: Machine::this(1),
-            ..Lineage::default()
-        },
-    }
+    let mut manifest = modeldir::not_learned(inputs, task, (place, text.as_bytes()), config);
+    manifest.lineage.record = record;
+    manifest
 }
 
 /// The steps with their versions, and the columns, in lines.

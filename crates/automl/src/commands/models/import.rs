@@ -5,17 +5,12 @@ use crate::cli::ImportArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::modeldir;
-use crate::record;
 use crate::text;
-use automl_core::{Clock, Model as _, Role, Task};
+use automl_core::{Model as _, Role, Task};
 use automl_data::DataError;
 use automl_engine::{ImportNames, Imported, import_model};
-use automl_store::{
-    Lineage, Machine, Manifest, ModelContents, Overwrite, check_target, hex_sha256,
-    prediction_schema, rfc3339, write_model,
-};
+use automl_store::{Manifest, ModelContents, Overwrite, check_target, write_model};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// `automl models import`.
@@ -116,27 +111,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(read)
 }
 
-/// Nothing was learned here, so there are neither rows nor scores to tell of.
+/// The manifest of a model that another program trained.
 fn manifest(imported: &Imported, file: &Path, bytes: &[u8]) -> Manifest {
     let task = imported.model.task().clone();
-    Manifest {
-        created: rfc3339(Clock::unix_micros()),
-        inputs: modeldir::signature(&imported.schema),
-        outputs: prediction_schema(&task),
-        task,
-        metric: String::new(),
-        scores: BTreeMap::new(),
-        threshold: None,
-        costs: None,
-        lineage: Lineage {
-            data: file.display().to_string(),
-            data_fingerprint: hex_sha256(bytes),
-            n_features: imported.schema.with_role(Role::Feature).count() as u64,
-            config: json!({ modeldir::IMPORTED_FROM: imported.source, "objective": imported.objective }),
-            git: record::git::state(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            machine: Machine::this(1),
-            ..Lineage::default()
-        },
-    }
+    let config =
+        json!({ modeldir::IMPORTED_FROM: imported.source, "objective": imported.objective });
+    let file = file.display().to_string();
+    modeldir::not_learned(&imported.schema, task, (&file, bytes), config)
 }

@@ -2,11 +2,11 @@
 
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Clock, Column, Dataset, Levels, MISSING_CODE, NoEvents, Role, Schema, Seed, Table,
-    Target, Task, Texts, UNSEEN_CODE, Warning, WarningKind, Warnings,
+    Column, Dataset, Levels, MISSING_CODE, Role, Schema, Seed, Table, Target, Task, Texts,
+    UNSEEN_CODE, Warning, WarningKind, Warnings,
 };
 use automl_data::profile::{ToldApart, ToldColumn};
-use automl_engine::{FitOptions, FitRun, ImportantColumn, NoJournal, Quality, SplitBy};
+use automl_engine::{FitOptions, FitRun, ImportantColumn, Quality};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -58,16 +58,7 @@ pub(super) fn told_apart(
     let data = Dataset::new(table, Task::Binary { classes }, target)
         .expect("there is a source for each row");
     let warnings = Warnings::default();
-    let run = FitRun {
-        clock: Clock::start(),
-        cancel: CancelToken::default(),
-        memory_in_use: &|| None,
-        split_by: SplitBy::default(),
-        journal: &NoJournal,
-        past: &[],
-        warnings: &warnings,
-        events: &NoEvents,
-    };
+    let run = FitRun::alone(&warnings);
     let outcome = automl_engine::fit(&data, &options(threads), &run)?;
     // A constant looks at no column, and tells nothing apart.
     let Some(importance) = outcome.model.column_importance()? else {

@@ -2,7 +2,7 @@
 
 use crate::errors::RecordError;
 use automl_core::nearest;
-use automl_data::DataError;
+use automl_data::{DataError, without_place};
 use automl_engine::Together;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -120,7 +120,7 @@ impl PipelineFile {
                     let near = nearest(field, expected.iter().copied());
                     (format!("no key is called '{field}'"), near)
                 }
-                other => (first_line(&other.to_string()), Vec::new()),
+                other => (without_place(&other.to_string()), Vec::new()),
             };
             RecordError::PipelineFile {
                 place: place.to_owned(),
@@ -141,18 +141,6 @@ impl PipelineFile {
             _ => Ok(file),
         }
     }
-}
-
-/// The first line of a message, without the place that it names itself.
-fn first_line(message: &str) -> String {
-    let line = message.lines().next().unwrap_or_default();
-    let line = line.strip_prefix("error: ").unwrap_or(line);
-    let after = line
-        .split_once(": ")
-        .filter(|(place, _)| place.starts_with("line "));
-    let line = after.map_or(line, |(_, reason)| reason);
-    let end = line.rfind(" at line ").unwrap_or(line.len());
-    line[..end].trim_end_matches([',', ';']).to_owned()
 }
 
 impl StepFile {

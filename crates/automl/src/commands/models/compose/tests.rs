@@ -56,7 +56,13 @@ fn a_step_has_one_of_three_kinds() {
         let text = format!("steps: [{{name: a{kind}}}]");
         PipelineFile::parse(&text, "p.yaml").unwrap().steps[0].models()
     };
-    assert!(models(", vote: [m/1]").is_ok());
+    let (together, weighed) = models(", vote: [m/1, {model: m/2, weight: 2}]").unwrap();
+    assert_eq!(together, Together::Vote);
+    let weighed: Vec<_> = weighed
+        .iter()
+        .map(|one| (one.model.as_str(), one.weight))
+        .collect();
+    assert_eq!(weighed, [("m/1", 1.0), ("m/2", 2.0)]);
     for kind in ["", ", model: m/1, vote: [m/1]"] {
         assert_eq!(models(kind).unwrap_err().code(), "compose-file");
     }
