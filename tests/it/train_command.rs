@@ -91,6 +91,16 @@ fn what_goes_wrong_has_a_code_and_leaves_no_output() {
             2,
             "auto is not for commands",
         ),
+        (
+            config("ln -s gone $AUTOML_OUTPUT/model && echo loss=1"),
+            2,
+            "a link among what the command wrote leads to no file",
+        ),
+        (
+            config("echo loss=1"),
+            2,
+            "a training that did not end has left something",
+        ),
     ];
     for (text, exit_code, told) in cases {
         desk.write("job.yaml", &text);
@@ -104,6 +114,16 @@ fn what_goes_wrong_has_a_code_and_leaves_no_output() {
         assert!(outcome.stderr.contains(told), "{text}{}", outcome.stderr);
         assert!(!desk.path("out").exists(), "{text}");
     }
+}
+
+#[test]
+fn what_a_program_linked_to_among_its_states_is_kept() {
+    let desk = Desk::new();
+    let line = "cd $AUTOML_OUTPUT && echo w > ../checkpoints/best && ln -s ../checkpoints/best model && echo loss=1";
+    desk.write("job.yaml", config(line));
+    desk.automl_ok("train job.yaml --output out");
+    assert_eq!(desk.read("out/files/model"), b"w\n");
+    assert!(!desk.path("out/files/model").is_symlink());
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub struct BatchOptions {
     pub batch_rows: usize,
     /// Columns of the file to hand on as they are written, such as ids; each a name or names with commas between.
     pub keep: Vec<String>,
-    /// A row with a cell that is not of its column's kind is left out and told of, instead of refused with all others.
+    /// A row with too few or too many cells, or one that is not of its column's kind, is left out and told of, instead of
+    /// refused with all others.
     pub skip_bad_rows: bool,
 }
 
@@ -33,8 +34,28 @@ pub struct Batch {
     pub table: Table,
     /// The columns to keep, as [`BatchReader::kept`] names them.
     pub kept: Vec<Texts>,
-    /// Why rows were left out, in their order; none unless that was asked for.
-    pub refused: Vec<String>,
+    /// Rows that were left out, by their place among those that were read, each with why; none unless that was asked for.
+    pub refused: BTreeMap<usize, String>,
+}
+
+impl Batch {
+    /// The place of a row of the table among those that were read.
+    ///
+    /// ```
+    /// use automl_core::Table;
+    /// use automl_data::Batch;
+    ///
+    /// let refused = [(0, "no number".to_owned()), (2, "no time".to_owned())].into();
+    /// let batch = Batch { table: Table::default(), kept: Vec::new(), refused };
+    /// assert_eq!([0, 1, 2].map(|row| batch.place_of(row)), [1, 3, 4]);
+    /// ```
+    pub fn place_of(&self, row: usize) -> usize {
+        let mut place = row;
+        for &left_out in self.refused.keys() {
+            place += usize::from(left_out <= place);
+        }
+        place
+    }
 }
 
 impl Default for BatchOptions {
@@ -254,7 +275,7 @@ impl BatchReader {
             let batch = Batch {
                 kept: self.sink.take_kept(n_rows),
                 table: self.sink.take(n_rows),
-                refused: Vec::new(),
+                refused: BTreeMap::new(),
             };
             match &mut self.sink.refused {
                 Some(refused) if !refused.is_empty() => without(&batch, std::mem::take(refused)),
@@ -294,7 +315,7 @@ fn without(batch: &Batch, refused: BTreeMap<usize, String>) -> Batch {
     Batch {
         table: batch.table.gather(&good),
         kept: batch.kept.iter().map(texts).collect(),
-        refused: refused.into_values().collect(),
+        refused,
     }
 }
 
@@ -391,6 +412,14 @@ impl BatchSink {
 impl Sink for BatchSink {
     fn row(&mut self, place: u64) {
         self.places.push(place);
+    }
+
+    fn odd_row(&mut self, error: DataError) -> Result<(), DataError> {
+        let Some(refused) = &mut self.refused else {
+            return Err(error);
+        };
+        refused.insert(self.places.n_rows() - 1, error.to_string());
+        (0..self.of_column.len()).try_for_each(|column| self.cell(column, Cell::Missing))
     }
 
     fn cell(&mut self, column: usize, cell: Cell<'_>) -> Result<(), DataError> {

@@ -138,10 +138,16 @@ impl Distiller<'_> {
         let pupils = self.pupils();
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         let lessons = self.lessons();
-        let mut n_taught = 0;
+        let (mut n_taught, mut failed) = (0, None);
         for position in pupils {
             let plain = &self.found.trials[position];
-            let taught = self.taught(plain, &lessons);
+            let taught = match self.taught(plain, &lessons) {
+                Ok(taught) => Some(taught),
+                Err(reason) => {
+                    failed = failed.or(reason);
+                    None
+                }
+            };
             n_taught += usize::from(taught.is_some());
             candidates.push(Candidate {
                 plain,
@@ -155,7 +161,13 @@ impl Distiller<'_> {
             }));
         }
         if n_taught == 0 && !candidates.is_empty() {
-            self.warn("there was no time to learn from the ensemble: the small model has learned the truth alone");
+            let why = failed.map_or_else(
+                || "there was no time to learn from the ensemble".to_owned(),
+                |reason| format!("nothing could learn from the ensemble ({reason})"),
+            );
+            self.warn(&format!(
+                "{why}: the small model has learned the truth alone"
+            ));
         }
         candidates.sort_by(|a, b| a.loss().total_cmp(&b.loss()));
         let student = candidates.into_iter().find_map(|one| self.fitted(one));
@@ -239,10 +251,10 @@ impl Distiller<'_> {
         Lesson::joined(&lessons.collect::<Option<Vec<Lesson>>>()?)
     }
 
-    /// The trial's configuration, taught on every split; none if there is no time for it, or a fit fails.
-    fn taught(&self, plain: &Trial, lessons: &[Lesson]) -> Option<Trial> {
+    /// The trial's configuration, taught on every split; else why a fit failed, or nothing if there is no time for it.
+    fn taught(&self, plain: &Trial, lessons: &[Lesson]) -> Result<Trial, Option<String>> {
         if lessons.is_empty() || !self.has_time_for(plain.seconds) {
-            return None;
+            return Err(None);
         }
         let n_splits = lessons.len();
         let n_workers = self.options.threads.clamp(1, n_splits);
@@ -251,12 +263,15 @@ impl Distiller<'_> {
         let fits = side_by_side(n_splits, n_workers, |split| {
             let fit = || self.fit_split(plain, &lessons[split], split, &per_fit);
             // A panic is a failure of this pupil alone.
-            catch_unwind(AssertUnwindSafe(fit)).ok()?.ok()
+            let fitted = catch_unwind(AssertUnwindSafe(fit));
+            fitted
+                .map_err(|_panic| "internal error".to_owned())?
+                .map_err(|error| error.to_string())
         });
-        let fits: Vec<Arc<Fit>> = fits.into_iter().collect::<Option<_>>()?;
+        let fits: Vec<Arc<Fit>> = fits.into_iter().collect::<Result<_, _>>().map_err(Some)?;
         let losses = fits.iter().map(|fit| self.plan.metric.loss(fit.score));
         let loss = losses.sum::<f64>() / n_splits as f64;
-        Some(Trial {
+        Ok(Trial {
             fold_scores: fits.iter().map(|fit| fit.score).collect(),
             learned: mean_learned(&fits, 1.0),
             is_partial: fits.iter().any(|fit| fit.is_partial),
@@ -423,7 +438,9 @@ impl Class<'_> {
         drop((train, made, valid));
         let said = match &self.lesson.target {
             Target::Numbers(values) => {
-                let values = values.iter().map(|&value| config.target_map.forward(value));
+                let values = values
+                    .iter()
+                    .map(|&value| config.target_map.forward_any(value));
                 Target::Numbers(values.collect())
             }
             classes @ Target::Classes(_) => classes.clone(),

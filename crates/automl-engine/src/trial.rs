@@ -39,6 +39,14 @@ impl TargetMap {
         }
     }
 
+    /// As `forward`, also for what a model predicts where targets are never less than 0: that may be less.
+    pub(crate) fn forward_any(self, value: f64) -> f64 {
+        match self {
+            Self::Identity => value,
+            Self::Log1p => value.max(0.0).ln_1p(),
+        }
+    }
+
     /// Undoes `forward` on a model's predictions, none of which becomes greater than `ceiling`.
     pub(crate) fn undo(self, predictions: &mut Predictions, ceiling: Option<f64>) {
         if self == Self::Log1p {

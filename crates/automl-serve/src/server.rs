@@ -266,7 +266,15 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let pulse = Pulse::new(db.clone());
     let tuning = Arc::new(Desk::default());
     let fleet = fleet(&config.models, &config.workspace, (&db, &artifacts)).map_err(threads)?;
-    let batches = batch_desk(config.batching, &config.workspace, (&db, &artifacts))?;
+    let batching = if config.only_endpoints {
+        Batching {
+            folders: Vec::new(),
+            ..config.batching
+        }
+    } else {
+        config.batching
+    };
+    let batches = batch_desk(batching, &config.workspace, (&db, &artifacts))?;
     let own = own::routes().merge(grpc::routes(&pulse));
     let routes = if config.only_endpoints {
         own.merge(endpoints::answers(&fleet))
@@ -340,7 +348,7 @@ fn batch_desk(
         db: db.clone(),
         artifacts: artifacts.clone(),
     };
-    Ok(BatchDesk::open(batching, workspace.clone(), record)?)
+    Ok(Ok(BatchDesk::open(batching, workspace.clone(), record)?))
 }
 
 /// Seals what an earlier version kept as it was, and says whose secrets cannot be had.

@@ -46,17 +46,8 @@ impl AtomicFile {
             let file = file.map_err(StoreError::io("write", path))?;
             return Ok(Self::new(path, target, file, None, Vec::new()));
         }
-        let (parent, _) = staging::split(&target)?;
-        let made = staging::create_parents(&parent).map_err(StoreError::io("create", &parent))?;
-        match staging::claim(&target, Shape::File) {
-            Ok(Staged { path: staged, file }) => {
-                Ok(Self::new(path, target, file, Some(staged), made))
-            }
-            Err(error) => {
-                staging::remove_made(&made);
-                Err(error)
-            }
-        }
+        let (Staged { path: staged, file }, made) = staging::claim_in_new(&target, Shape::File)?;
+        Ok(Self::new(path, target, file, Some(staged), made))
     }
 
     fn new(

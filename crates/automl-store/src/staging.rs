@@ -10,6 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// How often a place is made that others remove.
+const TRIES: usize = 100;
+
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// What to claim.
@@ -62,6 +65,34 @@ pub(crate) fn claim(target: &Path, shape: Shape) -> Result<Staged, StoreError> {
         file.lock().map_err(StoreError::io("create", target))?;
     }
     Ok(Staged { path, file })
+}
+
+/// Makes the directories above `target` and claims a temporary name beside it; gives those that are new, too, deepest first.
+///
+/// A writer that gives up removes the directories that it made, perhaps just when another one is about to use them: then
+/// they are made again.
+pub(crate) fn claim_in_new(
+    target: &Path,
+    shape: Shape,
+) -> Result<(Staged, Vec<PathBuf>), StoreError> {
+    let (parent, _) = split(target)?;
+    let mut tries_left = TRIES;
+    loop {
+        tries_left -= 1;
+        let error = match create_parents(&parent) {
+            Err(error) => StoreError::io("create", &parent)(error),
+            Ok(made) => match claim(target, shape) {
+                Ok(staged) => return Ok((staged, made)),
+                Err(error) => {
+                    remove_made(&made);
+                    error
+                }
+            },
+        };
+        if tries_left == 0 || !error.is_absence() {
+            return Err(error);
+        }
+    }
 }
 
 fn temporary(name: &OsStr, what: &str, number: u64) -> OsString {

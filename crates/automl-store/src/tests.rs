@@ -532,6 +532,24 @@ fn an_atomic_file_appears_on_commit_only() {
 }
 
 #[test]
+fn a_writer_that_gives_up_does_not_take_the_place_of_another_one() {
+    let directory = temporary();
+    let place = |name: &str| directory.path().join("new/folder").join(name);
+    let writer = |name: &'static str| {
+        for _ in 0..200 {
+            drop(AtomicFile::create(&place(name)).unwrap());
+        }
+    };
+    std::thread::scope(|scope| {
+        let others = ["a", "b"].map(|name| scope.spawn(move || writer(name)));
+        for one in others {
+            one.join().unwrap();
+        }
+    });
+    assert!(!directory.path().join("new").exists());
+}
+
+#[test]
 fn an_atomic_file_goes_where_it_can() {
     let parent = temporary();
     assert_eq!(

@@ -4,7 +4,7 @@ use crate::manifest::{Document, FORMAT_NAME, FORMAT_VERSION, FileEntry};
 use crate::model_dir::{
     MANIFEST, MAX_MANIFEST_BYTES, ModelDir, WEIGHTS, check_file_name, hex_sha256, seal,
 };
-use crate::staging::{self, Shape};
+use crate::staging::{self, Shape, Staged};
 use crate::{Manifest, StoreError, weights};
 use automl_core::Artifact;
 use std::collections::BTreeSet;
@@ -70,9 +70,8 @@ pub(crate) fn write_watched(
     let files = encode(contents)?;
     let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     check_replaceable(dir, &target, overwrite)?;
-    let (parent, _) = staging::split(&target)?;
-    let made = staging::create_parents(&parent).map_err(StoreError::io("create", &parent))?;
-    let result = stage_and_swap(dir, &target, &files, watch);
+    let (staged, made) = staging::claim_in_new(&target, Shape::Directory)?;
+    let result = stage_and_swap(dir, &target, &staged, &files, watch);
     if result.is_err() {
         staging::remove_made(&made);
     }
@@ -82,11 +81,11 @@ pub(crate) fn write_watched(
 fn stage_and_swap(
     dir: &Path,
     target: &Path,
+    staged: &Staged,
     files: &[(String, Vec<u8>)],
     watch: &dyn Fn(&str) -> io::Result<()>,
 ) -> Result<(), StoreError> {
     let (parent, _) = staging::split(target)?;
-    let staged = staging::claim(target, Shape::Directory)?;
     let swapped = fill(dir, &staged.path, files, watch).and_then(|()| {
         let replace = |error| StoreError::io("replace", dir)(error);
         watch("swap").map_err(replace)?;
@@ -279,8 +278,7 @@ pub fn write_directory<E: From<StoreError>>(
     }
     let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     let (parent, _) = staging::split(&target)?;
-    let made = staging::create_parents(&parent).map_err(StoreError::io("create", &parent))?;
-    let staged = staging::claim(&target, Shape::Directory)?;
+    let (staged, made) = staging::claim_in_new(&target, Shape::Directory)?;
     let filled = fill(&staged.path).and_then(|()| {
         swap(&staged.path, &target).map_err(StoreError::io("replace", dir))?;
         Ok(staging::sync_directory(&parent).map_err(StoreError::io("write", &parent))?)

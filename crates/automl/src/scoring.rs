@@ -22,7 +22,7 @@ pub(crate) const IMAGE_BATCH_ROWS: usize = 512;
 /// Rows that one thread predicts at once. Fixed, so that predictions do not depend on the number of threads.
 const CHUNK_ROWS: usize = 1024;
 /// Batches that may wait to be predicted.
-const WAITING_BATCHES: usize = 3;
+pub(crate) const WAITING_BATCHES: usize = 3;
 
 /// A model and the threads to run it on.
 pub(crate) struct Scorer<'a> {
@@ -64,7 +64,8 @@ impl Scorer<'_> {
                 }
                 let batch = batch.map_err(Into::into)?;
                 let predicted = self.predict(&batch.table);
-                let predictions = predicted.map_err(|error| counted(error, n_rows))?;
+                let predictions = predicted
+                    .map_err(|error| counted(error, |row| n_rows + batch.place_of(row) as u64))?;
                 sink(&batch, &predictions)?;
                 n_rows += (batch.table.n_rows() + batch.refused.len()) as u64;
             }
@@ -90,13 +91,13 @@ impl Scorer<'_> {
     }
 }
 
-/// The error with its row counted from the first of all batches.
-fn counted(mut error: PredictError, n_before: u64) -> PredictError {
+/// The error with its row as a row of the data.
+fn counted(mut error: PredictError, place: impl Fn(usize) -> u64) -> PredictError {
     if let PredictError::Cell { row, .. }
     | PredictError::Offset { row, .. }
     | PredictError::Exposure { row, .. } = &mut error
     {
-        *row += n_before as usize;
+        *row = place(*row) as usize;
     }
     error
 }

@@ -206,14 +206,15 @@ impl RowReader for Delimited {
                 return Ok(n_done);
             };
             let (line, found) = (record.line, record.spans.len());
+            sink.row(line);
             if found != expected {
-                return Err(DataError::Ragged {
+                sink.odd_row(DataError::Ragged {
                     place: self.place(line),
                     found,
                     expected,
-                });
+                })?;
+                continue;
             }
-            sink.row(line);
             for (column, cell) in record.cells().enumerate() {
                 sink.cell(column, Cell::Text(cell))?;
             }

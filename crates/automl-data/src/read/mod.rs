@@ -24,6 +24,13 @@ use crate::error::DataError;
 pub(crate) trait Sink {
     /// One more row begins (before any of its cells).
     fn row(&mut self, place: u64);
+    /// The row that began last cannot be cut into cells.
+    ///
+    /// # Errors
+    /// That error, unless such a row is left out.
+    fn odd_row(&mut self, error: DataError) -> Result<(), DataError> {
+        Err(error)
+    }
     /// The next cell of `column`.
     fn cell(&mut self, column: usize, cell: Cell<'_>) -> Result<(), DataError>;
     /// Whether the cells of `column` are of use; others need not be given.

@@ -291,6 +291,10 @@ impl Sink for Mapped<'_> {
         self.sink.row(place);
     }
 
+    fn odd_row(&mut self, error: DataError) -> Result<(), DataError> {
+        self.sink.odd_row(error)
+    }
+
     fn cell(&mut self, column: usize, cell: Cell<'_>) -> Result<(), DataError> {
         self.sink.cell(self.number(column), cell)
     }

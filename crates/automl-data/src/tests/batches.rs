@@ -319,8 +319,8 @@ fn columns_are_kept_as_written_in_every_format_also_those_that_are_read() {
 }
 
 #[test]
-fn rows_with_a_cell_of_another_kind_can_be_left_out() {
-    let text = b"n,color,flag,note,when\n1,red,yes,a,\nmany,red,yes,b,\n3,red,yes,c,\nfew,red,yes,d,never\n5,red,yes,e,\n";
+fn rows_that_cannot_be_read_can_be_left_out() {
+    let text = b"n,color,flag,note,when\n1,red,yes,a,\nmany,red,yes,b,\n3,red,yes,c,\nfew,red,yes,d,never\n5,red,yes,e,\n7,red\n";
     for batch_rows in [1, 2, 3, 10] {
         let batch = BatchOptions {
             keep: vec!["note".into()],
@@ -340,7 +340,7 @@ fn rows_with_a_cell_of_another_kind_can_be_left_out() {
                 .and_then(automl_core::Column::as_number);
             numbers.extend_from_slice(column.unwrap());
             notes.extend(batch.kept[0].iter().map(|note| note.unwrap().to_owned()));
-            refused.extend(batch.refused);
+            refused.extend(batch.refused.into_values());
         }
         assert_eq!(numbers, [1.0, 3.0, 5.0]);
         assert_eq!(notes, ["a", "c", "e"]);
@@ -348,7 +348,8 @@ fn rows_with_a_cell_of_another_kind_can_be_left_out() {
             refused,
             [
                 "'many' in column 'n' is not a number, line 3 of new.csv",
-                "'few' in column 'n' is not a number, line 5 of new.csv"
+                "'few' in column 'n' is not a number, line 5 of new.csv",
+                "2 cells where the header has 5, line 7 of new.csv"
             ],
             "{batch_rows} rows a batch"
         );

@@ -23,10 +23,11 @@ pub(super) fn as_list(value: &Value, path: &[&str]) -> Result<Vec<String>, Confi
     items.iter().map(text).collect()
 }
 
-/// A list as a text, with commas between its items: those that hold one stand in quotation marks. An item alone is as it is.
+/// A list as a text, with commas between its items: those that it would change stand in quotation marks.
 fn list_text(items: &[String]) -> String {
     let quoted = |item: &String| {
-        if items.len() > 1 && (item.contains(',') || item.starts_with('"')) {
+        let is_bare = !item.is_empty() && item.trim() == item;
+        if !is_bare || item.contains(',') || item.starts_with('"') {
             format!("\"{}\"", item.replace('"', "\"\""))
         } else {
             item.clone()
@@ -35,7 +36,7 @@ fn list_text(items: &[String]) -> String {
     items.iter().map(quoted).collect::<Vec<_>>().join(", ")
 }
 
-/// The items of such a text, without those that are empty.
+/// The items of such a text, without those that are empty and not in quotation marks.
 ///
 /// ```
 /// use automl_neural::config::list_items;
@@ -43,20 +44,20 @@ fn list_text(items: &[String]) -> String {
 /// assert_eq!(list_items("load, wind"), ["load", "wind"]);
 /// assert_eq!(list_items(r#""load, MW", wind, "so ""called""""#), ["load, MW", "wind", r#"so "called""#]);
 /// assert_eq!(list_items(r#""load" MW"#), [r#""load" MW"#]);
+/// assert_eq!(list_items(r#"fit, "", " a",,"#), ["fit", "", " a"]);
 /// ```
 pub fn list_items(text: &str) -> Vec<String> {
     let mut items = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let item;
-        (item, rest) = rest
-            .strip_prefix('"')
-            .and_then(unquoted)
-            .unwrap_or_else(|| {
-                let (item, rest) = rest.split_once(',').unwrap_or((rest, ""));
-                (item.trim().to_owned(), rest.trim_start())
-            });
-        items.extend((!item.is_empty()).then_some(item));
+        if let Some((item, behind)) = rest.strip_prefix('"').and_then(unquoted) {
+            items.push(item);
+            rest = behind;
+            continue;
+        }
+        let (item, behind) = rest.split_once(',').unwrap_or((rest, ""));
+        items.extend((!item.trim().is_empty()).then(|| item.trim().to_owned()));
+        rest = behind.trim_start();
     }
     items
 }

@@ -40,6 +40,13 @@ fn values_are_taken_in_the_forms_that_people_write() {
     let items = ["load, MW", "wind", "\"so\" called", "a,\"b\""];
     let listed = config(&json!({ "data": { "target": items } })).expect("all of it is known");
     assert_eq!(list_items(&listed.data.target), items);
+    for items in [&["prog", "--tag", "", " a", "b "][..], &["./fit,v2"]] {
+        let run = json!({ "model": { "type": "command", "run": items } });
+        let ModelParams::Command(Program::Command(command)) = config(&run).unwrap().model else {
+            panic!("it is a command");
+        };
+        assert_eq!(command.words(), items);
+    }
 }
 
 #[test]

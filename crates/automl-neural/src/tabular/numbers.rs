@@ -119,6 +119,9 @@ fn middle(sorted: &[f64]) -> (f64, f64) {
     let spread = usable(quarters[3] - quarters[1])
         .or_else(|| usable((quarters[4] - quarters[0]) / 2.0))
         .unwrap_or(1.0);
+    if !quarters[2].is_finite() {
+        return (0.0, 1.0);
+    }
     (quarters[2], spread)
 }
 
@@ -154,7 +157,12 @@ fn at_even_shares(sorted: &[f64], n: usize) -> Vec<f64> {
         let place = index as f64 * last as f64 / (n - 1).max(1) as f64;
         let below = place.floor() as usize;
         let above = (below + 1).min(last);
-        sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+        let (from, to, share) = (sorted[below], sorted[above], place - below as f64);
+        if (to - from).is_infinite() {
+            // Numbers that lie so far apart that their difference is none.
+            return from * (1.0 - share) + to * share;
+        }
+        from + (to - from) * share
     };
     let mut values: Vec<f64> = (0..n).map(at).collect();
     values.sort_by(f64::total_cmp);

@@ -11,9 +11,11 @@ use automl_store::registry::{files, versions};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_store::tracking::{new_id, now_ms};
 use automl_store::workspace::{Record, Workspace};
+use axum::http::StatusCode;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Jobs that may wait.
 const WAITING_MAX: usize = 100;
@@ -21,6 +23,8 @@ const WAITING_MAX: usize = 100;
 const COME_AGAIN_S: f64 = 30.0;
 /// Jobs that have ended and are remembered.
 const ENDED_MAX: usize = 1000;
+/// How often to look whether the server that has the jobs has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The jobs of a server. Clones are the same.
 #[derive(Clone)]
@@ -30,7 +34,8 @@ struct Inner {
     batching: Batching,
     workspace: Workspace,
     record: Record,
-    store: Batches,
+    /// Jobs on the disk, once no other server has them.
+    store: OnceLock<Batches>,
     state: Mutex<State>,
     /// Told when a job waits, or the server ends.
     wake: Condvar,
@@ -51,43 +56,61 @@ struct Held {
 }
 
 impl Desk {
-    /// The jobs of a workspace; those that were not at their end are to be gone on with.
+    /// The jobs of a workspace, as soon as no other server has them: those that were not at their end are gone on with.
     ///
     /// # Errors
-    /// The folder of the jobs cannot be read; or another server has them, which is told.
+    /// The folder of the jobs cannot be read.
     pub(crate) fn open(
         batching: Batching,
         workspace: Workspace,
         record: Record,
-    ) -> Result<Result<Self, String>, StoreError> {
-        let Some(store) = Batches::open(workspace.batches())? else {
-            return Ok(Err(
-                "another server of this workspace predicts tables; ask that one".to_owned(),
-            ));
+    ) -> Result<Self, StoreError> {
+        let desk = Self(Arc::new(Inner {
+            batching,
+            workspace,
+            record,
+            store: OnceLock::new(),
+            state: Mutex::new(State::default()),
+            wake: Condvar::new(),
+        }));
+        desk.look()?;
+        Ok(desk)
+    }
+
+    /// Takes the jobs of the workspace if no other server has them; gives whether this one has.
+    fn look(&self) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        if self.0.store.get().is_some() {
+            return Ok(true);
+        }
+        let Some(store) = Batches::open(self.0.workspace.batches())? else {
+            return Ok(false);
         };
         let (jobs, odd) = store.all()?;
         for path in odd {
             tracing::warn!(path = %path.display(), "this is no job that can be understood");
         }
-        let mut state = State::default();
         for mut job in jobs {
             if job.state == BatchState::Running {
                 job.state = BatchState::Waiting;
-                job.begin = BatchBegin::Resume;
             }
             if job.state == BatchState::Waiting {
                 state.waiting.push_back(job.id.clone());
             }
             state.jobs.insert(job.id.clone(), Held::new(job));
         }
-        Ok(Ok(Self(Arc::new(Inner {
-            batching,
-            workspace,
-            record,
-            store,
-            state: Mutex::new(state),
-            wake: Condvar::new(),
-        }))))
+        Ok(self.0.store.set(store).is_ok())
+    }
+
+    /// The jobs on the disk.
+    ///
+    /// # Errors
+    /// Another server has them.
+    fn store(&self) -> Result<&Batches, ApiError> {
+        self.0.store.get().ok_or_else(|| {
+            let told = "another server of this workspace predicts tables; ask that one";
+            ApiError::new(StatusCode::CONFLICT, "batch-off", told)
+        })
     }
 
     pub(super) fn batching(&self) -> &Batching {
@@ -99,10 +122,14 @@ impl Desk {
     }
 
     /// All jobs, the oldest first.
-    pub(super) fn all(&self) -> Vec<BatchJob> {
+    ///
+    /// # Errors
+    /// Another server has them.
+    pub(super) fn all(&self) -> Result<Vec<BatchJob>, ApiError> {
+        self.store()?;
         let mut jobs: Vec<BatchJob> = self.state().all().cloned().collect();
         jobs.sort_by(|a, b| (a.created_ms, &a.id).cmp(&(b.created_ms, &b.id)));
-        jobs
+        Ok(jobs)
     }
 
     /// A job.
@@ -110,6 +137,7 @@ impl Desk {
     /// # Errors
     /// There is none of this id.
     pub(super) fn find(&self, id: &str) -> Result<BatchJob, ApiError> {
+        self.store()?;
         self.state().held(id).map(|held| held.job.clone())
     }
 
@@ -123,6 +151,7 @@ impl Desk {
         begin: BatchBegin,
         user: String,
     ) -> Result<BatchJob, ApiError> {
+        let store = self.store()?;
         let id = new_id().map_err(|error| ApiError::internal(error.to_string()))?;
         let job = BatchJob {
             id,
@@ -139,12 +168,14 @@ impl Desk {
         };
         let mut state = self.state();
         state.check_room(&job)?;
-        self.0.store.put(&job).map_err(|error| unkept(&error))?;
+        store.put(&job).map_err(|error| unkept(&error))?;
         state.waiting.push_back(job.id.clone());
         state.jobs.insert(job.id.clone(), Held::new(job.clone()));
         for old in state.too_old() {
-            state.jobs.remove(&old);
-            self.0.store.remove(&old).map_err(|error| unkept(&error))?;
+            match store.remove(&old) {
+                Ok(()) => drop(state.jobs.remove(&old)),
+                Err(error) => tracing::warn!(%error, job = old, "an old job cannot be forgotten"),
+            }
         }
         drop(state);
         self.0.wake.notify_one();
@@ -156,6 +187,7 @@ impl Desk {
     /// # Errors
     /// There is none, it has not ended, or too many wait.
     pub(super) fn resume(&self, id: &str) -> Result<BatchJob, ApiError> {
+        let store = self.store()?;
         let mut state = self.state();
         let mut job = state.held(id)?.job.clone();
         if !job.state.is_ended() {
@@ -163,10 +195,9 @@ impl Desk {
         }
         state.check_room(&job)?;
         job.state = BatchState::Waiting;
-        job.begin = BatchBegin::Resume;
         (job.error, job.ended_ms, job.started_ms) = (None, None, None);
         job.progress = BatchProgress::default();
-        self.0.store.put(&job).map_err(|error| unkept(&error))?;
+        store.put(&job).map_err(|error| unkept(&error))?;
         state.jobs.insert(id.to_owned(), Held::new(job.clone()));
         state.waiting.push_back(id.to_owned());
         drop(state);
@@ -179,15 +210,17 @@ impl Desk {
     /// # Errors
     /// There is none, or it has ended.
     pub(super) fn stop(&self, id: &str) -> Result<BatchJob, ApiError> {
+        let store = self.store()?;
         let mut state = self.state();
         let held = state.held(id)?;
         match held.job.state {
             BatchState::Waiting => {
-                held.job.state = BatchState::Stopped;
-                held.job.ended_ms = Some(now_ms());
-                let job = held.job.clone();
+                let mut job = held.job.clone();
+                job.state = BatchState::Stopped;
+                job.ended_ms = Some(now_ms());
+                store.put(&job).map_err(|error| unkept(&error))?;
+                held.job = job.clone();
                 state.waiting.retain(|waiting| waiting != id);
-                self.0.store.put(&job).map_err(|error| unkept(&error))?;
                 Ok(job)
             }
             BatchState::Running => {
@@ -204,12 +237,13 @@ impl Desk {
     /// # Errors
     /// There is none, it has not ended, or its file cannot be removed.
     pub(super) fn forget(&self, id: &str) -> Result<(), ApiError> {
+        let store = self.store()?;
         let mut state = self.state();
         let job = &state.held(id)?.job;
         if !job.state.is_ended() {
             return Err(in_state(job, "stop it first"));
         }
-        self.0.store.remove(id).map_err(|error| unkept(&error))?;
+        store.remove(id).map_err(|error| unkept(&error))?;
         state.jobs.remove(id);
         Ok(())
     }
@@ -232,9 +266,33 @@ impl Desk {
     }
 
     fn work(&self) {
+        if !self.wait_for_jobs() {
+            return;
+        }
         while let Some((job, cancel)) = self.take() {
             let end = self.predict(&job, cancel);
             self.end(&job.id, end);
+        }
+    }
+
+    /// Waits until this server has the jobs; gives whether it has, rather than that it ends.
+    fn wait_for_jobs(&self) -> bool {
+        let mut is_told = false;
+        loop {
+            match self.look() {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(error) if is_told => tracing::debug!(%error, "the jobs cannot be read"),
+                Err(error) => {
+                    is_told = true;
+                    tracing::warn!(%error, "the jobs that predict tables cannot be read");
+                }
+            }
+            let state = self.state();
+            if state.is_ending {
+                return false;
+            }
+            drop(self.0.wake.wait_timeout(state, LOOK_EVERY));
         }
     }
 
@@ -252,7 +310,6 @@ impl Desk {
             held.job.state = BatchState::Running;
             held.job.started_ms = Some(now_ms());
             let (job, cancel) = (held.job.clone(), held.cancel.clone());
-            drop(state);
             self.keep(&job);
             return Some((job, cancel));
         }
@@ -325,14 +382,14 @@ impl Desk {
             }
         }
         job.ended_ms = Some(now_ms());
-        let job = job.clone();
-        drop(state);
-        self.keep(&job);
+        // Whoever hears that it has ended may forget it at once, which is to last.
+        self.keep(job);
     }
 
-    /// Writes a job as it is now; one that cannot be is told as it was when the server starts again.
+    /// Writes a job as it is now, before anybody else changes it; one that cannot be is told as it was when the server starts again.
     fn keep(&self, job: &BatchJob) {
-        if let Err(error) = self.0.store.put(job) {
+        let kept = self.0.store.get().map_or(Ok(()), |store| store.put(job));
+        if let Err(error) = kept {
             tracing::warn!(%error, job = job.id, "how far a job came cannot be written down");
         }
     }
@@ -402,6 +459,14 @@ struct Watched<'a> {
 }
 
 impl TablesWatch for Watched<'_> {
+    fn begun(&self) {
+        // What was there before is replaced, or was found to be none: from here on it is gone on with.
+        self.desk.change(self.id, |job| {
+            job.begin = BatchBegin::Resume;
+            self.desk.keep(job);
+        });
+    }
+
     fn recorded(&self, run_id: &str) {
         self.desk
             .change(self.id, |job| job.run_id = Some(run_id.to_owned()));

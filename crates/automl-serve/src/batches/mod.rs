@@ -69,6 +69,8 @@ pub struct TablesAsked<'a> {
 pub trait TablesWatch: Sync {
     /// It is this run of the record.
     fn recorded(&self, run_id: &str);
+    /// The folder is there, so that whoever comes later can go on with it.
+    fn begun(&self);
     /// There are so many tables.
     fn planned(&self, n_parts: u64);
     /// So many rows more are predicted.
@@ -158,7 +160,7 @@ fn desk(app: &App) -> Result<Desk, ApiError> {
 
 async fn list(State(app): State<App>) -> Answer {
     let desk = desk(&app)?;
-    let mut jobs = blocking(move || Ok(desk.all())).await?;
+    let mut jobs = blocking(move || desk.all()).await?;
     jobs.reverse();
     let views: Vec<Value> = jobs.iter().map(view).collect();
     Ok(Json(json!({ "jobs": views })))

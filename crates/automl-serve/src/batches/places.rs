@@ -18,6 +18,13 @@ pub(super) fn of(text: &str, folders: &[PathBuf]) -> Result<String, ApiError> {
     if path.as_os_str().is_empty() || path.components().any(|part| part == Component::ParentDir) {
         return Err(refused("leads out of the folders that are allowed"));
     }
+    // Such a pattern would also match the folder above.
+    let is_wild = |part: &str| part.starts_with('.') && part.contains(['*', '?', '[']);
+    if text.split('/').any(is_wild) {
+        return Err(refused(
+            "has a pattern of hidden names; name the folder or the file itself",
+        ));
+    }
     let place = match folders.first() {
         Some(first) if !path.is_absolute() => first.join(path),
         _ => path.to_owned(),
@@ -52,6 +59,9 @@ mod tests {
             "/etc/passwd",
             "/database/x.csv",
             "/more/*",
+            "/data/.*/.*/etc/*",
+            "/data/.?/x.csv",
+            "/data/.[.]/x.csv",
             "s3://bucket/x.csv",
         ] {
             assert!(of(text, &folders).is_err(), "{text}");

@@ -28,6 +28,13 @@ fn predict(asked: &TablesAsked<'_>, watch: &dyn TablesWatch) -> TablesEnd {
         "the model is there"
     );
     watch.recorded("run");
+    if says("early") {
+        return TablesEnd::Broken {
+            problem: problem("predictions are there"),
+            is_stopped: false,
+        };
+    }
+    watch.begun();
     watch.planned(2);
     watch.rows(10);
     watch.part(PartEnded {
@@ -269,4 +276,48 @@ async fn what_cannot_be_asked_is_refused_with_a_reason() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     let jobs = desk.call("GET", PATH, &json!({})).await.1;
     assert_eq!(jobs["jobs"], json!([]), "nothing was taken");
+}
+
+#[tokio::test]
+async fn a_job_that_never_began_does_not_take_what_it_found_for_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    let desk = server(data.path()).await;
+    let _workers = workers(&desk);
+    let mut body = asked("early");
+    body["overwrite"] = json!(true);
+    let (_, told) = ask(&desk, body).await;
+    let id = told["job"]["id"].as_str().unwrap().to_owned();
+    let failed = until(&desk, &id, "failed").await;
+    assert_eq!(failed["begin"], "overwrite");
+    let path = format!("{PATH}/{id}/resume");
+    let (_, resumed) = desk.call("POST", &path, &json!({})).await;
+    assert_eq!(resumed["job"]["begin"], "overwrite");
+}
+
+#[tokio::test]
+async fn a_server_takes_over_when_the_one_before_it_has_ended() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_owned();
+    let held = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let holds = std::sync::Arc::clone(&held);
+    let desk = Desk::with(move |config| {
+        config.batching.folders = vec![folder];
+        let before = automl_store::batches::Batches::open(config.workspace.batches());
+        *holds.lock().unwrap() = before.unwrap();
+    });
+    desk.register(json!({ "bias": 0.5 })).await;
+    let _workers = workers(&desk);
+    let (status, told) = ask(&desk, asked("done")).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("another server"), "{message}");
+    drop(held.lock().unwrap().take());
+    let taken = loop {
+        let (status, told) = ask(&desk, asked("done")).await;
+        if status == StatusCode::OK {
+            break told;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    until(&desk, taken["job"]["id"].as_str().unwrap(), "done").await;
 }

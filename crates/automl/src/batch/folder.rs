@@ -61,14 +61,19 @@ impl Folder {
     ///
     /// # Errors
     /// Another process works on it; there is something else; predictions are there and not to be replaced, or are not what
-    /// can be gone on with.
+    /// can be gone on with; a file would lie behind a link.
     pub(super) fn open(
         path: &Path,
         begin: Begin,
         about: &Value,
         outputs: &BTreeSet<String>,
     ) -> anyhow::Result<Self> {
-        let mut folder = match (begin, Earlier::find(path)?) {
+        let earlier = Earlier::find(path)?;
+        let known = earlier.iter().flat_map(|earlier| &earlier.outputs);
+        for output in outputs.iter().chain(known) {
+            check_no_links(path, output)?;
+        }
+        let mut folder = match (begin, earlier) {
             (_, None) => {
                 check_empty(path)?;
                 Self::begin(path, about)?
@@ -247,7 +252,8 @@ impl Earlier {
         about: &Value,
         outputs: &BTreeSet<String>,
     ) -> Result<(), BatchError> {
-        if let Some((setting, then, now)) = difference("", &self.about, about) {
+        if let Some((setting, then, now)) = difference("", &decisive(&self.about), &decisive(about))
+        {
             let output = path.to_owned();
             return Err(if setting == "model" {
                 BatchError::OtherModel { output }
@@ -297,6 +303,27 @@ fn is_absent(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
+}
+
+/// What of an account decides whether parts belong together: any version of the program goes on with what another began.
+fn decisive(about: &Value) -> Value {
+    let mut about = about.clone();
+    if let Some(about) = about.as_object_mut() {
+        about.remove("program");
+    }
+    about
+}
+
+/// Refuses a file of the folder that is a link, or lies behind one: what is written or removed by it would be elsewhere.
+fn check_no_links(path: &Path, output: &str) -> Result<(), BatchError> {
+    let mut place = path.to_owned();
+    for part in Path::new(output).components() {
+        place.push(part);
+        if place.is_symlink() {
+            return Err(BatchError::Link { path: place });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file of an account lies below its folder, whatever the account says.

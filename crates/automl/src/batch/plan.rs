@@ -1,7 +1,8 @@
 //! Which tables there are, and what is made of each.
 
-use crate::errors::BatchError;
+use crate::errors::{BatchError, CliError};
 use crate::scoring::PartKind;
+use automl_core::CancelToken;
 use automl_data::{DataError, ReadOptions, SameColumns, find_parts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -37,7 +38,7 @@ pub(crate) struct Plan {
 /// The tables that `data` means (paths, patterns, folders), each with its file below `output`.
 ///
 /// # Errors
-/// A table is not there, is named twice or lies in `output`; two of them would have one file.
+/// A table is not there or no file, is named twice or lies in `output`; two of them would have one file.
 pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Result<Plan> {
     let mut plan = Plan {
         parts: Vec::new(),
@@ -61,6 +62,10 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
     for part in &plan.parts {
         let place = (part.input.canonicalize())
             .map_err(|error| DataError::reading(part.input_name(), error))?;
+        if !place.is_file() {
+            let path = part.input.clone();
+            return Err(BatchError::NotFile { path }.into());
+        }
         if folder
             .as_ref()
             .is_some_and(|folder| place.starts_with(folder))
@@ -143,9 +148,12 @@ impl Plan {
             return Err(BatchError::Outside { path });
         }
         match self.parts.iter().find(|part| !is_within(&part.input)) {
-            Some(part) => Err(BatchError::Outside {
-                path: part.input.clone(),
-            }),
+            Some(part) => {
+                // What lies behind the link is nobody's business.
+                let above = part.input.ancestors().find(|path| is_within(path));
+                let path = above.unwrap_or(Path::new("")).to_owned();
+                Err(BatchError::LedOutside { path })
+            }
             None => Ok(()),
         }
     }
@@ -153,12 +161,19 @@ impl Plan {
     /// Refuses tables of different columns before anything is predicted. One that cannot be opened is told of when it is its turn.
     ///
     /// # Errors
-    /// The first table that has other columns than those before it.
-    pub(crate) fn check_columns(&self, read: &ReadOptions) -> Result<(), DataError> {
+    /// The first table that has other columns than those before it; or that the user stopped it.
+    pub(crate) fn check_columns(
+        &self,
+        read: &ReadOptions,
+        cancel: &CancelToken,
+    ) -> anyhow::Result<()> {
         let mut same = SameColumns::default();
         for part in &self.parts {
+            if cancel.is_cancelled() {
+                return Err(CliError::Interrupted.into());
+            }
             if let Err(error @ DataError::ColumnsDiffer { .. }) = same.check(&part.input, read) {
-                return Err(error);
+                return Err(error.into());
             }
         }
         Ok(())

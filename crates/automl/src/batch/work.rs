@@ -4,7 +4,7 @@ use super::account::{Failed, Manifest, Part};
 use super::folder::{Begin, Folder, remove};
 use super::plan::{Plan, Planned};
 use crate::errors::{BatchError, CliError, Report};
-use crate::scoring::{Counts, Destination, PartKind, Power, Wanted, Watch};
+use crate::scoring::{Counts, Destination, PartKind, Power, WAITING_BATCHES, Wanted, Watch};
 use crate::text;
 use automl_core::{CancelToken, PredictError, Threads, Warning, WarningKind, Warnings};
 use automl_data::{DataError, Source};
@@ -12,11 +12,16 @@ use automl_store::{AtomicFile, sha256_of};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
+
+/// Batches of a table that are held at once: those that wait, one that is read, one that is scored and its predictions.
+const BATCHES_OF_TABLE: usize = WAITING_BATCHES + 3;
+/// What the batches of all tables may take together.
+const WAITING_BYTES: usize = 1 << 30;
 
 /// What is to be done.
 pub(super) struct Job<'a> {
@@ -33,6 +38,8 @@ pub(super) struct Job<'a> {
 
 /// Hears how far it came, from several threads.
 pub(crate) trait Progress: Sync {
+    /// The folder is there, so that whoever comes later can go on with it.
+    fn begun(&self);
     /// So many rows more are predicted.
     fn rows(&self, n_more: u64);
     /// A part has ended.
@@ -71,11 +78,12 @@ enum Ended {
 /// The folder cannot be begun, gone on with or written to, or the user stopped it; what is whole then can be gone on with.
 pub(super) fn run(job: &Job<'_>, progress: &dyn Progress) -> anyhow::Result<Done> {
     if !job.wanted.cut.allow_missing_columns {
-        job.plan.check_columns(job.wanted.read)?;
+        job.plan.check_columns(job.wanted.read, &job.cancel)?;
     }
     let threads = Threads::new(job.n_threads)?;
     let outputs = job.plan.parts.iter().map(Planned::output_name).collect();
     let folder = Folder::open(job.output, job.begin, job.about, &outputs)?;
+    progress.begun();
     let crew = Crew {
         job,
         folder: &folder,
@@ -163,10 +171,7 @@ struct Crew<'a> {
 
 impl Crew<'_> {
     fn work(&self) -> anyhow::Result<()> {
-        let n_workers = self
-            .job
-            .n_threads
-            .clamp(1, self.job.plan.parts.len().max(1));
+        let n_workers = n_at_once(self.job);
         let ends: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..n_workers)
                 .map(|_| scope.spawn(|| self.parts()))
@@ -240,10 +245,10 @@ impl Crew<'_> {
         let (input, output) = (&planned.input, self.job.output.join(&planned.output));
         let reading = |error| DataError::reading(planned.input_name(), error);
         let before = seen(input).map_err(reading)?;
-        let sha256 = digest(input).map_err(reading)?;
+        let sha256 = self.digest(input)?.map_err(reading)?;
         if let Some(earlier) = self.folder.earlier(&planned.output_name())
             && earlier.input_sha256 == sha256
-            && is_as_told(earlier, &output)
+            && self.is_as_told(earlier, &output)?
         {
             return Ok(Ended::Kept(Part {
                 input: planned.input_name(),
@@ -272,9 +277,26 @@ impl Crew<'_> {
             rows_refused: counts.n_refused,
             refused: counts.reasons,
             output_bytes: fs::metadata(&output)?.len(),
-            output_sha256: digest(&output)?,
+            output_sha256: self.digest(&output)??,
         };
         Ok(Ended::Whole { part, warnings })
+    }
+
+    /// The digest of a file, or why it cannot be read; unless all are to end meanwhile.
+    fn digest(&self, path: &Path) -> Result<io::Result<String>, CliError> {
+        let sha256 = File::open(path).and_then(|file| sha256_of(&mut WhileGoing(self, file)));
+        self.check_going()?;
+        Ok(sha256)
+    }
+
+    /// Whether a file is what an account says that it was.
+    fn is_as_told(&self, part: &Part, output: &Path) -> Result<bool, CliError> {
+        let n_bytes = fs::metadata(output).map(|about| about.len());
+        if n_bytes.ok() != Some(part.output_bytes) {
+            return Ok(false);
+        }
+        let sha256 = self.digest(output)?;
+        Ok(sha256.is_ok_and(|sha256| sha256 == part.output_sha256))
     }
 
     /// The predictions, written beside their place.
@@ -299,6 +321,27 @@ impl Crew<'_> {
     }
 }
 
+/// A file that cannot be read on once all are to end.
+struct WhileGoing<'a>(&'a Crew<'a>, File);
+
+impl Read for WhileGoing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.check_going().map_err(io::Error::other)?;
+        self.1.read(buffer)
+    }
+}
+
+/// How many tables are predicted at once: one a thread, as long as the batches that wait between reading and writing stay
+/// within [`WAITING_BYTES`].
+fn n_at_once(job: &Job<'_>) -> usize {
+    let n_columns = job.wanted.model.manifest.inputs.fields.len().max(1);
+    let table = job.wanted.cut.batch_rows * n_columns * size_of::<f64>() * BATCHES_OF_TABLE;
+    let n_fit = (WAITING_BYTES / table.max(1)).max(1);
+    job.n_threads
+        .min(n_fit)
+        .clamp(1, job.plan.parts.len().max(1))
+}
+
 /// Passes on how far a part came, and ends it if all are to end.
 struct Heard<'a>(&'a Crew<'a>);
 
@@ -312,13 +355,15 @@ impl Watch for Heard<'_> {
 /// Whether other tables may do better: this one is wrong, not the disk that is written to.
 fn is_of_table(error: &anyhow::Error) -> bool {
     if let Some(error) = error.downcast_ref::<DataError>() {
-        return !matches!(
+        let is_of_all = matches!(
             error,
-            DataError::Io {
-                action: "writing",
-                ..
-            }
+            DataError::KeptMissing { .. }
+                | DataError::Io {
+                    action: "writing",
+                    ..
+                }
         );
+        return !is_of_all;
     }
     error.is::<PredictError>()
         || matches!(
@@ -342,17 +387,6 @@ fn is_stop(error: &anyhow::Error) -> bool {
 fn seen(path: &Path) -> io::Result<(u64, Option<SystemTime>)> {
     let about = fs::metadata(path)?;
     Ok((about.len(), about.modified().ok()))
-}
-
-fn digest(path: &Path) -> io::Result<String> {
-    sha256_of(&mut File::open(path)?)
-}
-
-/// Whether a file is what an account says that it was.
-fn is_as_told(part: &Part, output: &Path) -> bool {
-    let n_bytes = fs::metadata(output).map(|about| about.len());
-    n_bytes.is_ok_and(|n_bytes| n_bytes == part.output_bytes)
-        && digest(output).is_ok_and(|sha256| sha256 == part.output_sha256)
 }
 
 /// What is told of a table that has no rows.

@@ -66,7 +66,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) root_endpoint: Option<String>,
     /// Folder below which jobs that predict tables may read and write; repeatable [default: there are no such jobs]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "only_endpoints")]
     pub(crate) data_dir: Vec<PathBuf>,
     /// Jobs that predict tables at once; others wait
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]

@@ -28,6 +28,15 @@ pub(crate) enum BatchError {
     /// A server reads and writes in the folders that its operator names.
     #[error("it is below no folder that is allowed: {}", .path.display())]
     Outside { path: PathBuf },
+    /// A link among the tables leads out of those folders.
+    #[error("a link in {} leads out of the folders that are allowed", .path.display())]
+    LedOutside { path: PathBuf },
+    /// A pipe or the like, which cannot be read twice.
+    #[error("this is no file: {}", .path.display())]
+    NotFile { path: PathBuf },
+    /// Predictions would be elsewhere than in their folder.
+    #[error("a link is where predictions were to be: {}", .path.display())]
+    Link { path: PathBuf },
     /// A table is there more than once.
     #[error("a table is named twice: {}", .path.display())]
     NamedTwice { path: PathBuf },
@@ -108,6 +117,28 @@ fn were(n_parts: u64) -> String {
     format!("{} {were}", text::counted(n_parts, "table"))
 }
 
+impl BatchError {
+    /// What to do about it for who asked a server for it, where that is something else than on the command line.
+    pub(crate) fn hint_of_request(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::There { .. } => {
+                "ask with resume for tables that are new or have changed, with overwrite to begin anew, or for another output"
+            }
+            Self::OtherModel { .. } | Self::Differs { .. } => {
+                "ask for the model and the settings that they were begun with, with overwrite to begin anew, or for another output"
+            }
+            Self::OtherTables { .. } => "ask for that table, too, or with overwrite to begin anew",
+            Self::Failed { .. } => {
+                "_manifest.json in the folder tells of each; mend them and let the job go on (POST to its /resume)"
+            }
+            Self::InputInOutput { .. } | Self::AmongTables { .. } | Self::Link { .. } => {
+                "ask for another output"
+            }
+            _ => return None,
+        })
+    }
+}
+
 impl Coded for BatchError {
     fn code(&self) -> &'static str {
         match self {
@@ -115,7 +146,9 @@ impl Coded for BatchError {
             Self::OnlyFolders { .. } => "usage-option",
             Self::Stdin => "batch-stdin",
             Self::InputInOutput { .. } | Self::AmongTables { .. } => "output-is-input",
-            Self::Outside { .. } => "batch-outside",
+            Self::Outside { .. } | Self::LedOutside { .. } => "batch-outside",
+            Self::NotFile { .. } => "batch-not-a-file",
+            Self::Link { .. } => "batch-link",
             Self::NamedTwice { .. } => "batch-named-twice",
             Self::SameOutput { .. } => "batch-same-output",
             Self::There { .. } => "output-exists",
@@ -141,7 +174,13 @@ impl Coded for BatchError {
                 "give --output another folder, or name the tables with a pattern that leaves it out"
                     .into()
             }
-            Self::Outside { .. } => "the server's --data-dir says which are".into(),
+            Self::Outside { .. } | Self::LedOutside { .. } => {
+                "the server's --data-dir says which are".into()
+            }
+            Self::NotFile { .. } => {
+                "write it to a file first, or predict it alone, into one file".into()
+            }
+            Self::Link { .. } => "remove the link, or give --output another folder".into(),
             Self::NamedTwice { .. } => "name each table once".into(),
             Self::SameOutput { .. } => {
                 "name the folder that holds both, or predict them into folders of their own".into()

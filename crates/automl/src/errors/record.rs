@@ -56,6 +56,15 @@ pub(crate) enum RecordError {
         model: String,
         column: String,
     },
+    #[error(
+        "{whose} takes {mark} as missing, which {model} would read as a number in column '{column}'"
+    )]
+    PipelineNumber {
+        mark: String,
+        whose: String,
+        model: String,
+        column: String,
+    },
 }
 
 impl Coded for RecordError {
@@ -70,7 +79,9 @@ impl Coded for RecordError {
             Self::DataChanged { .. } => "data-changed",
             Self::WouldLose { .. } => "registry-would-lose",
             Self::PipelineFile { .. } | Self::PipelineStep { .. } => "compose-file",
-            Self::PipelineTarget { .. } | Self::PipelineMark { .. } => "compose-column",
+            Self::PipelineTarget { .. }
+            | Self::PipelineMark { .. }
+            | Self::PipelineNumber { .. } => "compose-column",
         }
     }
 
@@ -100,7 +111,7 @@ impl Coded for RecordError {
             Self::PipelineTarget { .. } => Some(
                 "fit the models that read it without it: it is not known where the pipeline predicts".into(),
             ),
-            Self::PipelineMark { .. } => {
+            Self::PipelineMark { .. } | Self::PipelineNumber { .. } => {
                 Some("fit both with the same marks, by --missing or a schema file".into())
             }
             Self::DataPlace { .. } | Self::Truth { .. } => None,

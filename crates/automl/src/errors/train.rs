@@ -41,7 +41,7 @@ pub(crate) enum TrainVerbError {
     File { file: String, reason: String },
     #[error("the rows cannot be split")]
     Split(#[source] SplitError),
-    #[error("there are checkpoints of a training that did not end: {folder}")]
+    #[error("a training that did not end has left something: {folder}")]
     Unfinished { folder: String },
     #[error("there is no device named {name}")]
     Device { name: String },
@@ -77,6 +77,8 @@ pub(crate) enum TrainVerbError {
     },
     #[error("the command ended well, but printed no value of '{metric}'")]
     CommandMetric { metric: String, log: String },
+    #[error("a link among what the command wrote leads to no file: {link}")]
+    CommandLink { link: String },
     #[error("the command's last '{metric}' is {value}")]
     CommandValue { metric: String, value: f64 },
     #[error("stopped; what the command left is kept: {folder}")]
@@ -116,6 +118,7 @@ impl Coded for TrainVerbError {
             Self::CommandData { .. } => "train-command-data",
             Self::CommandFailed { .. } => "train-command-failed",
             Self::CommandMetric { .. } => "train-command-metric",
+            Self::CommandLink { .. } => "train-command-link",
             Self::CommandValue { .. } => "train-command-value",
             Self::Stopped { .. } | Self::CommandStopped { .. } => "interrupted",
             Self::Device { .. } => "train-device-name",
@@ -177,6 +180,9 @@ impl Coded for TrainVerbError {
             Self::CommandMetric { metric, log } => Some(format!(
                 "let it print lines such as `epoch=1 {metric}=0.5`, or name in model.metric what it prints; {log} has all of it"
             )),
+            Self::CommandLink { .. } => Some(
+                "let the command write files there, not links to folders; what it wrote is kept, and the same command with --resume goes on from its last state".into(),
+            ),
             Self::CommandValue { .. } => None,
             Self::Stopped { .. } | Self::CommandStopped { .. } => {
                 Some("the same command with --resume goes on".into())

@@ -89,7 +89,7 @@ impl Wanted<'_> {
         let scored = scorer.run(batches, |batch, predictions| {
             counts.n_refused += batch.refused.len() as u64;
             let n_told = REASONS_MAX.saturating_sub(counts.reasons.len());
-            let reasons = batch.refused.iter().take(n_told).cloned();
+            let reasons = batch.refused.values().take(n_told).cloned();
             counts.reasons.extend(reasons);
             match self.bands.numbers(predictions) {
                 Some(numbers) => writer.write_numbers(&numbers, &batch.kept)?,

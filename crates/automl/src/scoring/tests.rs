@@ -5,6 +5,7 @@ use automl_core::{
     Artifact, CancelToken, Column, Model, PredictError, Predictions, Table, TableView, Threads,
 };
 use automl_data::Batch;
+use std::collections::BTreeMap;
 
 /// Predicts the column `x` times two.
 struct Twice;
@@ -28,7 +29,7 @@ fn batch(name: &str, from: usize, n_rows: usize) -> Batch {
     Batch {
         table: Table::new(vec![(name.into(), Column::Number(values))]).expect("one column"),
         kept: Vec::new(),
-        refused: Vec::new(),
+        refused: BTreeMap::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::batch::{Begin, Done, Order, PartEnd, Prepared, Progress, Settings};
 use crate::console::print_line;
-use crate::errors::{CliError, INTERRUPTED, Report};
+use crate::errors::{BatchError, CliError, INTERRUPTED, Report};
 use crate::progress::Notes;
 use crate::record::Recorder;
 use crate::scoring::PartKind;
@@ -94,9 +94,10 @@ fn settings(order: &BatchOrder) -> Result<Settings, CliError> {
 /// An error as the job keeps it, with what to do about it.
 fn problem(error: &anyhow::Error) -> BatchProblem {
     let report = Report::of(error);
+    let of_request = error.downcast_ref().and_then(BatchError::hint_of_request);
     BatchProblem {
         code: report.code.map(str::to_owned),
-        message: match report.hint {
+        message: match of_request.map(str::to_owned).or(report.hint) {
             Some(hint) => format!("{}; {hint}", report.message),
             None => report.message,
         },
@@ -119,6 +120,10 @@ fn progress_of(done: &Done) -> BatchProgress {
 struct Passed<'a>(&'a dyn TablesWatch);
 
 impl Progress for Passed<'_> {
+    fn begun(&self) {
+        self.0.begun();
+    }
+
     fn rows(&self, n_more: u64) {
         self.0.rows(n_more);
     }

@@ -9,7 +9,7 @@ use crate::modeldir::{self, COMPOSED_OF, LoadedModel};
 use crate::progress::Reporter;
 use crate::record::{Detail, Recorder};
 use anyhow::Context as _;
-use automl_core::{Clock, Field, Model as _, Role, Schema};
+use automl_core::{Clock, Field, Kind, Model as _, Role, Schema};
 use automl_data::ReadOptions;
 use automl_engine::{Composed, PipelineStep, StepModel, compose};
 use automl_store::endpoints::{self, EndpointError, digest_of};
@@ -104,6 +104,10 @@ struct Parts {
     missing: Vec<(String, String)>,
     /// Words that some model knows: column, word and model.
     words: Vec<(String, String, String)>,
+    /// Columns that some model reads as numbers, and the model with its marks.
+    numbers: Vec<(String, String, Vec<String>)>,
+    /// Columns that some model was fitted beside, and passes over.
+    passed_over: Vec<Field>,
     /// What the last model predicts.
     target: Option<Field>,
     renames_duplicates: bool,
@@ -174,6 +178,13 @@ impl Parts {
                 self.missing.push((mark.clone(), name.clone()));
             }
         }
+        if let Some(number) = features.iter().find(|field| field.kind == Kind::Number) {
+            self.numbers
+                .push((number.name.clone(), name.clone(), marks.clone()));
+        }
+        let is_beside = |field: &&Field| !matches!(field.role, Role::Feature | Role::Target);
+        let beside = inputs.fields.iter().filter(is_beside);
+        self.passed_over.extend(beside.cloned());
         for field in &features {
             let levels = field.levels.iter();
             self.words
@@ -198,7 +209,7 @@ impl Parts {
     /// The columns of the pipeline, with what it predicts.
     ///
     /// # Errors
-    /// It would read what it predicts, or one model takes a word as missing that another knows.
+    /// It would read what it predicts, or one model takes a word or a number as missing that another knows.
     fn inputs(&self, composed: &Composed) -> Result<Schema, RecordError> {
         let of_task = || Field::target("target".to_owned(), composed.model.task());
         let target = self.target.clone().unwrap_or_else(of_task);
@@ -218,6 +229,32 @@ impl Parts {
                     whose: whose.clone(),
                     model: model.clone(),
                     column: column.clone(),
+                });
+            }
+        }
+        for (mark, whose) in &self.missing {
+            // A mark that is a number is missing in every column of numbers.
+            let is_number = mark.trim().parse::<f64>().is_ok();
+            let has = |marks: &[String]| marks.iter().any(|known| known.trim() == mark.trim());
+            let odd = self
+                .numbers
+                .iter()
+                .find(|(_, _, marks)| is_number && !has(marks));
+            if let Some((column, model, _)) = odd {
+                return Err(RecordError::PipelineNumber {
+                    mark: mark.clone(),
+                    whose: whose.clone(),
+                    model: model.clone(),
+                    column: column.clone(),
+                });
+            }
+        }
+        for field in &self.passed_over {
+            let is_known = |known: &Field| known.name == field.name;
+            if !fields.iter().any(is_known) && field.name != target.name {
+                fields.push(Field {
+                    role: Role::Ignored,
+                    ..field.clone()
                 });
             }
         }

@@ -131,6 +131,8 @@ struct Shown {
 }
 
 impl Progress for Shown {
+    fn begun(&self) {}
+
     fn rows(&self, n_more: u64) {
         let n_rows = self.n_rows.fetch_add(n_more, Relaxed) + n_more;
         self.bar.set_message(text::counted(n_rows, "row"));

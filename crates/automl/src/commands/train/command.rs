@@ -177,13 +177,13 @@ impl<'a> Job<'a> {
     /// Makes the folder of the run; gives whether it goes on with what is there.
     fn begin(&self, reporter: &Reporter) -> anyhow::Result<bool> {
         let checkpoints = self.place("checkpoints");
-        let listed = fs::read_dir(&checkpoints);
-        let has_any = listed.is_ok_and(|mut listed| listed.next().is_some());
-        if has_any && !self.args.resume && !self.args.overwrite {
-            let folder = checkpoints.display().to_string();
+        let goes_on = self.args.resume && has_any(&checkpoints);
+        let left = [checkpoints.clone(), self.place(FILES)];
+        let left = left.iter().find(|folder| has_any(folder));
+        if let Some(folder) = left.filter(|_| !goes_on && !self.args.overwrite) {
+            let folder = folder.display().to_string();
             return Err(TrainVerbError::Unfinished { folder }.into());
         }
-        let goes_on = self.args.resume && has_any;
         let training = serde_json::to_string_pretty(&self.identity())?;
         if goes_on {
             let before = fs::read_to_string(self.place(TRAINING)).unwrap_or_default();
@@ -301,6 +301,7 @@ impl<'a> Job<'a> {
             return Err(TrainVerbError::CommandValue { metric, value }.into());
         }
         let result = self.result(value, &told.history, reporter.clock());
+        check_links(&self.place(FILES))?;
         let mut is_written = interrupt.hold();
         self.write(&result)?;
         *is_written = true;
@@ -413,6 +414,9 @@ impl Told {
     /// Takes in a line; gives a step with its value once it is known.
     fn hear(&mut self, line: &str) -> Option<(i64, f64)> {
         let (step, values) = self.reading.hear(line)?;
+        // A run that goes on tells again what came after its last state.
+        let n_before = self.history.partition_point(|&(known, _)| known < step);
+        self.history.truncate(n_before);
         self.history.push((step, values[0]));
         Some((step, values[0]))
     }
@@ -483,7 +487,30 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
-/// A file or a folder once more, by links where the disk has them, and made to last.
+/// Whether a folder has anything in it.
+fn has_any(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut listed| listed.next().is_some())
+}
+
+/// Refuses links that lead to no file: to a folder, which may hold anything, or nowhere.
+fn check_links(path: &Path) -> anyhow::Result<()> {
+    if path.is_symlink() {
+        if path.is_file() {
+            return Ok(());
+        }
+        let link = path.display().to_string();
+        return Err(TrainVerbError::CommandLink { link }.into());
+    }
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            check_links(&entry?.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A file or a folder once more, by hard links where the disk has them, and made to last. Of a link the file is kept that it
+/// leads to.
 fn keep(source: &Path, target: &Path) -> io::Result<()> {
     if source.is_dir() {
         fs::create_dir_all(target)?;
@@ -493,7 +520,7 @@ fn keep(source: &Path, target: &Path) -> io::Result<()> {
         }
         return File::open(target)?.sync_all();
     }
-    if fs::hard_link(source, target).is_err() {
+    if source.is_symlink() || fs::hard_link(source, target).is_err() {
         fs::copy(source, target)?;
     }
     File::open(target)?.sync_all()

@@ -26,7 +26,7 @@ use automl_core::{Artifact, Budget, Clock, Collective, Deadline, FitError, Predi
 use automl_data::LABEL_COLUMN;
 use automl_neural::Device;
 use automl_neural::config::{Family, Layer, ModelParams, Program, TrainConfig, json_schema};
-use automl_neural::train::TrainError;
+use automl_neural::train::{Course, TrainError};
 use automl_store::{Overwrite, StoreError, check_target, spool};
 use checkpoints::{Checkpoints, Found};
 use crew::Crew;
@@ -203,7 +203,12 @@ fn begin(
     });
     match &found {
         None if plan::is_longer(&plan.args, &plan.config) => {
-            return Err(not_longer(&plan.config));
+            return Err(if plan.config.is_open_ended() {
+                let reason = format!("its last state is not in {folder}");
+                TrainVerbError::NotLonger { reason }.into()
+            } else {
+                not_longer(&plan.config)
+            });
         }
         None => {
             // It would take the place of a model that this training did not write.
@@ -225,9 +230,16 @@ fn begin(
 
 /// That a training cannot be made longer whose steps depend on how many there are.
 fn not_longer(config: &TrainConfig) -> anyhow::Error {
-    let schedule = config.schedule.r#type.choice_name();
-    let reason =
-        format!("along schedule.type: {schedule}, each step depends on how many there are");
+    let schedule = &config.schedule;
+    let courses = [
+        ("weight_decay", schedule.weight_decay.choice_name()),
+        ("dropout", schedule.dropout.choice_name()),
+        ("type", schedule.r#type.choice_name()),
+    ];
+    let constant = Course::Constant.choice_name();
+    let falls = courses.iter().find(|(_, course)| *course != constant);
+    let (key, course) = falls.unwrap_or(&courses[2]);
+    let reason = format!("along schedule.{key}: {course}, each step depends on how many there are");
     TrainVerbError::NotLonger { reason }.into()
 }
 
