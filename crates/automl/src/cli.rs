@@ -492,8 +492,8 @@ pub(crate) struct GcArgs {
     /// Only list what would go
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How long ago things must have been deleted, such as 12h or 30d
-    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = units::duration)]
+    /// How long ago things must have been deleted, such as 12h, 7d, or 0s for all of them
+    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = units::age)]
     pub(crate) older_than: std::time::Duration,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
