@@ -27,15 +27,7 @@ impl Desk {
     }
 
     fn begin(&self, id: &str) -> Spool {
-        let begin = Begin {
-            id: id.into(),
-            experiment: "churn".into(),
-            name: Some("first".into()),
-            user: "ada".into(),
-            start_ms: 1000,
-            tags: texts(&[("stage", "trial")]),
-        };
-        Spool::begin(self.workspace.spool(), begin).unwrap()
+        Spool::begin(self.workspace.spool(), begin_of(id)).unwrap()
     }
 
     fn replay(&self) -> Replayed {
@@ -69,6 +61,17 @@ impl Desk {
         let mut names: Vec<String> = names.filter(|name| name != ".lock").collect();
         names.sort();
         names
+    }
+}
+
+fn begin_of(id: &str) -> Begin {
+    Begin {
+        id: id.into(),
+        experiment: "churn".into(),
+        name: Some("first".into()),
+        user: "ada".into(),
+        start_ms: 1000,
+        tags: texts(&[("stage", "trial")]),
     }
 }
 
@@ -173,6 +176,32 @@ fn a_run_whose_process_is_gone_was_killed_also_in_the_middle_of_a_line() {
     assert_eq!(run.info.status, "KILLED");
     assert_eq!(run.metrics[0].value, 0.25);
     assert!(desk.spooled().is_empty());
+}
+
+#[test]
+fn a_killed_run_took_until_its_last_sign_of_life() {
+    let desk = Desk::new();
+    let begin = Begin {
+        start_ms: now_ms(),
+        ..begin_of("a9")
+    };
+    let pause = Duration::from_millis(5);
+    let mut spool = Spool::begin_with(desk.workspace.spool(), begin, pause).unwrap();
+    let path = desk.workspace.spool().join("a9.jsonl");
+    let modified = || fs::metadata(&path).unwrap().modified().unwrap();
+    let first = modified();
+    // Nothing is written, and yet the file gets newer.
+    let since = Duration::from_millis(50);
+    while modified() < first + since {
+        thread::yield_now();
+    }
+    spool.is_ended = true;
+    drop(spool);
+    assert_eq!(desk.replay().n_ended, 1);
+    let info = desk.runs().remove("a9").unwrap().info;
+    assert_eq!(info.status, "KILLED");
+    let took_ms = info.end_ms.unwrap() - info.start_ms.unwrap();
+    assert!(took_ms >= 49, "{took_ms}");
 }
 
 #[test]
