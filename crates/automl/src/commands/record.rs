@@ -34,7 +34,7 @@ impl Record {
         let replayed = replay(&record, workspace.spool(), &mut Tails::default())?;
         for (path, reason) in replayed.bad {
             print_line(&format!(
-                "{} is no run that can be understood: {reason}",
+                "a run that was written down cannot be taken in and is kept as {}: {reason}",
                 path.display()
             ));
         }
