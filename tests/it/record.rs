@@ -1,6 +1,9 @@
 //! What verbs write down of themselves, and what can be asked of it.
 
 use crate::harness::{BINARY, Desk, Outcome, churn_model};
+use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE};
+use automl_store::tracking::{Stage, TrackingError};
+use automl_store::workspace::Workspace;
 use serde_json::Value;
 
 /// A desk where verbs record.
@@ -12,12 +15,13 @@ impl Recorded {
     }
 
     fn run(&self, arguments: &str) -> Outcome {
+        self.run_with(&arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn run_with(&self, arguments: &[&str]) -> Outcome {
         let mut command = self.0.command(BINARY);
         command.env_remove("AUTOML_NO_RECORD").env("USER", "ada");
-        let output = command
-            .args(arguments.split_whitespace())
-            .output()
-            .expect("the binary starts");
+        let output = command.args(arguments).output().expect("the binary starts");
         Outcome {
             exit_code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -227,6 +231,22 @@ fn versions_are_promoted_rolled_back_exported_and_used_by_name() {
             "{model}"
         );
     }
+    for verb in ["leaderboard", "importance"] {
+        let of_directory = desk.ok(&format!("{verb} model"));
+        for model in ["churn", "churn@champion", "churn/1"] {
+            assert_eq!(
+                desk.ok(&format!("{verb} {model}")),
+                of_directory,
+                "{verb} {model}"
+            );
+        }
+    }
+    desk.ok("importance churn/1 datasets/churn_test.csv --shuffles 1");
+    for (typed, meant) in [("chrun", "churn"), ("chrun/1", "churn/1")] {
+        let outcome = desk.run(&format!("predict {typed} datasets/churn_test.csv"));
+        let hint = format!("hint: did you mean {meant}");
+        assert!(outcome.stderr.contains(&hint), "{}", outcome.stderr);
+    }
     assert!(desk.ok("models card churn/1").contains("## What it takes"));
     assert_eq!(desk.ok("models diff churn/1 churn/1"), "no difference\n");
     desk.refused("predict churn/9 datasets/churn_test.csv", "record-missing");
@@ -237,6 +257,15 @@ fn versions_are_promoted_rolled_back_exported_and_used_by_name() {
         "{}",
         outcome.stderr
     );
+    let outcome = desk.run("runs list --filter metrics.roc_auc>0.8AND");
+    assert!(
+        !outcome.stderr.contains("parentRunId"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = desk.run_with(&["runs", "list", "--filter", "metrics.roc_auc > 0.8 AND"]);
+    let told = "character 26 of 'metrics.roc_auc > 0.8 AND': ";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
     desk.refused("models delete churn/1", "registry-would-lose");
     desk.refused("models delete churn", "registry-would-lose");
     desk.ok("models delete churn --force");
@@ -307,6 +336,80 @@ fn a_run_whose_verb_failed_says_so() {
     assert_eq!(outcome.exit_code, Some(2));
     let runs = desk.json("runs list");
     assert_eq!(runs[0]["status"], "FAILED");
+    let code = runs[0]["tags"]["automl.error.code"].as_str().unwrap();
+    let message = runs[0]["tags"]["automl.error.message"].as_str().unwrap();
+    let told = outcome
+        .stderr
+        .contains(&format!("error[{code}]: {message}\n"));
+    assert!(told, "{code}: {message}\n{}", outcome.stderr);
+    let shown = desk.ok(&format!(
+        "runs show {}",
+        runs[0]["run_id"].as_str().unwrap()
+    ));
+    assert!(
+        shown.contains(&format!("error   {code}: {message}\n")),
+        "{shown}"
+    );
+}
+
+/// Deletes or restores an experiment, as MLflow's clients do.
+fn set_stage(desk: &Recorded, name: &'static str, stage: Stage) -> i64 {
+    let place = desk.0.path(".automl").display().to_string();
+    let record = Workspace::parse(&place)
+        .open()
+        .expect("the workspace opens");
+    let done = record.db.write(move |sql| {
+        let found = experiments::by_name(sql, DEFAULT_WORKSPACE, name)?.expect("it is there");
+        experiments::set_stage(sql, DEFAULT_WORKSPACE, found.id, stage)?;
+        Ok::<_, TrackingError>(found.id)
+    });
+    done.wait().expect("it is done")
+}
+
+#[test]
+fn a_run_in_a_deleted_experiment_is_kept_and_the_verb_says_so() {
+    let desk = Recorded::new();
+    desk.0.copy_churn_model();
+    let predict = "predict model datasets/churn_test.csv --output p.csv --overwrite";
+    let demo = format!("{predict} --experiment demo");
+    desk.ok(&demo);
+    assert_eq!(desk.json("runs list").as_array().unwrap().len(), 1);
+    for (name, line) in [("demo", demo.as_str()), ("Default", predict)] {
+        let id = set_stage(&desk, name, Stage::Deleted);
+        let outcome = desk.run(line);
+        assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+        for told in [
+            format!("experiment '{name}' is deleted"),
+            format!("restore_experiment(\"{id}\")"),
+        ] {
+            assert!(outcome.stderr.contains(&told), "{told}: {}", outcome.stderr);
+        }
+        assert_eq!(desk.json("runs list").as_array().unwrap().len(), 0);
+        desk.refused(&format!("runs list --experiment {name}"), "record-missing");
+    }
+    for (name, n_runs) in [("demo", 2), ("Default", 1)] {
+        set_stage(&desk, name, Stage::Active);
+        let runs = desk.json(&format!("runs list --experiment {name}"));
+        assert_eq!(runs.as_array().unwrap().len(), n_runs, "{name}");
+    }
+    let spool = std::fs::read_dir(desk.0.path(".automl/spool")).unwrap();
+    let left = spool.filter(|one| one.as_ref().unwrap().file_name() != ".lock");
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_run_that_cannot_be_taken_in_is_told_of_each_time() {
+    let desk = Recorded::new();
+    desk.0.copy_churn_model();
+    desk.ok("predict model datasets/churn_test.csv --output p.csv");
+    desk.ok("runs list");
+    desk.0.write(".automl/spool/a0.bad", "what?\n");
+    for _ in 0..2 {
+        let outcome = desk.run("runs list");
+        let told =
+            "a run that was written down cannot be taken in and is kept as .automl/spool/a0.bad";
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Intake {
                     Ok(replayed) => {
                         was_away = false;
                         for (path, reason) in replayed.bad {
-                            tracing::warn!(path = %path.display(), reason, "a run that was written down makes no sense");
+                            tracing::warn!(path = %path.display(), reason, "a run that was written down cannot be taken in and is kept");
                         }
                     }
                     Err(error) if !was_away => {

@@ -9,8 +9,8 @@ use crate::db::{self, Database, DbError, Place};
 use crate::hex::hex;
 use crate::registry::webhooks;
 use crate::sealed::{SealError, Sealer};
-use crate::tracking::TrackingError;
-use crate::tracking::experiments::{DEFAULT_WORKSPACE, ensure_default};
+use crate::tracking::experiments::{self, DEFAULT_WORKSPACE, ensure_default};
+use crate::tracking::{Stage, TrackingError};
 use automl_core::Coded;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -344,6 +344,16 @@ impl Workspace {
         })
         .wait()?;
         Ok(())
+    }
+
+    /// The id of the experiment of a name, if the record says that it is deleted; nothing if the record cannot be asked.
+    pub fn deleted_experiment(&self, name: &str) -> Option<i64> {
+        let mut sql = match &self.database {
+            Place::File(path) => db::open_foreign(path).ok()?,
+            Place::Server(url) => db::open_foreign_server(url).ok()?,
+        };
+        let found = experiments::by_name(&mut *sql, DEFAULT_WORKSPACE, name).ok()??;
+        (found.stage == Stage::Deleted.name()).then_some(found.id)
     }
 
     /// Opens the record of a workspace that must be there.

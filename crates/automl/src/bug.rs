@@ -1,7 +1,7 @@
 //! A panic is a bug of ours: one short message that says so, and exit code 1.
 
 use crate::console::{Colour, Console, Format, print_line};
-use crate::errors;
+use crate::errors::{self, Report};
 use serde_json::json;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::{Mutex, PoisonError};
@@ -23,10 +23,28 @@ pub(crate) fn guard<T>(console: Console, work: impl FnOnce() -> T) -> Option<T> 
     }));
     let result = panic::catch_unwind(AssertUnwindSafe(work)).ok();
     if result.is_none() {
-        let text = LAST.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        print_line(&message(console, &text));
+        print_line(&message(console, &last()));
     }
     result
+}
+
+fn last() -> String {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The panic that ended the verb, as an error.
+pub(crate) fn report() -> Report {
+    Report {
+        code: Some(CODE),
+        message: told(&last()),
+        hint: None,
+    }
+}
+
+const CODE: &str = "internal-bug";
+
+fn told(text: &str) -> String {
+    format!("a bug in automl {}: {text}", env!("CARGO_PKG_VERSION"))
 }
 
 /// What `std::thread::scope` says when a thread of it has panicked: after that thread, and without its reason.
@@ -49,9 +67,7 @@ fn text(info: &PanicHookInfo<'_>) -> String {
 }
 
 fn message(console: Console, text: &str) -> String {
-    const CODE: &str = "internal-bug";
-    let version = env!("CARGO_PKG_VERSION");
-    let message = format!("a bug in automl {version}: {text}");
+    let message = told(text);
     let hint = "please report it with the command that you ran";
     match console.format() {
         Format::Json => json!({

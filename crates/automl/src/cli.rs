@@ -395,11 +395,13 @@ Examples:
   automl leaderboard model/
   automl leaderboard model/ --format json | jq '.rows[0]'")]
 pub(crate) struct LeaderboardArgs {
-    /// Directory that `automl fit` wrote
+    /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,
     /// How many models to show; the others are counted
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
     /// How to print; json holds all models with their parameters
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -412,7 +414,7 @@ Examples:
   automl importance model/ labelled.csv   measured on rows that the model has not seen
   automl importance model/ --format json | jq '.columns[0]'")]
 pub(crate) struct ImportanceArgs {
-    /// Directory that `automl fit` wrote
+    /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,
     /// Table that has the target: tell by how much the score gets worse where a column's values are shuffled among its rows
     pub(crate) data: Option<String>,
@@ -437,6 +439,8 @@ pub(crate) struct ImportanceArgs {
     /// How many columns to show; the others are counted
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
     /// How to print; json holds all columns with the features made of them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -492,8 +496,8 @@ pub(crate) struct GcArgs {
     /// Only list what would go
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How long ago things must have been deleted, such as 12h or 30d
-    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = units::duration)]
+    /// How long ago things must have been deleted, such as 12h, 7d, or 0s for all of them
+    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = units::age)]
     pub(crate) older_than: std::time::Duration,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,

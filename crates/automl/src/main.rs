@@ -40,7 +40,13 @@ fn main() -> ExitCode {
         Err(usage) => return usage.print(),
     };
     let console = Console::from_environment(cli.verb.format());
-    match bug::guard(console, || commands::run(cli.verb, console)) {
+    let done = bug::guard(console, || commands::run(cli.verb, console));
+    let why = match &done {
+        Some(done) => done.as_ref().err().map(errors::Report::of),
+        None => Some(bug::report()),
+    };
+    record::end_left(why.as_ref(), console);
+    match done {
         Some(Ok(status)) => status.exit_code(),
         Some(Err(error)) => console.fail(&error),
         None => ExitCode::from(errors::FAILED),

@@ -36,17 +36,42 @@ const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 /// A sentence for the user: not a duration, zero, or over a year.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let unreadable = || format!("'{text}' is not a duration such as 60, 60s, 2m or 1h30m");
+    let seconds = seconds(text).ok_or_else(unreadable)?;
+    if seconds == 0.0 {
+        return Err("a duration must be more than zero".into());
+    }
+    if seconds > MAX_SECONDS {
+        return Err("a duration must be at most a year".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Reads how long ago something was, as [`duration`] does; `0s` is now.
+///
+/// # Errors
+/// A sentence for the user: not an age, or over a hundred years.
+pub(crate) fn age(text: &str) -> Result<Duration, String> {
+    let unreadable = || format!("'{text}' is not an age such as 7d, 12h, 1h30m or 0s");
+    let seconds = seconds(text).ok_or_else(unreadable)?;
+    if seconds > 100.0 * MAX_SECONDS {
+        return Err("an age must be at most a hundred years".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Finite and at least 0; none if it cannot be read.
+fn seconds(text: &str) -> Option<f64> {
     let mut seconds = 0.0;
     let mut rest = text.trim();
     if rest.is_empty() {
-        return Err(unreadable());
+        return None;
     }
     if let Ok(plain) = rest.parse::<f64>() {
         seconds = plain;
         rest = "";
     }
     while !rest.is_empty() {
-        let (amount, tail) = leading_number(rest).ok_or_else(unreadable)?;
+        let (amount, tail) = leading_number(rest)?;
         let end = tail
             .find(|c: char| !c.is_alphabetic())
             .unwrap_or(tail.len());
@@ -57,21 +82,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
             "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
             "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
             "d" | "day" | "days" => 86_400.0,
-            _ => return Err(unreadable()),
+            _ => return None,
         };
         seconds += amount * unit;
         rest = tail[end..].trim_start();
     }
-    if !seconds.is_finite() || seconds < 0.0 {
-        return Err(unreadable());
-    }
-    if seconds == 0.0 {
-        return Err("a duration must be more than zero".into());
-    }
-    if seconds > MAX_SECONDS {
-        return Err("a duration must be at most a year".into());
-    }
-    Ok(Duration::from_secs_f64(seconds))
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
 }
 
 /// Reads a probability from 0 to 1, such as `0.3` or `30%`.

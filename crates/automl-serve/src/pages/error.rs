@@ -26,6 +26,11 @@ impl PageError {
         ApiError::invalid(message).into()
     }
 
+    /// Whether what was asked for is not there.
+    pub(super) fn is_missing(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
     /// What is wrong, in words.
     pub(super) fn told(&self) -> &str {
         &self.message

@@ -16,6 +16,8 @@ use maud::{Markup, html};
 
 /// Bytes of the file that describes a model.
 const MODEL_FILE_MAX: u64 = 1 << 20;
+/// Bytes of the manifest of a model that was learned here.
+const MANIFEST_MAX: u64 = 64 << 20;
 const N_ROWS: usize = 500;
 
 /// How far a model is, as a badge.
@@ -103,13 +105,26 @@ fn metrics(model: &LoggedModel) -> Markup {
     }
 }
 
-/// What the file `MLmodel` below an artifact URI says.
+/// What the files of a model below an artifact URI say that it takes and gives: `manifest.json` of a model that was learned here,
+/// or the file `MLmodel` of MLflow's clients.
 pub(super) async fn described(app: &App, uri: &str) -> Markup {
+    match files::head(app, uri, "manifest.json", MANIFEST_MAX).await {
+        Ok((bytes, _)) => {
+            if let Some(manifest) = signature::ManifestFile::of(&bytes) {
+                return manifest.show();
+            }
+        }
+        Err(error) if error.is_missing() => {}
+        Err(error) => return parts::nothing(error.told()),
+    }
     match files::head(app, uri, "MLmodel", MODEL_FILE_MAX).await {
         Ok((bytes, _)) => match signature::ModelFile::of(&bytes) {
             Some(file) => file.show(),
             None => parts::nothing("The file MLmodel cannot be read."),
         },
+        Err(error) if error.is_missing() => {
+            parts::nothing("Its files do not say what it takes and gives.")
+        }
         Err(error) => parts::nothing(error.told()),
     }
 }

@@ -1,6 +1,8 @@
-//! What a model takes and gives, and what columns data has, in the JSON and YAML that MLflow's clients write.
+//! What a model takes and gives, as its manifest says or the JSON and YAML that MLflow's clients write, and what columns data
+//! has.
 
 use super::format;
+use automl_core::{Field, Role, Schema, Task};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,6 +68,38 @@ impl Signature {
     }
 }
 
+/// The manifest of a model that was learned here, as far as a page tells it.
+#[derive(Debug, Deserialize)]
+pub(super) struct ManifestFile {
+    task: Task,
+    inputs: Schema,
+    outputs: Schema,
+}
+
+impl ManifestFile {
+    /// Reads the file; nothing if it is no manifest of a model.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// What it predicts, and what goes in and out.
+    pub(super) fn show(&self) -> Markup {
+        let row = |field: &Field| (field.name.clone(), field.kind.name().to_owned(), true);
+        let takes: Vec<Row> = self.inputs.with_role(Role::Feature).map(row).collect();
+        let gives: Vec<Row> = self.outputs.fields.iter().map(row).collect();
+        html! {
+            p.soft { "task " (self.task.kind().name()) }
+            div.signature {
+                div { h3 { "Takes" } (table(&takes)) }
+                div { h3 { "Gives" } (table(&gives)) }
+            }
+        }
+    }
+}
+
+/// A name, its type, and whether it must be there.
+type Row = (String, String, bool);
+
 /// A schema as a table of names and types; nothing if it is in no form that is known.
 pub(super) fn schema(text: &str) -> Option<Markup> {
     let value: Value = serde_json::from_str(text).ok()?;
@@ -76,9 +110,13 @@ pub(super) fn schema(text: &str) -> Option<Markup> {
             .find_map(|key| map.get(*key)?.as_array())?,
         _ => return None,
     };
-    let rows: Option<Vec<(String, String, bool)>> = list.iter().map(column).collect();
+    let rows: Option<Vec<Row>> = list.iter().map(column).collect();
     let rows = rows.filter(|rows| !rows.is_empty())?;
-    Some(html! {
+    Some(table(&rows))
+}
+
+fn table(rows: &[Row]) -> Markup {
+    html! {
         div.card.scroll.low { table {
             thead { tr { th { "Name" } th { "Type" } } }
             tbody { @for (name, kind, is_required) in rows.iter().take(N_COLUMNS) { tr {
@@ -87,10 +125,10 @@ pub(super) fn schema(text: &str) -> Option<Markup> {
             } } }
         } }
         @if rows.len() > N_COLUMNS { p.soft { "and " (format::count((rows.len() - N_COLUMNS) as i64)) " more" } }
-    })
+    }
 }
 
-fn column(value: &Value) -> Option<(String, String, bool)> {
+fn column(value: &Value) -> Option<Row> {
     let text = |key: &str| {
         value
             .get(key)

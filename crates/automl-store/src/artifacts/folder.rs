@@ -14,8 +14,10 @@ use super::read::Source;
 use super::{ArtifactError, Download, Entry, Sweep, Swept, Wanted, failed, parts_of};
 use crate::hex::hex;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The folder of blobs, below the root.
@@ -258,6 +260,41 @@ impl Folder {
             }
         }
         Ok(swept)
+    }
+
+    /// Blobs, and their bytes, that only files below these paths lead to.
+    pub(super) fn left_without(&self, paths: &[String]) -> Result<(u64, u64), ArtifactError> {
+        let mut waiting = Vec::new();
+        for path in paths {
+            waiting.push(self.inside(path)?);
+        }
+        let mut seen = BTreeSet::new();
+        // By inode: how many of the paths that go lead there, how many lead there in all, and the bytes.
+        let mut files: BTreeMap<(u64, u64), (u64, u64, u64)> = BTreeMap::new();
+        while let Some(place) = waiting.pop() {
+            let about = match fs::symlink_metadata(&place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                about => about.map_err(|error| failed(BLOBS, error))?,
+            };
+            if about.is_dir() {
+                let inner = entries(&place, BLOBS)?;
+                waiting.extend(inner.iter().map(fs::DirEntry::path));
+            } else if about.is_file() && seen.insert(place) {
+                let known = files.entry((about.dev(), about.ino())).or_insert((
+                    0,
+                    about.nlink(),
+                    about.len(),
+                ));
+                known.0 += 1;
+            }
+        }
+        // One more leads there: the blob itself.
+        let left = files
+            .values()
+            .filter(|(n_gone, n_links, _)| n_gone + 1 == *n_links);
+        Ok(left.fold((0, 0), |(count, sum), (_, _, n_bytes)| {
+            (count + 1, sum + n_bytes)
+        }))
     }
 
     /// Removes unfinished files that no process writes any more.

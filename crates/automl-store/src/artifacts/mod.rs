@@ -356,6 +356,14 @@ impl ArtifactStore {
         }
     }
 
+    /// Content, and its bytes, that nothing would refer to if the files below some paths went.
+    pub fn left_without(&self, paths: &[String]) -> Result<(u64, u64), ArtifactError> {
+        match self {
+            Self::Folder(folder) => folder.left_without(paths),
+            Self::Objects(objects) => objects.left_without(paths),
+        }
+    }
+
     /// Whether clients may send a file in parts.
     pub fn takes_parts(&self) -> bool {
         match self {

@@ -4,7 +4,7 @@ use super::hashing;
 use super::sink::Sink;
 use super::{
     ARTIFACTS, BackupError, DATABASE, FORMAT, KEY, Listed, MANIFEST, Manifest, Sealed, Summary,
-    blob,
+    blob, is_archive,
 };
 use crate::artifact_uri::ArtifactPlace;
 use crate::artifacts::{ArtifactError, ArtifactStore, Wanted};
@@ -29,6 +29,10 @@ pub fn create(
     key: Option<&Path>,
     target: &Path,
 ) -> Result<Summary, BackupError> {
+    if is_named_like_a_file(target) {
+        let path = target.to_owned();
+        return Err(BackupError::Named { path });
+    }
     let mut sink = Sink::create(target)?;
     let scratch = scratch(target)?;
     let file = scratch.path().join(DATABASE);
@@ -69,6 +73,19 @@ pub fn create(
     sink.finish()?;
     Ok(summary)
 }
+
+/// Whether a name is that of a file of another kind, which nobody expects to be a directory.
+fn is_named_like_a_file(target: &Path) -> bool {
+    let kind = target.extension().and_then(|kind| kind.to_str());
+    let kind = kind.map(str::to_ascii_lowercase);
+    !is_archive(target) && kind.is_some_and(|kind| FILE_KINDS.contains(&kind.as_str()))
+}
+
+/// How names of archives, databases and the like end.
+const FILE_KINDS: [&str; 18] = [
+    "zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "zst", "tzst", "7z", "rar", "db",
+    "sqlite", "sqlite3", "sql", "dump", "bak",
+];
 
 /// A directory for parts, on the disk that the backup goes to.
 fn scratch(target: &Path) -> Result<tempfile::TempDir, BackupError> {

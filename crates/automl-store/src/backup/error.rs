@@ -13,6 +13,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each is")]
 pub enum BackupError {
+    #[error("there is no backup at {}", path.display())]
+    Missing { path: PathBuf },
+    #[error("a backup is a directory, or a file whose name ends in .tar.zst: {}", path.display())]
+    Named { path: PathBuf },
+    #[error("the backup is damaged or cut short, {reason}: {}", path.display())]
+    Unreadable { path: PathBuf, reason: String },
     #[error("not a backup, {reason}: {}", path.display())]
     NotABackup { path: PathBuf, reason: String },
     #[error("the backup has format {found}, this version reads up to {known}: {}", path.display())]
@@ -54,9 +60,11 @@ impl BackupError {
 impl Coded for BackupError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Missing { .. } => "backup-missing",
+            Self::Named { .. } => "backup-name",
             Self::NotABackup { .. } => "backup-not-one",
             Self::Newer { .. } => "backup-newer",
-            Self::Damaged { .. } => "backup-damaged",
+            Self::Damaged { .. } | Self::Unreadable { .. } => "backup-damaged",
             Self::NotEmpty { .. } => "backup-not-empty",
             Self::Restless { .. } => "backup-restless",
             Self::Io { source, .. } if is_out_of_space(source.kind()) => "output-full",
@@ -74,7 +82,22 @@ impl Coded for BackupError {
         match self {
             Self::NotABackup { .. } => Some("give what `automl backup` made".into()),
             Self::Newer { .. } => Some("use a newer automl for this backup".into()),
-            Self::Damaged { .. } => Some("nothing was restored; use another backup".into()),
+            Self::Missing { .. } => {
+                Some("give the directory or the .tar.zst file that `automl backup` made".into())
+            }
+            Self::Named { path } => {
+                let mut plain = path.with_extension("");
+                if plain.extension().is_some_and(|kind| kind == "tar") {
+                    plain.set_extension("");
+                }
+                let plain = plain.display();
+                Some(format!(
+                    "name it {plain}.tar.zst, or {plain} for a directory"
+                ))
+            }
+            Self::Damaged { .. } | Self::Unreadable { .. } => {
+                Some("nothing was restored; use another backup".into())
+            }
             Self::NotEmpty { .. } => Some("choose a place that is empty or not there".into()),
             Self::Restless { .. } => Some("stop what writes to it, and call it again".into()),
             Self::Io { source, .. } if is_out_of_space(source.kind()) => {

@@ -4,7 +4,7 @@ use super::hashing;
 use super::sink::sync;
 use super::{
     ARTIFACTS, BLOBS, BackupError, DATABASE, FORMAT, KEY, Listed, MANIFEST, Manifest, Sealed,
-    Summary, Workspace, blob, is_archive,
+    Summary, Workspace, blob,
 };
 use crate::args;
 use crate::artifacts::{ArtifactError, ArtifactStore, CopyError, Folder};
@@ -12,7 +12,7 @@ use crate::db::{self, Database, DbError, Place, transfer};
 use crate::sealed::{self, SealError, Sealer};
 use crate::staging::{self, Shape, Staged};
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Seek as _};
 use std::path::{Component, Path};
 
 /// Makes a workspace of a backup. It appears whole or not at all, once every checksum was compared.
@@ -20,6 +20,10 @@ use std::path::{Component, Path};
 /// # Errors
 /// If the workspace has something in it, or the backup is not what was written.
 pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, BackupError> {
+    if !source.try_exists().map_err(BackupError::io(source))? {
+        let path = source.to_owned();
+        return Err(BackupError::Missing { path });
+    }
     check_empty(workspace.artifacts)?;
     let directory = match workspace.database {
         Place::File(file) => Some(file.parent().unwrap_or(Path::new(".")).to_owned()),
@@ -31,7 +35,7 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
     let home = directory.as_deref().unwrap_or(workspace.artifacts);
     let staged = Staging::beside(home)?;
     let unpacked = staged.path().join("unpacked");
-    let backup = if is_archive(source) {
+    let backup = if source.is_file() {
         unpack(source, &unpacked)?;
         unpacked.as_path()
     } else {
@@ -205,16 +209,27 @@ fn is_ours(path: &Path) -> bool {
     }
 }
 
+/// How a file of Zstandard begins.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 fn unpack(source: &Path, target: &Path) -> Result<(), BackupError> {
-    let not_one = |error: std::io::Error| BackupError::NotABackup {
+    // What begins as archives of this kind do is one, whatever follows.
+    let broken = |error: std::io::Error| BackupError::Unreadable {
         path: source.to_owned(),
         reason: error.to_string(),
     };
-    let file = File::open(source).map_err(not_one)?;
-    let mut archive = tar::Archive::new(zstd::Decoder::new(file).map_err(not_one)?);
-    for entry in archive.entries().map_err(not_one)? {
-        let mut entry = entry.map_err(not_one)?;
-        let path = entry.path().map_err(not_one)?.into_owned();
+    let mut file = File::open(source).map_err(BackupError::io(source))?;
+    let mut begin = [0; ZSTD.len()];
+    let is_begun = file.read_exact(&mut begin).is_ok() && begin == ZSTD;
+    if !is_begun {
+        let (path, reason) = (source.to_owned(), "it is no .tar.zst file".to_owned());
+        return Err(BackupError::NotABackup { path, reason });
+    }
+    file.rewind().map_err(BackupError::io(source))?;
+    let mut archive = tar::Archive::new(zstd::Decoder::new(file).map_err(broken)?);
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let path = entry.path().map_err(broken)?.into_owned();
         if !entry.header().entry_type().is_file() || !is_ours(&path) {
             let reason = format!("it holds {}", path.display());
             let path = source.to_owned();
@@ -230,7 +245,7 @@ fn unpack(source: &Path, target: &Path) -> Result<(), BackupError> {
             if automl_core::is_out_of_space(error.kind()) {
                 BackupError::io(&place)(error)
             } else {
-                not_one(error)
+                broken(error)
             }
         })?;
     }

@@ -89,6 +89,10 @@ fn restored(home: &Path) -> (Database, Folder) {
     (db, Folder::open(home.join("artifacts")).unwrap())
 }
 
+fn back_up(desk: &Desk, target: &Path) -> Result<super::Summary, BackupError> {
+    create(&desk.place, &desk.store(), None, target)
+}
+
 fn put_back(source: &Path, home: &Path) -> Result<super::Summary, BackupError> {
     let place = Place::File(home.join("automl.db"));
     restore(
@@ -250,8 +254,53 @@ fn a_damaged_backup_is_named_and_nothing_appears() {
     fs::remove_file(backup.join("manifest.json")).unwrap();
     let error = put_back(&backup, &home).unwrap_err();
     assert!(matches!(error, BackupError::NotABackup { .. }), "{error}");
-    put_back(&desk.path("no such.tar.zst"), &home).unwrap_err();
     assert!(!home.exists());
+}
+
+#[test]
+fn what_is_missing_cut_or_no_backup_is_told_apart() {
+    let desk = Desk::new();
+    let (backup, home) = (desk.path("b.tar.zst"), desk.path("home"));
+    back_up(&desk, &backup).unwrap();
+    let told = |place: &Path| put_back(place, &home).unwrap_err();
+    for name in ["no such.tar.zst", "no such"] {
+        let error = told(&desk.path(name));
+        assert!(matches!(error, BackupError::Missing { .. }), "{error}");
+    }
+    let whole = fs::read(&backup).unwrap();
+    for n_bytes in [whole.len() / 2, whole.len() - 1, 5] {
+        fs::write(&backup, &whole[..n_bytes]).unwrap();
+        let error = told(&backup);
+        let is_cut = matches!(error, BackupError::Unreadable { .. });
+        assert!(is_cut, "{n_bytes}: {error}");
+    }
+    for text in ["a,b\n1,2\n", "", "PK"] {
+        fs::write(&backup, text).unwrap();
+        let error = told(&backup);
+        assert!(matches!(error, BackupError::NotABackup { .. }), "{error}");
+    }
+    assert!(!home.exists());
+    // Whatever it is called.
+    let renamed = desk.path("renamed");
+    fs::write(&renamed, &whole).unwrap();
+    put_back(&renamed, &home).unwrap();
+}
+
+#[test]
+fn a_backup_is_not_named_like_another_kind_of_file() {
+    let desk = Desk::new();
+    for name in ["b.zip", "b.tar", "b.tar.gz", "b.ZST", "b.db"] {
+        let path = desk.path(name);
+        let error = back_up(&desk, &path).unwrap_err();
+        assert!(
+            matches!(error, BackupError::Named { .. }),
+            "{name}: {error}"
+        );
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains("/b.tar.zst, or "), "{hint}");
+        assert!(!path.exists());
+    }
+    back_up(&desk, &desk.path("b.2026-05-01")).unwrap();
 }
 
 /// A webhook whose secret is "hush".

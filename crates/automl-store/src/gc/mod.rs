@@ -19,7 +19,7 @@ mod tests;
 use crate::args;
 use crate::artifact_uri::ArtifactPlace as Place;
 use crate::artifacts::{ArtifactError, ArtifactStore, Folder, Sweep, Swept, place};
-use crate::db::{Database, DbError};
+use crate::db::{Database, DbError, Row, Sql};
 use crate::tracking::{TrackingError, now_ms};
 use automl_core::Coded;
 use select::Plan;
@@ -48,7 +48,7 @@ pub struct Collected {
     pub n_kept: u64,
     /// Artifact folders of rows that went whose files could not be removed: another program keeps them, or the system refused.
     pub not_ours: Vec<String>,
-    /// Content and uploads that nothing refers to. When things are only listed, what `gone` would leave is not among them.
+    /// Content and uploads that nothing refers to, once what is in `gone` went.
     pub swept: Swept,
 }
 
@@ -110,7 +110,33 @@ pub fn collect(
         collected.not_ours.extend(remove_files(db, store)?);
     }
     collected.swept = store.sweep(now_ms() - UPLOAD_AGE_MS, options.sweep)?;
+    if options.sweep == Sweep::Count {
+        let (n_blobs, n_bytes) = store.left_without(&going(db, &collected.gone)?)?;
+        collected.swept.n_blobs += n_blobs;
+        collected.swept.blob_bytes += n_bytes;
+    }
     Ok(collected)
+}
+
+/// The paths of the store whose files would go: those of rows that would, and those that a killed collection noted.
+fn going(db: &Database, gone: &[Gone]) -> Result<Vec<String>, GcError> {
+    let mut uris: Vec<String> = gone.iter().filter_map(|one| one.files.clone()).collect();
+    for row in db.read(noted).wait()? {
+        let uri = row.text(0)?;
+        let asked = uri.clone();
+        if !db.read(move |sql| select::is_used(sql, &asked)).wait()? {
+            uris.push(uri);
+        }
+    }
+    let here = uris.iter().filter_map(|uri| match place(uri) {
+        Ok(Place::Here(path)) => Some(path),
+        _ => None,
+    });
+    Ok(here.collect())
+}
+
+fn noted(sql: &mut dyn Sql) -> Result<Vec<Row>, DbError> {
+    sql.query("SELECT uri FROM artifact_removals ORDER BY uri", &[])
 }
 
 /// Takes some rows away and notes where their files are; says whether there may be more.
@@ -135,10 +161,7 @@ fn take_batch(db: &Database, before: i64) -> Result<bool, GcError> {
 /// Removes files that are noted, and the notes; gives the places whose files could not be removed, which stay noted.
 fn remove_files(db: &Database, store: &ArtifactStore) -> Result<Vec<String>, GcError> {
     let mut stuck = Vec::new();
-    let rows = db
-        .read(|sql| sql.query("SELECT uri FROM artifact_removals ORDER BY uri", &[]))
-        .wait()?;
-    for row in rows {
+    for row in db.read(noted).wait()? {
         let uri = row.text(0)?;
         // Something may live there again, such as a run that was imported anew under its id.
         let asked = uri.clone();

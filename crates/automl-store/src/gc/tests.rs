@@ -126,7 +126,7 @@ fn a_deleted_run_goes_with_its_files_and_others_stay() {
         listed.gone[0].n_bytes > 0 && desk.has_run(&gone) && desk.has_file(&format!("0/{gone}"))
     );
     let removed = desk.collect(Sweep::Remove);
-    assert_eq!(removed.gone, listed.gone);
+    assert_eq!(removed, listed, "what would be done is what is done");
     assert_eq!(removed.swept.n_blobs, 1);
     assert!(!desk.has_run(&gone) && !desk.has_file(&format!("0/{gone}")));
     assert_eq!(
@@ -136,6 +136,29 @@ fn a_deleted_run_goes_with_its_files_and_others_stay() {
     );
     assert!(desk.has_run(&stays) && desk.has_file(&format!("0/{stays}")));
     assert_eq!(desk.collect(Sweep::Remove), Collected::default());
+}
+
+#[test]
+fn content_that_something_in_use_has_too_is_not_listed() {
+    let desk = Desk::new();
+    let [gone, shared] = [(); 2].map(|()| desk.run(DEFAULT_ID));
+    let put = |run: &str, name: &str| {
+        let path = format!("0/{run}/artifacts/{name}");
+        let mut upload = desk.store.begin(&path).unwrap();
+        upload.write(b"the same").unwrap();
+        upload.finish().unwrap();
+    };
+    put(&gone, "twice");
+    put(&gone, "again");
+    put(&shared, "there");
+    desk.delete_run(&gone);
+    let listed = desk.collect(Sweep::Count);
+    assert_eq!(listed.swept.n_blobs, 1);
+    assert_eq!(desk.collect(Sweep::Remove), listed);
+    desk.delete_run(&shared);
+    let listed = desk.collect(Sweep::Count);
+    assert_eq!(listed.swept.n_blobs, 2);
+    assert_eq!(desk.collect(Sweep::Remove), listed);
 }
 
 #[test]

@@ -85,6 +85,15 @@ pub fn get(
     whole(sql, workspace, &row.ok_or_else(|| missing(name))?)
 }
 
+/// The names of all registered models.
+pub fn names(sql: &mut dyn Sql, workspace: &str) -> Result<Vec<String>, TrackingError> {
+    let rows = sql.query(
+        "SELECT name FROM registered_models WHERE workspace = ?1 ORDER BY name",
+        args![workspace],
+    )?;
+    rows.iter().map(|row| Ok(row.text(0)?)).collect()
+}
+
 pub(super) fn whole(
     sql: &mut dyn Sql,
     workspace: &str,

@@ -16,9 +16,13 @@ pub use entry::{Begin, Child, Data, Entry, FORMAT, Point, Status, Texts};
 pub use replay::{Replayed, Tails, UNREAD_KEY, replay};
 
 use crate::tracking::{now_ms, runs::NAME_TAG};
+use automl_core::Clock;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Files below this size are copied, for they may be edited in place; larger ones are linked.
 const LINKED_BYTES: u64 = 1 << 20;
@@ -30,6 +34,8 @@ pub struct Spool {
     staging: PathBuf,
     id: String,
     is_ended: bool,
+    /// Lives as long as the run.
+    pulse: Option<Pulse>,
 }
 
 impl Spool {
@@ -37,7 +43,11 @@ impl Spool {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn begin(directory: &Path, mut begin: Begin) -> io::Result<Self> {
+    pub fn begin(directory: &Path, begin: Begin) -> io::Result<Self> {
+        Self::begin_with(directory, begin, PULSE)
+    }
+
+    fn begin_with(directory: &Path, mut begin: Begin, pause: Duration) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let id = begin.id.clone();
         let path = directory.join(format!("{id}.jsonl"));
@@ -53,12 +63,14 @@ impl Spool {
             staging: directory.join(format!("{id}.files")),
             id,
             is_ended: false,
+            pulse: None,
         };
         spool.append(&Entry::Run {
             format: FORMAT,
             begin,
         })?;
         fs::rename(unseen, path)?;
+        spool.pulse = Pulse::start(&spool.file, pause);
         Ok(spool)
     }
 
@@ -122,10 +134,54 @@ impl Spool {
     /// If the file cannot be written.
     pub fn end(mut self, status: Status) -> io::Result<()> {
         self.is_ended = true;
+        drop(self.pulse.take());
         self.append(&Entry::End {
             status,
             end_ms: now_ms(),
         })
+    }
+}
+
+/// Between two signs of life.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// A thread that gives its file the time that it is, so that it is known until when a process lived that was killed.
+#[derive(Debug)]
+struct Pulse {
+    /// None once it is told to end.
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pulse {
+    /// None if there are no more threads or files to be had: that is no reason not to record the run.
+    fn start(file: &File, pause: Duration) -> Option<Self> {
+        let file = file.try_clone().ok()?;
+        let (end, ended) = mpsc::channel();
+        let beat = move || {
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let since = Duration::from_micros(Clock::unix_micros().unsigned_abs());
+                if file.set_modified(UNIX_EPOCH + since).is_err() {
+                    return;
+                }
+            }
+        };
+        Some(Self {
+            thread: Some(thread::Builder::new().spawn(beat).ok()?),
+            end: Some(end),
+        })
+    }
+}
+
+impl Drop for Pulse {
+    /// Waits for the thread, which holds the file and with it the lock.
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::warn!("the thread that gives signs of life ended by a panic");
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use crate::args;
 use crate::artifacts::ArtifactError;
 use crate::db::{DbError, Sql};
 use crate::registry::files::{self, FilesError};
-use crate::tracking::experiments::{self, DEFAULT_ID, DEFAULT_WORKSPACE, NewExperiment};
+use crate::tracking::experiments::{self, DEFAULT_WORKSPACE, NewExperiment};
 use crate::tracking::inputs::{self, Dataset, DatasetInput, Direction, ModelLink};
 use crate::tracking::log::{self, Batch, Metric};
 use crate::tracking::runs::{self, NewRun};
-use crate::tracking::{KeyValue, LIMITS, Stage, TrackingError, logged_models};
+use crate::tracking::{KeyValue, LIMITS, TrackingError, logged_models};
 use crate::workspace::{PROXY_ROOT, Record, WorkspaceError};
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -19,21 +19,24 @@ use std::time::UNIX_EPOCH;
 
 /// The tag of a run that names the one above it.
 const PARENT_TAG: &str = "mlflow.parentRunId";
-/// The tag of a run whose experiment was deleted before the record took it in.
-const LOST_EXPERIMENT_TAG: &str = "automl.experiment";
 /// Bytes read of a file at once.
 const READ_BYTES: usize = 1 << 20;
 
 /// How far each file was taken in.
 #[derive(Debug, Default)]
-pub struct Tails(BTreeMap<PathBuf, u64>);
+pub struct Tails {
+    taken: BTreeMap<PathBuf, u64>,
+    /// Whether files that were set aside had their next chance.
+    has_retried: bool,
+}
 
 /// What came of a replay.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Runs that were taken in to their end.
     pub n_ended: usize,
-    /// Files that could not be understood, with the reason; they stand in the spool as `.bad`.
+    /// Files that cannot be taken in, with the reason. They stand in the spool as `.bad`, and whoever begins to look there next
+    /// tries again.
     pub bad: Vec<(PathBuf, String)>,
 }
 
@@ -95,7 +98,9 @@ pub fn replay(
     let Ok(listed) = fs::read_dir(spool) else {
         return Ok(replayed);
     };
-    let is_spooled = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "jsonl");
+    let has_retried = std::mem::replace(&mut tails.has_retried, true);
+    let is_of = |path: &PathBuf, kind: &str| path.extension().is_some_and(|found| found == kind);
+    let is_spooled = |path: &PathBuf| is_of(path, "jsonl") || (!has_retried && is_of(path, "bad"));
     let paths = listed.filter_map(|entry| Some(entry.ok()?.path()));
     let mut paths: Vec<PathBuf> = paths.filter(is_spooled).collect();
     if paths.is_empty() {
@@ -109,18 +114,24 @@ pub fn replay(
         Err(TryLockError::WouldBlock) => return Ok(replayed),
         Err(TryLockError::Error(error)) => return Err(io_failed(error)),
     }
-    for path in paths {
+    for mut path in paths {
+        if is_of(&path, "bad") {
+            let again = path.with_extension("jsonl");
+            fs::rename(&path, &again).map_err(io_failed)?;
+            path = again;
+        }
         match take_in(record, &path, tails) {
             Ok(is_ended) => replayed.n_ended += usize::from(is_ended),
             Err(Failure::Wait(error)) => return Err(error),
             Err(Failure::Bad(reason)) => {
-                fs::rename(&path, path.with_extension("bad")).map_err(io_failed)?;
-                tails.0.remove(&path);
-                replayed.bad.push((path, reason));
+                let aside = path.with_extension("bad");
+                fs::rename(&path, &aside).map_err(io_failed)?;
+                tails.taken.remove(&path);
+                replayed.bad.push((aside, reason));
             }
         }
     }
-    tails.0.retain(|path, _| path.exists());
+    tails.taken.retain(|path, _| path.exists());
     Ok(replayed)
 }
 
@@ -135,7 +146,7 @@ fn take_in(record: &Record, path: &Path, tails: &mut Tails) -> Result<bool, Fail
     let staging = path.with_extension("files");
     // Asked before the rest is read: of a process that is gone, nothing more comes.
     let is_orphan = file.try_lock_shared().is_ok();
-    let start = tails.0.get(path).copied().unwrap_or(0);
+    let start = tails.taken.get(path).copied().unwrap_or(0);
     file.seek(SeekFrom::Start(start))?;
     let mut taken = start;
     let mut is_ended = false;
@@ -164,7 +175,7 @@ fn take_in(record: &Record, path: &Path, tails: &mut Tails) -> Result<bool, Fail
         is_ended = true;
     }
     if !is_ended {
-        tails.0.insert(path.to_owned(), taken);
+        tails.taken.insert(path.to_owned(), taken);
         return Ok(false);
     }
     if staging.exists() {
@@ -262,21 +273,12 @@ fn put_run(sql: &mut dyn Sql, id: &str, format: u32, run: &Begin) -> Result<(), 
         let reason = format!("a run of format {format} with id {}", run.id);
         return Err(TrackingError::Invalid(reason));
     }
-    let (experiment_id, is_lost) = experiment_of(sql, &run.experiment)?;
-    let mut tags = key_values(&run.tags, LIMITS.tag_value);
-    if is_lost {
-        tags.push(key_value(
-            LOST_EXPERIMENT_TAG,
-            &run.experiment,
-            LIMITS.tag_value,
-        ));
-    }
     let new = NewRun {
-        experiment_id,
+        experiment_id: experiment_of(sql, &run.experiment)?,
         name: run.name.clone(),
         user_id: run.user.clone(),
         start_ms: Some(run.start_ms),
-        tags,
+        tags: key_values(&run.tags, LIMITS.tag_value),
     };
     begin(sql, id, &new)
 }
@@ -295,32 +297,29 @@ fn put_child(sql: &mut dyn Sql, id: &str, child: &Child) -> Result<(), TrackingE
     end(sql, &child.id, child.status, child.end_ms)
 }
 
-/// Makes a run unless it is there.
+/// Makes a run unless it is there. What was done is never lost: where its experiment is deleted, so is the run.
 fn begin(sql: &mut dyn Sql, id: &str, new: &NewRun) -> Result<(), TrackingError> {
     match runs::get(sql, DEFAULT_WORKSPACE, id) {
         Ok(_) => Ok(()),
         Err(TrackingError::RunMissing { .. }) => {
-            runs::create_as(sql, DEFAULT_WORKSPACE, id, new).map(|_run| ())
+            let experiment = experiments::get(sql, DEFAULT_WORKSPACE, new.experiment_id)?;
+            runs::create_in(sql, &experiment, id, new).map(|_run| ())
         }
         Err(error) => Err(error),
     }
 }
 
-/// The experiment of a name, made if it is not there; the default one if it was deleted.
-fn experiment_of(sql: &mut dyn Sql, name: &str) -> Result<(i64, bool), TrackingError> {
-    match experiments::by_name(sql, DEFAULT_WORKSPACE, name)? {
-        Some(found) if found.stage == Stage::Active.name() => Ok((found.id, false)),
-        Some(_) => Ok((DEFAULT_ID, true)),
-        None => {
-            let new = NewExperiment {
-                name: name.to_owned(),
-                artifact_location: None,
-                tags: Vec::new(),
-            };
-            let id = experiments::create(sql, DEFAULT_WORKSPACE, PROXY_ROOT, &new)?;
-            Ok((id, false))
-        }
+/// The experiment of a name, deleted or not; made if it is not there.
+fn experiment_of(sql: &mut dyn Sql, name: &str) -> Result<i64, TrackingError> {
+    if let Some(found) = experiments::by_name(sql, DEFAULT_WORKSPACE, name)? {
+        return Ok(found.id);
     }
+    let new = NewExperiment {
+        name: name.to_owned(),
+        artifact_location: None,
+        tags: Vec::new(),
+    };
+    experiments::create(sql, DEFAULT_WORKSPACE, PROXY_ROOT, &new)
 }
 
 fn put_log(
@@ -342,7 +341,8 @@ fn put_log(
         params: key_values(params, LIMITS.param_value),
         tags: key_values(tags, LIMITS.tag_value),
     };
-    log::log(sql, DEFAULT_WORKSPACE, id, &batch)
+    let run = runs::get(sql, DEFAULT_WORKSPACE, id)?;
+    log::put(sql, &run, &batch)
 }
 
 fn end(sql: &mut dyn Sql, id: &str, status: Status, end_ms: i64) -> Result<(), TrackingError> {
@@ -351,7 +351,8 @@ fn end(sql: &mut dyn Sql, id: &str, status: Status, end_ms: i64) -> Result<(), T
         end_ms: Some(end_ms),
         name: None,
     };
-    runs::update(sql, DEFAULT_WORKSPACE, id, &change).map(|_run| ())
+    let run = runs::get(sql, DEFAULT_WORKSPACE, id)?;
+    runs::apply(sql, run, &change).map(|_run| ())
 }
 
 fn key_values(texts: &Texts, n_max: usize) -> Vec<KeyValue> {

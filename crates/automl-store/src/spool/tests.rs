@@ -3,7 +3,7 @@
 use super::*;
 use crate::tracking::experiments::{self, DEFAULT_WORKSPACE};
 use crate::tracking::search::{Run, Search, search};
-use crate::tracking::{View, history, logged_models};
+use crate::tracking::{Stage, View, history, logged_models, runs};
 use crate::workspace::{Record, Workspace};
 use std::collections::BTreeMap;
 
@@ -27,15 +27,7 @@ impl Desk {
     }
 
     fn begin(&self, id: &str) -> Spool {
-        let begin = Begin {
-            id: id.into(),
-            experiment: "churn".into(),
-            name: Some("first".into()),
-            user: "ada".into(),
-            start_ms: 1000,
-            tags: texts(&[("stage", "trial")]),
-        };
-        Spool::begin(self.workspace.spool(), begin).unwrap()
+        Spool::begin(self.workspace.spool(), begin_of(id)).unwrap()
     }
 
     fn replay(&self) -> Replayed {
@@ -69,6 +61,17 @@ impl Desk {
         let mut names: Vec<String> = names.filter(|name| name != ".lock").collect();
         names.sort();
         names
+    }
+}
+
+fn begin_of(id: &str) -> Begin {
+    Begin {
+        id: id.into(),
+        experiment: "churn".into(),
+        name: Some("first".into()),
+        user: "ada".into(),
+        start_ms: 1000,
+        tags: texts(&[("stage", "trial")]),
     }
 }
 
@@ -176,6 +179,32 @@ fn a_run_whose_process_is_gone_was_killed_also_in_the_middle_of_a_line() {
 }
 
 #[test]
+fn a_killed_run_took_until_its_last_sign_of_life() {
+    let desk = Desk::new();
+    let begin = Begin {
+        start_ms: now_ms(),
+        ..begin_of("a9")
+    };
+    let pause = Duration::from_millis(5);
+    let mut spool = Spool::begin_with(desk.workspace.spool(), begin, pause).unwrap();
+    let path = desk.workspace.spool().join("a9.jsonl");
+    let modified = || fs::metadata(&path).unwrap().modified().unwrap();
+    let first = modified();
+    // Nothing is written, and yet the file gets newer.
+    let since = Duration::from_millis(50);
+    while modified() < first + since {
+        thread::yield_now();
+    }
+    spool.is_ended = true;
+    drop(spool);
+    assert_eq!(desk.replay().n_ended, 1);
+    let info = desk.runs().remove("a9").unwrap().info;
+    assert_eq!(info.status, "KILLED");
+    let took_ms = info.end_ms.unwrap() - info.start_ms.unwrap();
+    assert!(took_ms >= 49, "{took_ms}");
+}
+
+#[test]
 fn whoever_drops_a_run_without_an_end_failed() {
     let desk = Desk::new();
     drop(desk.begin("a4"));
@@ -191,9 +220,107 @@ fn a_file_that_makes_no_sense_is_set_aside_and_holds_up_nobody() {
     desk.begin("a5").end(Status::Finished).unwrap();
     let replayed = desk.replay();
     assert_eq!(replayed.n_ended, 1);
-    assert!(replayed.bad[0].0.ends_with("a0.jsonl"), "{replayed:?}");
+    assert!(replayed.bad[0].0.ends_with("a0.bad"), "{replayed:?}");
     assert_eq!(desk.spooled(), ["a0.bad"]);
     assert!(desk.runs().contains_key("a5"));
+}
+
+#[test]
+fn whoever_looks_anew_tries_again_what_was_set_aside() {
+    let (desk, mut tails) = (Desk::new(), Tails::default());
+    desk.begin("b1").end(Status::Finished).unwrap();
+    let path = |kind: &str| desk.workspace.spool().join("b1").with_extension(kind);
+    fs::rename(path("jsonl"), path("bad")).unwrap();
+    fs::write(desk.workspace.spool().join("b0.bad"), "what?\n").unwrap();
+    let replayed = desk.replay_with(&mut tails);
+    assert_eq!((replayed.n_ended, replayed.bad.len()), (1, 1));
+    assert_eq!(desk.runs()["b1"].info.status, "FINISHED");
+    assert_eq!(desk.replay_with(&mut tails), Replayed::default());
+    assert_eq!(desk.replay().bad.len(), 1, "and is told of it");
+}
+
+/// Deletes or restores the experiment of the runs.
+fn set_stage(desk: &Desk, stage: Stage) {
+    let done = desk.record.db.write(move |sql| {
+        let found = experiments::by_name(sql, DEFAULT_WORKSPACE, "churn")?.unwrap();
+        experiments::set_stage(sql, DEFAULT_WORKSPACE, found.id, stage)
+    });
+    done.wait().unwrap();
+}
+
+fn child(id: &str) -> Entry {
+    Entry::Child(Child {
+        id: id.into(),
+        name: "trial 0".into(),
+        status: Status::Finished,
+        start_ms: 1,
+        end_ms: 2,
+        params: texts(&[("learner", "linear")]),
+        metrics: Vec::new(),
+    })
+}
+
+#[test]
+fn runs_of_a_deleted_experiment_are_kept_and_restored_with_it() {
+    let (desk, mut tails) = (Desk::new(), Tails::default());
+    let mut spool = desk.begin("d1");
+    desk.replay_with(&mut tails);
+    // One began before its experiment was deleted, another after.
+    set_stage(&desk, Stage::Deleted);
+    assert!(desk.workspace.deleted_experiment("churn").is_some());
+    spool.append(&logged(0, 0.5)).unwrap();
+    spool.append(&child("d1c")).unwrap();
+    let made = Entry::ModelMade {
+        id: "m-d1".into(),
+        name: "churn".into(),
+    };
+    spool.append(&made).unwrap();
+    spool.stage_bytes("notes.txt", b"kept").unwrap();
+    spool.end(Status::Finished).unwrap();
+    let mut later = desk.begin("d2");
+    later.append(&logged(0, 0.25)).unwrap();
+    later.end(Status::Failed).unwrap();
+    let replayed = desk.replay_with(&mut tails);
+    assert_eq!((replayed.n_ended, replayed.bad), (2, Vec::new()));
+    assert!(desk.spooled().is_empty());
+    for run in desk.runs().values() {
+        assert_eq!(run.info.stage, "deleted", "{}", run.info.id);
+    }
+
+    set_stage(&desk, Stage::Active);
+    assert_eq!(desk.workspace.deleted_experiment("churn"), None);
+    let runs = desk.runs();
+    assert_eq!(runs.len(), 3);
+    for run in runs.values() {
+        assert_eq!(run.info.stage, "active", "{}", run.info.id);
+    }
+    assert_eq!(runs["d1"].info.status, "FINISHED");
+    assert_eq!(runs["d1"].metrics[0].value, 0.5);
+    assert_eq!(runs["d1"].model_outputs[0].model_id, "m-d1");
+    assert_eq!(runs["d2"].info.status, "FAILED");
+    let notes = desk.workspace.artifacts().join("1/d1/artifacts/notes.txt");
+    assert_eq!(fs::read(notes).unwrap(), b"kept");
+}
+
+#[test]
+fn a_run_that_was_deleted_while_it_went_on_is_kept_whole() {
+    let (desk, mut tails) = (Desk::new(), Tails::default());
+    let mut spool = desk.begin("d3");
+    desk.replay_with(&mut tails);
+    let gone = desk
+        .record
+        .db
+        .write(|sql| runs::set_stage(sql, DEFAULT_WORKSPACE, "d3", Stage::Deleted));
+    gone.wait().unwrap();
+    spool.append(&logged(0, 0.5)).unwrap();
+    spool.end(Status::Finished).unwrap();
+    assert_eq!(desk.replay_with(&mut tails).n_ended, 1);
+    let run = desk.runs().remove("d3").unwrap();
+    assert_eq!(
+        (run.info.stage.as_str(), run.info.status.as_str()),
+        ("deleted", "FINISHED")
+    );
+    assert_eq!(run.metrics[0].value, 0.5);
 }
 
 #[test]

@@ -108,8 +108,13 @@ pub fn log(
     batch: &Batch,
 ) -> Result<(), TrackingError> {
     let run = runs::active(sql, workspace, run_id)?;
+    put(sql, &run, batch)
+}
+
+/// Logs a checked batch to a run, whatever its stage.
+pub(crate) fn put(sql: &mut dyn Sql, run: &RunInfo, batch: &Batch) -> Result<(), TrackingError> {
     for param in &batch.params {
-        put_param(sql, &run, param)?;
+        put_param(sql, run, param)?;
     }
     for metric in &batch.metrics {
         put_metric(sql, run.number, metric)?;

@@ -1,5 +1,6 @@
 //! Models that runs log: each with its own files, params and tags, before anything is registered.
 
+use super::experiments::Experiment;
 use super::log::Metric;
 use super::{
     KeyValue, LIMITS, Page, TrackingError, check_key, check_length, check_text, cut, experiments,
@@ -101,29 +102,38 @@ pub fn create(
     workspace: &str,
     new: &NewLoggedModel,
 ) -> Result<LoggedModel, TrackingError> {
-    create_as(sql, workspace, &format!("m-{}", new_id()?), new)
+    let experiment = experiments::active(sql, workspace, new.experiment_id)?;
+    create_in(
+        sql,
+        workspace,
+        (&format!("m-{}", new_id()?), &experiment),
+        new,
+    )
 }
 
-/// Makes a model of an id that was given elsewhere, unless it is there.
-pub fn ensure(
+/// Makes a model of an id that was given elsewhere, unless it is there; also in an experiment that is deleted, which its run is
+/// a part of.
+pub(crate) fn ensure(
     sql: &mut dyn Sql,
     workspace: &str,
     id: &str,
     new: &NewLoggedModel,
 ) -> Result<LoggedModel, TrackingError> {
     match get(sql, workspace, id) {
-        Err(TrackingError::Absent(_)) => create_as(sql, workspace, id, new),
+        Err(TrackingError::Absent(_)) => {
+            let experiment = experiments::get(sql, workspace, new.experiment_id)?;
+            create_in(sql, workspace, (id, &experiment), new)
+        }
         found => found,
     }
 }
 
-fn create_as(
+fn create_in(
     sql: &mut dyn Sql,
     workspace: &str,
-    id: &str,
+    (id, experiment): (&str, &Experiment),
     new: &NewLoggedModel,
 ) -> Result<LoggedModel, TrackingError> {
-    let experiment = experiments::active(sql, workspace, new.experiment_id)?;
     let name = match new.name.as_deref().filter(|name| !name.is_empty()) {
         Some(name) => check_name(name)?.to_owned(),
         None => super::runs::random_name()?,
@@ -137,7 +147,7 @@ fn create_as(
         "INSERT INTO logged_models (id, experiment_id, name, artifact_uri, created_ms, updated_ms, status, model_type, source_run_id, stage) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'PENDING', ?7, ?8, 'active')",
         args![
-            id, new.experiment_id, &name, &artifact_uri, now, now, new.model_type.as_deref(),
+            id, experiment.id, &name, &artifact_uri, now, now, new.model_type.as_deref(),
             new.source_run_id.as_deref(),
         ],
     )?;

@@ -1,6 +1,6 @@
 //! Runs: one training each, with what it was given, what it measured and what it made.
 
-use super::experiments;
+use super::experiments::{self, Experiment};
 use super::log::put_tag;
 use super::{
     KeyValue, LIMITS, Stage, TrackingError, check_key, check_length, check_text, new_id,
@@ -85,6 +85,16 @@ pub fn create_as(
     new: &NewRun,
 ) -> Result<RunInfo, TrackingError> {
     let experiment = experiments::active(sql, workspace, new.experiment_id)?;
+    create_in(sql, &experiment, id, new)
+}
+
+/// As [`create_as`], also in an experiment that is deleted: the run is as deleted as the experiment, and restored with it.
+pub(crate) fn create_in(
+    sql: &mut dyn Sql,
+    experiment: &Experiment,
+    id: &str,
+    new: &NewRun,
+) -> Result<RunInfo, TrackingError> {
     for (index, tag) in new.tags.iter().enumerate() {
         check_key("key", &format!("tags[{index}].key"), &tag.key)?;
         check_text("value", &tag.value)?;
@@ -108,16 +118,22 @@ pub fn create_as(
     let run = RunInfo {
         number: next_number(sql, "run")?,
         id: id.to_owned(),
-        experiment_id: new.experiment_id,
+        experiment_id: experiment.id,
         name,
         user_id: new.user_id.clone(),
         status: STATUSES[0].to_owned(),
         start_ms: Some(new.start_ms.unwrap_or_else(now_ms)),
         end_ms: None,
-        stage: Stage::Active.name().to_owned(),
+        stage: experiment.stage.clone(),
         artifact_uri,
     };
     insert(sql, &run)?;
+    if run.stage == Stage::Deleted.name() {
+        sql.execute(
+            "UPDATE runs SET deleted_ms = ?1 WHERE run = ?2",
+            args![now_ms(), run.number],
+        )?;
+    }
     for tag in &new.tags {
         put_tag(sql, run.number, tag)?;
     }
@@ -176,7 +192,16 @@ pub fn update(
     id: &str,
     change: &Change,
 ) -> Result<RunInfo, TrackingError> {
-    let mut run = active(sql, workspace, id)?;
+    let run = active(sql, workspace, id)?;
+    apply(sql, run, change)
+}
+
+/// Changes the head of a run, whatever its stage.
+pub(crate) fn apply(
+    sql: &mut dyn Sql,
+    mut run: RunInfo,
+    change: &Change,
+) -> Result<RunInfo, TrackingError> {
     if let Some(status) = &change.status {
         if !STATUSES.contains(&status.as_str()) {
             return Err(TrackingError::Invalid(format!(

@@ -1,5 +1,6 @@
 //! `automl importance`: how much each column of the table matters to a model, as it says itself, or as data tell.
 
+use super::record::model_dir;
 use super::{Status, encoding, evaluate, read_results, start_threads, thread_count};
 use crate::cli::ImportanceArgs;
 use crate::console::{Console, Format, print_json, print_text};
@@ -30,10 +31,11 @@ pub(super) fn run(args: &ImportanceArgs, console: Console) -> anyhow::Result<Sta
     if let Some(data) = &args.data {
         return measure(args, data, console);
     }
+    let place = model_dir(&args.model, &args.workspace.workspace)?;
     let absent = |manifest: &Manifest| CliError::NoImportance {
         is_imported: modeldir::is_imported(manifest),
     };
-    let importance: ColumnImportance = read_results(&args.model, FILE, absent)?;
+    let importance: ColumnImportance = read_results(place.as_ref(), FILE, absent)?;
     match console.format() {
         Format::Json => print_json(&importance)?,
         Format::Text => print_text(&table(&importance, args.top))?,
@@ -44,7 +46,8 @@ pub(super) fn run(args: &ImportanceArgs, console: Console) -> anyhow::Result<Sta
 /// Shuffles columns of the data.
 fn measure(args: &ImportanceArgs, data: &str, console: Console) -> anyhow::Result<Status> {
     modeldir::check_order("importance", &args.model, data)?;
-    let model = LoadedModel::read(&args.model)?;
+    let place = model_dir(&args.model, &args.workspace.workspace)?;
+    let model = LoadedModel::read(place.as_ref())?;
     let reporter = Reporter::new(console, Clock::start());
     let read = ReadOptions {
         delimiter: args.delimiter,

@@ -1,5 +1,6 @@
 //! `automl leaderboard`: what a fit tried and how good each model was.
 
+use super::record::model_dir;
 use super::{Status, read_results};
 use crate::cli::LeaderboardArgs;
 use crate::console::{Console, Format, print_json, print_text};
@@ -11,7 +12,8 @@ use automl_engine::Leaderboard;
 pub(super) const FILE: &str = "leaderboard.json";
 
 pub(super) fn run(args: &LeaderboardArgs, console: Console) -> anyhow::Result<Status> {
-    let leaderboard: Leaderboard = read_results(&args.model, FILE, |_| CliError::NoLeaderboard)?;
+    let place = model_dir(&args.model, &args.workspace.workspace)?;
+    let leaderboard: Leaderboard = read_results(place.as_ref(), FILE, |_| CliError::NoLeaderboard)?;
     match console.format() {
         Format::Json => print_json(&leaderboard)?,
         Format::Text => print_text(&table(&leaderboard, args.top))?,

@@ -3,16 +3,17 @@
 use crate::cli::WorkspaceArgs;
 use crate::console::print_line;
 use crate::workspace;
+use automl_core::nearest;
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::{Database, Sql};
 use automl_store::lineage::{self, Node};
 use automl_store::registry::files::LocalFiles;
-use automl_store::registry::{approvals, files, versions};
-use automl_store::rfc3339;
+use automl_store::registry::{approvals, files, models, versions};
 use automl_store::spool::{Tails, replay};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::workspace::Record as Open;
+use automl_store::{StoreError, rfc3339};
 use std::path::{Path, PathBuf};
 
 /// The open record of a workspace that is there, with all that verbs wrote down until now.
@@ -33,7 +34,7 @@ impl Record {
         let replayed = replay(&record, workspace.spool(), &mut Tails::default())?;
         for (path, reason) in replayed.bad {
             print_line(&format!(
-                "{} is no run that can be understood: {reason}",
+                "a run that was written down cannot be taken in and is kept as {}: {reason}",
                 path.display()
             ));
         }
@@ -108,17 +109,23 @@ pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<ModelDi
     let Some(record) = Record::open_if_there(workspace)? else {
         return as_named();
     };
-    let reference = reference.to_owned();
-    let found = record.read(move |sql| {
-        match lineage::model_version(sql, DEFAULT_WORKSPACE, &reference)? {
-            Some(Node::ModelVersion { name, version }) => {
-                versions::get(sql, DEFAULT_WORKSPACE, &name, version).map(Some)
-            }
-            _ => Ok(None),
-        }
-    })?;
+    let asked = reference.to_owned();
+    let found =
+        record.read(
+            move |sql| match lineage::model_version(sql, DEFAULT_WORKSPACE, &asked)? {
+                Some(Node::ModelVersion { name, version }) => {
+                    versions::get(sql, DEFAULT_WORKSPACE, &name, version).map(Some)
+                }
+                _ => Ok(None),
+            },
+        )?;
     let Some(version) = found else {
-        return as_named();
+        let near = near_models(&record, reference)?;
+        return if near.is_empty() {
+            as_named()
+        } else {
+            Err(not_found(model, near).into())
+        };
     };
     let key = (version.name.clone(), version.version);
     let state = record.read(move |sql| approvals::state(sql, DEFAULT_WORKSPACE, &key.0, key.1))?;
@@ -132,6 +139,32 @@ pub(super) fn model_dir(model: &Path, workspace: &str) -> anyhow::Result<ModelDi
         record.artifacts(),
         &version,
     )?))
+}
+
+/// Registered models whose names are like the one that is asked for, with the version that is asked for.
+fn near_models(record: &Record, reference: &str) -> anyhow::Result<Vec<String>> {
+    let plain = reference.strip_prefix("models:/").unwrap_or(reference);
+    let numbered = plain.rsplit_once('/');
+    let numbered = numbered.filter(|(_, version)| version.parse::<i64>().is_ok());
+    let (name, version) =
+        numbered.map_or((plain, String::new()), |(name, n)| (name, format!("/{n}")));
+    let names = record.read(|sql| models::names(sql, DEFAULT_WORKSPACE))?;
+    let near = nearest(name, names.iter().map(String::as_str));
+    Ok(near.iter().map(|name| format!("{name}{version}")).collect())
+}
+
+/// Neither a directory nor a registered model has the name; some of either have one like it.
+fn not_found(model: &Path, mut registered: Vec<String>) -> StoreError {
+    match automl_store::ModelDir::open(model) {
+        Err(StoreError::NotFound { path, mut near }) => {
+            near.append(&mut registered);
+            StoreError::NotFound { path, near }
+        }
+        _ => StoreError::NotFound {
+            path: model.to_owned(),
+            near: registered,
+        },
+    }
 }
 
 /// Milliseconds since 1970 as `2026-05-01 12:30`, in UTC.

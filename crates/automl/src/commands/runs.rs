@@ -1,23 +1,23 @@
 //! `automl runs`: what was recorded.
 
+mod table;
+
 use super::record::{Record, maybe_time};
 use super::{Status, events};
 use crate::cli::{RunsCompareArgs, RunsListArgs, RunsShowArgs, RunsVerb};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
-use crate::record::STOPPED_TAG;
+use crate::record::{ERROR_CODE_TAG, ERROR_MESSAGE_TAG, STOPPED_TAG};
 use crate::text::{self, Align};
 use automl_store::db::Sql;
+use automl_store::filter::parse;
 use automl_store::lineage;
 use automl_store::tracking::experiments::{self, DEFAULT_WORKSPACE};
 use automl_store::tracking::search::{Run, Search, search, whole};
-use automl_store::tracking::{KeyValue, TrackingError, View, runs};
+use automl_store::tracking::{KeyValue, Stage, TrackingError, View, runs};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Metrics that a list has columns for.
-const METRICS_IN_LIST: usize = 3;
 /// Experiments whose runs are listed together, those made last first.
 const N_EXPERIMENTS: usize = 10_000;
 /// Characters of a run's id that a list shows.
@@ -42,8 +42,10 @@ fn list(args: RunsListArgs, console: Console) -> anyhow::Result<()> {
             Some(name) => vec![experiment(sql, name)?],
             None => all_experiments(sql)?,
         };
-        // What was typed stands first, so that an error's place is that in what was typed.
-        let mut clauses: Vec<String> = args.filter.into_iter().collect();
+        let typed = args.filter.filter(|filter| !filter.trim().is_empty());
+        // By itself first, so that an error shows what was typed; its places are the same in the whole, where it comes first.
+        parse(typed.as_deref().unwrap_or_default())?;
+        let mut clauses: Vec<String> = typed.into_iter().collect();
         if !args.all {
             clauses.push("tags.`mlflow.parentRunId` IS NULL".to_owned());
         }
@@ -62,7 +64,7 @@ fn list(args: RunsListArgs, console: Console) -> anyhow::Result<()> {
         Format::Json => print_json(&runs.iter().map(to_json).collect::<Vec<_>>())?,
         Format::Text if runs.is_empty() => print_text("no runs\n")?,
         Format::Text => {
-            print_text(&list_table(runs))?;
+            print_text(&table::of(runs))?;
             if found.next.is_some() {
                 print_text("… and more; --limit shows them\n")?;
             }
@@ -75,6 +77,12 @@ fn experiment(sql: &mut dyn Sql, name: &str) -> Result<i64, TrackingError> {
     let found = experiments::by_name(sql, DEFAULT_WORKSPACE, name)?;
     let found =
         found.ok_or_else(|| TrackingError::Absent(format!("There is no experiment '{name}'")))?;
+    if found.stage == Stage::Deleted.name() {
+        return Err(TrackingError::Absent(format!(
+            "Experiment '{name}' is deleted; MlflowClient().restore_experiment(\"{}\") restores it with its runs",
+            found.id
+        )));
+    }
     Ok(found.id)
 }
 
@@ -90,58 +98,21 @@ fn all_experiments(sql: &mut dyn Sql) -> Result<Vec<i64>, TrackingError> {
     Ok(found.items.iter().map(|experiment| experiment.id).collect())
 }
 
-fn list_table(runs: &[Run]) -> String {
-    let shown = common_metrics(runs);
-    let mut heading = vec![
-        ("run", Align::Left),
-        ("name", Align::Left),
-        ("verb", Align::Left),
-        ("status", Align::Left),
-        ("started (UTC)", Align::Left),
-        ("took", Align::Right),
-    ];
-    heading.extend(shown.iter().map(|&key| (key, Align::Right)));
-    let mut rows = Vec::new();
-    for run in runs {
-        let mut row = vec![
-            run.info.id.chars().take(ID_DIGITS).collect(),
-            run.info.name.clone(),
-            value_of(&run.tags, "automl.verb").to_owned(),
-            status_of(run),
-            maybe_time(run.info.start_ms),
-            took(run),
-        ];
-        row.extend(shown.iter().map(|key| metric_text(run, key)));
-        rows.push(row);
-    }
-    text::table(&heading, &rows)
-}
-
-/// The metrics that most of the runs have; curves of trials are left to each run's own page, and a score of the last epoch to
-/// that of the best.
-fn common_metrics(runs: &[Run]) -> Vec<&str> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for metric in runs.iter().flat_map(|run| &run.metrics) {
-        if !metric.key.starts_with("trial_") {
-            *counts.entry(&metric.key).or_default() += 1;
-        }
-    }
-    let have_best: Vec<&str> = counts
-        .keys()
-        .filter_map(|key| key.strip_prefix("best_"))
-        .collect();
-    for key in have_best {
-        counts.remove(key);
-    }
-    let mut keys: Vec<(&str, usize)> = counts.into_iter().collect();
-    keys.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let shown = keys.into_iter().take(METRICS_IN_LIST);
-    shown.map(|(key, _)| key).collect()
-}
-
 fn value_of<'a>(pairs: &'a [KeyValue], key: &str) -> &'a str {
     let found = pairs.iter().find(|pair| pair.key == key);
     found.map_or("", |pair| &pair.value)
+}
+
+/// Why it failed: the code and what was said.
+fn error_of(run: &Run) -> String {
+    let (code, message) = (
+        value_of(&run.tags, ERROR_CODE_TAG),
+        value_of(&run.tags, ERROR_MESSAGE_TAG),
+    );
+    match code {
+        "" => message.to_owned(),
+        code => format!("{code}: {message}"),
+    }
 }
 
 /// How it ended; MLflow has one word for what was stopped and what was killed.
@@ -159,18 +130,10 @@ fn took(run: &Run) -> String {
     }
 }
 
-fn metric_text(run: &Run, key: &str) -> String {
-    let found = run.metrics.iter().find(|metric| metric.key == key);
-    found.map_or_else(String::new, |metric| match metric.value {
-        // A count, as of rows.
-        whole if whole.fract() == 0.0 && whole.abs() >= 10.0 => format!("{whole:.0}"),
-        value => text::score(value),
-    })
-}
-
 /// Tags that the record itself needs, which people need not see.
 fn is_plain(tag: &KeyValue) -> bool {
-    !tag.key.starts_with("mlflow.log-model") && tag.key != runs::NAME_TAG
+    let is_told = [runs::NAME_TAG, ERROR_CODE_TAG, ERROR_MESSAGE_TAG].contains(&tag.key.as_str());
+    !tag.key.starts_with("mlflow.log-model") && !is_told
 }
 
 fn to_json(run: &Run) -> Value {
@@ -243,6 +206,7 @@ fn shown(run: &Run) -> String {
         ("run", run.info.id.clone()),
         ("name", run.info.name.clone()),
         ("status", status_of(run)),
+        ("error", error_of(run)),
         ("user", run.info.user_id.clone()),
         ("started", maybe_time(run.info.start_ms)),
         ("took", took(run)),
@@ -280,7 +244,7 @@ fn shown(run: &Run) -> String {
     let metrics = run
         .metrics
         .iter()
-        .map(|metric| vec![metric.key.clone(), text::score(metric.value)]);
+        .map(|metric| vec![metric.key.clone(), table::number(&metric.key, metric.value)]);
     let texts = |pairs: &mut dyn Iterator<Item = &KeyValue>| -> Vec<Vec<String>> {
         pairs
             .map(|pair| vec![pair.key.clone(), text::clip(&pair.value, VALUE_WIDTH)])
@@ -331,7 +295,7 @@ fn compare(args: &RunsCompareArgs, console: Console) -> anyhow::Result<()> {
             .map(|metric| metric.key.clone())
             .collect()
     }) {
-        rows.push(each(&key, &|run| metric_text(run, &key)));
+        rows.push(each(&key, &|run| table::metric_text(run, &key)));
     }
     let mut n_same = 0;
     for key in keys(&|run| run.params.iter().map(|param| param.key.clone()).collect()) {

@@ -2,7 +2,7 @@
 
 use super::{Status, thread_count};
 use crate::cli::{Access, AccessArgs, ServeArgs};
-use crate::console::{Console, Format, print_json, print_text};
+use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::memory;
@@ -28,7 +28,12 @@ pub(super) fn run(args: ServeArgs, console: Console) -> anyhow::Result<Status> {
     let switch = Switch::default();
     let stop = switch.clone();
     let _listening = Interrupt::listen(console, move || stop.stop())?;
+    let is_new = !workspace::of(&args.place).is_there();
     let config = config(args, has_access)?;
+    if is_new {
+        let place = config.workspace.directory().display();
+        note(&format!("made a new workspace: {place}"), console);
+    }
     let scheme = if config.tls.is_some() {
         "https"
     } else {
@@ -40,6 +45,14 @@ pub(super) fn run(args: ServeArgs, console: Console) -> anyhow::Result<Status> {
     })?;
     told?;
     Ok(Status::Done)
+}
+
+/// Says something that is no result.
+fn note(message: &str, console: Console) {
+    match console.format() {
+        Format::Json => print_line(&json!({ "event": "note", "message": message }).to_string()),
+        Format::Text => print_line(message),
+    }
 }
 
 /// Whether it is asked who calls.

@@ -114,6 +114,10 @@ impl Coded for RecordError {
             Self::PipelineMark { .. } | Self::PipelineNumber { .. } => {
                 Some("fit both with the same marks, by --missing or a schema file".into())
             }
+            Self::Truth {
+                odd: TruthError::Again { .. },
+                ..
+            } => Some("give rows that have no truth yet; nothing of this table was kept".into()),
             Self::DataPlace { .. } | Self::Truth { .. } => None,
         }
     }

@@ -4,13 +4,18 @@
 //! opens the workspace next takes in (see [`automl_store::spool`]). If that file cannot be written, the user hears of it
 //! once and the work goes on.
 
+mod ending;
 mod environment;
 pub(crate) mod git;
 mod pump;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use ending::{ERROR_CODE_TAG, ERROR_MESSAGE_TAG, end_left};
 pub(crate) use environment::{host, user};
 
 use crate::cli::RecordArgs;
+use crate::errors::Report;
 use crate::progress::Notes;
 use automl_core::{Event, Events};
 use automl_store::spool::UNREAD_KEY;
@@ -18,6 +23,7 @@ use automl_store::spool::{Begin, Child, Data, Entry, Point, Spool, Status, Texts
 use automl_store::tracking::{new_id, now_ms};
 use automl_store::workspace::Workspace;
 use automl_store::{ModelId, db::Place, hex_sha256, sha256_of};
+use ending::Open;
 use pump::Pump;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,6 +46,10 @@ pub(crate) const STOPPED_TAG: &str = "automl.stopped_by_user";
 pub(crate) struct Recorder<'a> {
     reporter: &'a dyn Notes,
     workspace: Workspace,
+    /// The name of its experiment.
+    experiment: String,
+    /// Whether the run is of what a server does, not of a verb whose end ends the process.
+    is_served: bool,
     run: Mutex<Run>,
 }
 
@@ -52,6 +62,8 @@ struct Run {
     trials: BTreeMap<u64, Child>,
     /// What trials are scored by.
     metric: String,
+    /// Trials that ended: the steps of what is best so far, for trials do not end in the order in which they began.
+    n_ended: i64,
 }
 
 /// How much is looked at of where the verb runs.
@@ -104,7 +116,9 @@ impl<'a> Recorder<'a> {
             },
         };
         let how = (verb, Detail::Brief);
-        Self::begin_in(workspace.clone(), Some(named), how, reporter)
+        let mut recorder = Self::begin_in(workspace.clone(), Some(named), how, reporter);
+        recorder.is_served = true;
+        recorder
     }
 
     fn begin_in(
@@ -118,8 +132,11 @@ impl<'a> Recorder<'a> {
             pump: None,
             trials: BTreeMap::new(),
             metric: "score".to_owned(),
+            n_ended: 0,
         };
+        let mut experiment = String::new();
         if let Some(named) = named.filter(|_| !environment::is_unwanted()) {
+            experiment.clone_from(&named.experiment);
             match start(named, verb, detail, &workspace) {
                 Ok(spool) => run.spool = Some(spool),
                 Err(error) => not_recorded(reporter, &error),
@@ -128,6 +145,8 @@ impl<'a> Recorder<'a> {
         let recorder = Self {
             reporter,
             workspace,
+            experiment,
+            is_served: false,
             run: Mutex::new(run),
         };
         if detail == Detail::Whole
@@ -267,27 +286,47 @@ impl<'a> Recorder<'a> {
         });
     }
 
-    /// Ends the run, and gives its id if it was recorded.
+    /// Ends the run, and gives its id if it was recorded. One that failed is ended when the verb's error is known.
     pub(crate) fn end(self, status: Status) -> Option<String> {
-        let run = self
-            .run
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        let spool = run.spool?;
-        let id = spool.id().to_owned();
-        if let Err(error) = spool.end(status) {
-            not_recorded(self.reporter, &error);
-            return None;
+        let open = self.take()?;
+        if status == Status::Failed && !self.is_served {
+            let id = open.spool.id().to_owned();
+            open.leave();
+            return Some(id);
         }
-        if let Some(pump) = run.pump
-            && !pump.finish()
+        let ended = open.end(status, self.reporter);
+        ended
+            .inspect_err(|error| not_recorded(self.reporter, error))
+            .ok()
+    }
+
+    /// Ends the run with why it failed.
+    pub(crate) fn fail(self, report: &Report) {
+        if let Some(open) = self.take() {
+            open.fail(report, self.reporter);
+        }
+    }
+
+    /// The run, if it is recorded and has no end yet.
+    fn take(&self) -> Option<Open> {
+        let mut run = self.lock();
+        Some(Open {
+            spool: run.spool.take()?,
+            pump: run.pump.take(),
+            workspace: self.workspace.clone(),
+            experiment: self.experiment.clone(),
+        })
+    }
+}
+
+impl Drop for Recorder<'_> {
+    /// A verb that ends early failed.
+    fn drop(&mut self) {
+        if let Some(open) = self.take()
+            && !self.is_served
         {
-            let spool = self.workspace.spool().display();
-            self.reporter.note(&format!(
-                "the workspace is away: run {id} is kept in {spool} and sent the next time"
-            ));
+            open.leave();
         }
-        Some(id)
     }
 }
 
@@ -364,6 +403,11 @@ impl Events for Recorder<'_> {
             _ => return,
         };
         let Ok(id) = new_id() else { return };
+        let ended = {
+            let mut run = self.lock();
+            run.n_ended += 1;
+            run.n_ended - 1
+        };
         let point = |key: &str, value: f64| Point {
             key: key.to_owned(),
             value,
@@ -379,7 +423,10 @@ impl Events for Recorder<'_> {
             metrics = vec![point(&metric, *score), point("fit_seconds", fit_seconds)];
             self.log(vec![
                 point(&format!("trial_{metric}"), *score),
-                point(&format!("best_{metric}"), *best_score),
+                Point {
+                    step: ended,
+                    ..point(&format!("best_{metric}"), *best_score)
+                },
             ]);
         }
         let child = Child {

@@ -20,11 +20,14 @@ pub(crate) fn predict_tables(asked: &TablesAsked<'_>, watch: &dyn TablesWatch) -
     }
     match predict(asked, &recorder, watch) {
         Ok(done) => {
-            let problem = done.failure().map(|failed| problem(&failed.into()));
-            recorder.end(match problem {
-                None => Status::Finished,
-                Some(_) => Status::Failed,
-            });
+            let failed = done.failure().map(anyhow::Error::from);
+            match &failed {
+                None => {
+                    recorder.end(Status::Finished);
+                }
+                Some(failed) => recorder.fail(&Report::of(failed)),
+            }
+            let problem = failed.as_ref().map(problem);
             TablesEnd::Done(TablesDone {
                 progress: progress_of(&done),
                 problem,
@@ -32,11 +35,7 @@ pub(crate) fn predict_tables(asked: &TablesAsked<'_>, watch: &dyn TablesWatch) -
         }
         Err(error) => {
             let is_stopped = Report::of(&error).exit_code() == INTERRUPTED;
-            recorder.end(if is_stopped {
-                Status::Killed
-            } else {
-                Status::Failed
-            });
+            recorder.fail(&Report::of(&error));
             TablesEnd::Broken {
                 problem: problem(&error),
                 is_stopped,

@@ -1,6 +1,7 @@
 //! What people type for durations, sizes and shares.
 
-use super::{bytes, delimiter, duration, share};
+use super::{age, bytes, delimiter, duration, share};
+use std::time::Duration;
 
 #[test]
 fn durations_are_read_with_and_without_units() {
@@ -70,4 +71,12 @@ fn delimiters_have_names() {
     for text in ["", ";;", "é", "\""] {
         assert!(delimiter(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn an_age_may_be_none_and_names_days() {
+    assert_eq!(age("0s"), Ok(Duration::ZERO));
+    assert_eq!(age("7d"), Ok(Duration::from_hours(168)));
+    assert!(age("soon").unwrap_err().contains("7d"));
+    assert!(duration("0s").is_err() && age("-1").is_err());
 }

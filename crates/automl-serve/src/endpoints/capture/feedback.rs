@@ -85,7 +85,8 @@ async fn taken(app: &App, name: &str, request: Request) -> Result<Value, ScoreEr
         let captor = fleet.captor();
         let unseen = captor.unseen(&live.name, &truths);
         let unseen = unseen.map_err(|(place, odd)| wrong(place, &odd.to_string()))?;
-        if !captor.keep_truths(&live.name, Clock::unix_micros(), truths) {
+        let taken = captor.keep_truths(&live.name, Clock::unix_micros(), truths);
+        if !taken.map_err(|(place, odd)| wrong(place, &odd.to_string()))? {
             let endpoint = live.name.clone();
             return Err(ScoreError::NotKept { endpoint });
         }

@@ -106,6 +106,8 @@ struct Inner {
     n_waiting: Arc<AtomicU64>,
     /// Ids of requests that were taken.
     seen: Mutex<Seen>,
+    /// Rows whose truths were taken.
+    told: Mutex<Seen>,
     numbers: Numbers,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -129,6 +131,7 @@ impl Captor {
             items: Mutex::new(Some(items)),
             n_waiting,
             seen: Mutex::default(),
+            told: Mutex::default(),
             numbers,
             thread: Mutex::new(Some(thread)),
         })))
@@ -170,18 +173,40 @@ impl Captor {
     }
 
     /// Takes truths; says whether there was room.
-    fn keep_truths(&self, endpoint: &str, at_us: i64, truths: Vec<Truth>) -> bool {
+    ///
+    /// # Errors
+    /// A truth, by its place, is of a row that has one already: one of the last that were taken.
+    fn keep_truths(
+        &self,
+        endpoint: &str,
+        at_us: i64,
+        truths: Vec<Truth>,
+    ) -> Result<bool, (usize, TruthError)> {
+        let keys: Vec<String> = truths.iter().map(Truth::key).collect();
+        // Held until they are taken: two calls with the same truths come at once, too.
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let twice = keys
+            .iter()
+            .position(|key| told.n_rows(endpoint, key).is_some());
+        if let Some(place) = twice {
+            return Err((place, truths[place].again()));
+        }
         let n_bytes = truths
             .iter()
             .map(|one| size_of::<Truth>() + one.request_id.len() + one.truth.len());
         let n_bytes = n_bytes.sum::<usize>() as u64;
-        let endpoint = endpoint.to_owned();
         let item = Item::Truths {
-            endpoint,
+            endpoint: endpoint.to_owned(),
             at_us,
             truths,
         };
-        self.send(item, n_bytes)
+        let is_taken = self.send(item, n_bytes);
+        if is_taken {
+            for key in &keys {
+                told.note(endpoint, key, 1);
+            }
+        }
+        Ok(is_taken)
     }
 
     fn send(&self, item: Item, n_bytes: u64) -> bool {

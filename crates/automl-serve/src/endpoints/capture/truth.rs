@@ -40,6 +40,8 @@ pub enum TruthError {
         request_id: String,
         n_rows: u32,
     },
+    #[error("row is {row}, and row {row} of request '{request_id}' has a truth already")]
+    Again { row: u32, request_id: String },
 }
 
 fn rows(n_rows: u32) -> String {
@@ -57,6 +59,19 @@ fn meant(near: &[String]) -> String {
 }
 
 impl Truth {
+    /// What tells its row from all others: no id has a blank.
+    pub(super) fn key(&self) -> String {
+        format!("{} {}", self.request_id, self.row)
+    }
+
+    /// That its row has another.
+    pub fn again(&self) -> TruthError {
+        TruthError::Again {
+            row: self.row,
+            request_id: self.request_id.clone(),
+        }
+    }
+
     /// Whether its request had such a row.
     ///
     /// # Errors

@@ -243,6 +243,21 @@ async fn truths_are_kept_as_they_come() {
         truths,
         [row("a", 0, "yes"), row("a", 1, "yes"), row("b", 0, "no")]
     );
+    let again = json!({ "truths": [
+        { "request_id": "c", "truth": "yes" },
+        { "request_id": "a", "row": 1, "truth": "no" },
+    ] });
+    let answer = desk.ask(path, &[], again.to_string()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let told = "truths[1].row is 1, and row 1 of request 'a' has a truth already";
+    assert!(answer.text().contains(told), "{}", answer.text());
+    let other = json!({ "truths": [{ "request_id": "c", "truth": "yes" }] });
+    let answer = desk.ask(path, &[], other.to_string()).await;
+    assert_eq!(
+        answer.json()["accepted"],
+        1,
+        "nothing of what was refused was kept"
+    );
     let nowhere = desk
         .ask("/endpoints/f/feedback", &[], given.to_string())
         .await;

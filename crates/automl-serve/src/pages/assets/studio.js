@@ -4,6 +4,26 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// MLflow's clients print links whose page stands behind a "#".
+function moved(hash) {
+  const parts = hash.slice(1).split("?")[0].split("/").filter(Boolean);
+  const [kind, name, part, id] = parts;
+  if (kind === "experiments" && part === "runs" && id) return `/runs/${id}`;
+  if (kind === "experiments" && part === "models" && id) return `/logged-models/${id}`;
+  if (kind === "experiments") return name ? `/experiments/${name}` : "/";
+  if (kind === "models" && part === "versions" && id) return `/models/${name}/${id}`;
+  if (kind === "models") return name ? `/models/${name}` : "/models";
+  return null;
+}
+
+function follow() {
+  const place = location.hash.startsWith("#/") ? moved(location.hash) : null;
+  if (place) location.replace(place);
+}
+
+addEventListener("hashchange", follow);
+follow();
+
 // A live page is fetched anew and its main part replaced, unless one is busy with it.
 const LIVE_MS = 4000;
 

@@ -22,7 +22,14 @@ const TOLD: &[&str] = &[
     "automl.command",
     "automl.directory",
     "automl.git.dirty",
+    ERROR_CODE,
+    ERROR_MESSAGE,
 ];
+
+/// Tags of a failed run: the code of its error, and what that said.
+const ERROR_CODE: &str = "automl.error.code";
+const ERROR_MESSAGE: &str = "automl.error.message";
+const ERROR_LENGTH: usize = 5000;
 
 /// Tags that tell what a run ran on, and what each is called.
 const ENVIRONMENT: &[(&str, &str)] = &[
@@ -79,6 +86,18 @@ fn git(run: &Run, commit: &str) -> Markup {
         @if let Some(branch) = tag("mlflow.source.git.branch") { " on " (branch) }
         @if is_dirty { " " span.badge.warn { "with changes" } }
         @if let Some(repository) = tag("mlflow.source.git.repoURL") { br; span.soft { (repository) } }
+    }
+}
+
+/// Why it failed; as text, whatever it holds.
+pub(super) fn error(run: &Run) -> Markup {
+    html! {
+        @if let Some(message) = parts::tag(&run.tags, ERROR_MESSAGE) {
+            section {
+                h2 { "Error" }
+                div.note { @if let Some(code) = parts::tag(&run.tags, ERROR_CODE) { code { (code) } " " } (format::clip(message, ERROR_LENGTH).0) }
+            }
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) async fn page(State(app): State<App>, Path(id): Path<String>, query: 
     let body = html! {
         (top(&found.run, &found.experiment, found.parent.as_ref(), "overview"))
         (head::facts(&found.run))
+        (head::error(&found.run))
         (head::note(&found.run))
         (metrics::section(&found))
         section.columns {

@@ -202,3 +202,39 @@ async fn models_have_versions_with_aliases_stages_and_sources() {
     let page = desk.page(&format!("/runs/{run}")).await;
     assert!(page.contains("href=\"/models/churn%20model/1\""), "{page}");
 }
+
+#[tokio::test]
+async fn a_version_that_was_learned_here_tells_what_it_takes_and_gives() {
+    let desk = Desk::new();
+    let run = desk.logged("maker", json!({})).await;
+    let field =
+        |name: &str, kind: &str, role: &str| json!({ "name": name, "kind": kind, "role": role });
+    let manifest = json!({
+        "task": { "kind": "regression" },
+        "inputs": { "fields": [field("age", "number", "feature"), field("w", "number", "weight")] },
+        "outputs": { "fields": [field("prediction", "number", "feature")] },
+    });
+    desk.put(&run, "model/manifest.json", manifest.to_string().as_bytes())
+        .await;
+    desk.put(&run, "other/notes.txt", b"nothing").await;
+    desk.post("registered-models/create", json!({ "name": "age" }))
+        .await;
+    for folder in ["model", "other"] {
+        let source = format!("mlflow-artifacts:/0/{run}/artifacts/{folder}");
+        desk.post(
+            "model-versions/create",
+            json!({ "name": "age", "source": source, "run_id": run }),
+        )
+        .await;
+    }
+    let page = desk.page("/models/age/1").await;
+    let told = words(&page);
+    let wanted =
+        "Signature task regression Takes Name Type age number Gives Name Type prediction number";
+    assert!(told.contains(wanted), "{told}");
+    let told = words(&desk.page("/models/age/2").await);
+    assert!(
+        told.contains("Signature Its files do not say what it takes and gives."),
+        "{told}"
+    );
+}

@@ -262,3 +262,35 @@ async fn the_files_of_pages_may_be_kept_for_ever() {
         "of another version"
     );
 }
+
+#[tokio::test]
+async fn a_failed_run_tells_why() {
+    let desk = Desk::new();
+    let message = "no column <b>'age'</b>";
+    let tags = [
+        tag("automl.error.code", "data-column-missing"),
+        tag("automl.error.message", message),
+    ];
+    let run = desk.logged("broken", json!({ "tags": tags })).await;
+    let page = desk.page(&format!("/runs/{run}")).await;
+    assert!(!page.contains(message), "{page}");
+    let told = words(&page);
+    let wanted = "Error data-column-missing no column &lt;b&gt;'age'&lt;/b&gt;";
+    assert!(told.contains(wanted), "{told}");
+}
+
+#[tokio::test]
+async fn links_that_mlflows_clients_print_are_followed() {
+    let desk = Desk::new();
+    let page = desk.page("/").await;
+    let script = page.split('"').find(|part| part.ends_with("studio.js"));
+    let script = desk.page(script.unwrap()).await;
+    for part in [
+        "location.hash",
+        "`/runs/${id}`",
+        "`/experiments/${name}`",
+        "`/models/${name}/${id}`",
+    ] {
+        assert!(script.contains(part), "{part}");
+    }
+}

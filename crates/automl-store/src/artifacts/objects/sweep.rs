@@ -1,12 +1,13 @@
 //! Removing what no path leads to; the page of [`super`] says why nothing that is wanted can go.
 
-use super::{Objects, told};
+use super::{Objects, below, told};
 use crate::args;
 use crate::artifacts::{ArtifactError, Sweep, Swept};
 use crate::db::DbError;
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of content that no path leads to.
 const UNLINKED: &str =
@@ -47,6 +48,42 @@ impl Objects {
         self.sweep_uploads(older_than, sweep, &mut swept)?;
         self.sweep_unknown(older_than, sweep, &mut swept)?;
         Ok(swept)
+    }
+
+    /// Content, and its bytes, that only these paths and those below them lead to.
+    pub(in super::super) fn left_without(
+        &self,
+        paths: &[String],
+    ) -> Result<(u64, u64), ArtifactError> {
+        let mut going: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for path in paths {
+            let (whole, (from, to)) = (Self::plain(path)?, below(path)?);
+            let found = self.db.read(move |sql| {
+                sql.query(
+                    "SELECT key, path FROM artifact_links WHERE path = ?1 OR (path >= ?2 AND path < ?3)",
+                    args![&whole, &from, &to],
+                )
+            });
+            for row in found.wait()? {
+                going.entry(row.text(0)?).or_default().insert(row.text(1)?);
+            }
+        }
+        let mut left = (0, 0);
+        for (key, paths) in going {
+            let row = self.db.read(move |sql| {
+                sql.query_one(
+                    "SELECT COUNT(*), MAX(b.n_bytes) FROM artifact_links l JOIN artifact_blobs b ON b.key = l.key WHERE l.key = ?1",
+                    args![&key],
+                )
+            });
+            if let Some(row) = row.wait()?
+                && row.int(0)? == paths.len() as i64
+            {
+                left.0 += 1;
+                left.1 += row.int(1)? as u64;
+            }
+        }
+        Ok(left)
     }
 
     fn delete(&self, key: &str) -> Result<(), ArtifactError> {

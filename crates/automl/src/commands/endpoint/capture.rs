@@ -154,6 +154,7 @@ pub(super) fn feedback(args: &EndpointFeedbackArgs, console: Console) -> anyhow:
     let tasks: Vec<Task> = tasks.map(|signature| signature.task).collect();
     let truths = truths(&args.data, &tasks)?;
     let captures = captures(&args.ask.workspace);
+    refuse_again(&captures, &endpoint.name, (&args.data, &truths))?;
     let unseen = unseen(&captures, &endpoint.name, (&args.data, &truths))?;
     keep_truths(&captures, &endpoint.name, Clock::unix_micros(), &truths)?;
     let n_truths = truths.len() as u64;
@@ -180,6 +181,31 @@ pub(super) fn feedback(args: &EndpointFeedbackArgs, console: Console) -> anyhow:
     Ok(print_text(&told)?)
 }
 
+/// Refuses truths of rows that have one in a file of the endpoint.
+fn refuse_again(
+    captures: &Captures,
+    endpoint: &str,
+    (data, truths): (&str, &[Truth]),
+) -> anyhow::Result<()> {
+    let ids: BTreeSet<&str> = truths.iter().map(|one| one.request_id.as_str()).collect();
+    let mut told: BTreeSet<(String, u32)> = BTreeSet::new();
+    each_row(captures, endpoint, Of::Truths, &mut |id, row| {
+        if ids.contains(id) {
+            told.insert((id.to_owned(), row));
+        }
+    })?;
+    let is_again = |truth: &Truth| told.contains(&(truth.request_id.clone(), truth.row));
+    match truths.iter().position(is_again) {
+        Some(place) => Err(RecordError::Truth {
+            data: data.to_owned(),
+            row: place + 1,
+            odd: truths[place].again(),
+        }
+        .into()),
+        None => Ok(()),
+    }
+}
+
 /// The ids of truths that no file of the endpoint has.
 ///
 /// # Errors
@@ -192,17 +218,11 @@ fn unseen(
     let mut wanted: BTreeMap<String, u32> = (truths.iter())
         .map(|truth| (truth.request_id.clone(), 0))
         .collect();
-    for file in captures.files(endpoint)? {
-        let name = file.path.file_name().unwrap_or_default();
-        if name.as_encoded_bytes().starts_with(TRUTHS.as_bytes()) {
-            continue;
+    each_row(captures, endpoint, Of::Requests, &mut |id, row| {
+        if let Some(n_rows) = wanted.get_mut(id) {
+            *n_rows = (*n_rows).max(row.saturating_add(1));
         }
-        match file.kind {
-            FileKind::Done => count_in_parquet(&file.path, &mut wanted)?,
-            FileKind::Growing => count_in_lines(&file.path, &mut wanted)?,
-            FileKind::Bad => {}
-        }
-    }
+    })?;
     let mut unseen = BTreeSet::new();
     for (place, truth) in truths.iter().enumerate() {
         match wanted.get(&truth.request_id).copied().unwrap_or(0) {
@@ -219,14 +239,36 @@ fn unseen(
     Ok(unseen)
 }
 
-/// Notes that a request had this row, from 0.
-fn count(wanted: &mut BTreeMap<String, u32>, id: &str, row: u32) {
-    if let Some(n_rows) = wanted.get_mut(id) {
-        *n_rows = (*n_rows).max(row.saturating_add(1));
-    }
+/// What files are of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Requests,
+    Truths,
 }
 
-fn count_in_parquet(path: &Path, wanted: &mut BTreeMap<String, u32>) -> anyhow::Result<()> {
+/// Hands on the id and the row of each row in the files of an endpoint.
+fn each_row(
+    captures: &Captures,
+    endpoint: &str,
+    of: Of,
+    take: &mut dyn FnMut(&str, u32),
+) -> anyhow::Result<()> {
+    for file in captures.files(endpoint)? {
+        let name = file.path.file_name().unwrap_or_default();
+        let is_of_truths = name.as_encoded_bytes().starts_with(TRUTHS.as_bytes());
+        if is_of_truths != (of == Of::Truths) {
+            continue;
+        }
+        match file.kind {
+            FileKind::Done => each_in_parquet(&file.path, take)?,
+            FileKind::Growing => each_in_lines(&file.path, take)?,
+            FileKind::Bad => {}
+        }
+    }
+    Ok(())
+}
+
+fn each_in_parquet(path: &Path, take: &mut dyn FnMut(&str, u32)) -> anyhow::Result<()> {
     let schema = Schema {
         fields: COLUMNS[..2].iter().map(|column| field(*column)).collect(),
         missing: Vec::new(),
@@ -242,7 +284,7 @@ fn count_in_parquet(path: &Path, wanted: &mut BTreeMap<String, u32>) -> anyhow::
         };
         for (place, row) in rows.iter().enumerate() {
             if let Some(id) = ids.get(place) {
-                count(wanted, id, *row as u32);
+                take(id, *row as u32);
             }
         }
     }
@@ -250,7 +292,7 @@ fn count_in_parquet(path: &Path, wanted: &mut BTreeMap<String, u32>) -> anyhow::
 }
 
 /// Lines that still grow: each is a list whose first two values are the id and the row.
-fn count_in_lines(path: &Path, wanted: &mut BTreeMap<String, u32>) -> anyhow::Result<()> {
+fn each_in_lines(path: &Path, take: &mut dyn FnMut(&str, u32)) -> anyhow::Result<()> {
     let text = match fs::read(path) {
         // They are Parquet by now, of requests that came just before.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -259,7 +301,7 @@ fn count_in_lines(path: &Path, wanted: &mut BTreeMap<String, u32>) -> anyhow::Re
     for line in text.split(|byte| *byte == b'\n').skip(1) {
         let values: Vec<Value> = serde_json::from_slice(line).unwrap_or_default();
         if let [Value::String(id), row, ..] = values.as_slice() {
-            count(wanted, id, row.as_u64().unwrap_or(0) as u32);
+            take(id, row.as_u64().unwrap_or(0) as u32);
         }
     }
     Ok(())

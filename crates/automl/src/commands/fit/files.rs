@@ -33,12 +33,14 @@ pub(super) fn trial_points(events: &[Event]) -> Vec<TrialPoint> {
     events.iter().filter_map(point).collect()
 }
 
-/// Name and content of the TensorBoard event file: score, best score and fit time by trial.
+/// Name and content of the TensorBoard event file: score and fit time by trial, and the best score after so many trials.
 ///
 /// `unix_seconds` is when the run began; the file's name holds neither host nor process.
 pub(super) fn tensorboard(events: &[Event], metric: &str, unix_seconds: f64) -> (String, Vec<u8>) {
     let mut log = EventLog::new(unix_seconds);
+    let mut n_ended = 0;
     for event in events {
+        n_ended += i64::from(matches!(event, Event::TrialFailed { .. }));
         let Event::TrialFinished {
             trial,
             score,
@@ -59,11 +61,12 @@ pub(super) fn tensorboard(events: &[Event], metric: &str, unix_seconds: f64) -> 
         ));
         log.push(&Record::scalar(
             &format!("best/{metric}"),
-            step,
+            n_ended,
             *best_score,
             at,
         ));
         log.push(&Record::scalar("fit/seconds", step, *fit_seconds, at));
+        n_ended += 1;
     }
     let name = EventFileName {
         unix_seconds: unix_seconds as u64,
