@@ -1,6 +1,6 @@
 //! What people type for durations, sizes and shares.
 
-use super::{bytes, delimiter, duration, share};
+use super::{at_least_one, bytes, delimiter, duration, share};
 
 #[test]
 fn durations_are_read_with_and_without_units() {
@@ -70,4 +70,12 @@ fn delimiters_have_names() {
     for text in ["", ";;", "é", "\""] {
         assert!(delimiter(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_count_begins_at_one() {
+    assert_eq!(at_least_one("12"), Ok(12));
+    assert_eq!(at_least_one("0"), Err("must be at least 1".into()));
+    assert!(at_least_one("-3").is_err());
+    assert!(at_least_one("many").is_err());
 }
