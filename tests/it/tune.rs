@@ -94,6 +94,60 @@ fn a_killed_study_is_gone_on_with_and_its_programs_are_gone() {
     assert_eq!(after[1]["params"], before[1]["params"]);
 }
 
+/// A notebook or a container without an `init` may never ask how its child ended, which then stays a zombie.
+#[test]
+fn a_killed_study_is_gone_on_with_though_nobody_has_asked_how_it_ended() {
+    let desk = Desk::new();
+    desk.write("slow.yaml", SLOW);
+    let mut child = tune_until_begun(&desk);
+    child.kill().expect("it can be killed");
+    let stat = format!("/proc/{}/stat", child.id());
+    let is_zombie = (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::fs::read_to_string(&stat).is_ok_and(|about| about.contains(") Z "))
+    });
+    assert!(is_zombie, "it is not a zombie");
+    let since = std::time::Instant::now();
+    desk.automl_ok("tune slow.yaml");
+    let seconds = since.elapsed().as_secs_f64();
+    child.wait().expect("it can be waited for");
+    assert_eq!(states(&desk, "slow"), ["complete"; 6]);
+    assert!(seconds < 30.0, "the trial was taken back after {seconds} s");
+}
+
+#[test]
+fn a_study_of_which_a_trial_runs_elsewhere_is_not_said_to_be_done() {
+    let desk = Desk::new();
+    let quick = SLOW.replace("sleep 0.3 | cat; ", "");
+    desk.write("slow.yaml", &quick.replace("budget: 6", "budget: 3"));
+    desk.automl_ok("study create slow slow.yaml");
+    desk.automl_ok("study suggest slow --client notebook");
+    let output = desk.command(BINARY).args(["tune", "slow.yaml"]).output();
+    let output = output.expect("the binary can be started");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let lack = "error[tune-unfinished]: the study is not at its end: 2 of 3 trials have ended, 1 still runs elsewhere";
+    assert!(told.contains(lack), "{told}");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("trial 0 by 'notebook' since "), "{shown}");
+    // By what the hint says, it is.
+    desk.automl_ok("study tell slow 0 --state failed");
+    desk.automl_ok("tune slow.yaml");
+}
+
+#[test]
+fn a_process_that_joins_leaves_the_time_for_which_trials_are_held() {
+    let desk = Desk::new();
+    desk.write("slow.yaml", SLOW);
+    let mut child = tune_until_begun(&desk);
+    desk.automl_ok("tune slow.yaml");
+    let study: Value =
+        serde_json::from_str(&desk.automl_ok("study export slow")).expect("JSON is printed");
+    assert_eq!(study["spec"]["lease_s"], 60.0, "{study}");
+    assert!(child.wait().is_ok_and(|status| status.success()));
+    assert_eq!(states(&desk, "slow"), ["complete"; 6]);
+}
+
 #[test]
 fn ctrl_c_gives_running_trials_up_and_the_same_command_goes_on() {
     let desk = Desk::new();

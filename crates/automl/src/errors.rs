@@ -87,6 +87,7 @@ const EXIT_CODES: &[(&str, u8)] = &[
     ("train-command-value", FAILED),
     ("train-not-finite", FAILED),
     ("tune-all-fail", FAILED),
+    ("tune-unfinished", FAILED),
 ];
 
 /// What is wrong with what the user gave to the command line itself.

@@ -14,6 +14,18 @@ pub(crate) fn level(text: &str) -> Result<Level, String> {
     Level::try_from(share).map_err(|error| error.to_string())
 }
 
+/// How many of something, of which there must be one.
+///
+/// # Errors
+/// A sentence for the user: no whole number, or none at all.
+pub(crate) fn at_least_one(text: &str) -> Result<u64, String> {
+    match text.trim().parse::<u64>() {
+        Ok(0) => Err("must be at least 1".into()),
+        Ok(count) => Ok(count),
+        Err(_) => Err(format!("'{text}' is no whole number from 1 on")),
+    }
+}
+
 /// A name that an endpoint can have, and that means nothing to a shell.
 pub(crate) fn endpoint_name(text: &str) -> Result<String, String> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);

@@ -44,7 +44,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
     pub(crate) time_limit: Option<Duration>,
     /// Trials to run at most, each of one fit a fold, the constant baseline being the first; without --time-limit the result does not depend on the machine's speed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
+    #[arg(long, value_name = "N", value_parser = units::at_least_one, help_heading = "Budget")]
     pub(crate) max_trials: Option<u64>,
     /// Memory to use at most, such as 4GiB; the search ends at 80 % of it, checked when a fit starts [default: 80 % of what is free]
     #[arg(long, value_name = "SIZE", value_parser = units::bytes, help_heading = "Budget")]

@@ -59,7 +59,7 @@ pub(crate) struct TuneArgs {
     #[arg(long, value_name = "N", conflicts_with = "worker", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
     /// Trials that the study is to have in all [default: its budget]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = units::at_least_one)]
     pub(crate) trials: Option<u64>,
     /// When to be done: 60, 60s, 2m, 1h30m; trials that still run then are given up
     #[arg(long, value_name = "TIME", value_parser = units::duration)]

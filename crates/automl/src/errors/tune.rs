@@ -1,6 +1,6 @@
 //! What is wrong with what is to be tuned.
 
-use automl_core::Coded;
+use automl_core::{Coded, nearest};
 use automl_neural::config::ConfigError;
 
 /// A study that cannot be run.
@@ -8,6 +8,12 @@ use automl_neural::config::ConfigError;
 pub(crate) enum TuneVerbError {
     #[error("no study is named")]
     NoStudy,
+    #[error("the study cannot be read: no field is called '{name}': {place}")]
+    Field {
+        name: String,
+        known: Vec<String>,
+        place: String,
+    },
     #[error("'{name}' does not say what to run")]
     NoRun { name: String },
     #[error("the study does not say when it is done")]
@@ -56,6 +62,22 @@ pub(crate) enum TuneVerbError {
     },
     #[error("no trial is complete, {n_failed} failed")]
     NoneComplete { n_failed: u64, folder: String },
+    #[error(
+        "the study is not at its end: {n_ended} {} ended, {n_held} still {} elsewhere",
+        match n_wanted {
+            Some(n_wanted) => format!("of {n_wanted} trials have"),
+            None => "trials have".to_owned(),
+        },
+        if *n_held == 1 { "runs" } else { "run" }
+    )]
+    Unfinished {
+        study: String,
+        n_ended: u64,
+        n_wanted: Option<u64>,
+        /// One of those that run elsewhere.
+        number: i64,
+        n_held: usize,
+    },
     #[error("{n_failures} trials failed one after another, the last one: {note}")]
     AllFail {
         n_failures: usize,
@@ -68,6 +90,7 @@ impl Coded for TuneVerbError {
     fn code(&self) -> &'static str {
         match self {
             Self::NoStudy | Self::NoEnd => "usage",
+            Self::Field { .. } => "study-spec",
             Self::NoRun { .. } => "tune-no-run",
             Self::ProgramMissing { .. } => "tune-program-missing",
             Self::Lacks { verb, .. } | Self::Option { verb, .. } => match *verb {
@@ -84,12 +107,18 @@ impl Coded for TuneVerbError {
             Self::Folder { .. } => "tune-folder",
             Self::SameVariable { .. } => "tune-same-variable",
             Self::AllFail { .. } | Self::NoneComplete { .. } => "tune-all-fail",
+            Self::Unfinished { .. } => "tune-unfinished",
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoStudy => Some("name a file, or a study with --study".into()),
+            Self::Field { name, known, .. } => {
+                let near = nearest(name, known.iter().map(String::as_str));
+                let near = if near.is_empty() { known } else { &near };
+                (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
+            }
             Self::NoRun { .. } => Some(
                 "add `run: {command: …}` to its file and start it with `automl tune FILE`; see `automl tune --help`".into(),
             ),
@@ -131,6 +160,9 @@ impl Coded for TuneVerbError {
             }
             Self::NoneComplete { folder, .. } => Some(format!(
                 "`automl study show` tells why; what they printed is in {folder}"
+            )),
+            Self::Unfinished { study, number, .. } => Some(format!(
+                "the same command waits for them again; one whose worker is gone for good is given up by `automl study tell {study} {number} --state failed`"
             )),
             Self::AllFail { folder, .. } => {
                 Some(format!("what they printed is in {folder}; the same command goes on"))

@@ -1,6 +1,6 @@
 //! What people type for durations, sizes and shares.
 
-use super::{age, bytes, delimiter, duration, share};
+use super::{age, at_least_one, bytes, delimiter, duration, share};
 use std::time::Duration;
 
 #[test]
@@ -79,4 +79,12 @@ fn an_age_may_be_none_and_names_days() {
     assert_eq!(age("7d"), Ok(Duration::from_hours(168)));
     assert!(age("soon").unwrap_err().contains("7d"));
     assert!(duration("0s").is_err() && age("-1").is_err());
+}
+
+#[test]
+fn a_count_begins_at_one() {
+    assert_eq!(at_least_one("12"), Ok(12));
+    assert_eq!(at_least_one("0"), Err("must be at least 1".into()));
+    assert!(at_least_one("-3").is_err());
+    assert!(at_least_one("many").is_err());
 }

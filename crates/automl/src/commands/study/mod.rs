@@ -1,5 +1,6 @@
 //! `automl study`: studies of the workspace, asked and told.
 
+pub(super) mod file;
 mod report;
 
 use super::Status;
@@ -9,9 +10,8 @@ use crate::cli::{
     StudyVerb,
 };
 use crate::console::{Console, Format, print_json, print_text};
-use crate::errors::RecordError;
 use crate::text::{self, Align};
-use automl_serve::tuning::{self, Ask, Desk, Spec, Tell, TuneError};
+use automl_serve::tuning::{self, Ask, Desk, Tell, TuneError};
 use automl_store::studies::{self, StudiesError, Study, TrialState};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use serde_json::{Map, Value, json};
@@ -32,12 +32,7 @@ pub(super) fn run(verb: StudyVerb, console: Console) -> anyhow::Result<Status> {
 }
 
 fn create(args: &StudyCreateArgs, console: Console) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(&args.file);
-    let text = text.map_err(|source| RecordError::DataPlace {
-        place: args.file.display().to_string(),
-        source,
-    })?;
-    let mut spec = Spec::read_text(&text)?;
+    let mut spec = file::read(&args.file)?;
     spec.warm_start.extend(args.warm_start.iter().cloned());
     let record = Record::open_or_make(&args.ask.workspace)?;
     let name = args.name.clone();

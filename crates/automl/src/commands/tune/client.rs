@@ -24,9 +24,21 @@ static HERE: LazyLock<String> = LazyLock::new(|| {
     format!("{}:{}", host().replace(':', "-"), &place[..8])
 });
 
-/// The name that all workers of this process begin with.
-pub(super) fn of_process() -> &'static str {
-    &OWN
+/// Whether a name is that of a worker of this process.
+pub(super) fn is_own(client: &str) -> bool {
+    let rest = client.strip_prefix(OWN.as_str());
+    rest.is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// A worker as people know it: `process 4711 on host`, or the name that it chose.
+pub(super) fn in_words(client: &str) -> String {
+    let parts: Vec<&str> = client.split(':').collect();
+    match parts[..] {
+        [host, _, process, _, _] if process.parse::<u32>().is_ok() => {
+            format!("process {process} on {host}")
+        }
+        _ => format!("'{client}'"),
+    }
 }
 
 /// The name of a worker.
@@ -34,12 +46,20 @@ pub(super) fn of_worker(worker: usize) -> String {
     format!("{}:{worker}", *OWN)
 }
 
-/// When a process started, in ticks since the machine did; none if there is no such process, or nobody can tell.
+/// When a process that lives started, in ticks since the machine did; none if there is no such process, or nobody can tell.
 fn start_of(process: &str) -> Option<String> {
-    let about = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // After the name, which may hold anything, the 20th field is the start.
+    start_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+}
+
+/// What `/proc/PID/stat` says of the start of a process that lives. One that has ended is there, as a zombie (`Z`, or `X` for
+/// a moment), until its parent asks how it ended, which a notebook or a container without an `init` may never do.
+fn start_in(about: &str) -> Option<String> {
+    // After the name, which may hold anything, the first field is the state and the 20th the start.
     let (_, after) = about.rsplit_once(')')?;
-    after.split_whitespace().nth(19).map(str::to_owned)
+    let mut fields = after.split_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X" | "x");
+    let start = fields.nth(18).filter(|_| !has_ended)?;
+    Some(start.to_owned())
 }
 
 /// Whether a client was a process of this machine that is no more.
@@ -87,5 +107,25 @@ mod tests {
         for foreign in ["", "me", "notebook:3", HERE.as_str()] {
             assert!(!is_gone(foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_gone_though_nobody_has_asked_how() {
+        let about = |state: &str| {
+            let others = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18";
+            format!("42 (a ) b) {state} {others} 7000 20 21\n")
+        };
+        assert_eq!(start_in(&about("S")).as_deref(), Some("7000"));
+        assert_eq!(start_in(&about("Z")), None);
+        assert_eq!(start_in(&about("X")), None);
+        let mut child = std::process::Command::new("true").spawn().expect("it runs");
+        let process = child.id().to_string();
+        let is_gone_soon = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            start_of(&process).is_none()
+        });
+        assert!(fs::metadata(format!("/proc/{process}")).is_ok());
+        child.wait().expect("it has ended");
+        assert!(is_gone_soon);
     }
 }

@@ -4,7 +4,7 @@ use super::client;
 use automl_core::Coded as _;
 use automl_serve::client::{Credentials, StudyServer};
 use automl_serve::tuning::{self, Ask, Desk, Spec, Tell, TuneError};
-use automl_store::db::{Database, DbError};
+use automl_store::db::{Database, DbError, Sql};
 use automl_store::studies::{self, StudiesError, Study, Trial, TrialState, Wanted};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use serde_json::{Value, json};
@@ -40,8 +40,11 @@ impl<'a> Keeper<'a> {
             Self::Record { db, .. } => {
                 let name = name.to_owned();
                 let written = db.write(move |sql| {
-                    let changed = match &spec {
-                        Some(spec) => tuning::go_on(sql, &name, spec)?.1,
+                    let changed = match spec {
+                        Some(spec) => {
+                            let spec = with_lease(sql, &name, spec);
+                            tuning::go_on(sql, &name, &spec)?.1
+                        }
                         None => Vec::new(),
                     };
                     let (study, _) = tuning::open(sql, &name)?;
@@ -177,6 +180,23 @@ impl<'a> Keeper<'a> {
             Self::Record { db, desk } => tuning::best(desk, db, &study.name),
             Self::Server(server) => server.best(study),
         }
+    }
+}
+
+/// A spec with the time for which the study's trials are held, if it says none: without it, those of a worker that is lost
+/// would never come back.
+fn with_lease(sql: &mut dyn Sql, name: &str, spec: Spec) -> Spec {
+    if spec.lease_s.is_some() {
+        return spec;
+    }
+    // What is wrong with the study is said when it is gone on with.
+    match tuning::open(sql, name) {
+        Ok((_, known)) => Spec {
+            lease_s: known.lease_s,
+            retries: spec.retries.or(known.retries),
+            ..spec
+        },
+        Err(_) => spec,
     }
 }
 

@@ -6,6 +6,7 @@
 pub(super) mod call;
 pub(super) mod child;
 mod client;
+mod elsewhere;
 mod fit;
 mod folder;
 mod keeper;
@@ -22,17 +23,18 @@ mod worker;
 pub(super) use warden::run as run_warden;
 
 use super::record::Record;
+use super::study::file;
 use super::{Status, thread_count};
 use crate::cli::{RecordArgs, TuneArgs};
 use crate::console::Console;
-use crate::errors::{RecordError, TuneVerbError};
+use crate::errors::TuneVerbError;
 use crate::interrupt::Interrupt;
 use crate::progress::Notes as _;
 use crate::record::{Detail, Recorder};
 use crate::workspace;
 use anyhow::Context as _;
 use automl_core::Clock;
-use automl_serve::tuning::{self, Command, Run, Spec, TuneError};
+use automl_serve::tuning::{self, Command, Run, Spec};
 use automl_store::spool;
 use keeper::Keeper;
 use serde_json::json;
@@ -42,6 +44,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
+use summary::Found;
 use train::Base;
 
 /// How long a trial is thought to be held, in seconds, where its study does not say.
@@ -52,7 +55,7 @@ const BEATS: f64 = 4.0;
 pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
     let clock = Clock::start();
     let place = &args.record.workspace;
-    let spec = args.file.as_deref().map(read).transpose()?;
+    let spec = args.file.as_deref().map(file::read).transpose()?;
     let name = name_of(args)?;
     if let Some(spec) = &spec {
         let (_run, _base) = runnable(spec, &name, args)?;
@@ -103,6 +106,8 @@ pub(super) fn run(args: &TuneArgs, console: Console) -> anyhow::Result<Status> {
         beat_s: lease_s.unwrap_or(LEASE_S) / BEATS,
         clock,
         cancel: interrupt.token(),
+        is_worker: args.worker,
+        has_told_waiting: AtomicBool::new(false),
         has_failed: AtomicBool::new(false),
         n_failures: AtomicUsize::new(0),
         show: &show,
@@ -147,40 +152,47 @@ fn end(
         recorder.metrics([(name.as_str(), best)]);
     }
     let is_stopped = shared.cancel.is_cancelled();
-    let status = match (&done, is_stopped) {
-        (Err(_), _) => spool::Status::Failed,
-        (Ok(()), true) => spool::Status::Killed,
-        (Ok(()), false) => spool::Status::Finished,
+    let found = done.and_then(|()| summary::find(shared));
+    let lack = match &found {
+        Ok(found) if !is_stopped => lack(shared, found),
+        _ => None,
+    };
+    let status = match (&found, &lack) {
+        (Err(_), _) | (_, Some(_)) => spool::Status::Failed,
+        _ if is_stopped => spool::Status::Killed,
+        _ => spool::Status::Finished,
     };
     let run_id = recorder.end(status);
-    done?;
-    let counts = summary::print(shared, run_id.as_deref(), console)?;
-    if counts.complete == 0 && counts.failed > 0 && !is_stopped {
-        return Err(TuneVerbError::NoneComplete {
-            n_failed: counts.failed,
-            folder: shared.folder.display().to_string(),
-        }
-        .into());
+    summary::print(shared, &found?, run_id.as_deref(), console)?;
+    match lack {
+        Some(lack) => Err(lack.into()),
+        None if is_stopped => Ok(Status::Interrupted),
+        None => Ok(Status::Done),
     }
-    Ok(if is_stopped {
-        Status::Interrupted
-    } else {
-        Status::Done
-    })
 }
 
-fn read(file: &Path) -> anyhow::Result<Spec> {
-    let text = std::fs::read_to_string(file).map_err(|source| RecordError::DataPlace {
-        place: file.display().to_string(),
-        source,
-    })?;
-    let read = Spec::read_text(&text);
-    Ok(read.map_err(|error| match error {
-        TuneError::Spec { reason } => TuneError::Spec {
-            reason: format!("{}: {reason}", file.display()),
-        },
-        other => other,
-    })?)
+/// Why the study is not what it was to become, though its workers have nothing left to run.
+fn lack(shared: &Shared<'_>, found: &Found) -> Option<TuneVerbError> {
+    let counts = found.counts;
+    if counts.complete == 0 && counts.failed > 0 {
+        return Some(TuneVerbError::NoneComplete {
+            n_failed: counts.failed,
+            folder: shared.folder.display().to_string(),
+        });
+    }
+    let n_ended = counts.n_ended();
+    let limit = shared.limit.map(i64::unsigned_abs);
+    let is_short = limit.is_none_or(|limit| n_ended < limit);
+    if shared.is_worker || shared.is_late() || found.held.is_empty() || !is_short {
+        return None;
+    }
+    Some(TuneVerbError::Unfinished {
+        study: shared.study.name.clone(),
+        n_ended,
+        n_wanted: limit,
+        number: found.held[0].number,
+        n_held: found.held.len(),
+    })
 }
 
 /// What a study runs, if it can be run to an end.

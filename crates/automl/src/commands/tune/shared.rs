@@ -41,6 +41,10 @@ pub(super) struct Shared<'a> {
     pub(super) beat_s: f64,
     pub(super) clock: Clock,
     pub(super) cancel: CancelToken,
+    /// Whether this process was called to be one worker more, and the study is another's to finish.
+    pub(super) is_worker: bool,
+    /// Raised where it was said for which trials is waited.
+    pub(super) has_told_waiting: AtomicBool,
     /// Raised where one worker fails, so that the others end.
     pub(super) has_failed: AtomicBool,
     /// Trials that failed one after another by now.
@@ -54,10 +58,14 @@ impl Shared<'_> {
         objectives.map(|own| own.name.clone()).collect()
     }
 
+    /// Whether the time is up.
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|at| self.clock.seconds() >= at)
+    }
+
     /// Whether all trials are to end now.
     pub(super) fn is_over(&self) -> bool {
-        let is_late = self.deadline.is_some_and(|at| self.clock.seconds() >= at);
-        is_late
+        self.is_late()
             || self.cancel.is_cancelled()
             || self.has_failed.load(std::sync::atomic::Ordering::Relaxed)
     }

@@ -3,10 +3,11 @@
 use super::own::MODEL;
 use super::shared::Shared;
 use super::trial::{self, Became};
-use super::{client, folder};
+use super::{client, elsewhere, folder};
 use crate::errors::TuneVerbError;
 use crate::progress::Notes as _;
 use crate::record::Recorder;
+use crate::text;
 use automl_core::{Clock, Coded as _};
 use automl_serve::tuning::{Ask, TuneError};
 use automl_store::studies::TrialState;
@@ -16,6 +17,8 @@ use std::time::Duration;
 
 /// Between two looks whether a trial of another worker comes back.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Seconds for which nothing is said of waiting.
+const QUIET_S: f64 = 1.0;
 
 /// Works until there is nothing left to run.
 ///
@@ -108,28 +111,27 @@ fn count_failures(
     })
 }
 
-/// Whether trials of other processes run that may come back: those that are held for a time, until that has passed
-/// without any of them having ended.
+/// Whether trials run elsewhere that may come back: those that are held for a time, until that has passed without any of
+/// them having ended. The first worker that waits says for what.
 fn may_come_back(shared: &Shared<'_>, waited_s: f64) -> Result<bool, TuneError> {
     let Some(lease_ms) = shared.study.lease_ms else {
         return Ok(false);
     };
-    let running = shared.patiently(|| {
-        shared
-            .keeper
-            .trials(&shared.study, Some(TrialState::Running))
-    })?;
-    let own = client::of_process();
-    let is_foreign = |client: Option<&str>| {
-        client.is_none_or(|client| {
-            !client
-                .strip_prefix(own)
-                .is_some_and(|rest| rest.starts_with(':'))
-        })
-    };
-    let n_foreign = running
-        .iter()
-        .filter(|trial| is_foreign(trial.client.as_deref()))
-        .count();
-    Ok(n_foreign > 0 && waited_s * 1000.0 <= lease_ms as f64)
+    let held = elsewhere::held(shared)?;
+    let may = !held.is_empty() && waited_s * 1000.0 <= lease_ms as f64;
+    if may && waited_s >= QUIET_S && !shared.has_told_waiting.swap(true, Relaxed) {
+        shared.show.note(&format!(
+            "{} elsewhere: {}; waiting for up to {} (one whose worker gives no sign of life for so long is run here)",
+            running(held.len()),
+            elsewhere::in_words(&held),
+            text::seconds(lease_ms as f64 / 1000.0),
+        ));
+    }
+    Ok(may)
+}
+
+/// `2 trials run`.
+fn running(n_trials: usize) -> String {
+    let verb = if n_trials == 1 { "runs" } else { "run" };
+    format!("{} {verb}", text::counted(n_trials as u64, "trial"))
 }
