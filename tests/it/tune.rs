@@ -107,19 +107,19 @@ fn a_killed_study_is_gone_on_with_though_nobody_has_asked_how_it_ended() {
         std::fs::read_to_string(&stat).is_ok_and(|about| about.contains(") Z "))
     });
     assert!(is_zombie, "it is not a zombie");
-    let since = std::time::Instant::now();
     desk.automl_ok("tune slow.yaml");
-    let seconds = since.elapsed().as_secs_f64();
     child.wait().expect("it can be waited for");
     assert_eq!(states(&desk, "slow"), ["complete"; 6]);
-    assert!(seconds < 30.0, "the trial was taken back after {seconds} s");
+    // One whose time ran out would be counted as lost.
+    let is_lost = |trial: &Value| trial["n_lost"] != 0;
+    assert!(!trials(&desk, "slow").iter().any(is_lost));
 }
 
 #[test]
 fn a_study_of_which_a_trial_runs_elsewhere_is_not_said_to_be_done() {
     let desk = Desk::new();
     let quick = SLOW.replace("sleep 0.3 | cat; ", "");
-    desk.write("slow.yaml", &quick.replace("budget: 6", "budget: 3"));
+    desk.write("slow.yaml", quick.replace("budget: 6", "budget: 3"));
     desk.automl_ok("study create slow slow.yaml");
     desk.automl_ok("study suggest slow --client notebook");
     let output = desk.command(BINARY).args(["tune", "slow.yaml"]).output();
