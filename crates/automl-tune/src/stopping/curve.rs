@@ -8,8 +8,12 @@
 //! the trial's own curve and in an average curve of the study. The trial is ended if the chance that its value at the last
 //! step is better than the best complete trial's is below a bound.
 //!
-//! A curve that rests on a plateau for some steps looks to the model as if it had come to its end. So trials that are among
-//! the best of all that have reached the same step go on, whatever the model says of them.
+//! Two kinds of curves are not mixtures of decays, and go on whatever the model says of them:
+//!
+//! - One that rests on a plateau for some steps looks as if it had come to its end. So trials that are among the best of all
+//!   that have reached the same step go on. How many falls evenly with the steps: early ranks say little of the end, late ones much.
+//! - One that begins on a plateau, as deep networks do, falls later than its first steps say. So trials go on whose falls do not
+//!   fade yet and which would be the best in the end if they went on falling like that.
 //!
 //! # References
 //! Swersky, Snoek and Adams (2014), *Freeze-thaw Bayesian optimization*; Golovin and others (2017), *Google Vizier*, section
@@ -26,6 +30,8 @@ use serde::{Deserialize, Serialize};
 const POINTS_MAX: usize = 16;
 /// Curves that the evidence is summed over.
 const CURVES_MAX: usize = 30;
+/// Falls do not fade yet if those of the later half of the steps are at least this share of those of the first half.
+const FADED: f64 = 0.8;
 
 /// Ends a trial whose chance to be the best is below a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,18 +45,18 @@ pub struct DecayCurve {
     pub n_startup: usize,
     /// Measurements needed of the trial.
     pub n_points_min: usize,
-    /// The share of trials, the best at the same step, that always go on.
+    /// The share of trials, the best at the same step, that go on at first; it falls evenly to none at the last step.
     pub share_kept: f64,
 }
 
 impl Default for DecayCurve {
     fn default() -> Self {
         Self {
-            chance_min: 0.02,
+            chance_min: 0.04,
             max_step: None,
             n_startup: 5,
             n_points_min: 3,
-            share_kept: 0.25,
+            share_kept: 0.6,
         }
     }
 }
@@ -65,64 +71,111 @@ struct Shape {
 
 impl Stopper for DecayCurve {
     fn should_stop(&self, study: &Study, id: u64) -> bool {
-        !self.is_kept(study, id)
-            && self
-                .chance(study, id)
-                .is_some_and(|chance| chance < self.chance_min)
+        let Some(race) = self.race(study, id) else {
+            return false;
+        };
+        !self.is_kept(&race)
+            && !race.falls_to_the_best()
+            && race.chance().is_some_and(|chance| chance < self.chance_min)
     }
 }
 
-impl DecayCurve {
-    /// Whether the trial is among the best of those that have measured as far as it has.
-    fn is_kept(&self, study: &Study, id: u64) -> bool {
-        let Some((trial, step)) = running(study, id) else {
-            return true;
-        };
-        let curves = Curves::new(study);
-        let Some(own) = curves.best_until(trial, step) else {
-            return true;
-        };
-        let others = study.trials().iter().filter(|other| {
-            other.id != id && other.curve.last().is_some_and(|last| last.step >= step)
-        });
-        let losses: Vec<f64> = others
-            .filter_map(|other| curves.best_until(other, step))
-            .collect();
-        let n_better = losses.iter().filter(|&&loss| loss < own).count();
-        (n_better as f64) < (self.share_kept * losses.len() as f64).max(1.0)
-    }
+/// A running trial and what it has to beat.
+struct Race<'a> {
+    study: &'a Study,
+    trial: &'a Trial,
+    curves: Curves,
+    complete: Vec<&'a Trial>,
+    /// The step that the trial has reached.
+    step: u64,
+    /// The step at which trials are whole.
+    horizon: u64,
+    /// The least loss of a complete trial.
+    best: f64,
+}
 
+impl DecayCurve {
     /// The chance that trial `id` ends better than the best complete trial; `None` if too little is known.
     pub fn chance(&self, study: &Study, id: u64) -> Option<f64> {
-        let (trial, _) = running(study, id)?;
+        self.race(study, id)?.chance()
+    }
+
+    /// `None` if too little is known of the trial or of others.
+    fn race<'a>(&self, study: &'a Study, id: u64) -> Option<Race<'a>> {
+        let (trial, step) = running(study, id)?;
         let curves = Curves::new(study);
-        let complete: Vec<&Trial> = study
-            .trials()
-            .iter()
-            .filter(|own| own.state == State::Complete && !own.curve.is_empty())
-            .collect();
+        let trials = study.trials().iter();
+        let is_whole = |own: &&Trial| own.state == State::Complete && !own.curve.is_empty();
+        let complete: Vec<&Trial> = trials.filter(is_whole).collect();
         if complete.len() < self.n_startup.max(1) || trial.curve.len() < self.n_points_min.max(1) {
             return None;
         }
         let last = complete.iter().filter_map(|own| own.curve.last());
-        let horizon = self
-            .max_step
-            .or_else(|| last.map(|point| point.step).max())?;
-        let best = complete
-            .iter()
-            .map(|own| curves.loss(&own.values))
-            .fold(f64::INFINITY, f64::min);
-        let recent = complete.iter().rev().take(CURVES_MAX);
-        let known: Vec<Curve> = recent
-            .map(|own| Curve::thinned(&curves.of(own), horizon))
-            .collect();
-        let own = Curve::thinned(&curves.of(trial), horizon);
+        let last = last.map(|point| point.step).max();
+        let losses = complete.iter().map(|own| curves.loss(&own.values));
+        let best = losses.fold(f64::INFINITY, f64::min);
+        Some(Race {
+            study,
+            trial,
+            curves,
+            step,
+            horizon: self.max_step.or(last)?,
+            best,
+            complete,
+        })
+    }
+
+    /// Whether the trial is among the best of those that have measured as far as it has.
+    fn is_kept(&self, race: &Race<'_>) -> bool {
+        let losses = race.losses_of_others();
+        let Some(own) = race.curves.best_until(race.trial, race.step) else {
+            return true;
+        };
+        let left = 1.0 - race.step as f64 / race.horizon.max(1) as f64;
+        let share = self.share_kept * left.max(0.0);
+        let n_better = losses.iter().filter(|&&loss| loss < own).count();
+        (n_better as f64) < (share * losses.len() as f64).max(1.0)
+    }
+}
+
+impl Race<'_> {
+    /// The best of each other trial that has measured as far, until the same step.
+    fn losses_of_others(&self) -> Vec<f64> {
+        let reached = |own: &&Trial| own.curve.last().is_some_and(|last| last.step >= self.step);
+        let trials = self.study.trials().iter();
+        let others = trials.filter(|own| own.id != self.trial.id).filter(reached);
+        others
+            .filter_map(|own| self.curves.best_until(own, self.step))
+            .collect()
+    }
+
+    /// Whether the trial's falls do not fade yet, and would carry it below the best if they went on.
+    fn falls_to_the_best(&self) -> bool {
+        let points = self.curves.of(self.trial);
+        let (Some(&first), Some(&last)) = (points.first(), points.last()) else {
+            return false;
+        };
+        let middle = points[points.len() / 2];
+        let speed = |from: (u64, f64), to: (u64, f64)| {
+            (from.1 - to.1) / to.0.saturating_sub(from.0).max(1) as f64
+        };
+        let (before, now) = (speed(first, middle), speed(middle, last));
+        let left = self.horizon.saturating_sub(self.step) as f64;
+        let fades = now <= 0.0 || now < FADED * before;
+        points.len() > 2 && !fades && last.1 - now * left < self.best
+    }
+
+    fn chance(&self) -> Option<f64> {
+        let recent = self.complete.iter().rev().take(CURVES_MAX);
+        let thinned = |own: &Trial| Curve::thinned(&self.curves.of(own), self.horizon);
+        let known: Vec<Curve> = recent.map(|own| thinned(own)).collect();
+        let own = thinned(self.trial);
         let mut scales = vec![Scale::new(&known, |loss| loss, |_| 0.0)];
         let mut losses = known.iter().chain([&own]).flat_map(|curve| &curve.losses);
-        if best > 0.0 && losses.all(|&loss| loss > 0.0) {
+        if self.best > 0.0 && losses.all(|&loss| loss > 0.0) {
             scales.push(Scale::new(&known, f64::ln, f64::ln));
         }
-        chance_below(best, &own, &known, &scales)
+        chance_below(self.best, &own, &known, &scales)
     }
 }
 
@@ -228,7 +281,8 @@ fn chance_below(wanted: f64, own: &Curve, known: &[Curve], scales: &[Scale]) -> 
 fn shapes_tried() -> impl Iterator<Item = Shape> {
     let alphas = [0.5, 1.0, 2.0].into_iter();
     let pairs = alphas.flat_map(|alpha| [0.01, 0.05, 0.2, 1.0].map(|beta| (alpha, beta)));
-    pairs.flat_map(|(alpha, beta)| [1e-3, 1e-2, 1e-1].map(|noise| Shape { alpha, beta, noise }))
+    let noises = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1];
+    pairs.flat_map(move |(alpha, beta)| noises.map(|noise| Shape { alpha, beta, noise }))
 }
 
 fn covariance(t: f64, u: f64, shape: Shape) -> f64 {

@@ -243,6 +243,31 @@ fn a_curve_that_leads_goes_on_through_a_plateau() {
 }
 
 #[test]
+fn a_curve_that_begins_on_a_plateau_goes_on_while_its_falls_do_not_fade() {
+    let mut study = single();
+    for id in 0..8 {
+        let level = 0.2 + 0.05 * id as f64;
+        add(&mut study, id, &decay(level, 0.2, id), true);
+    }
+    // The last of all, but falling faster and faster; and one that fades.
+    let falling: Vec<f64> = (1..=6)
+        .map(|step| 1.5 - 0.01 * f64::from(step * step))
+        .collect();
+    let fading: Vec<f64> = (1..=6)
+        .map(|step| 1.3 + 0.2 * (-f64::from(step)).exp())
+        .collect();
+    add(&mut study, 20, &falling, false);
+    add(&mut study, 21, &fading, false);
+    let strict = DecayCurve {
+        chance_min: 1.0,
+        share_kept: 0.0,
+        ..DecayCurve::default()
+    };
+    assert!(!strict.should_stop(&study, 20));
+    assert!(strict.should_stop(&study, 21));
+}
+
+#[test]
 fn a_study_keeps_its_best_trial_at_a_fraction_of_the_steps() {
     let (mut n_lost, mut n_steps) = (0, 0);
     for seed in 0..10 {
