@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
 EPOCHS, TRIALS, DRAWN = 50, 100, 200
-TABLES = {"phoneme": "class", "vehicle": "Class", "credit_g": "class"}
+TABLES = {"phoneme": "class", "vehicle": "Class", "credit_g": "class", "car": "class"}
 RULES = {
     "none": None,
     "median": {"name": "median", "n_warmup": 5},
@@ -148,7 +148,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=["make", "run"])
     parser.add_argument("--curves", required=True)
-    parser.add_argument("--data", help="folder with phoneme, vehicle and credit_g as CSV; without it, scikit-learn's own tables alone")
+    parser.add_argument("--data", help="folder with phoneme, vehicle, credit_g and car as CSV; without it, scikit-learn's own tables alone")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rules", help="some of: " + ", ".join(RULES))
     parser.add_argument("--rule", action="append", default=[], help="one more, as JSON")
