@@ -14,7 +14,7 @@ def test_the_document_is_valid_and_says_the_fields_of_each_route(server):
             assert {one["name"] for one in said.get("parameters", []) if one["in"] == "path"} == named
             is_checked = method in ("post", "put", "patch") and "requestBody" not in said
             # What is asked to end or go on has nothing to say.
-            assert not is_checked or path.rsplit("/", 1)[-1] in ("join", "stop", "traces"), (method, path)
+            assert not is_checked or path.rsplit("/", 1)[-1] in ("join", "resume", "stop", "traces"), (method, path)
 
 
 def test_answers_are_as_the_document_says(client, server):
