@@ -4,7 +4,8 @@
 #![no_main]
 
 use automl_core::{
-    Artifact, Field, Kind, Model, PredictError, Predictions, Role, Schema, TableView, Task,
+    Artifact, Decision, Field, Kind, Model, PredictError, Predictions, Role, Schema, TableView,
+    Task,
 };
 use automl_data::RequestReader;
 use automl_serve::endpoints::{LoadedModel, ModelFacts, read_body};
@@ -40,7 +41,7 @@ fn model() -> LoadedModel {
             features: fields,
             others: vec!["y".into()],
             task: Task::Regression,
-            threshold: None,
+            decision: Decision::Likeliest,
             n_bytes: 1,
         }),
         model: Arc::new(Nothing),

@@ -30,7 +30,9 @@ fn frame(out: &mut Vec<u8>, payload: &[u8]) {
 
 fn masked_crc(bytes: &[u8]) -> u32 {
     let crc = !bytes.iter().fold(!0, |crc: u32, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg())
+        })
     });
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }

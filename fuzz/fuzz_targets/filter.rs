@@ -10,7 +10,10 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     if let Err(error) = parse(text) {
-        assert!((1..=text.chars().count() + 1).contains(&error.at), "{error:?}");
+        assert!(
+            (1..=text.chars().count() + 1).contains(&error.at),
+            "{error:?}"
+        );
     }
     drop(parse_order(text));
 });

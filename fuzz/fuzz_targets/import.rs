@@ -12,16 +12,22 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let artifact = imported.model.artifact();
-    let loaded = (automl_tree::GRADIENT_BOOSTING.load)(&artifact).or_else(|_| (automl_tree::RANDOM_FOREST.load)(&artifact));
+    let loaded = (automl_tree::GRADIENT_BOOSTING.load)(&artifact)
+        .or_else(|_| (automl_tree::RANDOM_FOREST.load)(&artifact));
     let again = loaded.expect("what was imported can be loaded").artifact();
     assert_eq!(artifact, again);
     // Single rows and blocks of rows walk the trees in ways of their own.
     for n_rows in [1, 300] {
         let table = table(&imported, n_rows);
-        let predicted = imported.model.predict(&table.view()).expect("the table has the model's columns");
+        let predicted = imported
+            .model
+            .predict(&table.view())
+            .expect("the table has the model's columns");
         assert!(predicted.values().iter().all(|value| value.is_finite()));
         // Linear leaves, and leaves without covers, have no attributions.
-        let _explained = imported.model.explain(&table.rows(&[0, n_rows as u32 - 1]), &Threads::one());
+        let _explained = imported
+            .model
+            .explain(&table.rows(&[0, n_rows as u32 - 1]), &Threads::one());
     }
 });
 
@@ -34,11 +40,16 @@ fn table(imported: &ImportedModel, n_rows: usize) -> Table {
                 Column::Number(values.into_iter().cycle().take(n_rows).collect())
             }
             Some(levels) => {
-                let codes = (0..levels.len() as u32).chain([MISSING_CODE]).cycle().take(n_rows).collect();
+                let codes = (0..levels.len() as u32)
+                    .chain([MISSING_CODE])
+                    .cycle()
+                    .take(n_rows)
+                    .collect();
                 Column::category(codes, Levels::new(levels.iter().map(String::as_str)))
             }
         };
         (feature.name.clone(), column)
     };
-    Table::new(imported.features.iter().map(column).collect()).expect("features have distinct names")
+    Table::new(imported.features.iter().map(column).collect())
+        .expect("features have distinct names")
 }
