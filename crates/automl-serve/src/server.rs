@@ -266,15 +266,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let pulse = Pulse::new(db.clone());
     let tuning = Arc::new(Desk::default());
     let fleet = fleet(&config.models, &config.workspace, (&db, &artifacts)).map_err(threads)?;
-    let batching = if config.only_endpoints {
-        Batching {
-            folders: Vec::new(),
-            ..config.batching
-        }
-    } else {
-        config.batching
-    };
-    let batches = batch_desk(batching, &config.workspace, (&db, &artifacts))?;
+    let batches = batch_desk(config.batching, &config.workspace, (&db, &artifacts))?;
     let own = own::routes().merge(grpc::routes(&pulse));
     let routes = if config.only_endpoints {
         own.merge(endpoints::answers(&fleet))

@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The tag of a failed run that holds the code of its error, if that has one.
+pub const ERROR_CODE_TAG: &str = "automl.error.code";
+/// The tag of a failed run that holds what its error said.
+pub const ERROR_MESSAGE_TAG: &str = "automl.error.message";
+
 /// Texts by name.
 pub type Texts = BTreeMap<String, String>;
 

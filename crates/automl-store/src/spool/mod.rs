@@ -12,7 +12,9 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Begin, Child, Data, Entry, FORMAT, Point, Status, Texts};
+pub use entry::{
+    Begin, Child, Data, ERROR_CODE_TAG, ERROR_MESSAGE_TAG, Entry, FORMAT, Point, Status, Texts,
+};
 pub use replay::{Replayed, Tails, UNREAD_KEY, replay};
 
 use crate::tracking::{now_ms, runs::NAME_TAG};

@@ -5,17 +5,13 @@ use super::{STOPPED_TAG, not_recorded};
 use crate::console::{Console, Format, print_line};
 use crate::errors::{DONE, INTERRUPTED, Report};
 use crate::progress::Notes;
-use automl_store::spool::{Entry, Spool, Status, Texts};
+use automl_store::spool::{ERROR_CODE_TAG, ERROR_MESSAGE_TAG, Entry, Spool, Status, Texts};
 use automl_store::workspace::Workspace;
 use serde_json::json;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-/// The tag of a failed run that holds the code of its error, if that has one.
-pub(crate) const ERROR_CODE_TAG: &str = "automl.error.code";
-/// The tag of a failed run that holds what its error said.
-pub(crate) const ERROR_MESSAGE_TAG: &str = "automl.error.message";
-/// Characters of that.
+/// Characters of what is recorded of an error.
 const MESSAGE_MAX: usize = 5000;
 
 /// Runs of verbs that failed, until it is known why.

@@ -11,7 +11,7 @@ mod pump;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ending::{ERROR_CODE_TAG, ERROR_MESSAGE_TAG, end_left};
+pub(crate) use ending::end_left;
 pub(crate) use environment::{host, user};
 
 use crate::cli::RecordArgs;

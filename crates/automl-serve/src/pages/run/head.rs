@@ -4,6 +4,7 @@ use super::super::layout::moment;
 use super::super::query::encoded;
 use super::super::{format, parts, runs};
 use super::N_ROWS;
+use automl_store::spool::{ERROR_CODE_TAG, ERROR_MESSAGE_TAG};
 use automl_store::tracking::KeyValue;
 use automl_store::tracking::search::Run;
 use maud::{Markup, html};
@@ -22,13 +23,11 @@ const TOLD: &[&str] = &[
     "automl.command",
     "automl.directory",
     "automl.git.dirty",
-    ERROR_CODE,
-    ERROR_MESSAGE,
+    ERROR_CODE_TAG,
+    ERROR_MESSAGE_TAG,
 ];
 
-/// Tags of a failed run: the code of its error, and what that said.
-const ERROR_CODE: &str = "automl.error.code";
-const ERROR_MESSAGE: &str = "automl.error.message";
+/// Characters that are shown of an error.
 const ERROR_LENGTH: usize = 5000;
 
 /// Tags that tell what a run ran on, and what each is called.
@@ -92,10 +91,10 @@ fn git(run: &Run, commit: &str) -> Markup {
 /// Why it failed; as text, whatever it holds.
 pub(super) fn error(run: &Run) -> Markup {
     html! {
-        @if let Some(message) = parts::tag(&run.tags, ERROR_MESSAGE) {
+        @if let Some(message) = parts::tag(&run.tags, ERROR_MESSAGE_TAG) {
             section {
                 h2 { "Error" }
-                div.note { @if let Some(code) = parts::tag(&run.tags, ERROR_CODE) { code { (code) } " " } (format::clip(message, ERROR_LENGTH).0) }
+                div.note { @if let Some(code) = parts::tag(&run.tags, ERROR_CODE_TAG) { code { (code) } " " } (format::clip(message, ERROR_LENGTH).0) }
             }
         }
     }

@@ -206,6 +206,34 @@ impl Parts {
         Ok((model, about))
     }
 
+    /// Refuses a mark of one model that another knows as a word, or would read as a number.
+    fn check_marks(&self) -> Result<(), RecordError> {
+        for (mark, whose) in &self.missing {
+            let (mark, whose) = (mark.trim(), whose.clone());
+            let known = |(_, word, _): &&(String, String, String)| word.trim() == mark;
+            if let Some((column, _, model)) = self.words.iter().find(known) {
+                return Err(RecordError::PipelineMark {
+                    mark: mark.to_owned(),
+                    whose,
+                    model: model.clone(),
+                    column: column.clone(),
+                });
+            }
+            let is_number = mark.parse::<f64>().is_ok_and(f64::is_finite);
+            let lacks = |marks: &[String]| !marks.iter().any(|known| known.trim() == mark);
+            let odd = self.numbers.iter().find(|(_, _, marks)| lacks(marks));
+            if let Some((column, model, _)) = odd.filter(|_| is_number) {
+                return Err(RecordError::PipelineNumber {
+                    mark: mark.to_owned(),
+                    whose,
+                    model: model.clone(),
+                    column: column.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The columns of the pipeline, with what it predicts.
     ///
     /// # Errors
@@ -218,37 +246,7 @@ impl Parts {
             let column = target.name;
             return Err(RecordError::PipelineTarget { column });
         }
-        for (mark, whose) in &self.missing {
-            let odd = self
-                .words
-                .iter()
-                .find(|(_, word, _)| word.trim() == mark.trim());
-            if let Some((column, _, model)) = odd {
-                return Err(RecordError::PipelineMark {
-                    mark: mark.clone(),
-                    whose: whose.clone(),
-                    model: model.clone(),
-                    column: column.clone(),
-                });
-            }
-        }
-        for (mark, whose) in &self.missing {
-            // A mark that is a number is missing in every column of numbers.
-            let is_number = mark.trim().parse::<f64>().is_ok();
-            let has = |marks: &[String]| marks.iter().any(|known| known.trim() == mark.trim());
-            let odd = self
-                .numbers
-                .iter()
-                .find(|(_, _, marks)| is_number && !has(marks));
-            if let Some((column, model, _)) = odd {
-                return Err(RecordError::PipelineNumber {
-                    mark: mark.clone(),
-                    whose: whose.clone(),
-                    model: model.clone(),
-                    column: column.clone(),
-                });
-            }
-        }
+        self.check_marks()?;
         for field in &self.passed_over {
             let is_known = |known: &Field| known.name == field.name;
             if !fields.iter().any(is_known) && field.name != target.name {

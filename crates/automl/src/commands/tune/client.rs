@@ -124,7 +124,8 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(10));
             start_of(&process).is_none()
         });
-        assert!(fs::metadata(format!("/proc/{process}")).is_ok());
+        let is_there = fs::metadata(format!("/proc/{process}")).is_ok();
+        assert!(is_there, "nobody has asked how it ended, so it is a zombie");
         child.wait().expect("it has ended");
         assert!(is_gone_soon);
     }
