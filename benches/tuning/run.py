@@ -2,7 +2,9 @@
 
     python run.py --suite bbob5 --sampler gp --seeds 0:20 --out DIR [--driver target/release/examples/ask]
 
-Every sampler is told the same first points, which a seeded generator draws; studies in the file already are skipped.
+Every sampler is told the same first points, which a seeded generator draws; studies in the file already are skipped. `--turns`
+gives each problem one of the seeds, in turn, and the next one in the next round: for samplers that take minutes a study, of which
+all seeds of all problems would take days; what is done when it is stopped is even over problems and seeds.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import zlib
 import numpy as np
 
 import samplers
-from problems import suite
+from problems import SUITES, suite
 
 
 def main():
@@ -26,6 +28,7 @@ def main():
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--first", type=int, default=10)
     parser.add_argument("--only", default="")
+    parser.add_argument("--turns", type=int, metavar="N", help="N rounds over the problems, each with another seed")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--driver", default="target/release/examples/ask")
     args = parser.parse_args()
@@ -36,11 +39,20 @@ def main():
         done = {(r["problem"], r["seed"]) for r in map(json.loads, path.read_text().splitlines())}
     low, high = map(int, args.seeds.split(":"))
     with path.open("a") as out:
-        for problem, seed in suite(args.suite, range(low, high)):
+        for problem, seed in turns(args.suite, low, high, args.turns) if args.turns else suite(args.suite, range(low, high)):
             if args.only not in problem.name or (problem.name, seed) in done:
                 continue
             out.write(json.dumps(study(problem, seed, args)) + "\n")
             out.flush()
+
+
+def turns(name, low, high, n_rounds):
+    """Each problem once a round: the i-th with the i-th seed, counted round and round, and one further each round."""
+    made = {}
+    for round_ in range(n_rounds):
+        for index in range(len(SUITES[name](low))):
+            seed = low + (index + round_) % (high - low)
+            yield made.setdefault(seed, SUITES[name](seed))[index], seed
 
 
 def study(problem, seed, args):
