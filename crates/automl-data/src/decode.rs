@@ -153,6 +153,16 @@ impl Decoder {
         Ok(())
     }
 
+    /// The column, without further values to come.
+    pub(crate) fn finish(self) -> Column {
+        match self {
+            Self::Number(values, _) => Column::Number(values),
+            Self::Category(codes, coder) => Column::category(codes, coder.levels().clone()),
+            Self::Text(texts) => Column::Text(texts),
+            Self::Timestamp(times, _) => Column::Timestamp(times),
+        }
+    }
+
     /// Takes the column and starts an empty one.
     pub(crate) fn take(&mut self) -> Column {
         match self {

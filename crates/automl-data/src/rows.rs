@@ -24,7 +24,8 @@ use std::sync::Arc;
 /// # Ok::<(), automl_data::CellError>(())
 /// ```
 pub struct RowCoder {
-    names: Arc<[Arc<str>]>,
+    /// The columns without rows.
+    table: Table,
     empty: Vec<Decoder>,
     marks: Arc<Marks>,
 }
@@ -54,24 +55,28 @@ impl RowCoder {
             &schema.missing
         };
         let fields = || schema.fields.iter().filter(|field| needed(field));
+        let empty: Vec<_> = fields()
+            .map(|field| Decoder::new(field, missing, false))
+            .collect();
+        let columns = fields().zip(&empty);
+        let columns =
+            columns.map(|(field, decoder)| (field.name.clone(), decoder.fresh().finish()));
         Self {
-            names: fields().map(|field| field.name.as_str().into()).collect(),
-            empty: fields()
-                .map(|field| Decoder::new(field, missing, false))
-                .collect(),
+            table: Table::new(columns.collect()).expect("a schema's names are unique"),
+            empty,
             marks: Arc::new(Marks::new(missing)),
         }
     }
 
     /// Names of the columns, by the positions that [`RowBuffer::push`] takes.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.names.iter().map(AsRef::as_ref)
+        self.table.names()
     }
 
     /// A buffer without rows.
     pub fn start(&self) -> RowBuffer {
         RowBuffer {
-            names: Arc::clone(&self.names),
+            table: self.table.clone(),
             decoders: self.empty.iter().map(Decoder::fresh).collect(),
             marks: Arc::clone(&self.marks),
             text: String::new(),
@@ -81,7 +86,8 @@ impl RowCoder {
 
 /// Rows of a request on their way to a table.
 pub struct RowBuffer {
-    names: Arc<[Arc<str>]>,
+    /// The columns without rows.
+    table: Table,
     decoders: Vec<Decoder>,
     marks: Arc<Marks>,
     text: String,
@@ -96,7 +102,7 @@ impl RowBuffer {
         let decoder = &mut self.decoders[column];
         let pushed = decoder.push(cell, &self.marks, &mut self.text);
         pushed.map_err(|(text, parsed)| CellError {
-            column: self.names[column].to_string(),
+            column: self.table.shared_at(column).0.to_string(),
             kind: decoder.kind(),
             value: shorten(&text),
             is_infinite: parsed == Parsed::Infinite,
@@ -113,9 +119,9 @@ impl RowBuffer {
                 decoder.push_missing();
             }
         }
-        let columns = (self.names.iter().zip(&mut self.decoders))
-            .map(|(name, decoder)| (Arc::clone(name), Arc::new(decoder.take())));
-        Table::from_shared(columns.collect())
-            .expect("a schema's names are unique and all columns have all rows")
+        let columns = self.decoders.into_iter();
+        let columns = columns.map(|decoder| Arc::new(decoder.finish()));
+        let table = self.table.like(columns.collect());
+        table.expect("all columns have all rows")
     }
 }

@@ -16,6 +16,11 @@ pub(crate) trait FittedStep: Debug + Send + Sync {
     /// The transformed table. Each row depends on nothing but the same row of `table`.
     fn apply(&self, table: &Table, threads: &Threads) -> Result<Table, PredictError>;
 
+    /// Whether it gives every table back as it is, because it found no column to work on.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
     /// The step as plain data.
     fn artifact(&self) -> Artifact;
 
@@ -114,7 +119,7 @@ impl FittedRecipe {
         threads: &Threads,
     ) -> Result<Table, PredictError> {
         let mut table = self.select_inputs(rows)?;
-        for step in &self.steps {
+        for step in self.steps.iter().filter(|step| !step.is_idle()) {
             table = step.apply(&table, threads)?;
         }
         Ok(table)
@@ -167,19 +172,25 @@ impl FittedRecipe {
         if self.inputs.is_empty() {
             return Ok(Table::without_columns(rows.n_rows()));
         }
-        let shared: Vec<_> = table.shared().collect();
+        let inputs = self.inputs.iter().map(|(name, _)| name.as_str());
+        if rows.row_ids().is_none() && table.names().eq(inputs) {
+            for ((name, kind), (_, column)) in self.inputs.iter().zip(table.iter()) {
+                expect_kind(name, column, *kind)?;
+            }
+            return Ok(table.clone());
+        }
         let mut columns = Vec::with_capacity(self.inputs.len());
-        for (name, kind) in &self.inputs {
+        for (index, (name, kind)) in self.inputs.iter().enumerate() {
             let position = table
-                .position(name)
+                .position_near(name, index)
                 .ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
-            let (name, column) = &shared[position];
+            let (name, column) = table.shared_at(position);
             expect_kind(name, column, *kind)?;
             let column = match rows.row_ids() {
-                None => column.clone(),
+                None => Arc::clone(column),
                 Some(ids) => Arc::new(column.gather(ids)),
             };
-            columns.push((name.clone(), column));
+            columns.push((Arc::clone(name), column));
         }
         Ok(Table::from_shared(columns).expect("names are distinct and lengths equal"))
     }
@@ -316,6 +327,10 @@ impl<E: Encoder> FittedStep for PerColumn<E> {
         Ok(replace(table, replacements, self.keep))
     }
 
+    fn is_idle(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     fn made_from(&self, table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
         let mut made = Vec::new();
         for (name, column) in table.iter() {
@@ -365,6 +380,10 @@ impl FittedStep for Dropped {
     fn apply(&self, table: &Table, _threads: &Threads) -> Result<Table, PredictError> {
         let gone = self.names.iter().map(|name| (name.as_str(), Vec::new()));
         Ok(replace(table, gone.collect(), false))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.names.is_empty()
     }
 
     fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Named columns of equal length, column-major. Cheap to clone: columns are shared.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    names: Vec<Arc<str>>,
+    names: Arc<[Arc<str>]>,
     columns: Vec<Arc<Column>>,
     n_rows: usize,
 }
@@ -83,18 +83,48 @@ impl Table {
             let name = name.to_owned();
             return Err(TableError::Duplicate { name });
         }
-        let (names, columns) = columns.into_iter().unzip();
+        let (names, columns): (Vec<_>, _) = columns.into_iter().unzip();
         Ok(Self {
-            names,
+            names: names.into(),
             columns,
             n_rows,
         })
     }
 
+    /// Other columns under the names of this table, which are neither copied nor compared anew.
+    ///
+    /// # Errors
+    /// The columns are of different lengths.
+    ///
+    /// # Panics
+    /// If they are not as many as these.
+    pub fn like(&self, columns: Vec<Arc<Column>>) -> Result<Self, TableError> {
+        assert_eq!(columns.len(), self.columns.len(), "a column for each name");
+        let n_rows = columns
+            .first()
+            .map_or(self.n_rows, |column| column.n_rows());
+        let named = self.names.iter().zip(&columns);
+        match named
+            .into_iter()
+            .find(|(_, column)| column.n_rows() != n_rows)
+        {
+            Some((name, column)) => Err(TableError::Length {
+                name: name.to_string(),
+                n_rows: column.n_rows(),
+                expected: n_rows,
+            }),
+            None => Ok(Self {
+                names: Arc::clone(&self.names),
+                columns,
+                n_rows,
+            }),
+        }
+    }
+
     /// A table without columns that still has rows: what is left when every feature was dropped.
     pub fn without_columns(n_rows: usize) -> Self {
         Self {
-            names: Vec::new(),
+            names: Arc::default(),
             columns: Vec::new(),
             n_rows,
         }
@@ -126,6 +156,20 @@ impl Table {
     /// Names and shared columns in order, to build another table from without copying.
     pub fn shared(&self) -> impl ExactSizeIterator<Item = (Arc<str>, Arc<Column>)> {
         self.names.iter().cloned().zip(self.columns.iter().cloned())
+    }
+
+    /// The name and the shared column at `position`.
+    pub fn shared_at(&self, position: usize) -> (&Arc<str>, &Arc<Column>) {
+        (&self.names[position], &self.columns[position])
+    }
+
+    /// Where the column called `name` stands, which is looked for at `guess` first.
+    pub fn position_near(&self, name: &str, guess: usize) -> Option<usize> {
+        let is_there = |known: &Arc<str>| known.as_ref() == name;
+        if self.names.get(guess).is_some_and(is_there) {
+            return Some(guess);
+        }
+        self.position(name)
     }
 
     /// The column at `position`.
@@ -168,7 +212,7 @@ impl Table {
             .map(|column| Arc::new(column.gather(rows)))
             .collect();
         Table {
-            names: self.names.clone(),
+            names: Arc::clone(&self.names),
             columns,
             n_rows: rows.len(),
         }

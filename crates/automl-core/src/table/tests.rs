@@ -164,3 +164,37 @@ fn columns_are_shared_not_copied() {
     let again = Table::from_shared(table.shared().collect()).unwrap();
     assert!(std::ptr::eq(again.column_at(0), table.column_at(0)));
 }
+
+#[test]
+fn other_columns_take_the_names_of_a_table() {
+    let table = mixed();
+    let columns = || table.shared().map(|(_, column)| column);
+    let same = table.like(columns().collect()).unwrap();
+    assert!(same.names().eq(table.names()));
+    assert_eq!(same.n_rows(), table.n_rows());
+    let mut odd: Vec<_> = columns().collect();
+    odd[1] = Arc::new(Column::Number(vec![1.0; table.n_rows() + 1]));
+    let error = table.like(odd).unwrap_err();
+    let name = table.names().nth(1).unwrap().to_owned();
+    let (n_rows, expected) = (table.n_rows() + 1, table.n_rows());
+    assert_eq!(
+        error,
+        TableError::Length {
+            name,
+            n_rows,
+            expected
+        }
+    );
+}
+
+#[test]
+fn a_column_is_found_wherever_it_is_guessed_to_be() {
+    let table = mixed();
+    for (place, name) in table.names().enumerate() {
+        for guess in [0, place, table.n_columns()] {
+            assert_eq!(table.position_near(name, guess), Some(place));
+        }
+        assert_eq!(&**table.shared_at(place).0, name);
+    }
+    assert_eq!(table.position_near("nobody", 0), None);
+}

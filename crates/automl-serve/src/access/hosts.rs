@@ -25,10 +25,10 @@ impl Hosts {
         let (Some(names), Some(host)) = (&self.0, headers.get(header::HOST)) else {
             return Ok(());
         };
-        let host = host.to_str().unwrap_or_default().to_ascii_lowercase();
-        let is_ours = names
-            .iter()
-            .any(|name| *name == host || *name == without_port(&host));
+        let host = host.to_str().unwrap_or_default();
+        let is_ours = names.iter().any(|name| {
+            name.eq_ignore_ascii_case(host) || name.eq_ignore_ascii_case(without_port(host))
+        });
         if is_ours {
             return Ok(());
         }

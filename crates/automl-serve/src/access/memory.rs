@@ -3,7 +3,7 @@
 //! A body that is read whole is charged several times its bytes: rows of it become cells, and cells an answer. What is
 //! small is not counted, for the number of requests at once bounds it.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use futures_util::StreamExt as _;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,6 +112,14 @@ impl Memory {
             memory: self.clone(),
             taken: Arc::default(),
         };
+        // Nothing is counted of what is known to be small.
+        if body
+            .size_hint()
+            .exact()
+            .is_some_and(|n_bytes| n_bytes <= SMALL)
+        {
+            return (body, held);
+        }
         let own = held.clone();
         let (mut n_bytes, mut n_held) = (0_u64, 0_u64);
         let chunks = body.into_data_stream().map(move |chunk| {

@@ -8,19 +8,19 @@ use crate::fields::{BODY_MAX, BODY_WAIT};
 use crate::observe::RequestId;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use http_body_util::{BodyExt, Limited};
 
 /// Names the deployment that shall answer.
-pub(crate) const DEPLOYMENT: &str = "x-endpoint-deployment";
+pub(crate) static DEPLOYMENT: HeaderName = HeaderName::from_static("x-endpoint-deployment");
 /// What decides between deployments: equal keys meet the same.
-pub(crate) const KEY: &str = "x-endpoint-key";
+pub(crate) static KEY: HeaderName = HeaderName::from_static("x-endpoint-key");
 /// Milliseconds after which nobody waits for the answer any more.
-const PATIENCE: &str = "x-request-timeout-ms";
+static PATIENCE: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 /// SageMaker's names of the same.
-const VARIANT: &str = "x-amzn-sagemaker-target-variant";
+static VARIANT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-variant");
 /// The id of a request, which decides where there is no key.
-const REQUEST_ID: &str = "x-request-id";
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request whose body has come.
 pub(crate) struct Ask {
@@ -35,12 +35,12 @@ impl Ask {
     /// Waits for the body, which has bounds in length and time.
     pub(crate) async fn whole(request: Request) -> Result<Self, ScoreError> {
         let (mut parts, body) = request.into_parts();
-        let encoding = text(&parts.headers, header::CONTENT_ENCODING.as_str());
+        let encoding = text(&parts.headers, &header::CONTENT_ENCODING);
         if let Some(found) = encoding.filter(|found| !found.eq_ignore_ascii_case("identity")) {
             let found = found.to_owned();
             return Err(ScoreError::Compressed { found });
         }
-        let length = text(&parts.headers, header::CONTENT_LENGTH.as_str());
+        let length = text(&parts.headers, &header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > BODY_MAX as u64) {
             return Err(ScoreError::TooLong { limit: BODY_MAX });
@@ -74,15 +74,13 @@ impl Ask {
     }
 
     /// A header as text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         text(&self.headers, name)
     }
 
     /// What kind the body is said to be, without parameters and in lower case.
     pub(crate) fn kind(&self) -> String {
-        let kind = self
-            .header(header::CONTENT_TYPE.as_str())
-            .unwrap_or_default();
+        let kind = self.header(&header::CONTENT_TYPE).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default();
         kind.trim().to_ascii_lowercase()
     }
@@ -109,7 +107,7 @@ impl Ask {
             ))
         };
         let patience_ms = self
-            .header(PATIENCE)
+            .header(&PATIENCE)
             .map(|text| text.parse().map_err(|_odd| odd(text)));
         Ok(Asked {
             endpoint,
@@ -124,13 +122,13 @@ impl Ask {
     /// Who shall answer.
     fn wish(&self) -> Wish<'_> {
         Wish {
-            deployment: self.header(DEPLOYMENT).or_else(|| self.header(VARIANT)),
-            key: self.header(KEY).or_else(|| self.header(REQUEST_ID)),
+            deployment: self.header(&DEPLOYMENT).or_else(|| self.header(&VARIANT)),
+            key: self.header(&KEY).or_else(|| self.header(&REQUEST_ID)),
         }
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let value = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?;
     Some(value).filter(|value| !value.is_empty())
 }

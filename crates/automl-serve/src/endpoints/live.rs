@@ -7,6 +7,7 @@ use super::model::ModelFacts;
 use super::numbers::{Numbers, Own};
 use super::queue::Queue;
 use super::split;
+use super::write::Classes;
 use automl_core::nearest;
 use automl_store::endpoints::{Deployment, Endpoint};
 use prometheus_client::metrics::counter::Counter;
@@ -48,6 +49,8 @@ pub(crate) struct Slot {
     pub(crate) numbers: Own,
     /// `{"endpoint":…,"deployment":…,"model":…,"version":…`, as the answers of our own protocol begin.
     pub(crate) head: String,
+    /// The classes that it predicts, as answers spell them.
+    pub(crate) classes: Classes,
 }
 
 impl Slot {
@@ -76,6 +79,7 @@ impl Slot {
             ),
             deployment: deployment.clone(),
             version,
+            classes: Classes::of(&facts.task),
             facts,
             queue,
             head,

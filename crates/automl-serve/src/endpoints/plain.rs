@@ -130,14 +130,15 @@ fn told(scored: &Scored) -> String {
     let mut out = String::with_capacity(256);
     out.push_str(&scored.slot.head);
     out.push_str(",\"prediction\":");
-    write::predictions(&mut out, &scored.predicted, task);
+    let classes = &scored.slot.classes;
+    write::predictions(&mut out, &scored.predicted, classes);
     if let Predictions::Probabilities { n_classes, values } = &scored.predicted.predictions {
         out.push_str(",\"probabilities\":{");
-        for (code, class) in task.classes().iter().enumerate() {
+        for (code, name) in classes.names.iter().enumerate() {
             if code > 0 {
                 out.push(',');
             }
-            write::text(&mut out, class);
+            out.push_str(name);
             out.push(':');
             let column = values.iter().skip(code).step_by(*n_classes);
             write::list(&mut out, column, |out, value| write::number(out, *value));

@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 const ROWS_FIRST: usize = 16;
 const ROWS_MOST: usize = 8_192;
 /// Milliseconds that a request waits at most that says nothing of its time.
-const WAIT_MS_MAX: u64 = 2_000;
+const WAIT_MS_MAX: u64 = 500;
 /// Milliseconds that any request waits at most.
 const PATIENCE_MS_MAX: u64 = 60_000;
 /// How many times as long as one row alone a batch may take, whatever is aimed at.

@@ -322,7 +322,7 @@ impl<'de> Visitor<'de> for Split<'_, '_> {
 
 fn told(scored: &Scored) -> String {
     let mut out = String::from("{\"predictions\":");
-    write::predictions(&mut out, &scored.predicted, &scored.warm.loaded.facts.task);
+    write::predictions(&mut out, &scored.predicted, &scored.slot.classes);
     out.push('}');
     out
 }

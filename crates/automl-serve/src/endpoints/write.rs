@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 /// Puts a text as a JSON string.
 pub(crate) fn text(out: &mut String, value: &str) {
-    out.push_str(&serde_json::Value::from(value).to_string());
+    let written = serde_json::to_string(value).expect("any text is a JSON string");
+    out.push_str(&written);
 }
 
 /// Puts the shortest digits that read back to the same number; what is not finite is null.
@@ -34,8 +35,31 @@ pub(crate) fn list<T>(
     out.push(']');
 }
 
+/// The classes of a task as JSON, written once for all answers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Classes {
+    /// As predictions: numbers or truth values where all of them are such, else strings.
+    labels: Vec<String>,
+    /// As names of members: always strings.
+    pub(crate) names: Vec<String>,
+}
+
+impl Classes {
+    pub(crate) fn of(task: &Task) -> Self {
+        let quoted = |class: &String| {
+            let mut name = String::new();
+            text(&mut name, class);
+            name
+        };
+        Self {
+            labels: labels(task),
+            names: task.classes().iter().map(quoted).collect(),
+        }
+    }
+}
+
 /// The classes of a task as JSON: numbers or truth values where all of them are such, else strings.
-pub(crate) fn labels(task: &Task) -> Vec<String> {
+fn labels(task: &Task) -> Vec<String> {
     let classes = task.classes();
     let are_numbers = classes.iter().all(|class| {
         let value: Option<serde_json::Number> = serde_json::from_str(class).ok();
@@ -61,7 +85,7 @@ fn is_truth(class: &str) -> bool {
 }
 
 /// The predicted number or class of each row, as a list.
-pub(crate) fn predictions(out: &mut String, predicted: &Predicted, task: &Task) {
+pub(crate) fn predictions(out: &mut String, predicted: &Predicted, classes: &Classes) {
     match &predicted.predictions {
         Predictions::Numbers(values) => list(out, values, |out, value| number(out, *value)),
         Predictions::Quantiles { levels, values } => {
@@ -71,9 +95,8 @@ pub(crate) fn predictions(out: &mut String, predicted: &Predicted, task: &Task) 
             });
         }
         Predictions::Probabilities { .. } => {
-            let labels = labels(task);
             list(out, &predicted.codes, |out, code| {
-                out.push_str(&labels[*code as usize]);
+                out.push_str(&classes.labels[*code as usize]);
             });
         }
     }

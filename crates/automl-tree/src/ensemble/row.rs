@@ -11,8 +11,9 @@ use super::{CATEGORY, Ensemble, MISSING_LEFT, SLOT, WIDE};
 use crate::inputs::BoundColumn;
 use crate::tree::contains;
 
-/// Trees that are walked side by side.
+/// Trees that are walked side by side, and fewer of them for the last ones of an ensemble.
 const LANES: usize = 8;
+const FEW_LANES: usize = 4;
 /// Slots whose cells need no allocation.
 const STACK_SLOTS: usize = 64;
 
@@ -116,26 +117,42 @@ impl RowTrees {
     }
 
     fn add<const CATEGORIES: bool>(&self, ensemble: &Ensemble, cells: &[u64], sums: &mut [f64]) {
-        let (width, n_outputs) = (ensemble.width, sums.len());
         let mut output = 0;
         for roots in ensemble.roots.chunks(LANES) {
-            // Lanes without a tree repeat the last one.
-            let mut at: [u32; LANES] = std::array::from_fn(|lane| roots[lane.min(roots.len() - 1)]);
-            while self.step::<CATEGORIES>(ensemble, cells, &mut at) {}
-            for &at in &at[..roots.len()] {
-                let test = f64::from_bits(self.nodes[at as usize].test);
-                if width == 1 {
-                    sums[output] += test;
-                    output = if output + 1 == n_outputs {
-                        0
-                    } else {
-                        output + 1
-                    };
+            if roots.len() > FEW_LANES {
+                self.walk::<CATEGORIES, LANES>(ensemble, cells, roots, (&mut output, sums));
+            } else {
+                self.walk::<CATEGORIES, FEW_LANES>(ensemble, cells, roots, (&mut output, sums));
+            }
+        }
+    }
+
+    /// Adds some trees, at most one a lane.
+    #[inline]
+    fn walk<const CATEGORIES: bool, const N: usize>(
+        &self,
+        ensemble: &Ensemble,
+        cells: &[u64],
+        roots: &[u32],
+        (output, sums): (&mut usize, &mut [f64]),
+    ) {
+        let (width, n_outputs) = (ensemble.width, sums.len());
+        // Lanes without a tree repeat the last one.
+        let mut at: [u32; N] = std::array::from_fn(|lane| roots[lane.min(roots.len() - 1)]);
+        while self.step::<CATEGORIES, N>(ensemble, cells, &mut at) {}
+        for &at in &at[..roots.len()] {
+            let test = f64::from_bits(self.nodes[at as usize].test);
+            if width == 1 {
+                sums[*output] += test;
+                *output = if *output + 1 == n_outputs {
+                    0
                 } else {
-                    let values = &ensemble.values[test as usize..][..width];
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum += value;
-                    }
+                    *output + 1
+                };
+            } else {
+                let values = &ensemble.values[test as usize..][..width];
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += value;
                 }
             }
         }
@@ -143,11 +160,11 @@ impl RowTrees {
 
     /// Moves all walks down; `false` if none could.
     #[inline]
-    fn step<const CATEGORIES: bool>(
+    fn step<const CATEGORIES: bool, const N: usize>(
         &self,
         ensemble: &Ensemble,
         cells: &[u64],
-        at: &mut [u32; LANES],
+        at: &mut [u32; N],
     ) -> bool {
         let mut moved = 0;
         for at in at {

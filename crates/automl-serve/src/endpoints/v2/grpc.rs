@@ -117,8 +117,8 @@ async fn inferred(
         let text = metadata.get(name)?.to_str().ok()?;
         given("", text)
     };
-    let version = given("", &ask.model_version).or_else(|| said(DEPLOYMENT));
-    let key = said(KEY).or_else(|| given("", &ask.id));
+    let version = given("", &ask.model_version).or_else(|| said(DEPLOYMENT.as_str()));
+    let key = said(KEY.as_str()).or_else(|| given("", &ask.id));
     let asked = Asked {
         endpoint: &ask.model_name,
         wish: Wish {

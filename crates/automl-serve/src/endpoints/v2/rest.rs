@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// How many bytes of a body are JSON, where others are behind it.
-const JSON_LENGTH: &str = "inference-header-content-length";
+static JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 
 pub(super) fn routes() -> Routes {
     const READY: &str = "Whether an endpoint would answer, as the inference protocol asks";
@@ -151,7 +151,7 @@ async fn inferred(
     request: Request,
 ) -> Result<Response, ScoreError> {
     let ask = Ask::whole(request).await?;
-    let n_json = match ask.header(JSON_LENGTH) {
+    let n_json = match ask.header(&JSON_LENGTH) {
         None => {
             ask.check_json()?;
             None
@@ -170,7 +170,7 @@ async fn inferred(
     };
     let n_json = HeaderValue::from(text.len());
     let headers = [
-        (HeaderName::from_static(JSON_LENGTH), n_json),
+        (JSON_LENGTH.clone(), n_json),
         (
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/octet-stream"),

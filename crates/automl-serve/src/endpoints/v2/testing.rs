@@ -112,7 +112,7 @@ pub(crate) async fn ask_grpc(router: &Router, given: &Given<'_>) -> Result<Told,
         .header(header::CONTENT_TYPE, "application/grpc")
         .header(header::TE, "trailers");
     let request = match given.deployment {
-        Some(name) => request.header(super::super::body::DEPLOYMENT, name),
+        Some(name) => request.header(&super::super::body::DEPLOYMENT, name),
         None => request,
     };
     let request = request.body(Body::from(framed)).unwrap();

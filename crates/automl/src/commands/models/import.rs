@@ -6,8 +6,8 @@ use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::modeldir;
 use crate::text;
-use automl_core::{Model as _, Role, Task};
-use automl_data::DataError;
+use automl_core::{Model as _, Role, Schema, Task};
+use automl_data::{DataError, ReadOptions};
 use automl_engine::{ImportNames, Imported, import_model};
 use automl_store::{Manifest, ModelContents, Overwrite, check_target, write_model};
 use serde_json::json;
@@ -27,7 +27,8 @@ pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow:
         classes: args.classes,
         columns: args.columns,
     };
-    let imported = import_model(&bytes, names)?;
+    let mut imported = import_model(&bytes, names)?;
+    imported.schema.missing = marks(&imported.schema);
     let importance = imported.model.column_importance()?.map(|importance| {
         let text = serde_json::to_vec_pretty(&importance)?;
         anyhow::Ok((importance::FILE.to_owned(), text))
@@ -109,6 +110,15 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         }
     })?;
     Ok(read)
+}
+
+/// The usual marks of what is missing, but for those that the model knows as levels: to its program they were categories. None
+/// if it knows none of them, for the usual ones hold then.
+fn marks(schema: &Schema) -> Vec<String> {
+    let levels = || schema.fields.iter().flat_map(|field| &field.levels);
+    let (known, marks): (Vec<_>, Vec<_>) = (ReadOptions::default().missing.into_iter())
+        .partition(|mark| levels().any(|level| level == mark));
+    if known.is_empty() { known } else { marks }
 }
 
 /// The manifest of a model that another program trained.
