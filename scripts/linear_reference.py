@@ -12,6 +12,7 @@ import sklearn
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.svm import SVC, SVR
 
 rng = np.random.default_rng(7)
 n = 60
@@ -78,6 +79,24 @@ for k, weights, p in [(1, "uniform", 2), (5, "uniform", 2), (5, "distance", 2), 
         "probabilities": KNeighborsClassifier(**options).fit(x, classes).predict_proba(new).tolist(),
     })
 out["neighbours"] = neighbours
+
+# Of unscaled features only some matter; ours is told its width as a share of this one.
+gamma = 1.0 / x.var(axis=0).sum()
+machines = []
+for c, times, target, weighted in [(1.0, 1.0, "binary", False), (20.0, 3.0, "binary", True), (5.0, 0.3, "numbers", False), (0.5, 2.0, "numbers", True)]:
+    weights = weight / weight.mean() if weighted else None
+    case = {"c": c, "gamma": times, "target": target, "weighted": weighted}
+    if target == "numbers":
+        centre = np.average(y, weights=weights)
+        spread = np.sqrt(np.average((y - centre) ** 2, weights=weights))
+        model = SVR(C=c, gamma=gamma * times, epsilon=0.1, tol=1e-10).fit(x, (y - centre) / spread, weights)
+        case["values"] = (centre + spread * model.predict(new)).tolist()
+    else:
+        model = SVC(C=c, gamma=gamma * times, tol=1e-10).fit(x, binary, weights)
+        # scikit-learn's decision is for its second class.
+        case["values"] = (-model.decision_function(new)).tolist()
+    machines.append(case)
+out["svm"] = machines
 
 path = pathlib.Path("crates/automl-linear/src/reference.json")
 path.write_text(json.dumps(out) + "\n")

@@ -29,5 +29,5 @@ golden() {
     done
 }
 
-golden churn churned baseline naive_bayes logistic_regression nearest_neighbours gradient_boosting extra_trees random_forest mlp
+golden churn churned baseline naive_bayes logistic_regression nearest_neighbours svm gradient_boosting extra_trees random_forest mlp
 golden rents rent_eur elastic_net tabm

@@ -18,6 +18,7 @@ const MODELS: [(&str, &[&str]); 2] = [
             "naive_bayes",
             "logistic_regression",
             "nearest_neighbours",
+            "svm",
             "gradient_boosting",
             "extra_trees",
             "random_forest",

@@ -41,7 +41,7 @@ COSTS = {
 # Texts have no translation.
 DROPPED = {"churn.csv": "last_note", "rents.csv": "description", "tickets.csv": "subject"}
 # Each learner that has a translation, alone and together.
-LEARNERS = ["gradient_boosting", "random_forest", "extra_trees", "elastic_net", "logistic_regression", "naive_bayes",
+LEARNERS = ["gradient_boosting", "random_forest", "extra_trees", "elastic_net", "logistic_regression", "naive_bayes", "svm",
             "baseline", "mlp", "tabm"]
 # Networks, by what is set over their files: every form of encoder, activation and loss is in one of them.
 CATEGORIES_EMBEDDED = ["features.categories=embedding"]

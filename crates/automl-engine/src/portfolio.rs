@@ -12,6 +12,14 @@ use automl_core::{Column, Dataset, LearnerSpec, ParamError, ParamMap, ParamValue
 /// Neighbours are searched one by one when predicting: more rows than this take too long.
 const NEIGHBOUR_ROWS_MAX: usize = 30_000;
 
+/// A support vector machine holds the square of its rows in memory, and learns from no more than these.
+const MACHINE_ROWS_MAX: usize = 5_000;
+
+/// Its distances tell little among more columns than these.
+const MACHINE_COLUMNS_MAX: usize = 60;
+/// Configurations that are tried before it.
+const MACHINE_PLACE: usize = 5;
+
 /// Of fewer rows, which are split many times, a perceptron takes the time of many trees and tells little more.
 const NETWORK_ROWS_MIN: usize = 2_000;
 /// Configurations that are tried before it.
@@ -198,6 +206,8 @@ fn is_too_slow(learner: &LearnerSpec, facts: &Facts) -> bool {
     let is_large = facts.n_rows > NEIGHBOUR_ROWS_MAX || facts.n_columns > 60 || facts.has_text;
     match learner.id {
         "nearest_neighbours" => is_large,
+        // Where it is quick enough it has an entry.
+        "svm" => true,
         // Tens of times as slow as a perceptron: on a processor it is for those who ask for it.
         "tabm" => true,
         "mlp" => facts.n_rows < NETWORK_ROWS_MIN,
@@ -248,6 +258,17 @@ fn entries(data: &Dataset, facts: &Facts) -> Vec<Entry> {
     ];
     if facts.n_rows >= NETWORK_ROWS_MIN {
         all.insert(NETWORK_PLACE, simple("mlp", "trees", skewed));
+    }
+    if facts.n_rows <= MACHINE_ROWS_MAX && facts.n_columns <= MACHINE_COLUMNS_MAX && !facts.has_text
+    {
+        let machine = Entry {
+            params: vec![
+                ("c", ParamValue::Float(10.0)),
+                ("gamma", ParamValue::Float(0.4)),
+            ],
+            ..simple("svm", "neighbours", plain)
+        };
+        all.insert(MACHINE_PLACE, machine);
     }
     if facts.has_wide_categories() {
         all.push(simple(linear, "linear_codes", plain));

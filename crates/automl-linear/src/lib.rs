@@ -1,4 +1,4 @@
-//! Learners that are not trees: the baseline, linear and logistic models, nearest neighbours and naive Bayes.
+//! Learners that are not trees: the baseline, linear and logistic models, nearest neighbours, support vector machines and naive Bayes.
 //!
 //! Each learner is declared once as a [`LearnerSpec`](automl_core::LearnerSpec); [`LEARNERS`] lists them all. None takes
 //! missing numbers or categories (but the baseline, which looks at no column): a recipe turns those into numbers.
@@ -27,6 +27,7 @@ mod logistic;
 mod matrix;
 mod naive_bayes;
 mod neighbours;
+mod svm;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -38,12 +39,14 @@ pub use elastic_net::{ELASTIC_NET, ElasticNetParams};
 pub use logistic::{LOGISTIC_REGRESSION, LogisticRegressionParams};
 pub use naive_bayes::{NAIVE_BAYES, NaiveBayesParams};
 pub use neighbours::{NEAREST_NEIGHBOURS, NearestNeighboursParams, Weighting};
+pub use svm::{SVM, SvmParams};
 
 /// Every learner of this crate, in the order of their cost.
-pub static LEARNERS: [&automl_core::LearnerSpec; 5] = [
+pub static LEARNERS: [&automl_core::LearnerSpec; 6] = [
     &BASELINE,
     &NAIVE_BAYES,
     &ELASTIC_NET,
     &LOGISTIC_REGRESSION,
     &NEAREST_NEIGHBOURS,
+    &SVM,
 ];

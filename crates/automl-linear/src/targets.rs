@@ -1,6 +1,6 @@
 //! Targets and weights of the rows of a view, in the forms that the learners here need.
 
-use automl_core::{DatasetView, FitError, LearnerSpec, Task, TaskKind};
+use automl_core::{DatasetView, FitError, LearnerSpec, Seed, Task, TaskKind};
 
 /// Fails unless the learner does the view's task.
 pub(crate) fn require_task(spec: &LearnerSpec, task: &Task) -> Result<TaskKind, FitError> {
@@ -35,6 +35,19 @@ impl RowWeights {
         }
         Ok(Self { share, total })
     }
+}
+
+/// Rows that have weight, at most `max_rows` of them, in their order.
+pub(crate) fn kept_rows(shares: &[f64], max_rows: usize, seed: Seed) -> Vec<u32> {
+    let mut kept: Vec<u32> = (0..shares.len() as u32)
+        .filter(|&i| shares[i as usize] > 0.0)
+        .collect();
+    if kept.len() > max_rows {
+        kept.select_nth_unstable_by_key(max_rows, |&i| (seed.indexed(u64::from(i)).0, i));
+        kept.truncate(max_rows);
+        kept.sort_unstable();
+    }
+    kept
 }
 
 /// The classes that have weight among the rows of a view: only these can be told apart.

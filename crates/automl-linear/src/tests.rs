@@ -42,3 +42,17 @@ fn the_lasso_conforms() {
     ]);
     automl_testkit::check_learner_with(&crate::ELASTIC_NET, &params);
 }
+
+#[test]
+fn support_vector_machines_conform() {
+    automl_testkit::check_learner(&crate::SVM);
+}
+
+#[test]
+fn sampled_machines_conform() {
+    let params = automl_core::ParamMap::from([
+        ("max_rows".into(), automl_core::ParamValue::Int(100)),
+        ("c".into(), automl_core::ParamValue::Float(30.0)),
+    ]);
+    automl_testkit::check_learner_with(&crate::SVM, &params);
+}

@@ -41,6 +41,7 @@ mod error;
 mod frame;
 mod graph;
 mod linear;
+mod machine;
 mod model;
 mod network;
 mod normal;

@@ -7,7 +7,7 @@ use automl_core::Artifact;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Inputs {
+pub(crate) struct Inputs {
     numbers: Vec<String>,
     sparse: Vec<Sparse>,
 }
@@ -19,8 +19,17 @@ struct Sparse {
 }
 
 impl Inputs {
+    /// How many columns of numbers there are.
+    pub(crate) fn n_numbers(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// The columns of numbers, rows by columns.
-    fn numbers(&self, graph: &mut Graph, frame: &Frame) -> Result<Option<Value>, OnnxError> {
+    pub(crate) fn numbers(
+        &self,
+        graph: &mut Graph,
+        frame: &Frame,
+    ) -> Result<Option<Value>, OnnxError> {
         let values = self.numbers.iter().map(|name| frame.number(name).cloned());
         let values = values.collect::<Result<Vec<_>, _>>()?;
         Ok((!values.is_empty()).then(|| graph.beside(&values)))
@@ -94,7 +103,7 @@ pub(crate) fn elastic_net(
 }
 
 /// Probabilities of the classes that were there in the fit, as those of all classes.
-fn of_all_classes(
+pub(crate) fn of_all_classes(
     graph: &mut Graph,
     artifact: &Artifact,
     value: Value,

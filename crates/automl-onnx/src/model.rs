@@ -4,6 +4,7 @@ use crate::error::OnnxError;
 use crate::frame::{Codes, Column, Frame};
 use crate::graph::{Element, Graph, Value, doubles, int, ints, texts};
 use crate::linear::{baseline, elastic_net, logistic, naive_bayes};
+use crate::machine::machine;
 use crate::network::network;
 use crate::steps;
 use crate::trees::Trees;
@@ -242,6 +243,7 @@ fn predicted(
         "elastic_net" => elastic_net(graph, frame, model, rows),
         "logistic_regression" => logistic(graph, frame, model, rows),
         "naive_bayes" => naive_bayes(graph, frame, model),
+        "svm" => machine(graph, frame, model, rows),
         "baseline" => baseline(graph, model, rows),
         "mlp" | "tabm" | "neural_network" => network(graph, frame, model, rows),
         other => Err(OnnxError::unsupported(format!("the learner '{other}'"))),

@@ -48,7 +48,7 @@ mod tiles;
 mod tree;
 
 use crate::inputs::Inputs;
-use crate::targets::{RowWeights, require_task};
+use crate::targets::{RowWeights, kept_rows, require_task};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, Seed,
     TaskKind, TrainingData, Warning, WarningKind,
@@ -190,17 +190,4 @@ impl NearestNeighboursParams {
                 .push(Warning::new(WarningKind::BudgetReached, none, message));
         }
     }
-}
-
-/// Rows that have weight, at most `max_rows` of them, in their order.
-fn kept_rows(shares: &[f64], max_rows: usize, seed: Seed) -> Vec<u32> {
-    let mut kept: Vec<u32> = (0..shares.len() as u32)
-        .filter(|&i| shares[i as usize] > 0.0)
-        .collect();
-    if kept.len() > max_rows {
-        kept.select_nth_unstable_by_key(max_rows, |&i| (seed.indexed(u64::from(i)).0, i));
-        kept.truncate(max_rows);
-        kept.sort_unstable();
-    }
-    kept
 }

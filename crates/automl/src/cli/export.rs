@@ -17,7 +17,7 @@ double (NaN if not known), categories as string (empty if not known), times as i
 and ai.onnx.ml 5, as onnxruntime 1.20 and later runs them.
 
 What onnx and mlflow can write: models of numbers, categories and times by gradient_boosting, random_forest, extra_trees,
-elastic_net, logistic_regression, naive_bayes, mlp, tabm and their ensembles. Not: columns of texts, nearest_neighbours, and
+elastic_net, logistic_regression, naive_bayes, svm, mlp, tabm and their ensembles. Not: columns of texts, nearest_neighbours, and
 models that read images or forecast time series; fit without them by --exclude nearest_neighbours and --drop. The other
 formats take every model that `automl endpoint` serves.")]
 pub(crate) struct ModelExportArgs {
