@@ -21,7 +21,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -91,7 +91,10 @@ fn plain(tag: String) -> String {
     let inner = tag
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
-    inner.map(str::to_owned).unwrap_or(tag)
+    match inner {
+        Some(inner) => inner.to_owned(),
+        None => tag,
+    }
 }
 
 /// A tag as conditions want it.
@@ -154,7 +157,7 @@ impl Bucket {
         }
         let remote = Remote::open(&address.bucket, options);
         Ok(Self {
-            remote: remote.map_err(|error| odd(told::of_options(error)))?,
+            remote: remote.map_err(|error| odd(told::of_options(&error)))?,
             url: address.bucket.clone(),
         })
     }
@@ -189,19 +192,19 @@ impl Bucket {
         // The mark of the folder itself is called like it, without the slash.
         objects.retain(|object| object.key.starts_with(folder));
         objects.sort_by(|a, b| a.key.cmp(&b.key));
-        // What some programs make to show an empty folder.
-        let is_mark = |place: usize| {
-            let (object, next) = (&objects[place], objects.get(place + 1));
-            let below = |next: &Object| {
-                next.key
-                    .strip_prefix(&object.key)
-                    .is_some_and(|rest| rest.starts_with('/'))
-            };
-            object.n_bytes == 0 && next.is_some_and(below)
+        // What some programs make to show a folder.
+        let is_mark = |object: &Object| {
+            let below = format!("{}/", object.key);
+            let next = objects.partition_point(|other| other.key < below);
+            let next = objects.get(next);
+            object.n_bytes == 0 && next.is_some_and(|next| next.key.starts_with(&below))
         };
-        let is_kept: Vec<bool> = (0..objects.len()).map(|place| !is_mark(place)).collect();
-        let mut is_kept = is_kept.into_iter();
-        objects.retain(|_| is_kept.next().unwrap_or(true));
+        let marks: BTreeSet<String> = objects
+            .iter()
+            .filter(|object| is_mark(object))
+            .map(|object| object.key.clone())
+            .collect();
+        objects.retain(|object| !marks.contains(&object.key));
         Ok(objects)
     }
 

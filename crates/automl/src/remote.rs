@@ -91,8 +91,8 @@ pub(crate) struct Found {
 pub(crate) fn find(text: &str, address: &Address, buckets: &mut Buckets) -> anyhow::Result<Found> {
     let (bucket, key) = (buckets.of(address)?, address.key.as_str());
     let is_one = !address.is_folder() && !key.contains(['*', '?', '[']);
-    let objects = if is_one {
-        Vec::from_iter(bucket.find(key)?)
+    let objects: Vec<Object> = if is_one {
+        bucket.find(key)?.into_iter().collect()
     } else {
         bucket.list(folder_of(key))?
     };
@@ -129,7 +129,11 @@ pub(crate) fn find(text: &str, address: &Address, buckets: &mut Buckets) -> anyh
 
 /// That an object is not there, with what may have been meant.
 fn not_found(text: &str, bucket: &Bucket, key: &str) -> Result<anyhow::Error, BucketError> {
-    let beside = bucket.beside(key)?;
+    let beside = match bucket.beside(key) {
+        // Who may read an object need not be let see others.
+        Err(BucketError::Refused { .. }) => Vec::new(),
+        beside => beside?,
+    };
     let last = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
     let names: Vec<String> = beside.iter().map(|key| last(key)).collect();
     let near = automl_core::nearest(&last(key), names.iter().map(String::as_str));
@@ -228,8 +232,10 @@ fn drop_others(tables: &[Remote], folder: &Path) -> io::Result<()> {
     let kept: BTreeSet<String> = tables.iter().map(Remote::copy_name).collect();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if !kept.contains(entry.file_name().to_string_lossy().as_ref()) {
-            // Another process may have been quicker, or be about to write it.
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // What another process is about to write is hidden.
+        if !name.starts_with('.') && !kept.contains(&name) {
+            // Another process may have been quicker.
             fs::remove_file(entry.path()).ok();
         }
     }

@@ -56,6 +56,7 @@ fn objects_are_listed_below_a_folder_without_marks_of_folders() {
     let bucket = bucket();
     for key in [
         "days/1.csv",
+        "days/2.csv",
         "days/2/x.csv",
         "days",
         "daysbefore.csv",
@@ -68,12 +69,12 @@ fn objects_are_listed_below_a_folder_without_marks_of_folders() {
     let found = bucket.list("days/").unwrap();
     assert_eq!(
         keys(&found),
-        ["days/1.csv", "days/2/x.csv", "days/empty.csv"]
+        ["days/1.csv", "days/2.csv", "days/2/x.csv", "days/empty.csv"]
     );
-    assert_eq!(bucket.list("").unwrap().len(), 6);
+    assert_eq!(bucket.list("").unwrap().len(), 7, "`days` has a content");
     assert_eq!(
         bucket.beside("days/3.csv").unwrap(),
-        ["days/1.csv", "days/empty.csv"]
+        ["days/1.csv", "days/2.csv", "days/empty.csv"]
     );
 }
 

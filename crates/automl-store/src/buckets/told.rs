@@ -85,9 +85,9 @@ impl Coded for BucketError {
 }
 
 /// Why a connection cannot be made of the options.
-pub(super) fn of_options(error: ArtifactError) -> String {
+pub(super) fn of_options(error: &ArtifactError) -> String {
     match error {
-        ArtifactError::Location { reason, .. } => clean(&reason),
+        ArtifactError::Location { reason, .. } => clean(reason),
         other => other.to_string(),
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
 }
 
 /// Whether an address lies below another, or is the same.
-fn is_below(address: &str, folder: &str) -> bool {
+pub(super) fn is_below(address: &str, folder: &str) -> bool {
     let folder = folder.trim_end_matches('/');
     let rest = address.strip_prefix(folder);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
