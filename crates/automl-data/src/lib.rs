@@ -43,7 +43,7 @@ pub use levels::LevelCoder;
 pub use load::{ColumnFacts, Fingerprint, Loaded, read_table};
 pub use moments::moment_texts;
 pub use options::{DEFAULT_MISSING, Encoding, Format, ReadOptions, missing_marks};
-pub use parts::{Part, Parts, SameColumns, find_parts};
+pub use parts::{Part, Parts, SameColumns, find_parts, folder_of, parts_among};
 pub use predictions::{PredictionColumns, PredictionFormat, PredictionWriter};
 pub use read::{FILE_COLUMN, IMAGE_COLUMN, LABEL_COLUMN};
 pub use records::{RecordsError, WrittenRecords, records_to_parquet};

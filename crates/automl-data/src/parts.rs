@@ -19,6 +19,9 @@ const TABLES: [&str; 12] = [
     "ipc",
 ];
 
+/// What makes a pattern of a name.
+const VARYING: [char; 3] = ['*', '?', '['];
+
 /// A file that is a table of its own among others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
@@ -72,6 +75,61 @@ pub fn find_parts(text: &str) -> Result<Parts, DataError> {
             })
         }
     }
+}
+
+/// The folder whose names [`parts_among`] looks at: what `wanted` begins with up to the last `/` before it begins to vary.
+pub fn folder_of(wanted: &str) -> &str {
+    let plain = wanted.find(VARYING).map_or(wanted, |end| &wanted[..end]);
+    plain.rfind('/').map_or("", |end| &plain[..=end])
+}
+
+/// As [`find_parts`], of names in an object store: the one that is `wanted`, all that match if it is a pattern, or, if it ends with `/`
+/// or is empty, the tables below it. There may be none. `names` are those below [`folder_of`] it, in order.
+///
+/// # Errors
+/// It is no pattern that could be read.
+pub fn parts_among(wanted: &str, names: &[&str]) -> Result<Parts, DataError> {
+    let mut found = Parts::default();
+    let part = |name: &str, below: &Path| Part {
+        path: name.into(),
+        name: without_kind(below),
+    };
+    if wanted.is_empty() || wanted.ends_with('/') {
+        for name in names {
+            let Some(rest) = name.strip_prefix(wanted) else {
+                continue;
+            };
+            if rest.split('/').any(|step| step.starts_with(['.', '_'])) {
+                continue;
+            }
+            let rest = Path::new(rest);
+            if is_table(rest) {
+                found.parts.push(part(name, rest));
+            } else {
+                found.n_passed_over += 1;
+            }
+        }
+    } else if names.contains(&wanted) || !wanted.contains(VARYING) {
+        let is_it = names.iter().filter(|name| **name == wanted);
+        let file = Path::new(wanted).file_name().unwrap_or_default();
+        found.parts = is_it.map(|name| part(name, Path::new(file))).collect();
+    } else {
+        let pattern = glob::Pattern::new(wanted).map_err(|error| DataError::Pattern {
+            pattern: wanted.to_owned(),
+            reason: error.msg.to_owned(),
+        })?;
+        let how = glob::MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: true,
+            require_literal_leading_dot: false,
+        };
+        let base = base_of(wanted);
+        let is_meant = names.iter().filter(|name| pattern.matches_with(name, how));
+        found.parts = is_meant
+            .map(|name| part(name, &below(&base, Path::new(name))))
+            .collect();
+    }
+    Ok(found)
 }
 
 /// Refuses tables whose columns are not those of the first.
@@ -151,7 +209,7 @@ fn in_folder(folder: &Path) -> Result<Parts, DataError> {
 fn base_of(pattern: &str) -> PathBuf {
     let is_plain = |part: &Component<'_>| {
         let text = part.as_os_str().to_string_lossy();
-        !text.contains(['*', '?', '['])
+        !text.contains(VARYING)
     };
     let plain = Path::new(pattern).components().take_while(is_plain);
     plain.collect()

@@ -11,6 +11,13 @@ pub enum Source {
     Path(PathBuf),
     /// All files that match a pattern, in the order of their names; they hold the same columns.
     Glob(String),
+    /// Copies of what lies elsewhere.
+    Fetched {
+        /// What was named.
+        name: String,
+        /// The copies in reading order, each with the name of what it is a copy of, which messages use; at least one.
+        files: Vec<(PathBuf, String)>,
+    },
     /// Standard input.
     Stdin,
     /// Bytes in memory under a name that messages use: a request body, a test.
@@ -55,7 +62,7 @@ impl Source {
             Self::Path(path) => path.display().to_string(),
             Self::Glob(pattern) => pattern.clone(),
             Self::Stdin => "standard input".into(),
-            Self::Bytes { name, .. } => name.clone(),
+            Self::Fetched { name, .. } | Self::Bytes { name, .. } => name.clone(),
         }
     }
 
@@ -67,11 +74,9 @@ impl Source {
         let Ok(path) = path.canonicalize() else {
             return Ok(false);
         };
-        let is_same = |input: &InputRef| match input {
-            InputRef::File(file) => file.canonicalize().is_ok_and(|file| file == path),
-            InputRef::Stdin | InputRef::Bytes { .. } => false,
-        };
-        Ok(self.inputs()?.iter().any(is_same))
+        let is_same = |file: &Path| file.canonicalize().is_ok_and(|file| file == path);
+        let inputs = self.inputs()?;
+        Ok(inputs.iter().filter_map(InputRef::path).any(is_same))
     }
 
     /// The files in reading order; standard input and bytes are none.
@@ -79,11 +84,9 @@ impl Source {
     /// # Errors
     /// As when it is read: no such file, a directory, no file of the pattern.
     pub fn files(&self) -> Result<Vec<PathBuf>, DataError> {
-        let file = |input| match input {
-            InputRef::File(path) => Some(path),
-            InputRef::Stdin | InputRef::Bytes { .. } => None,
-        };
-        Ok(self.inputs()?.into_iter().filter_map(file).collect())
+        let inputs = self.inputs()?;
+        let paths = inputs.iter().filter_map(InputRef::path);
+        Ok(paths.map(Path::to_owned).collect())
     }
 
     /// The single inputs in reading order; at least one.
@@ -94,6 +97,13 @@ impl Source {
                 Ok(vec![InputRef::File(path.clone())])
             }
             Self::Glob(pattern) => expand(pattern),
+            Self::Fetched { files, .. } => {
+                let input = |(path, name): &(PathBuf, String)| InputRef::Fetched {
+                    path: path.clone(),
+                    name: name.clone(),
+                };
+                Ok(files.iter().map(input).collect())
+            }
             Self::Stdin => Ok(vec![InputRef::Stdin]),
             Self::Bytes { name, bytes } => Ok(vec![InputRef::Bytes {
                 name: name.clone(),
@@ -107,8 +117,16 @@ impl Source {
 #[derive(Debug, Clone)]
 pub(crate) enum InputRef {
     File(PathBuf),
+    /// A copy of what has another name.
+    Fetched {
+        path: PathBuf,
+        name: String,
+    },
     Stdin,
-    Bytes { name: String, bytes: Arc<[u8]> },
+    Bytes {
+        name: String,
+        bytes: Arc<[u8]>,
+    },
 }
 
 impl InputRef {
@@ -116,7 +134,15 @@ impl InputRef {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "standard input".into(),
-            Self::Bytes { name, .. } => name.clone(),
+            Self::Fetched { name, .. } | Self::Bytes { name, .. } => name.clone(),
+        }
+    }
+
+    /// Its file, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Fetched { path, .. } => Some(path),
+            Self::Stdin | Self::Bytes { .. } => None,
         }
     }
 }

@@ -38,6 +38,7 @@ pub mod artifacts;
 mod atomic;
 pub mod backup;
 pub mod batches;
+pub mod buckets;
 pub mod captures;
 pub mod datasets;
 pub mod db;

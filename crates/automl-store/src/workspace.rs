@@ -1,7 +1,7 @@
 //! Where a record is: the text that names a workspace, and what lies in it.
 //!
-//! A directory holds everything: `automl.db`, `artifacts/`, `spool/`, `captures/` and `batches/`. A workspace in a Postgres server has a directory
-//! too, for what is not yet sent and, unless they are elsewhere, for artifacts.
+//! A directory holds everything: `automl.db`, `artifacts/`, `spool/`, `captures/`, `batches/`, and `tables/` for copies. A workspace in a
+//! Postgres server has a directory too, for what is not yet sent and, unless they are elsewhere, for artifacts.
 
 use crate::args;
 use crate::artifacts::{ArtifactError, ArtifactStore, Folder, Location};

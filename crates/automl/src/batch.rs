@@ -4,11 +4,16 @@
 //! Parts are predicted side by side, and each appears whole or not at all, with the bytes that it has whatever the number of
 //! threads. What is done is noted in a journal beside the folder ([`automl_store::Journal`]). At the end `_manifest.json` says of
 //! each part what it was made of and how many rows it has; `_SUCCESS` stands there only if all parts do.
+//!
+//! Tables of object stores are fetched when it is their turn, and predictions into one are sent when they are whole, so that no more
+//! is on this machine's disk than what is worked on. The journal of the latter is in the workspace.
 
 mod account;
 mod folder;
+mod input;
 mod plan;
 mod prepared;
+mod target;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -21,6 +26,7 @@ use crate::errors::BatchError;
 use crate::record::{Recorder, Seen};
 use crate::scoring::PartKind;
 use automl_data::ReadOptions;
+use automl_store::buckets::Address;
 use automl_store::hex_sha256;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -86,10 +92,18 @@ impl Done {
         }
         let n_rows = self.manifest.totals.rows_predicted;
         // Without a slash at its end, as it is asked for later.
-        let place: PathBuf = output.components().collect();
+        let place = output.to_string_lossy();
+        let place = match Address::parse(&place) {
+            Some(_) => place.trim_end_matches('/').to_owned(),
+            None => output
+                .components()
+                .collect::<PathBuf>()
+                .display()
+                .to_string(),
+        };
         recorder.writes(Seen {
             context: "prediction",
-            place: &place.to_string_lossy(),
+            place: &place,
             sha256: Some(&hex_sha256(self.manifest.to_text().as_bytes())),
             n_rows: Some(n_rows),
             schema: None,

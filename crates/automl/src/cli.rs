@@ -243,7 +243,7 @@ Examples:
   automl profile train.csv test.csv                 drift between two tables
   automl profile raw.csv --write-schema schema.yaml  then edit it and give it to --schema")]
 pub(crate) struct ProfileArgs {
-    /// Table: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, or - for stdin
+    /// Table: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, an address in an object store, or - for stdin
     pub(crate) data: String,
     /// A second table, to look for drift from the first
     pub(crate) other: Option<String>,
@@ -261,6 +261,8 @@ pub(crate) struct ProfileArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -293,6 +295,7 @@ Examples:
   automl predict model/ 'days/*.csv' --output predictions.csv              many tables as one
   automl predict model/ 'days/*.csv' --output predictions/                 a file for each, and an account of all
   automl predict model/ days/ --output predictions/ --parts parquet --resume
+  automl predict model/ 's3://bucket/days/*.csv' --output s3://bucket/predictions/
 
 The predictions have one row for each row of the data, in its order: `prediction`, and for classification
 `probability_<class>` for each class; `quantile_<level>` for each quantile, and then no `prediction`. Columns are matched by name; the data may be bigger than memory.")]
@@ -303,11 +306,13 @@ The predictions have one row for each row of the data, in its order: `prediction
 pub(crate) struct PredictArgs {
     /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,
-    /// Table to predict: a path, a glob, or - for stdin; several of them, or a directory of tables, go to a directory
+    /// Table to predict: a path, a glob, an address in an object store, or - for stdin; several of them, or a directory of tables, go to a
+    /// directory
     #[arg(required = true, value_name = "DATA")]
     pub(crate) data: Vec<String>,
     /// File to write, of the kind that its extension names (csv, tsv, jsonl, parquet; csv, tsv and jsonl also with .gz); its
-    /// directory is made; - is stdout, as CSV. A directory, such as predictions/, gets a file for each table
+    /// directory is made; - is stdout, as CSV. A directory, such as predictions/, gets a file for each table. Both may be in an object
+    /// store: s3://bucket/predictions/
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
     /// Kind of the files of an output directory: csv, tsv, jsonl, csv.gz, tsv.gz, jsonl.gz, parquet [default: csv]
@@ -364,7 +369,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) record: RecordArgs,
     /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,
-    /// Table with the target: a path, a glob, or - for stdin
+    /// Table with the target: a path, a glob, an address in an object store, or - for stdin
     pub(crate) data: String,
     /// Take columns that are not in the table as missing
     #[arg(long)]

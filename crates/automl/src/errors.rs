@@ -15,6 +15,7 @@ use automl_serve::ServeError;
 use automl_serve::tuning::TuneError;
 use automl_store::StoreError;
 use automl_store::backup::BackupError;
+use automl_store::buckets::BucketError;
 use automl_store::captures::CaptureError;
 use automl_store::endpoints::EndpointError;
 use automl_store::gc::GcError;
@@ -382,6 +383,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
     one_of!(
         CliError,
         BatchError,
+        BucketError,
         RecordError,
         SearchError,
         DataError,

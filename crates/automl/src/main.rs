@@ -22,6 +22,7 @@ mod modeldir;
 mod progress;
 mod ranks;
 mod record;
+mod remote;
 mod report;
 mod scoring;
 mod serving;

@@ -58,7 +58,7 @@ pub(crate) fn files_below(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
 }
 
 /// What the environment says of object stores and of the key of secrets, by names in lower case.
-fn environment() -> BTreeMap<String, String> {
+pub(crate) fn environment() -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| {
             let name = name.to_str()?.to_ascii_lowercase();

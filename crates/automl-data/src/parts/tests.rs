@@ -1,6 +1,6 @@
 //! Which files are meant, and what they are called.
 
-use super::{SameColumns, base_of, find_parts, without_kind};
+use super::{SameColumns, base_of, find_parts, folder_of, parts_among, without_kind};
 use crate::error::DataError;
 use crate::options::ReadOptions;
 use std::fs;
@@ -38,6 +38,55 @@ fn a_pattern_names_its_files_from_where_it_begins_to_vary() {
     assert_eq!(names(&format!("{at}/data/day=1/x.csv")), ["x"]);
     assert_eq!(base_of("part-*.csv"), Path::new(""));
     assert_eq!(base_of("/a/b*/c/*.csv"), Path::new("/a"));
+}
+
+#[test]
+fn names_of_an_object_store_are_meant_as_files_are() {
+    let all = [
+        "data/.hidden.csv",
+        "data/_SUCCESS",
+        "data/a.csv",
+        "data/day=1/x.csv",
+        "data/day=2/x.csv.gz",
+        "data/readme.md",
+        "data/we[i]rd.csv",
+    ];
+    let meant = |wanted: &str| -> Vec<(String, String)> {
+        let below = folder_of(wanted);
+        let names: Vec<&str> = (all.into_iter())
+            .filter(|name| name.starts_with(below))
+            .collect();
+        let told = |path: &Path| path.display().to_string();
+        let found = parts_among(wanted, &names).unwrap();
+        let told = found
+            .parts
+            .iter()
+            .map(|part| (told(&part.path), told(&part.name)));
+        told.collect()
+    };
+    let names =
+        |wanted: &str| -> Vec<String> { meant(wanted).into_iter().map(|(_, name)| name).collect() };
+    assert_eq!(names("data/*.csv"), [".hidden", "a", "we[i]rd"]);
+    assert_eq!(names("data/day=*/*"), ["day=1/x", "day=2/x"]);
+    assert_eq!(names("data/**/x.csv"), ["day=1/x"]);
+    assert_eq!(names("data/day=2/?.csv.gz"), ["x"]);
+    assert_eq!(names("data/"), ["a", "day=1/x", "day=2/x", "we[i]rd"]);
+    assert_eq!(
+        meant("data/we[i]rd.csv"),
+        [("data/we[i]rd.csv".into(), "we[i]rd".into())]
+    );
+    assert_eq!(names("data/a"), [""; 0]);
+    assert_eq!(parts_among("", &all).unwrap().n_passed_over, 1);
+    assert!(parts_among("data/[", &all).is_err());
+    for (wanted, folder) in [
+        ("", ""),
+        ("*.csv", ""),
+        ("a/b/", "a/b/"),
+        ("a/b*/c", "a/"),
+        ("a/b", "a/"),
+    ] {
+        assert_eq!(folder_of(wanted), folder);
+    }
 }
 
 #[test]

@@ -115,7 +115,9 @@ pub(crate) fn open(
     let name = input.name();
     let io_error = |error| DataError::reading(name.clone(), error);
     let raw: Box<dyn Read + Send> = match input {
-        InputRef::File(path) => buffered(File::open(path).map_err(io_error)?),
+        InputRef::File(path) | InputRef::Fetched { path, .. } => {
+            buffered(File::open(path).map_err(io_error)?)
+        }
         InputRef::Stdin => buffered(io::stdin()),
         InputRef::Bytes { bytes, .. } => Box::new(Cursor::new(bytes.clone())),
     };
@@ -234,7 +236,7 @@ fn seekable(
     compressed: bool,
     mut reader: Box<dyn Read + Send>,
 ) -> io::Result<Content> {
-    if let InputRef::File(path) = input
+    if let Some(path) = input.path()
         && !compressed
     {
         let file = File::open(path)?;

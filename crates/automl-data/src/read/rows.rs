@@ -346,13 +346,7 @@ fn open_one(
         Format::Delimited => delimited::open(opened, options.delimiter)?,
         Format::JsonLines => jsonl::open(opened)?,
         Format::Parquet | Format::Arrow => columnar::open(opened)?,
-        Format::Images => {
-            let path = match input {
-                InputRef::File(path) => Some(path.as_path()),
-                InputRef::Stdin | InputRef::Bytes { .. } => None,
-            };
-            idx::open(opened, path, fingerprint)?
-        }
+        Format::Images => idx::open(opened, input.path(), fingerprint)?,
     };
     Ok((format, reader))
 }

@@ -17,6 +17,9 @@ pub(crate) struct Part {
     pub(crate) output: String,
     pub(crate) input_bytes: u64,
     pub(crate) input_sha256: String,
+    /// What an object store called its content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input_etag: Option<String>,
     /// All rows of the table.
     pub(crate) rows_read: u64,
     /// Rows of the file.
@@ -28,6 +31,9 @@ pub(crate) struct Part {
     pub(crate) refused: Vec<String>,
     pub(crate) output_bytes: u64,
     pub(crate) output_sha256: String,
+    /// What the object store calls the file's content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output_etag: Option<String>,
 }
 
 /// A table that was not predicted.

@@ -1,15 +1,14 @@
 //! The folder of predictions: what an earlier run left there, and what becomes of it.
 
 use super::account::{FORMAT, Manifest, Part};
+use super::target::Target;
 use crate::difference::difference;
 use crate::errors::{BatchError, CliError};
-use automl_store::{Journal, StoreError, write_atomic};
+use automl_store::{Journal, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// The account of a folder, by which it is known.
 pub(crate) const MANIFEST: &str = "_manifest.json";
@@ -38,7 +37,7 @@ enum Note {
 
 /// A folder in which parts appear. No other process works in it meanwhile.
 pub(super) struct Folder {
-    path: PathBuf,
+    target: Target,
     journal: Journal,
     about: Value,
     /// Parts of earlier runs by their files, not checked yet.
@@ -57,38 +56,38 @@ struct Earlier {
 }
 
 impl Folder {
-    /// The folder at `path` for parts made as `about` says, whose files are `outputs`.
+    /// The folder at `target` for parts made as `about` says, whose files are `outputs`.
     ///
     /// # Errors
     /// Another process works on it; there is something else; predictions are there and not to be replaced, or are not what
     /// can be gone on with; a file would lie behind a link.
     pub(super) fn open(
-        path: &Path,
+        target: Target,
         begin: Begin,
         about: &Value,
         outputs: &BTreeSet<String>,
     ) -> anyhow::Result<Self> {
-        let earlier = Earlier::find(path)?;
+        let earlier = Earlier::find(&target)?;
         let known = earlier.iter().flat_map(|earlier| &earlier.outputs);
         for output in outputs.iter().chain(known) {
-            check_no_links(path, output)?;
+            target.check_no_links(output)?;
         }
         let mut folder = match (begin, earlier) {
             (_, None) => {
-                check_empty(path)?;
-                Self::begin(path, about)?
+                check_empty(&target)?;
+                Self::begin(target, about)?
             }
-            (Begin::New, Some(earlier)) if earlier.has_parts(path) => {
-                return Err(earlier.refuse(path).into());
+            (Begin::New, Some(earlier)) if earlier.has_parts(&target) => {
+                return Err(earlier.refuse(&target).into());
             }
             (Begin::New | Begin::Replace, Some(earlier)) => {
-                earlier.remove(path)?;
+                earlier.remove(&target)?;
                 drop(earlier);
-                Self::begin(path, about)?
+                Self::begin(target, about)?
             }
             (Begin::Resume, Some(earlier)) => {
-                earlier.check(path, about, outputs)?;
-                Self::resume(path, about, earlier)?
+                earlier.check(&target, about, outputs)?;
+                Self::resume(target, about, earlier)?
             }
         };
         folder.note(&Note::Planned(outputs.iter().cloned().collect()))?;
@@ -96,28 +95,28 @@ impl Folder {
         Ok(folder)
     }
 
-    fn begin(path: &Path, about: &Value) -> Result<Self, StoreError> {
+    fn begin(target: Target, about: &Value) -> Result<Self, StoreError> {
         let noted = json!({ "format": FORMAT, "about": about });
         Ok(Self {
-            path: path.to_owned(),
-            journal: Journal::begin(path, &noted)?,
+            journal: Journal::begin(target.local(), &noted)?,
+            target,
             about: about.clone(),
             earlier: BTreeMap::new(),
         })
     }
 
-    fn resume(path: &Path, about: &Value, earlier: Earlier) -> anyhow::Result<Self> {
-        remove(&path.join(SUCCESS))?;
+    fn resume(target: Target, about: &Value, earlier: Earlier) -> anyhow::Result<Self> {
+        target.remove(SUCCESS)?;
         let (parts, journal) = (earlier.parts, earlier.journal);
         let mut folder = if let Some(journal) = journal {
             Self {
-                path: path.to_owned(),
+                target,
                 journal,
                 about: about.clone(),
                 earlier: BTreeMap::new(),
             }
         } else {
-            let folder = Self::begin(path, about)?;
+            let folder = Self::begin(target, about)?;
             for part in parts.values() {
                 folder.note(&Note::Whole(part.clone()))?;
             }
@@ -125,6 +124,11 @@ impl Folder {
         };
         folder.earlier = parts;
         Ok(folder)
+    }
+
+    /// Where its parts go.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The part that earlier runs made as this file, if they say so.
@@ -148,11 +152,11 @@ impl Folder {
     /// Writes the account of all parts, and that they are all there if they are.
     ///
     /// # Errors
-    /// The disk refuses.
-    pub(super) fn finish(self, manifest: &Manifest) -> Result<(), StoreError> {
-        write_atomic(&self.path.join(MANIFEST), manifest.to_text().as_bytes())?;
+    /// The disk or the store refuses.
+    pub(super) fn finish(self, manifest: &Manifest) -> anyhow::Result<()> {
+        (self.target).write(MANIFEST, manifest.to_text().as_bytes())?;
         if manifest.failed.is_empty() {
-            write_atomic(&self.path.join(SUCCESS), b"")?;
+            self.target.write(SUCCESS, b"")?;
         }
         self.journal.discard();
         Ok(())
@@ -172,14 +176,14 @@ impl Folder {
 }
 
 impl Earlier {
-    fn find(path: &Path) -> anyhow::Result<Option<Self>> {
+    fn find(target: &Target) -> anyhow::Result<Option<Self>> {
         let taken = || CliError::OutputTaken {
-            path: path.to_owned(),
+            path: target.shown().to_owned(),
         };
-        if path.exists() && !path.is_dir() {
+        if target.is_no_folder() {
             return Err(taken().into());
         }
-        if let Some((journal, noted)) = Journal::open(path)? {
+        if let Some((journal, noted)) = Journal::open(target.local())? {
             if noted.about["format"] != FORMAT {
                 return Err(taken().into());
             }
@@ -203,10 +207,8 @@ impl Earlier {
             earlier.outputs.retain(|output| is_below(output));
             return Ok(Some(earlier));
         }
-        let bytes = match fs::read(path.join(MANIFEST)) {
-            Ok(bytes) => bytes,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let Some(bytes) = target.read(MANIFEST)? else {
+            return Ok(None);
         };
         let manifest = Manifest::read(&bytes).ok_or_else(taken)?;
         let mut earlier = Self {
@@ -214,7 +216,7 @@ impl Earlier {
             about: manifest.about,
             parts: BTreeMap::new(),
             outputs: BTreeSet::new(),
-            is_complete: path.join(SUCCESS).exists(),
+            is_complete: target.has(SUCCESS),
         };
         for part in manifest.parts {
             earlier.take(part);
@@ -231,15 +233,15 @@ impl Earlier {
     }
 
     /// Whether anything was done.
-    fn has_parts(&self, path: &Path) -> bool {
-        let is_there = |output: &String| path.join(output).exists();
+    fn has_parts(&self, target: &Target) -> bool {
+        let is_there = |output: &String| target.has(output);
         !self.parts.is_empty() || self.outputs.iter().any(is_there)
     }
 
     /// Why no new predictions are put here.
-    fn refuse(&self, path: &Path) -> BatchError {
+    fn refuse(&self, target: &Target) -> BatchError {
         BatchError::There {
-            output: path.to_owned(),
+            output: target.shown().to_owned(),
             n_whole: self.parts.len() as u64,
             is_complete: self.is_complete,
         }
@@ -248,13 +250,13 @@ impl Earlier {
     /// Whether it can be gone on with to make `outputs`.
     fn check(
         &self,
-        path: &Path,
+        target: &Target,
         about: &Value,
         outputs: &BTreeSet<String>,
     ) -> Result<(), BatchError> {
         if let Some((setting, then, now)) = difference("", &decisive(&self.about), &decisive(about))
         {
-            let output = path.to_owned();
+            let output = target.shown().to_owned();
             return Err(if setting == "model" {
                 BatchError::OtherModel { output }
             } else {
@@ -266,7 +268,7 @@ impl Earlier {
                 }
             });
         }
-        let is_stale = |output: &&String| !outputs.contains(*output) && path.join(output).exists();
+        let is_stale = |output: &&String| !outputs.contains(*output) && target.has(output);
         let mut stale = self.outputs.iter().filter(is_stale);
         let Some(first) = stale.next() else {
             return Ok(());
@@ -276,33 +278,18 @@ impl Earlier {
             n_more: stale.count() as u64,
             file: first.clone(),
             input: input.map(|part| part.input.clone()),
-            output: path.to_owned(),
+            output: target.shown().to_owned(),
         })
     }
 
     /// Removes what is known to be of earlier runs, and nothing else.
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        remove(&path.join(SUCCESS))?;
+    fn remove(&self, target: &Target) -> anyhow::Result<()> {
+        target.remove(SUCCESS)?;
         for output in &self.outputs {
-            remove(&path.join(output))?;
+            target.remove(output)?;
         }
-        remove(&path.join(MANIFEST))
+        target.remove(MANIFEST)
     }
-}
-
-/// Removes a file; fine if it is not there.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if is_absent(&error) => Ok(()),
-        other => other,
-    }
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 /// What of an account decides whether parts belong together: any version of the program goes on with what another began.
@@ -314,18 +301,6 @@ fn decisive(about: &Value) -> Value {
     about
 }
 
-/// Refuses a file of the folder that is a link, or lies behind one: what is written or removed by it would be elsewhere.
-fn check_no_links(path: &Path, output: &str) -> Result<(), BatchError> {
-    let mut place = path.to_owned();
-    for part in Path::new(output).components() {
-        place.push(part);
-        if place.is_symlink() {
-            return Err(BatchError::Link { path: place });
-        }
-    }
-    Ok(())
-}
-
 /// Whether a file of an account lies below its folder, whatever the account says.
 fn is_below(output: &str) -> bool {
     let mut parts = Path::new(output).components();
@@ -333,11 +308,10 @@ fn is_below(output: &str) -> bool {
 }
 
 /// Predictions are not put beside what somebody else put there.
-fn check_empty(path: &Path) -> Result<(), CliError> {
-    let is_taken = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-    if is_taken {
-        let path = path.to_owned();
-        return Err(CliError::OutputTaken { path });
+fn check_empty(target: &Target) -> Result<(), CliError> {
+    if target.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let path = target.shown().to_owned();
+    Err(CliError::OutputTaken { path })
 }

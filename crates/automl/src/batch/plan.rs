@@ -1,16 +1,19 @@
 //! Which tables there are, and what is made of each.
 
+use super::input::Input;
 use crate::errors::{BatchError, CliError};
+use crate::remote::{self, Buckets, Remote};
 use crate::scoring::PartKind;
 use automl_core::CancelToken;
 use automl_data::{DataError, ReadOptions, SameColumns, find_parts};
+use automl_store::buckets::Address;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// A table and the file of its predictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Planned {
-    pub(crate) input: PathBuf,
+    pub(crate) input: Input,
     /// Below the folder.
     pub(crate) output: PathBuf,
 }
@@ -18,7 +21,7 @@ pub(crate) struct Planned {
 impl Planned {
     /// The table for messages and accounts.
     pub(crate) fn input_name(&self) -> String {
-        self.input.display().to_string()
+        self.input.name()
     }
 
     /// The file for accounts.
@@ -35,7 +38,8 @@ pub(crate) struct Plan {
     pub(crate) n_passed_over: usize,
 }
 
-/// The tables that `data` means (paths, patterns, folders), each with its file below `output`.
+/// The tables that `data` means (paths, patterns, folders, and the same as addresses in object stores), each with its file below
+/// `output`.
 ///
 /// # Errors
 /// A table is not there or no file, is named twice or lies in `output`; two of them would have one file.
@@ -44,9 +48,21 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
         parts: Vec::new(),
         n_passed_over: 0,
     };
+    let mut buckets = Buckets::default();
     for text in data {
         if text == "-" {
             return Err(BatchError::Stdin.into());
+        }
+        if let Some(address) = Address::parse(text) {
+            let found = remote::find(text, &address, &mut buckets)?;
+            check_addresses_apart(text, &address, output)?;
+            plan.n_passed_over += found.n_passed_over;
+            let part = |(table, name): (Remote, PathBuf)| Planned {
+                output: kind.file(&name),
+                input: Input::Object(table),
+            };
+            plan.parts.extend(found.tables.into_iter().map(part));
+            continue;
         }
         let found = find_parts(text)?;
         check_apart(text, output)?;
@@ -54,45 +70,34 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
         plan.parts
             .extend(found.parts.into_iter().map(|part| Planned {
                 output: kind.file(&part.name),
-                input: part.path,
+                input: Input::File(part.path),
             }));
     }
-    let folder = output.canonicalize().ok();
-    let (mut inputs, mut outputs) = (BTreeSet::new(), BTreeMap::new());
-    for part in &plan.parts {
-        let place = (part.input.canonicalize())
-            .map_err(|error| DataError::reading(part.input_name(), error))?;
-        if !place.is_file() {
-            let path = part.input.clone();
-            return Err(BatchError::NotFile { path }.into());
-        }
-        if folder
-            .as_ref()
-            .is_some_and(|folder| place.starts_with(folder))
-        {
-            let path = part.input.clone();
-            return Err(BatchError::InputInOutput { path }.into());
-        }
-        if !inputs.insert(place) {
-            let path = part.input.clone();
-            return Err(BatchError::NamedTwice { path }.into());
-        }
-        if let Some(first) = outputs.insert(&part.output, &part.input) {
-            return Err(BatchError::SameOutput {
-                output: part.output.clone(),
-                first: first.clone(),
-                second: part.input.clone(),
-            }
-            .into());
-        }
-    }
+    plan.check_single(output)?;
     Ok(plan)
+}
+
+/// Whether an address lies below another, or is the same.
+pub(super) fn is_below(address: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    let rest = address.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Refuses an output among the tables of a folder of an object store.
+fn check_addresses_apart(text: &str, address: &Address, output: &Path) -> Result<(), BatchError> {
+    if address.is_folder() && is_below(&output.display().to_string(), text) {
+        let path = output.to_owned();
+        return Err(BatchError::AmongTables { path });
+    }
+    Ok(())
 }
 
 /// Refuses an output among the tables of a folder: they would be tables of the next run.
 fn check_apart(text: &str, output: &Path) -> Result<(), BatchError> {
     let folder = Path::new(text);
-    if !folder.is_dir() {
+    let is_elsewhere = Address::parse(&output.display().to_string()).is_some();
+    if is_elsewhere || !folder.is_dir() {
         return Ok(());
     }
     match (folder.canonicalize(), nearest(output)) {
@@ -116,6 +121,44 @@ fn nearest(path: &Path) -> Option<PathBuf> {
 }
 
 impl Plan {
+    /// Refuses tables that are named twice or lie in `output`, and two that would have one file.
+    fn check_single(&self, output: &Path) -> anyhow::Result<()> {
+        let folder = output.canonicalize().ok();
+        let address = output.display().to_string();
+        let (mut inputs, mut outputs) = (BTreeSet::new(), BTreeMap::new());
+        for part in &self.parts {
+            let path = part.input.path();
+            let (place, is_in_output) = match &part.input {
+                Input::Object(table) => (path.clone(), is_below(&table.url(), &address)),
+                Input::File(path) => {
+                    let place = (path.canonicalize())
+                        .map_err(|error| DataError::reading(part.input_name(), error))?;
+                    if !place.is_file() {
+                        let path = path.clone();
+                        return Err(BatchError::NotFile { path }.into());
+                    }
+                    let is_in = (folder.as_ref()).is_some_and(|folder| place.starts_with(folder));
+                    (place, is_in)
+                }
+            };
+            if is_in_output {
+                return Err(BatchError::InputInOutput { path }.into());
+            }
+            if !inputs.insert(place) {
+                return Err(BatchError::NamedTwice { path }.into());
+            }
+            if let Some(first) = outputs.insert(&part.output, part.input.path()) {
+                return Err(BatchError::SameOutput {
+                    output: part.output.clone(),
+                    first,
+                    second: path,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses what lies below none of these folders, by whatever links; anything goes if there are none.
     ///
     /// # Errors
@@ -147,10 +190,11 @@ impl Plan {
             let path = output.to_owned();
             return Err(BatchError::Outside { path });
         }
-        match self.parts.iter().find(|part| !is_within(&part.input)) {
-            Some(part) => {
+        let paths = self.parts.iter().map(|part| part.input.path());
+        match paths.into_iter().find(|path| !is_within(path)) {
+            Some(path) => {
                 // What lies behind the link is nobody's business.
-                let above = part.input.ancestors().find(|path| is_within(path));
+                let above = path.ancestors().find(|path| is_within(path));
                 let path = above.unwrap_or(Path::new("")).to_owned();
                 Err(BatchError::LedOutside { path })
             }
@@ -158,7 +202,8 @@ impl Plan {
         }
     }
 
-    /// Refuses tables of different columns before anything is predicted. One that cannot be opened is told of when it is its turn.
+    /// Refuses tables of different columns before anything is predicted. One that cannot be opened is told of when it is its turn, as
+    /// is one in an object store, which is not fetched twice.
     ///
     /// # Errors
     /// The first table that has other columns than those before it; or that the user stopped it.
@@ -172,7 +217,9 @@ impl Plan {
             if cancel.is_cancelled() {
                 return Err(CliError::Interrupted.into());
             }
-            if let Err(error @ DataError::ColumnsDiffer { .. }) = same.check(&part.input, read) {
+            if let Input::File(path) = &part.input
+                && let Err(error @ DataError::ColumnsDiffer { .. }) = same.check(path, read)
+            {
                 return Err(error.into());
             }
         }

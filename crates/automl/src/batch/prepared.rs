@@ -10,6 +10,7 @@ use crate::modeldir::LoadedModel;
 use crate::scoring::{Bands, Wanted};
 use automl_core::CancelToken;
 use automl_data::{BatchOptions, ReadOptions};
+use automl_store::workspace::Workspace;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,12 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Order<'a> {
     /// The directory of the model.
     pub(crate) model: &'a Path,
-    /// Paths, patterns and folders.
+    /// Paths, patterns, folders, and addresses in object stores.
     pub(crate) data: &'a [String],
+    /// A folder, or such an address.
     pub(crate) output: PathBuf,
+    /// In which copies of what is in object stores are kept meanwhile.
+    pub(crate) workspace: &'a Workspace,
     pub(crate) begin: Begin,
     pub(crate) settings: Settings,
     /// Folders below which all tables must lie, and the output; none if they may lie anywhere.
@@ -36,6 +40,7 @@ pub(crate) struct Prepared {
     plan: Plan,
     about: Value,
     pub(crate) output: PathBuf,
+    workspace: Workspace,
     begin: Begin,
     n_threads: usize,
     cancel: CancelToken,
@@ -64,6 +69,7 @@ impl Prepared {
             settings,
             plan,
             output: order.output,
+            workspace: order.workspace.clone(),
             begin: order.begin,
             n_threads: order.n_threads,
             cancel: order.cancel,
@@ -89,6 +95,7 @@ impl Prepared {
         let job = Job {
             plan: &self.plan,
             output: &self.output,
+            workspace: &self.workspace,
             kind: settings.kind,
             begin: self.begin,
             about: &self.about,

@@ -1,6 +1,6 @@
 //! Which file each table gets.
 
-use super::plan::{Planned, plan};
+use super::plan::{Planned, is_below, plan};
 use crate::errors::Report;
 use crate::scoring::PartKind;
 use std::fs;
@@ -57,6 +57,22 @@ fn tables_that_cannot_have_a_file_each_are_refused() {
         assert_eq!(files(at, data, "csv"), Err(code), "{data:?}");
     }
     assert_eq!(files(at, &["[ab]/x.csv"], "csv").unwrap().len(), 2);
+}
+
+#[test]
+fn addresses_lie_below_others_by_whole_names() {
+    for (address, folder, is_so) in [
+        ("s3://b/out/x.csv", "s3://b/out/", true),
+        ("s3://b/out/x.csv", "s3://b/out", true),
+        ("s3://b/out", "s3://b/out/", true),
+        ("s3://b/out", "s3://b", true),
+        ("s3://b/output/x.csv", "s3://b/out/", false),
+        ("s3://bucket/x.csv", "s3://b/", false),
+        ("s3://b/out/x.csv", "out/", false),
+        ("s3://b/out/x.csv", "/", false),
+    ] {
+        assert_eq!(is_below(address, folder), is_so, "{address} in {folder}");
+    }
 }
 
 #[test]

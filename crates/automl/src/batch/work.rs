@@ -1,22 +1,25 @@
 //! The parts, predicted side by side.
 
 use super::account::{Failed, Manifest, Part};
-use super::folder::{Begin, Folder, remove};
+use super::folder::{Begin, Folder};
+use super::input::{Input, Table};
 use super::plan::{Plan, Planned};
+use super::target::Target;
 use crate::errors::{BatchError, CliError, Report};
+use crate::remote::tables_of;
 use crate::scoring::{Counts, Destination, PartKind, Power, WAITING_BATCHES, Wanted, Watch};
 use crate::text;
 use automl_core::{CancelToken, PredictError, Threads, Warning, WarningKind, Warnings};
 use automl_data::{DataError, Source};
+use automl_store::workspace::Workspace;
 use automl_store::{AtomicFile, sha256_of};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 /// Batches of a table that are held at once: those that wait, one that is read, one that is scored and its predictions.
 const BATCHES_OF_TABLE: usize = WAITING_BATCHES + 3;
@@ -27,6 +30,7 @@ const WAITING_BYTES: usize = 1 << 30;
 pub(super) struct Job<'a> {
     pub(super) plan: &'a Plan,
     pub(super) output: &'a Path,
+    pub(super) workspace: &'a Workspace,
     pub(super) kind: PartKind,
     pub(super) begin: Begin,
     /// Program, model and settings.
@@ -82,11 +86,14 @@ pub(super) fn run(job: &Job<'_>, progress: &dyn Progress) -> anyhow::Result<Done
     }
     let threads = Threads::new(job.n_threads)?;
     let outputs = job.plan.parts.iter().map(Planned::output_name).collect();
-    let folder = Folder::open(job.output, job.begin, job.about, &outputs)?;
+    let target = Target::of(job.output, job.workspace)?;
+    let folder = Folder::open(target, job.begin, job.about, &outputs)?;
     progress.begun();
+    let scratch = Scratch::of(job, &folder)?;
     let crew = Crew {
         job,
         folder: &folder,
+        scratch: &scratch.0,
         threads,
         progress,
         next: AtomicUsize::new(0),
@@ -158,6 +165,8 @@ impl Ended {
 struct Crew<'a> {
     job: &'a Job<'a>,
     folder: &'a Folder,
+    /// For copies of tables, and predictions until they are sent.
+    scratch: &'a Path,
     /// On which all parts are scored.
     threads: Threads,
     progress: &'a dyn Progress,
@@ -242,44 +251,76 @@ impl Crew<'_> {
     }
 
     fn predict(&self, planned: &Planned) -> anyhow::Result<Ended> {
-        let (input, output) = (&planned.input, self.job.output.join(&planned.output));
-        let reading = |error| DataError::reading(planned.input_name(), error);
-        let before = seen(input).map_err(reading)?;
-        let sha256 = self.digest(input)?.map_err(reading)?;
-        if let Some(earlier) = self.folder.earlier(&planned.output_name())
-            && earlier.input_sha256 == sha256
-            && self.is_as_told(earlier, &output)?
+        let output = planned.output_name();
+        let earlier = self.folder.earlier(&output);
+        if let (Input::Object(table), Some(earlier)) = (&planned.input, earlier)
+            && earlier.input == table.url()
+            && earlier.input_bytes == table.object.n_bytes
+            && table.object.etag.is_some()
+            && earlier.input_etag == table.object.etag
+            && self.is_as_told(earlier)?
+        {
+            return Ok(Ended::Kept(earlier.clone()));
+        }
+        let table = self.table(&planned.input)?;
+        if let Some(earlier) = earlier
+            && earlier.input_sha256 == table.sha256
+            && self.is_as_told(earlier)?
         {
             return Ok(Ended::Kept(Part {
                 input: planned.input_name(),
+                input_etag: table.etag.clone(),
                 ..earlier.clone()
             }));
         }
         // Predictions of what the table was would be taken for those of what it is, if it cannot be predicted now.
-        remove(&output)?;
+        self.folder.target().remove(&output)?;
+        let place = self.folder.target().file(&output, self.scratch);
         let warnings = Warnings::default();
-        let (counts, file) = self.fill(planned, &output, &warnings)?;
-        if seen(input).map_err(reading)? != before {
-            let path = input.clone();
-            return Err(BatchError::Changed { path }.into());
-        }
+        let (counts, file) = self.fill(table.source(), &place, &warnings)?;
+        table.check_same()?;
         file.commit()?;
         if counts.is_empty {
             warnings.push(without_rows(&planned.input_name()));
         }
-        let part = Part {
+        let mut part = Part {
             input: planned.input_name(),
-            output: planned.output_name(),
-            input_bytes: before.0,
-            input_sha256: sha256,
+            input_bytes: table.n_bytes,
+            input_sha256: table.sha256.clone(),
+            input_etag: table.etag.clone(),
             rows_read: counts.n_predicted + counts.n_refused,
             rows_predicted: counts.n_predicted,
             rows_refused: counts.n_refused,
             refused: counts.reasons,
-            output_bytes: fs::metadata(&output)?.len(),
-            output_sha256: self.digest(&output)??,
+            output_bytes: fs::metadata(&place)?.len(),
+            output_sha256: self.digest(&place)??,
+            output_etag: None,
+            output,
         };
+        part.output_etag = self.send(&part.output, &place)?;
         Ok(Ended::Whole { part, warnings })
+    }
+
+    /// A table that can be read here, fetched if it is elsewhere.
+    fn table(&self, input: &Input) -> anyhow::Result<Table> {
+        match input {
+            Input::File(path) => Table::of_file(path, |path| self.digest(path)),
+            Input::Object(table) => {
+                let fetched = Table::fetch(table, self.scratch, &|| self.check_going().is_ok());
+                self.check_going()?;
+                fetched
+            }
+        }
+    }
+
+    /// Sends predictions to where they belong, if that is elsewhere.
+    fn send(&self, output: &str, file: &Path) -> anyhow::Result<Option<String>> {
+        let target = self.folder.target();
+        let sent = target.send(output, file, &|| self.check_going().is_ok());
+        if sent.is_err() {
+            self.check_going()?;
+        }
+        sent
     }
 
     /// The digest of a file, or why it cannot be read; unless all are to end meanwhile.
@@ -290,19 +331,14 @@ impl Crew<'_> {
     }
 
     /// Whether a file is what an account says that it was.
-    fn is_as_told(&self, part: &Part, output: &Path) -> Result<bool, CliError> {
-        let n_bytes = fs::metadata(output).map(|about| about.len());
-        if n_bytes.ok() != Some(part.output_bytes) {
-            return Ok(false);
-        }
-        let sha256 = self.digest(output)?;
-        Ok(sha256.is_ok_and(|sha256| sha256 == part.output_sha256))
+    fn is_as_told(&self, part: &Part) -> Result<bool, CliError> {
+        (self.folder.target()).is_as_told(part, |path| self.digest(path))
     }
 
     /// The predictions, written beside their place.
     fn fill(
         &self,
-        planned: &Planned,
+        source: &Source,
         output: &Path,
         warnings: &Warnings,
     ) -> anyhow::Result<(Counts, AtomicFile)> {
@@ -315,9 +351,43 @@ impl Crew<'_> {
             threads: &self.threads,
             cancel: self.job.cancel.clone(),
         };
-        let source = Source::Path(planned.input.clone());
         let mut heard = Heard(self);
-        (self.job.wanted).predict(&source, power, to, (&mut heard, warnings))
+        (self.job.wanted).predict(source, power, to, (&mut heard, warnings))
+    }
+}
+
+/// A folder that goes when the work ends; what a killed process left in it goes before.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    /// That of predictions into a folder, which no other process works on.
+    fn of(job: &Job<'_>, folder: &Folder) -> anyhow::Result<Self> {
+        let local = std::path::absolute(folder.target().local())?;
+        let is_object = |part: &Planned| matches!(part.input, Input::Object(_));
+        let is_needed =
+            job.plan.parts.iter().any(is_object) || matches!(folder.target(), Target::Bucket(_));
+        let text = format!("predictions {}", local.display());
+        let scratch = Self(if is_needed {
+            tables_of(job.workspace, &text)?
+        } else {
+            // Nothing is ever put there.
+            PathBuf::new()
+        });
+        scratch.clear();
+        Ok(scratch)
+    }
+
+    fn clear(&self) {
+        if self.0 != Path::new("") {
+            // What cannot be removed now goes when it is begun the next time.
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -372,7 +442,7 @@ fn is_of_table(error: &anyhow::Error) -> bool {
         )
         || matches!(
             error.downcast_ref::<BatchError>(),
-            Some(BatchError::Changed { .. })
+            Some(BatchError::Changed { .. } | BatchError::Fetch(_))
         )
 }
 
@@ -381,12 +451,6 @@ fn is_stop(error: &anyhow::Error) -> bool {
         error.downcast_ref::<CliError>(),
         Some(CliError::Interrupted)
     )
-}
-
-/// Length and time of the last change of a file.
-fn seen(path: &Path) -> io::Result<(u64, Option<SystemTime>)> {
-    let about = fs::metadata(path)?;
-    Ok((about.len(), about.modified().ok()))
 }
 
 /// What is told of a table that has no rows.

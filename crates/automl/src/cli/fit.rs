@@ -16,7 +16,7 @@ use std::time::Duration;
     reason = "flags of the command line, read by name"
 )]
 pub(crate) struct FitArgs {
-    /// Table to learn from: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, or - for stdin
+    /// Table to learn from: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, an address in an object store, or - for stdin
     pub(crate) data: String,
     /// Column to predict
     #[arg(long, value_name = "COLUMN")]

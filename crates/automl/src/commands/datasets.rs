@@ -5,9 +5,13 @@ use super::record::{Record, time};
 use crate::cli::{DatasetsListArgs, DatasetsRegisterArgs, DatasetsVerb};
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
+use crate::progress::Reporter;
 use crate::record::{digest_of, user};
+use crate::remote;
 use crate::text::{self, Align};
+use automl_core::Clock;
 use automl_data::{ReadOptions, Source, read_table};
+use automl_store::buckets::Address;
 use automl_store::datasets::{self, DatasetVersion, Kind, NewVersion};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use serde_json::json;
@@ -92,6 +96,19 @@ fn list(args: DatasetsListArgs, console: Console) -> anyhow::Result<()> {
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();
     Ok(print_text(&text::table(&heading, &rows))?)
+}
+
+/// The table that a user named and [`place`] found: what is in an object store is copied to the workspace first.
+///
+/// # Errors
+/// An address leads to nothing, or to what cannot be copied.
+pub(super) fn source(place: &str, workspace: &str, console: Console) -> anyhow::Result<Source> {
+    if Address::parse(place).is_none() {
+        return Ok(Source::parse(place));
+    }
+    let reporter = Reporter::new(console, Clock::start());
+    let spinner = reporter.spinner(format!("looking for {place}"));
+    remote::source(place, workspace, &spinner)
 }
 
 /// Where the data is: as it was named, or where the registered version lies that the name means in the workspace.

@@ -1,7 +1,7 @@
 //! `automl importance`: how much each column of the table matters to a model, as it says itself, or as data tell.
 
 use super::record::model_dir;
-use super::{Status, encoding, evaluate, read_results, start_threads, thread_count};
+use super::{Status, datasets, encoding, evaluate, read_results, start_threads, thread_count};
 use crate::cli::ImportanceArgs;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
@@ -55,7 +55,8 @@ fn measure(args: &ImportanceArgs, data: &str, console: Console) -> anyhow::Resul
         rename_duplicates: args.rename_duplicates,
         ..ReadOptions::default()
     };
-    let table = (data, read, args.allow_missing_columns);
+    let source = datasets::source(data, &args.workspace.workspace, console)?;
+    let table = (source, read, args.allow_missing_columns);
     let rows = evaluate::first_rows(table, &model, ROWS_MAX, &reporter)?;
     let threads = start_threads(thread_count(args.threads))?;
     let found = {

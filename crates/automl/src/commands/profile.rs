@@ -3,7 +3,7 @@
 mod apart;
 
 use super::fit::settings::read_options;
-use super::{Status, thread_count};
+use super::{Status, datasets, thread_count};
 use crate::cli::ProfileArgs;
 use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
@@ -31,7 +31,7 @@ struct Settings {
 }
 
 impl Settings {
-    fn resolve(args: ProfileArgs) -> anyhow::Result<Self> {
+    fn resolve(args: ProfileArgs, console: Console) -> anyhow::Result<Self> {
         let source = Source::parse(&args.data);
         let other = args.other.map(|name| (name.clone(), Source::parse(&name)));
         if source == Source::Stdin
@@ -50,8 +50,13 @@ impl Settings {
             max_bytes: memory::default_limit(),
             ..read_options(&args.read, args.target.clone())
         };
+        let fetched = |name: &str| datasets::source(name, &args.workspace.workspace, console);
+        let other = match other {
+            Some((name, _)) => Some((name.clone(), fetched(&name)?)),
+            None => None,
+        };
         Ok(Self {
-            source,
+            source: fetched(&args.data)?,
             data: args.data,
             other,
             read,
@@ -66,7 +71,7 @@ impl Settings {
 }
 
 pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status> {
-    let settings = Settings::resolve(args)?;
+    let settings = Settings::resolve(args, console)?;
     let reporter = Reporter::new(console, Clock::start());
     let given = settings.schema.as_ref();
     let loaded = load(

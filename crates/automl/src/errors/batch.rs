@@ -2,6 +2,7 @@
 
 use crate::text;
 use automl_core::Coded;
+use automl_store::buckets::BucketError;
 use std::path::PathBuf;
 
 /// Why many tables are not predicted into a folder, or not all of them.
@@ -76,6 +77,9 @@ pub(crate) enum BatchError {
     /// A table changed while it was read.
     #[error("the table was changed while it was read: {}", .path.display())]
     Changed { path: PathBuf },
+    /// A table of an object store cannot be fetched, though others may be.
+    #[error(transparent)]
+    Fetch(BucketError),
     /// Some tables were not predicted.
     #[error("{} of {} not predicted, the first because: {first}", text::count(*n_failed), were(*n_parts))]
     Failed {
@@ -156,6 +160,7 @@ impl Coded for BatchError {
             Self::Differs { .. } => "batch-differs",
             Self::OtherTables { .. } => "batch-other-tables",
             Self::Changed { .. } => "batch-table-changed",
+            Self::Fetch(error) => error.code(),
             Self::Failed { .. } => "batch-incomplete",
             Self::Stopped { .. } => "interrupted",
         }
@@ -196,6 +201,7 @@ impl Coded for BatchError {
                 "name that table, too, or begin anew with --overwrite in place of --resume".into()
             }
             Self::Changed { .. } => "predict it again when nothing writes to it".into(),
+            Self::Fetch(error) => return error.hint(),
             Self::Failed { .. } => {
                 "_manifest.json in the folder tells of each; mend them and say --resume".into()
             }

@@ -18,6 +18,7 @@ use crate::cli::RecordArgs;
 use crate::errors::Report;
 use crate::progress::Notes;
 use automl_core::{Event, Events};
+use automl_store::buckets::Address;
 use automl_store::spool::UNREAD_KEY;
 use automl_store::spool::{Begin, Child, Data, Entry, Point, Spool, Status, Texts};
 use automl_store::tracking::{new_id, now_ms};
@@ -459,8 +460,9 @@ pub(crate) struct Seen<'a> {
 impl Seen<'_> {
     fn into_entry(self, is_written: bool) -> Data {
         let path = std::path::absolute(self.place).unwrap_or_else(|_| PathBuf::from(self.place));
-        let uri = if self.place == "-" {
-            "-".to_owned()
+        let is_no_path = self.place == "-" || Address::parse(self.place).is_some();
+        let uri = if is_no_path {
+            self.place.to_owned()
         } else {
             path.display().to_string()
         };

@@ -54,6 +54,7 @@ fn predict(
         model: asked.model,
         data: &order.input,
         output: PathBuf::from(&order.output),
+        workspace: asked.workspace,
         begin: match asked.begin {
             BatchBegin::New => Begin::New,
             BatchBegin::Resume => Begin::Resume,

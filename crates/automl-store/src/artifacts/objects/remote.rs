@@ -22,7 +22,7 @@ const SIGNED: Duration = Duration::from_hours(1);
 
 /// An object store that can be spoken to.
 pub struct Remote {
-    pub(super) objects: Arc<dyn ObjectStore>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
     pub(super) parts: Arc<dyn MultipartStore>,
     /// Where clients may write parts by signed addresses.
     pub(super) signer: Option<Arc<dyn Signer>>,
@@ -40,7 +40,7 @@ impl Remote {
         connect(url, options).map(drop)
     }
 
-    pub(super) fn open(
+    pub(crate) fn open(
         url: &str,
         options: &BTreeMap<String, String>,
     ) -> Result<Self, ArtifactError> {
@@ -53,7 +53,7 @@ impl Remote {
         )
     }
 
-    pub(in super::super) fn with(
+    pub(crate) fn with(
         objects: Arc<dyn ObjectStore>,
         parts: Arc<dyn MultipartStore>,
         signer: Option<Arc<dyn Signer>>,
@@ -79,7 +79,7 @@ impl Remote {
     }
 
     /// Blocks this thread until a request is answered.
-    pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
         self.runtime().block_on(future)
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Record, Seen, change};
 use crate::cli::{EndpointCaptureArgs, EndpointFeedbackArgs, WorkspaceArgs};
+use crate::commands::datasets;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::RecordError;
 use crate::{serving, text, workspace};
@@ -152,7 +153,8 @@ pub(super) fn feedback(args: &EndpointFeedbackArgs, console: Console) -> anyhow:
     let endpoint = found(&record, &args.endpoint)?;
     let tasks = signatures(&record, &endpoint)?.into_iter();
     let tasks: Vec<Task> = tasks.map(|signature| signature.task).collect();
-    let truths = truths(&args.data, &tasks)?;
+    let source = datasets::source(&args.data, &args.ask.workspace.workspace, console)?;
+    let truths = truths((&args.data, &source), &tasks)?;
     let captures = captures(&args.ask.workspace);
     refuse_again(&captures, &endpoint.name, (&args.data, &truths))?;
     let unseen = unseen(&captures, &endpoint.name, (&args.data, &truths))?;
@@ -317,7 +319,7 @@ fn field((name, kind): (&str, Kind)) -> Field {
     }
 }
 
-fn truths(data: &str, tasks: &[Task]) -> anyhow::Result<Vec<Truth>> {
+fn truths((data, source): (&str, &Source), tasks: &[Task]) -> anyhow::Result<Vec<Truth>> {
     let schema = Schema {
         fields: COLUMNS.map(field).to_vec(),
         missing: Vec::new(),
@@ -327,8 +329,7 @@ fn truths(data: &str, tasks: &[Task]) -> anyhow::Result<Vec<Truth>> {
         allow_missing_columns: true,
         ..BatchOptions::default()
     };
-    let source = Source::parse(data);
-    let batches = open_batches(&source, &ReadOptions::default(), &schema, |_| true, &cut)?;
+    let batches = open_batches(source, &ReadOptions::default(), &schema, |_| true, &cut)?;
     let warnings = batches.warnings().iter();
     let absent = warnings.filter(|warning| warning.kind == WarningKind::MissingColumn);
     let absent: Vec<String> = absent.flat_map(|warning| warning.columns.clone()).collect();

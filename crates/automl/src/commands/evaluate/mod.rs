@@ -17,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::Reporter;
 use crate::record::{Detail, Recorder, Seen};
+use crate::remote;
 use crate::scoring::Scorer;
 use crate::tables;
 use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, Table, Warning, WarningKind};
@@ -59,16 +60,18 @@ pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<St
     modeldir::check_order("evaluate", &args.model, &args.data)?;
     let (record, data) = (args.record.clone(), args.data.clone());
     let mut settings = Settings::resolve(args);
+    settings.source = datasets::source(&data, &record.workspace.workspace, console)?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
     let place = model_dir(&settings.model, &record.workspace.workspace)?;
     let model = AnyModel::read(place.as_ref())?;
     let recorder = Recorder::begin(&record, "evaluate", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest().lineage.record.as_ref());
+    let sha256 = remote::digest(&settings.source)?;
     recorder.reads(Seen {
         context: "evaluation",
         place: &data,
-        sha256: None,
+        sha256: sha256.as_deref(),
         n_rows: None,
         schema: None,
     });
@@ -110,13 +113,13 @@ pub(super) struct FirstRows {
     pub(super) weight: Option<Vec<f64>>,
 }
 
-/// Reads the first rows of a table for a model, `n_rows` at most and of images no more than a batch. `data` is where the table is,
+/// Reads the first rows of a table for a model, `n_rows` at most and of images no more than a batch. `source` is the table,
 /// how it is read, and whether columns may be missing: those of weights, too, and then rows count alike, with a warning.
 ///
 /// # Errors
 /// The table lacks a column, none of the rows has a target, or one has a class that the model does not know.
 pub(super) fn first_rows(
-    (data, mut read, allow_missing_columns): (&str, ReadOptions, bool),
+    (source, mut read, allow_missing_columns): (Source, ReadOptions, bool),
     model: &LoadedModel,
     n_rows: usize,
     reporter: &Reporter,
@@ -130,7 +133,7 @@ pub(super) fn first_rows(
     };
     let settings = Settings {
         model: PathBuf::new(),
-        source: Source::parse(data),
+        source,
         read,
         allow_missing_columns,
         threshold: None,

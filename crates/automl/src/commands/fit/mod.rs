@@ -46,6 +46,8 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
     let started_micros = Clock::unix_micros();
     let is_plan_only = args.plan_only;
     let mut settings = Settings::resolve(args)?;
+    let workspace = &settings.record.workspace.workspace;
+    settings.source = datasets::source(&settings.data, workspace, console)?;
     if is_plan_only {
         let reporter = Arc::new(Reporter::new(console, clock));
         let interrupt = listen(&reporter, console)?;

@@ -14,11 +14,13 @@ use crate::interrupt::Interrupt;
 use crate::modeldir::{self, LoadedModel};
 use crate::progress::{Reporter, Spinner};
 use crate::record::{Detail, Recorder, Seen};
+use crate::remote::{self, Upload};
 use crate::scoring::{Bands, Counts, Destination, Layout, Power, Wanted, Watch};
 use crate::text;
 use automl_core::{Clock, Warning, WarningKind};
 use automl_data::{BatchOptions, DataError, ReadOptions, Source};
 use automl_store::AtomicFile;
+use automl_store::buckets::BucketError;
 use automl_store::spool::Status as RunStatus;
 use serde_json::json;
 use std::io::{self, Write};
@@ -46,16 +48,27 @@ struct Settings {
 enum Output {
     Stdout,
     File(PathBuf, Layout),
+    Object(Upload, Layout),
 }
 
 impl Settings {
-    fn resolve(args: PredictArgs, data: String) -> Result<Self, CliError> {
+    fn resolve(args: PredictArgs, data: String, console: Console) -> anyhow::Result<Self> {
+        let workspace = &args.record.workspace.workspace;
+        let output = Output::resolve(&args.output, args.overwrite, workspace)?;
+        let source = datasets::source(&data, workspace, console)?;
+        let named = args.output.display().to_string();
+        if let (Output::Object(..), Source::Fetched { files, .. }) = (&output, &source)
+            && files.iter().any(|(_, url)| *url == named)
+        {
+            let path = args.output;
+            return Err(CliError::OutputIsInput { path }.into());
+        }
         Ok(Self {
             read: read_options(&args),
             model: args.model,
-            source: Source::parse(&data),
+            source,
             data,
-            output: Output::resolve(args.output)?,
+            output,
             overwrites: args.overwrite,
             allow_missing_columns: args.allow_missing_columns,
             skip_bad_rows: args.skip_bad_rows,
@@ -94,14 +107,18 @@ fn read_options(args: &PredictArgs) -> ReadOptions {
 }
 
 impl Output {
-    fn resolve(path: PathBuf) -> Result<Self, CliError> {
+    fn resolve(path: &Path, overwrites: bool, workspace: &str) -> anyhow::Result<Self> {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
         }
-        match Layout::of(&path) {
-            Some(layout) => Ok(Self::File(path, layout)),
-            None => Err(CliError::OutputFormat { path }),
-        }
+        let Some(layout) = Layout::of(path) else {
+            let path = path.to_owned();
+            return Err(CliError::OutputFormat { path }.into());
+        };
+        Ok(match Upload::new(path, overwrites, workspace)? {
+            Some(upload) => Self::Object(upload, layout),
+            None => Self::File(path.to_owned(), layout),
+        })
     }
 }
 
@@ -123,7 +140,7 @@ pub(super) fn run(mut args: PredictArgs, console: Console) -> anyhow::Result<Sta
 /// Predicts one table into a file, or to stdout.
 fn one(args: PredictArgs, data: String, console: Console) -> anyhow::Result<Status> {
     let record = args.record.clone();
-    let mut settings = Settings::resolve(args, data)?;
+    let mut settings = Settings::resolve(args, data, console)?;
     settings.check_output()?;
     let reporter = Reporter::new(console, Clock::start());
     let interrupt = Interrupt::listen(console, || {})?;
@@ -132,10 +149,11 @@ fn one(args: PredictArgs, data: String, console: Console) -> anyhow::Result<Stat
     let by = By::of(&model, place.as_ref(), &mut settings)?;
     let recorder = Recorder::begin(&record, "predict", Detail::Brief, &reporter);
     recorder.reads_model(model.manifest().lineage.record.as_ref());
+    let sha256 = remote::digest(&settings.source)?;
     recorder.reads(Seen {
         context: "prediction",
         place: &settings.data,
-        sha256: None,
+        sha256: sha256.as_deref(),
         n_rows: None,
         schema: None,
     });
@@ -153,25 +171,16 @@ fn one(args: PredictArgs, data: String, console: Console) -> anyhow::Result<Stat
             if settings.source.has_file(path)? {
                 return Err(CliError::OutputIsInput { path: path.clone() }.into());
             }
-            let file = AtomicFile::create(path)?;
-            let to = Destination {
-                out: file,
-                name: &path.display().to_string(),
-                layout: *layout,
-            };
-            let (n_rows, file) = by.predict(&settings, &reporter, &interrupt, to)?;
-            let mut is_written = interrupt.hold();
-            file.commit()?;
-            *is_written = true;
-            drop(is_written);
-            recorder.writes(Seen {
-                context: "prediction",
-                place: &path.to_string_lossy(),
-                sha256: None,
-                n_rows: Some(n_rows),
-                schema: None,
-            });
-            say_done(console, &reporter, path, n_rows)?;
+            let to = (path.as_path(), *layout);
+            let n_rows = to_file(&by, &settings, (&reporter, &interrupt), to, None)?;
+            tell(console, (&recorder, &reporter), path, n_rows)?;
+            n_rows
+        }
+        Output::Object(upload, layout) => {
+            let to = (upload.file.as_path(), *layout);
+            let n_rows = to_file(&by, &settings, (&reporter, &interrupt), to, Some(upload))?;
+            let place = Path::new(upload.url());
+            tell(console, (&recorder, &reporter), place, n_rows)?;
             n_rows
         }
     };
@@ -181,6 +190,53 @@ fn one(args: PredictArgs, data: String, console: Console) -> anyhow::Result<Stat
     ]);
     recorder.end(RunStatus::Finished);
     Ok(Status::Done)
+}
+
+/// Predicts into a file, which is then sent to where it belongs.
+fn to_file(
+    by: &By<'_>,
+    settings: &Settings,
+    (reporter, interrupt): (&Reporter, &Interrupt),
+    (path, layout): (&Path, Layout),
+    upload: Option<&Upload>,
+) -> anyhow::Result<u64> {
+    let to = Destination {
+        out: AtomicFile::create(path)?,
+        name: &path.display().to_string(),
+        layout,
+    };
+    let (n_rows, file) = by.predict(settings, reporter, interrupt, to)?;
+    let mut is_written = interrupt.hold();
+    file.commit()?;
+    *is_written = upload.is_none();
+    drop(is_written);
+    if let Some(upload) = upload {
+        let token = interrupt.token();
+        let _spinner = reporter.spinner(format!("sending {}", upload.url()));
+        match upload.send(&|| !token.is_cancelled()) {
+            Err(BucketError::Stopped) => return Err(CliError::Interrupted.into()),
+            sent => sent?,
+        }
+        *interrupt.hold() = true;
+    }
+    Ok(n_rows)
+}
+
+/// Notes what was written in the record, and says so.
+fn tell(
+    console: Console,
+    (recorder, reporter): (&Recorder<'_>, &Reporter),
+    place: &Path,
+    n_rows: u64,
+) -> anyhow::Result<()> {
+    recorder.writes(Seen {
+        context: "prediction",
+        place: &place.to_string_lossy(),
+        sha256: None,
+        n_rows: Some(n_rows),
+        schema: None,
+    });
+    say_done(console, reporter, place, n_rows)
 }
 
 /// What predicts.

@@ -11,6 +11,7 @@ use crate::record::{Detail, Recorder};
 use crate::text;
 use automl_core::Clock;
 use automl_store::ModelDir;
+use automl_store::buckets::Address;
 use automl_store::spool::Status as RunStatus;
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -24,8 +25,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(super) fn are_wanted(args: &PredictArgs) -> Result<bool, BatchError> {
     let output = &args.output;
     let is_stdout = output == Path::new("-");
-    let is_folder =
-        !is_stdout && (output.is_dir() || output.to_string_lossy().ends_with(['/', '\\']));
+    let address = Address::parse(&output.to_string_lossy());
+    let is_folder = !is_stdout
+        && (output.is_dir()
+            || output.to_string_lossy().ends_with(['/', '\\'])
+            || address.is_some_and(|address| address.is_folder()));
     let is_file = is_stdout || output.is_file() || output.extension().is_some();
     if is_folder {
         return Ok(true);
@@ -38,6 +42,10 @@ pub(super) fn are_wanted(args: &PredictArgs) -> Result<bool, BatchError> {
             n_tables: args.data.len() as u64,
             output: output.clone(),
         });
+    }
+    let is_folder = Address::parse(&args.data[0]).is_some_and(|address| address.is_folder());
+    if is_folder && !is_file {
+        return Ok(true);
     }
     let data = Path::new(&args.data[0]);
     // To a model of images, a folder of them is one table.
@@ -72,6 +80,7 @@ pub(super) fn run(args: &PredictArgs, console: Console) -> anyhow::Result<Status
         model: place.as_ref(),
         data: &args.data,
         output: args.output.clone(),
+        workspace: &crate::workspace::named(&args.record.workspace.workspace),
         begin: match (args.resume, args.overwrite) {
             (true, _) => Begin::Resume,
             (false, true) => Begin::Replace,

@@ -6,6 +6,7 @@ use crate::cli::TrainArgs;
 use crate::commands::datasets;
 use crate::errors::TrainVerbError;
 use crate::progress::Reporter;
+use crate::remote;
 use automl_core::metrics::Metric;
 use automl_core::{Kind, Role, TaskKind};
 use automl_data::{Loaded, ReadOptions, SchemaFile, Source, read_table};
@@ -43,7 +44,12 @@ impl Plan {
         let started_micros = automl_core::Clock::unix_micros();
         let data = &config.data;
         let place = datasets::place(&data.path, &args.record.workspace.workspace)?;
-        let loaded = read(&config, &place, reporter)?;
+        let source = remote::source(
+            &place,
+            &args.record.workspace.workspace,
+            &reporter.spinner(format!("looking for {place}")),
+        )?;
+        let loaded = read(&config, (&place, &source), reporter)?;
         let material = match config.model.family() {
             Family::Series => Material::series(&config, &loaded, reporter)?,
             Family::Command => unreachable!("a command is run, not planned"),
@@ -89,7 +95,11 @@ impl Plan {
 }
 
 /// Reads the table. Of those columns that a model may learn from, a network of images or texts has its own alone.
-fn read(config: &TrainConfig, place: &str, reporter: &Reporter) -> anyhow::Result<Loaded> {
+fn read(
+    config: &TrainConfig,
+    (place, source): (&str, &Source),
+    reporter: &Reporter,
+) -> anyhow::Result<Loaded> {
     let data = &config.data;
     let mut loaded = {
         let _spinner = reporter.spinner(format!("reading {place}"));
@@ -100,7 +110,7 @@ fn read(config: &TrainConfig, place: &str, reporter: &Reporter) -> anyhow::Resul
             images: config.model.family() == Family::Image,
             ..ReadOptions::default()
         };
-        read_table(&Source::parse(place), &read, schema.as_ref())?
+        read_table(source, &read, schema.as_ref())?
     };
     // A series that is named is forecast, whatever else would be left out of a table like this.
     let is_series = config.model.family() == Family::Series;
