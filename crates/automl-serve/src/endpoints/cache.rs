@@ -3,7 +3,7 @@
 
 use super::batch::Batch;
 use super::model::{LoadModel, LoadedModel};
-use super::numbers::Numbers;
+use super::numbers::{Counts, Numbers};
 use super::queue::Queue;
 use automl_core::Clock;
 use automl_store::artifacts::ArtifactStore;
@@ -50,13 +50,12 @@ impl Version {
         state.clone()
     }
 
-    /// As [`Version::ready`], and notes that it is used.
-    pub(crate) fn take(&self) -> Option<Arc<Warm>> {
-        let ready = self.ready();
-        if ready.is_some() {
-            self.used_us.store(Clock::unix_micros(), Ordering::Relaxed);
-        }
-        ready
+    /// As [`Version::ready`], and notes that it is used, and when that was, in microseconds since 1970.
+    pub(crate) fn take(&self) -> Option<(Arc<Warm>, i64)> {
+        let warm = self.ready()?;
+        let now_us = Clock::unix_micros();
+        self.used_us.store(now_us, Ordering::Relaxed);
+        Some((warm, now_us))
     }
 
     fn put(&self, warm: Option<Arc<Warm>>) {
@@ -140,8 +139,15 @@ impl Cache {
     }
 
     /// What waits for a version at a deployment.
-    pub(crate) fn queue(&self, version: &Version, row_us: f64, replicas: Option<u32>) -> Queue {
-        let numbers = self.numbers.batches(&version.model, version.number);
+    pub(crate) fn queue(
+        &self,
+        version: &Version,
+        row_us: f64,
+        replicas: Option<u32>,
+        counts: &Arc<Counts>,
+    ) -> Queue {
+        let batches = self.numbers.batches(&version.model, version.number);
+        let numbers = (batches, Arc::clone(counts));
         Queue::new(row_us, self.batch_latency, replicas, numbers)
     }
 
@@ -160,7 +166,7 @@ impl Cache {
             .reading
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(warm) = version.take() {
+        if let Some((warm, _)) = version.take() {
             return Ok(warm);
         }
         let key = (version.model.as_str(), version.number);

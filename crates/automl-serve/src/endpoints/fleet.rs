@@ -5,6 +5,8 @@
 //! revision whose models cannot all be had changes nothing but what is told of the endpoint, and is tried again after a
 //! while. Endpoints are brought up to date apart from one another: a model that is slow to read holds up its own alone.
 
+mod memory;
+
 use super::cache::{Cache, Loading, Version, Warm};
 use super::capture::{Captor, Rule};
 use super::error::ScoreError;

@@ -48,12 +48,14 @@ use axum::http::Method;
 use axum::response::Response;
 
 pub(crate) fn routes(fleet: &Fleet) -> Routes {
-    rest::routes().merge(answers(fleet))
+    rest::routes()
+        .merge(predictions())
+        .merge(v2::routes(fleet))
 }
 
 /// Predictions alone, without what changes endpoints.
 pub(crate) fn answers(fleet: &Fleet) -> Routes {
-    predictions().merge(v2::routes(fleet))
+    predictions().merge(v2::answers(fleet))
 }
 
 /// What no route answers below the paths of these protocols, told in the form of each.

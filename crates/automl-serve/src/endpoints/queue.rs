@@ -12,7 +12,7 @@ mod tests;
 use super::batch::{Batch, Predicted};
 use super::error::ScoreError;
 use super::model::LoadedModel;
-use super::numbers::BatchNumbers;
+use super::numbers::{BatchNumbers, Counts};
 use automl_core::{Clock, Predictions, Table};
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -38,6 +38,7 @@ pub(crate) struct Queue {
     target_us: f64,
     n_workers: usize,
     numbers: BatchNumbers,
+    counts: Arc<Counts>,
 }
 
 struct State {
@@ -54,8 +55,11 @@ struct Job {
     batch: Batch,
     clock: Clock,
     patience_ms: Option<u64>,
-    reply: oneshot::Sender<Result<Predicted, ScoreError>>,
+    reply: oneshot::Sender<Reply>,
 }
+
+/// Predictions, and what they took with those that were predicted together with them.
+type Reply = Result<(Predicted, Duration), ScoreError>;
 
 /// How long a request has had, and may have.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +91,7 @@ impl Queue {
         row_us: f64,
         target: Duration,
         replicas: Option<u32>,
-        numbers: BatchNumbers,
+        (numbers, counts): (BatchNumbers, Arc<Counts>),
     ) -> Self {
         let n_cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -101,6 +105,7 @@ impl Queue {
             target_us: (target.as_secs_f64() * 1e6).max(TIMES_ALONE * row_us),
             n_workers: replicas.map_or_else(n_cores, |replicas| replicas as usize),
             numbers,
+            counts,
         }
     }
 
@@ -117,7 +122,7 @@ impl Queue {
         loaded: &LoadedModel,
         batch: Batch,
         patience: Patience,
-    ) -> Result<Predicted, ScoreError> {
+    ) -> Reply {
         let (reply, told) = oneshot::channel();
         let job = Job {
             batch,
@@ -147,6 +152,7 @@ impl Queue {
         }
         state.n_rows_waiting += job.batch.table.n_rows();
         state.waiting.push_back(job);
+        self.counts.wait(1);
         let begins = state.n_running < self.n_workers;
         state.n_running += usize::from(begins);
         Ok(begins)
@@ -156,6 +162,7 @@ impl Queue {
     fn work(&self, loaded: &LoadedModel) {
         loop {
             let jobs = self.state().next_jobs_or_leave();
+            self.counts.wait(-(jobs.len() as i64));
             if jobs.is_empty() {
                 return;
             }
@@ -183,7 +190,7 @@ impl Queue {
         }
         let n_rows: usize = wanted.iter().map(|job| job.batch.table.n_rows()).sum();
         let clock = Clock::start();
-        predict_together(wanted, loaded);
+        self.counts.executed(predict_together(wanted, loaded, clock));
         let us = clock.seconds() * 1e6;
         self.numbers.observe(n_rows);
         self.state().learn(n_rows, us, self.target_us);
@@ -229,8 +236,13 @@ impl State {
     }
 }
 
-/// Predicts jobs as one table; each alone if that cannot be, so that one that fails fails alone.
-fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel) {
+/// Predicts jobs as one table; each alone if that cannot be, so that one that fails fails alone. Says how
+/// often the model predicted for it.
+fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel, clock: Clock) -> u64 {
+    let timed = |predicted: Result<Predicted, ScoreError>| -> Reply {
+        predicted.map(|predicted| (predicted, clock.elapsed()))
+    };
+    let n_jobs = jobs.len() as u64;
     if jobs.len() > 1 {
         let tables: Vec<&Table> = jobs.iter().map(|job| &job.batch.table).collect();
         let together = Table::stacked(&tables).map(Batch::from);
@@ -240,14 +252,15 @@ fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel) {
                 let n_rows = job.batch.table.n_rows();
                 let own = part(&predicted.predictions, first, n_rows);
                 first += n_rows;
-                drop(job.reply.send(job.batch.settled(own, loaded)));
+                drop(job.reply.send(timed(job.batch.settled(own, loaded))));
             }
-            return;
+            return 1;
         }
     }
     for job in jobs {
-        drop(job.reply.send(job.batch.predict(loaded)));
+        drop(job.reply.send(timed(job.batch.predict(loaded))));
     }
+    n_jobs
 }
 
 /// The predictions of some rows.

@@ -5,6 +5,7 @@ mod changes;
 mod hostile;
 mod inference;
 mod memory;
+mod numbers;
 mod overload;
 mod protocols;
 mod wanted;

@@ -5,7 +5,7 @@ use super::query::encoded;
 use super::{Answer, PageError, format, parts};
 use crate::endpoints::{Fleet, Live, Slot};
 use crate::state::App;
-use automl_store::endpoints::{self, Change, Deployment, Endpoint, EndpointError};
+use automl_store::endpoints::{self, Change, Deployment, Endpoint, EndpointError, UNLOADED};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use axum::extract::{Path, State};
 use maud::{Markup, html};
@@ -85,7 +85,7 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>) -> Ans
                 a href={ "/lineage?of=endpoint:" (encoded(&endpoint.name)) } { "lineage" }
             }
         }
-        @if let Some(problem) = problem { div.note { "The last change is not served: " (problem) } }
+        @if let Some(problem) = problem { div.note { @if problem != UNLOADED { "The last change is not served: " } (problem) } }
         @if let Some(text) = endpoint.description.as_deref().filter(|text| !text.trim().is_empty()) { div.note { (format::clip(text, 20_000).0) } }
         section {
             h2 { "Deployments" }

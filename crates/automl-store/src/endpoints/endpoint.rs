@@ -38,13 +38,20 @@ pub struct Endpoint {
     pub capture: Option<Capture>,
 }
 
+/// The problem of an endpoint whose models somebody let go.
+pub const UNLOADED: &str =
+    "it was unloaded over the inference protocol; load it there, or change it";
+
 impl Endpoint {
-    /// What can be said of it in a word: `empty`, `stopped` as no server runs, `waiting` for a server, `serving`, or `failed`.
+    /// What can be said of it in a word: `empty`, `stopped` as no server runs, `waiting` for a server, `serving`, `unloaded`, or
+    /// `failed`.
     pub fn state(&self, is_server_alive: bool) -> &'static str {
         if self.deployments.is_empty() {
             "empty"
         } else if !is_server_alive {
             "stopped"
+        } else if self.problem.as_deref() == Some(UNLOADED) {
+            "unloaded"
         } else if self.problem.is_some() {
             "failed"
         } else if self.served_revision == Some(self.revision) {

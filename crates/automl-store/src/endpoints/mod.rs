@@ -20,7 +20,7 @@ pub use capture::{Capture, NewCapture, check_columns, set_capture};
 pub use change::{Change, Who, changes, deploy, follow, promote, roll_back, set_shares, undeploy};
 pub use deployment::{Deployment, NewDeployment, Target, digest_of, name_of, resolve};
 pub use endpoint::{
-    Endpoint, NewEndpoint, at_revision, by_name, create, delete, list, note_served,
+    Endpoint, NewEndpoint, UNLOADED, at_revision, by_name, create, delete, list, note_served,
 };
 pub use error::EndpointError;
 pub use fit::{Signature, answering, check_fits};

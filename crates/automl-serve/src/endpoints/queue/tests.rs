@@ -6,7 +6,7 @@ use automl_core::Column;
 const TARGET: Duration = Duration::from_millis(20);
 
 fn queue(row_us: f64) -> Queue {
-    Queue::new(row_us, TARGET, Some(2), BatchNumbers::default())
+    Queue::new(row_us, TARGET, Some(2), Default::default())
 }
 
 fn rows(n_rows: usize) -> Batch {

@@ -51,6 +51,10 @@ async fn what_waits_is_predicted_together_and_each_gets_its_own() {
     let n_calls = metric(&desk, "automl_endpoint_batch_rows_count").await;
     assert_eq!(n_rows, 60.0);
     assert!(n_calls < 60.0, "{n_calls} calls");
+    assert_eq!(metric(&desk, "nv_inference_exec_count{").await, n_calls);
+    assert_eq!(metric(&desk, "nv_inference_count{").await, 60.0);
+    let waits = "nv_inference_pending_request_count{";
+    assert_eq!(metric(&desk, waits).await, 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

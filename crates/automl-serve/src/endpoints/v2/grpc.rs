@@ -12,7 +12,7 @@ use super::messages::{
     ParameterChoice, ServerMetadata, TensorMetadata,
 };
 use super::tensor::{Tensor, Values, batch};
-use super::{EXTENSIONS, PLATFORM, SERVER, metadata, output};
+use super::{PLATFORM, SERVER, metadata, output};
 use crate::fields::BODY_MAX;
 use crate::routes::{Routes, grpc};
 use crate::unary::{unary, unary_whole};
@@ -21,8 +21,12 @@ use prost::Message as _;
 use std::sync::Arc;
 use tonic::{Request, Status};
 
-pub(super) fn routes(fleet: &Fleet) -> Routes {
-    let path = |name: &str| format!("/inference.GRPCInferenceService/{name}");
+/// The path of a call.
+pub(super) fn path(name: &str) -> String {
+    format!("/inference.GRPCInferenceService/{name}")
+}
+
+pub(super) fn routes(fleet: &Fleet, extensions: &'static [&'static str]) -> Routes {
     let [ready, model_ready, about, infer] = [0; 4].map(|_| fleet.clone());
     Routes::new()
         .service(
@@ -51,7 +55,7 @@ pub(super) fn routes(fleet: &Fleet) -> Routes {
         )
         .service(
             &path("ServerMetadata"),
-            unary(async |_: Nothing| Ok(server())),
+            unary(async move |_: Nothing| Ok(server(extensions))),
             grpc().viewer("What this server is"),
         )
         .service(
@@ -76,11 +80,11 @@ pub(super) fn routes(fleet: &Fleet) -> Routes {
         )
 }
 
-fn server() -> ServerMetadata {
+fn server(extensions: &[&str]) -> ServerMetadata {
     ServerMetadata {
         name: SERVER.into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        extensions: EXTENSIONS.map(str::to_owned).to_vec(),
+        extensions: extensions.iter().map(|one| (*one).to_owned()).collect(),
     }
 }
 
@@ -235,7 +239,7 @@ fn coverages(ask: &ModelInferRequest) -> Result<Vec<f64>, ScoreError> {
 }
 
 /// An error as gRPC tells it.
-fn status(error: &ScoreError) -> Status {
+pub(super) fn status(error: &ScoreError) -> Status {
     let told = error.to_string();
     let mut status = match error.status() {
         StatusCode::NOT_FOUND => Status::not_found(told),
