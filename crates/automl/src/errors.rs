@@ -160,6 +160,8 @@ pub(crate) enum CliError {
     TlsFile { path: PathBuf, source: io::Error },
     #[error("this is no folder for tables: {}", .path.display())]
     DataDir { path: PathBuf, source: io::Error },
+    #[error("this is no folder of models: {}", .path.display())]
+    ModelRepository { path: PathBuf, source: io::Error },
     #[error("no password came from stdin")]
     NoPassword,
     #[error("{host} can be reached by other machines, and access control is off")]
@@ -211,6 +213,7 @@ impl Coded for CliError {
             Self::ServeOpen { .. } => "serve-open",
             Self::TlsFile { .. } => "serve-tls",
             Self::DataDir { .. } => "serve-data-dir",
+            Self::ModelRepository { .. } => "serve-model-repository",
             Self::NoPassword => "users-no-password",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
@@ -271,6 +274,9 @@ impl Coded for CliError {
             ),
             Self::TlsFile { .. } => {
                 Some("give --tls-cert and --tls-key files that can be read".into())
+            }
+            Self::ModelRepository { .. } => {
+                Some("give --model-repository a folder that is there and can be read".into())
             }
             Self::DataDir { .. } => {
                 Some("give --data-dir a folder that is there and can be read".into())

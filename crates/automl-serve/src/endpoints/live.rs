@@ -10,6 +10,7 @@ use super::split;
 use automl_core::nearest;
 use automl_store::endpoints::{Deployment, Endpoint, UNLOADED};
 use prometheus_client::metrics::counter::Counter;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -34,6 +35,10 @@ pub(crate) struct Live {
     pub(crate) shadows: Vec<Arc<Slot>>,
     /// What is kept of its requests.
     pub(crate) capture: Option<Arc<Rule>>,
+    /// Whether the record does not have it, but a folder.
+    pub(crate) is_of_folder: bool,
+    /// The directory of its model, if that is not one of the record's.
+    folder: Option<PathBuf>,
     busy: Counter,
     /// Requests without a key so far, of all revisions.
     n_keyless: Arc<AtomicU64>,
@@ -105,6 +110,8 @@ impl Live {
             slots: Vec::new(),
             shadows: Vec::new(),
             capture: None,
+            is_of_folder: endpoint.is_of_folder(),
+            folder: None,
             busy: numbers.busy(&endpoint.name),
             n_keyless: Arc::default(),
         }
@@ -123,7 +130,10 @@ impl Live {
         let mut slots = Vec::new();
         let mut shadows = Vec::new();
         for deployment in deployments {
-            let version = cache.version(deployment);
+            let version = match &self.folder {
+                Some(folder) => cache.version_in(folder, deployment),
+                None => cache.version(deployment),
+            };
             let warm = cache.load(&version)?;
             let (model, number) = (&deployment.model, deployment.version);
             let own = numbers.of(&self.name, &deployment.name, model, number);
@@ -176,6 +186,14 @@ impl Live {
         }
     }
 
+    /// The same, whose next model is that of a directory.
+    pub(crate) fn in_folder(self, folder: &Path) -> Self {
+        Self {
+            folder: Some(folder.to_owned()),
+            ..self
+        }
+    }
+
     /// The same without models, until it is changed or loaded again.
     pub(crate) fn unloaded(&self) -> Self {
         Self {
@@ -204,6 +222,8 @@ impl Live {
             slots: self.slots.clone(),
             shadows: self.shadows.clone(),
             capture: self.capture.clone(),
+            is_of_folder: self.is_of_folder,
+            folder: self.folder.clone(),
             busy: self.busy.clone(),
             n_keyless: Arc::clone(&self.n_keyless),
         }

@@ -48,9 +48,7 @@ use axum::http::Method;
 use axum::response::Response;
 
 pub(crate) fn routes(fleet: &Fleet) -> Routes {
-    rest::routes()
-        .merge(predictions())
-        .merge(v2::routes(fleet))
+    rest::routes().merge(predictions()).merge(v2::routes(fleet))
 }
 
 /// Predictions alone, without what changes endpoints.

@@ -4,8 +4,8 @@ mod counts;
 mod timing;
 mod told;
 
-pub(crate) use counts::{Counts, Reason, Spent, Tally, Unended};
 use super::error::ScoreError;
+pub(crate) use counts::{Counts, Reason, Spent, Tally, Unended};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -190,7 +190,8 @@ impl Queue {
         }
         let n_rows: usize = wanted.iter().map(|job| job.batch.table.n_rows()).sum();
         let clock = Clock::start();
-        self.counts.executed(predict_together(wanted, loaded, clock));
+        self.counts
+            .executed(predict_together(wanted, loaded, clock));
         let us = clock.seconds() * 1e6;
         self.numbers.observe(n_rows);
         self.state().learn(n_rows, us, self.target_us);

@@ -2,6 +2,8 @@
 
 mod capture;
 mod changes;
+mod extensions;
+mod folders;
 mod hostile;
 mod inference;
 mod memory;
@@ -37,6 +39,7 @@ use tower::ServiceExt;
 pub(crate) fn models() -> Models {
     Models {
         load,
+        repository: None,
         n_bytes_max: None,
         seal,
         batch_latency: Duration::from_millis(20),

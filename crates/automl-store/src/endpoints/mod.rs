@@ -10,6 +10,7 @@ mod deployment;
 mod endpoint;
 mod error;
 mod fit;
+mod folders;
 mod servers;
 mod shares;
 #[cfg(test)]
@@ -24,5 +25,6 @@ pub use endpoint::{
 };
 pub use error::EndpointError;
 pub use fit::{Signature, answering, check_fits};
+pub use folders::{EndpointFolder, ModelFolder, digest_of_folder, endpoint_folders};
 pub use servers::{BEAT_MS, is_any_alive, note_alive, note_ended};
 pub use usage::{check_unused, of_version};

@@ -13,9 +13,7 @@ impl Fleet {
     /// If there is no such endpoint, or the record cannot be told.
     pub(crate) fn unload(&self, name: &str) -> Result<(), ScoreError> {
         self.find(name)?;
-        self.put(name, |live| {
-            (!live.is_unloaded).then(|| live.unloaded())
-        })?;
+        self.put(name, |live| (!live.is_unloaded).then(|| live.unloaded()))?;
         self.0.cache.forget_unused();
         Ok(())
     }
@@ -68,10 +66,12 @@ impl Fleet {
             let (id, problem) = (live.id, live.problem.clone());
             // What a server that starts anew falls back to stays.
             let served = known.as_deref().and_then(|live| live.revision);
-            let noted = inner.db.write(move |sql| {
-                endpoints::note_served(sql, id, served, problem.as_deref())
-            });
-            noted.wait().map_err(told)?;
+            if !live.is_of_folder {
+                let noted = inner
+                    .db
+                    .write(move |sql| endpoints::note_served(sql, id, served, problem.as_deref()));
+                noted.wait().map_err(told)?;
+            }
             self.publish(name, Some(Arc::new(live)));
         }
         drop(alone);

@@ -77,7 +77,8 @@ fn own(encoder: &mut DescriptorEncoder<'_>, all: &[(Labels, Tally)]) -> fmt::Res
             phases.map(|(phase, seen)| ((labels.clone(), PhaseLabel { phase }), seen))
         })
         .collect();
-    let about = "The same of requests that were answered, by phase: read, queue, predict, explain, write";
+    let about =
+        "The same of requests that were answered, by phase: read, queue, predict, explain, write";
     let phases = phases.iter().map(|(labels, seen)| (labels, *seen));
     histogram(encoder, ("automl_endpoint_phase_duration", about), phases)
 }

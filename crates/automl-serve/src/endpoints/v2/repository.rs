@@ -77,12 +77,10 @@ struct IndexBody {
 /// What is there.
 pub(super) fn routes(fleet: &Fleet) -> Routes {
     let fleet = fleet.clone();
-    const INDEX: &str = "Endpoints and their deployments, and whether they answer (Triton's model repository)";
+    const INDEX: &str =
+        "Endpoints and their deployments, and whether they answer (Triton's model repository)";
     Routes::new()
-        .route(
-            "/v2/repository/index",
-            post(index).viewer(INDEX).bounded(),
-        )
+        .route("/v2/repository/index", post(index).viewer(INDEX).bounded())
         .service(
             &super::grpc::path("RepositoryIndex"),
             unary(move |ask: IndexAsk| {
@@ -98,7 +96,8 @@ pub(super) fn routes(fleet: &Fleet) -> Routes {
 /// What changes whether endpoints answer.
 pub(super) fn control(fleet: &Fleet) -> Routes {
     const LOAD: &str = "Reads the models of an endpoint, which answers then";
-    const UNLOAD: &str = "Lets the models of an endpoint go; it answers nobody until it is loaded again, or changed";
+    const UNLOAD: &str =
+        "Lets the models of an endpoint go; it answers nobody until it is loaded again, or changed";
     let (to_load, to_unload) = (fleet.clone(), fleet.clone());
     Routes::new()
         .route(
@@ -185,8 +184,7 @@ async fn called(fleet: Fleet, turn: Turn, ask: ControlAsk) -> Result<Nothing, to
         Ok(()) => turn.done(fleet, ask.model_name).await,
         Err(error) => Err(error),
     };
-    done.map(|()| Nothing {})
-        .map_err(|error| status(&error))
+    done.map(|()| Nothing {}).map_err(|error| status(&error))
 }
 
 /// The object that a body is; nothing is said by one that is empty.

@@ -25,7 +25,8 @@ pub(super) fn routes(extensions: &'static [&'static str]) -> Routes {
     Routes::new()
         .route(
             "/v2",
-            get(async move || server(extensions)).viewer("What this server is, for the inference protocol"),
+            get(async move || server(extensions))
+                .viewer("What this server is, for the inference protocol"),
         )
         .route(
             "/v2/health/live",

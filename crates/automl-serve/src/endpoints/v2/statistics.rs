@@ -78,7 +78,8 @@ pub(super) struct Took {
 }
 
 pub(super) fn routes(fleet: &Fleet) -> Routes {
-    const ABOUT: &str = "How many requests deployments answered, and what phases took (Triton's statistics)";
+    const ABOUT: &str =
+        "How many requests deployments answered, and what phases took (Triton's statistics)";
     let fleet = fleet.clone();
     Routes::new()
         .route("/v2/models/stats", get(of_all).viewer(ABOUT))
