@@ -144,13 +144,20 @@ fn told(scored: &Scored) -> String {
         }
         out.push('}');
     }
+    further(&mut out, scored);
+    out.push('}');
+    out
+}
+
+/// What was asked for beside predictions, as fields behind them.
+pub(super) fn further(out: &mut String, scored: &Scored) {
     if let Some(explanation) = &scored.predicted.explanation {
         out.push_str(",\"explanation\":");
-        explained(&mut out, explanation, task);
+        explained(out, explanation, &scored.warm.loaded.facts.task);
     }
     if !scored.predicted.intervals.is_empty() {
         out.push_str(",\"intervals\":");
-        write::list(&mut out, &scored.predicted.intervals, |out, interval| {
+        write::list(out, &scored.predicted.intervals, |out, interval| {
             out.push_str("{\"coverage\":");
             write::number(out, interval.coverage);
             for (name, ends) in [
@@ -163,8 +170,6 @@ fn told(scored: &Scored) -> String {
             out.push('}');
         });
     }
-    out.push('}');
-    out
 }
 
 /// What each column did: of one output, or of each class.

@@ -219,6 +219,7 @@ pub(super) fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch
     });
     Ok(Batch {
         coverages: coverages(ask)?,
+        explains: explains(ask)?,
         about: About {
             outputs: outputs.collect(),
             ..About::default()
@@ -235,6 +236,18 @@ fn coverages(ask: &ModelInferRequest) -> Result<Vec<f64>, ScoreError> {
         Some(ParameterChoice::Double(coverage)) => Ok(vec![*coverage]),
         Some(ParameterChoice::Text(text)) => output::coverages(text),
         Some(_) => Err(ScoreError::form(output::NO_PROBABILITY)),
+    }
+}
+
+/// Whether a request asks what each column did.
+fn explains(ask: &ModelInferRequest) -> Result<bool, ScoreError> {
+    let given = ask.parameters.get("explain");
+    match given.and_then(|given| given.choice.as_ref()) {
+        None => Ok(false),
+        Some(ParameterChoice::Bool(explains)) => Ok(*explains),
+        Some(_) => Err(ScoreError::form(
+            "the parameter explain is neither true nor false",
+        )),
     }
 }
 
