@@ -2,7 +2,9 @@
 
 use crate::access::{Access, Gate, Hosts, Memory, guard};
 use crate::batches::{Batching, Desk as BatchDesk};
-use crate::endpoints::{self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers};
+use crate::endpoints::{
+    self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers, WriteStream,
+};
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::intake::Intake;
@@ -83,6 +85,8 @@ pub struct Models {
     pub n_bytes_max: Option<u64>,
     /// Makes files for good of what was kept of requests.
     pub seal: Seal,
+    /// Makes Arrow streams of answers.
+    pub stream: WriteStream,
     /// What predicting together requests that wait for a model may take.
     pub batch_latency: Duration,
     /// How much is kept of requests of each endpoint.
@@ -329,6 +333,7 @@ fn fleet(
     let loading = Loading {
         load: models.load,
         repository: models.repository.clone(),
+        stream: models.stream,
         n_bytes_max: models.n_bytes_max,
         batch_latency: models.batch_latency,
     };

@@ -2,7 +2,7 @@
 //! go when there are more than fit.
 
 use super::batch::Batch;
-use super::model::{LoadModel, LoadedModel};
+use super::model::{LoadModel, LoadedModel, WriteStream};
 use super::numbers::{Counts, Numbers};
 use super::queue::Queue;
 use automl_core::Clock;
@@ -74,6 +74,7 @@ impl Version {
 /// How models are read, and how much of them.
 pub(crate) struct Loading {
     pub(crate) load: LoadModel,
+    pub(crate) stream: WriteStream,
     /// A folder of models that are endpoints.
     pub(crate) repository: Option<PathBuf>,
     /// Bytes that all may take together.

@@ -12,6 +12,7 @@ use super::cache::{Cache, Loading, Version, Warm};
 use super::capture::{Captor, Rule};
 use super::error::ScoreError;
 use super::live::{Live, Slot};
+use super::model::WriteStream;
 use super::numbers::Numbers;
 use automl_core::{Clock, nearest};
 use automl_store::artifacts::ArtifactStore;
@@ -49,6 +50,7 @@ struct Inner {
     cache: Cache,
     numbers: Numbers,
     captor: Captor,
+    stream: WriteStream,
     /// Endpoints that the record does not have.
     folders: Option<Folders>,
     snapshot: RwLock<Arc<Snapshot>>,
@@ -90,6 +92,7 @@ impl Fleet {
             artifacts,
             numbers,
             captor,
+            stream: models.stream,
             folders: models.repository.clone().map(Folders::new),
             snapshot: RwLock::default(),
             turns: Mutex::default(),
@@ -100,6 +103,11 @@ impl Fleet {
 
     pub(crate) fn numbers(&self) -> &Numbers {
         &self.0.numbers
+    }
+
+    /// What makes Arrow streams of answers.
+    pub(crate) fn stream(&self) -> WriteStream {
+        self.0.stream
     }
 
     pub(crate) fn captor(&self) -> &Captor {

@@ -40,7 +40,7 @@ use error::ScoreError;
 pub(crate) use fleet::Fleet;
 pub(crate) use keeper::Keeper;
 pub(crate) use live::{Live, Slot};
-pub use model::{Bounds, LoadError, LoadModel, LoadedModel, ModelFacts};
+pub use model::{Bounds, LoadError, LoadModel, LoadedModel, ModelFacts, WriteStream};
 pub(crate) use numbers::Numbers;
 
 use crate::routes::{Routes, get, post};
@@ -81,7 +81,7 @@ fn predictions() -> Routes {
         .route(
             "/endpoints/{name}/predict",
             post(plain::predict)
-                .viewer("Predicts rows, or columns: prediction and probabilities of each row")
+                .viewer("Predicts rows, or columns: prediction and probabilities of each row; as an Arrow stream for who accepts one")
                 .bounded(),
         )
         .route(

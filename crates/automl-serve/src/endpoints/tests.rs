@@ -42,6 +42,7 @@ pub(crate) fn models() -> Models {
         repository: None,
         n_bytes_max: None,
         seal,
+        stream,
         batch_latency: Duration::from_millis(20),
         captures: Retention::default(),
     }
@@ -55,6 +56,23 @@ fn seal(lines: &mut dyn BufRead, out: &mut (dyn Write + Send)) -> Result<SealedR
         n_rows: n_bytes,
         is_cut: false,
     })
+}
+
+/// Streams of tests are text behind a mark.
+fn stream(table: &Table) -> Result<Vec<u8>, String> {
+    let cell = |column: &Column, row: usize| match column {
+        Column::Number(numbers) => numbers[row].to_string(),
+        Column::Text(texts) => texts.get(row).unwrap_or_default().to_owned(),
+        other => format!("{other:?}"),
+    };
+    let names: Vec<&str> = table.names().collect();
+    let mut text = format!("stream:{}\n", names.join(","));
+    for row in 0..table.n_rows() {
+        let cells: Vec<String> = table.iter().map(|(_, column)| cell(column, row)).collect();
+        text.push_str(&cells.join(","));
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
 }
 
 fn load(path: &Path) -> Result<LoadedModel, LoadError> {

@@ -123,6 +123,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
             repository,
             n_bytes_max: args.models_memory,
             seal: serving::seal,
+            stream: serving::stream,
             batch_latency: args.batch_latency,
             captures: Retention {
                 age_us_max: (args.captures_age)

@@ -173,6 +173,39 @@ async fn a_body_may_be_an_arrow_stream() {
 }
 
 #[tokio::test]
+async fn an_answer_may_be_an_arrow_stream() {
+    let arrow = "application/vnd.apache.arrow.stream";
+    let accepts = [(
+        "accept",
+        "text/csv, application/vnd.apache.arrow.stream;q=0.9",
+    )];
+    let classes = Desk::endpoint(&[0.25]).await;
+    let path = "/endpoints/e/predict";
+    let body = || json!({ "rows": rows() }).to_string();
+    let answer = classes.ask(path, &accepts, body()).await;
+    assert_eq!(answer.headers[header::CONTENT_TYPE], arrow);
+    assert_eq!(answer.headers["x-endpoint-deployment"], "v1");
+    assert_eq!(
+        answer.text(),
+        "stream:prediction,probability_no,probability_yes\nyes,0,1\nyes,0,1\n"
+    );
+    let desk = numbers().await;
+    let answer = desk.ask("/endpoints/e/predict?interval=0.5", &accepts, body());
+    assert_eq!(
+        answer.await.text(),
+        "stream:prediction,lower_50,upper_50\n3,2.5,3.5\n5,4.5,5.5\n"
+    );
+    for query in ["explain=true", "interval=0.5,0.5"] {
+        let answer = desk.ask(&format!("{path}?{query}"), &accepts, body()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+        assert!(answer.json()["error_code"].is_string());
+    }
+    let any = [("accept", "*/*")];
+    let answer = desk.ask(path, &any, body()).await;
+    assert_eq!(answer.json()["prediction"], json!([3.0, 5.0]));
+}
+
+#[tokio::test]
 async fn what_is_wanted_of_any_body_may_stand_in_the_address() {
     let desk = numbers().await;
     let kind = [("content-type", "application/vnd.apache.arrow.stream")];
