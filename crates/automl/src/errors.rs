@@ -275,9 +275,7 @@ impl Coded for CliError {
             Self::TlsFile { .. } => {
                 Some("give --tls-cert and --tls-key files that can be read".into())
             }
-            Self::ModelRepository { .. } => {
-                Some("give --model-repository a folder that is there and can be read".into())
-            }
+            Self::ModelRepository { .. } => Some("give a folder that can be read".into()),
             Self::DataDir { .. } => {
                 Some("give --data-dir a folder that is there and can be read".into())
             }

@@ -301,12 +301,11 @@ impl Fleet {
         let turn = inner.turn(name);
         let alone = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let of_folder = (inner.folders.as_ref()).and_then(|folders| folders.wanted(name));
-        let found = match of_folder {
-            Some(wanted) => Some(wanted),
-            None => {
-                let name = name.to_owned();
-                inner.db.read(move |sql| one_wanted(sql, &name)).wait()?
-            }
+        let found = if of_folder.is_some() {
+            of_folder
+        } else {
+            let name = name.to_owned();
+            inner.db.read(move |sql| one_wanted(sql, &name)).wait()?
         };
         let known = self.snapshot().get(name).cloned();
         match found {

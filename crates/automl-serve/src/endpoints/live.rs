@@ -286,6 +286,9 @@ impl Live {
         let reason = match (&self.problem, self.revision) {
             _ if self.is_unloaded => UNLOADED,
             // What keeps it, with paths and all, is for those who look after it.
+            (Some(_), _) if self.is_of_folder => {
+                "its model cannot be read; the server's log tells why"
+            }
             (Some(_), _) => "a model cannot be read; `automl endpoint status` tells why",
             (None, Some(_)) => "nothing is deployed that answers",
             (None, None) => "its models are being read",

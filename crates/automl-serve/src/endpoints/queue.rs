@@ -189,11 +189,11 @@ impl Queue {
             return;
         }
         let n_rows: usize = wanted.iter().map(|job| job.batch.table.n_rows()).sum();
-        let clock = Clock::start();
-        self.counts
-            .executed(predict_together(wanted, loaded, clock));
-        let us = clock.seconds() * 1e6;
+        // Counted before anybody is told, so that whoever was told finds it counted.
         self.numbers.observe(n_rows);
+        let clock = Clock::start();
+        predict_together(wanted, loaded, (clock, &self.counts));
+        let us = clock.seconds() * 1e6;
         self.state().learn(n_rows, us, self.target_us);
     }
 }
@@ -237,17 +237,16 @@ impl State {
     }
 }
 
-/// Predicts jobs as one table; each alone if that cannot be, so that one that fails fails alone. Says how
-/// often the model predicted for it.
-fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel, clock: Clock) -> u64 {
+/// Predicts jobs as one table; each alone if that cannot be, so that one that fails fails alone.
+fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel, (clock, counts): (Clock, &Counts)) {
     let timed = |predicted: Result<Predicted, ScoreError>| -> Reply {
         predicted.map(|predicted| (predicted, clock.elapsed()))
     };
-    let n_jobs = jobs.len() as u64;
     if jobs.len() > 1 {
         let tables: Vec<&Table> = jobs.iter().map(|job| &job.batch.table).collect();
         let together = Table::stacked(&tables).map(Batch::from);
         if let Some(Ok(predicted)) = together.map(|batch| batch.predict(loaded)) {
+            counts.executed(1);
             let mut first = 0;
             for job in jobs {
                 let n_rows = job.batch.table.n_rows();
@@ -255,13 +254,14 @@ fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel, clock: Clock) -> u64 {
                 first += n_rows;
                 drop(job.reply.send(timed(job.batch.settled(own, loaded))));
             }
-            return 1;
+            return;
         }
     }
     for job in jobs {
-        drop(job.reply.send(timed(job.batch.predict(loaded))));
+        let predicted = job.batch.predict(loaded);
+        counts.executed(1);
+        drop(job.reply.send(timed(predicted)));
     }
-    n_jobs
 }
 
 /// The predictions of some rows.

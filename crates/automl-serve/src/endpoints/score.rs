@@ -101,17 +101,14 @@ async fn begun(
     (clock, room): (Clock, OwnedSemaphorePermit),
 ) -> Result<Work, ScoreError> {
     let mut spent = Spent::default();
-    let warm = match slot.version.take() {
-        Some((warm, now_us)) => {
-            slot.numbers.counts.taken(now_us);
-            warm
-        }
-        None => {
-            slot.numbers.counts.taken(Clock::unix_micros());
-            let warm = load(fleet, slot, asked.endpoint).await?;
-            spent.queue = clock.elapsed();
-            warm
-        }
+    let warm = if let Some((warm, now_us)) = slot.version.take() {
+        slot.numbers.counts.taken(now_us);
+        warm
+    } else {
+        slot.numbers.counts.taken(Clock::unix_micros());
+        let warm = load(fleet, slot, asked.endpoint).await?;
+        spent.queue = clock.elapsed();
+        warm
     };
     let sample = sampled(&live, asked.id, asked.n_bytes);
     Ok(Work {

@@ -60,16 +60,15 @@ fn seal(lines: &mut dyn BufRead, out: &mut (dyn Write + Send)) -> Result<SealedR
 
 /// Streams of tests are text behind a mark.
 fn stream(table: &Table) -> Result<Vec<u8>, String> {
-    let cell = |column: &Column, row: usize| match column {
-        Column::Number(numbers) => numbers[row].to_string(),
-        Column::Text(texts) => texts.get(row).unwrap_or_default().to_owned(),
-        other => format!("{other:?}"),
-    };
     let names: Vec<&str> = table.names().collect();
     let mut text = format!("stream:{}\n", names.join(","));
     for row in 0..table.n_rows() {
-        let cells: Vec<String> = table.iter().map(|(_, column)| cell(column, row)).collect();
-        text.push_str(&cells.join(","));
+        let cells = table.iter().map(|(name, column)| match column {
+            Column::Number(numbers) => Ok(numbers[row].to_string()),
+            Column::Text(texts) => Ok(texts.get(row).unwrap_or_default().to_owned()),
+            _ => Err(format!("'{name}' is of another kind")),
+        });
+        text.push_str(&cells.collect::<Result<Vec<String>, String>>()?.join(","));
         text.push('\n');
     }
     Ok(text.into_bytes())

@@ -68,16 +68,15 @@ fn version(endpoint: &Endpoint, one: &Deployment) -> Markup {
 }
 
 pub(super) async fn one(State(app): State<App>, Path(name): Path<String>) -> Answer {
-    let (endpoint, changes) = match app.fleet.of_folder(&name) {
-        Some(endpoint) => (endpoint, Vec::new()),
-        None => {
-            let read = app.db.read(move |sql| {
-                let endpoint = endpoints::by_name(sql, W, &name)?;
-                let changes = endpoints::changes(sql, &endpoint, N_CHANGES)?;
-                Ok::<_, EndpointError>((endpoint, changes))
-            });
-            read.await?
-        }
+    let (endpoint, changes) = if let Some(endpoint) = app.fleet.of_folder(&name) {
+        (endpoint, Vec::new())
+    } else {
+        let read = app.db.read(move |sql| {
+            let endpoint = endpoints::by_name(sql, W, &name)?;
+            let changes = endpoints::changes(sql, &endpoint, N_CHANGES)?;
+            Ok::<_, EndpointError>((endpoint, changes))
+        });
+        read.await?
     };
     let folder = app.fleet.folder_of(&endpoint.name);
     let snapshot = app.fleet.snapshot();

@@ -155,7 +155,7 @@ impl Folders {
             });
             known.n_missed = 0;
             let is_still = !is_new && known.seen == one.model;
-            known.seen = one.model.clone();
+            known.seen.clone_from(&one.model);
             if is_still || is_first {
                 known.take();
             }

@@ -83,6 +83,58 @@ fn own(encoder: &mut DescriptorEncoder<'_>, all: &[(Labels, Tally)]) -> fmt::Res
     histogram(encoder, ("automl_endpoint_phase_duration", about), phases)
 }
 
+/// A counter of Triton's: its name, what it is, and its value.
+type Family = (&'static str, &'static str, fn(&Tally) -> u64);
+
+const FAMILIES: [Family; 8] = [
+    (
+        "nv_inference_request_success",
+        "Requests that a deployment answered",
+        Tally::n_answered,
+    ),
+    (
+        "nv_inference_count",
+        "Rows of requests that were answered",
+        |tally| tally.rows,
+    ),
+    (
+        "nv_inference_exec_count",
+        "Times that the model predicted, rows of several requests together among them",
+        |tally| tally.executions,
+    ),
+    (
+        "nv_inference_request_duration_us",
+        "Microseconds that answered requests took",
+        |tally| tally.answered_ns() / 1000,
+    ),
+    (
+        "nv_inference_queue_duration_us",
+        "Microseconds of them in which they waited for the model",
+        |tally| phases_us(tally, &[1]),
+    ),
+    (
+        "nv_inference_compute_input_duration_us",
+        "Microseconds of them in which bodies were read",
+        |tally| phases_us(tally, &[0]),
+    ),
+    (
+        "nv_inference_compute_infer_duration_us",
+        "Microseconds of them in which the model predicted and explained",
+        |tally| phases_us(tally, &[2, 3]),
+    ),
+    (
+        "nv_inference_compute_output_duration_us",
+        "Microseconds of them in which answers were written",
+        |tally| phases_us(tally, &[4]),
+    ),
+];
+
+/// What phases, by their places, took together.
+fn phases_us(tally: &Tally, places: &[usize]) -> u64 {
+    let ns: u64 = places.iter().map(|place| tally.phases[*place].sum_ns).sum();
+    ns / 1000
+}
+
 fn triton(encoder: &mut DescriptorEncoder<'_>, all: &[(Labels, Tally)]) -> fmt::Result {
     let mut sums = BTreeMap::<Triton, Tally>::new();
     for (labels, tally) in all {
@@ -92,53 +144,7 @@ fn triton(encoder: &mut DescriptorEncoder<'_>, all: &[(Labels, Tally)]) -> fmt::
         };
         *sums.entry(version).or_default() += *tally;
     }
-    let phase_us = |tally: &Tally, places: &[usize]| -> u64 {
-        let ns: u64 = places.iter().map(|place| tally.phases[*place].sum_ns).sum();
-        ns / 1000
-    };
-    let families: [(&str, &str, &dyn Fn(&Tally) -> u64); 8] = [
-        (
-            "nv_inference_request_success",
-            "Requests that a deployment answered",
-            &Tally::n_answered,
-        ),
-        (
-            "nv_inference_count",
-            "Rows of requests that were answered",
-            &|tally| tally.rows,
-        ),
-        (
-            "nv_inference_exec_count",
-            "Times that the model predicted, rows of several requests together among them",
-            &|tally| tally.executions,
-        ),
-        (
-            "nv_inference_request_duration_us",
-            "Microseconds that answered requests took",
-            &|tally| tally.answered_ns() / 1000,
-        ),
-        (
-            "nv_inference_queue_duration_us",
-            "Microseconds of them in which they waited for the model",
-            &|tally| phase_us(tally, &[1]),
-        ),
-        (
-            "nv_inference_compute_input_duration_us",
-            "Microseconds of them in which bodies were read",
-            &|tally| phase_us(tally, &[0]),
-        ),
-        (
-            "nv_inference_compute_infer_duration_us",
-            "Microseconds of them in which the model predicted and explained",
-            &|tally| phase_us(tally, &[2, 3]),
-        ),
-        (
-            "nv_inference_compute_output_duration_us",
-            "Microseconds of them in which answers were written",
-            &|tally| phase_us(tally, &[4]),
-        ),
-    ];
-    for (name, about, value) in families {
+    for (name, about, value) in FAMILIES {
         let mut family = encoder.encode_descriptor(name, about, None, MetricType::Unknown)?;
         for (version, tally) in &sums {
             let mut one = family.encode_family(version)?;

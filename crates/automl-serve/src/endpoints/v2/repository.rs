@@ -76,9 +76,9 @@ struct IndexBody {
 
 /// What is there.
 pub(super) fn routes(fleet: &Fleet) -> Routes {
-    let fleet = fleet.clone();
     const INDEX: &str =
         "Endpoints and their deployments, and whether they answer (Triton's model repository)";
+    let fleet = fleet.clone();
     Routes::new()
         .route("/v2/repository/index", post(index).viewer(INDEX).bounded())
         .service(
