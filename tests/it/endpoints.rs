@@ -255,3 +255,34 @@ fn a_kill_loses_no_request_that_was_on_the_disk_and_its_files_are_made_whole() {
     let profile: Value = serde_json::from_str(&profile).expect("JSON");
     assert_eq!(profile["n_rows"], json!(n_lines), "all rows are there");
 }
+
+#[test]
+fn a_folder_of_models_is_served_and_followed() {
+    let desk = Desk::new();
+    desk.copy_churn_model();
+    std::fs::create_dir_all(desk.path("models/churn")).expect("a folder");
+    let server = Server::start_with(&desk, &["--model-repository", "models"]);
+    let text = String::from_utf8(desk.read("datasets/churn_test.csv")).expect("text");
+    let ask = json!({ "rows": rows(&text)[..1] }).to_string();
+    let (status, answer) = server.call("/endpoints/churn/predict", "application/json", &ask);
+    assert_eq!(status, 503, "{answer}");
+    // A model that is put there whole answers, and one that is not leaves it answering.
+    std::fs::rename(desk.path("model"), desk.path("models/churn/1")).expect("it moves");
+    wait("the model answers", || {
+        let (status, _) = server.call("/endpoints/churn/predict", "application/json", &ask);
+        status == 200
+    });
+    let (_, before) = server.call("/endpoints/churn/predict", "application/json", &ask);
+    std::fs::create_dir(desk.path("models/churn/2")).expect("a folder");
+    // Another one, without the weights that it names.
+    let mut manifest = desk.read("models/churn/1/manifest.json");
+    manifest.push(b'\n');
+    std::fs::write(desk.path("models/churn/2/manifest.json"), manifest).expect("a file");
+    wait("it is told why", || {
+        let shown = server.json("/api/endpoints/churn", &Value::Null);
+        let problem = shown["endpoint"]["problem"].as_str().unwrap_or_default();
+        shown["endpoint"]["state"] == "failed" && problem.starts_with("churn/2: ")
+    });
+    let (status, after) = server.call("/endpoints/churn/predict", "application/json", &ask);
+    assert_eq!((status, after), (200, before));
+}

@@ -1,4 +1,5 @@
-"""tritonclient over HTTP and gRPC: tensors as bytes, as JSON, and what is wrong with them."""
+"""tritonclient over HTTP and gRPC: tensors as bytes, as JSON, and what is wrong with them; the model repository, statistics and
+configurations."""
 import numpy as np
 import pytest
 import tritonclient.grpc as triton_grpc
@@ -65,7 +66,8 @@ def test_the_server_and_its_models_tell_of_themselves(served, client):
         assert made.get_server_metadata().name == "automl"
     else:
         names, versions = [one["name"] for one in told["inputs"]], told["versions"]
-        assert made.get_server_metadata()["extensions"] == ["binary_tensor_data"]
+        assert made.get_server_metadata()["extensions"] == [
+            "binary_tensor_data", "model_configuration", "model_repository", "statistics"]
     assert names == list(served.features) and versions == ["v1", "v2"]
 
 
@@ -78,3 +80,64 @@ def test_what_is_wrong_is_told(served, client):
     ]:
         with pytest.raises(InferenceServerException, match=told):
             made.infer(model, tensors)
+
+
+def as_dict(library, call, *arguments):
+    """What a call answers, as JSON in both protocols; whole numbers of 64 bits are text there over gRPC."""
+    return call(*arguments, as_json=True) if library is triton_grpc else call(*arguments)
+
+
+def listed(library, made):
+    found = as_dict(library, made.get_model_repository_index)
+    models = found.get("models", []) if library is triton_grpc else found
+    return [(one["name"], one.get("version", ""), one["state"]) for one in models]
+
+
+def test_the_repository_is_listed_unloaded_and_loaded(served, client):
+    library, made = client
+    both = [("churn", "v1", "READY"), ("churn", "v2", "READY")]
+    assert listed(library, made) == both
+    made.unload_model("churn")
+    assert not made.is_model_ready("churn")
+    assert listed(library, made) == [("churn", "", "UNAVAILABLE")]
+    with pytest.raises(InferenceServerException, match="it was unloaded"):
+        made.infer("churn", inputs(served, library, 1))
+    made.load_model("churn")
+    assert made.is_model_ready("churn") and listed(library, made) == both
+    check(served, made.infer("churn", inputs(served, library, 2)), 2)
+    with pytest.raises(InferenceServerException, match="'config' is not taken"):
+        made.load_model("churn", config="{}")
+    with pytest.raises(InferenceServerException, match="there is no endpoint 'churm'"):
+        made.load_model("churm")
+
+
+def test_statistics_count_what_was_answered(served, client):
+    library, made = client
+
+    def told():
+        (of_v1,) = as_dict(library, made.get_inference_statistics, "churn", "v1")["model_stats"]
+        phases = of_v1["inference_stats"]
+        return {
+            "rows": int(of_v1.get("inference_count", 0)), "calls": int(of_v1.get("execution_count", 0)),
+            **{f"{name} {part}": int(phases.get(name, {}).get(part, 0)) for name in ["success", "fail"] for part in ["count", "ns"]}}
+
+    before = told()
+    made.infer("churn", inputs(served, library, 3), model_version="v1")
+    with pytest.raises(InferenceServerException):
+        made.infer("churn", inputs(served, library, 1)[1:], model_version="v1")
+    grown = {name: value - before[name] for name, value in told().items()}
+    assert grown.pop("success ns") > 0 and grown.pop("fail ns") > 0
+    assert grown == {"rows": 3, "calls": 1, "success count": 1, "fail count": 1}
+    everything = as_dict(library, made.get_inference_statistics)["model_stats"]
+    assert [(one["name"], one["version"]) for one in everything] == [("churn", "v1"), ("churn", "v2")]
+
+
+def test_configurations_have_the_tensors_of_the_model(served, client):
+    library, made = client
+    told = as_dict(library, made.get_model_config, "churn")
+    told = told["config"] if library is triton_grpc else told
+    assert [one["name"] for one in told["input"]] == list(served.features)
+    kinds = {"number": "TYPE_FP64", "boolean": "TYPE_BOOL"}
+    assert [one["data_type"] for one in told["input"]] == [kinds.get(kind, "TYPE_STRING") for kind in served.features.values()]
+    assert [one["name"] for one in told["output"]] == ["prediction", "probabilities"]
+    assert [int(size) for size in told["output"][1]["dims"]] == [-1, 2]

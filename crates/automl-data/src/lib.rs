@@ -33,6 +33,7 @@ mod requests;
 mod rows;
 mod schema_file;
 mod source;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod wording;
@@ -51,3 +52,4 @@ pub use requests::RequestReader;
 pub use rows::{CellError, RowBuffer, RowCoder};
 pub use schema_file::{ColumnOverride, SchemaFile, without_place, write_schema};
 pub use source::Source;
+pub use stream::{StreamError, to_stream};

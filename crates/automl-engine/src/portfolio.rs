@@ -206,10 +206,9 @@ fn is_too_slow(learner: &LearnerSpec, facts: &Facts) -> bool {
     let is_large = facts.n_rows > NEIGHBOUR_ROWS_MAX || facts.n_columns > 60 || facts.has_text;
     match learner.id {
         "nearest_neighbours" => is_large,
-        // Where it is quick enough it has an entry.
-        "svm" => true,
-        // Tens of times as slow as a perceptron: on a processor it is for those who ask for it.
-        "tabm" => true,
+        // A machine has an entry where it is quick enough. TabM is tens of times as slow as a perceptron: on a processor it
+        // is for those who ask for it.
+        "svm" | "tabm" => true,
         "mlp" => facts.n_rows < NETWORK_ROWS_MIN,
         _ => false,
     }

@@ -6,9 +6,6 @@ use crate::graph::{Graph, Value, doubles, int};
 use crate::linear::{Inputs, of_all_classes};
 use automl_core::Artifact;
 
-/// The greatest exponent of a pair's sigmoid, as the model has it.
-const EXPONENT_MAX: f64 = 16.0;
-
 /// A machine's numbers, or probabilities of all classes.
 pub(crate) fn machine(
     graph: &mut Graph,
@@ -125,7 +122,8 @@ fn classes(
     let shifts = graph.constant(doubles(&[1, twos.len()], &shifts));
     let exponents = graph.op("Mul", &[&decisions, &slopes], []);
     let exponents = graph.op("Add", &[&exponents, &shifts], []);
-    let (least, most) = (graph.double(-EXPONENT_MAX), graph.double(EXPONENT_MAX));
+    let most: f64 = artifact.meta("exponent_max")?;
+    let (least, most) = (graph.double(-most), graph.double(most));
     let exponents = graph.op("Max", &[&exponents, &least], []);
     let exponents = graph.op("Min", &[&exponents, &most], []);
     let opposite = graph.op("Neg", &[&exponents], []);

@@ -2,7 +2,9 @@
 
 use crate::access::{Access, Gate, Hosts, Memory, guard};
 use crate::batches::{Batching, Desk as BatchDesk};
-use crate::endpoints::{self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers};
+use crate::endpoints::{
+    self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers, WriteStream,
+};
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::intake::Intake;
@@ -25,6 +27,7 @@ use automl_store::access::users;
 use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::captures::{Captures, Retention, Seal};
 use automl_store::db::Database;
+use automl_store::endpoints::EndpointError;
 use automl_store::registry::webhooks;
 use automl_store::sealed::Sealer;
 use automl_store::workspace::{PROXY_ROOT, Record, Workspace, WorkspaceError};
@@ -76,10 +79,14 @@ pub struct Config {
 pub struct Models {
     /// Reads the model of a directory.
     pub load: LoadModel,
+    /// A folder of models that are endpoints, followed while the server runs.
+    pub repository: Option<PathBuf>,
     /// Bytes that all of them may take together, by their files; no bound if it is not said.
     pub n_bytes_max: Option<u64>,
     /// Makes files for good of what was kept of requests.
     pub seal: Seal,
+    /// Makes Arrow streams of answers.
+    pub stream: WriteStream,
     /// What predicting together requests that wait for a model may take.
     pub batch_latency: Duration,
     /// How much is kept of requests of each endpoint.
@@ -119,6 +126,8 @@ pub enum ServeError {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Batches(#[from] StoreError),
+    #[error(transparent)]
+    Endpoints(#[from] EndpointError),
     #[error("there is no user yet, so nobody could ask")]
     NoUser,
     #[error("cannot serve with TLS: {reason}")]
@@ -137,6 +146,7 @@ impl Coded for ServeError {
             Self::Stopped { .. } | Self::Random(_) => "serve-stopped",
             Self::Workspace(error) => error.code(),
             Self::Batches(error) => error.code(),
+            Self::Endpoints(error) => error.code(),
             Self::NoUser => "serve-no-user",
             Self::Tls { .. } => "serve-tls",
             Self::Issuer { .. } => "serve-issuer",
@@ -150,6 +160,7 @@ impl Coded for ServeError {
             }
             Self::Workspace(error) => error.hint(),
             Self::Batches(error) => error.hint(),
+            Self::Endpoints(error) => error.hint(),
             Self::NoUser => Some(
                 "make one: automl users add NAME --role admin, with the same --workspace; then automl tokens create NAME"
                     .into(),
@@ -266,6 +277,7 @@ pub(crate) fn open(config: Config) -> Result<(App, Parts), ServeError> {
     let pulse = Pulse::new(db.clone());
     let tuning = Arc::new(Desk::default());
     let fleet = fleet(&config.models, &config.workspace, (&db, &artifacts)).map_err(threads)?;
+    fleet.open_folders()?;
     let batches = batch_desk(config.batching, &config.workspace, (&db, &artifacts))?;
     let own = own::routes().merge(grpc::routes(&pulse));
     let routes = if config.only_endpoints {
@@ -320,6 +332,8 @@ fn fleet(
     };
     let loading = Loading {
         load: models.load,
+        repository: models.repository.clone(),
+        stream: models.stream,
         n_bytes_max: models.n_bytes_max,
         batch_latency: models.batch_latency,
     };

@@ -161,6 +161,8 @@ pub(crate) enum CliError {
     TlsFile { path: PathBuf, source: io::Error },
     #[error("this is no folder for tables: {}", .path.display())]
     DataDir { path: PathBuf, source: io::Error },
+    #[error("this is no folder of models: {}", .path.display())]
+    ModelRepository { path: PathBuf, source: io::Error },
     #[error("no password came from stdin")]
     NoPassword,
     #[error("{host} can be reached by other machines, and access control is off")]
@@ -212,6 +214,7 @@ impl Coded for CliError {
             Self::ServeOpen { .. } => "serve-open",
             Self::TlsFile { .. } => "serve-tls",
             Self::DataDir { .. } => "serve-data-dir",
+            Self::ModelRepository { .. } => "serve-model-repository",
             Self::NoPassword => "users-no-password",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
@@ -273,6 +276,7 @@ impl Coded for CliError {
             Self::TlsFile { .. } => {
                 Some("give --tls-cert and --tls-key files that can be read".into())
             }
+            Self::ModelRepository { .. } => Some("give a folder that can be read".into()),
             Self::DataDir { .. } => {
                 Some("give --data-dir a folder that is there and can be read".into())
             }

@@ -9,8 +9,8 @@ pub(crate) use tables::predict_tables;
 use crate::errors::{Report, SearchError};
 use crate::modeldir::LoadedModel as Directory;
 use crate::scoring::INTERVALS_FILE;
-use automl_core::{Coded as _, Field, Kind, Role, Schema, Task};
-use automl_data::{RecordsError, RequestReader, records_to_parquet};
+use automl_core::{Coded as _, Field, Kind, Role, Schema, Table, Task};
+use automl_data::{RecordsError, RequestReader, records_to_parquet, to_stream};
 use automl_engine::Intervals;
 use automl_serve::endpoints::{Bounds, LoadError, LoadedModel, ModelFacts};
 use automl_store::captures::{SealError, SealedRows};
@@ -143,6 +143,14 @@ pub(crate) fn seal(
         n_rows: written.n_rows,
         is_cut: written.is_cut,
     })
+}
+
+/// A table of an answer as an Arrow stream.
+///
+/// # Errors
+/// Why it cannot be made.
+pub(crate) fn stream(table: &Table) -> Result<Vec<u8>, String> {
+    to_stream(table).map_err(|error| error.to_string())
 }
 
 fn is_feature(field: &Field) -> bool {

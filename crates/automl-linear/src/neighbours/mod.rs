@@ -50,8 +50,8 @@ mod tree;
 use crate::inputs::Inputs;
 use crate::targets::{RowWeights, kept_rows, require_task};
 use automl_core::{
-    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, Seed,
-    TaskKind, TrainingData, Warning, WarningKind,
+    Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, TaskKind,
+    TrainingData, Warning, WarningKind,
 };
 use index::{Index, Metric};
 use model::{Labels, Neighbours};

@@ -4,7 +4,7 @@
 const N_STEPS: usize = 100;
 const N_HALVINGS: usize = 60;
 /// The greatest exponent of a sigmoid: a pair's probability stays about 1e-7 away from 0 and 1.
-const EXPONENT_MAX: f64 = 16.0;
+pub(super) const EXPONENT_MAX: f64 = 16.0;
 
 /// `1 / (1 + exp(slope · f + shift))`, the probability of the first of two classes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,14 +94,14 @@ impl Sigmoid {
 
 /// Probabilities of `k` classes from those of all pairs, which are told as the exponents of sigmoids in the order `(0, 1),
 /// (0, 2), …, (1, 2), …`: `pₐ` is in proportion to `1 / (Σ 1/rₐᵦ − (k − 2))` over the other classes, where `rₐᵦ` is the
-/// probability of `a` where it is `a` or `b` (Price, Knerr, Personnaz and Dreyfus, 1995).
-pub(super) fn joined(exponents: impl IntoIterator<Item = f64>, k: usize) -> Vec<f64> {
+/// probability of `a` where it is `a` or `b` (Price, Knerr, Personnaz and Dreyfus, 1995). No exponent counts as more than `most`.
+pub(super) fn joined(exponents: impl IntoIterator<Item = f64>, k: usize, most: f64) -> Vec<f64> {
     let mut exponents = exponents.into_iter();
     let mut p = vec![1.0; k];
     for a in 0..k {
         for b in a + 1..k {
             let exponent = exponents.next().expect("there is one for each two classes");
-            let exponent = exponent.clamp(-EXPONENT_MAX, EXPONENT_MAX);
+            let exponent = exponent.clamp(-most, most);
             p[a] += exponent.exp();
             p[b] += (-exponent).exp();
         }

@@ -126,7 +126,10 @@ impl Learner for SvmParams {
             return Err(FitError::Cancelled);
         }
         self.warn_of_sample(ctx, &shares);
-        let needed = Kernel::n_bytes(kept.len()) + (kept.len() * inputs.n_features() * 16) as u64;
+        let n_others = data.train.task().n_classes().saturating_sub(1).max(1);
+        // The kernel, the rows twice, and the variables of all machines at once.
+        let row = inputs.n_features() * 16 + n_others * (FOLDS + 2) * 24;
+        let needed = Kernel::n_bytes(kept.len()) + (kept.len() * row) as u64;
         if let (false, Some(limit)) = (ctx.budget.memory.allows(needed), ctx.budget.memory.0) {
             return Err(FitError::Memory {
                 learner,
@@ -155,7 +158,8 @@ impl Learner for SvmParams {
         };
         let output = if kind == TaskKind::Regression {
             let targets = data.train.target_numbers();
-            fit.numbers(kept.iter().map(|&i| targets[i as usize]).collect())?
+            let targets: Vec<f64> = kept.iter().map(|&i| targets[i as usize]).collect();
+            fit.numbers(&targets)?
         } else {
             let codes = data.train.class_codes();
             let codes: Vec<u32> = kept.iter().map(|&i| codes[i as usize]).collect();
@@ -234,11 +238,11 @@ impl Fit<'_> {
         problem.solve(TOLERANCE, n_steps, &self.ctx.budget)
     }
 
-    fn check(&self, solutions: &[Solution]) -> Result<(), FitError> {
-        if solutions.iter().any(|one| one.end == End::Cancelled) {
+    fn check(&self, mut ends: impl Iterator<Item = End> + Clone) -> Result<(), FitError> {
+        if ends.clone().any(|end| end == End::Cancelled) {
             return Err(FitError::Cancelled);
         }
-        if solutions.iter().any(|one| one.end == End::Steps) {
+        if ends.any(|end| end == End::Steps) {
             let message =
                 "the support vector machine has not converged; scale the features, or lower c";
             let none = Vec::<String>::new();
@@ -249,7 +253,7 @@ impl Fit<'_> {
     }
 
     /// Two variables a row: what pulls the function up to its target, and what pulls it down.
-    fn numbers(&self, targets: Vec<f64>) -> Result<Output, FitError> {
+    fn numbers(&self, targets: &[f64]) -> Result<Output, FitError> {
         let n = targets.len();
         let total: f64 = self.weights.iter().sum();
         let mean = |values: &mut dyn Iterator<Item = f64>| -> f64 {
@@ -286,7 +290,7 @@ impl Fit<'_> {
             bounds: bounds.clone().chain(bounds).collect(),
         };
         let solution = self.solve(&problem);
-        self.check(std::slice::from_ref(&solution))?;
+        self.check(std::iter::once(solution.end))?;
         let (up, down) = solution.coefs.split_at(n);
         Ok(Output::Numbers {
             coefs: up.iter().zip(down).map(|(up, down)| up + down).collect(),
@@ -317,11 +321,10 @@ impl Fit<'_> {
             let ([a, b], part) = (pairs[job / (FOLDS + 1)], job % (FOLDS + 1));
             self.machine([&rows[a], &rows[b]], (part < FOLDS).then_some(part))
         });
+        self.check(solutions.iter().map(|(_, solution)| solution.end))?;
         let mut coefs = vec![0.0; codes.len() * k.saturating_sub(1)];
         let mut fitted = Vec::with_capacity(pairs.len());
         for (&[a, b], parts) in pairs.iter().zip(solutions.chunks_exact(FOLDS + 1)) {
-            let own: Vec<Solution> = parts.iter().map(|(_, solution)| solution.clone()).collect();
-            self.check(&own)?;
             fitted.push(self.pair([&rows[a], &rows[b]], parts));
             let (used, whole) = &parts[FOLDS];
             for (&row, coef) in used.iter().zip(&whole.coefs) {

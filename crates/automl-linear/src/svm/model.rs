@@ -1,7 +1,7 @@
 //! A fitted support vector machine: its vectors, what they count in each function, and how decisions become predictions.
 
 use super::SVM;
-use super::chances::{Sigmoid, joined};
+use super::chances::{EXPONENT_MAX, Sigmoid, joined};
 use super::kernel::radial;
 use crate::inputs::Inputs;
 use automl_core::{Artifact, ArtifactError, Model, PredictError, Predictions, TableView};
@@ -58,6 +58,8 @@ pub(super) struct Machine {
     /// What is subtracted from each feature.
     means: Vec<f64>,
     gamma: f64,
+    /// The greatest exponent of a sigmoid.
+    exponent_max: f64,
     /// Row by row.
     vectors: Vec<f64>,
     output: Output,
@@ -116,6 +118,7 @@ impl Machine {
             inputs,
             means,
             gamma,
+            exponent_max: EXPONENT_MAX,
             vectors,
             output,
         }
@@ -134,6 +137,10 @@ impl Machine {
         if !(gamma.is_finite() && gamma > 0.0) {
             return Err(artifact.invalid("gamma", "not a positive number"));
         }
+        let exponent_max: f64 = artifact.meta("exponent_max")?;
+        if !(exponent_max > 0.0 && exponent_max < 100.0) {
+            return Err(artifact.invalid("exponent_max", "not a small positive number"));
+        }
         let coefs = finite(artifact, "coefs")?;
         let output = match artifact.meta("n_classes")? {
             0 => numbers(artifact, coefs)?,
@@ -146,6 +153,7 @@ impl Machine {
             inputs,
             means,
             gamma,
+            exponent_max,
             vectors,
             output,
         })
@@ -190,7 +198,7 @@ impl Machine {
                 });
                 let start = out.len();
                 out.resize(start + n_classes, 0.0);
-                for (&code, chance) in present.iter().zip(joined(exponents, k)) {
+                for (&code, chance) in present.iter().zip(joined(exponents, k, self.exponent_max)) {
                     out[start + code as usize] = chance;
                 }
             }
@@ -285,7 +293,7 @@ impl Model for Machine {
             Output::Classes { n_classes, .. } => *n_classes,
         };
         let meta = serde_json::json!({
-            "inputs": self.inputs.to_json(), "gamma": self.gamma, "n_classes": n_classes,
+            "inputs": self.inputs.to_json(), "gamma": self.gamma, "exponent_max": self.exponent_max, "n_classes": n_classes,
         });
         let mut artifact = Artifact::new(SVM.id, meta);
         artifact.push_f64("means", self.means.clone());

@@ -103,11 +103,11 @@ fn numbers_agree_with_scikit_learn() {
 /// Where the pairs come from one distribution, that is what they are joined to.
 #[test]
 fn pairs_of_one_distribution_are_joined_to_it() {
-    for p in [vec![0.2, 0.3, 0.5], vec![0.7, 0.1, 0.1, 0.05, 0.05]] {
+    for p in [vec![0.2_f64, 0.3, 0.5], vec![0.7, 0.1, 0.1, 0.05, 0.05]] {
         let k = p.len();
         let twos = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
         let exponents = twos.map(|(a, b)| (p[b] / p[a]).ln());
-        for (found, wanted) in joined(exponents, k).iter().zip(&p) {
+        for (found, wanted) in joined(exponents, k, 16.0).iter().zip(&p) {
             assert!((found - wanted).abs() < 1e-12, "{found} is not {wanted}");
         }
     }

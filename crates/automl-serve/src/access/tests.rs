@@ -244,6 +244,7 @@ async fn what_writes_is_for_editors() {
         "/invocations",
         "/infer",
         "/endpoints/call",
+        "/repository/index",
     ];
     for (method, path, need) in desk.endpoints() {
         let is_read = [Method::GET, Method::HEAD].contains(&method)

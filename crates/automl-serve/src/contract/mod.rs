@@ -9,7 +9,7 @@
 //! `boolean`, `any`, `object`, `[type]`, `{type}` (an object of any names), `"one"|"other"`, and names of objects; `type?` may be
 //! null. Fields of a GET stand in its query, fields of other methods in a JSON object; `?field` in the query all the same, `@Field`
 //! in the head and `/field` in the path. `bytes` is a body as it comes and `text/csv` one that is taken, too. An answer may be of
-//! a media type, `{}` is an object without fields, and `nothing` has no body. Tests compare what handlers take and give with this.
+//! a media type or a list, `{}` is an object without fields, and `nothing` has no body. Tests compare what handlers take and give with this.
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -144,7 +144,7 @@ fn field(method: &str, text: &'static str) -> Field {
 fn answer(text: &'static str) -> Gives {
     match text {
         "nothing" => Gives::Nothing,
-        "object" => Gives::Json(schema(text)),
+        text if text == "object" || text.starts_with('[') => Gives::Json(schema(text)),
         "{}" => Gives::Json(object("")),
         media if media.contains('/') && !media.contains(' ') => Gives::Other(media),
         fields => Gives::Json(object(fields)),

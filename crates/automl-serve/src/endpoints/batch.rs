@@ -4,7 +4,8 @@ use super::error::{ROWS_EXPLAINED_MAX, ScoreError, VALUES_EXPLAINED_MAX};
 use super::model::LoadedModel;
 use super::wanted::Wanted;
 use crate::access::Extra;
-use automl_core::{Decision, Explanation, Predictions, Table, Threads};
+use automl_core::{Clock, Decision, Explanation, Predictions, Table, Threads};
+use std::time::Duration;
 
 /// Rows to predict.
 pub(crate) struct Batch {
@@ -59,6 +60,8 @@ pub(crate) struct Predicted {
     pub(crate) codes: Vec<u32>,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) explanation: Option<Explanation>,
+    /// What that took.
+    pub(crate) explained_in: Option<Duration>,
     pub(crate) about: About,
 }
 
@@ -129,10 +132,12 @@ impl Batch {
         let asked = self.threshold.map(Decision::Above);
         let codes = predictions.class_codes_by(asked.as_ref().unwrap_or(&loaded.facts.decision));
         let intervals = intervals(&self.coverages, loaded, &predictions)?;
+        let clock = self.explains.then(Clock::start);
         let explanation = self.explains.then(|| explained(&self.table, loaded));
         Ok(Predicted {
             intervals,
             explanation: explanation.transpose()?,
+            explained_in: clock.map(|clock| clock.elapsed()),
             codes,
             predictions,
             about: self.about,

@@ -2,17 +2,18 @@
 //! go when there are more than fit.
 
 use super::batch::Batch;
-use super::model::{LoadModel, LoadedModel};
-use super::numbers::Numbers;
+use super::model::{LoadModel, LoadedModel, WriteStream};
+use super::numbers::{Counts, Numbers};
 use super::queue::Queue;
 use automl_core::Clock;
 use automl_store::artifacts::ArtifactStore;
 use automl_store::db::Database;
-use automl_store::endpoints::{Deployment, digest_of};
+use automl_store::endpoints::{Deployment, digest_of, digest_of_folder};
 use automl_store::registry::{files, versions};
 use automl_store::tracking::TrackingError;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(crate) struct Version {
     pub(crate) model: String,
     pub(crate) number: i64,
     digest: String,
+    /// Its directory, if the registry does not have it.
+    folder: Option<PathBuf>,
     state: RwLock<Option<Arc<Warm>>>,
     /// Held by whoever reads it.
     reading: Mutex<()>,
@@ -50,13 +53,12 @@ impl Version {
         state.clone()
     }
 
-    /// As [`Version::ready`], and notes that it is used.
-    pub(crate) fn take(&self) -> Option<Arc<Warm>> {
-        let ready = self.ready();
-        if ready.is_some() {
-            self.used_us.store(Clock::unix_micros(), Ordering::Relaxed);
-        }
-        ready
+    /// As [`Version::ready`], and notes that it is used, and when that was, in microseconds since 1970.
+    pub(crate) fn take(&self) -> Option<(Arc<Warm>, i64)> {
+        let warm = self.ready()?;
+        let now_us = Clock::unix_micros();
+        self.used_us.store(now_us, Ordering::Relaxed);
+        Some((warm, now_us))
     }
 
     fn put(&self, warm: Option<Arc<Warm>>) {
@@ -72,6 +74,9 @@ impl Version {
 /// How models are read, and how much of them.
 pub(crate) struct Loading {
     pub(crate) load: LoadModel,
+    pub(crate) stream: WriteStream,
+    /// A folder of models that are endpoints.
+    pub(crate) repository: Option<PathBuf>,
     /// Bytes that all may take together.
     pub(crate) n_bytes_max: Option<u64>,
     /// What a batch of requests may take.
@@ -91,8 +96,8 @@ pub(crate) struct Cache {
     numbers: Numbers,
 }
 
-/// By model, number and digest.
-type Versions = BTreeMap<(String, i64, String), Arc<Version>>;
+/// By directory if it is not one of the registry's, model, number and digest.
+type Versions = BTreeMap<(Option<PathBuf>, String, i64, String), Arc<Version>>;
 
 impl Cache {
     pub(crate) fn new(
@@ -116,21 +121,41 @@ impl Cache {
         self.version_of(&deployment.model, deployment.version, &deployment.digest)
     }
 
+    /// The same of a model in a directory of its own.
+    pub(crate) fn version_in(&self, folder: &Path, deployment: &Deployment) -> Arc<Version> {
+        let key = (
+            deployment.model.as_str(),
+            deployment.version,
+            deployment.digest.as_str(),
+        );
+        self.made(Some(folder), key)
+    }
+
     /// A version of a model by its number, with the digest of its files.
     pub(crate) fn version_of(&self, model: &str, number: i64, digest: &str) -> Arc<Version> {
+        self.made(None, (model, number, digest))
+    }
+
+    fn made(
+        &self,
+        folder: Option<&Path>,
+        (model, number, digest): (&str, i64, &str),
+    ) -> Arc<Version> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (model.to_owned(), number, digest.to_owned());
+        let folder = folder.map(Path::to_owned);
+        let key = (folder.clone(), model.to_owned(), number, digest.to_owned());
         if let Some(known) = versions.get(&key) {
             return Arc::clone(known);
         }
         // The same files under another name, as when a model was renamed, are in memory already.
-        let mut same = versions.values().filter(|one| one.digest == key.2);
+        let mut same = versions.values().filter(|one| one.digest == key.3);
         let warm = same.find_map(|one| one.ready());
         let made = versions.entry(key).or_insert_with(|| {
             Arc::new(Version {
                 model: model.to_owned(),
                 number,
                 digest: digest.to_owned(),
+                folder,
                 state: RwLock::new(warm),
                 reading: Mutex::default(),
                 used_us: AtomicI64::new(0),
@@ -140,8 +165,15 @@ impl Cache {
     }
 
     /// What waits for a version at a deployment.
-    pub(crate) fn queue(&self, version: &Version, row_us: f64, replicas: Option<u32>) -> Queue {
-        let numbers = self.numbers.batches(&version.model, version.number);
+    pub(crate) fn queue(
+        &self,
+        version: &Version,
+        row_us: f64,
+        replicas: Option<u32>,
+        counts: &Arc<Counts>,
+    ) -> Queue {
+        let batches = self.numbers.batches(&version.model, version.number);
+        let numbers = (batches, Arc::clone(counts));
         Queue::new(row_us, self.batch_latency, replicas, numbers)
     }
 
@@ -160,7 +192,7 @@ impl Cache {
             .reading
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(warm) = version.take() {
+        if let Some((warm, _)) = version.take() {
             return Ok(warm);
         }
         let key = (version.model.as_str(), version.number);
@@ -203,18 +235,13 @@ impl Cache {
 
     fn read(&self, version: &Version) -> Result<Warm, String> {
         let clock = Clock::start();
-        let key = (version.model.clone(), version.number);
-        let found = self
-            .db
-            .read(move |sql| versions::get(sql, W, &key.0, key.1))
-            .wait();
-        let found = found.map_err(|error: TrackingError| error.to_string())?;
-        let digest = digest_of(&self.artifacts, &found).map_err(|error| error.to_string())?;
-        if digest != version.digest {
-            return Err("its files are not those that were deployed".into());
-        }
-        let files = files::local(&self.artifacts, &found).map_err(|error| error.to_string())?;
-        let loaded = (self.load)(files.as_ref()).map_err(|error| error.to_string())?;
+        let loaded = match &version.folder {
+            Some(folder) => {
+                check_digest(&digest_of_folder(folder)?, version)?;
+                (self.load)(folder).map_err(|error| error.to_string())?
+            }
+            None => self.read_registered(version)?,
+        };
         let read_us = clock.seconds() * 1e6;
         let row_us = warmed(&loaded)?;
         Ok(Warm {
@@ -223,6 +250,20 @@ impl Cache {
             row_us,
             read_us,
         })
+    }
+
+    /// Reads the files that the registry has of a version.
+    fn read_registered(&self, version: &Version) -> Result<LoadedModel, String> {
+        let key = (version.model.clone(), version.number);
+        let found = self
+            .db
+            .read(move |sql| versions::get(sql, W, &key.0, key.1))
+            .wait();
+        let found = found.map_err(|error: TrackingError| error.to_string())?;
+        let digest = digest_of(&self.artifacts, &found).map_err(|error| error.to_string())?;
+        check_digest(&digest, version)?;
+        let files = files::local(&self.artifacts, &found).map_err(|error| error.to_string())?;
+        (self.load)(files.as_ref()).map_err(|error| error.to_string())
     }
 
     /// Lets the least recently used go until so many bytes fit.
@@ -249,6 +290,15 @@ impl Cache {
                 "a model that was not used lately went from memory"
             );
         }
+    }
+}
+
+/// That the files of a version are those that it was deployed with.
+fn check_digest(digest: &str, version: &Version) -> Result<(), String> {
+    if digest == version.digest {
+        Ok(())
+    } else {
+        Err("its files are not those that were deployed".into())
     }
 }
 

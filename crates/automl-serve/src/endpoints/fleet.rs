@@ -5,10 +5,14 @@
 //! revision whose models cannot all be had changes nothing but what is told of the endpoint, and is tried again after a
 //! while. Endpoints are brought up to date apart from one another: a model that is slow to read holds up its own alone.
 
+mod folders;
+mod memory;
+
 use super::cache::{Cache, Loading, Version, Warm};
 use super::capture::{Captor, Rule};
 use super::error::ScoreError;
 use super::live::{Live, Slot};
+use super::model::WriteStream;
 use super::numbers::Numbers;
 use automl_core::{Clock, nearest};
 use automl_store::artifacts::ArtifactStore;
@@ -19,9 +23,11 @@ use automl_store::endpoints::{
 use automl_store::registry::{ModelVersion, models};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_store::workspace::Record;
+use folders::Folders;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -44,6 +50,9 @@ struct Inner {
     cache: Cache,
     numbers: Numbers,
     captor: Captor,
+    stream: WriteStream,
+    /// Endpoints that the record does not have.
+    folders: Option<Folders>,
     snapshot: RwLock<Arc<Snapshot>>,
     /// One for each endpoint, held by whoever brings it up to date.
     turns: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
@@ -66,6 +75,8 @@ struct Wanted {
     /// What a server served last, if that is not the last revision.
     served: Option<(i64, Vec<Deployment>)>,
     moved: Vec<(String, ModelVersion)>,
+    /// Of one that the record does not have, the directory of its model, or why there is none.
+    folder: Option<Result<PathBuf, String>>,
 }
 
 impl Fleet {
@@ -81,6 +92,8 @@ impl Fleet {
             artifacts,
             numbers,
             captor,
+            stream: models.stream,
+            folders: models.repository.clone().map(Folders::new),
             snapshot: RwLock::default(),
             turns: Mutex::default(),
             work: Mutex::default(),
@@ -90,6 +103,11 @@ impl Fleet {
 
     pub(crate) fn numbers(&self) -> &Numbers {
         &self.0.numbers
+    }
+
+    /// What makes Arrow streams of answers.
+    pub(crate) fn stream(&self) -> WriteStream {
+        self.0.stream
     }
 
     pub(crate) fn captor(&self) -> &Captor {
@@ -227,7 +245,7 @@ impl Fleet {
 
     /// The endpoints that are not as the record has them.
     fn due(&self) -> Result<Vec<String>, EndpointError> {
-        let all = self.0.db.read(all_wanted).wait()?;
+        let all = self.with_folders(self.0.db.read(all_wanted).wait()?);
         let snapshot = self.snapshot();
         let gone = snapshot
             .keys()
@@ -282,8 +300,13 @@ impl Fleet {
         let inner = &*self.0;
         let turn = inner.turn(name);
         let alone = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let owned = name.to_owned();
-        let found = inner.db.read(move |sql| one_wanted(sql, &owned)).wait()?;
+        let of_folder = (inner.folders.as_ref()).and_then(|folders| folders.wanted(name));
+        let found = if of_folder.is_some() {
+            of_folder
+        } else {
+            let name = name.to_owned();
+            inner.db.read(move |sql| one_wanted(sql, &name)).wait()?
+        };
         let known = self.snapshot().get(name).cloned();
         match found {
             None => {
@@ -363,6 +386,7 @@ fn wanted(sql: &mut dyn Sql, endpoint: Endpoint) -> Wanted {
         endpoint,
         served,
         moved,
+        folder: None,
     }
 }
 
@@ -439,7 +463,16 @@ impl Inner {
     fn first_served(&self, wanted: &Wanted, before: &Live) -> (Live, bool) {
         let endpoint = &wanted.endpoint;
         let last = (endpoint.revision, endpoint.deployments.as_slice());
-        let problem = match before.with(last, &self.cache, &self.numbers) {
+        let read = match &wanted.folder {
+            Some(Err(problem)) => Err(problem.clone()),
+            Some(Ok(folder)) => {
+                (before.again())
+                    .in_folder(folder)
+                    .with(last, &self.cache, &self.numbers)
+            }
+            None => before.with(last, &self.cache, &self.numbers),
+        };
+        let problem = match read {
             Ok(live) => return (live, true),
             Err(problem) => problem,
         };
@@ -449,7 +482,7 @@ impl Inner {
             "a change of an endpoint is not served"
         );
         let mut kept = before.again();
-        if before.revision.is_none() {
+        if before.revision.is_none() && wanted.folder.is_none() {
             let served = wanted.served.as_ref().and_then(|(revision, deployments)| {
                 let served = (*revision, deployments.as_slice());
                 before.with(served, &self.cache, &self.numbers).ok()
@@ -530,6 +563,9 @@ impl Inner {
 
     /// Tells the record what is served, and keeps of its requests what the record says.
     fn told(&self, mut live: Live, endpoint: &Endpoint) -> Result<Live, EndpointError> {
+        if live.is_of_folder {
+            return Ok(live);
+        }
         let (id, revision, problem) = (live.id, live.revision, live.problem.clone());
         let noted = self
             .db

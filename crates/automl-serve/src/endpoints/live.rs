@@ -9,8 +9,9 @@ use super::queue::Queue;
 use super::split;
 use super::write::Classes;
 use automl_core::nearest;
-use automl_store::endpoints::{Deployment, Endpoint};
+use automl_store::endpoints::{Deployment, Endpoint, UNLOADED};
 use prometheus_client::metrics::counter::Counter;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -27,12 +28,18 @@ pub(crate) struct Live {
     pub(crate) problem: Option<String>,
     /// When it is tried again, in microseconds since 1970.
     pub(crate) again_us: i64,
+    /// Whether somebody let its models go.
+    pub(crate) is_unloaded: bool,
     pub(crate) max_at_once: u32,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) slots: Vec<Arc<Slot>>,
     pub(crate) shadows: Vec<Arc<Slot>>,
     /// What is kept of its requests.
     pub(crate) capture: Option<Arc<Rule>>,
+    /// Whether the record does not have it, but a folder.
+    pub(crate) is_of_folder: bool,
+    /// The directory of its model, if that is not one of the record's.
+    folder: Option<PathBuf>,
     busy: Counter,
     /// Requests without a key so far, of all revisions.
     n_keyless: Arc<AtomicU64>,
@@ -59,7 +66,7 @@ impl Slot {
         deployment: &Deployment,
         (version, facts): (Arc<Version>, Arc<ModelFacts>),
         queue: Arc<Queue>,
-        all: &Numbers,
+        numbers: Own,
     ) -> Self {
         let said = serde_json::json!({
             "endpoint": endpoint,
@@ -71,12 +78,7 @@ impl Slot {
         // What follows stands in the same object.
         head.pop();
         Self {
-            numbers: all.of(
-                endpoint,
-                &deployment.name,
-                &deployment.model,
-                deployment.version,
-            ),
+            numbers,
             deployment: deployment.clone(),
             version,
             classes: Classes::of(&facts.task),
@@ -106,11 +108,14 @@ impl Live {
             seen_revision: endpoint.revision,
             problem: None,
             again_us: 0,
+            is_unloaded: false,
             max_at_once: endpoint.max_at_once,
             room: Arc::new(Semaphore::new(endpoint.max_at_once as usize)),
             slots: Vec::new(),
             shadows: Vec::new(),
             capture: None,
+            is_of_folder: endpoint.is_of_folder(),
+            folder: None,
             busy: numbers.busy(&endpoint.name),
             n_keyless: Arc::default(),
         }
@@ -129,14 +134,19 @@ impl Live {
         let mut slots = Vec::new();
         let mut shadows = Vec::new();
         for deployment in deployments {
-            let version = cache.version(deployment);
+            let version = match &self.folder {
+                Some(folder) => cache.version_in(folder, deployment),
+                None => cache.version(deployment),
+            };
             let warm = cache.load(&version)?;
+            let (model, number) = (&deployment.model, deployment.version);
+            let own = numbers.of(&self.name, &deployment.name, model, number);
             let queue = self.queue_of(deployment, &version).unwrap_or_else(|| {
                 let replicas = deployment.replicas;
-                Arc::new(cache.queue(&version, warm.row_us, replicas))
+                Arc::new(cache.queue(&version, warm.row_us, replicas, &own.counts))
             });
             let model = (version, Arc::clone(&warm.loaded.facts));
-            let slot = Slot::new(&self.name, deployment, model, queue, numbers);
+            let slot = Slot::new(&self.name, deployment, model, queue, own);
             let slot = Arc::new(slot);
             let place = if deployment.is_shadow {
                 &mut shadows
@@ -150,6 +160,7 @@ impl Live {
             seen_revision: revision,
             problem: None,
             again_us: 0,
+            is_unloaded: false,
             slots,
             shadows,
             ..self.again()
@@ -174,6 +185,28 @@ impl Live {
             seen_revision,
             problem: Some(problem),
             again_us,
+            is_unloaded: false,
+            ..self.again()
+        }
+    }
+
+    /// The same, whose next model is that of a directory.
+    pub(crate) fn in_folder(self, folder: &Path) -> Self {
+        Self {
+            folder: Some(folder.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same without models, until it is changed or loaded again.
+    pub(crate) fn unloaded(&self) -> Self {
+        Self {
+            revision: None,
+            problem: Some(UNLOADED.into()),
+            again_us: i64::MAX,
+            is_unloaded: true,
+            slots: Vec::new(),
+            shadows: Vec::new(),
             ..self.again()
         }
     }
@@ -187,11 +220,14 @@ impl Live {
             seen_revision: self.seen_revision,
             problem: self.problem.clone(),
             again_us: self.again_us,
+            is_unloaded: self.is_unloaded,
             max_at_once: self.max_at_once,
             room: Arc::clone(&self.room),
             slots: self.slots.clone(),
             shadows: self.shadows.clone(),
             capture: self.capture.clone(),
+            is_of_folder: self.is_of_folder,
+            folder: self.folder.clone(),
             busy: self.busy.clone(),
             n_keyless: Arc::clone(&self.n_keyless),
         }
@@ -249,17 +285,26 @@ impl Live {
         })
     }
 
-    /// Why nobody is answered.
-    pub(crate) fn not_serving(&self) -> ScoreError {
+    /// Why nobody is answered, for those who ask it.
+    pub(crate) fn silence(&self) -> String {
         let reason = match (&self.problem, self.revision) {
+            _ if self.is_unloaded => UNLOADED,
             // What keeps it, with paths and all, is for those who look after it.
-            (Some(_), _) => "a model cannot be read; `automl endpoint status` tells why".to_owned(),
-            (None, Some(_)) => "nothing is deployed that answers".to_owned(),
-            (None, None) => "its models are being read".to_owned(),
+            (Some(_), _) if self.is_of_folder => {
+                "its model cannot be read; the server's log tells why"
+            }
+            (Some(_), _) => "a model cannot be read; `automl endpoint status` tells why",
+            (None, Some(_)) => "nothing is deployed that answers",
+            (None, None) => "its models are being read",
         };
+        reason.to_owned()
+    }
+
+    /// The same as an error.
+    pub(crate) fn not_serving(&self) -> ScoreError {
         ScoreError::NotServing {
             endpoint: self.name.clone(),
-            reason,
+            reason: self.silence(),
         }
     }
 

@@ -40,7 +40,7 @@ use error::ScoreError;
 pub(crate) use fleet::Fleet;
 pub(crate) use keeper::Keeper;
 pub(crate) use live::{Live, Slot};
-pub use model::{Bounds, LoadError, LoadModel, LoadedModel, ModelFacts};
+pub use model::{Bounds, LoadError, LoadModel, LoadedModel, ModelFacts, WriteStream};
 pub(crate) use numbers::Numbers;
 
 use crate::routes::{Routes, get, post};
@@ -48,12 +48,12 @@ use axum::http::Method;
 use axum::response::Response;
 
 pub(crate) fn routes(fleet: &Fleet) -> Routes {
-    rest::routes().merge(answers(fleet))
+    rest::routes().merge(predictions()).merge(v2::routes(fleet))
 }
 
 /// Predictions alone, without what changes endpoints.
 pub(crate) fn answers(fleet: &Fleet) -> Routes {
-    predictions().merge(v2::routes(fleet))
+    predictions().merge(v2::answers(fleet))
 }
 
 /// What no route answers below the paths of these protocols, told in the form of each.
@@ -81,7 +81,7 @@ fn predictions() -> Routes {
         .route(
             "/endpoints/{name}/predict",
             post(plain::predict)
-                .viewer("Predicts rows, or columns: prediction and probabilities of each row")
+                .viewer("Predicts rows, or columns: prediction and probabilities of each row; as an Arrow stream for who accepts one")
                 .bounded(),
         )
         .route(

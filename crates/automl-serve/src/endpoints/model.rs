@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// Reads the model of a directory.
 pub type LoadModel = fn(&Path) -> Result<LoadedModel, LoadError>;
 
+/// Makes an Arrow stream of a table of numbers and words, or says why it cannot.
+pub type WriteStream = fn(&Table) -> Result<Vec<u8>, String>;
+
 /// A model in memory. Clones are the same.
 #[derive(Clone)]
 pub struct LoadedModel {

@@ -1,19 +1,21 @@
 //! Numbers of endpoints for Prometheus: requests by outcome, rows, and latencies, of each deployment.
 
+mod counts;
+mod timing;
+mod told;
+
+use super::error::ScoreError;
+pub(crate) use counts::{Counts, Reason, Spent, Tally, Unended};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
-use std::collections::BTreeSet;
+use prometheus_client::registry::Registry;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Upper ends of the buckets of latencies, in seconds.
-const SECONDS: [f64; 14] = [
-    0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
-    10.0,
-];
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+use told::{Known, Told};
 
 /// Upper ends of the buckets of rows that are predicted together.
 const BATCH_ROWS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 8192.0, 65_536.0];
@@ -85,7 +87,6 @@ impl BatchNumbers {
 pub(crate) struct Numbers {
     requests: Family<OutcomeLabels, Counter>,
     rows: Family<Labels, Counter>,
-    seconds: Family<Labels, Histogram, fn() -> Histogram>,
     shadows: Family<OutcomeLabels, Counter>,
     busy: Family<EndpointLabels, Counter>,
     loads: Family<LoadLabels, Counter>,
@@ -94,7 +95,7 @@ pub(crate) struct Numbers {
     /// Of all endpoints, also those that are deleted.
     n_dropped: Arc<AtomicU64>,
     /// All deployments that are counted, so that they can be forgotten.
-    known: Arc<Mutex<BTreeSet<Labels>>>,
+    known: Known,
 }
 
 impl Default for Numbers {
@@ -102,7 +103,6 @@ impl Default for Numbers {
         Self {
             requests: Family::default(),
             rows: Family::default(),
-            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             shadows: Family::default(),
             busy: Family::default(),
             loads: Family::default(),
@@ -125,12 +125,6 @@ impl Numbers {
             "automl_endpoint_rows",
             "Rows that a deployment predicted",
             self.rows.clone(),
-        );
-        registry.register_with_unit(
-            "automl_endpoint_duration",
-            "Time from the whole body to the answer",
-            Unit::Seconds,
-            self.seconds.clone(),
         );
         registry.register(
             "automl_endpoint_shadow_requests",
@@ -157,6 +151,7 @@ impl Numbers {
             "Times that a version was to be brought into memory, by outcome: read, failed",
             self.loads.clone(),
         );
+        registry.register_collector(Box::new(Told(Arc::clone(&self.known))));
     }
 
     /// Of batches of a version.
@@ -176,17 +171,19 @@ impl Numbers {
         self.loads.get_or_create_owned(&labels).inc();
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeSet<Labels>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Labels, Arc<Counts>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets an endpoint that is deleted.
     pub(crate) fn forget(&self, endpoint: &str) {
         let mut known = self.known();
-        let is_gone = |labels: &Labels| labels.endpoint == endpoint;
-        let (gone, kept) = std::mem::take(&mut *known).into_iter().partition(is_gone);
-        let gone: BTreeSet<Labels> = gone;
-        *known = kept;
+        let mut gone = Vec::new();
+        known.retain(|labels, _| {
+            let is_gone = labels.endpoint == endpoint;
+            gone.extend(is_gone.then(|| labels.clone()));
+            !is_gone
+        });
         drop(known);
         for labels in gone {
             for outcome in OUTCOMES {
@@ -196,7 +193,6 @@ impl Numbers {
                 self.shadows.remove(&labels.with(outcome));
             }
             self.rows.remove(&labels);
-            self.seconds.remove(&labels);
         }
         for outcome in CAPTURE_OUTCOMES {
             let endpoint = endpoint.to_owned();
@@ -214,7 +210,13 @@ impl Numbers {
             model: model.to_owned(),
             version,
         };
-        self.known().insert(labels.clone());
+        let mut known = self.known();
+        let counts = known.entry(labels.clone()).or_insert_with(|| {
+            let rows = self.rows.get_or_create_owned(&labels);
+            Arc::new(Counts::new(rows))
+        });
+        let counts = Arc::clone(counts);
+        drop(known);
         let request = |place: usize| {
             self.requests
                 .get_or_create_owned(&labels.with(OUTCOMES[place]))
@@ -231,9 +233,19 @@ impl Numbers {
             other: shadow(1),
             shadow_failed: shadow(2),
             skipped: shadow(3),
-            rows: self.rows.get_or_create_owned(&labels),
-            seconds: self.seconds.get_or_create_owned(&labels),
+            counts,
         }
+    }
+
+    /// What was counted of a deployment, whatever versions it had.
+    pub(crate) fn tally(&self, endpoint: &str, deployment: &str) -> Tally {
+        let mut sum = Tally::default();
+        for (labels, counts) in &*self.known() {
+            if labels.endpoint == endpoint && labels.deployment == deployment {
+                sum += counts.tally();
+            }
+        }
+        sum
     }
 
     /// Counts answers that were to be kept.
@@ -282,6 +294,30 @@ pub(crate) struct Own {
     pub(crate) other: Counter,
     pub(crate) shadow_failed: Counter,
     pub(crate) skipped: Counter,
-    pub(crate) rows: Counter,
-    pub(crate) seconds: Histogram,
+    pub(crate) counts: Arc<Counts>,
+}
+
+impl Own {
+    /// Counts a request that is answered.
+    pub(crate) fn answered(&self, n_rows: usize, whole: Duration, spent: &Spent) {
+        self.answered.inc();
+        self.counts.answered(n_rows, whole, spent);
+    }
+
+    /// Counts a request that ends with an error.
+    pub(crate) fn ended(&self, whole: Duration, error: &ScoreError) {
+        let is_failed = error.status().is_server_error();
+        let reason = match error {
+            ScoreError::TimeOver { .. } => Reason::Rejected,
+            error if error.may_come_again() => Reason::Rejected,
+            _ if is_failed => Reason::Backend,
+            _ => Reason::Other,
+        };
+        self.counts.failed_after(whole, reason);
+        if is_failed {
+            self.failed.inc();
+        } else {
+            self.refused.inc();
+        }
+    }
 }

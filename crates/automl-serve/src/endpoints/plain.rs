@@ -1,24 +1,25 @@
 //! Our own protocol: rows as JSON objects, or columns; predictions and probabilities column by column.
 
 use super::batch::Batch;
-use super::body::Ask;
+use super::body::{Ask, DEPLOYMENT};
 use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{ColumnsSeed, Key, RowsSeed, keep, within};
-use super::model::LoadedModel;
+use super::model::{LoadedModel, WriteStream};
 use super::score::{Scored, score};
 use super::scoring::from_table;
 use super::wanted::{self, Wanted};
 use super::write;
 use crate::access::Room;
 use crate::state::App;
-use automl_core::{Coded, Explanation, Predictions, TableForm, Task};
+use automl_core::{Coded, Column, Explanation, Predictions, Table, TableForm, Task};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 use std::fmt;
+use std::sync::Arc;
 
 /// What an Arrow stream is called.
 const ARROW: &str = "application/vnd.apache.arrow.stream";
@@ -30,21 +31,73 @@ pub(super) async fn predict(
     request: Request,
 ) -> Response {
     match answered(&app, &name, request).await {
-        Ok(text) => json_answer(text),
+        Ok(response) => response,
         Err(error) => refusal(&error),
     }
 }
 
-async fn answered(app: &App, name: &str, request: Request) -> Result<String, ScoreError> {
+async fn answered(app: &App, name: &str, request: Request) -> Result<Response, ScoreError> {
     let ask = Ask::whole(request).await?;
     let read_body = reader(&ask)?;
     let wanted = Wanted::of_address(&ask.uri)?;
     let (body, room) = (ask.body.clone(), ask.room());
     let read = move |model: &LoadedModel| read_body(&body, &room, wanted.clone(), model);
-    score(&app.fleet, ask.asked(name)?, read, |scored| {
-        Ok(told(scored))
-    })
-    .await
+    let asked = ask.asked(name)?;
+    if !accepts_arrow(&ask) {
+        let text = score(&app.fleet, asked, read, |scored| Ok(told(scored))).await?;
+        return Ok(json_answer(text));
+    }
+    let write = app.fleet.stream();
+    let tell = move |scored: &Scored| Ok((streamed(scored, write)?, Arc::clone(&scored.slot)));
+    let (bytes, slot) = score(&app.fleet, asked, read, tell).await?;
+    let mut response = ([(header::CONTENT_TYPE, ARROW)], bytes).into_response();
+    // Names of deployments have no letters that a header could not.
+    if let Ok(name) = HeaderValue::from_str(&slot.deployment.name) {
+        response.headers_mut().insert(&DEPLOYMENT, name);
+    }
+    Ok(response)
+}
+
+/// Whether the answer is wanted as an Arrow stream.
+fn accepts_arrow(ask: &Ask) -> bool {
+    let kinds = ask.header(&header::ACCEPT).unwrap_or_default();
+    let mut kinds = kinds.split(',').filter_map(|kind| kind.split(';').next());
+    kinds.any(|kind| kind.trim().eq_ignore_ascii_case(ARROW))
+}
+
+/// The answer as columns of an Arrow stream, called as those that `automl predict` writes; ends of intervals behind them.
+fn streamed(scored: &Scored, write: WriteStream) -> Result<Vec<u8>, ScoreError> {
+    let predicted = &scored.predicted;
+    if predicted.explanation.is_some() {
+        return Err(ScoreError::form(
+            "what columns did is told in JSON, not in a stream; accept application/json",
+        ));
+    }
+    let classes = scored.warm.loaded.facts.task.classes();
+    let mut columns = Vec::new();
+    match &predicted.predictions {
+        Predictions::Probabilities { n_classes, values } => {
+            let codes = predicted.codes.iter();
+            let names = codes.map(|code| Some(classes[*code as usize].as_str()));
+            columns.push(("prediction".to_owned(), Column::Text(names.collect())));
+            for (code, class) in classes.iter().enumerate() {
+                let own = values.iter().skip(code).step_by(*n_classes).copied();
+                let name = format!("probability_{class}");
+                columns.push((name, Column::Number(own.collect())));
+            }
+        }
+        Predictions::Numbers(values) | Predictions::Quantiles { values, .. } => {
+            columns.push(("prediction".to_owned(), Column::Number(values.clone())));
+        }
+    }
+    for interval in &predicted.intervals {
+        for (side, ends) in [("lower", &interval.lower), ("upper", &interval.upper)] {
+            let name = format!("{side}_{}", interval.percents());
+            columns.push((name, Column::Number(ends.clone())));
+        }
+    }
+    let table = Table::new(columns).map_err(|error| ScoreError::form(error.to_string()))?;
+    write(&table).map_err(|reason| ScoreError::Internal { reason })
 }
 
 type Reader = fn(&[u8], &Room, Wanted, &LoadedModel) -> Result<Batch, ScoreError>;
@@ -126,7 +179,6 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 }
 
 fn told(scored: &Scored) -> String {
-    let task = &scored.warm.loaded.facts.task;
     let mut out = String::with_capacity(256);
     out.push_str(&scored.slot.head);
     out.push_str(",\"prediction\":");
@@ -145,13 +197,20 @@ fn told(scored: &Scored) -> String {
         }
         out.push('}');
     }
+    further(&mut out, scored);
+    out.push('}');
+    out
+}
+
+/// What was asked for beside predictions, as fields behind them.
+pub(super) fn further(out: &mut String, scored: &Scored) {
     if let Some(explanation) = &scored.predicted.explanation {
         out.push_str(",\"explanation\":");
-        explained(&mut out, explanation, task);
+        explained(out, explanation, &scored.warm.loaded.facts.task);
     }
     if !scored.predicted.intervals.is_empty() {
         out.push_str(",\"intervals\":");
-        write::list(&mut out, &scored.predicted.intervals, |out, interval| {
+        write::list(out, &scored.predicted.intervals, |out, interval| {
             out.push_str("{\"coverage\":");
             write::number(out, interval.coverage);
             for (name, ends) in [
@@ -164,8 +223,6 @@ fn told(scored: &Scored) -> String {
             out.push('}');
         });
     }
-    out.push('}');
-    out
 }
 
 /// What each column did: of one output, or of each class.

@@ -12,7 +12,7 @@ mod tests;
 use super::batch::{Batch, Predicted};
 use super::error::ScoreError;
 use super::model::LoadedModel;
-use super::numbers::BatchNumbers;
+use super::numbers::{BatchNumbers, Counts};
 use automl_core::{Clock, Predictions, Table};
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -38,6 +38,7 @@ pub(crate) struct Queue {
     target_us: f64,
     n_workers: usize,
     numbers: BatchNumbers,
+    counts: Arc<Counts>,
 }
 
 struct State {
@@ -54,8 +55,11 @@ struct Job {
     batch: Batch,
     clock: Clock,
     patience_ms: Option<u64>,
-    reply: oneshot::Sender<Result<Predicted, ScoreError>>,
+    reply: oneshot::Sender<Reply>,
 }
+
+/// Predictions, and what they took with those that were predicted together with them.
+type Reply = Result<(Predicted, Duration), ScoreError>;
 
 /// How long a request has had, and may have.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +91,7 @@ impl Queue {
         row_us: f64,
         target: Duration,
         replicas: Option<u32>,
-        numbers: BatchNumbers,
+        (numbers, counts): (BatchNumbers, Arc<Counts>),
     ) -> Self {
         let n_cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -101,6 +105,7 @@ impl Queue {
             target_us: (target.as_secs_f64() * 1e6).max(TIMES_ALONE * row_us),
             n_workers: replicas.map_or_else(n_cores, |replicas| replicas as usize),
             numbers,
+            counts,
         }
     }
 
@@ -117,7 +122,7 @@ impl Queue {
         loaded: &LoadedModel,
         batch: Batch,
         patience: Patience,
-    ) -> Result<Predicted, ScoreError> {
+    ) -> Reply {
         let (reply, told) = oneshot::channel();
         let job = Job {
             batch,
@@ -147,6 +152,7 @@ impl Queue {
         }
         state.n_rows_waiting += job.batch.table.n_rows();
         state.waiting.push_back(job);
+        self.counts.wait(1);
         let begins = state.n_running < self.n_workers;
         state.n_running += usize::from(begins);
         Ok(begins)
@@ -156,6 +162,7 @@ impl Queue {
     fn work(&self, loaded: &LoadedModel) {
         loop {
             let jobs = self.state().next_jobs_or_leave();
+            self.counts.wait(-(jobs.len() as i64));
             if jobs.is_empty() {
                 return;
             }
@@ -182,10 +189,11 @@ impl Queue {
             return;
         }
         let n_rows: usize = wanted.iter().map(|job| job.batch.table.n_rows()).sum();
-        let clock = Clock::start();
-        predict_together(wanted, loaded);
-        let us = clock.seconds() * 1e6;
+        // Counted before anybody is told, so that whoever was told finds it counted.
         self.numbers.observe(n_rows);
+        let clock = Clock::start();
+        predict_together(wanted, loaded, (clock, &self.counts));
+        let us = clock.seconds() * 1e6;
         self.state().learn(n_rows, us, self.target_us);
     }
 }
@@ -230,23 +238,29 @@ impl State {
 }
 
 /// Predicts jobs as one table; each alone if that cannot be, so that one that fails fails alone.
-fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel) {
+fn predict_together(jobs: Vec<Job>, loaded: &LoadedModel, (clock, counts): (Clock, &Counts)) {
+    let timed = |predicted: Result<Predicted, ScoreError>| -> Reply {
+        predicted.map(|predicted| (predicted, clock.elapsed()))
+    };
     if jobs.len() > 1 {
         let tables: Vec<&Table> = jobs.iter().map(|job| &job.batch.table).collect();
         let together = Table::stacked(&tables).map(Batch::from);
         if let Some(Ok(predicted)) = together.map(|batch| batch.predict(loaded)) {
+            counts.executed(1);
             let mut first = 0;
             for job in jobs {
                 let n_rows = job.batch.table.n_rows();
                 let own = part(&predicted.predictions, first, n_rows);
                 first += n_rows;
-                drop(job.reply.send(job.batch.settled(own, loaded)));
+                drop(job.reply.send(timed(job.batch.settled(own, loaded))));
             }
             return;
         }
     }
     for job in jobs {
-        drop(job.reply.send(job.batch.predict(loaded)));
+        let predicted = job.batch.predict(loaded);
+        counts.executed(1);
+        drop(job.reply.send(timed(predicted)));
     }
 }
 

@@ -87,6 +87,8 @@ impl From<EndpointError> for ApiError {
             | EndpointError::NoEarlier { .. }
             | EndpointError::Misfit { .. }
             | EndpointError::Unable { .. }
+            | EndpointError::OfFolder { .. }
+            | EndpointError::FolderExists { .. }
             | EndpointError::Gone { .. } => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -161,6 +163,7 @@ async fn changed(
 
 async fn list(State(app): State<App>) -> Answer {
     let found = app.db.read(|sql| endpoints::list(sql, W)).await?;
+    let found = app.fleet.beside_folders(found);
     let views: Vec<Value> = (found.iter())
         .map(|endpoint| endpoint_view(endpoint, &app.fleet))
         .collect();
@@ -176,6 +179,7 @@ async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer 
         max_at_once: u32::try_from(at_once)
             .map_err(|_odd| wrong("max_at_once", &json!(at_once)))?,
     };
+    app.fleet.check_no_folder(&new.name)?;
     changed(&app, move |sql| {
         endpoints::create(sql, W, &new, asked.who())
     })
@@ -183,6 +187,10 @@ async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer 
 }
 
 async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    if let Some(endpoint) = app.fleet.of_folder(&name) {
+        let view = endpoint_view(&endpoint, &app.fleet);
+        return Ok(Json(json!({ "endpoint": view, "changes": [] })));
+    }
     let read = app.db.read(move |sql| {
         let endpoint = endpoints::by_name(sql, W, &name)?;
         let changes = endpoints::changes(sql, &endpoint, N_CHANGES)?;
@@ -197,6 +205,7 @@ async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
 
 async fn remove(State(app): State<App>, Path(name): Path<String>, fields: Fields) -> Answer {
     let loses = fields.flag("force")?.unwrap_or(false);
+    app.fleet.check_no_folder(&name)?;
     blocking(move || {
         let deleted = app
             .db
@@ -214,6 +223,7 @@ async fn deploy(
     fields: Fields,
 ) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
+    app.fleet.check_no_folder(&name)?;
     let reference = fields.required("model")?;
     let share = fields.int("share")?;
     let share = share
@@ -264,6 +274,7 @@ async fn traffic(
     fields: Fields,
 ) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
+    app.fleet.check_no_folder(&name)?;
     let shares = fields.value("shares").ok_or_else(|| absent("shares"))?;
     let read = |(name, share): (&String, &Value)| {
         let share = share.as_u64().and_then(|share| u32::try_from(share).ok());
@@ -286,6 +297,7 @@ async fn capture(
     fields: Fields,
 ) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
+    app.fleet.check_no_folder(&name)?;
     let rate = fields.number("rate")?;
     let has_fields = fields.value("fields").is_some();
     let new = NewCapture {
@@ -315,6 +327,7 @@ async fn promote(
     fields: Fields,
 ) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
+    app.fleet.check_no_folder(&name)?;
     let deployment = fields.required("deployment")?;
     changed(&app, move |sql| {
         endpoints::promote(sql, W, &name, &deployment, asked.who())
@@ -329,6 +342,7 @@ async fn roll_back(
     fields: Fields,
 ) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
+    app.fleet.check_no_folder(&name)?;
     changed(&app, move |sql| {
         endpoints::roll_back(sql, W, &name, asked.who())
     })
@@ -342,6 +356,7 @@ async fn undeploy(
     fields: Fields,
 ) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
+    app.fleet.check_no_folder(&name)?;
     let deployment = fields.required("deployment")?;
     let silences = fields.flag("force")?.unwrap_or(false);
     changed(&app, move |sql| {

@@ -7,11 +7,13 @@ use super::error::ScoreError;
 use super::fleet::Fleet;
 use super::live::{Live, Slot, Wish};
 use super::model::LoadedModel;
+use super::numbers::{Reason, Spent, Unended};
 use super::queue::Patience;
 use crate::access::Held;
 use crate::observe::RequestId;
 use automl_core::Clock;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Microseconds that a request may take on a thread that runs futures.
@@ -61,46 +63,68 @@ pub(crate) async fn score<R: Read, A: Send + 'static>(
     read: R,
     tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
 ) -> Result<A, ScoreError> {
-    let endpoint = asked.endpoint;
-    let live = fleet.find(endpoint)?;
+    let live = fleet.find(asked.endpoint)?;
     let slot = Arc::clone(live.choose(asked.wish)?);
-    let room = Arc::clone(&live.room).try_acquire_owned();
-    let room = room.map_err(|_full| live.busy())?;
+    let numbers = &slot.numbers;
+    let Ok(room) = Arc::clone(&live.room).try_acquire_owned() else {
+        numbers.counts.failed(Reason::Rejected);
+        return Err(live.busy());
+    };
     let clock = Clock::start();
-    let warm = match slot.version.take() {
-        Some(warm) => warm,
-        None => load(fleet, &slot, endpoint).await?,
+    // Whoever goes away lets all of this drop.
+    let unended = Unended::of(&numbers.counts);
+    let n_bytes = asked.n_bytes;
+    let done = match begun(fleet, live, &slot, asked, (clock, room)).await {
+        Ok(work) => work.done(n_bytes, read, tell).await,
+        Err(error) => Err(error),
+    };
+    unended.ended();
+    let whole = clock.elapsed();
+    match done {
+        Ok(done) => {
+            numbers.answered(done.n_rows, whole, &done.spent);
+            Ok(done.answer)
+        }
+        Err(error) => {
+            numbers.ended(whole, &error);
+            Err(error)
+        }
+    }
+}
+
+/// A request that is taken, once its model is in memory.
+async fn begun(
+    fleet: &Fleet,
+    live: Arc<Live>,
+    slot: &Arc<Slot>,
+    asked: Asked<'_>,
+    (clock, room): (Clock, OwnedSemaphorePermit),
+) -> Result<Work, ScoreError> {
+    let mut spent = Spent::default();
+    let warm = if let Some((warm, now_us)) = slot.version.take() {
+        slot.numbers.counts.taken(now_us);
+        warm
+    } else {
+        slot.numbers.counts.taken(Clock::unix_micros());
+        let warm = load(fleet, slot, asked.endpoint).await?;
+        spent.queue = clock.elapsed();
+        warm
     };
     let sample = sampled(&live, asked.id, asked.n_bytes);
-    let work = Work {
+    Ok(Work {
         fleet: fleet.clone(),
         live,
-        slot: Arc::clone(&slot),
+        slot: Arc::clone(slot),
         warm,
         patience: Patience {
             clock,
             ms: asked.patience_ms,
         },
         sample,
+        spent,
         _room: room,
         _held: asked.held,
-    };
-    let done = work.done(asked.n_bytes, read, tell).await;
-    let numbers = &slot.numbers;
-    numbers.seconds.observe(clock.seconds());
-    match &done {
-        Ok((_, n_rows)) => {
-            numbers.answered.inc();
-            numbers.rows.inc_by(*n_rows as u64);
-        }
-        Err(error) if error.status().is_server_error() => {
-            numbers.failed.inc();
-        }
-        Err(_refused) => {
-            numbers.refused.inc();
-        }
-    }
-    Ok(done?.0)
+    })
 }
 
 /// Reads a model that went from memory, for this request and those after it.
@@ -126,19 +150,26 @@ struct Work {
     patience: Patience,
     /// Of a request that is kept.
     sample: Option<Sample>,
+    spent: Spent,
     _room: OwnedSemaphorePermit,
     _held: Option<Held>,
 }
 
+/// A request that is answered.
+struct Done<A> {
+    answer: A,
+    n_rows: usize,
+    spent: Spent,
+}
+
 impl Work {
-    /// Reads, predicts and answers: at once if it is a matter of microseconds, else on threads that may take their time. Tells
-    /// the number of rows beside the answer.
+    /// Reads, predicts and answers: at once if it is a matter of microseconds, else on threads that may take their time.
     async fn done<R: Read, A: Send + 'static>(
-        self,
+        mut self,
         n_bytes: usize,
         read: R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
-    ) -> Result<(A, usize), ScoreError> {
+    ) -> Result<Done<A>, ScoreError> {
         let is_short = n_bytes <= INLINE_BYTES;
         let mut batch = if is_short {
             read(&self.warm.loaded)?
@@ -150,13 +181,14 @@ impl Work {
             })
             .await?
         };
+        self.spent.read = self.since();
         // Held until the answer is written.
         let extra = std::mem::take(&mut batch.extra);
         let n_rows = batch.table.n_rows();
         let us = self.warm.row_us * n_rows as f64;
         if is_short && us <= INLINE_US && !batch.explains {
             self.patience.check()?;
-            let predicted = batch.predict(&self.warm.loaded)?;
+            let predicted = self.predicted(batch)?;
             return self.answer(predicted, &read, tell);
         }
         if batch.explains {
@@ -165,7 +197,8 @@ impl Work {
             return blocking(move || {
                 let _extra = extra;
                 self.patience.check()?;
-                let predicted = batch.predict(&self.warm.loaded)?;
+                self.spent.queue += self.since();
+                let predicted = self.predicted(batch)?;
                 self.answer(predicted, &read, tell)
             })
             .await;
@@ -178,7 +211,9 @@ impl Work {
             if let Err(ScoreError::Overloaded { .. }) = &queued {
                 self.live.note_overload();
             }
-            let predicted = queued?;
+            let (predicted, took) = queued?;
+            self.spent.queue += self.since().saturating_sub(took);
+            self.note_predicted(&predicted);
             if n_rows <= INLINE_ROWS {
                 return self.answer(predicted, &read, tell);
             }
@@ -191,12 +226,34 @@ impl Work {
         })
     }
 
+    /// What the request took beyond what is noted.
+    fn since(&self) -> Duration {
+        let whole = self.patience.clock.elapsed();
+        whole.saturating_sub(self.spent.sum())
+    }
+
+    /// Predicts on this thread.
+    fn predicted(&mut self, batch: Batch) -> Result<Predicted, ScoreError> {
+        let predicted = batch.predict(&self.warm.loaded);
+        self.slot.numbers.counts.executed(1);
+        let predicted = predicted?;
+        self.note_predicted(&predicted);
+        Ok(predicted)
+    }
+
+    fn note_predicted(&mut self, predicted: &Predicted) {
+        let took = self.since();
+        self.spent.explain = predicted.explained_in;
+        self.spent.predict = took.saturating_sub(predicted.explained_in.unwrap_or_default());
+    }
+
     fn answer<R: Read, A>(
         self,
         predicted: Predicted,
         read: &R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError>,
-    ) -> Result<(A, usize), ScoreError> {
+    ) -> Result<Done<A>, ScoreError> {
+        let spent = self.spent;
         let scored = Scored {
             live: self.live,
             slot: self.slot,
@@ -204,7 +261,7 @@ impl Work {
             predicted,
         };
         // What cannot be told was not answered, so it is neither kept nor compared.
-        let told = tell(&scored)?;
+        let answer = tell(&scored)?;
         let n_rows = scored.predicted.predictions.n_rows();
         for shadow in &scored.live.shadows {
             let sample = self.sample.clone();
@@ -227,7 +284,11 @@ impl Work {
                 answered: None,
             });
         }
-        Ok((told, n_rows))
+        Ok(Done {
+            answer,
+            n_rows,
+            spent,
+        })
     }
 }
 

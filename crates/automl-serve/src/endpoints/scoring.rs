@@ -7,8 +7,9 @@ use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{EitherSeed, Key, RowsSeed, keep, not_json, with_null_for_nan, within};
 use super::model::LoadedModel;
-use super::plain::{json_answer, refused};
+use super::plain::{further, json_answer, refused};
 use super::score::{Scored, score};
+use super::wanted::{self, Wanted};
 use super::write;
 use crate::access::{NoRoom, Room};
 use crate::mlflow;
@@ -147,30 +148,38 @@ pub(crate) fn from_table(
 /// Reads one of the forms.
 pub(crate) fn from_json(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
     let body = &*with_null_for_nan(body);
-    let mut filler = Filler::new(&model.facts, &*model.reader);
+    let (mut filler, mut wanted) = begun(model);
     let read = within(body, &mut filler, |filler, json| {
         json.deserialize_map(Body {
             filler,
             columns: None,
+            wanted: &mut wanted,
         })
     })?;
     if read == Done::Whole {
-        return Ok(filler.finish().into());
+        return Ok(Batch::from(filler.finish()).wanting(wanted));
     }
     // The cells came before the names of their columns: read those first.
     let head: Head = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
     let Some(names) = head.dataframe_split.columns else {
         return Err(ScoreError::form("dataframe_split has no columns"));
     };
-    let mut filler = Filler::new(&model.facts, &*model.reader);
+    let (mut filler, mut wanted) = begun(model);
     let columns = filler.columns(&names)?;
     within(body, &mut filler, |filler, json| {
         json.deserialize_map(Body {
             filler,
             columns: Some(columns),
+            wanted: &mut wanted,
         })
     })?;
-    Ok(filler.finish().into())
+    Ok(Batch::from(filler.finish()).wanting(wanted))
+}
+
+/// Nothing, to be filled.
+fn begun(model: &LoadedModel) -> (Filler<'_>, Wanted) {
+    let filler = Filler::new(&model.facts, &*model.reader);
+    (filler, Wanted::default())
 }
 
 /// Whether a body was read to its end.
@@ -196,6 +205,7 @@ struct Body<'f, 'm> {
     filler: &'f mut Filler<'m>,
     /// Those of a split frame, if they were read before.
     columns: Option<Vec<Option<usize>>>,
+    wanted: &'f mut Wanted,
 }
 
 impl<'de> Visitor<'de> for Body<'_, '_> {
@@ -206,18 +216,23 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Done, A::Error> {
-        let Self { filler, columns } = self;
+        let Self {
+            filler,
+            columns,
+            wanted,
+        } = self;
         let mut done = None;
         while let Some(key) = map.next_key::<Key<'de>>()? {
             let key = &*key.0;
             match key {
-                "params" | "signature_name" => {
+                "signature_name" => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                "params" => {
                     let given: Value = map.next_value()?;
-                    let is_nothing = given.is_null() || given == json!({});
-                    if key == "params" && !is_nothing {
-                        let told = "the model takes no params";
-                        return Err(keep(filler, ScoreError::form(told)));
-                    }
+                    let taken = take_params(wanted, &given);
+                    taken.map_err(|problem| keep(filler, problem))?;
                     continue;
                 }
                 _ if done.is_some() => {
@@ -249,6 +264,30 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
             keep(filler, ScoreError::form(told))
         })
     }
+}
+
+/// Takes what is wanted beside predictions.
+fn take_params(wanted: &mut Wanted, given: &Value) -> Result<(), ScoreError> {
+    let names = || wanted::NAMES.join(", ");
+    let given = match given {
+        Value::Null => return Ok(()),
+        Value::Object(given) => given,
+        other => {
+            let told = format!("params is no object, but {other}; there may be {}", names());
+            return Err(ScoreError::form(told));
+        }
+    };
+    for (name, value) in given {
+        if !wanted::NAMES.contains(&name.as_str()) {
+            let told = format!(
+                "'{name}' of params is not understood; there may be {}",
+                names()
+            );
+            return Err(ScoreError::form(told));
+        }
+        wanted.take(name, value)?;
+    }
+    Ok(())
 }
 
 /// A frame as pandas splits it: names of columns, and rows as lists.
@@ -323,6 +362,7 @@ impl<'de> Visitor<'de> for Split<'_, '_> {
 fn told(scored: &Scored) -> String {
     let mut out = String::from("{\"predictions\":");
     write::predictions(&mut out, &scored.predicted, &scored.slot.classes);
+    further(&mut out, scored);
     out.push('}');
     out
 }

@@ -2,9 +2,12 @@
 
 mod capture;
 mod changes;
+mod extensions;
+mod folders;
 mod hostile;
 mod inference;
 mod memory;
+mod numbers;
 mod overload;
 mod protocols;
 mod wanted;
@@ -36,8 +39,10 @@ use tower::ServiceExt;
 pub(crate) fn models() -> Models {
     Models {
         load,
+        repository: None,
         n_bytes_max: None,
         seal,
+        stream,
         batch_latency: Duration::from_millis(20),
         captures: Retention::default(),
     }
@@ -51,6 +56,22 @@ fn seal(lines: &mut dyn BufRead, out: &mut (dyn Write + Send)) -> Result<SealedR
         n_rows: n_bytes,
         is_cut: false,
     })
+}
+
+/// Streams of tests are text behind a mark.
+fn stream(table: &Table) -> Result<Vec<u8>, String> {
+    let names: Vec<&str> = table.names().collect();
+    let mut text = format!("stream:{}\n", names.join(","));
+    for row in 0..table.n_rows() {
+        let cells = table.iter().map(|(name, column)| match column {
+            Column::Number(numbers) => Ok(numbers[row].to_string()),
+            Column::Text(texts) => Ok(texts.get(row).unwrap_or_default().to_owned()),
+            _ => Err(format!("'{name}' is of another kind")),
+        });
+        text.push_str(&cells.collect::<Result<Vec<String>, String>>()?.join(","));
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
 }
 
 fn load(path: &Path) -> Result<LoadedModel, LoadError> {

@@ -24,6 +24,7 @@ pub(crate) fn endpoint_view(endpoint: &Endpoint, fleet: &Fleet) -> Value {
         "served_revision": live.and_then(|live| live.revision),
         "problem": live.and_then(|live| live.problem.clone()),
         "deployments": deployments,
+        "folder": fleet.folder_of(&endpoint.name),
         "capture": endpoint.capture.as_ref().map(capture_view),
     })
 }

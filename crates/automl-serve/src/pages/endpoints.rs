@@ -5,7 +5,7 @@ use super::query::encoded;
 use super::{Answer, PageError, format, parts};
 use crate::endpoints::{Fleet, Live, Slot};
 use crate::state::App;
-use automl_store::endpoints::{self, Change, Deployment, Endpoint, EndpointError};
+use automl_store::endpoints::{self, Change, Deployment, Endpoint, EndpointError, UNLOADED};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use axum::extract::{Path, State};
 use maud::{Markup, html};
@@ -23,6 +23,7 @@ impl From<EndpointError> for PageError {
 
 pub(super) async fn page(State(app): State<App>) -> Answer {
     let found = app.db.read(|sql| endpoints::list(sql, W)).await?;
+    let found = app.fleet.beside_folders(found);
     let body = html! {
         div.head { h1 { "Endpoints" } }
         @if found.is_empty() {
@@ -39,8 +40,8 @@ fn listed(all: &[Endpoint]) -> Markup {
             tbody { @for endpoint in all { tr {
                 td.main { a href={ "/endpoints/" (encoded(&endpoint.name)) } { (endpoint.name) } }
                 td { (state(endpoint.state(true))) }
-                td { @for one in endpoint.deployments.iter().filter(|one| one.share > 0) { (version(one)) " " span.soft { (one.share) " %" } " " } }
-                td { @for one in endpoint.deployments.iter().filter(|one| one.is_shadow) { (version(one)) " " } }
+                td { @for one in endpoint.deployments.iter().filter(|one| one.share > 0) { (version(endpoint, one)) " " span.soft { (one.share) " %" } " " } }
+                td { @for one in endpoint.deployments.iter().filter(|one| one.is_shadow) { (version(endpoint, one)) " " } }
                 td { (moment(Some(endpoint.created_ms))) }
                 td { (format::clip(endpoint.description.as_deref().unwrap_or_default(), N_NOTE).0) }
             } } }
@@ -58,20 +59,26 @@ fn state(state: &str) -> Markup {
     html! { span class=(class) { (state) } }
 }
 
-/// A version as a link to its page.
-fn version(one: &Deployment) -> Markup {
+/// A version as a link to its page, if it has one.
+fn version(endpoint: &Endpoint, one: &Deployment) -> Markup {
     html! {
-        a href=(format!("/models/{}/{}", encoded(&one.model), one.version)) { (one.model) "/" (one.version) }
+        @if endpoint.is_of_folder() { (one.model) "/" (one.version) }
+        @else { a href=(format!("/models/{}/{}", encoded(&one.model), one.version)) { (one.model) "/" (one.version) } }
     }
 }
 
 pub(super) async fn one(State(app): State<App>, Path(name): Path<String>) -> Answer {
-    let read = app.db.read(move |sql| {
-        let endpoint = endpoints::by_name(sql, W, &name)?;
-        let changes = endpoints::changes(sql, &endpoint, N_CHANGES)?;
-        Ok::<_, EndpointError>((endpoint, changes))
-    });
-    let (endpoint, changes) = read.await?;
+    let (endpoint, changes) = if let Some(endpoint) = app.fleet.of_folder(&name) {
+        (endpoint, Vec::new())
+    } else {
+        let read = app.db.read(move |sql| {
+            let endpoint = endpoints::by_name(sql, W, &name)?;
+            let changes = endpoints::changes(sql, &endpoint, N_CHANGES)?;
+            Ok::<_, EndpointError>((endpoint, changes))
+        });
+        read.await?
+    };
+    let folder = app.fleet.folder_of(&endpoint.name);
     let snapshot = app.fleet.snapshot();
     let live = snapshot.get(&endpoint.name).map(AsRef::as_ref);
     let problem = live.and_then(|live| live.problem.as_deref());
@@ -82,17 +89,18 @@ pub(super) async fn one(State(app): State<App>, Path(name): Path<String>) -> Ans
                 "revision " (endpoint.revision) " · at most " (endpoint.max_at_once) " requests at once · made "
                 (moment(Some(endpoint.created_ms))) " · "
                 @if let Some(capture) = &endpoint.capture { (format::number(capture.rate * 100.0)) " % of requests are kept · " }
-                a href={ "/lineage?of=endpoint:" (encoded(&endpoint.name)) } { "lineage" }
+                @if let Some(folder) = &folder { "what " (folder.display()) " holds" }
+                @else { a href={ "/lineage?of=endpoint:" (encoded(&endpoint.name)) } { "lineage" } }
             }
         }
-        @if let Some(problem) = problem { div.note { "The last change is not served: " (problem) } }
+        @if let Some(problem) = problem { div.note { @if problem != UNLOADED { "The last change is not served: " } (problem) } }
         @if let Some(text) = endpoint.description.as_deref().filter(|text| !text.trim().is_empty()) { div.note { (format::clip(text, 20_000).0) } }
         section {
             h2 { "Deployments" }
             @if endpoint.deployments.is_empty() { (parts::nothing("Nothing is deployed.")) } @else { (deployments(&endpoint, live)) }
         }
         section { h2 { "Ask it" } (asked(&endpoint, &app.fleet)) }
-        section { h2 { "Changes" } (history(&changes)) }
+        @if folder.is_none() { section { h2 { "Changes" } (history(&changes)) } }
     };
     Ok(Shell::new(&endpoint.name, Place::Endpoints)
         .below("Endpoints", "/endpoints")
@@ -114,7 +122,7 @@ fn deployments(endpoint: &Endpoint, live: Option<&Live>) -> Markup {
                 @let warm = slot(one).and_then(|slot| slot.version.ready());
                 tr {
                     td.main { (one.name) }
-                    td { (version(one)) }
+                    td { (version(endpoint, one)) }
                     td { @if let Some(alias) = &one.alias { span.badge { "@" (alias) } } }
                     td { @if one.is_shadow { "shadow" } @else { (one.share) " %" } }
                     td { @if warm.is_some() { "in memory" } @else if slot(one).is_some() { "read when asked" } @else { "not served" } }

@@ -38,13 +38,42 @@ pub struct Endpoint {
     pub capture: Option<Capture>,
 }
 
+/// The problem of an endpoint whose models somebody let go.
+pub const UNLOADED: &str =
+    "it was unloaded over the inference protocol; load it there, or change it";
+
 impl Endpoint {
-    /// What can be said of it in a word: `empty`, `stopped` as no server runs, `waiting` for a server, `serving`, or `failed`.
+    /// One that the record does not have: what a folder holds.
+    pub fn of_folder(name: &str, max_at_once: u32) -> Self {
+        Self {
+            id: NO_ID,
+            name: name.to_owned(),
+            description: None,
+            max_at_once,
+            created_ms: now_ms(),
+            user_id: String::new(),
+            revision: 0,
+            served_revision: None,
+            problem: None,
+            deployments: Vec::new(),
+            capture: None,
+        }
+    }
+
+    /// Whether it is such a one.
+    pub fn is_of_folder(&self) -> bool {
+        self.id == NO_ID
+    }
+
+    /// What can be said of it in a word: `empty`, `stopped` as no server runs, `waiting` for a server, `serving`, `unloaded`, or
+    /// `failed`.
     pub fn state(&self, is_server_alive: bool) -> &'static str {
-        if self.deployments.is_empty() {
+        if self.deployments.is_empty() && self.problem.is_none() {
             "empty"
         } else if !is_server_alive {
             "stopped"
+        } else if self.problem.as_deref() == Some(UNLOADED) {
+            "unloaded"
         } else if self.problem.is_some() {
             "failed"
         } else if self.served_revision == Some(self.revision) {
@@ -64,6 +93,8 @@ pub struct NewEndpoint {
     pub max_at_once: u32,
 }
 
+/// The number of what has none in the record.
+const NO_ID: i64 = -1;
 /// The longest name.
 const NAME_MAX: usize = 63;
 /// The most requests at once.

@@ -4,6 +4,7 @@ use crate::db::DbError;
 use crate::registry::files::FilesError;
 use crate::tracking::TrackingError;
 use automl_core::Coded;
+use std::path::PathBuf;
 
 /// A request that cannot be met; nothing is then changed.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,12 @@ pub enum EndpointError {
     ColumnUnknown { name: String, near: Vec<String> },
     #[error("{field} is not usable: {reason}")]
     Invalid { field: &'static str, reason: String },
+    #[error("the folder of models cannot be listed: {reason}")]
+    Folder { reason: String },
+    #[error("the record has an endpoint '{endpoint}', and so has the folder {}", .folder.display())]
+    FolderExists { endpoint: String, folder: PathBuf },
+    #[error("endpoint '{endpoint}' is what the folder {} holds", .folder.display())]
+    OfFolder { endpoint: String, folder: PathBuf },
     #[error(transparent)]
     Files(#[from] FilesError),
     #[error(transparent)]
@@ -87,6 +94,9 @@ impl Coded for EndpointError {
             Self::Unable { .. } => "endpoint-model-unable",
             Self::ColumnUnknown { .. } => "endpoint-column-unknown",
             Self::Invalid { .. } => "endpoint-invalid",
+            Self::Folder { .. } => "endpoint-folder",
+            Self::FolderExists { .. } => "endpoint-folder-exists",
+            Self::OfFolder { .. } => "endpoint-of-folder",
             Self::Files(error) => error.code(),
             Self::Record(error) => Coded::code(error),
         }
@@ -128,9 +138,19 @@ impl Coded for EndpointError {
             ),
             Self::WouldLose { .. } => Some("say --force to delete it all the same".into()),
             Self::Gone { .. } => Some("deploy what shall answer anew".into()),
+            Self::FolderExists { .. } => {
+                Some("rename the folder, or delete that endpoint: automl endpoint delete".into())
+            }
+            Self::OfFolder { .. } => Some(
+                "change what lies there: a model directory, or numbered ones of which the greatest answers"
+                    .into(),
+            ),
             Self::Files(error) => error.hint(),
             Self::Record(error) => error.hint(),
-            Self::NoEarlier { .. } | Self::Invalid { .. } | Self::Unable { .. } => None,
+            Self::NoEarlier { .. }
+            | Self::Invalid { .. }
+            | Self::Unable { .. }
+            | Self::Folder { .. } => None,
         }
     }
 }

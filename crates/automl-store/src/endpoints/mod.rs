@@ -10,6 +10,7 @@ mod deployment;
 mod endpoint;
 mod error;
 mod fit;
+mod folders;
 mod servers;
 mod shares;
 #[cfg(test)]
@@ -20,9 +21,10 @@ pub use capture::{Capture, NewCapture, check_columns, set_capture};
 pub use change::{Change, Who, changes, deploy, follow, promote, roll_back, set_shares, undeploy};
 pub use deployment::{Deployment, NewDeployment, Target, digest_of, name_of, resolve};
 pub use endpoint::{
-    Endpoint, NewEndpoint, at_revision, by_name, create, delete, list, note_served,
+    Endpoint, NewEndpoint, UNLOADED, at_revision, by_name, create, delete, list, note_served,
 };
 pub use error::EndpointError;
 pub use fit::{Signature, answering, check_fits};
+pub use folders::{EndpointFolder, ModelFolder, digest_of_folder, endpoint_folders};
 pub use servers::{BEAT_MS, is_any_alive, note_alive, note_ended};
 pub use usage::{check_unused, of_version};

@@ -62,6 +62,9 @@ pub(crate) struct ServeArgs {
     /// Bytes of such files of one endpoint, such as 10GiB, beyond which the oldest are removed [default: no bound]
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     pub(crate) captures_size: Option<u64>,
+    /// Folder whose folders are endpoints: each a model directory, or numbered ones of which the greatest answers; followed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model_repository: Option<PathBuf>,
     /// Endpoint that also answers at /ping and /invocations, as containers of SageMaker and Vertex AI do
     #[arg(long, value_name = "NAME")]
     pub(crate) root_endpoint: Option<String>,

@@ -16,8 +16,8 @@ use crate::text::{self, Align};
 use automl_engine::EXPLAINED;
 use automl_store::db::Sql;
 use automl_store::endpoints::{
-    self, Change, Deployment, Endpoint, EndpointError, NewDeployment, NewEndpoint, Target, Who,
-    check_fits, digest_of,
+    self, Change, Deployment, Endpoint, EndpointError, NewDeployment, NewEndpoint, Target,
+    UNLOADED, Who, check_fits, digest_of,
 };
 use automl_store::registry::{ModelVersion, files};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -257,7 +257,9 @@ fn show(seen: &Seen, changes: Option<&[Change]>, console: Console) -> anyhow::Re
         told.push_str("no server runs on this workspace; `automl serve` starts one\n");
     }
     if let Some(problem) = &endpoint.problem {
-        told.push_str("the last change is not served: ");
+        if problem != UNLOADED {
+            told.push_str("the last change is not served: ");
+        }
         told.push_str(problem);
         told.push('\n');
     }

@@ -96,6 +96,8 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
     workspace.make()?;
     let tls = tls(&args.access)?;
     let batching = batching(&args)?;
+    let repository = args.model_repository.as_deref().map(repository);
+    let repository = repository.transpose()?;
     // Without access control, whoever leads a browser of this machine here could ask anything.
     let is_exposed = !has_access && args.host.is_loopback();
     let names = [
@@ -118,8 +120,10 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
         },
         models: Models {
             load: serving::load,
+            repository,
             n_bytes_max: args.models_memory,
             seal: serving::seal,
+            stream: serving::stream,
             batch_latency: args.batch_latency,
             captures: Retention {
                 age_us_max: (args.captures_age)
@@ -140,6 +144,18 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
             cpu_seconds: memory::cpu_seconds(),
         },
     })
+}
+
+/// The folder of models, wherever links lead by then.
+fn repository(path: &Path) -> Result<PathBuf, CliError> {
+    let failed = |source| CliError::ModelRepository {
+        path: path.to_owned(),
+        source,
+    };
+    if !std::fs::metadata(path).map_err(failed)?.is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
+    std::path::absolute(path).map_err(failed)
 }
 
 /// Tables that are predicted for those who ask the server.

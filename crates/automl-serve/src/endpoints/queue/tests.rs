@@ -6,7 +6,7 @@ use automl_core::Column;
 const TARGET: Duration = Duration::from_millis(20);
 
 fn queue(row_us: f64) -> Queue {
-    Queue::new(row_us, TARGET, Some(2), BatchNumbers::default())
+    Queue::new(row_us, TARGET, Some(2), Default::default())
 }
 
 fn rows(n_rows: usize) -> Batch {
@@ -85,13 +85,13 @@ fn a_model_that_is_slow_for_one_row_alone_still_has_batches() {
 fn who_would_wait_too_long_is_told_to_come_again() {
     // A row takes 100 ms, and two are predicted at once.
     let queue = queue(100_000.0);
-    for _ in 0..39 {
+    for _ in 0..9 {
         take(&queue, rows(1), None).unwrap();
     }
     take(&queue, rows(1), None).unwrap();
     let full = take(&queue, rows(1), None).unwrap_err();
     assert!(
-        matches!(full, ScoreError::Overloaded { seconds: 2 }),
+        matches!(full, ScoreError::Overloaded { seconds: 1 }),
         "{full}"
     );
     assert!(take(&queue, rows(1), Some(100)).is_err());

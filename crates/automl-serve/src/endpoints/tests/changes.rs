@@ -92,6 +92,8 @@ async fn a_server_that_starts_again_serves_what_it_served() {
     };
     let captor = desk.app.fleet.captor().clone();
     let loading = Loading {
+        stream,
+        repository: None,
         load,
         n_bytes_max: None,
         batch_latency: Duration::from_millis(20),

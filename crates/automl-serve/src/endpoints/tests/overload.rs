@@ -51,6 +51,10 @@ async fn what_waits_is_predicted_together_and_each_gets_its_own() {
     let n_calls = metric(&desk, "automl_endpoint_batch_rows_count").await;
     assert_eq!(n_rows, 60.0);
     assert!(n_calls < 60.0, "{n_calls} calls");
+    assert_eq!(metric(&desk, "nv_inference_exec_count{").await, n_calls);
+    assert_eq!(metric(&desk, "nv_inference_count{").await, 60.0);
+    let waits = "nv_inference_pending_request_count{";
+    assert_eq!(metric(&desk, waits).await, 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +68,8 @@ async fn as_many_batches_are_predicted_at_once_as_there_are_replicas() {
         let deployed = desk.api("POST", "/e/deploy", said).await;
         assert_eq!(deployed["endpoint"]["deployments"][0]["replicas"], replicas);
         // A change of the endpoint goes on with the queue that is there.
-        let asks = ask_all(&desk, 60, &[]);
+        let patience = [("x-request-timeout-ms", "30000")];
+        let asks = ask_all(&desk, 60, &patience);
         let change = desk.api("POST", "/e/traffic", json!({ "shares": { "v1": 100 } }));
         let (answers, _) = futures_util::future::join(asks, change).await;
         let most = answers.iter().map(|answer| {

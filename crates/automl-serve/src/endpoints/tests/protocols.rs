@@ -310,7 +310,7 @@ async fn mlflows_errors_have_its_form() {
         (
             json!({ "instances": [[0, "a"]], "params": { "k": 1 } }),
             "BAD_REQUEST",
-            "takes no params",
+            "'k' of params is not understood",
         ),
         (
             json!({ "instances": [], "inputs": [] }),

@@ -61,6 +61,80 @@ async fn intervals_are_tensors_of_the_inference_protocol() {
 }
 
 #[tokio::test]
+async fn explanations_are_tensors_of_the_inference_protocol() {
+    let desk = numbers().await;
+    let inputs = json!([
+        { "name": "x", "shape": [2], "datatype": "FP64", "data": [1.0, 3.0] },
+        { "name": "word", "shape": [2], "datatype": "BYTES", "data": ["a", "a"] },
+    ]);
+    let body = json!({ "inputs": inputs, "parameters": { "explain": true } });
+    let answer = desk.ask("/v2/models/e/infer", &[], body.to_string()).await;
+    assert_eq!(
+        answer.json()["outputs"],
+        json!([
+            { "name": "prediction", "datatype": "FP64", "shape": [2], "data": [3.0, 5.0] },
+            { "name": "attributions", "datatype": "FP64", "shape": [2, 1], "data": [1.0, 3.0] },
+            { "name": "attributions_expected", "datatype": "FP64", "shape": [2], "data": [2.0, 2.0] },
+            { "name": "attributions_columns", "datatype": "BYTES", "shape": [1], "data": ["x"] },
+            { "name": "attributions_scale", "datatype": "BYTES", "shape": [1], "data": ["prediction"] },
+        ])
+    );
+    let body = json!({ "inputs": inputs, "parameters": { "explain": true }, "outputs": [{ "name": "attributions" }] });
+    let answer = desk.ask("/v2/models/e/infer", &[], body.to_string()).await;
+    assert_eq!(answer.json()["outputs"][0]["data"], json!([1.0, 3.0]));
+    let body = json!({ "inputs": inputs, "parameters": { "explain": 1 } });
+    let answer = desk.ask("/v2/models/e/infer", &[], body.to_string()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let classes = Desk::endpoint(&[0.25]).await;
+    let body = json!({ "inputs": inputs, "parameters": { "explain": true } });
+    let answer = classes
+        .ask("/v2/models/e/infer", &[], body.to_string())
+        .await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.text().contains("the model cannot be explained"));
+}
+
+#[tokio::test]
+async fn params_of_the_scoring_server_say_what_is_wanted() {
+    let desk = numbers().await;
+    let path = "/endpoints/e/invocations";
+    // Also where cells come before the names of their columns.
+    let split = json!({ "data": [[1, "a"]], "index": [0] }).to_string();
+    let split = split.replace("\"index\"", "\"columns\": [\"x\", \"word\"], \"index\"");
+    let params = json!({ "explain": true, "interval": 0.5 });
+    for body in [
+        json!({ "params": params, "dataframe_records": [{ "x": 1, "word": "a" }] }).to_string(),
+        format!("{{\"params\": {params}, \"dataframe_split\": {split}}}"),
+    ] {
+        let answer = desk.ask(path, &[], body).await;
+        assert_eq!(
+            answer.json(),
+            json!({
+                "predictions": [3.0],
+                "explanation": { "scale": "prediction", "expected": [2.0], "columns": { "x": [1.0] } },
+                "intervals": [{ "coverage": 0.5, "lower": [2.5], "upper": [3.5] }],
+            })
+        );
+    }
+    for (params, told) in [
+        (
+            json!({ "temperature": 1 }),
+            "'temperature' of params is not understood",
+        ),
+        (json!([1]), "params is no object"),
+        (json!({ "threshold": 2 }), "a threshold is from 0 to 1"),
+    ] {
+        let body = json!({ "params": params, "inputs": rows() }).to_string();
+        let answer = desk.ask(path, &[], body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(answer.text().contains(told), "{}", answer.text());
+    }
+    let body = json!({ "params": null, "signature_name": "x", "inputs": rows() });
+    let answer = desk.ask(path, &[], body.to_string()).await;
+    assert_eq!(answer.json(), json!({ "predictions": [3.0, 5.0] }));
+}
+
+#[tokio::test]
 async fn intervals_that_are_not_known_are_refused() {
     let desk = numbers().await;
     for (interval, told) in [
@@ -96,6 +170,39 @@ async fn a_body_may_be_an_arrow_stream() {
     let answer = desk.ask("/endpoints/e/predict", &kind, "x,word\n").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.json()["error_code"], "score-table");
+}
+
+#[tokio::test]
+async fn an_answer_may_be_an_arrow_stream() {
+    let arrow = "application/vnd.apache.arrow.stream";
+    let accepts = [(
+        "accept",
+        "text/csv, application/vnd.apache.arrow.stream;q=0.9",
+    )];
+    let classes = Desk::endpoint(&[0.25]).await;
+    let path = "/endpoints/e/predict";
+    let body = || json!({ "rows": rows() }).to_string();
+    let answer = classes.ask(path, &accepts, body()).await;
+    assert_eq!(answer.headers[header::CONTENT_TYPE], arrow);
+    assert_eq!(answer.headers["x-endpoint-deployment"], "v1");
+    assert_eq!(
+        answer.text(),
+        "stream:prediction,probability_no,probability_yes\nyes,0,1\nyes,0,1\n"
+    );
+    let desk = numbers().await;
+    let answer = desk.ask("/endpoints/e/predict?interval=0.5", &accepts, body());
+    assert_eq!(
+        answer.await.text(),
+        "stream:prediction,lower_50,upper_50\n3,2.5,3.5\n5,4.5,5.5\n"
+    );
+    for query in ["explain=true", "interval=0.5,0.5"] {
+        let answer = desk.ask(&format!("{path}?{query}"), &accepts, body()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+        assert!(answer.json()["error_code"].is_string());
+    }
+    let any = [("accept", "*/*")];
+    let answer = desk.ask(path, &any, body()).await;
+    assert_eq!(answer.json()["prediction"], json!([3.0, 5.0]));
 }
 
 #[tokio::test]

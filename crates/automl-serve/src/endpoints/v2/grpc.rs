@@ -12,7 +12,7 @@ use super::messages::{
     ParameterChoice, ServerMetadata, TensorMetadata,
 };
 use super::tensor::{Tensor, Values, batch};
-use super::{EXTENSIONS, PLATFORM, SERVER, metadata, output};
+use super::{PLATFORM, SERVER, metadata, output};
 use crate::fields::BODY_MAX;
 use crate::routes::{Routes, grpc};
 use crate::unary::{unary, unary_whole};
@@ -21,8 +21,12 @@ use prost::Message as _;
 use std::sync::Arc;
 use tonic::{Request, Status};
 
-pub(super) fn routes(fleet: &Fleet) -> Routes {
-    let path = |name: &str| format!("/inference.GRPCInferenceService/{name}");
+/// The path of a call.
+pub(super) fn path(name: &str) -> String {
+    format!("/inference.GRPCInferenceService/{name}")
+}
+
+pub(super) fn routes(fleet: &Fleet, extensions: &'static [&'static str]) -> Routes {
     let [ready, model_ready, about, infer] = [0; 4].map(|_| fleet.clone());
     Routes::new()
         .service(
@@ -51,7 +55,7 @@ pub(super) fn routes(fleet: &Fleet) -> Routes {
         )
         .service(
             &path("ServerMetadata"),
-            unary(async |_: Nothing| Ok(server())),
+            unary(async move |_: Nothing| Ok(server(extensions))),
             grpc().viewer("What this server is"),
         )
         .service(
@@ -76,11 +80,11 @@ pub(super) fn routes(fleet: &Fleet) -> Routes {
         )
 }
 
-fn server() -> ServerMetadata {
+fn server(extensions: &[&str]) -> ServerMetadata {
     ServerMetadata {
         name: SERVER.into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        extensions: EXTENSIONS.map(str::to_owned).to_vec(),
+        extensions: extensions.iter().map(|one| (*one).to_owned()).collect(),
     }
 }
 
@@ -215,6 +219,7 @@ pub(super) fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch
     });
     Ok(Batch {
         coverages: coverages(ask)?,
+        explains: explains(ask)?,
         about: About {
             outputs: outputs.collect(),
             ..About::default()
@@ -234,8 +239,20 @@ fn coverages(ask: &ModelInferRequest) -> Result<Vec<f64>, ScoreError> {
     }
 }
 
+/// Whether a request asks what each column did.
+fn explains(ask: &ModelInferRequest) -> Result<bool, ScoreError> {
+    let given = ask.parameters.get("explain");
+    match given.and_then(|given| given.choice.as_ref()) {
+        None => Ok(false),
+        Some(ParameterChoice::Bool(explains)) => Ok(*explains),
+        Some(_) => Err(ScoreError::form(
+            "the parameter explain is neither true nor false",
+        )),
+    }
+}
+
 /// An error as gRPC tells it.
-fn status(error: &ScoreError) -> Status {
+pub(super) fn status(error: &ScoreError) -> Status {
     let told = error.to_string();
     let mut status = match error.status() {
         StatusCode::NOT_FOUND => Status::not_found(told),

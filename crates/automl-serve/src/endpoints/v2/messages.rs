@@ -151,3 +151,22 @@ pub(super) struct ModelInferResponse {
     #[prost(bytes = "vec", repeated, tag = "6")]
     pub(super) raw_output_contents: Vec<Vec<u8>>,
 }
+
+/// A parameter of Triton's model repository, which may be bytes.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ParameterValue {
+    #[prost(oneof = "ParameterValueChoice", tags = "1, 2, 3, 4")]
+    pub(super) choice: Option<ParameterValueChoice>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum ParameterValueChoice {
+    #[prost(bool, tag = "1")]
+    Bool(bool),
+    #[prost(int64, tag = "2")]
+    Int64(i64),
+    #[prost(string, tag = "3")]
+    Text(String),
+    #[prost(bytes, tag = "4")]
+    Bytes(Vec<u8>),
+}

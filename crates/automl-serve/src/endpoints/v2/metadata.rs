@@ -32,7 +32,7 @@ pub(super) fn is_ready(fleet: &Fleet, name: &str, version: &str) -> Result<bool,
 }
 
 /// The deployment of a version, or the one with the greatest share if none is named.
-fn find(live: &Live, version: &str) -> Result<Option<Arc<Slot>>, ScoreError> {
+pub(super) fn find(live: &Live, version: &str) -> Result<Option<Arc<Slot>>, ScoreError> {
     if version.is_empty() {
         let slots = live.slots.iter();
         return Ok(slots.max_by_key(|slot| slot.deployment.share).cloned());

@@ -3,12 +3,17 @@
 //!
 //! Each column of the model is a tensor of one value a row; a model can also be given one tensor of rows by columns. The
 //! outputs are `prediction` and, for classes, `probabilities`, rows by classes.
+//!
+//! Beside it stand Triton's extensions: the model repository, statistics and configurations.
 
+mod config;
 mod grpc;
 mod messages;
 mod metadata;
 mod output;
+mod repository;
 mod rest;
+mod statistics;
 mod tensor;
 #[cfg(test)]
 pub(super) mod testing;
@@ -26,8 +31,30 @@ const SERVER: &str = "automl";
 /// What models run on.
 const PLATFORM: &str = "automl";
 /// What this server knows beyond the protocol.
-const EXTENSIONS: [&str; 1] = ["binary_tensor_data"];
+const EXTENSIONS: [&str; 4] = [
+    "binary_tensor_data",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+];
+/// The same where models are neither loaded nor unloaded.
+const EXTENSIONS_OF_ANSWERS: [&str; 3] =
+    ["binary_tensor_data", "model_configuration", "statistics"];
 
+/// Everything, with what loads and unloads models.
 pub(super) fn routes(fleet: &Fleet) -> Routes {
-    rest::routes().merge(grpc::routes(fleet))
+    answering(fleet, &EXTENSIONS).merge(repository::control(fleet))
+}
+
+/// What asks and looks alone.
+pub(super) fn answers(fleet: &Fleet) -> Routes {
+    answering(fleet, &EXTENSIONS_OF_ANSWERS)
+}
+
+fn answering(fleet: &Fleet, extensions: &'static [&'static str]) -> Routes {
+    rest::routes(extensions)
+        .merge(grpc::routes(fleet, extensions))
+        .merge(repository::routes(fleet))
+        .merge(statistics::routes(fleet))
+        .merge(config::routes(fleet))
 }

@@ -3,7 +3,7 @@
 use super::super::error::ScoreError;
 use super::super::score::Scored;
 use super::super::wanted::COVERAGES_MAX;
-use automl_core::{Predictions, Task};
+use automl_core::{Explanation, Predictions, Task};
 use std::borrow::Cow;
 
 pub(super) const PREDICTION: &str = "prediction";
@@ -21,7 +21,7 @@ pub(super) struct Tensor<'a> {
 }
 
 pub(super) enum Values<'a> {
-    Numbers(&'a [f64]),
+    Numbers(Cow<'a, [f64]>),
     Texts(Vec<&'a str>),
 }
 
@@ -74,14 +74,14 @@ pub(super) fn tensors(scored: &Scored) -> Result<Vec<Tensor<'_>>, ScoreError> {
     if outputs.is_empty() {
         let all = signature.iter();
         let all = all.map(|(name, ..)| tensor(name, scored, None));
-        return Ok(all.chain(interval_tensors(scored)).collect());
+        return Ok(all.chain(further_tensors(scored)).collect());
     }
     let wanted = |output: &super::super::batch::Output| {
         let known = signature.iter().find(|(name, ..)| *name == output.name);
         if let Some((name, ..)) = known {
             return Ok(tensor(name, scored, output.is_binary));
         }
-        let further = interval_tensors(scored).find(|one| one.name == output.name);
+        let further = further_tensors(scored).find(|one| one.name == output.name);
         if let Some(further) = further {
             let is_binary = output.is_binary;
             return Ok(Tensor {
@@ -103,12 +103,14 @@ fn tensor<'a>(name: &'static str, scored: &'a Scored, is_binary: Option<bool>) -
     let predicted = &scored.predicted;
     let n_rows = predicted.predictions.n_rows() as i64;
     let (shape, values) = match &predicted.predictions {
-        Predictions::Numbers(values) => (vec![n_rows], Values::Numbers(values)),
+        Predictions::Numbers(values) => (vec![n_rows], Values::Numbers(values.into())),
         Predictions::Quantiles { levels, values } => {
-            (vec![n_rows, levels.len() as i64], Values::Numbers(values))
+            let shape = vec![n_rows, levels.len() as i64];
+            (shape, Values::Numbers(values.into()))
         }
         Predictions::Probabilities { n_classes, values } if name == PROBABILITIES => {
-            (vec![n_rows, *n_classes as i64], Values::Numbers(values))
+            let shape = vec![n_rows, *n_classes as i64];
+            (shape, Values::Numbers(values.into()))
         }
         Predictions::Probabilities { .. } => {
             let classes = scored.warm.loaded.facts.task.classes();
@@ -125,6 +127,60 @@ fn tensor<'a>(name: &'static str, scored: &'a Scored, is_binary: Option<bool>) -
     }
 }
 
+/// What was asked for beside predictions.
+fn further_tensors(scored: &Scored) -> impl Iterator<Item = Tensor<'_>> {
+    let explanation = scored.predicted.explanation.iter();
+    interval_tensors(scored).chain(explanation.flat_map(explained))
+}
+
+/// What each column did to each row, of one output or of each class; what is expected; the columns in their order; on which scale.
+fn explained(explanation: &Explanation) -> [Tensor<'_>; 4] {
+    let (n_rows, n_outputs) = (explanation.n_rows(), explanation.n_outputs);
+    let n_columns = explanation.columns.len();
+    let (mut attributions, mut expected) = (Vec::new(), Vec::new());
+    for row in 0..n_rows {
+        for output in 0..n_outputs {
+            let (own, rest) = explanation.row(row, output).split_at(n_columns);
+            attributions.extend_from_slice(own);
+            expected.extend_from_slice(rest);
+        }
+    }
+    let shape = |sizes: &[usize]| sizes.iter().map(|size| *size as i64).collect();
+    let (of_all, of_expected): (Vec<i64>, Vec<i64>) = if n_outputs == 1 {
+        (shape(&[n_rows, n_columns]), shape(&[n_rows]))
+    } else {
+        (
+            shape(&[n_rows, n_outputs, n_columns]),
+            shape(&[n_rows, n_outputs]),
+        )
+    };
+    let tensor = |name: &'static str, shape, values| Tensor {
+        name: name.into(),
+        shape,
+        values,
+        is_binary: None,
+    };
+    let names = explanation.columns.iter().map(String::as_str).collect();
+    [
+        tensor("attributions", of_all, Values::Numbers(attributions.into())),
+        tensor(
+            "attributions_expected",
+            of_expected,
+            Values::Numbers(expected.into()),
+        ),
+        tensor(
+            "attributions_columns",
+            shape(&[n_columns]),
+            Values::Texts(names),
+        ),
+        tensor(
+            "attributions_scale",
+            vec![1],
+            Values::Texts(vec![explanation.scale.name()]),
+        ),
+    ]
+}
+
 /// The ends of intervals that were asked for: `lower_90`, `upper_90` and so on.
 fn interval_tensors(scored: &Scored) -> impl Iterator<Item = Tensor<'_>> {
     let intervals = scored.predicted.intervals.iter();
@@ -133,7 +189,7 @@ fn interval_tensors(scored: &Scored) -> impl Iterator<Item = Tensor<'_>> {
         ends.map(|(side, ends)| Tensor {
             name: format!("{side}_{}", interval.percents()).into(),
             shape: vec![ends.len() as i64],
-            values: Values::Numbers(ends),
+            values: Values::Numbers(ends.into()),
             is_binary: None,
         })
     })

@@ -6,7 +6,7 @@ use super::super::model::LoadedModel;
 use super::super::plain::{json_answer, refused};
 use super::super::score::score;
 use super::metadata::{self, Metadata};
-use super::{EXTENSIONS, PLATFORM, SERVER, wire};
+use super::{PLATFORM, SERVER, wire};
 use crate::routes::{Routes, get, post};
 use crate::state::App;
 use axum::Json;
@@ -18,14 +18,15 @@ use serde_json::{Value, json};
 /// How many bytes of a body are JSON, where others are behind it.
 static JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 
-pub(super) fn routes() -> Routes {
+pub(super) fn routes(extensions: &'static [&'static str]) -> Routes {
     const READY: &str = "Whether an endpoint would answer, as the inference protocol asks";
     const INFER: &str = "Predicts tensors, as JSON or bytes (inference protocol, version 2)";
     const ABOUT: &str = "The tensors that an endpoint takes and gives";
     Routes::new()
         .route(
             "/v2",
-            get(server).viewer("What this server is, for the inference protocol"),
+            get(async move || server(extensions))
+                .viewer("What this server is, for the inference protocol"),
         )
         .route(
             "/v2/health/live",
@@ -55,11 +56,11 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn server() -> Json<Value> {
+fn server(extensions: &[&str]) -> Json<Value> {
     Json(json!({
         "name": SERVER,
         "version": env!("CARGO_PKG_VERSION"),
-        "extensions": EXTENSIONS,
+        "extensions": extensions,
     }))
 }
 

@@ -38,6 +38,9 @@ struct AskParameters {
     /// Probabilities with which intervals shall hold the truth.
     #[serde(default, deserialize_with = "or_nothing")]
     interval: Value,
+    /// Whether it is told what each column did.
+    #[serde(default, deserialize_with = "or_nothing")]
+    explain: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -208,6 +211,7 @@ pub(crate) fn read(
     });
     Ok(Batch {
         coverages: coverages(&ask.parameters.interval)?,
+        explains: ask.parameters.explain,
         about: About {
             outputs: outputs.collect(),
             is_binary: ask.parameters.binary_data_output,
@@ -266,7 +270,7 @@ pub(super) fn told(scored: &Scored) -> Result<(String, Option<Vec<u8>>), ScoreEr
             out.push_str(",\"data\":");
             match &tensor.values {
                 Given::Numbers(values) => {
-                    write::list(out, *values, |out, value| write::number(out, *value));
+                    write::list(out, values.iter(), |out, value| write::number(out, *value));
                 }
                 Given::Texts(texts) => write::list(out, texts, |out, text| write::text(out, text)),
             }
