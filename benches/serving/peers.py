@@ -145,7 +145,7 @@ def wrk(served, folder, seconds):
     """Requests a second; all must be answered with 200."""
     script = folder / "ask.lua"
     script.write_text(f"wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\nwrk.body = {json.dumps(served.body)}\n")
-    command = ["taskset", "-c", "1", "wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(script), served.url]
+    command = ["taskset", "-c", "1", "wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "30s", "-s", str(script), served.url]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if wrong := re.search(r"(Non-2xx.*|Socket errors.*)", told):
         raise SystemExit(f"{served.url}: {wrong[0]}")

@@ -163,6 +163,8 @@ pub(crate) enum CliError {
     DataDir { path: PathBuf, source: io::Error },
     #[error("this is no folder of models: {}", .path.display())]
     ModelRepository { path: PathBuf, source: io::Error },
+    #[error("this is a model, not a folder of models: {}", .path.display())]
+    ModelRepositoryIsModel { path: PathBuf },
     #[error("no password came from stdin")]
     NoPassword,
     #[error("{host} can be reached by other machines, and access control is off")]
@@ -214,7 +216,9 @@ impl Coded for CliError {
             Self::ServeOpen { .. } => "serve-open",
             Self::TlsFile { .. } => "serve-tls",
             Self::DataDir { .. } => "serve-data-dir",
-            Self::ModelRepository { .. } => "serve-model-repository",
+            Self::ModelRepository { .. } | Self::ModelRepositoryIsModel { .. } => {
+                "serve-model-repository"
+            }
             Self::NoPassword => "users-no-password",
             Self::ImportDirectory { .. } => "import-directory",
             Self::ModelFile { .. } => "artifact-part-invalid",
@@ -277,6 +281,7 @@ impl Coded for CliError {
                 Some("give --tls-cert and --tls-key files that can be read".into())
             }
             Self::ModelRepository { .. } => Some("give a folder that can be read".into()),
+            Self::ModelRepositoryIsModel { .. } => Some("name the folder above it".into()),
             Self::DataDir { .. } => {
                 Some("give --data-dir a folder that is there and can be read".into())
             }

@@ -9,6 +9,15 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Help with the names of all learners.
+fn learners_help() -> String {
+    let names: Vec<&str> = automl_engine::LEARNERS.iter().map(|spec| spec.id).collect();
+    format!(
+        "Learners to use, and no others, of {}; repeatable, comma lists",
+        names.join(", ")
+    )
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = fit_help())]
 #[expect(
@@ -86,6 +95,7 @@ pub(crate) struct FitArgs {
     /// Learners to use, and no others; repeatable, comma lists
     #[arg(
         long,
+        help = learners_help(),
         value_name = "LEARNERS",
         value_delimiter = ',',
         help_heading = "Search"

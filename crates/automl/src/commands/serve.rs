@@ -155,6 +155,10 @@ fn repository(path: &Path) -> Result<PathBuf, CliError> {
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Err(failed(io::ErrorKind::NotADirectory.into()));
     }
+    if path.join("manifest.json").is_file() {
+        let path = path.to_owned();
+        return Err(CliError::ModelRepositoryIsModel { path });
+    }
     std::path::absolute(path).map_err(failed)
 }
 
