@@ -5,6 +5,7 @@ use crate::costs::CostsError;
 use automl_core::metrics::MetricError;
 use automl_core::splits::SplitError;
 use automl_core::{ArtifactError, Coded, DatasetError, FitError, Kind, ParamError, size_text};
+use automl_onnx::GraphError;
 use automl_tree::import::ImportError;
 
 /// Why a dataset cannot be prepared or a search gave no model.
@@ -207,6 +208,15 @@ pub enum EngineError {
         /// Classes of the model.
         n_classes: usize,
     },
+    /// A file is no model of a known program.
+    #[error("no LightGBM text model, XGBoost JSON or UBJSON model, or ONNX file")]
+    ImportFormat,
+    /// An output was named of a model that has one.
+    #[error("a model of trees has one output, and no name for it")]
+    ImportResult,
+    /// A graph cannot be imported.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// A model of another program cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -307,6 +317,9 @@ impl Coded for EngineError {
             Self::AllFailed { .. } => "fit-all-failed",
             Self::Classes { .. } => "import-classes",
             Self::Costs(error) => error.code(),
+            Self::ImportFormat => "import-format",
+            Self::ImportResult => "import-result",
+            Self::Graph(error) => error.code(),
             Self::Import(error) => error.code(),
             Self::Compose(error) => error.code(),
             Self::Artifact(error) => error.code(),
@@ -387,19 +400,18 @@ impl EngineError {
     /// What to do about a model of another program, and what an error inside says.
     fn hint_within(&self) -> Option<String> {
         match self {
-            Self::Classes { n_classes: 0, .. } => {
-                Some("it predicts numbers: leave --classes out".into())
-            }
+            Self::Classes { n_classes: 0, .. } => Some("it predicts numbers: leave --classes out".into()),
             Self::Classes { n_classes, .. } => {
-                let codes: Vec<String> = (0..*n_classes.min(&5))
-                    .map(|code| code.to_string())
-                    .collect();
+                let codes: Vec<String> = (0..*n_classes.min(&5)).map(|code| code.to_string()).collect();
                 let more = if *n_classes > 5 { ", …" } else { "" };
                 Some(format!(
                     "name each of the {n_classes} classes once, in the order of the codes {}{more}",
                     codes.join(", ")
                 ))
             }
+            Self::ImportFormat => Some("save the model with LightGBM's save_model('model.txt'), XGBoost's save_model('model.json'), or as ONNX".into()),
+            Self::ImportResult => Some("leave --result out".into()),
+            Self::Graph(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
             Self::Import(error) => error.hint().or_else(|| Some(NOT_IMPORTED.into())),
             Self::Compose(error) => error.hint(),
             Self::Costs(error) => error.hint(),

@@ -57,7 +57,7 @@ pub use explain::{
     ShapleyPoint, ShapleySummary,
 };
 pub use fit::{FitOutcome, FitRun, OutOfFold, SplitBy, fit};
-pub use import::{ImportNames, Imported, import_model};
+pub use import::{ImportNames, Imported, ImportedSize, import_model};
 pub use importance::{ColumnImportance, ImportantColumn, ImportantFeature};
 pub use intervals::{Band, ErrorBin, Intervals};
 pub use journal::{Journal, JournalEntry, NoJournal, NotedConfig, NotedFit, PlannedFor, Progress};

@@ -112,6 +112,7 @@ pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ArtifactError>
         Some(spec) => (spec.load)(artifact),
         None if artifact.kind == outputs::QUANTILES => outputs::load_quantiles(artifact),
         None if artifact.kind == automl_neural::NETWORK => automl_neural::load(artifact),
+        None if artifact.kind == automl_onnx::GRAPH => automl_onnx::load_graph(artifact),
         None if artifact.kind == COMPOSITION => Ok(Box::new(Composition::load(artifact)?)),
         None => Err(ArtifactError::UnknownKind {
             kind: artifact.kind.clone(),

@@ -1,4 +1,5 @@
-//! Fitted models as ONNX files: one graph from the columns of a table to predictions, to be run without this program.
+//! Fitted models as ONNX files: one graph from the columns of a table to predictions, to be run without this program; and graphs
+//! of other programs as models ([`import_graph`]).
 //!
 //! The graph holds the whole pipeline: levels of categories, imputation, encoding, scaling, trees or linear models, the mean
 //! of the ensemble, and the class that is predicted. All numbers are doubles, so that predictions agree to rounding, but those
@@ -40,6 +41,7 @@ mod calendar;
 mod error;
 mod frame;
 mod graph;
+mod import;
 mod linear;
 mod machine;
 mod model;
@@ -50,6 +52,10 @@ mod steps;
 mod trees;
 
 pub use error::OnnxError;
+pub use import::{
+    GRAPH, GraphColumn, GraphError, GraphModel, GraphNames, ImportedGraph, import_graph, is_onnx,
+    load_graph,
+};
 pub use model::{Source, export};
 
 #[cfg(test)]

@@ -457,11 +457,13 @@ Examples:
   automl models import model.txt --output model/              from LightGBM's save_model
   automl models import model.ubj --output model/ --target churned --classes no,yes
   automl models import model.ubj --output model/ --columns age,plan,'days left'   for f0, f1, f2
+  automl models import model.onnx --output model/ --columns age,plan,visits       for an input of three columns
   automl predict model/ new.csv
 
-XGBoost models are read as JSON or UBJSON. They predict the same as in their own program, to six digits and more.")]
+XGBoost models are read as JSON or UBJSON. They predict the same as in their own program, to six digits and more. Of an ONNX
+graph the numbers that it gives are predicted: one a row, or probabilities of classes.")]
 pub(crate) struct ImportArgs {
-    /// File that LightGBM or XGBoost saved
+    /// File that LightGBM or XGBoost saved, or an ONNX file
     pub(crate) file: PathBuf,
     /// Directory to write the model to
     #[arg(long, short, value_name = "DIR", default_value = "automl-model")]
@@ -472,12 +474,15 @@ pub(crate) struct ImportArgs {
     /// What the model predicts: the column that `evaluate` compares with
     #[arg(long, value_name = "COLUMN", default_value = "target")]
     pub(crate) target: String,
-    /// Names of the classes in the order of their codes [default: the codes]
+    /// Names of the classes in the order of their codes [default: those in the file, or the codes]
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub(crate) classes: Option<Vec<String>>,
     /// Names that the table has for the model's features, in the model's order [default: the model's own names]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) columns: Option<Vec<String>>,
+    /// Of an ONNX graph, the output that is predicted [default: the only one of numbers, or of probabilities]
+    #[arg(long, value_name = "OUTPUT")]
+    pub(crate) result: Option<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

@@ -153,7 +153,7 @@ pub(crate) enum CliError {
         value: f64,
         row: u64,
     },
-    #[error("the model has no leaderboard: it was imported, not searched for")]
+    #[error("the model has no leaderboard: it was imported or composed, not searched for")]
     NoLeaderboard,
     #[error("the model has no importance: {}", why_no_importance(*is_imported))]
     NoImportance { is_imported: bool },
@@ -289,7 +289,7 @@ impl Coded for CliError {
                 Some("put it on the first line: echo \"$PASSWORD\" | automl users …".into())
             }
             Self::ImportDirectory { .. } => Some(
-                "give the file that LightGBM's save_model wrote, or XGBoost's as .json or .ubj"
+                "give the file that LightGBM's save_model wrote, XGBoost's as .json or .ubj, or an ONNX file"
                     .into(),
             ),
             Self::NoLeaderboard => Some("`automl evaluate` scores it on labelled rows".into()),

@@ -26,6 +26,7 @@ const OURS: &[(&str, &[&str])] = &[
             "automl-tree",
             "automl-linear",
             "automl-neural",
+            "automl-onnx",
             "automl-tune",
         ],
     ),
@@ -99,6 +100,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tonic", &["automl-serve"]),
     ("tar", &["automl-store"]),
     ("tokio", &["automl-serve", "automl-store"]),
+    ("tract-onnx", &["automl-onnx"]),
     ("ureq", &["automl-serve"]),
     ("zstd", &["automl-data", "automl-store"]),
 ];

@@ -18,7 +18,7 @@ pub(crate) struct AskArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsVerb {
-    /// Make a model directory of a LightGBM or XGBoost model, to predict and evaluate with
+    /// Make a model directory of a LightGBM or XGBoost model or an ONNX file, to predict and evaluate with
     Import(ImportArgs),
     /// Make a model the next version of a name
     Register(RegisterArgs),

@@ -6,9 +6,9 @@ use crate::console::{Console, Format, print_json, print_text};
 use crate::errors::CliError;
 use crate::modeldir;
 use crate::text;
-use automl_core::{Model as _, Role, Schema, Task};
+use automl_core::{Decision, Model as _, Role, Schema, Task};
 use automl_data::{DataError, ReadOptions};
-use automl_engine::{ImportNames, Imported, import_model};
+use automl_engine::{ImportNames, Imported, ImportedSize, import_model};
 use automl_store::{Manifest, ModelContents, Overwrite, check_target, write_model};
 use serde_json::json;
 use std::path::Path;
@@ -26,6 +26,7 @@ pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow:
         target: args.target.clone(),
         classes: args.classes,
         columns: args.columns,
+        result: args.result,
     };
     let mut imported = import_model(&bytes, names)?;
     imported.schema.missing = marks(&imported.schema);
@@ -44,23 +45,32 @@ pub(in crate::commands) fn import(args: ImportArgs, console: Console) -> anyhow:
         .collect();
     let n_features = features.len() as u64;
     match console.format() {
-        Format::Json => print_json(&json!({
-            "model": args.output,
-            "source": imported.source,
-            "objective": imported.objective,
-            "target": args.target,
-            "task": imported.model.task(),
-            "n_trees": imported.n_trees,
-            "n_features": n_features,
-            "features": features,
-        }))?,
+        Format::Json => {
+            let (size, n) = match imported.size {
+                ImportedSize::Trees(n) => ("n_trees", n),
+                ImportedSize::Operators(n) => ("n_operators", n),
+            };
+            print_json(&json!({
+                "model": args.output,
+                "source": imported.source,
+                "objective": imported.objective,
+                "target": args.target,
+                "task": imported.model.task(),
+                size: n,
+                "n_features": n_features,
+                "features": features,
+            }))?;
+        }
         Format::Text => {
             let output = args.output.display().to_string();
             print_text(&format!(
                 "source  {} '{}', {}, {}\ntarget  {}, {}\ncolumns {}, matched by name\nmodel   {output}\npredict automl predict {} DATA --output predictions.csv\n",
                 imported.source,
                 imported.objective,
-                text::counted(imported.n_trees as u64, "tree"),
+                match imported.size {
+                    ImportedSize::Trees(n) => text::counted(n as u64, "tree"),
+                    ImportedSize::Operators(n) => text::counted(n as u64, "operator"),
+                },
                 text::counted(n_features, "feature"),
                 args.target,
                 predicted(imported.model.task()),
@@ -127,5 +137,14 @@ fn manifest(imported: &Imported, file: &Path, bytes: &[u8]) -> Manifest {
     let config =
         json!({ modeldir::IMPORTED_FROM: imported.source, "objective": imported.objective });
     let file = file.display().to_string();
-    modeldir::not_learned(&imported.schema, task, (&file, bytes), config)
+    let manifest = modeldir::not_learned(&imported.schema, task, (&file, bytes), config);
+    let costs = match &imported.decision {
+        Decision::Cheapest(costs) => Some(costs.clone()),
+        Decision::Likeliest | Decision::Above(_) => None,
+    };
+    Manifest {
+        threshold: imported.decision.threshold(),
+        costs,
+        ..manifest
+    }
 }
