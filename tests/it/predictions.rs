@@ -383,3 +383,29 @@ fn intervals_hold_as_many_targets_as_they_say() {
         classes.stderr
     );
 }
+
+#[test]
+fn what_is_exported_as_a_graph_and_imported_again_says_the_same() {
+    let desk = Desk::new();
+    let churn = repository().join("datasets/churn.csv");
+    desk.automl_ok(&format!(
+        "fit {} --target churned --drop signup_date,last_login,last_note --max-trials 8 --holdout 0.3 --output ours",
+        churn.display()
+    ));
+    desk.automl_ok("export ours --format onnx --output ours.onnx");
+    desk.automl_ok("models import ours.onnx --output again");
+    // Cells are missing there, too.
+    desk.write("rows.csv", Cells::churn_test().to_csv());
+    let told = |model: &str| {
+        desk.automl_ok(&format!("predict {model} rows.csv --output {model}.csv"));
+        Cells::parse(&desk.read(&format!("{model}.csv")))
+    };
+    let (ours, again) = (told("ours"), told("again"));
+    assert_eq!(ours.header, again.header);
+    for (one, other) in ours.rows.iter().zip(&again.rows) {
+        assert_eq!(one[0], other[0]);
+        let probability = |row: &[String]| row[1].parse::<f64>().expect("it is a number");
+        let gap = (probability(one) - probability(other)).abs();
+        assert!(gap < 1e-9, "{one:?} {other:?}");
+    }
+}

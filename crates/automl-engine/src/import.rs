@@ -56,6 +56,7 @@ struct Found {
     objective: String,
     size: ImportedSize,
     features: Vec<Field>,
+    missing: Vec<String>,
     n_classes: usize,
     decision: Decision,
     model: Arc<dyn Model>,
@@ -100,7 +101,7 @@ pub fn import_model(bytes: &[u8], names: ImportNames) -> Result<Imported, Engine
         model: EnsembleModel::new(task, None, vec![part]),
         schema: Schema {
             fields,
-            missing: Vec::new(),
+            missing: found.missing,
         },
     })
 }
@@ -124,6 +125,7 @@ fn trees(bytes: &[u8], names: &mut ImportNames) -> Result<Found, EngineError> {
         objective: imported.objective,
         size: ImportedSize::Trees(imported.n_trees),
         features: imported.features.into_iter().map(column).collect(),
+        missing: Vec::new(),
         n_classes: imported.n_classes,
         decision: Decision::Likeliest,
         model: Arc::from(imported.model),
@@ -147,6 +149,7 @@ fn graph(bytes: &[u8], names: &mut ImportNames) -> Result<Found, EngineError> {
         objective: imported.producer,
         size: ImportedSize::Operators(imported.n_operators),
         features: imported.columns.into_iter().map(column).collect(),
+        missing: imported.missing,
         n_classes: imported.n_classes,
         decision: imported.decision,
         model: Arc::new(imported.model),

@@ -70,6 +70,8 @@ pub struct ImportedGraph {
     pub n_classes: usize,
     /// What the graph calls them, if it does.
     pub classes: Option<Vec<String>>,
+    /// Texts that it takes for a cell that is missing, beside the empty one.
+    pub missing: Vec<String>,
     /// How it tells the class.
     pub decision: Decision,
     /// What predicts.
@@ -143,7 +145,7 @@ fn read(bytes: &[u8], names: &GraphNames) -> Result<ImportedGraph, GraphError> {
     check::check(&proto, &graph, &inputs)?;
     let told = told?;
     let n_operators = graph.node.len();
-    let dictionary = texts::without_texts(&mut graph, &mut inputs)?;
+    let (dictionary, missing) = texts::without_texts(&mut graph, &mut inputs)?;
     rewrite::rewrite(&mut graph)?;
     proto.graph = Some(graph);
     let plan = Plan::new(&proto, &inputs)?;
@@ -168,6 +170,7 @@ fn read(bytes: &[u8], names: &GraphNames) -> Result<ImportedGraph, GraphError> {
         n_operators,
         columns: model.typed_columns(),
         n_classes,
+        missing: missing.into_iter().collect(),
         classes: classes.filter(|classes| classes.len() == n_classes),
         decision: told.map_or(Decision::Likeliest, |told| told.decision),
         model,

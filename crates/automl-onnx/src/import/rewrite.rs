@@ -1,4 +1,5 @@
-//! What of a graph is said otherwise before tract reads it: classifiers without their labels, and places as a plain list.
+//! What of a graph is said otherwise before tract reads it: classifiers without their labels, places as a plain list, and what
+//! is no number as what is not itself.
 
 use super::error::GraphError;
 use super::names::Element;
@@ -6,7 +7,7 @@ use super::operators::ML_DOMAIN;
 use super::rows::{Kernel, TEXT, is_classifier, is_kernel};
 use std::collections::BTreeSet;
 use tract_onnx::pb::type_proto::Value as Kind;
-use tract_onnx::pb::{GraphProto, TensorProto};
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 /// What the names of values of ours begin with.
 pub(super) const OWN: &str = "automl::import::";
@@ -60,6 +61,7 @@ pub(super) fn rewrite(graph: &mut GraphProto) -> Result<(), GraphError> {
         }
     }
     graph.initializer.extend(lists);
+    compare_with_themselves(graph);
     for input in &mut graph.input {
         let kind = input.r#type.as_mut().and_then(|kind| kind.value.as_mut());
         if let Some(Kind::TensorType(tensor)) = kind
@@ -69,4 +71,33 @@ pub(super) fn rewrite(graph: &mut GraphProto) -> Result<(), GraphError> {
         }
     }
     Ok(())
+}
+
+/// Says `IsNaN` by comparisons, as tract has it for single precision alone.
+fn compare_with_themselves(graph: &mut GraphProto) {
+    let mut nodes = Vec::with_capacity(graph.node.len());
+    for node in std::mem::take(&mut graph.node) {
+        let ([value], [_is_nan]) = (node.input.as_slice(), node.output.as_slice()) else {
+            nodes.push(node);
+            continue;
+        };
+        if node.op_type != "IsNaN" || node.domain == ML_DOMAIN {
+            nodes.push(node);
+            continue;
+        }
+        let is_itself = format!("{OWN}itself::{}", nodes.len());
+        nodes.push(NodeProto {
+            input: vec![value.clone(), value.clone()],
+            output: vec![is_itself.clone()],
+            name: is_itself.clone(),
+            op_type: "Equal".to_owned(),
+            ..NodeProto::default()
+        });
+        nodes.push(NodeProto {
+            input: vec![is_itself],
+            op_type: "Not".to_owned(),
+            ..node
+        });
+    }
+    graph.node = nodes;
 }

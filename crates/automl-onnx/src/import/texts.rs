@@ -100,14 +100,15 @@ impl Origin {
     }
 }
 
-/// Puts numbers in the place of the graph's texts, and notes at its inputs which texts each column is compared with.
+/// Puts numbers in the place of the graph's texts, and notes at its inputs which texts each column is compared with. Those that a
+/// column's lookup takes for the empty text are no levels: they stand for what is missing, and are given beside the numbers.
 ///
 /// # Errors
 /// An operator does with texts what cannot be done with numbers.
 pub(super) fn without_texts(
     graph: &mut GraphProto,
     inputs: &mut [Input],
-) -> Result<Dictionary, GraphError> {
+) -> Result<(Dictionary, BTreeSet<String>), GraphError> {
     let mut words: Vec<BTreeSet<String>> = Vec::new();
     let mut known: BTreeMap<String, Origin> = BTreeMap::new();
     for input in inputs.iter() {
@@ -126,6 +127,7 @@ pub(super) fn without_texts(
             .collect(),
         known,
         words,
+        blanks: BTreeSet::new(),
     };
     for tensor in graph.initializer.iter().filter(|one| one.data_type == TEXT) {
         walk.known
@@ -134,6 +136,7 @@ pub(super) fn without_texts(
     for node in &graph.node {
         walk.follow(node)?;
     }
+    let blanks = walk.blanks;
     let mut words = walk.words.into_iter();
     for input in inputs.iter_mut() {
         let own: Vec<BTreeSet<String>> = words.by_ref().take(input.width).collect();
@@ -148,7 +151,7 @@ pub(super) fn without_texts(
     for tensor in &mut graph.initializer {
         renumber_tensor(tensor, &mut dictionary);
     }
-    Ok(dictionary)
+    Ok((dictionary, blanks))
 }
 
 struct Walk<'g> {
@@ -156,6 +159,8 @@ struct Walk<'g> {
     /// The values that are texts.
     known: BTreeMap<String, Origin>,
     words: Vec<BTreeSet<String>>,
+    /// Texts that a lookup takes for the empty one.
+    blanks: BTreeSet<String>,
 }
 
 impl Walk<'_> {
@@ -198,7 +203,10 @@ impl Walk<'_> {
                 }
             }
             "LabelEncoder" => {
-                self.note(first, attributes.texts("keys_strings"));
+                let keys = attributes.texts("keys_strings");
+                let (blanks, others) = as_blank(keys, attributes.ints("values_int64s"));
+                self.blanks.extend(blanks.iter().map(|text| word(text)));
+                self.note(first, &others);
                 if let Some(keys) = attributes.tensor("keys_tensor") {
                     self.note(first, &keys.string_data);
                 }
@@ -247,6 +255,20 @@ impl Walk<'_> {
             self.known.insert(name.clone(), origin.clone());
         }
     }
+}
+
+/// The keys of a lookup that it takes for the empty text, and all others, that one among them.
+fn as_blank(keys: &[Vec<u8>], values: &[i64]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let pairs = || keys.iter().zip(values);
+    let blank = pairs().find(|(key, _)| key.is_empty());
+    let Some((_, blank)) = blank else {
+        return (Vec::new(), keys.to_vec());
+    };
+    let pairs = pairs().map(|(key, value)| (key.clone(), value));
+    let (blanks, others): (Vec<_>, Vec<_>) =
+        pairs.partition(|(key, value)| !key.is_empty() && *value == blank);
+    let keys = |pairs: Vec<(Vec<u8>, &i64)>| pairs.into_iter().map(|(key, _)| key).collect();
+    (keys(blanks), keys(others))
 }
 
 fn refused(node: &NodeProto) -> GraphError {

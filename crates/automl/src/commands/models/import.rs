@@ -122,13 +122,19 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(read)
 }
 
-/// The usual marks of what is missing, but for those that the model knows as levels: to its program they were categories. None
-/// if it knows none of them, for the usual ones hold then.
+/// The usual marks of what is missing and those that the model has itself, but for those that it knows as levels: to its program
+/// they were categories. None if the usual ones hold.
 fn marks(schema: &Schema) -> Vec<String> {
+    let usual = ReadOptions::default().missing;
+    let own = schema.missing.iter().filter(|mark| !usual.contains(mark));
+    let own: Vec<String> = own.cloned().collect();
     let levels = || schema.fields.iter().flat_map(|field| &field.levels);
-    let (known, marks): (Vec<_>, Vec<_>) = (ReadOptions::default().missing.into_iter())
-        .partition(|mark| levels().any(|level| level == mark));
-    if known.is_empty() { known } else { marks }
+    let is_level = |mark: &String| levels().any(|level| level == mark);
+    if own.is_empty() && !usual.iter().any(is_level) {
+        return Vec::new();
+    }
+    let all = usual.into_iter().chain(own);
+    all.filter(|mark| !is_level(mark)).collect()
 }
 
 /// The manifest of a model that another program trained.
