@@ -142,6 +142,34 @@ pub enum EngineError {
         /// All learners.
         known: Vec<String>,
     },
+    /// A recipe that does not exist.
+    #[error("no recipe is called '{name}'")]
+    RecipeUnknown {
+        /// The name given.
+        name: String,
+        /// Recipes that may be meant.
+        near: Vec<String>,
+        /// All recipes.
+        known: Vec<String>,
+    },
+    /// A recipe whose features a learner cannot learn from.
+    #[error("{learner} cannot learn from what the recipe '{name}' makes of this table")]
+    RecipeUnfit {
+        /// The recipe.
+        name: String,
+        /// The learner.
+        learner: &'static str,
+        /// Recipes that it takes.
+        takes: Vec<&'static str>,
+    },
+    /// A configuration of a portfolio cannot be tried.
+    #[error("configuration {number} of the portfolio: {source}")]
+    Configuration {
+        /// Its place, from 1.
+        number: usize,
+        /// What is wrong.
+        source: Box<EngineError>,
+    },
     /// No learner is left, or none does the task.
     #[error("no learner is left that does {task} tasks")]
     NoLearner {
@@ -307,6 +335,9 @@ impl Coded for EngineError {
             Self::TooFewRows { .. } => "fit-too-few-rows",
             Self::NoFeatures { .. } => "fit-no-features",
             Self::LearnerUnknown { .. } => "fit-learner-unknown",
+            Self::RecipeUnknown { .. } => "fit-recipe-unknown",
+            Self::RecipeUnfit { .. } => "fit-recipe-unfit",
+            Self::Configuration { source, .. } => source.code(),
             Self::NoLearner { .. } => "fit-no-learner",
             Self::NoPupil { .. } => "fit-distill-learner",
             Self::DistillTask { .. } => "fit-distill-task",
@@ -345,6 +376,16 @@ impl Coded for EngineError {
             Self::LearnerUnknown { known, .. } => {
                 Some(format!("the learners are {}", known.join(", ")))
             }
+            Self::RecipeUnknown { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean {}?", near.join(" or ")))
+            }
+            Self::RecipeUnknown { known, .. } => {
+                Some(format!("the recipes are {}", known.join(", ")))
+            }
+            Self::RecipeUnfit { takes, .. } => {
+                Some(format!("it learns from {}", takes.join(" and ")))
+            }
+            Self::Configuration { source, .. } => source.hint(),
             Self::PositiveUnknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean '{}'?", near.join("' or '")))
             }

@@ -66,6 +66,7 @@ pub use model::EnsembleModel;
 pub use nested::NestedScore;
 pub use options::{FitOptions, Quality, SearchPart};
 pub use plan::{Plan, Validation};
+pub use portfolio::Configuration;
 pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};
 pub use registry::{EXPLAINED, LEARNERS};

@@ -1,5 +1,6 @@
 //! What the caller decides about a fit.
 
+use crate::Configuration;
 use automl_core::metrics::Metric;
 use automl_core::{CostMatrix, Seed};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,10 @@ pub struct FitOptions {
     pub include: Vec<String>,
     /// Ids of learners not to use.
     pub exclude: Vec<String>,
+    /// What is tried first, behind the baseline, in the place of the built-in portfolio. Those of learners that take no part are
+    /// passed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portfolio: Option<Vec<Configuration>>,
     /// Parts of the search that are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<SearchPart>,

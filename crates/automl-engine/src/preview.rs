@@ -9,6 +9,7 @@ use crate::trial::TrialConfig;
 use crate::{EngineError, FitOptions};
 use automl_core::{Dataset, ParamMap};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The plan of a fit, for people and programs. Seconds and bytes are rough forecasts, made from the table's shape alone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +22,8 @@ pub struct Preview {
     pub n_rows: usize,
     /// Feature columns.
     pub n_features: usize,
+    /// What tables that are alike have alike, by which the portfolio is ordered.
+    pub meta_features: BTreeMap<&'static str, f64>,
     /// How scores are estimated, in words.
     pub validation: String,
     /// Fits of one trial: one a split.
@@ -128,6 +131,7 @@ pub fn preview(
         metric: plan.metric.name().to_owned(),
         n_rows: data.n_rows(),
         n_features: data.table().n_columns(),
+        meta_features: facts.named_shape(),
         validation: plan.validation.describe(),
         fits_per_trial: splits.len(),
         rows_per_fit: [splits[0].train.len(), splits[0].valid.len()],

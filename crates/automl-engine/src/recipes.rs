@@ -25,8 +25,12 @@ pub(crate) fn recipe(name: &str) -> &'static Recipe {
         .1
 }
 
+/// All names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    RECIPES.iter().map(|(known, _)| *known)
+}
+
 /// The listed name that is written like this, if there is one.
 pub(crate) fn name(written: &str) -> Option<&'static str> {
-    let known = RECIPES.iter().map(|(known, _)| *known);
-    known.into_iter().find(|known| *known == written)
+    names().find(|known| *known == written)
 }

@@ -57,7 +57,7 @@ impl Suggester {
         options: &FitOptions,
     ) -> Result<Self, EngineError> {
         let bounds = Bounds::new(data, plan, options);
-        let fixed = portfolio::fixed(data, facts, plan, options, &bounds)?;
+        let fixed = portfolio::fixed(facts, plan, options, &bounds)?;
         let is_tried = |spec: &LearnerSpec| fixed.iter().any(|config| config.learner.id == spec.id);
         let families = plan
             .learners

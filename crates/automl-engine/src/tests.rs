@@ -33,6 +33,7 @@ pub(crate) fn options(max_trials: u64) -> FitOptions {
         holdout: None,
         include: Vec::new(),
         exclude: Vec::new(),
+        portfolio: None,
         without: Vec::new(),
         explains: false,
     }

@@ -109,6 +109,9 @@ pub(crate) struct FitArgs {
         help_heading = "Search"
     )]
     pub(crate) exclude: Vec<String>,
+    /// File of configurations to try first, in YAML or JSON, in the place of the built-in ones; `--plan-only` shows what is tried
+    #[arg(long, value_name = "FILE", help_heading = "Search")]
+    pub(crate) portfolio: Option<PathBuf>,
     #[arg(long, value_enum, value_delimiter = ',', hide = true)]
     pub(crate) without: Vec<parts::PartArg>,
     /// Root of all randomness

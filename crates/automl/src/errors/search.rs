@@ -50,6 +50,16 @@ pub(crate) enum SearchError {
         line: u64,
         reason: String,
     },
+    /// The file of a portfolio cannot be read.
+    #[error("cannot read the portfolio: {}", path.display())]
+    PortfolioFile { path: PathBuf, source: io::Error },
+    /// A file is no list of configurations.
+    #[error("{}, line {line}, is no portfolio: {reason}", path.display())]
+    PortfolioText {
+        path: PathBuf,
+        line: u64,
+        reason: String,
+    },
     /// So rare an error has not been seen among the rows that there were.
     #[error(
         "an interval of coverage {coverage} needs more rows than the model was validated on; it knows of coverages up to {most:.3}"
@@ -68,6 +78,8 @@ impl Coded for SearchError {
             Self::IntervalsFile => "artifact-part-invalid",
             Self::CostsFile { .. } => "fit-costs-file",
             Self::CostsText { .. } => "fit-costs-text",
+            Self::PortfolioFile { .. } => "fit-portfolio-file",
+            Self::PortfolioText { .. } => "fit-portfolio-text",
             Self::Coverage { .. } => "predict-coverage",
         }
     }
@@ -93,6 +105,9 @@ impl Coded for SearchError {
             Self::IntervalsFile => "fit the model again or restore the file".into(),
             Self::CostsFile { .. } | Self::CostsText { .. } => {
                 "give costs as {\"true class\": {\"predicted class\": cost}}, or a file of them in JSON or YAML".into()
+            }
+            Self::PortfolioFile { .. } | Self::PortfolioText { .. } => {
+                "give a list such as [{\"learner\": \"gradient_boosting\", \"params\": {\"max_leaves\": 8}}], in JSON or YAML".into()
             }
             Self::Coverage { most, .. } => {
                 format!("ask for --interval {:.2} or less", (most * 100.0).floor() / 100.0)

@@ -4,6 +4,7 @@ mod costs;
 mod files;
 mod journal;
 mod plan;
+mod portfolio;
 mod result;
 pub(super) mod settings;
 #[cfg(test)]

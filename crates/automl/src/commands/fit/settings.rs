@@ -1,7 +1,7 @@
 //! What a fit is to do: flags, files and defaults resolved once.
 
 use super::super::{encoding, thread_count};
-use super::costs;
+use super::{costs, portfolio};
 use crate::cli::parts::PartArg;
 use crate::cli::{FitArgs, QualityArg, ReadArgs, RecordArgs, TaskArg};
 use crate::memory;
@@ -75,6 +75,7 @@ impl Settings {
             holdout: args.holdout,
             include: names(&args.include),
             exclude: names(&args.exclude),
+            portfolio: args.portfolio.as_deref().map(portfolio::read).transpose()?,
             without: args.without.into_iter().map(part).collect(),
             explains: true,
         };

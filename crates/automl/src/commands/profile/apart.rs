@@ -116,6 +116,7 @@ fn options(threads: usize) -> FitOptions {
         holdout: None,
         include: vec!["gradient_boosting".to_owned()],
         exclude: Vec::new(),
+        portfolio: None,
         without: Vec::new(),
         explains: false,
     }
