@@ -40,6 +40,7 @@ cases! {
     spellings,
     studies,
     study_reports,
+    targets,
     tune,
     usage,
 }

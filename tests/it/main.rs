@@ -2,7 +2,7 @@
 //!
 //! - [`cases`]: scenario files `tests/cases/*.md`: prose, files, commands and what they print. `UPDATE_EXPECT=1` rewrites
 //!   what no longer matches.
-//! - [`batch`], [`batch_jobs`], [`determinism`], [`interruption`], [`predictions`], [`ranks`], [`damage`], [`endpoints`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`serving`], [`tune`], [`tuning`]: promises that need code.
+//! - [`batch`], [`batch_jobs`], [`determinism`], [`interruption`], [`predictions`], [`ranks`], [`damage`], [`endpoints`], [`full_disk`], [`budget`], [`golden`], [`mlflow`], [`record`], [`serving`], [`targets`], [`tune`], [`tuning`]: promises that need code.
 //! - [`race`]: the hidden verb that `benches/trees/run.py` measures us by.
 //! - [`tidy`]: crate edges, file sizes, documents, data sets, licences.
 
@@ -25,6 +25,7 @@ mod record;
 mod resume;
 mod scenario;
 mod serving;
+mod targets;
 mod tidy;
 mod train;
 mod train_board;

@@ -15,6 +15,8 @@ pub enum Decision {
     Above(f64),
     /// The class of least expected cost.
     Cheapest(CostMatrix),
+    /// Of several targets, each by its own.
+    Each(Vec<Decision>),
 }
 
 impl Decision {
@@ -22,7 +24,7 @@ impl Decision {
     pub fn threshold(&self) -> Option<f64> {
         match self {
             Self::Above(threshold) => Some(*threshold),
-            Self::Likeliest | Self::Cheapest(_) => None,
+            Self::Likeliest | Self::Cheapest(_) | Self::Each(_) => None,
         }
     }
 }

@@ -65,6 +65,6 @@ pub use table::{
     Cell, Column, Levels, MISSING_CODE, MISSING_TIME, SparseRows, Table, TableError, TableView,
     Texts, UNSEEN_CODE,
 };
-pub use task::{Level, LevelError, Task, TaskKind};
+pub use task::{Level, LevelError, TargetTask, Task, TaskKind};
 pub use threads::Threads;
 pub use warning::{Warning, WarningKind, Warnings};

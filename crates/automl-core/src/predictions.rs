@@ -25,6 +25,13 @@ pub enum Predictions {
         /// `n_rows × levels` values.
         values: Vec<f64>,
     },
+    /// Several targets: what is said of each, one behind the other, row-major.
+    Several {
+        /// Values a row of each target: 1 for a number, the number of classes for probabilities.
+        widths: Arc<[usize]>,
+        /// `n_rows × the sum of widths` values.
+        values: Vec<f64>,
+    },
 }
 
 impl Predictions {
@@ -34,15 +41,62 @@ impl Predictions {
             Self::Numbers(values) => values.len(),
             Self::Probabilities { n_classes, values } => values.len() / n_classes,
             Self::Quantiles { levels, values } => values.len() / levels.len(),
+            Self::Several { values, .. } => values.len() / self.width(),
         }
     }
 
-    /// Values a row: 1 for numbers, the number of classes for probabilities, that of levels for quantiles.
+    /// Values a row: 1 for numbers, the number of classes for probabilities, that of levels for quantiles, and for several
+    /// targets the sum of theirs.
     pub fn width(&self) -> usize {
         match self {
             Self::Numbers(_) => 1,
             Self::Probabilities { n_classes, .. } => *n_classes,
             Self::Quantiles { levels, .. } => levels.len(),
+            Self::Several { widths, .. } => widths.iter().sum(),
+        }
+    }
+
+    /// What is said of several targets by one model each, side by side.
+    ///
+    /// # Panics
+    /// If there is none, one is neither numbers nor probabilities, or they differ in their rows.
+    pub fn side_by_side(parts: &[Self]) -> Self {
+        let n_rows = parts.first().expect("there is a target").n_rows();
+        let widths: Arc<[usize]> = parts.iter().map(Self::width).collect();
+        let is_of_target =
+            |part: &Self| matches!(part, Self::Numbers(_) | Self::Probabilities { .. });
+        assert!(parts.iter().all(is_of_target), "numbers or classes");
+        assert!(
+            parts.iter().all(|part| part.n_rows() == n_rows),
+            "predictions of the same rows"
+        );
+        let mut values = Vec::with_capacity(n_rows * widths.iter().sum::<usize>());
+        for row in 0..n_rows {
+            for (part, width) in parts.iter().zip(widths.iter()) {
+                values.extend_from_slice(&part.values()[row * width..(row + 1) * width]);
+            }
+        }
+        Self::Several { widths, values }
+    }
+
+    /// What is said of one of several targets: numbers, or probabilities.
+    ///
+    /// # Panics
+    /// If these are not predictions of several targets, or not of so many.
+    pub fn of_target(&self, place: usize) -> Self {
+        let Self::Several { widths, values } = self else {
+            panic!("predictions of several targets");
+        };
+        let width = widths[place];
+        let start: usize = widths[..place].iter().sum();
+        let rows = values.chunks_exact(self.width());
+        let own = rows.flat_map(|row| &row[start..start + width]).copied();
+        match width {
+            1 => Self::Numbers(own.collect()),
+            n_classes => Self::Probabilities {
+                n_classes,
+                values: own.collect(),
+            },
         }
     }
 
@@ -51,7 +105,8 @@ impl Predictions {
         match self {
             Self::Numbers(values)
             | Self::Probabilities { values, .. }
-            | Self::Quantiles { values, .. } => values,
+            | Self::Quantiles { values, .. }
+            | Self::Several { values, .. } => values,
         }
     }
 
@@ -60,7 +115,8 @@ impl Predictions {
         match self {
             Self::Numbers(values)
             | Self::Probabilities { values, .. }
-            | Self::Quantiles { values, .. } => values,
+            | Self::Quantiles { values, .. }
+            | Self::Several { values, .. } => values,
         }
     }
 
@@ -86,6 +142,10 @@ impl Predictions {
                 levels: levels.clone(),
                 values,
             },
+            Self::Several { widths, .. } => Self::Several {
+                widths: widths.clone(),
+                values,
+            },
         }
     }
 
@@ -95,7 +155,8 @@ impl Predictions {
         match (self, part) {
             (Self::Numbers(all), Self::Numbers(part)) => all.extend(part),
             (Self::Probabilities { values, .. }, Self::Probabilities { values: part, .. })
-            | (Self::Quantiles { values, .. }, Self::Quantiles { values: part, .. }) => {
+            | (Self::Quantiles { values, .. }, Self::Quantiles { values: part, .. })
+            | (Self::Several { values, .. }, Self::Several { values: part, .. }) => {
                 values.extend(part);
             }
             _ => panic!("predictions of one kind"),
@@ -114,10 +175,11 @@ impl Predictions {
         }
     }
 
-    /// The predicted class of each row. Empty for numbers and quantiles.
+    /// The predicted class of each row. Empty for numbers and quantiles; for several targets, one code a row and target, row by
+    /// row, which is 0 where the target is a number.
     ///
     /// # Panics
-    /// If costs of another number of classes decide.
+    /// If costs of another number of classes decide, or another number of decisions than there are targets.
     pub fn class_codes_by(&self, decision: &Decision) -> Vec<u32> {
         match (self, decision) {
             (
@@ -134,11 +196,31 @@ impl Predictions {
                 let rows = values.chunks_exact(*n_classes);
                 rows.map(|row| costs.cheapest(row)).collect()
             }
+            (Self::Several { widths, .. }, Decision::Each(decisions)) => {
+                assert_eq!(widths.len(), decisions.len(), "a decision for each target");
+                self.codes_of_targets(|place| &decisions[place])
+            }
             _ => self.class_codes(),
         }
     }
 
-    /// The predicted classes as certainties, for metrics that read classes alone; numbers as they are.
+    /// The codes of several targets, row by row.
+    fn codes_of_targets<'a>(&self, decision: impl Fn(usize) -> &'a Decision) -> Vec<u32> {
+        let Self::Several { widths, .. } = self else {
+            return Vec::new();
+        };
+        let n_targets = widths.len();
+        let mut codes = vec![0; self.n_rows() * n_targets];
+        for place in 0..n_targets {
+            let own = self.of_target(place).class_codes_by(decision(place));
+            for (row, code) in own.into_iter().enumerate() {
+                codes[row * n_targets + place] = code;
+            }
+        }
+        codes
+    }
+
+    /// The predicted classes as certainties, for metrics that read classes alone; numbers and several targets as they are.
     ///
     /// # Panics
     /// As [`Predictions::class_codes_by`].
@@ -158,10 +240,12 @@ impl Predictions {
         }
     }
 
-    /// The code of the likeliest class of each row, the lowest code among equals; empty for numbers and quantiles.
+    /// The code of the likeliest class of each row, the lowest code among equals; empty for numbers and quantiles. Several
+    /// targets have one each, as [`Predictions::class_codes_by`] has it.
     pub fn class_codes(&self) -> Vec<u32> {
         match self {
             Self::Numbers(_) | Self::Quantiles { .. } => Vec::new(),
+            Self::Several { .. } => self.codes_of_targets(|_| &Decision::Likeliest),
             Self::Probabilities { n_classes, values } => {
                 values.chunks_exact(*n_classes).map(argmax).collect()
             }

@@ -16,6 +16,8 @@ pub enum TaskKind {
     Regression,
     /// Numbers that the target lies below with given probabilities.
     Quantile,
+    /// Several targets of the same rows. No learner does it: each target is learned as a task of its own.
+    MultiOutput,
 }
 
 impl TaskKind {
@@ -26,6 +28,7 @@ impl TaskKind {
             Self::Multiclass => "multiclass",
             Self::Regression => "regression",
             Self::Quantile => "quantile",
+            Self::MultiOutput => "multioutput",
         }
     }
 }
@@ -52,6 +55,32 @@ pub enum Task {
         /// The probabilities: rising, each once, at least one.
         levels: Vec<Level>,
     },
+    /// Several targets of the same rows, each with a task of its own.
+    MultiOutput {
+        /// The targets in the order in which they were named, at least two, none of several itself.
+        targets: Vec<TargetTask>,
+    },
+}
+
+/// One of several targets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetTask {
+    /// The column that is predicted.
+    pub target: String,
+    /// What is predicted of it.
+    pub task: Task,
+}
+
+impl TargetTask {
+    /// The name of the column that holds the probability of a class.
+    pub fn probability_column(&self, class: &str) -> String {
+        format!("probability_{}_{class}", self.target)
+    }
+
+    /// How many numbers a model says of a row: one, or one a class.
+    pub fn width(&self) -> usize {
+        self.task.n_classes().max(1)
+    }
 }
 
 /// The probability that a value lies at or below a quantile: above 0 and below 1, known to a millionth.
@@ -111,14 +140,23 @@ impl Task {
             Self::Multiclass { .. } => TaskKind::Multiclass,
             Self::Regression => TaskKind::Regression,
             Self::Quantile { .. } => TaskKind::Quantile,
+            Self::MultiOutput { .. } => TaskKind::MultiOutput,
         }
     }
 
-    /// Class labels in code order; empty where numbers are predicted.
+    /// Class labels in code order; empty where numbers are predicted, or several targets.
     pub fn classes(&self) -> &[String] {
         match self {
             Self::Binary { classes } | Self::Multiclass { classes } => classes,
-            Self::Regression | Self::Quantile { .. } => &[],
+            Self::Regression | Self::Quantile { .. } | Self::MultiOutput { .. } => &[],
+        }
+    }
+
+    /// The targets of a task of several; empty for others.
+    pub fn targets(&self) -> &[TargetTask] {
+        match self {
+            Self::MultiOutput { targets } => targets,
+            _ => &[],
         }
     }
 

@@ -66,8 +66,9 @@ pub struct ReadOptions {
     pub max_rows: Option<u64>,
     /// Refuse a table that needs more bytes of memory than this while it is built.
     pub max_bytes: Option<u64>,
-    /// The column that will be predicted: it keeps its role even if it looks like an id or a constant.
-    pub target: Option<String>,
+    /// The columns that will be predicted: they keep their role even if they look like an id or a constant. A text that is
+    /// the name of no column is a list with commas.
+    pub targets: Vec<String>,
     /// Columns that have a use of their own, such as weights or groups, or none: what they are worth as features is no
     /// matter.
     pub set_aside: Vec<String>,
@@ -116,7 +117,7 @@ impl Default for ReadOptions {
             missing: DEFAULT_MISSING.map(str::to_owned).to_vec(),
             max_rows: None,
             max_bytes: None,
-            target: None,
+            targets: Vec::new(),
             set_aside: Vec::new(),
             rename_duplicates: false,
             images: false,

@@ -1,5 +1,6 @@
 //! Writes predictions row by row: `prediction`, and for classes `probability_<class>` for each class, or `quantile_<level>` for
-//! each quantile; columns of the data that were kept stand before them.
+//! each quantile; of several targets `<target>` and `probability_<target>_<class>` of each. Columns of the data that were kept stand
+//! before them.
 
 #[cfg(test)]
 mod tests;
@@ -8,7 +9,7 @@ use crate::error::DataError;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use automl_core::{Decision, Level, Predictions, Texts};
+use automl_core::{Decision, Level, Predictions, TargetTask, Texts};
 use flate2::Compression as GzipLevel;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
@@ -39,12 +40,19 @@ pub struct PredictionWriter<W: Write + Send> {
     out: Out<W>,
     /// What `out` is called, for messages.
     name: String,
-    classes: Vec<String>,
+    groups: Vec<Group>,
     decision: Decision,
     n_kept: usize,
-    /// Numbers that stand for one prediction: one, or one a quantile.
-    n_predicted: usize,
     n_further: usize,
+}
+
+/// What stands side by side for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    /// Classes in code order, of which the predicted one stands first; none for numbers.
+    classes: Vec<String>,
+    /// Numbers behind it: a prediction, the quantiles, or the probabilities of the classes, and what is told further.
+    n_numbers: usize,
 }
 
 /// What the columns of a file of predictions are.
@@ -56,12 +64,40 @@ pub struct PredictionColumns<'a> {
     pub classes: &'a [String],
     /// Levels of quantiles, which stand in the place of one prediction; none for other tasks.
     pub quantiles: &'a [Level],
+    /// Several targets, each with columns of its own; then there are neither classes nor quantiles.
+    pub targets: &'a [TargetTask],
     /// Names of further numbers of each row, behind the prediction; for regression only.
     pub further: &'a [String],
 }
 
 impl PredictionColumns<'_> {
+    fn groups(&self) -> Vec<Group> {
+        if self.targets.is_empty() {
+            let n_predicted = self.classes.len().max(self.quantiles.len()).max(1);
+            return vec![Group {
+                classes: self.classes.to_vec(),
+                n_numbers: n_predicted + self.further.len(),
+            }];
+        }
+        let group = |target: &TargetTask| Group {
+            classes: target.task.classes().to_vec(),
+            n_numbers: target.width(),
+        };
+        self.targets.iter().map(group).collect()
+    }
+
     fn names(&self) -> Vec<String> {
+        if !self.targets.is_empty() {
+            let own = |target: &TargetTask| {
+                let classes = target.task.classes().iter();
+                let probabilities = classes.map(|class| target.probability_column(class));
+                std::iter::once(target.target.clone())
+                    .chain(probabilities)
+                    .collect::<Vec<_>>()
+            };
+            let kept = self.kept.iter().cloned();
+            return kept.chain(self.targets.iter().flat_map(own)).collect();
+        }
         let classes = self
             .classes
             .iter()
@@ -94,7 +130,7 @@ enum Out<W: Write + Send> {
 impl<W: Write + Send> std::fmt::Debug for PredictionWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PredictionWriter")
-            .field("classes", &self.classes)
+            .field("groups", &self.groups)
             .finish_non_exhaustive()
     }
 }
@@ -127,28 +163,37 @@ enum Layout {
     Cells {
         separator: u8,
         /// Classes as cells.
-        classes: Vec<String>,
+        groups: Vec<Group>,
     },
     /// An object with these names, as JSON strings with a colon behind; classes as JSON.
     Objects {
         names: Vec<String>,
-        classes: Vec<String>,
+        groups: Vec<Group>,
     },
 }
 
 impl Layout {
-    fn cells(separator: u8, classes: &[String]) -> Self {
-        let classes = classes.iter().map(|class| cell(class, separator));
+    fn cells(separator: u8, groups: &[Group]) -> Self {
+        let spelled = |group: &Group| Group {
+            classes: (group.classes.iter())
+                .map(|class| cell(class, separator))
+                .collect(),
+            ..*group
+        };
         Self::Cells {
             separator,
-            classes: classes.collect(),
+            groups: groups.iter().map(spelled).collect(),
         }
     }
 
-    fn objects(names: &[String], classes: &[String]) -> Self {
+    fn objects(names: &[String], groups: &[Group]) -> Self {
+        let spelled = |group: &Group| Group {
+            classes: json_classes(&group.classes),
+            ..*group
+        };
         Self::Objects {
             names: names.iter().map(|name| json_text(name) + ":").collect(),
-            classes: json_classes(classes),
+            groups: groups.iter().map(spelled).collect(),
         }
     }
 
@@ -168,31 +213,32 @@ impl Layout {
         &self,
         buffer: &mut Vec<u8>,
         kept: impl Iterator<Item = Option<&'a str>>,
-        class: Option<u32>,
+        codes: &[u32],
         values: &[f64],
     ) -> std::io::Result<()> {
         match self {
-            Self::Cells { separator, classes } => {
+            Self::Cells { separator, groups } => {
                 let start = buffer.len();
                 for text in kept {
                     buffer.extend_from_slice(cell(text.unwrap_or_default(), *separator).as_bytes());
                     buffer.push(*separator);
                 }
-                if let Some(code) = class {
-                    buffer.extend_from_slice(classes[code as usize].as_bytes());
-                    buffer.push(*separator);
-                }
-                for value in values {
-                    write_number(buffer, *value)?;
-                    buffer.push(*separator);
+                for (group, code, numbers) in parted(groups, codes, values) {
+                    if let Some(code) = code {
+                        buffer.extend_from_slice(group.classes[code as usize].as_bytes());
+                        buffer.push(*separator);
+                    }
+                    for value in numbers {
+                        write_number(buffer, *value)?;
+                        buffer.push(*separator);
+                    }
                 }
                 // The last separator ends the line.
                 debug_assert!(buffer.len() > start);
                 buffer.pop();
             }
-            Self::Objects { names, classes } => {
+            Self::Objects { names, groups } => {
                 let kept = kept.map(|text| text.map_or_else(|| "null".to_owned(), json_text));
-                let class = class.map(|code| classes[code as usize].clone());
                 let mut names = names.iter();
                 let mut next = |buffer: &mut Vec<u8>| {
                     buffer.push(b',');
@@ -200,16 +246,22 @@ impl Layout {
                     buffer.extend_from_slice(name.as_bytes());
                 };
                 let start = buffer.len();
-                for text in kept.chain(class) {
+                for text in kept {
                     next(buffer);
                     buffer.extend_from_slice(text.as_bytes());
                 }
-                for value in values {
-                    next(buffer);
-                    if value.is_finite() {
-                        write_number(buffer, *value)?;
-                    } else {
-                        buffer.extend_from_slice(b"null");
+                for (group, code, numbers) in parted(groups, codes, values) {
+                    if let Some(code) = code {
+                        next(buffer);
+                        buffer.extend_from_slice(group.classes[code as usize].as_bytes());
+                    }
+                    for value in numbers {
+                        next(buffer);
+                        if value.is_finite() {
+                            write_number(buffer, *value)?;
+                        } else {
+                            buffer.extend_from_slice(b"null");
+                        }
                     }
                 }
                 buffer[start] = b'{';
@@ -219,6 +271,21 @@ impl Layout {
         buffer.push(b'\n');
         Ok(())
     }
+}
+
+/// What a row says of each target: its class, if it has classes, and its numbers.
+fn parted<'a>(
+    groups: &'a [Group],
+    codes: &'a [u32],
+    values: &'a [f64],
+) -> impl Iterator<Item = (&'a Group, Option<u32>, &'a [f64])> {
+    let mut start = 0;
+    groups.iter().enumerate().map(move |(place, group)| {
+        let numbers = &values[start..start + group.n_numbers];
+        start += group.n_numbers;
+        let has_class = !group.classes.is_empty();
+        (group, has_class.then(|| codes[place]), numbers)
+    })
 }
 
 impl<W: Write + Send> PredictionWriter<W> {
@@ -262,7 +329,7 @@ impl<W: Write + Send> PredictionWriter<W> {
         columns: PredictionColumns<'_>,
         as_text: impl FnOnce(W) -> TextOut<W>,
     ) -> Result<Self, DataError> {
-        let PredictionColumns { kept, classes, .. } = columns;
+        let (kept, groups) = (columns.kept, columns.groups());
         let names = columns.names();
         refuse_same_names(columns)?;
         let text = |layout: Layout, out| {
@@ -275,22 +342,11 @@ impl<W: Write + Send> PredictionWriter<W> {
             }
         };
         let out = match format {
-            PredictionFormat::Csv => text(Layout::cells(b',', classes), as_text(out)),
-            PredictionFormat::Tsv => text(Layout::cells(b'\t', classes), as_text(out)),
-            PredictionFormat::JsonLines => text(Layout::objects(&names, classes), as_text(out)),
+            PredictionFormat::Csv => text(Layout::cells(b',', &groups), as_text(out)),
+            PredictionFormat::Tsv => text(Layout::cells(b'\t', &groups), as_text(out)),
+            PredictionFormat::JsonLines => text(Layout::objects(&names, &groups), as_text(out)),
             PredictionFormat::Parquet => {
-                let n_texts = kept.len() + usize::from(!classes.is_empty());
-                let fields: Vec<Field> = (names.iter().enumerate())
-                    .map(|(position, name)| {
-                        let data_type = if position < n_texts {
-                            DataType::Utf8
-                        } else {
-                            DataType::Float64
-                        };
-                        Field::new(name, data_type, position < kept.len())
-                    })
-                    .collect();
-                let schema = Arc::new(Schema::new(fields));
+                let schema = Arc::new(arrow_schema(&names, kept.len(), &groups));
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .build();
@@ -305,10 +361,9 @@ impl<W: Write + Send> PredictionWriter<W> {
         Ok(Self {
             out,
             name: name.to_owned(),
-            classes: classes.to_vec(),
+            groups,
             decision: Decision::Likeliest,
             n_kept: kept.len(),
-            n_predicted: columns.quantiles.len().max(1),
             n_further: columns.further.len(),
         })
     }
@@ -321,20 +376,24 @@ impl<W: Write + Send> PredictionWriter<W> {
     /// # Errors
     /// The output cannot be written to, for one because its disk is full.
     pub fn write(&mut self, predictions: &Predictions, kept: &[Texts]) -> Result<(), DataError> {
-        let n_classes = match predictions {
-            Predictions::Numbers(_) | Predictions::Quantiles { .. } => 0,
-            Predictions::Probabilities { n_classes, .. } => *n_classes,
+        let n_classes: Vec<usize> = match predictions {
+            Predictions::Numbers(_) | Predictions::Quantiles { .. } => vec![0],
+            Predictions::Probabilities { n_classes, .. } => vec![*n_classes],
+            Predictions::Several { widths, .. } => {
+                let of_width = |width: &usize| if *width == 1 { 0 } else { *width };
+                widths.iter().map(of_width).collect()
+            }
         };
-        assert_eq!(
-            n_classes,
-            self.classes.len(),
-            "predictions of these classes"
-        );
+        let expected: Vec<usize> = (self.groups.iter())
+            .map(|group| group.classes.len())
+            .collect();
+        assert_eq!(n_classes, expected, "predictions of these classes");
         assert_eq!(self.n_further, 0, "predictions alone");
-        if n_classes == 0 {
-            let width = predictions.width();
-            assert_eq!(width, self.n_predicted, "predictions of these quantiles");
-        }
+        assert_eq!(
+            predictions.width(),
+            self.width(),
+            "predictions of these quantiles"
+        );
         let codes = predictions.class_codes_by(&self.decision);
         let values = Values {
             numbers: predictions.values(),
@@ -352,13 +411,19 @@ impl<W: Write + Send> PredictionWriter<W> {
     /// # Errors
     /// As [`PredictionWriter::write`].
     pub fn write_numbers(&mut self, numbers: &[f64], kept: &[Texts]) -> Result<(), DataError> {
-        assert!(self.classes.is_empty(), "numbers, not classes");
+        let is_number = |group: &Group| group.classes.is_empty();
+        assert!(self.groups.iter().all(is_number), "numbers, not classes");
         let values = Values {
             numbers,
-            width: self.n_predicted + self.n_further,
+            width: self.width(),
             codes: &[],
         };
         self.write_values(&values, kept)
+    }
+
+    /// Numbers of a row.
+    fn width(&self) -> usize {
+        self.groups.iter().map(|group| group.n_numbers).sum()
     }
 
     fn write_values(&mut self, values: &Values<'_>, kept: &[Texts]) -> Result<(), DataError> {
@@ -368,6 +433,12 @@ impl<W: Write + Send> PredictionWriter<W> {
             assert_eq!(texts.len(), n_rows, "a cell for each row");
         }
         let failed = |error| DataError::writing(&self.name, error);
+        // A code a row for each group, or none at all where there are no classes.
+        let n_codes = if values.codes.is_empty() {
+            0
+        } else {
+            self.groups.len()
+        };
         match &mut self.out {
             Out::Text {
                 out,
@@ -377,9 +448,9 @@ impl<W: Write + Send> PredictionWriter<W> {
                 let rows = values.numbers.chunks_exact(values.width);
                 for (row, numbers) in rows.enumerate() {
                     let cells = kept.iter().map(|texts| texts.get(row));
-                    let class = values.codes.get(row).copied();
+                    let codes = &values.codes[row * n_codes..(row + 1) * n_codes];
                     layout
-                        .write_row(buffer, cells, class, numbers)
+                        .write_row(buffer, cells, codes, numbers)
                         .map_err(failed)?;
                     if buffer.len() >= BUFFER_BYTES {
                         out.write_all(buffer).map_err(failed)?;
@@ -389,7 +460,7 @@ impl<W: Write + Send> PredictionWriter<W> {
                 Ok(())
             }
             Out::Parquet { writer, schema } => {
-                let batch = record_batch(values, kept, &self.classes, schema)
+                let batch = record_batch(values, kept, &self.groups, schema)
                     .map_err(|error| failed(std::io::Error::other(error)))?;
                 writer
                     .write(&batch)
@@ -418,6 +489,19 @@ impl<W: Write + Send> PredictionWriter<W> {
         out.flush().map_err(failed)?;
         Ok(out)
     }
+}
+
+/// Columns that are kept, whose cells may be missing, then those of each group.
+fn arrow_schema(names: &[String], n_kept: usize, groups: &[Group]) -> Schema {
+    let mut kinds = vec![(DataType::Utf8, true); n_kept];
+    for group in groups {
+        let class = (!group.classes.is_empty()).then_some((DataType::Utf8, false));
+        kinds.extend(class);
+        kinds.extend(vec![(DataType::Float64, false); group.n_numbers]);
+    }
+    let field =
+        |(name, (kind, may_miss)): (&String, (DataType, bool))| Field::new(name, kind, may_miss);
+    Schema::new(names.iter().zip(kinds).map(field).collect::<Vec<_>>())
 }
 
 /// A column that is kept may be called as one that is written.
@@ -454,7 +538,7 @@ fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// What is written of rows: numbers row by row, and the codes of predicted classes if there are any.
+/// What is written of rows: numbers row by row, and the codes of predicted classes if there are any, one a group.
 struct Values<'a> {
     numbers: &'a [f64],
     width: usize,
@@ -464,22 +548,26 @@ struct Values<'a> {
 fn record_batch(
     values: &Values<'_>,
     kept: &[Texts],
-    classes: &[String],
+    groups: &[Group],
     schema: &Arc<Schema>,
 ) -> Result<RecordBatch, ArrowError> {
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(kept.len() + classes.len() + 1);
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     for texts in kept {
         columns.push(Arc::new(texts.iter().collect::<StringArray>()));
     }
-    if !classes.is_empty() {
-        let names = values.codes.iter();
-        let names = names.map(|&code| Some(classes[code as usize].as_str()));
-        columns.push(Arc::new(names.collect::<StringArray>()));
-    }
-    for column in 0..values.width {
-        let numbers = values.numbers.iter();
-        let column = numbers.skip(column).step_by(values.width).copied();
-        columns.push(Arc::new(Float64Array::from_iter_values(column)));
+    let mut start = 0;
+    for (place, group) in groups.iter().enumerate() {
+        if !group.classes.is_empty() {
+            let codes = values.codes.iter().skip(place).step_by(groups.len());
+            let names = codes.map(|&code| Some(group.classes[code as usize].as_str()));
+            columns.push(Arc::new(names.collect::<StringArray>()));
+        }
+        for column in start..start + group.n_numbers {
+            let numbers = values.numbers.iter();
+            let column = numbers.skip(column).step_by(values.width).copied();
+            columns.push(Arc::new(Float64Array::from_iter_values(column)));
+        }
+        start += group.n_numbers;
     }
     RecordBatch::try_new(schema.clone(), columns)
 }

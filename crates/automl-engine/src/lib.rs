@@ -41,6 +41,7 @@ pub mod registry;
 mod search;
 mod single;
 mod suggest;
+mod targets;
 mod threshold;
 mod trial;
 mod workers;
@@ -71,6 +72,7 @@ pub use prepare::{PrepareOptions, Prepared, prepare};
 pub use preview::{Phases, PlannedTrial, Preview, preview};
 pub use registry::{EXPLAINED, LEARNERS};
 pub use single::Single;
+pub use targets::{TargetModel, TargetModels, TargetPlace};
 pub use trial::Outcome;
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 pub struct PrepareOptions {
     /// The column to predict.
     pub target: String,
+    /// Other targets, which are learned for themselves: they are not known where this one is predicted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// How much each row counts.
     pub weight: Option<String>,
     /// Rows of one group stay together.
@@ -214,6 +217,9 @@ fn left_out(
         Role::Weight => Some(NoFeature::Role("is the weight")),
         Role::Group => Some(NoFeature::Role("is the group")),
         Role::Time => Some(NoFeature::Role(crate::error::TIME)),
+        Role::Ignored if options.others.contains(&field.name) => {
+            Some(NoFeature::Role("is another target"))
+        }
         Role::Ignored if options.drop.contains(&field.name) => Some(NoFeature::Dropped),
         Role::Ignored if is_said(WarningKind::ConstantColumn, &field.name) => {
             Some(NoFeature::Constant)
@@ -245,6 +251,9 @@ fn settle_roles(
         (options.time.as_ref(), Role::Time, "time column"),
         (Some(&options.target), Role::Target, "target"),
     ];
+    for name in &options.others {
+        set_role(&mut schema, table, name, Role::Ignored, "target")?;
+    }
     if let Some(name) = &options.exposure {
         // The model reads it, if only to multiply by it.
         set_role(&mut schema, table, name, Role::Feature, exposure::ROLE)?;

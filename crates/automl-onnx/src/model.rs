@@ -98,6 +98,9 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
         let exposure = columns.number(exposure)?.clone();
         sum = graph.op("Mul", &[&sum, &exposure], []);
     }
+    if let Decision::Each(_) = source.decision {
+        return Err(OnnxError::unsupported("a model of several targets"));
+    }
     if let Decision::Cheapest(costs) = source.decision
         && costs.n_classes() != task.n_classes()
     {
@@ -415,7 +418,7 @@ fn tell(graph: &mut Graph, task: &Task, sum: &Value, decision: &Decision) {
             let expected = graph.op("MatMul", &[sum, &costs], []);
             graph.op("ArgMin", &[&expected], [int("axis", 1), int("keepdims", 0)])
         }
-        Decision::Likeliest | Decision::Above(_) => {
+        Decision::Likeliest | Decision::Above(_) | Decision::Each(_) => {
             graph.op("ArgMax", &[sum], [int("axis", 1), int("keepdims", 0)])
         }
     };

@@ -72,7 +72,9 @@ pub use manifest::{
 };
 pub use model_dir::{ModelDir, ReadModel, hex_sha256, read_model};
 pub use state::{read_state, write_state};
-pub use write::{ModelContents, Overwrite, check_target, write_directory, write_model};
+pub use write::{
+    ModelContents, ModelPart, Overwrite, check_target, write_directory, write_model, write_model_of,
+};
 
 #[cfg(test)]
 mod tests;

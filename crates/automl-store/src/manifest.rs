@@ -161,7 +161,7 @@ pub(crate) struct Preface {
 }
 
 /// The columns of a prediction file: `prediction`, then `probability_<class>` for each class of a classification; or
-/// `quantile_<level>` for each quantile.
+/// `quantile_<level>` for each quantile; of several targets `<target>`, then `probability_<target>_<class>`, of each.
 pub fn prediction_schema(task: &Task) -> Schema {
     let field = |name: String, kind, levels: &[String]| Field {
         name,
@@ -170,17 +170,32 @@ pub fn prediction_schema(task: &Task) -> Schema {
         levels: levels.to_vec(),
         format: None,
     };
-    let kind = if task.is_classification() {
-        Kind::Category
-    } else {
-        Kind::Number
+    let kind_of = |task: &Task| {
+        if task.is_classification() {
+            Kind::Category
+        } else {
+            Kind::Number
+        }
     };
+    let mut of_targets = Vec::new();
+    for one in task.targets() {
+        let (kind, classes) = (kind_of(&one.task), one.task.classes());
+        of_targets.push(field(one.target.clone(), kind, classes));
+        let columns = classes.iter().map(|class| one.probability_column(class));
+        of_targets.extend(columns.map(|column| field(column, Kind::Number, &[])));
+    }
+    if !of_targets.is_empty() {
+        return Schema {
+            fields: of_targets,
+            missing: Vec::new(),
+        };
+    }
     let quantiles = task.levels().iter();
     let mut fields: Vec<Field> = quantiles
         .map(|level| field(level.column(), Kind::Number, &[]))
         .collect();
     if fields.is_empty() {
-        fields.push(field("prediction".into(), kind, task.classes()));
+        fields.push(field("prediction".into(), kind_of(task), task.classes()));
     }
     for class in task.classes() {
         fields.push(field(format!("probability_{class}"), Kind::Number, &[]));

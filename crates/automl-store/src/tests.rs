@@ -258,7 +258,7 @@ fn steps() -> Vec<String> {
         Ok(())
     };
     let directory = parent.path().join("model");
-    write::write_watched(&directory, &sample(0.0), Overwrite::Replace, &watch).unwrap();
+    write::write_watched(&directory, (&sample(0.0), &[]), Overwrite::Replace, &watch).unwrap();
     seen.into_inner()
 }
 
@@ -279,7 +279,7 @@ fn a_kill_at_any_step_leaves_the_old_model_or_the_new_one() {
                 Ok(())
             };
             let run = AssertUnwindSafe(|| {
-                write::write_watched(&directory, &sample(2.0), Overwrite::Replace, &watch)
+                write::write_watched(&directory, (&sample(2.0), &[]), Overwrite::Replace, &watch)
             });
             catch_unwind(run).unwrap_err();
             match (fatal.as_str(), has_old) {
@@ -310,7 +310,8 @@ fn a_full_disk_is_said_and_leaves_nothing_behind() {
             Ok(())
         };
         let error =
-            write::write_watched(&directory, &sample(2.0), Overwrite::Replace, &watch).unwrap_err();
+            write::write_watched(&directory, (&sample(2.0), &[]), Overwrite::Replace, &watch)
+                .unwrap_err();
         assert_eq!(error.code(), "output-full");
         assert!(error.hint().unwrap().contains("the disk is full"));
         assert!(names(parent.path()).is_empty(), "after {fatal}");
@@ -327,7 +328,7 @@ fn the_work_of_a_living_writer_is_not_swept() {
         }
         Ok(())
     };
-    write::write_watched(&directory, &sample(2.0), Overwrite::Replace, &inner).unwrap();
+    write::write_watched(&directory, (&sample(2.0), &[]), Overwrite::Replace, &inner).unwrap();
     assert_eq!(mark_of(&directory), 2.0);
     assert_eq!(names(parent.path()), ["model"]);
 }
@@ -581,4 +582,38 @@ fn moments_are_written_in_utc() {
     assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
     assert_eq!(rfc3339(1_376_472_600_000_000), "2013-08-14T09:30:00Z");
     assert!(rfc3339(i64::MIN).starts_with('-'));
+}
+
+#[test]
+fn a_model_that_has_others_below_it_is_checked_as_one() {
+    let desk = tempfile::tempdir().unwrap();
+    let (one, whole) = (desk.path().join("one"), desk.path().join("whole"));
+    let mut contents = sample(1.0);
+    contents
+        .files
+        .push(("tensorboard/events.1".into(), vec![1, 2]));
+    write_model(&one, &contents, Overwrite::Refuse).unwrap();
+    let part = |path: &str| ModelPart {
+        path: path.to_owned(),
+        from: one.clone(),
+    };
+    let parts = [part("targets/a"), part("targets/b")];
+    write_model_of(&whole, &sample(2.0), &parts, Overwrite::Refuse).unwrap();
+    let below = whole.join("targets/a");
+    assert_eq!(read_model(&below).unwrap().artifact, contents.artifact);
+    let dir = ModelDir::open(&whole).unwrap();
+    assert_eq!(dir.file("targets/b/tensorboard/events.1").unwrap(), [1, 2]);
+    let manifest = std::fs::read(one.join("manifest.json")).unwrap();
+    assert_eq!(dir.file("targets/a/manifest.json").unwrap(), manifest);
+    // Nothing of it is foreign, so it can be replaced.
+    write_model_of(&whole, &sample(3.0), &parts[..1], Overwrite::Replace).unwrap();
+    assert!(!whole.join("targets/b").exists());
+    let twice = [part("a"), part("a")];
+    let error = write_model_of(&whole, &sample(3.0), &twice, Overwrite::Replace).unwrap_err();
+    assert!(error.to_string().contains("a/manifest.json"), "{error}");
+    std::fs::write(whole.join("targets/a/weights.safetensors"), "altered").unwrap();
+    assert!(matches!(
+        read_model(&below),
+        Err(StoreError::Damaged { .. })
+    ));
 }

@@ -24,6 +24,15 @@ pub struct ModelContents {
     pub files: Vec<(String, Vec<u8>)>,
 }
 
+/// A model directory that becomes a part of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelPart {
+    /// Its path below the other one, with forward slashes.
+    pub path: String,
+    /// Where it is now; it stays there.
+    pub from: PathBuf,
+}
+
 /// What to do with a model that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
@@ -42,7 +51,20 @@ pub fn write_model(
     contents: &ModelContents,
     overwrite: Overwrite,
 ) -> Result<(), StoreError> {
-    write_watched(dir, contents, overwrite, &|_| Ok(()))
+    write_watched(dir, (contents, &[]), overwrite, &|_| Ok(()))
+}
+
+/// As [`write_model`], with whole model directories below it, whose files are its own, too.
+///
+/// # Errors
+/// As [`write_model`]; or a part is no model directory, or has a name that is taken.
+pub fn write_model_of(
+    dir: &Path,
+    contents: &ModelContents,
+    parts: &[ModelPart],
+    overwrite: Overwrite,
+) -> Result<(), StoreError> {
+    write_watched(dir, (contents, parts), overwrite, &|_| Ok(()))
 }
 
 /// Says before a long search what [`write_model`] would say after it: whether `dir` may be written or replaced, and
@@ -63,11 +85,11 @@ pub fn check_target(dir: &Path, overwrite: Overwrite) -> Result<(), StoreError> 
 /// As [`write_model`], telling `watch` the name of each step before it is taken; its error is the disk's.
 pub(crate) fn write_watched(
     dir: &Path,
-    contents: &ModelContents,
+    (contents, parts): (&ModelContents, &[ModelPart]),
     overwrite: Overwrite,
     watch: &dyn Fn(&str) -> io::Result<()>,
 ) -> Result<(), StoreError> {
-    let files = encode(contents)?;
+    let files = encode(contents, parts)?;
     let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     check_replaceable(dir, &target, overwrite)?;
     let (staged, made) = staging::claim_in_new(&target, Shape::Directory)?;
@@ -82,7 +104,7 @@ fn stage_and_swap(
     dir: &Path,
     target: &Path,
     staged: &Staged,
-    files: &[(String, Vec<u8>)],
+    files: &[(String, Content)],
     watch: &dyn Fn(&str) -> io::Result<()>,
 ) -> Result<(), StoreError> {
     let (parent, _) = staging::split(target)?;
@@ -108,36 +130,71 @@ fn stage_and_swap(
     }
 }
 
+/// What a file is made of.
+enum Content {
+    Bytes(Vec<u8>),
+    /// What a file of a part holds.
+    Copy(PathBuf),
+}
+
 /// Every file of the directory, the manifest first.
-fn encode(contents: &ModelContents) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+fn encode(
+    contents: &ModelContents,
+    parts: &[ModelPart],
+) -> Result<Vec<(String, Content)>, StoreError> {
     let (model, weights) = weights::encode(&contents.artifact)?;
-    let mut files = vec![(WEIGHTS.to_owned(), weights)];
-    let mut names = BTreeSet::from([MANIFEST, WEIGHTS]);
+    let entry = |path: &str, bytes: &[u8]| FileEntry {
+        path: path.to_owned(),
+        n_bytes: bytes.len() as u64,
+        sha256: hex_sha256(bytes),
+    };
+    let mut files = vec![(entry(WEIGHTS, &weights), Content::Bytes(weights))];
     for (name, bytes) in &contents.files {
-        check_file_name(name).map_err(|reason| StoreError::contents(name, reason))?;
-        if !names.insert(name) {
+        files.push((entry(name, bytes), Content::Bytes(bytes.clone())));
+    }
+    for part in parts {
+        let dir = ModelDir::open(&part.from)?;
+        let path = part.from.join(MANIFEST);
+        let manifest = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let name = format!("{}/{MANIFEST}", part.path);
+        files.push((entry(&name, &manifest), Content::Bytes(manifest)));
+        for file in dir.files() {
+            let path = format!("{}/{}", part.path, file.path);
+            let from = part.from.join(&file.path);
+            files.push((
+                FileEntry {
+                    path,
+                    ..file.clone()
+                },
+                Content::Copy(from),
+            ));
+        }
+    }
+    let mut names = BTreeSet::from([MANIFEST.to_owned()]);
+    for (entry, _) in &files {
+        let name = &entry.path;
+        if name != WEIGHTS {
+            check_file_name(name).map_err(|reason| StoreError::contents(name, reason))?;
+        }
+        if !names.insert(name.clone()) {
             return Err(StoreError::contents(name, "the file's name is taken"));
         }
-        files.push((name.clone(), bytes.clone()));
     }
-    files.sort_by(|a, b| a.0.cmp(&b.0));
+    files.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     let document = Document {
         format: FORMAT_NAME.into(),
         format_version: FORMAT_VERSION,
         manifest: contents.manifest.clone(),
         model,
-        files: files
-            .iter()
-            .map(|(path, bytes)| FileEntry {
-                path: path.clone(),
-                n_bytes: bytes.len() as u64,
-                sha256: hex_sha256(bytes),
-            })
-            .collect(),
+        files: files.iter().map(|(entry, _)| entry.clone()).collect(),
         sha256: String::new(),
     };
-    files.insert(0, (MANIFEST.to_owned(), encode_manifest(&document)?));
-    Ok(files)
+    let manifest = Content::Bytes(encode_manifest(&document)?);
+    let files = files
+        .into_iter()
+        .map(|(entry, content)| (entry.path, content));
+    let first = (MANIFEST.to_owned(), manifest);
+    Ok(std::iter::once(first).chain(files).collect())
 }
 
 /// The manifest's bytes, proved to read back as what they were made of.
@@ -222,12 +279,12 @@ fn list_files(directory: &Path) -> io::Result<Vec<String>> {
 fn fill(
     dir: &Path,
     staged: &Path,
-    files: &[(String, Vec<u8>)],
+    files: &[(String, Content)],
     watch: &dyn Fn(&str) -> io::Result<()>,
 ) -> Result<(), StoreError> {
     let mut directories = BTreeSet::from([staged.to_owned()]);
     let mut written = Vec::with_capacity(files.len());
-    for (name, bytes) in files {
+    for (name, content) in files {
         let path = staged.join(name);
         let write = |error| StoreError::io("write", &dir.join(name))(error);
         watch(name).map_err(write)?;
@@ -237,7 +294,13 @@ fn fill(
         let parent = path.parent().unwrap_or(staged);
         fs::create_dir_all(parent).map_err(write)?;
         let mut file = File::create_new(&path).map_err(write)?;
-        file.write_all(bytes).map_err(write)?;
+        match content {
+            Content::Bytes(bytes) => file.write_all(bytes).map_err(write)?,
+            Content::Copy(from) => {
+                let mut from = File::open(from).map_err(StoreError::io("read", from))?;
+                io::copy(&mut from, &mut file).map_err(write)?;
+            }
+        }
         written.push((name, file));
     }
     for (name, file) in written {

@@ -35,6 +35,7 @@ mod launch;
 mod moving;
 mod record;
 mod search;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -47,6 +48,7 @@ pub(crate) use launch::LaunchError;
 pub(crate) use moving::MovingError;
 pub(crate) use record::RecordError;
 pub(crate) use search::SearchError;
+pub(crate) use targets::TargetsError;
 pub(crate) use train::TrainVerbError;
 pub(crate) use tune::TuneVerbError;
 pub(crate) use usage::Usage;
@@ -395,6 +397,7 @@ fn coded<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Cod
         BucketError,
         RecordError,
         SearchError,
+        TargetsError,
         DataError,
         ProfileError,
         EngineError,

@@ -1,13 +1,14 @@
 //! A model that forecasts time series, read back from its directory, with the tables that it takes.
 
 use crate::errors::ForecastError;
-use crate::modeldir::LoadedModel;
+use crate::modeldir::{LoadedModel, SeveralModels};
 use crate::progress::Reporter;
 use crate::text::{self, Align};
 use automl_core::{Kind, Role, Schema};
 use automl_data::{
     ColumnOverride, DataError, ReadOptions, SchemaFile, SettledBy, Source, moment_texts, read_table,
 };
+use automl_engine::TargetPlace;
 use automl_neural::series::{Forecast, PartScores, SeriesError, SeriesFrame, SeriesModel};
 use automl_store::{Manifest, ReadModel, read_model};
 use std::path::Path;
@@ -16,6 +17,8 @@ use std::path::Path;
 pub(crate) enum AnyModel {
     /// One that predicts rows.
     Rows(Box<LoadedModel>),
+    /// One that predicts several targets of rows.
+    Several(Box<SeveralModels>),
     /// One that forecasts.
     Series(Box<Forecaster>),
 }
@@ -27,10 +30,12 @@ impl AnyModel {
     /// No model there, a newer format, a damaged file, or parts that do not make a model.
     pub(crate) fn read(dir: &Path) -> anyhow::Result<Self> {
         let read = read_model(dir)?;
-        Ok(if SeriesModel::is_in(&read.artifact) {
-            Self::Series(Box::new(Forecaster::of(read)?))
-        } else {
-            Self::Rows(Box::new(LoadedModel::of(read)?))
+        if SeriesModel::is_in(&read.artifact) {
+            return Ok(Self::Series(Box::new(Forecaster::of(read)?)));
+        }
+        Ok(match TargetPlace::of(&read.artifact)? {
+            Some(places) => Self::Several(Box::new(SeveralModels::of(read, places)?)),
+            None => Self::Rows(Box::new(LoadedModel::of(read)?)),
         })
     }
 
@@ -38,6 +43,7 @@ impl AnyModel {
     pub(crate) fn manifest(&self) -> &Manifest {
         match self {
             Self::Rows(model) => &model.manifest,
+            Self::Several(model) => &model.whole.manifest,
             Self::Series(model) => &model.manifest,
         }
     }

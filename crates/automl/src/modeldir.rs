@@ -1,14 +1,15 @@
 //! A fitted model read back from its directory, with what is needed to feed it.
 
-use crate::errors::{CliError, ForecastError};
+use crate::errors::{CliError, ForecastError, TargetsError};
 use crate::record;
 use crate::scoring::{BATCH_ROWS, IMAGE_BATCH_ROWS};
-use automl_core::{Artifact, Clock, CostMatrix, Decision, Field, Role, Schema, Task};
+use automl_core::{Clock, CostMatrix, Decision, Field, Model, Role, Schema, Task};
 use automl_data::DataError;
-use automl_engine::EnsembleModel;
+use automl_engine::{EnsembleModel, TargetModel, TargetModels, TargetPlace};
 use automl_neural::series::SeriesModel;
 use automl_store::{
-    Lineage, Machine, Manifest, ReadModel, hex_sha256, prediction_schema, read_model, rfc3339,
+    Lineage, Machine, Manifest, ModelDir, ReadModel, hex_sha256, prediction_schema, read_model,
+    rfc3339,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -21,11 +22,67 @@ pub(crate) const IMPORTED_FROM: &str = "imported_from";
 pub(crate) const COMPOSED_OF: &str = "composed_of";
 
 /// A model and what it takes and gives.
-pub(crate) struct LoadedModel {
+pub(crate) struct LoadedModel<M: ?Sized = EnsembleModel> {
     pub(crate) manifest: Manifest,
-    pub(crate) model: EnsembleModel,
+    /// How classes are told from probabilities, unless the user says otherwise.
+    pub(crate) decision: Decision,
     /// About as much memory as it takes.
     pub(crate) n_bytes: u64,
+    pub(crate) model: M,
+}
+
+/// A model of several targets.
+pub(crate) struct SeveralModels {
+    pub(crate) whole: LoadedModel<TargetModels>,
+    /// What is known of the model of each target.
+    pub(crate) parts: Vec<Manifest>,
+}
+
+impl SeveralModels {
+    /// The models of the targets that a directory says it has, read from below it.
+    ///
+    /// # Errors
+    /// One cannot be read, or is not of the target and the task that the whole says.
+    pub(crate) fn of(read: ReadModel, places: Vec<TargetPlace>) -> anyhow::Result<Self> {
+        let (mut models, mut parts) = (Vec::new(), Vec::new());
+        let mut n_bytes = 0;
+        for TargetPlace { target, path } in places {
+            if !read
+                .dir
+                .files()
+                .iter()
+                .any(|file| file.path == format!("{path}/manifest.json"))
+            {
+                let reason = format!("it lists no model of the target '{target}'");
+                return Err(TargetsError::Parts { reason }.into());
+            }
+            let part = LoadedModel::read(&read.dir.path().join(path))?;
+            let is_plain = part.model.exposure().is_none() && part.task().levels().is_empty();
+            if part.target()?.name != target || !is_plain {
+                let reason = format!("what it has for '{target}' is another model");
+                return Err(TargetsError::Parts { reason }.into());
+            }
+            n_bytes += part.n_bytes;
+            models.push(TargetModel {
+                target,
+                decision: part.decision,
+                model: part.model,
+            });
+            parts.push(part.manifest);
+        }
+        let model = TargetModels::new(models);
+        if *model.task() != read.manifest.task {
+            let reason = "its task is not that of the models of its targets".to_owned();
+            return Err(TargetsError::Parts { reason }.into());
+        }
+        let whole = LoadedModel {
+            manifest: read.manifest,
+            decision: model.decision(),
+            n_bytes,
+            model,
+        };
+        Ok(Self { whole, parts })
+    }
 }
 
 impl LoadedModel {
@@ -40,11 +97,11 @@ impl LoadedModel {
     /// The model of a directory that was read.
     ///
     /// # Errors
-    /// It forecasts time series, or its parts do not make a model.
+    /// It forecasts time series, predicts several targets, or its parts do not make a model.
     pub(crate) fn of(read: ReadModel) -> anyhow::Result<Self> {
-        check_rows(&read.artifact)?;
+        check_one(&read)?;
         let model = EnsembleModel::load(&read.artifact)?;
-        decision(&read.manifest)?;
+        let decision = decision(&read.manifest)?;
         if *model.task() != read.manifest.task {
             let reason = "its task is not that of the weights".to_owned();
             return Err(CliError::ModelFile {
@@ -56,10 +113,13 @@ impl LoadedModel {
         Ok(Self {
             n_bytes: read.dir.n_weight_bytes(),
             manifest: read.manifest,
+            decision,
             model,
         })
     }
+}
 
+impl<M: Model + ?Sized> LoadedModel<M> {
     pub(crate) fn task(&self) -> &Task {
         &self.manifest.task
     }
@@ -86,7 +146,7 @@ impl LoadedModel {
                 task: self.task().kind().name(),
             }),
             Some(threshold) => Ok(Decision::Above(threshold)),
-            None => Ok(self.manifest.decision()),
+            None => Ok(self.decision.clone()),
         }
     }
 
@@ -146,15 +206,40 @@ pub(crate) fn decision(manifest: &Manifest) -> Result<Decision, CliError> {
     })
 }
 
-/// Notices a model that forecasts time series.
+/// Notices a model that does not predict one target of rows.
 ///
 /// # Errors
-/// The model predicts no rows.
-pub(crate) fn check_rows(artifact: &Artifact) -> Result<(), ForecastError> {
-    if SeriesModel::is_in(artifact) {
-        Err(ForecastError::NoRows)
-    } else {
-        Ok(())
+/// The model forecasts time series, or predicts several targets.
+pub(crate) fn check_one(read: &ReadModel) -> anyhow::Result<()> {
+    if SeriesModel::is_in(&read.artifact) {
+        return Err(ForecastError::NoRows.into());
+    }
+    match TargetPlace::of(&read.artifact)? {
+        Some(places) => Err(several(read.dir.path(), &places).into()),
+        None => Ok(()),
+    }
+}
+
+/// The error that a model of several targets stands where one of one is wanted.
+fn several(dir: &Path, places: &[TargetPlace]) -> TargetsError {
+    TargetsError::Several {
+        targets: places.iter().map(|one| one.target.clone()).collect(),
+        dir: dir.to_owned(),
+        first: places[0].path.clone(),
+    }
+}
+
+/// Notices a model of several targets, which has none of what a fit writes of one.
+///
+/// # Errors
+/// The model is one of those.
+pub(crate) fn check_results(dir: &ModelDir) -> anyhow::Result<()> {
+    if dir.manifest().task.targets().is_empty() {
+        return Ok(());
+    }
+    match TargetPlace::of(&dir.artifact()?)? {
+        Some(places) => Err(several(dir.path(), &places).into()),
+        None => Ok(()),
     }
 }
 

@@ -6,10 +6,11 @@ mod tests;
 
 pub(crate) use tables::predict_tables;
 
-use crate::errors::{Report, SearchError};
+use crate::errors::{ForecastError, Report, SearchError};
+use crate::forecasting::AnyModel;
 use crate::modeldir::LoadedModel as Directory;
 use crate::scoring::INTERVALS_FILE;
-use automl_core::{Coded as _, Field, Kind, Role, Schema, Table, Task};
+use automl_core::{Coded as _, Field, Kind, Model, Role, Schema, Table, Task};
 use automl_data::{RecordsError, RequestReader, records_to_parquet, to_stream};
 use automl_engine::Intervals;
 use automl_serve::endpoints::{Bounds, LoadError, LoadedModel, ModelFacts};
@@ -25,13 +26,31 @@ use std::sync::Arc;
 /// # Errors
 /// No model there, a newer format, a damaged file, or parts that do not make a model.
 pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
-    let read = Directory::read(path).map_err(|error| {
+    let read = AnyModel::read(path).map_err(|error| {
         let report = Report::of(&error);
         LoadError {
             code: report.code.unwrap_or("model-unreadable"),
             message: report.message,
         }
     })?;
+    match read {
+        AnyModel::Rows(read) => {
+            let bounds = bounds(path, &read)?;
+            loaded(*read, bounds)
+        }
+        AnyModel::Several(read) => loaded(read.whole, None),
+        AnyModel::Series(_) => Err(LoadError {
+            code: ForecastError::NoRows.code(),
+            message: ForecastError::NoRows.to_string(),
+        }),
+    }
+}
+
+/// A model that was read as an endpoint needs it.
+fn loaded<M: Model + 'static>(
+    read: Directory<M>,
+    bounds: Option<Arc<dyn Bounds>>,
+) -> Result<LoadedModel, LoadError> {
     check_task(read.task()).map_err(|error| LoadError {
         code: error.code(),
         message: error.to_string(),
@@ -50,10 +69,9 @@ pub(crate) fn load(path: &Path) -> Result<LoadedModel, LoadError> {
         features: features.into_iter().cloned().collect(),
         others: others.into_iter().map(|field| field.name.clone()).collect(),
         task: read.task().clone(),
-        decision: read.manifest.decision(),
+        decision: read.decision.clone(),
         n_bytes: read.n_bytes,
     });
-    let bounds = bounds(path, &read)?;
     let rename_duplicates = read.renames_duplicates();
     let reader = |inputs| RequestReader::new(inputs, is_feature, rename_duplicates);
     Ok(LoadedModel {

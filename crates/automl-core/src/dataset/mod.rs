@@ -115,6 +115,12 @@ impl Dataset {
                     reason: "it holds class codes",
                 });
             }
+            (Task::MultiOutput { .. }, _) => {
+                return Err(DatasetError::Target {
+                    task: task.kind().name(),
+                    reason: "it is one target, and several are learned one by one",
+                });
+            }
             (_, Target::Numbers(_)) => {
                 return Err(DatasetError::Target {
                     task: task.kind().name(),

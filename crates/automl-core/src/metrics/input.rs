@@ -131,6 +131,7 @@ fn task_of(predictions: &Predictions) -> TaskKind {
         Predictions::Probabilities { n_classes: 2, .. } => TaskKind::Binary,
         Predictions::Probabilities { .. } => TaskKind::Multiclass,
         Predictions::Quantiles { .. } => TaskKind::Quantile,
+        Predictions::Several { .. } => TaskKind::MultiOutput,
     }
 }
 
@@ -154,7 +155,7 @@ fn check_target(
     let is_code =
         |code: f64, n_classes: usize| code >= 0.0 && code < n_classes as f64 && code.fract() == 0.0;
     let (is_right, reason): (&dyn Fn(f64) -> bool, _) = match predictions {
-        Predictions::Numbers(_) | Predictions::Quantiles { .. } => {
+        Predictions::Numbers(_) | Predictions::Quantiles { .. } | Predictions::Several { .. } => {
             (&f64::is_finite, "is not finite")
         }
         Predictions::Probabilities { n_classes, .. } => (

@@ -17,6 +17,7 @@
 mod classification;
 mod facts;
 mod input;
+mod joint;
 mod ranking;
 mod regression;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::error::{Coded, nearest, or_list};
 use crate::{Predictions, TaskKind};
 use facts::{FACTS, Facts};
 use input::Scored;
+pub use joint::{JointScores, TargetCodes};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -214,12 +216,16 @@ impl Metric {
     }
 
     /// The metric that decides when none is asked for: ROC AUC, log loss, RMSE or pinball loss.
+    ///
+    /// # Panics
+    /// For several targets, each of which has a metric of its own.
     pub fn default_for(task: TaskKind) -> Self {
         match task {
             TaskKind::Binary => Self::RocAuc,
             TaskKind::Multiclass => Self::LogLoss,
             TaskKind::Regression => Self::Rmse,
             TaskKind::Quantile => Self::Pinball,
+            TaskKind::MultiOutput => panic!("each of several targets has a metric of its own"),
         }
     }
 

@@ -68,3 +68,20 @@ fn further_rows_stand_behind() {
     numbers.append(Predictions::Numbers(vec![2.0]));
     assert_eq!(numbers.values(), [1.0, 2.0]);
 }
+
+#[test]
+fn several_targets_stand_side_by_side_and_come_back_one_by_one() {
+    let parts = [
+        Predictions::Numbers(vec![5.0, 6.0]),
+        probabilities(&[0.9, 0.1, 0.3, 0.7]),
+    ];
+    let mut both = Predictions::side_by_side(&parts);
+    assert_eq!((both.n_rows(), both.width()), (2, 3));
+    assert_eq!(both.values(), [5.0, 0.9, 0.1, 6.0, 0.3, 0.7]);
+    assert_eq!([both.of_target(0), both.of_target(1)], parts);
+    assert_eq!(both.class_codes(), [0, 0, 0, 1]);
+    let each = Decision::Each(vec![Decision::Likeliest, Decision::Above(0.05)]);
+    assert_eq!(both.class_codes_by(&each), [0, 1, 0, 1]);
+    both.append(Predictions::side_by_side(&parts));
+    assert_eq!(both.n_rows(), 4);
+}

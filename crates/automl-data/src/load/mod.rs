@@ -92,7 +92,7 @@ pub fn read_table(
         names: &names,
         missing: &missing,
         places: &places,
-        target: options.target.as_deref(),
+        targets: &split_names(&options.targets, &names),
         set_aside: &split_names(&options.set_aside, &names),
         overrides,
         may_have_decimal_commas,
@@ -138,7 +138,7 @@ struct Inference<'a> {
     names: &'a [String],
     missing: &'a [String],
     places: &'a Places,
-    target: Option<&'a str>,
+    targets: &'a [String],
     /// Columns whose worth as features is no matter.
     set_aside: &'a [String],
     overrides: Option<&'a SchemaFile>,
@@ -240,7 +240,7 @@ impl Inference<'_> {
             given.kind.is_some() || given.format.is_some() || given.levels.is_some()
         });
         let role_is_given = given.is_some_and(|given| given.role.is_some());
-        if self.target == Some(name) {
+        if self.is_target(name) {
             guess.role = Role::Target;
         }
         if let Some(given) = given {
@@ -273,6 +273,10 @@ impl Inference<'_> {
         Ok((guess, facts))
     }
 
+    fn is_target(&self, name: &str) -> bool {
+        self.targets.iter().any(|other| other == name)
+    }
+
     fn is_set_aside(&self, name: &str) -> bool {
         self.set_aside.iter().any(|other| other == name)
     }
@@ -280,11 +284,11 @@ impl Inference<'_> {
     /// Where a target is to be learned and nothing but columns that look like ids is left to learn it from, those stay: a
     /// running number may be the very thing that tells.
     fn keep_last(&self, guesses: &mut [Guess], facts: &[ColumnFacts], warnings: &mut [Warning]) {
-        let is_free = |name: &str| Some(name) != self.target && !self.is_set_aside(name);
+        let is_free = |name: &str| !self.is_target(name) && !self.is_set_aside(name);
         let mut columns = self.names.iter().zip(&*guesses);
         let has_feature = columns.any(|(name, guess)| guess.role == Role::Feature && is_free(name));
         let has_target =
-            self.target.is_some() || guesses.iter().any(|guess| guess.role == Role::Target);
+            !self.targets.is_empty() || guesses.iter().any(|guess| guess.role == Role::Target);
         if has_feature || !has_target {
             return;
         }

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::{ReadOptions, Source, read_table};
+use automl_core::Task;
 use expect_test::{Expect, expect};
 
 fn write(format: PredictionFormat, classes: &[&str], predictions: &[Predictions]) -> Vec<u8> {
@@ -12,6 +13,7 @@ fn write(format: PredictionFormat, classes: &[&str], predictions: &[Predictions]
         kept: &[],
         classes: &classes,
         quantiles: &[],
+        targets: &[],
         further: &[],
     };
     let mut writer = PredictionWriter::new(Vec::new(), "out", format, columns).unwrap();
@@ -132,6 +134,7 @@ fn a_full_disk_is_an_error() {
             kept: &[],
             classes: &[],
             quantiles: &[],
+            targets: &[],
             further: &[],
         };
         let failed = PredictionWriter::new(Full(64), "out", format, none).and_then(|mut writer| {
@@ -152,6 +155,7 @@ fn kept_columns_stand_first_and_are_quoted_where_needed() {
         kept: &kept,
         classes: &[],
         quantiles: &[],
+        targets: &[],
         further: &[],
     };
     let ids = [Texts::from_iter([Some("007"), None, Some("a,b")])];
@@ -181,9 +185,84 @@ fn a_kept_column_cannot_be_called_as_a_written_one() {
         kept: &kept,
         classes: &[],
         quantiles: &[],
+        targets: &[],
         further: &[],
     };
     let error =
         PredictionWriter::new(Vec::new(), "out", PredictionFormat::Csv, columns).unwrap_err();
     assert!(matches!(error, DataError::KeptName { name } if name == "prediction"));
+}
+
+/// Two classes of `a`, a number of `b`, three classes of `c`.
+fn of_three_targets(format: PredictionFormat) -> Vec<u8> {
+    let task = |classes: &[&str]| {
+        let classes: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
+        match classes.len() {
+            0 => Task::Regression,
+            2 => Task::Binary { classes },
+            _ => Task::Multiclass { classes },
+        }
+    };
+    let target = |name: &str, classes: &[&str]| TargetTask {
+        target: name.to_owned(),
+        task: task(classes),
+    };
+    let targets = [
+        target("a", &["no", "yes"]),
+        target("b", &[]),
+        target("c", &["x", "y", "z"]),
+    ];
+    let columns = PredictionColumns {
+        kept: &["id".to_owned()],
+        classes: &[],
+        quantiles: &[],
+        targets: &targets,
+        further: &[],
+    };
+    let parts = [
+        probabilities(2, &[0.75, 0.25, 0.5, 0.5]),
+        Predictions::Numbers(vec![1.5, -2.0]),
+        probabilities(3, &[0.5, 0.25, 0.25, 0.0, 0.25, 0.75]),
+    ];
+    let above = Decision::Each(vec![
+        Decision::Above(0.4),
+        Decision::Likeliest,
+        Decision::Likeliest,
+    ]);
+    let writer = PredictionWriter::new(Vec::new(), "out", format, columns).unwrap();
+    let mut writer = writer.deciding_by(above);
+    let kept: Texts = [Some("k1"), Some("k2")].into_iter().collect();
+    writer
+        .write(&Predictions::side_by_side(&parts), &[kept])
+        .unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn several_targets_have_columns_each() {
+    let text = |format| String::from_utf8(of_three_targets(format)).unwrap();
+    expect![[r#"
+        id,a,probability_a_no,probability_a_yes,b,c,probability_c_x,probability_c_y,probability_c_z
+        k1,no,0.75,0.25,1.5,x,0.5,0.25,0.25
+        k2,yes,0.5,0.5,-2,z,0,0.25,0.75
+    "#]]
+    .assert_eq(&text(PredictionFormat::Csv));
+    expect![[r#"
+        {"id":"k1","a":"no","probability_a_no":0.75,"probability_a_yes":0.25,"b":1.5,"c":"x","probability_c_x":0.5,"probability_c_y":0.25,"probability_c_z":0.25}
+        {"id":"k2","a":"yes","probability_a_no":0.5,"probability_a_yes":0.5,"b":-2,"c":"z","probability_c_x":0,"probability_c_y":0.25,"probability_c_z":0.75}
+    "#]]
+    .assert_eq(&text(PredictionFormat::JsonLines));
+    let desk = tempfile::tempdir().unwrap();
+    let path = desk.path().join("out.parquet");
+    std::fs::write(&path, of_three_targets(PredictionFormat::Parquet)).unwrap();
+    let source = Source::parse(path.to_str().unwrap());
+    let table = read_table(&source, &ReadOptions::default(), None)
+        .unwrap()
+        .table;
+    let names: Vec<&str> = table.names().collect();
+    let csv = text(PredictionFormat::Csv);
+    assert_eq!(names.join(","), csv.lines().next().unwrap());
+    assert_eq!(table.column("b").unwrap().as_number().unwrap(), [1.5, -2.0]);
+    let last = table.column("probability_c_z").unwrap();
+    assert_eq!(last.as_number().unwrap(), [0.25, 0.75]);
 }

@@ -234,7 +234,7 @@ fn a_column_that_repeats_another_is_left_out() {
 #[test]
 fn the_target_keeps_its_role() {
     let options = ReadOptions {
-        target: Some("y".into()),
+        targets: vec!["y".into()],
         ..ReadOptions::default()
     };
     let source = Source::bytes("data.csv", *b"x,y\n1,1\n2,2\n3,3\n");

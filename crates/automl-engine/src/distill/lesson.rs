@@ -58,6 +58,8 @@ impl Lesson {
                 target: Target::Numbers(values.into()),
                 weight,
             },
+            // A search is for one target.
+            Predictions::Several { .. } => return None,
         })
     }
 

@@ -244,6 +244,7 @@ fn shown(predictions: &Predictions) -> Range<usize> {
         Predictions::Numbers(_) => 0..1,
         Predictions::Probabilities { n_classes: 2, .. } => 1..2,
         Predictions::Probabilities { n_classes, .. } => 0..*n_classes,
+        Predictions::Several { .. } => 0..predictions.width(),
         Predictions::Quantiles { levels, .. } => {
             let middle = levels.len() / 2;
             middle..middle + 1

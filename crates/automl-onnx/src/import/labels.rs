@@ -36,6 +36,8 @@ impl Told {
             Decision::Likeliest => n_classes,
             Decision::Above(_) => 2,
             Decision::Cheapest(costs) => costs.n_classes(),
+            // Of several targets, which one output is not.
+            Decision::Each(_) => 0,
         };
         if n_decided != n_classes {
             return Err(GraphError::Labels {

@@ -1,6 +1,6 @@
 //! Our own protocol: rows as JSON objects, or columns; predictions and probabilities column by column.
 
-use super::batch::Batch;
+use super::batch::{Batch, Predicted};
 use super::body::{Ask, DEPLOYMENT};
 use super::error::ScoreError;
 use super::filler::Filler;
@@ -9,7 +9,7 @@ use super::model::{LoadedModel, WriteStream};
 use super::score::{Scored, score};
 use super::scoring::from_table;
 use super::wanted::{self, Wanted};
-use super::write;
+use super::write::{self, Classes};
 use crate::access::Room;
 use crate::state::App;
 use automl_core::{Coded, Column, Explanation, Predictions, Table, TableForm, Task};
@@ -89,6 +89,7 @@ fn streamed(scored: &Scored, write: WriteStream) -> Result<Vec<u8>, ScoreError> 
         Predictions::Numbers(values) | Predictions::Quantiles { values, .. } => {
             columns.push(("prediction".to_owned(), Column::Number(values.clone())));
         }
+        Predictions::Several { .. } => columns.extend(columns_of_targets(scored)),
     }
     for interval in &predicted.intervals {
         for (side, ends) in [("lower", &interval.lower), ("upper", &interval.upper)] {
@@ -98,6 +99,32 @@ fn streamed(scored: &Scored, write: WriteStream) -> Result<Vec<u8>, ScoreError> 
     }
     let table = Table::new(columns).map_err(|error| ScoreError::form(error.to_string()))?;
     write(&table).map_err(|reason| ScoreError::Internal { reason })
+}
+
+/// The columns of several targets, each behind the other.
+fn columns_of_targets(scored: &Scored) -> Vec<(String, Column)> {
+    let predicted = &scored.predicted;
+    let targets = scored.warm.loaded.facts.task.targets();
+    let mut columns = Vec::new();
+    for (place, one) in targets.iter().enumerate() {
+        let classes = one.task.classes();
+        match predicted.predictions.of_target(place) {
+            Predictions::Probabilities { n_classes, values } => {
+                let codes = predicted.codes.iter().skip(place).step_by(targets.len());
+                let names = codes.map(|code| Some(classes[*code as usize].as_str()));
+                columns.push((one.target.clone(), Column::Text(names.collect())));
+                for (code, class) in classes.iter().enumerate() {
+                    let own = values.iter().skip(code).step_by(n_classes).copied();
+                    let name = one.probability_column(class);
+                    columns.push((name, Column::Number(own.collect())));
+                }
+            }
+            other => {
+                columns.push((one.target.clone(), Column::Number(other.values().to_vec())));
+            }
+        }
+    }
+    columns
 }
 
 type Reader = fn(&[u8], &Room, Wanted, &LoadedModel) -> Result<Batch, ScoreError>;
@@ -183,23 +210,54 @@ fn told(scored: &Scored) -> String {
     out.push_str(&scored.slot.head);
     out.push_str(",\"prediction\":");
     let classes = &scored.slot.classes;
-    write::predictions(&mut out, &scored.predicted, classes);
-    if let Predictions::Probabilities { n_classes, values } = &scored.predicted.predictions {
-        out.push_str(",\"probabilities\":{");
-        for (code, name) in classes.names.iter().enumerate() {
-            if code > 0 {
-                out.push(',');
-            }
-            out.push_str(name);
-            out.push(':');
-            let column = values.iter().skip(code).step_by(*n_classes);
-            write::list(&mut out, column, |out, value| write::number(out, *value));
+    if classes.targets.is_empty() {
+        write::predictions(&mut out, &scored.predicted, classes);
+        if let Predictions::Probabilities { .. } = &scored.predicted.predictions {
+            out.push_str(",\"probabilities\":");
+            probabilities(&mut out, &scored.predicted.predictions, classes);
         }
-        out.push('}');
+    } else {
+        targets_told(&mut out, &scored.predicted, classes);
     }
     further(&mut out, scored);
     out.push('}');
     out
+}
+
+/// The probabilities of each class, by its name.
+fn probabilities(out: &mut String, predictions: &Predictions, classes: &Classes) {
+    for (code, name) in classes.names.iter().enumerate() {
+        out.push(if code > 0 { ',' } else { '{' });
+        out.push_str(name);
+        out.push(':');
+        let column = predictions.values().iter().skip(code);
+        let column = column.step_by(predictions.width());
+        write::list(out, column, |out, value| write::number(out, *value));
+    }
+    out.push('}');
+}
+
+/// The predictions of each of several targets by its name, and in the same way the probabilities of those that are classes.
+fn targets_told(out: &mut String, predicted: &Predicted, classes: &Classes) {
+    for (place, (name, _)) in classes.targets.iter().enumerate() {
+        out.push(if place > 0 { ',' } else { '{' });
+        out.push_str(name);
+        out.push(':');
+        let told = write::of_target(predicted, place, classes);
+        write::list(out, told, |out, value| out.push_str(&value));
+    }
+    out.push_str("},\"probabilities\":{");
+    let targets = classes.targets.iter().enumerate();
+    let of_classes = targets.filter(|(_, (_, own))| !own.names.is_empty());
+    for (nth, (place, (name, own))) in of_classes.enumerate() {
+        if nth > 0 {
+            out.push(',');
+        }
+        out.push_str(name);
+        out.push(':');
+        probabilities(out, &predicted.predictions.of_target(place), own);
+    }
+    out.push('}');
 }
 
 /// What was asked for beside predictions, as fields behind them.

@@ -10,7 +10,7 @@ use super::plain::{json_answer, refused};
 use super::score::{Scored, score};
 use super::write;
 use crate::state::App;
-use automl_core::Predictions;
+use automl_core::{Predictions, Task};
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -100,37 +100,65 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
     }
 }
 
-/// Predictions as those of tabular models there: classes with scores, or a value.
-fn told(scored: &Scored) -> String {
-    let deployment = &scored.slot.deployment;
-    let mut out = String::from("{\"predictions\":");
-    match &scored.predicted.predictions {
-        Predictions::Numbers(values) => write::list(&mut out, values, |out, value| {
-            out.push_str("{\"value\":");
-            write::number(out, *value);
-            out.push('}');
-        }),
-        Predictions::Quantiles { levels, values } => {
-            let rows = values.chunks_exact(levels.len());
-            write::list(&mut out, rows, |out, row| {
+/// What is said of each row, as tabular models there do: classes with scores, or a value.
+fn rows(predictions: &Predictions, task: &Task) -> Vec<String> {
+    let mut classes = String::new();
+    write::list(&mut classes, task.classes(), |out, class| {
+        write::text(out, class)
+    });
+    let told = |row: &[f64]| {
+        let numbers =
+            |out: &mut String| write::list(out, row, |out, value| write::number(out, *value));
+        let mut out = String::new();
+        match predictions {
+            Predictions::Numbers(_) | Predictions::Several { .. } => {
+                out.push_str("{\"value\":");
+                write::number(&mut out, row[0]);
+            }
+            Predictions::Quantiles { .. } => {
                 out.push_str("{\"quantiles\":");
-                write::list(out, row, |out, value| write::number(out, *value));
-                out.push('}');
-            });
-        }
-        Predictions::Probabilities { n_classes, values } => {
-            let mut classes = String::new();
-            let names = scored.warm.loaded.facts.task.classes();
-            write::list(&mut classes, names, |out, class| write::text(out, class));
-            let rows = values.chunks_exact(*n_classes);
-            write::list(&mut out, rows, |out, row| {
+                numbers(&mut out);
+            }
+            Predictions::Probabilities { .. } => {
                 out.push_str("{\"classes\":");
                 out.push_str(&classes);
                 out.push_str(",\"scores\":");
-                write::list(out, row, |out, value| write::number(out, *value));
-                out.push('}');
-            });
+                numbers(&mut out);
+            }
         }
+        out.push('}');
+        out
+    };
+    let rows = predictions.values().chunks_exact(predictions.width());
+    rows.map(told).collect()
+}
+
+/// Predictions row by row; of several targets an object with what is said of each.
+fn told(scored: &Scored) -> String {
+    let deployment = &scored.slot.deployment;
+    let mut out = String::from("{\"predictions\":");
+    let task = &scored.warm.loaded.facts.task;
+    if task.targets().is_empty() {
+        let told = rows(&scored.predicted.predictions, task);
+        write::list(&mut out, told, |out, row| out.push_str(&row));
+    } else {
+        let targets = task.targets().iter().enumerate();
+        let mut told: Vec<(&str, std::vec::IntoIter<String>)> = targets
+            .map(|(place, one)| {
+                let own = scored.predicted.predictions.of_target(place);
+                (one.target.as_str(), rows(&own, &one.task).into_iter())
+            })
+            .collect();
+        let n_rows = scored.predicted.predictions.n_rows();
+        write::list(&mut out, 0..n_rows, |out, _row| {
+            for (place, (name, own)) in told.iter_mut().enumerate() {
+                out.push(if place > 0 { ',' } else { '{' });
+                write::text(out, name);
+                out.push(':');
+                out.push_str(&own.next().unwrap_or_default());
+            }
+            out.push('}');
+        });
     }
     let rest = json!({
         "deployedModelId": deployment.name,

@@ -1,7 +1,7 @@
 //! Predictions as JSON, written piece by piece into one text.
 
 use super::batch::Predicted;
-use automl_core::{Predictions, Task};
+use automl_core::{Predictions, TargetTask, Task};
 use std::fmt::Write as _;
 
 /// Puts a text as a JSON string.
@@ -42,6 +42,8 @@ pub(crate) struct Classes {
     labels: Vec<String>,
     /// As names of members: always strings.
     pub(crate) names: Vec<String>,
+    /// Of several targets, the name of each as a string, and its classes.
+    pub(crate) targets: Vec<(String, Classes)>,
 }
 
 impl Classes {
@@ -54,6 +56,9 @@ impl Classes {
         Self {
             labels: labels(task),
             names: task.classes().iter().map(quoted).collect(),
+            targets: (task.targets().iter())
+                .map(|one: &TargetTask| (quoted(&one.target), Self::of(&one.task)))
+                .collect(),
         }
     }
 }
@@ -84,7 +89,26 @@ fn is_truth(class: &str) -> bool {
     class.eq_ignore_ascii_case("true") || class.eq_ignore_ascii_case("false")
 }
 
-/// The predicted number or class of each row, as a list.
+/// The predicted number or class of one of several targets, row by row.
+pub(crate) fn of_target<'a>(
+    predicted: &'a Predicted,
+    place: usize,
+    classes: &'a Classes,
+) -> impl Iterator<Item = String> + 'a {
+    let predictions = predicted.predictions.of_target(place);
+    let n_targets = classes.targets.len();
+    let own = &classes.targets[place].1;
+    (0..predictions.n_rows()).map(move |row| match &predictions {
+        Predictions::Numbers(values) => {
+            let mut out = String::new();
+            number(&mut out, values[row]);
+            out
+        }
+        _ => own.labels[predicted.codes[row * n_targets + place] as usize].clone(),
+    })
+}
+
+/// The predicted number or class of each row, as a list; of several targets an object a row.
 pub(crate) fn predictions(out: &mut String, predicted: &Predicted, classes: &Classes) {
     match &predicted.predictions {
         Predictions::Numbers(values) => list(out, values, |out, value| number(out, *value)),
@@ -97,6 +121,21 @@ pub(crate) fn predictions(out: &mut String, predicted: &Predicted, classes: &Cla
         Predictions::Probabilities { .. } => {
             list(out, &predicted.codes, |out, code| {
                 out.push_str(&classes.labels[*code as usize]);
+            });
+        }
+        Predictions::Several { .. } => {
+            let targets = 0..classes.targets.len();
+            let mut told: Vec<_> = targets
+                .map(|place| of_target(predicted, place, classes))
+                .collect();
+            list(out, 0..predicted.predictions.n_rows(), |out, _row| {
+                for (place, (own, (name, _))) in told.iter_mut().zip(&classes.targets).enumerate() {
+                    out.push(if place > 0 { ',' } else { '{' });
+                    out.push_str(name);
+                    out.push(':');
+                    out.push_str(&own.next().unwrap_or_default());
+                }
+                out.push('}');
             });
         }
     }

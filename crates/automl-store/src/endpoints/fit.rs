@@ -87,6 +87,19 @@ impl Signature {
                 self.task.kind().name(),
                 new.task.kind().name()
             ));
+        } else if self.task.targets() != new.task.targets() {
+            let told = |task: &Task| {
+                let each = task.targets().iter().map(|one| {
+                    let classes = one.task.classes().join(", ");
+                    format!("'{}' ({} {classes})", one.target, one.task.kind().name())
+                });
+                each.collect::<Vec<_>>().join(", ")
+            };
+            found.push(format!(
+                "it predicted {}, predicts {}",
+                told(&self.task),
+                told(&new.task)
+            ));
         } else if sorted(&self.task) != sorted(&new.task) {
             found.push(format!(
                 "it told apart {}, tells apart {}",

@@ -4,11 +4,11 @@ use super::Settings;
 use super::folder::Begin;
 use super::plan::{Plan, plan};
 use super::work::{Done, Job, Progress, run};
-use crate::errors::{ForecastError, SearchError};
+use crate::errors::{ForecastError, SearchError, TargetsError};
 use crate::forecasting::AnyModel;
 use crate::modeldir::LoadedModel;
 use crate::scoring::{Bands, Wanted};
-use automl_core::CancelToken;
+use automl_core::{CancelToken, Model};
 use automl_data::{BatchOptions, ReadOptions};
 use automl_store::workspace::Workspace;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(crate) struct Order<'a> {
 
 /// All that is needed to begin.
 pub(crate) struct Prepared {
-    pub(crate) model: Box<LoadedModel>,
+    pub(crate) model: Box<LoadedModel<dyn Model>>,
     bands: Bands,
     settings: Settings,
     plan: Plan,
@@ -53,17 +53,20 @@ impl Prepared {
     /// The model cannot be read, cannot do what is asked or forecasts time series; tables are not there, may not be read, or
     /// would have one file.
     pub(crate) fn new(order: Order<'_>) -> anyhow::Result<Self> {
-        let model = match AnyModel::read(order.model)? {
+        let mut settings = order.settings;
+        let read = AnyModel::read(order.model)?;
+        let bands = bands(&read, order.model, &settings.coverages)?;
+        let model: Box<LoadedModel<dyn Model>> = match read {
             AnyModel::Rows(model) => model,
+            AnyModel::Several(model) => Box::new(model.whole),
             AnyModel::Series(_) => return Err(ForecastError::OneTable.into()),
         };
-        let mut settings = order.settings;
         read_as_fitted(&model, &mut settings.read);
         model.decision(settings.threshold)?;
         let plan = plan(order.data, &order.output, settings.kind)?;
         plan.check_within(&order.output, order.within)?;
         Ok(Self {
-            bands: bands(&model, order.model, &settings.coverages)?,
+            bands,
             about: settings.about(order.model)?,
             model,
             settings,
@@ -122,15 +125,25 @@ impl Prepared {
 ///
 /// # Errors
 /// It knows nothing of them, or not enough.
-pub(crate) fn bands(model: &LoadedModel, place: &Path, coverages: &[f64]) -> anyhow::Result<Bands> {
-    if model.model.exposure().is_some() && !coverages.is_empty() {
-        return Err(SearchError::NoIntervalsOfCounts.into());
+pub(crate) fn bands(model: &AnyModel, place: &Path, coverages: &[f64]) -> anyhow::Result<Bands> {
+    match model {
+        AnyModel::Rows(model) if model.model.exposure().is_some() && !coverages.is_empty() => {
+            Err(SearchError::NoIntervalsOfCounts.into())
+        }
+        AnyModel::Several(model) if !coverages.is_empty() => {
+            let targets = model.whole.task().targets().iter();
+            Err(TargetsError::Option {
+                option: "--interval",
+                targets: targets.map(|one| one.target.clone()).collect(),
+            }
+            .into())
+        }
+        _ => Bands::read(place, coverages),
     }
-    Bands::read(place, coverages)
 }
 
 /// Tables are read as those were that the model was fitted on.
-pub(crate) fn read_as_fitted(model: &LoadedModel, read: &mut ReadOptions) {
+pub(crate) fn read_as_fitted(model: &LoadedModel<dyn Model>, read: &mut ReadOptions) {
     read.rename_duplicates |= model.renames_duplicates();
     read.images = model.reads_images();
 }

@@ -27,9 +27,9 @@ fn learners_help() -> String {
 pub(crate) struct FitArgs {
     /// Table to learn from: CSV, TSV, Parquet, JSON lines or Arrow, perhaps .gz or .zst; a path, a glob, an address in an object store, or - for stdin
     pub(crate) data: String,
-    /// Column to predict
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) target: String,
+    /// Column to predict; of several (repeatable, comma list) one model predicts all
+    #[arg(long, value_name = "COLUMN", required = true)]
+    pub(crate) target: Vec<String>,
     /// Directory to write the model to
     #[arg(long, short, value_name = "DIR", default_value = "automl-model")]
     pub(crate) output: PathBuf,
@@ -52,7 +52,7 @@ pub(crate) struct FitArgs {
     /// When to be done, reading and writing included: 60, 60s, 2m, 1h30m [default: 5m, none if --max-trials is given]
     #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
     pub(crate) time_limit: Option<Duration>,
-    /// Trials to run at most, each of one fit a fold, the constant baseline being the first; without --time-limit the result does not depend on the machine's speed
+    /// Trials to run at most, of each target, each of one fit a fold, the constant baseline being the first; without --time-limit the result does not depend on the machine's speed
     #[arg(long, value_name = "N", value_parser = units::at_least_one, help_heading = "Budget")]
     pub(crate) max_trials: Option<u64>,
     /// Memory to use at most, such as 4GiB; the search ends at 80 % of it, checked when a fit starts [default: 80 % of what is free]
@@ -149,6 +149,7 @@ Examples:
   automl fit adult.csv --target income --max-trials 20 --seed 7   the same model each time
   automl fit policies.csv --target claims --exposure years   claims expected in the years of a policy
   automl fit houses.csv --target price --quantiles 0.1,0.5,0.9   prices that a house lies below with these probabilities
+  automl fit posts.csv --target sport,politics,music   one model of several targets, each of its own kind
   automl fit loans.csv --target risk --metric f1 --positive bad   F1 of the class 'bad'
   automl fit loans.csv --target risk --cost-matrix '{\"bad\": {\"good\": 5}, \"good\": {\"bad\": 1}}'   to miss a bad one costs five times as much
   automl fit adult.csv --target income --distill   one small model that learns from the ensemble

@@ -13,6 +13,7 @@ use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::record::user;
 use crate::serving;
 use crate::text::{self, Align};
+use automl_core::Task;
 use automl_engine::EXPLAINED;
 use automl_store::db::Sql;
 use automl_store::endpoints::{
@@ -150,7 +151,7 @@ fn check_answers(record: &Record, target: &Target) -> anyhow::Result<Option<Stri
     let files = files::local(record.artifacts(), version)?;
     match serving::load(files.as_ref()) {
         Ok(loaded) if loaded.can_explain() => Ok(None),
-        Ok(_) => Ok(Some(unexplained(version))),
+        Ok(loaded) => Ok(Some(unexplained(version, &loaded.facts.task))),
         Err(error) => Err(EndpointError::Unable {
             version: format!("{}/{}", version.name, version.version),
             reason: error.to_string(),
@@ -160,7 +161,13 @@ fn check_answers(record: &Record, target: &Target) -> anyhow::Result<Option<Stri
 }
 
 /// What to do about predictions that cannot be explained.
-fn unexplained(version: &ModelVersion) -> String {
+fn unexplained(version: &ModelVersion, task: &Task) -> String {
+    if !task.targets().is_empty() {
+        return format!(
+            "note: predictions of {}/{} cannot be explained, since it has several targets: deploy the model of one to have them explained",
+            version.name, version.version
+        );
+    }
     let learners: Vec<&str> = EXPLAINED.iter().map(|learner| learner.id).collect();
     format!(
         "note: predictions of {}/{} cannot be explained, which takes a model whose members are all trees: `automl fit --include {}` makes one",

@@ -32,6 +32,7 @@ mod tune;
 use crate::cli::{EncodingArg, ImportVerb, Verb};
 use crate::console::Console;
 use crate::errors::{self, CliError};
+use crate::modeldir;
 use anyhow::Context as _;
 use automl_core::Threads;
 use automl_data::Encoding;
@@ -122,7 +123,8 @@ fn encoding(asked: Option<EncodingArg>) -> Encoding {
     }
 }
 
-/// Reads what a fit wrote into a model directory; `absent` of its manifest if the directory does not list the file.
+/// Reads what a fit wrote into a model directory; `absent` of its manifest if the directory does not list the file. That of several
+/// targets has none: each target's has.
 pub(crate) fn read_results<T: DeserializeOwned, E: Into<anyhow::Error>>(
     model: &Path,
     file: &'static str,
@@ -130,6 +132,7 @@ pub(crate) fn read_results<T: DeserializeOwned, E: Into<anyhow::Error>>(
 ) -> anyhow::Result<T> {
     let dir = ModelDir::open(model)?;
     if !dir.files().iter().any(|listed| listed.path == file) {
+        modeldir::check_results(&dir)?;
         return Err(absent(dir.manifest()).into());
     }
     let bytes = dir.file(file)?;

@@ -48,7 +48,7 @@ impl Settings {
         }
         let read = ReadOptions {
             max_bytes: memory::default_limit(),
-            ..read_options(&args.read, args.target.clone())
+            ..read_options(&args.read, args.target.clone().into_iter().collect())
         };
         let fetched = |name: &str| datasets::source(name, &args.workspace.workspace, console);
         let other = match other {

@@ -60,6 +60,21 @@ impl Reporter {
         Self::with(display, console, clock)
     }
 
+    /// A reporter of a part of this run, with a clock of its own, that knows of warnings which were shown already.
+    pub(crate) fn beside(&self, clock: Clock, known: &[Warning]) -> Self {
+        let own = Self::new(self.console, clock);
+        {
+            let mut state = own.state();
+            for warning in known {
+                own.warnings.push(warning.clone());
+                let warning = warning.clone();
+                state.events.push(Event::Warning { warning });
+            }
+            state.n_shown = own.warnings.list().len();
+        }
+        own
+    }
+
     /// A reporter that shows nothing, for a rank whose first one shows the same.
     pub(crate) fn silent(console: Console, clock: Clock) -> Self {
         Self::with(Display::Silent, console, clock)
@@ -130,6 +145,16 @@ impl Reporter {
             Display::Bars(bars) => bars.parts(n_parts),
             Display::Plain(_) | Display::Json | Display::Silent => indicatif::ProgressBar::hidden(),
         }
+    }
+
+    /// Takes in warnings that another reporter of this run has shown.
+    pub(crate) fn take_shown(&self, warnings: &[Warning]) {
+        self.show_warnings();
+        let mut state = self.state();
+        for warning in warnings {
+            self.warnings.push(warning.clone());
+        }
+        state.n_shown = self.warnings.list().len();
     }
 
     /// Shows and records the warnings that were not shown yet.

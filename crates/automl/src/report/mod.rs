@@ -10,6 +10,7 @@ mod members;
 mod permutation;
 mod quality;
 mod shapley;
+mod targets;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,8 @@ use automl_engine::{
 use automl_store::Manifest;
 use chart::ScoreChart;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+pub(crate) use targets::{TargetRow, TargetsPage, render_targets};
 
 const STYLE: &str = include_str!("style.css");
 /// Models in the leaderboard; the others are counted.

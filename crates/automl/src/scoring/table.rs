@@ -4,8 +4,8 @@ use super::{Bands, Destination, Scorer};
 use crate::modeldir::LoadedModel;
 use crate::{tables, text};
 use automl_core::{
-    CancelToken, Column, Field, Kind, Role, Table, Threads, UNSEEN_CODE, Warning, WarningKind,
-    Warnings,
+    CancelToken, Column, Field, Kind, Model, Role, Table, Threads, UNSEEN_CODE, Warning,
+    WarningKind, Warnings,
 };
 use automl_data::{BatchOptions, DataError, PredictionColumns, ReadOptions, Source};
 use std::io::Write;
@@ -15,7 +15,7 @@ const REASONS_MAX: usize = 100;
 
 /// What is predicted, whatever the table.
 pub(crate) struct Wanted<'a> {
-    pub(crate) model: &'a LoadedModel,
+    pub(crate) model: &'a LoadedModel<dyn Model>,
     pub(crate) bands: &'a Bands,
     /// As the user said, if at all.
     pub(crate) threshold: Option<f64>,
@@ -76,6 +76,7 @@ impl Wanted<'_> {
             kept: &batches.kept(),
             classes: model.task().classes(),
             quantiles: model.task().levels(),
+            targets: model.task().targets(),
             further: self.bands.names(),
         })?;
         let mut writer = writer.deciding_by(decision);
@@ -123,7 +124,7 @@ fn is_without_rows(error: &anyhow::Error) -> bool {
 struct OddTruths<'a>(Vec<(&'a Field, u64)>);
 
 impl<'a> OddTruths<'a> {
-    fn new(model: &'a LoadedModel) -> Self {
+    fn new(model: &'a LoadedModel<dyn Model>) -> Self {
         let fields = model.manifest.inputs.with_role(Role::Feature);
         let truths = fields.filter(|field| field.kind == Kind::Boolean);
         Self(truths.map(|field| (field, 0)).collect())

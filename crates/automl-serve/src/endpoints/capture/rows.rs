@@ -56,22 +56,34 @@ fn kept_columns<'a>(
     columns.filter(|(_, keep)| *keep != Keep::Nothing)
 }
 
-/// The first line of files of a deployment.
-pub(super) fn answer_head(rule: &Rule, facts: &ModelFacts) -> String {
-    let prediction = match facts.task.n_classes() {
+/// What predictions are kept as: names and kinds of columns.
+fn answer_columns(task: &Task) -> Vec<(String, &'static str)> {
+    let kind = |task: &Task| match task.n_classes() {
         0 => "number",
         _ => "text",
     };
-    let classes = facts.task.classes().iter();
-    let own: Vec<(String, &str)> = classes
-        .map(|class| (format!("probability_{class}"), "number"))
-        .collect();
+    let mut columns = Vec::new();
+    for one in task.targets() {
+        // A target may be called as what is told of the request.
+        let is_taken = HEAD.iter().any(|(name, _)| *name == one.target);
+        let before = if is_taken { "prediction." } else { "" };
+        columns.push((format!("{before}{}", one.target), kind(&one.task)));
+        let classes = one.task.classes().iter();
+        columns.extend(classes.map(|class| (one.probability_column(class), "number")));
+    }
+    if columns.is_empty() {
+        columns.push(("prediction".to_owned(), kind(task)));
+        let classes = task.classes().iter();
+        columns.extend(classes.map(|class| (format!("probability_{class}"), "number")));
+    }
+    columns
+}
+
+/// The first line of files of a deployment.
+pub(super) fn answer_head(rule: &Rule, facts: &ModelFacts) -> String {
+    let own = answer_columns(&facts.task);
     let own = || own.iter().map(|(name, kind)| (name.as_str(), *kind));
-    let first = || {
-        HEAD.into_iter()
-            .chain([("prediction", prediction)])
-            .chain(own())
-    };
+    let first = || HEAD.into_iter().chain(own());
     let inputs: Vec<(String, &str)> = kept_columns(rule, facts)
         .map(|(field, keep)| {
             let kind = match (keep, field.kind) {
@@ -163,6 +175,27 @@ fn put_prediction(line: &mut String, predicted: &Predicted, task: &Task, row: us
             for number in numbers {
                 line.push(',');
                 write::number(line, *number);
+            }
+        }
+        Predictions::Several { widths, .. } => {
+            let codes = &predicted.codes[row * widths.len()..];
+            let mut rest = numbers;
+            for (place, one) in task.targets().iter().enumerate() {
+                let (own, behind) = rest.split_at(widths[place]);
+                rest = behind;
+                if place > 0 {
+                    line.push(',');
+                }
+                match one.task.classes() {
+                    [] => write::number(line, own[0]),
+                    classes => {
+                        write::text(line, &classes[codes[place] as usize]);
+                        for number in own {
+                            line.push(',');
+                            write::number(line, *number);
+                        }
+                    }
+                }
             }
         }
     }

@@ -32,6 +32,8 @@ pub enum TruthError {
     Long,
     #[error("truth is no number, as the model predicts: '{truth}'")]
     NotANumber { truth: String },
+    #[error("truth is of one target, and the model predicts several; it cannot be kept")]
+    Several,
     #[error("truth is no class of the model: '{truth}'{}", meant(.near))]
     NotAClass { truth: String, near: Vec<String> },
     #[error("row is {row}, and request '{request_id}' had {}", rows(*n_rows))]
@@ -128,6 +130,9 @@ pub fn check(truth: Truth, tasks: &[Task]) -> Result<Truth, TruthError> {
 }
 
 fn as_predicted(truth: &str, task: &Task) -> Result<String, TruthError> {
+    if !task.targets().is_empty() {
+        return Err(TruthError::Several);
+    }
     let number = truth.trim().parse::<f64>().ok();
     let number = number.filter(|number| number.is_finite());
     let classes = task.classes();

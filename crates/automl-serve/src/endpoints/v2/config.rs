@@ -130,7 +130,7 @@ async fn config(fleet: &Fleet, name: &str, version: &str) -> Result<Config, Scor
             .collect(),
         output: outputs
             .map(|(name, datatype, dims)| Output {
-                name: name.into(),
+                name,
                 data_type: number(datatype),
                 dims,
             })

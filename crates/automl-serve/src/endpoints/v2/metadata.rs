@@ -13,7 +13,7 @@ pub(super) struct Metadata {
     pub(super) name: String,
     pub(super) versions: Vec<String>,
     pub(super) inputs: Vec<(String, &'static str, Vec<i64>)>,
-    pub(super) outputs: Vec<(&'static str, &'static str, Vec<i64>)>,
+    pub(super) outputs: Vec<(String, &'static str, Vec<i64>)>,
 }
 
 /// The datatype in which a column is best sent.

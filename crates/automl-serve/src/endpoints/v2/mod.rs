@@ -2,7 +2,8 @@
 //! gRPC. An endpoint is a model of it; its deployments are the model's versions, by their names or numbers.
 //!
 //! Each column of the model is a tensor of one value a row; a model can also be given one tensor of rows by columns. The
-//! outputs are `prediction` and, for classes, `probabilities`, rows by classes.
+//! outputs are `prediction` and, for classes, `probabilities`, rows by classes; of several targets `<target>` and
+//! `probabilities_<target>` of each.
 //!
 //! Beside it stand Triton's extensions: the model repository, statistics and configurations.
 

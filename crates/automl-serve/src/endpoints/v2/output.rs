@@ -53,33 +53,82 @@ impl Values<'_> {
 }
 
 /// The names of the tensors that a model gives, with datatypes and shapes.
-pub(super) fn signature(task: &Task) -> Vec<(&'static str, &'static str, Vec<i64>)> {
-    match task.n_classes() {
-        0 if !task.levels().is_empty() => {
-            vec![(PREDICTION, "FP64", vec![-1, task.levels().len() as i64])]
+pub(super) fn signature(task: &Task) -> Vec<(String, &'static str, Vec<i64>)> {
+    let told = outputs(task).into_iter();
+    told.map(|(name, what)| {
+        let task = match what {
+            What::Target(place, _) => &task.targets()[place].task,
+            What::One(_) => task,
+        };
+        let n_classes = task.n_classes() as i64;
+        match what.part() {
+            Part::Probabilities => (name, "FP64", vec![-1, n_classes]),
+            Part::Prediction if n_classes > 0 => (name, "BYTES", vec![-1]),
+            Part::Prediction if !task.levels().is_empty() => {
+                (name, "FP64", vec![-1, task.levels().len() as i64])
+            }
+            Part::Prediction => (name, "FP64", vec![-1]),
         }
-        0 => vec![(PREDICTION, "FP64", vec![-1])],
-        n_classes => vec![
-            (PREDICTION, "BYTES", vec![-1]),
-            (PROBABILITIES, "FP64", vec![-1, n_classes as i64]),
-        ],
+    })
+    .collect()
+}
+
+/// What an output tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Prediction,
+    Probabilities,
+}
+
+/// Of what an output tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    One(Part),
+    /// Of the target at this place.
+    Target(usize, Part),
+}
+
+impl What {
+    fn part(self) -> Part {
+        match self {
+            Self::One(part) | Self::Target(_, part) => part,
+        }
     }
+}
+
+/// The outputs of a task by name. Of several targets, each has one of its own name, and `probabilities_<target>` if it is a class.
+fn outputs(task: &Task) -> Vec<(String, What)> {
+    let mut told = Vec::new();
+    for (place, one) in task.targets().iter().enumerate() {
+        told.push((one.target.clone(), What::Target(place, Part::Prediction)));
+        if one.task.is_classification() {
+            let name = format!("{PROBABILITIES}_{}", one.target);
+            told.push((name, What::Target(place, Part::Probabilities)));
+        }
+    }
+    if told.is_empty() {
+        told.push((PREDICTION.to_owned(), What::One(Part::Prediction)));
+        if task.is_classification() {
+            told.push((PROBABILITIES.to_owned(), What::One(Part::Probabilities)));
+        }
+    }
+    told
 }
 
 /// The tensors that a request wants, in its order.
 pub(super) fn tensors(scored: &Scored) -> Result<Vec<Tensor<'_>>, ScoreError> {
     let task = &scored.warm.loaded.facts.task;
-    let signature = signature(task);
-    let outputs = &scored.predicted.about.outputs;
-    if outputs.is_empty() {
-        let all = signature.iter();
-        let all = all.map(|(name, ..)| tensor(name, scored, None));
+    let known = outputs(task);
+    let asked = &scored.predicted.about.outputs;
+    if asked.is_empty() {
+        let all = known.iter();
+        let all = all.map(|(name, what)| tensor((name, *what), scored, None));
         return Ok(all.chain(further_tensors(scored)).collect());
     }
     let wanted = |output: &super::super::batch::Output| {
-        let known = signature.iter().find(|(name, ..)| *name == output.name);
-        if let Some((name, ..)) = known {
-            return Ok(tensor(name, scored, output.is_binary));
+        let found = known.iter().find(|(name, _)| *name == output.name);
+        if let Some((name, what)) = found {
+            return Ok(tensor((name, *what), scored, output.is_binary));
         }
         let further = further_tensors(scored).find(|one| one.name == output.name);
         if let Some(further) = further {
@@ -89,38 +138,59 @@ pub(super) fn tensors(scored: &Scored) -> Result<Vec<Tensor<'_>>, ScoreError> {
                 ..further
             });
         }
-        let names: Vec<&str> = signature.iter().map(|(name, ..)| *name).collect();
+        let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
         Err(ScoreError::form(format!(
             "the model has no output '{}'; it has {}",
             output.name,
             names.join(" and ")
         )))
     };
-    outputs.iter().map(wanted).collect()
+    asked.iter().map(wanted).collect()
 }
 
-fn tensor<'a>(name: &'static str, scored: &'a Scored, is_binary: Option<bool>) -> Tensor<'a> {
+fn tensor<'a>(
+    (name, what): (&str, What),
+    scored: &'a Scored,
+    is_binary: Option<bool>,
+) -> Tensor<'a> {
     let predicted = &scored.predicted;
-    let n_rows = predicted.predictions.n_rows() as i64;
-    let (shape, values) = match &predicted.predictions {
-        Predictions::Numbers(values) => (vec![n_rows], Values::Numbers(values.into())),
-        Predictions::Quantiles { levels, values } => {
-            let shape = vec![n_rows, levels.len() as i64];
-            (shape, Values::Numbers(values.into()))
-        }
-        Predictions::Probabilities { n_classes, values } if name == PROBABILITIES => {
-            let shape = vec![n_rows, *n_classes as i64];
-            (shape, Values::Numbers(values.into()))
-        }
-        Predictions::Probabilities { .. } => {
-            let classes = scored.warm.loaded.facts.task.classes();
-            let codes = predicted.codes.iter();
-            let texts = codes.map(|code| classes[*code as usize].as_str());
-            (vec![n_rows], Values::Texts(texts.collect()))
+    let task = &scored.warm.loaded.facts.task;
+    let (predictions, task, codes) = match what {
+        What::One(_) => (Cow::Borrowed(&predicted.predictions), task, (0, 1)),
+        What::Target(place, _) => {
+            let own = predicted.predictions.of_target(place);
+            let targets = task.targets();
+            (
+                Cow::Owned(own),
+                &targets[place].task,
+                (place, targets.len()),
+            )
         }
     };
+    let n_rows = predictions.n_rows() as i64;
+    let width = predictions.width() as i64;
+    let is_class = matches!(&*predictions, Predictions::Probabilities { .. });
+    let is_single = matches!(&*predictions, Predictions::Numbers(_));
+    let (shape, values) = if is_class && what.part() == Part::Prediction {
+        let classes = task.classes();
+        let (first, step) = codes;
+        let codes = predicted.codes.iter().skip(first).step_by(step);
+        let texts = codes.map(|code| classes[*code as usize].as_str());
+        (vec![n_rows], Values::Texts(texts.collect()))
+    } else {
+        let shape = if is_single {
+            vec![n_rows]
+        } else {
+            vec![n_rows, width]
+        };
+        let values = match predictions {
+            Cow::Borrowed(all) => all.values().into(),
+            Cow::Owned(own) => own.values().to_vec().into(),
+        };
+        (shape, Values::Numbers(values))
+    };
     Tensor {
-        name: name.into(),
+        name: name.to_owned().into(),
         shape,
         values,
         is_binary,

@@ -3,6 +3,7 @@
 mod forecast;
 mod quantiles;
 mod scores;
+mod several;
 #[cfg(test)]
 mod tests;
 mod truth;
@@ -20,7 +21,9 @@ use crate::record::{Detail, Recorder, Seen};
 use crate::remote;
 use crate::scoring::Scorer;
 use crate::tables;
-use automl_core::{Clock, Field, Kind, Predictions, Role, Schema, Table, Warning, WarningKind};
+use automl_core::{
+    Clock, Field, Kind, Model, Predictions, Role, Schema, Table, Task, Warning, WarningKind,
+};
 use automl_data::{BatchOptions, BatchReader, DataError, ReadOptions, Source};
 use automl_store::spool::Status as RunStatus;
 use scores::{Scored, Scores};
@@ -77,6 +80,18 @@ pub(super) fn run(mut args: EvaluateArgs, console: Console) -> anyhow::Result<St
     });
     let model = match model {
         AnyModel::Rows(model) => model,
+        AnyModel::Several(model) => {
+            settings.read.rename_duplicates |= model.whole.renames_duplicates();
+            let scores = several::evaluate(&settings, &model, &reporter, &interrupt)?;
+            let numbers = scores.numbers();
+            recorder.metrics(numbers.iter().map(|(name, value)| (name.as_str(), *value)));
+            recorder.end(RunStatus::Finished);
+            match console.format() {
+                Format::Json => print_json(&scores)?,
+                Format::Text => print_text(&scores.to_text())?,
+            }
+            return Ok(Status::Done);
+        }
         AnyModel::Series(model) => {
             let scores = forecast::scores(&settings, &model, &reporter)?;
             recorder.metrics([("mse", scores.mse), ("mae", scores.mae)]);
@@ -140,7 +155,8 @@ pub(super) fn first_rows(
         threads: 1,
     };
     let target = model.target()?;
-    let mut batches = open(&settings, model, (target, n_rows), reporter)?;
+    let asked = [(target, model.task())];
+    let mut batches = open(&settings, model, (&asked, n_rows), reporter)?;
     let weight = known_weight(model, target, reporter)?;
     let mut truth = Truth::new(target, model.task(), weight).exposed_to(model.model.exposure());
     let batch = batches.next().transpose()?;
@@ -173,7 +189,8 @@ fn evaluate(
 ) -> anyhow::Result<Scores> {
     let target = model.target()?;
     let decision = model.decision(settings.threshold)?;
-    let batches = open(settings, model, (target, model.batch_rows()), reporter)?;
+    let asked = [(target, model.task())];
+    let batches = open(settings, model, (&asked, model.batch_rows()), reporter)?;
     let weight = known_weight(model, target, reporter)?;
     let exposure = model.model.exposure();
     let mut truth = Truth::new(target, model.task(), weight).exposed_to(exposure);
@@ -219,23 +236,25 @@ fn evaluate(
     })
 }
 
-/// The model's columns, with the classes read as they are written, so that one which the model has not learned can be
-/// named. A class that is written like a missing cell is told from one by its level alone, so such a column stays.
-fn with_classes_as_written(model: &LoadedModel, target: &Field) -> Schema {
-    let mut inputs = model.manifest.inputs.clone();
-    let marks = &inputs.missing;
-    let is_marked = (model.task().classes().iter())
-        .any(|class| marks.iter().any(|mark| mark.eq_ignore_ascii_case(class)));
-    let is_plain_number = target.kind == Kind::Number && target.format.is_none();
-    let is_coded = matches!(target.kind, Kind::Category | Kind::Boolean)
-        || is_plain_number && model.task().is_classification();
-    if is_coded && !is_marked {
-        for field in inputs
-            .fields
-            .iter_mut()
-            .filter(|field| field.name == target.name)
-        {
-            field.kind = Kind::Text;
+/// A column that is predicted, and what of it.
+type Asked<'a> = (&'a Field, &'a Task);
+
+/// The model's columns, with the classes of targets read as they are written, so that one which the model has not learned can
+/// be named. A class that is written like a missing cell is told from one by its level alone, so such a column stays.
+fn with_classes_as_written(inputs: &Schema, asked: &[Asked<'_>]) -> Schema {
+    let mut inputs = inputs.clone();
+    for (target, task) in asked {
+        let marks = &inputs.missing;
+        let is_marked = (task.classes().iter())
+            .any(|class| marks.iter().any(|mark| mark.eq_ignore_ascii_case(class)));
+        let is_plain_number = target.kind == Kind::Number && target.format.is_none();
+        let is_coded = matches!(target.kind, Kind::Category | Kind::Boolean)
+            || is_plain_number && task.is_classification();
+        if is_coded && !is_marked {
+            let fields = inputs.fields.iter_mut();
+            for field in fields.filter(|field| field.name == target.name) {
+                field.kind = Kind::Text;
+            }
         }
     }
     inputs
@@ -246,7 +265,7 @@ fn with_classes_as_written(model: &LoadedModel, target: &Field) -> Schema {
 /// # Errors
 /// The table has no target.
 fn known_weight<'a>(
-    model: &'a LoadedModel,
+    model: &'a LoadedModel<dyn Model>,
     target: &Field,
     reporter: &Reporter,
 ) -> Result<Option<&'a Field>, CliError> {
@@ -264,7 +283,7 @@ fn known_weight<'a>(
 }
 
 /// Scores without the weights that the model was fitted with are other scores.
-fn warn_of_weight(model: &LoadedModel, weight: Option<&Field>, reporter: &Reporter) {
+fn warn_of_weight(model: &LoadedModel<dyn Model>, weight: Option<&Field>, reporter: &Reporter) {
     if let (Some(field), None) = (model.column(Role::Weight), weight) {
         let message = format!(
             "the scores are unweighted, every row counts alike: the weight column '{}' is not there",
@@ -278,8 +297,8 @@ fn warn_of_weight(model: &LoadedModel, weight: Option<&Field>, reporter: &Report
 
 fn open(
     settings: &Settings,
-    model: &LoadedModel,
-    (target, batch_rows): (&Field, usize),
+    model: &LoadedModel<dyn Model>,
+    (asked, batch_rows): (&[Asked<'_>], usize),
     reporter: &Reporter,
 ) -> anyhow::Result<BatchReader> {
     let is_needed =
@@ -292,7 +311,7 @@ fn open(
     let batches = tables::stream(
         &settings.source,
         &settings.read,
-        &with_classes_as_written(model, target),
+        &with_classes_as_written(&model.manifest.inputs, asked),
         is_needed,
         &cut,
         reporter.warnings(),
@@ -300,7 +319,8 @@ fn open(
     let batches = batches.map_err(|error| match error {
         DataError::ColumnMissing {
             name, near, others, ..
-        } if name == target.name || others.contains(&target.name) => {
+        } if target_among(asked, &name, &others).is_some() => {
+            let target = target_among(asked, &name, &others).expect("one is among them");
             // Near names are those of the first column that is missing.
             let near = if name == target.name {
                 near
@@ -327,4 +347,10 @@ fn open(
     })?;
     reporter.show_warnings();
     Ok(batches)
+}
+
+/// The first of the targets that is among the columns that a table lacks.
+fn target_among<'a>(asked: &[Asked<'a>], name: &str, others: &[String]) -> Option<&'a Field> {
+    let mut targets = asked.iter().map(|(target, _)| *target);
+    targets.find(|target| target.name == name || others.contains(&target.name))
 }

@@ -23,7 +23,7 @@ pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
     check_options(args)?;
     let directory = model_dir(&args.model, &args.workspace.workspace)?;
     let read = read_model(directory.as_ref())?;
-    modeldir::check_rows(&read.artifact)?;
+    modeldir::check_one(&read)?;
     serving::check_task(&read.manifest.task)?;
     if args.format == ModelFormat::Onnx {
         return as_graph(args, &read);

@@ -9,7 +9,9 @@ use automl_core::{Artifact, Warning, WarningKind};
 use automl_data::Loaded;
 use automl_engine::{JournalEntry, Progress};
 use automl_store::{Journal, StoreError, journal_dir};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
@@ -17,11 +19,21 @@ use std::sync::{PoisonError, RwLock};
 /// Limits, which a search that goes on may have others of.
 const LIMITS: [&str; 4] = ["time_limit", "max_trials", "threads", "memory_limit"];
 
+/// A note, and of several targets which one it is of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// Its place among the targets; none where there is one, or of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<usize>,
+    #[serde(flatten)]
+    entry: JournalEntry,
+}
+
 /// An earlier search of the same output.
 pub(super) struct Earlier {
     journal: Journal,
     about: Value,
-    pub(super) entries: Vec<JournalEntry>,
+    notes: Vec<Note>,
     is_cut: bool,
 }
 
@@ -35,7 +47,7 @@ impl Earlier {
             return Ok(None);
         };
         let entries = noted.notes.into_iter().map(serde_json::from_value);
-        let Ok(entries) = entries.collect::<Result<Vec<JournalEntry>, _>>() else {
+        let Ok(notes) = entries.collect::<Result<Vec<Note>, _>>() else {
             if settings.may_overwrite() {
                 return Ok(None);
             }
@@ -46,11 +58,11 @@ impl Earlier {
             return Ok(Some(Self {
                 journal,
                 about: noted.about,
-                entries,
+                notes,
                 is_cut: noted.is_cut,
             }));
         }
-        let progress = Progress::of(&entries);
+        let progress = progress(&notes);
         if progress.n_trials > 0 && !progress.is_written && !settings.may_overwrite() {
             return Err(SearchError::Unfinished {
                 n_trials: progress.n_trials as u64,
@@ -64,7 +76,32 @@ impl Earlier {
 
     /// How far it came.
     pub(super) fn progress(&self) -> Progress {
-        Progress::of(&self.entries)
+        progress(&self.notes)
+    }
+}
+
+/// The notes of one target, or of the whole.
+fn of_target(notes: &[Note], target: Option<usize>) -> Vec<JournalEntry> {
+    let own = notes.iter().filter(|note| note.target == target);
+    own.map(|note| note.entry.clone()).collect()
+}
+
+/// How far a search came. Each of several targets has a clock of its own, and one follows the other.
+fn progress(notes: &[Note]) -> Progress {
+    let mut by_target: BTreeMap<Option<usize>, Vec<JournalEntry>> = BTreeMap::new();
+    for note in notes {
+        let own = by_target.entry(note.target).or_default();
+        own.push(note.entry.clone());
+    }
+    let whole = Progress::of(by_target.remove(&None).as_deref().unwrap_or_default());
+    let parts: Vec<Progress> = by_target.values().map(|own| Progress::of(own)).collect();
+    let seconds: f64 = parts.iter().map(|part| part.seconds).sum();
+    let is_end =
+        |note: &Note| note.target.is_none() && matches!(note.entry, JournalEntry::Written { .. });
+    Progress {
+        n_trials: whole.n_trials + parts.iter().map(|part| part.n_trials).sum::<usize>(),
+        seconds: whole.seconds.max(seconds),
+        is_written: notes.last().is_some_and(is_end),
     }
 }
 
@@ -90,7 +127,7 @@ pub(super) struct SearchJournal<'a> {
     /// `None` once something could not be written.
     journal: RwLock<Option<Journal>>,
     /// What earlier processes noted.
-    pub(super) past: Vec<JournalEntry>,
+    past: Vec<Note>,
     /// Whether a trial has ended in this process.
     has_ended: AtomicBool,
 }
@@ -139,7 +176,7 @@ impl<'a> SearchJournal<'a> {
         say_progress(&earlier, reporter);
         Ok(Self {
             reporter,
-            past: earlier.entries,
+            past: earlier.notes,
             journal: RwLock::new(Some(earlier.journal)),
             has_ended: AtomicBool::new(false),
         })
@@ -147,9 +184,27 @@ impl<'a> SearchJournal<'a> {
 
     /// Removes it if there is nothing in it to go on with: neither this process nor an earlier one ended a trial.
     pub(super) fn discard_if_new(&self) {
-        let is_new = Progress::of(&self.past).n_trials == 0 && !self.has_ended.load(Relaxed);
+        let is_new = progress(&self.past).n_trials == 0 && !self.has_ended.load(Relaxed);
         if let Some(journal) = self.take().filter(|_| is_new) {
             journal.discard();
+        }
+    }
+
+    /// What earlier processes noted of a target, or of the whole.
+    pub(super) fn past(&self, target: Option<usize>) -> Vec<JournalEntry> {
+        of_target(&self.past, target)
+    }
+
+    /// Whether an earlier process worked on this search.
+    pub(super) fn is_gone_on_with(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// The part of it that is of one of several targets; of none, the whole.
+    pub(super) fn of(&self, target: Option<usize>) -> TargetJournal<'_> {
+        TargetJournal {
+            journal: self,
+            target,
         }
     }
 
@@ -188,28 +243,52 @@ impl<'a> SearchJournal<'a> {
     }
 }
 
-impl automl_engine::Journal for SearchJournal<'_> {
+/// The part of a journal that is of one target.
+pub(super) struct TargetJournal<'a> {
+    journal: &'a SearchJournal<'a>,
+    target: Option<usize>,
+}
+
+impl TargetJournal<'_> {
+    /// The name under which an artifact is kept.
+    fn name(&self, name: &str) -> String {
+        match self.target {
+            Some(target) => format!("{target}-{name}"),
+            None => name.to_owned(),
+        }
+    }
+}
+
+impl automl_engine::Journal for TargetJournal<'_> {
     fn note(&self, entry: &JournalEntry) {
-        let note = serde_json::to_value(entry).expect("notes are plain data");
-        self.write(|journal| journal.note(&note));
+        let note = Note {
+            target: self.target,
+            entry: entry.clone(),
+        };
+        let note = serde_json::to_value(note).expect("notes are plain data");
+        self.journal.write(|journal| journal.note(&note));
         if matches!(entry, JournalEntry::Ended { .. }) {
-            self.has_ended.store(true, Relaxed);
+            self.journal.has_ended.store(true, Relaxed);
         }
     }
 
     fn keep(&self, name: &str, artifact: &dyn Fn() -> Artifact) {
-        self.write(|journal| journal.keep(name, &artifact()));
+        let name = self.name(name);
+        self.journal
+            .write(|journal| journal.keep(&name, &artifact()));
     }
 
     fn restore(&self, name: &str) -> Option<Artifact> {
-        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
-        journal.as_ref()?.restore(name).ok()
+        let journal = self.journal.journal.read();
+        let journal = journal.unwrap_or_else(PoisonError::into_inner);
+        journal.as_ref()?.restore(&self.name(name)).ok()
     }
 
     fn forget(&self, name: &str) {
-        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
+        let journal = self.journal.journal.read();
+        let journal = journal.unwrap_or_else(PoisonError::into_inner);
         if let Some(journal) = journal.as_ref() {
-            journal.forget(name);
+            journal.forget(&self.name(name));
         }
     }
 }

@@ -7,6 +7,7 @@ mod plan;
 mod portfolio;
 mod result;
 pub(super) mod settings;
+mod several;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +24,14 @@ use crate::record::{self, Detail, Recorder, Seen};
 use crate::report::{self, Page};
 use crate::text;
 use automl_core::metrics::Metric;
-use automl_core::{CancelToken, Clock, Decision, Event, Events, Model as _, Role};
+use automl_core::{
+    CancelToken, Clock, Decision, Event, Events, Model as _, Role, Schema, Warnings,
+};
 use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
 use automl_engine::{
-    ColumnImportance, FitOptions, FitOutcome, FitRun, Journal as _, JournalEntry, PrepareOptions,
-    Prepared, SplitBy,
+    ColumnImportance, EngineError, FitOptions, FitOutcome, FitRun, Journal as _, JournalEntry,
+    PrepareOptions, Prepared, SplitBy,
 };
 use automl_store::spool;
 use automl_store::{
@@ -38,8 +41,19 @@ use automl_store::{
 use journal::{Earlier, SearchJournal};
 use serde_json::json;
 use settings::Settings;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A fit whose table is read.
+struct Begun {
+    settings: Settings,
+    loaded: Loaded,
+    reporter: Arc<Reporter>,
+    interrupt: Interrupt,
+    console: Console,
+    started_micros: i64,
+}
 
 pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status> {
     args.data = datasets::place(&args.data, &args.record.workspace.workspace)?;
@@ -49,59 +63,89 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
     let mut settings = Settings::resolve(args)?;
     let workspace = &settings.record.workspace.workspace;
     settings.source = datasets::source(&settings.data, workspace, console)?;
-    if is_plan_only {
-        let reporter = Arc::new(Reporter::new(console, clock));
-        let interrupt = listen(&reporter, console)?;
-        let (_, prepared) = read(&settings, &reporter, &interrupt)?;
-        return plan::run(&settings, &prepared, &reporter, console);
-    }
-    let earlier = Earlier::find(&settings)?;
-    if earlier.is_some() {
-        settings.overwrite = Overwrite::Replace;
-    }
-    check_target(&settings.output, settings.overwrite)?;
+    let earlier = if is_plan_only {
+        None
+    } else {
+        let earlier = Earlier::find(&settings)?;
+        if earlier.is_some() {
+            settings.overwrite = Overwrite::Replace;
+        }
+        check_target(&settings.output, settings.overwrite)?;
+        earlier
+    };
     let before = earlier.as_ref().map_or(0.0, |one| one.progress().seconds);
     let clock = clock.advanced(Duration::from_secs_f64(before));
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
-    let (loaded, prepared) = read(&settings, &reporter, &interrupt)?;
-    say_task(&settings, &prepared, &reporter);
-    warn_of_time(&loaded, &prepared, &reporter);
-    warn_of_leaks(&settings, &prepared, &reporter);
-    let recorder = Recorder::begin(&settings.record, "fit", Detail::Whole, &*reporter);
-    note_begin(&recorder, &settings, (&loaded, &prepared));
-    let hearers = Both(&*reporter, &recorder);
-    let journal = SearchJournal::start(&settings, &loaded, earlier, &reporter)?;
+    let loaded = load(&settings, &reporter, &interrupt)?;
+    let targets = several::named(&settings.targets, &loaded)?;
+    if let [target] = targets.as_slice() {
+        settings.prepare.target.clone_from(target);
+    }
+    let begun = Begun {
+        settings,
+        loaded,
+        reporter,
+        interrupt,
+        console,
+        started_micros,
+    };
+    match (targets.as_slice(), is_plan_only) {
+        ([_], false) => one(&begun, earlier),
+        (_, false) => several::run(&begun, &targets, earlier),
+        (_, true) => plan::run(&begun, &targets),
+    }
+}
+
+/// A search for the model of one target.
+fn one(begun: &Begun, earlier: Option<Earlier>) -> anyhow::Result<Status> {
+    let Begun {
+        settings,
+        loaded,
+        reporter,
+        interrupt,
+        ..
+    } = begun;
+    let prepared = prepare(settings, loaded, reporter.warnings())?;
+    reporter.show_warnings();
+    say_task(settings, &prepared, reporter);
+    warn_of_time(loaded, &prepared, reporter);
+    warn_of_leaks(settings, &prepared, reporter);
+    let recorder = Recorder::begin(&settings.record, "fit", Detail::Whole, &**reporter);
+    note_begin(&recorder, settings, (loaded, &prepared.schema));
+    let hearers = Both(&**reporter, &recorder);
+    let journal = SearchJournal::start(settings, loaded, earlier, reporter)?;
     let outcome = search(
-        &settings,
+        settings,
         &prepared,
-        &reporter,
+        reporter,
         &hearers,
-        (&interrupt, &journal),
+        (interrupt, &journal),
     )
     .inspect_err(|_| journal.discard_if_new())?;
     let importance = outcome.model.column_importance()?;
     let run = Finished {
-        settings: &settings,
-        loaded: &loaded,
+        settings,
+        place: &settings.output,
+        loaded,
         prepared: &prepared,
         outcome: &outcome,
         importance: importance.as_ref(),
-        started_micros,
+        started_micros: begun.started_micros,
         record: recorder.new_model(),
     };
     reporter.phase("write");
     {
         let mut is_written = interrupt.hold();
-        run.write(&reporter)?;
+        run.write(reporter)?;
         *is_written = true;
         let at_seconds = reporter.clock().seconds();
-        journal.note(&JournalEntry::Written { at_seconds });
+        journal.of(None).note(&JournalEntry::Written { at_seconds });
     }
     run.record(&recorder);
     reporter.finish();
     let run_id = recorder.end(spool::Status::Finished);
-    result::print(&run, run_id.as_deref(), &reporter, console)?;
+    result::print(&run, run_id.as_deref(), reporter, begun.console)?;
     Ok(if outcome.interrupted {
         Status::Interrupted
     } else {
@@ -110,18 +154,14 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
 }
 
 /// What is known of a search before it runs.
-fn note_begin(
-    recorder: &Recorder<'_>,
-    settings: &Settings,
-    (loaded, prepared): (&Loaded, &Prepared),
-) {
+fn note_begin(recorder: &Recorder<'_>, settings: &Settings, (loaded, schema): (&Loaded, &Schema)) {
     recorder.settings(&settings.to_config());
     recorder.reads(Seen {
         context: "training",
         place: &settings.data,
         sha256: Some(&loaded.fingerprint.sha256),
         n_rows: Some(loaded.fingerprint.n_rows),
-        schema: serde_json::to_value(&prepared.schema).ok(),
+        schema: serde_json::to_value(schema).ok(),
     });
 }
 
@@ -132,12 +172,8 @@ fn listen(reporter: &Arc<Reporter>, console: Console) -> anyhow::Result<Interrup
     })
 }
 
-/// The table as a dataset. Warnings of reading and preparing are shown.
-fn read(
-    settings: &Settings,
-    reporter: &Reporter,
-    interrupt: &Interrupt,
-) -> anyhow::Result<(Loaded, Prepared)> {
+/// The table. Warnings of reading are noted, not yet shown.
+fn load(settings: &Settings, reporter: &Reporter, interrupt: &Interrupt) -> anyhow::Result<Loaded> {
     let loaded = {
         let _spinner = reporter.spinner(format!("reading {}", settings.data));
         let schema = settings.schema.as_ref().map(|(_, content)| content);
@@ -149,15 +185,21 @@ fn read(
     if interrupt.token().is_cancelled() {
         return Err(CliError::Interrupted.into());
     }
+    Ok(loaded)
+}
+
+/// The table as a dataset; what is odd of it goes to `warnings`.
+fn prepare(
+    settings: &Settings,
+    loaded: &Loaded,
+    warnings: &Warnings,
+) -> Result<Prepared, EngineError> {
     let names: Vec<String> = loaded.table.names().map(str::to_owned).collect();
     let options = PrepareOptions {
         drop: split_names(&settings.prepare.drop, &names),
         ..settings.prepare.clone()
     };
-    let prepared =
-        automl_engine::prepare(&loaded.table, &loaded.schema, &options, reporter.warnings())?;
-    reporter.show_warnings();
-    Ok((loaded, prepared))
+    automl_engine::prepare(&loaded.table, &loaded.schema, &options, warnings)
 }
 
 /// `task: binary classification of 'income' ('income' is a category with 2 levels), positive class '>50K', metric roc_auc`.
@@ -210,13 +252,13 @@ fn search(
     events: &dyn Events,
     (interrupt, journal): (&Interrupt, &SearchJournal<'_>),
 ) -> anyhow::Result<FitOutcome> {
-    let past = journal.past.as_slice();
+    let (past, journal) = (journal.past(None), journal.of(None));
     let run = search_run(
         prepared,
         reporter,
         events,
         interrupt.token(),
-        (journal, past),
+        (&journal, &past),
     );
     let outcome = automl_engine::fit(&prepared.dataset, &options(settings, prepared), &run)?;
     Ok(match &settings.prepare.exposure {
@@ -288,6 +330,8 @@ impl Events for Both<'_> {
 /// A search that gave a model.
 struct Finished<'a> {
     settings: &'a Settings,
+    /// Where the model is written to.
+    place: &'a Path,
     loaded: &'a Loaded,
     prepared: &'a Prepared,
     outcome: &'a FitOutcome,
@@ -335,11 +379,7 @@ impl Finished<'_> {
             artifact,
             files,
         };
-        Ok(write_model(
-            &self.settings.output,
-            &contents,
-            self.settings.overwrite,
-        )?)
+        Ok(write_model(self.place, &contents, self.settings.overwrite)?)
     }
 
     fn manifest(&self) -> Manifest {

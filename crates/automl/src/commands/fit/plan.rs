@@ -1,34 +1,49 @@
 //! `automl fit --plan-only`: what a fit would do.
 
-use super::settings::Settings;
-use super::{options, search_run, warn_of_leaks};
+use super::{Begun, options, prepare, search_run, several, warn_of_leaks};
 use crate::commands::Status;
-use crate::console::{Console, Format, print_json, print_text};
-use crate::progress::Reporter;
+use crate::console::{Format, print_json, print_text};
 use crate::text::{self, Align};
 use automl_core::{CancelToken, NoEvents, ParamMap, ParamValue, size_text};
-use automl_engine::{NoJournal, PlannedTrial, Prepared, Preview, preview};
+use automl_engine::{NoJournal, PlannedTrial, Preview, preview};
+use serde_json::json;
 
-/// Plans and prints the plan.
-pub(super) fn run(
-    settings: &Settings,
-    prepared: &Prepared,
-    reporter: &Reporter,
-    console: Console,
-) -> anyhow::Result<Status> {
-    warn_of_leaks(settings, prepared, reporter);
-    let run = search_run(
-        prepared,
-        reporter,
-        &NoEvents,
-        CancelToken::default(),
-        (&NoJournal, &[]),
-    );
-    let plan = preview(&prepared.dataset, &options(settings, prepared), &run)?;
+/// Plans and prints the plan; of several targets the plan of each, in its share of the time.
+pub(super) fn run(begun: &Begun, targets: &[String]) -> anyhow::Result<Status> {
+    let (reporter, console) = (&begun.reporter, begun.console);
+    several::check_options(&begun.settings, targets)?;
+    let mut plans = Vec::new();
+    for number in 0..targets.len() {
+        let mut settings = several::of_target(&begun.settings, targets, number);
+        let n_targets = targets.len() as u32;
+        settings.fit.time_limit = settings.fit.time_limit.map(|limit| limit / n_targets);
+        let prepared = prepare(&settings, &begun.loaded, reporter.warnings())?;
+        reporter.show_warnings();
+        warn_of_leaks(&settings, &prepared, reporter);
+        let run = search_run(
+            &prepared,
+            reporter,
+            &NoEvents,
+            CancelToken::default(),
+            (&NoJournal, &[]),
+        );
+        let plan = preview(&prepared.dataset, &options(&settings, &prepared), &run)?;
+        plans.push((&targets[number], plan));
+    }
     reporter.finish();
-    match console.format() {
-        Format::Json => print_json(&plan)?,
-        Format::Text => print_text(&in_words(&plan))?,
+    match (console.format(), plans.as_slice()) {
+        (Format::Json, [(_, plan)]) => print_json(plan)?,
+        (Format::Text, [(_, plan)]) => print_text(&in_words(plan))?,
+        (Format::Json, plans) => {
+            let plan =
+                |(target, plan): &(&String, Preview)| json!({ "target": target, "plan": plan });
+            print_json(&json!({ "targets": plans.iter().map(plan).collect::<Vec<_>>() }))?;
+        }
+        (Format::Text, plans) => {
+            for (target, plan) in plans {
+                print_text(&format!("target  {target}\n{}\n", in_words(plan)))?;
+            }
+        }
     }
     Ok(Status::Done)
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 const DEFAULT_TIME_LIMIT: Duration = Duration::from_mins(5);
 
 /// All settings of a fit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// The data as the user named it.
     pub(super) data: String,
@@ -27,6 +27,9 @@ pub(super) struct Settings {
     pub(super) read: ReadOptions,
     /// The schema file as the user named it, and what it said.
     pub(super) schema: Option<(PathBuf, SchemaFile)>,
+    /// What to predict as it was typed: names, or lists of them with commas.
+    pub(super) targets: Vec<String>,
+    /// Of several targets, that of one of them.
     pub(super) prepare: PrepareOptions,
     pub(super) fit: FitOptions,
     pub(super) output: PathBuf,
@@ -45,7 +48,8 @@ impl Settings {
     /// A metric or a learner that does not exist, a column with two roles, or a schema file that cannot be read.
     pub(super) fn resolve(args: FitArgs) -> anyhow::Result<Self> {
         let prepare = PrepareOptions {
-            target: args.target,
+            target: args.target.join(","),
+            others: Vec::new(),
             weight: args.weight,
             group: args.group,
             time: args.time_column,
@@ -84,11 +88,12 @@ impl Settings {
         let read = ReadOptions {
             max_bytes: fit.memory_limit,
             set_aside: set_aside(&prepare),
-            ..read_options(&args.read, Some(prepare.target.clone()))
+            ..read_options(&args.read, args.target.clone())
         };
         Ok(Self {
             source: Source::parse(&args.data),
             data: args.data,
+            targets: args.target,
             schema: schema_file(args.read.schema)?,
             read,
             prepare,
@@ -140,7 +145,10 @@ fn metric(asked: Option<&str>, prepare: &PrepareOptions) -> Result<Option<Metric
 }
 
 /// A metric that is not for the task that was asked for is refused before the table is read.
-fn check_metric(metric: Option<Metric>, task: Option<TaskKind>) -> Result<(), EngineError> {
+pub(super) fn check_metric(
+    metric: Option<Metric>,
+    task: Option<TaskKind>,
+) -> Result<(), EngineError> {
     let (Some(metric), Some(task)) = (metric, task) else {
         return Ok(());
     };
@@ -167,13 +175,13 @@ fn set_aside(prepare: &PrepareOptions) -> Vec<String> {
     named.chain(&prepare.drop).cloned().collect()
 }
 
-/// How to read a table that `target` is learned from, or none.
-pub(in crate::commands) fn read_options(args: &ReadArgs, target: Option<String>) -> ReadOptions {
+/// How to read a table that `targets` are learned from, or none.
+pub(in crate::commands) fn read_options(args: &ReadArgs, targets: Vec<String>) -> ReadOptions {
     let mut options = ReadOptions {
         delimiter: args.delimiter,
         encoding: encoding(args.encoding),
         rename_duplicates: args.rename_duplicates,
-        target,
+        targets,
         ..ReadOptions::default()
     };
     if let Some(marks) = &args.missing {

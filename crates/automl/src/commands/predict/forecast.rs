@@ -38,6 +38,7 @@ pub(super) fn forecast<W: Write + Send>(
         kept: &[time.to_owned(), SERIES.to_owned()],
         classes: &[],
         quantiles: &[],
+        targets: &[],
         further: &[],
     };
     let mut writer = to.start(columns)?;

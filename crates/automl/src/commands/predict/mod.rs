@@ -17,7 +17,7 @@ use crate::record::{Detail, Recorder, Seen};
 use crate::remote::{self, Upload};
 use crate::scoring::{Bands, Counts, Destination, Layout, Power, Wanted, Watch};
 use crate::text;
-use automl_core::{Clock, Warning, WarningKind};
+use automl_core::{Clock, Model, Warning, WarningKind};
 use automl_data::{BatchOptions, DataError, ReadOptions, Source};
 use automl_store::AtomicFile;
 use automl_store::buckets::BucketError;
@@ -241,18 +241,20 @@ fn tell(
 
 /// What predicts.
 enum By<'a> {
-    Rows(&'a LoadedModel, Bands),
+    Rows(&'a LoadedModel<dyn Model>, Bands),
     Series(&'a Forecaster),
 }
 
 impl<'a> By<'a> {
     /// A model with what is asked of it, whose data is read as it wants.
     fn of(model: &'a AnyModel, place: &Path, settings: &mut Settings) -> anyhow::Result<Self> {
-        let model = match model {
-            AnyModel::Rows(model) => model,
+        let rows: &LoadedModel<dyn Model> = match model {
+            AnyModel::Rows(model) => &**model,
+            AnyModel::Several(model) => &model.whole,
             AnyModel::Series(model) => return Ok(Self::Series(model)),
         };
         let bands = bands(model, place, &settings.coverages)?;
+        let model = rows;
         read_as_fitted(model, &mut settings.read);
         Ok(Self::Rows(model, bands))
     }
@@ -288,7 +290,7 @@ fn as_stdout_failure(error: anyhow::Error) -> anyhow::Error {
 /// Predicts all rows into `to`; gives back their number and the flushed output.
 fn predict<W: Write + Send>(
     settings: &Settings,
-    (model, bands): (&LoadedModel, &Bands),
+    (model, bands): (&LoadedModel<dyn Model>, &Bands),
     reporter: &Reporter,
     interrupt: &Interrupt,
     to: Destination<'_, W>,

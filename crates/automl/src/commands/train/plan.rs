@@ -106,7 +106,10 @@ fn read(
         let schema = named(&data.schema).map(|path| SchemaFile::read(Path::new(&path)));
         let schema = with_texts(schema.transpose()?, config);
         let read = ReadOptions {
-            target: (config.model.family() != Family::Series).then(|| data.target.clone()),
+            targets: (config.model.family() != Family::Series)
+                .then(|| data.target.clone())
+                .into_iter()
+                .collect(),
             images: config.model.family() == Family::Image,
             ..ReadOptions::default()
         };
