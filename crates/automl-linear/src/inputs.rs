@@ -74,12 +74,15 @@ impl Inputs {
     /// The columns of a table whose rows are to be predicted. Number cells of these rows must be finite.
     pub(crate) fn bind<'t>(&self, rows: &TableView<'t>) -> Result<Bound<'t>, PredictError> {
         let table: &'t Table = rows.table();
-        let find = |name: &str| {
-            table
-                .column(name)
-                .ok_or_else(|| PredictError::ColumnMissing {
-                    name: name.to_owned(),
-                })
+        // Columns mostly stand in the order of the inputs: each is looked for behind the one before.
+        let mut next = 0;
+        let mut find = |name: &str| {
+            let position = table.position_near(name, next);
+            let position = position.ok_or_else(|| PredictError::ColumnMissing {
+                name: name.to_owned(),
+            })?;
+            next = position + 1;
+            Ok(table.column_at(position))
         };
         let kind_error = |name: &str, found, expected| PredictError::ColumnKind {
             name: name.to_owned(),
@@ -87,8 +90,8 @@ impl Inputs {
             expected,
         };
         let mut bound = Bound {
-            numbers: Vec::new(),
-            sparse: Vec::new(),
+            numbers: Vec::with_capacity(self.numbers.len()),
+            sparse: Vec::with_capacity(self.sparse.len()),
         };
         for name in &self.numbers {
             let column = find(name)?;

@@ -74,16 +74,20 @@ impl Inputs {
         Self(inputs)
     }
 
-    /// The table's column for each input; every input must be there and of its kind. A table in the order of the inputs
-    /// is bound by one comparison of names an input.
+    /// The table's column for each input; every input must be there and of its kind. A table in the order of the inputs,
+    /// with others between them or without, is bound by few comparisons of names.
     fn columns<'a>(
         &'a self,
         table: &'a Table,
     ) -> impl Iterator<Item = Result<&'a Column, PredictError>> {
-        let mut in_order = table.iter();
-        self.0.iter().map(move |input| match in_order.next() {
-            Some((name, column)) if name == input.name => input.checked(column),
-            _ => input.column(table),
+        let mut next = 0;
+        self.0.iter().map(move |input| {
+            let position = table.position_near(&input.name, next);
+            let position = position.ok_or_else(|| PredictError::ColumnMissing {
+                name: input.name.clone(),
+            })?;
+            next = position + 1;
+            input.checked(table.column_at(position))
         })
     }
 
@@ -245,16 +249,6 @@ impl Input {
             InputKind::Means(means) => means.priors.len(),
             _ => 1,
         }
-    }
-
-    /// The column of its name, which must be of its kind.
-    fn column<'a>(&self, table: &'a Table) -> Result<&'a Column, PredictError> {
-        let column = table
-            .column(&self.name)
-            .ok_or_else(|| PredictError::ColumnMissing {
-                name: self.name.clone(),
-            })?;
-        self.checked(column)
     }
 
     /// The column, if it is of the input's kind.

@@ -2,6 +2,7 @@
 
 mod artifact;
 mod bits;
+mod compact;
 mod explain;
 mod linear;
 mod row;
