@@ -6,7 +6,7 @@ use crate::select::ColumnKind;
 use crate::stored::{empty, set_meta};
 use crate::{steps, text};
 use automl_core::{
-    Artifact, ArtifactError, Column, PredictError, Table, TableView, Threads, Transformer,
+    Artifact, ArtifactError, Column, Places, PredictError, Table, TableView, Threads, Transformer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -58,6 +58,8 @@ pub struct FittedRecipe {
     /// The input columns without rows: every table that is transformed gets its names from here, so that the steps know them
     /// without a comparison.
     header: Table,
+    /// Where the inputs stand in the tables that come.
+    places: Places,
     steps: Vec<Arc<dyn FittedStep>>,
 }
 
@@ -72,6 +74,7 @@ impl FittedRecipe {
             .map(|(name, kind)| (name.clone(), kind.without_rows()));
         Self {
             header: Table::new(columns.collect()).expect("inputs have distinct names"),
+            places: Places::default(),
             recipe,
             inputs,
             steps,
@@ -110,6 +113,23 @@ impl FittedRecipe {
             (name.to_owned(), sources)
         });
         Ok(named.collect())
+    }
+
+    /// About how many nanoseconds one row alone takes, counted from the number of columns that the steps make, never measured.
+    pub fn row_work(&self) -> f64 {
+        const COLUMN: f64 = 100.0;
+        const TEXT: f64 = 30_000.0;
+        let is_text = |(_, kind): &&(String, ColumnKind)| *kind == ColumnKind::Text;
+        let mut work = TEXT * self.inputs.iter().filter(is_text).count() as f64;
+        let mut table = self.header.clone();
+        for step in self.steps.iter().filter(|step| !step.is_idle()) {
+            let Ok(output) = step.apply(&table, &Threads::one()) else {
+                break;
+            };
+            work += COLUMN * output.n_columns() as f64;
+            table = output;
+        }
+        work
     }
 
     /// The transformed rows, worked out by several threads; the numbers are the same with any number of them.
@@ -172,14 +192,10 @@ impl FittedRecipe {
         if self.inputs.is_empty() {
             return Ok(Table::without_columns(rows.n_rows()));
         }
+        let places = self.places.of(table, || self.input_places(table))?;
         let mut columns = Vec::with_capacity(self.inputs.len());
-        let mut next = 0;
-        for (name, kind) in &self.inputs {
-            let position = table
-                .position_near(name, next)
-                .ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
-            next = position + 1;
-            let (_, column) = table.shared_at(position);
+        for ((name, kind), &place) in self.inputs.iter().zip(places.iter()) {
+            let (_, column) = table.shared_at(place);
             expect_kind(name, column, *kind)?;
             columns.push(match rows.row_ids() {
                 None => Arc::clone(column),
@@ -187,6 +203,19 @@ impl FittedRecipe {
             });
         }
         Ok(self.header.like(columns).expect("lengths are equal"))
+    }
+
+    /// Where the inputs stand, which are looked for one behind the other.
+    fn input_places(&self, table: &Table) -> Result<Vec<usize>, PredictError> {
+        let mut next = 0;
+        let place = |(name, _): &(String, ColumnKind)| {
+            let place = table
+                .position_near(name, next)
+                .ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
+            next = place + 1;
+            Ok(place)
+        };
+        self.inputs.iter().map(place).collect()
     }
 }
 

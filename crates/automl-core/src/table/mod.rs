@@ -2,6 +2,7 @@
 
 mod cell;
 mod column;
+mod places;
 mod sparse;
 mod stack;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod view;
 
 pub use cell::Cell;
 pub use column::{Column, Levels, MISSING_CODE, MISSING_TIME, UNSEEN_CODE};
+pub use places::Places;
 pub use sparse::SparseRows;
 pub use texts::Texts;
 pub use view::TableView;

@@ -8,7 +8,7 @@ use super::Ensemble;
 use super::bits::{BitTrees, Request};
 use super::compact::CompactTrees;
 use super::row::{RowCells, RowTrees};
-use automl_core::{PredictError, TableView};
+use automl_core::{Places, PredictError, TableView};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,7 +19,7 @@ const FEW_ROWS: usize = 16;
 const PREPARE_ROWS: usize = 256;
 
 /// Nodes of an ensemble whose nodes are packed for single rows, at least: fewer stay in the cache as they are.
-const PACKED_NODES: usize = 1 << 14;
+const PACKED_NODES: usize = 1 << 11;
 /// Nodes of an ensemble that is copied for single rows, at most: 16 MiB.
 const COPIED_NODES: usize = 1 << 20;
 
@@ -30,6 +30,8 @@ pub(super) struct Prepared {
     /// Rows that have asked for the bit engine, so that small batches get it in the end.
     n_asked: AtomicUsize,
     row: OnceLock<SingleRow>,
+    /// Where the inputs stand in the tables that come.
+    places: Places,
 }
 
 /// How single rows are scored.
@@ -156,8 +158,12 @@ impl Ensemble {
     ) -> Result<(), PredictError> {
         let slots = (self.slots.as_slice(), self.slot_outputs.as_slice());
         let trees = self.prepared.row.get_or_init(|| self.single_row());
+        let table = rows.table();
+        let places = &self.prepared.places;
+        let places = places.of(table, || self.inputs.places(table))?;
+        let table = (table, places.as_ref());
         for (place, sums) in out.chunks_exact_mut(n_outputs).enumerate() {
-            let (table, row) = (rows.table(), rows.row(place));
+            let row = rows.row(place);
             match trees {
                 SingleRow::Plain(trees) => {
                     let mut cells = RowCells::new(self.slots.len());

@@ -451,7 +451,7 @@ fn nodes_that_share_a_child_are_walked() {
     }
     forest.name_leaves(0);
     assert!(BitTrees::new(&forest.ensemble).is_none());
-    assert!(CompactTrees::new(&forest.ensemble).is_some());
+    assert!(CompactTrees::new(&forest.ensemble).is_none());
     let table = forest.table(100);
     let mut sums = vec![0.0; 100];
     forest
@@ -483,10 +483,7 @@ fn large_ensembles_are_packed_for_single_rows() {
     };
     assert!(is_packed(300, 31));
     assert!(!is_packed(5, 31), "few nodes stay in the cache");
-    assert!(
-        !is_packed(1, 5000),
-        "more inner nodes than a node can count"
-    );
+    assert!(!is_packed(1, 5000), "more leaves than a node can number");
 }
 
 #[test]
