@@ -41,6 +41,7 @@ pub mod registry;
 mod search;
 mod single;
 mod suggest;
+mod thin;
 mod threshold;
 mod trial;
 mod workers;
