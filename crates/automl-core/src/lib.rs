@@ -62,8 +62,8 @@ pub use request::{ROWS_MAX, RowReader, Rows, SentTable, TableForm};
 pub use schema::{Field, Kind, Role, Schema};
 pub use seed::Seed;
 pub use table::{
-    Cell, Column, Levels, MISSING_CODE, MISSING_TIME, SparseRows, Table, TableError, TableView,
-    Texts, UNSEEN_CODE,
+    Cell, Column, Levels, MISSING_CODE, MISSING_TIME, Places, SparseRows, Table, TableError,
+    TableView, Texts, UNSEEN_CODE,
 };
 pub use task::{Level, LevelError, TargetTask, Task, TaskKind};
 pub use threads::Threads;

@@ -42,6 +42,7 @@ mod search;
 mod single;
 mod suggest;
 mod targets;
+mod thin;
 mod threshold;
 mod trial;
 mod workers;

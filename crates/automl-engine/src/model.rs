@@ -385,6 +385,12 @@ impl Model for EnsembleModel {
         )
     }
 
+    fn row_work(&self) -> f64 {
+        let recipes = self.recipes.iter().map(|recipe| recipe.row_work());
+        let models = self.members.iter().map(|member| member.model.row_work());
+        recipes.sum::<f64>() + models.sum::<f64>()
+    }
+
     fn artifact(&self) -> Artifact {
         let meta = |member: &Member| MemberMeta {
             weight: member.weight,

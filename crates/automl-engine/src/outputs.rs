@@ -209,6 +209,10 @@ impl Model for Quantiles {
         importance::weighted(models.filter_map(|model| Some((1.0, model.importance()?))))
     }
 
+    fn row_work(&self) -> f64 {
+        self.models.iter().map(|model| model.row_work()).sum()
+    }
+
     fn artifact(&self) -> Artifact {
         let levels: &[Level] = &self.levels;
         let mut artifact = Artifact::new(QUANTILES, json!({ "levels": levels }));

@@ -6,9 +6,10 @@ use crate::fit::FitRun;
 use crate::model::{EnsembleModel, Part};
 use crate::plan::Plan;
 use crate::search::Found;
+use crate::thin::{ROW_WORK_MAX, thinned};
 use crate::trial::{Trial, mean_learned};
 use crate::workers::side_by_side;
-use crate::{FitOptions, outputs};
+use crate::{FitOptions, Quality, outputs};
 use automl_core::{
     Budget, Dataset, Deadline, FitContext, FitError, MemoryLimit, Threads, TrainingData, Warning,
     WarningKind,
@@ -34,7 +35,8 @@ pub(crate) struct Refit<'a> {
 }
 
 impl Refit<'_> {
-    /// The parts of each selected trial. A member whose refit does not fit the time keeps its model from the search.
+    /// The parts of each selected trial. A member whose refit does not fit the time keeps its models from the search, with the
+    /// default quality as many as a row has time for.
     pub(crate) fn parts(&self, selection: &Selection) -> Vec<Vec<Part>> {
         let refitted = self.refit_all(selection);
         let mut parts = Vec::new();
@@ -75,6 +77,10 @@ impl Refit<'_> {
             };
             let message = format!("{of_members} {why} and {keeps} {its} of the search");
             self.warn(WarningKind::BudgetReached, message);
+        }
+        let is_plain = self.options.inference_limit.is_none();
+        if is_plain && self.options.quality == Quality::Balanced {
+            return thinned(parts, ROW_WORK_MAX);
         }
         parts
     }

@@ -1,11 +1,12 @@
 //! What a recipe's steps learned, and how it is applied, stored and read back.
 
+use crate::per_column::PerColumn;
 use crate::recipe::Recipe;
 use crate::select::ColumnKind;
 use crate::stored::{empty, set_meta};
 use crate::{steps, text};
 use automl_core::{
-    Artifact, ArtifactError, Column, PredictError, Table, TableView, Threads, Transformer,
+    Artifact, ArtifactError, Column, Places, PredictError, Table, TableView, Threads, Transformer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -54,6 +55,11 @@ impl<S: FittedStep + 'static> From<S> for FittedPart {
 pub struct FittedRecipe {
     recipe: Recipe,
     inputs: Vec<(String, ColumnKind)>,
+    /// The input columns without rows: every table that is transformed gets its names from here, so that the steps know them
+    /// without a comparison.
+    header: Table,
+    /// Where the inputs stand in the tables that come.
+    places: Places,
     steps: Vec<Arc<dyn FittedStep>>,
 }
 
@@ -63,7 +69,12 @@ impl FittedRecipe {
         inputs: Vec<(String, ColumnKind)>,
         steps: Vec<Arc<dyn FittedStep>>,
     ) -> Self {
+        let columns = inputs
+            .iter()
+            .map(|(name, kind)| (name.clone(), kind.without_rows()));
         Self {
+            header: Table::new(columns.collect()).expect("inputs have distinct names"),
+            places: Places::default(),
             recipe,
             inputs,
             steps,
@@ -87,15 +98,7 @@ impl FittedRecipe {
     /// # Errors
     /// A step cannot take what the steps before it give: the recipe was altered.
     pub fn origins(&self) -> Result<Vec<(String, Vec<String>)>, PredictError> {
-        let columns: Vec<_> = self
-            .inputs
-            .iter()
-            .map(|(name, kind)| (name.clone(), kind.without_rows()))
-            .collect();
-        let mut table = match columns.len() {
-            0 => Table::without_columns(0),
-            _ => Table::new(columns).expect("inputs have distinct names"),
-        };
+        let mut table = self.header.clone();
         let mut origins: BTreeMap<String, Vec<String>> = table
             .names()
             .map(|name| (name.to_owned(), vec![name.to_owned()]))
@@ -110,6 +113,23 @@ impl FittedRecipe {
             (name.to_owned(), sources)
         });
         Ok(named.collect())
+    }
+
+    /// About how many nanoseconds one row alone takes, counted from the number of columns that the steps make, never measured.
+    pub fn row_work(&self) -> f64 {
+        const COLUMN: f64 = 100.0;
+        const TEXT: f64 = 30_000.0;
+        let is_text = |(_, kind): &&(String, ColumnKind)| *kind == ColumnKind::Text;
+        let mut work = TEXT * self.inputs.iter().filter(is_text).count() as f64;
+        let mut table = self.header.clone();
+        for step in self.steps.iter().filter(|step| !step.is_idle()) {
+            let Ok(output) = step.apply(&table, &Threads::one()) else {
+                break;
+            };
+            work += COLUMN * output.n_columns() as f64;
+            table = output;
+        }
+        work
     }
 
     /// The transformed rows, worked out by several threads; the numbers are the same with any number of them.
@@ -172,27 +192,30 @@ impl FittedRecipe {
         if self.inputs.is_empty() {
             return Ok(Table::without_columns(rows.n_rows()));
         }
-        let inputs = self.inputs.iter().map(|(name, _)| name.as_str());
-        if rows.row_ids().is_none() && table.names().eq(inputs) {
-            for ((name, kind), (_, column)) in self.inputs.iter().zip(table.iter()) {
-                expect_kind(name, column, *kind)?;
-            }
-            return Ok(table.clone());
-        }
+        let places = self.places.of(table, || self.input_places(table))?;
         let mut columns = Vec::with_capacity(self.inputs.len());
-        for (index, (name, kind)) in self.inputs.iter().enumerate() {
-            let position = table
-                .position_near(name, index)
-                .ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
-            let (name, column) = table.shared_at(position);
+        for ((name, kind), &place) in self.inputs.iter().zip(places.iter()) {
+            let (_, column) = table.shared_at(place);
             expect_kind(name, column, *kind)?;
-            let column = match rows.row_ids() {
+            columns.push(match rows.row_ids() {
                 None => Arc::clone(column),
                 Some(ids) => Arc::new(column.gather(ids)),
-            };
-            columns.push((Arc::clone(name), column));
+            });
         }
-        Ok(Table::from_shared(columns).expect("names are distinct and lengths equal"))
+        Ok(self.header.like(columns).expect("lengths are equal"))
+    }
+
+    /// Where the inputs stand, which are looked for one behind the other.
+    fn input_places(&self, table: &Table) -> Result<Vec<usize>, PredictError> {
+        let mut next = 0;
+        let place = |(name, _): &(String, ColumnKind)| {
+            let place = table
+                .position_near(name, next)
+                .ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
+            next = place + 1;
+            Ok(place)
+        };
+        self.inputs.iter().map(place).collect()
     }
 }
 
@@ -260,102 +283,6 @@ fn load_step(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> 
         "pca" => pca::load(artifact),
         "variance_filter" | "correlation_filter" | "select_k_best" => Dropped::load(artifact),
         kind => Err(ArtifactError::UnknownKind { kind: kind.into() }),
-    }
-}
-
-/// What a step learned about one column, independent of all others.
-pub(crate) trait Encoder: Debug + Send + Sync + Sized + 'static {
-    /// The columns that stand for `column`, with names made from `name`.
-    fn encode(
-        &self,
-        name: &str,
-        column: &Column,
-        threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError>;
-
-    /// Writes it into an empty artifact.
-    fn save(&self, artifact: &mut Artifact);
-
-    /// Reads back what `save` wrote.
-    fn load(artifact: &Artifact) -> Result<Self, ArtifactError>;
-}
-
-/// A fitted step made of one encoder a column.
-#[derive(Debug)]
-pub(crate) struct PerColumn<E> {
-    pub(crate) id: &'static str,
-    /// Whether the source column stays beside what is made of it.
-    pub(crate) keep: bool,
-    pub(crate) entries: Vec<(String, E)>,
-}
-
-impl<E: Encoder> PerColumn<E> {
-    pub(crate) fn new(id: &'static str, keep: bool, entries: Vec<(String, E)>) -> Self {
-        Self { id, keep, entries }
-    }
-
-    fn load(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> {
-        let names: Vec<String> = artifact.meta("columns")?;
-        if names.len() != artifact.children.len() {
-            return Err(artifact.invalid("columns", "there is not one encoder for each"));
-        }
-        let encoders = artifact.children.iter().map(E::load);
-        let entries = names
-            .into_iter()
-            .zip(encoders)
-            .map(|(name, encoder)| Ok((name, encoder?)))
-            .collect::<Result<_, ArtifactError>>()?;
-        Ok(Arc::new(Self {
-            id: crate::step::static_id(&artifact.kind)
-                .ok_or_else(|| artifact.invalid("kind", "no step has this name"))?,
-            keep: artifact.meta("keep")?,
-            entries,
-        }))
-    }
-}
-
-impl<E: Encoder> FittedStep for PerColumn<E> {
-    fn apply(&self, table: &Table, threads: &Threads) -> Result<Table, PredictError> {
-        let encoded = threads.map(self.entries.len(), |index| {
-            let (name, encoder) = &self.entries[index];
-            encoder.encode(name, input(table, name)?, threads)
-        });
-        let mut replacements = Vec::with_capacity(encoded.len());
-        for ((name, _), columns) in self.entries.iter().zip(encoded) {
-            replacements.push((name.as_str(), columns?));
-        }
-        Ok(replace(table, replacements, self.keep))
-    }
-
-    fn is_idle(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    fn made_from(&self, table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
-        let mut made = Vec::new();
-        for (name, column) in table.iter() {
-            // A source may have more than one entry only in an altered artifact; `replace` takes the last.
-            let entries = self.entries.iter().rev();
-            let Some((_, encoder)) = entries.clone().find(|(entry, _)| entry == name) else {
-                continue;
-            };
-            let columns = encoder.encode(name, column, &Threads::one())?;
-            made.extend(columns.iter().map(|_| vec![name.to_owned()]));
-        }
-        Ok(made)
-    }
-
-    fn artifact(&self) -> Artifact {
-        let mut artifact = empty(self.id);
-        let names: Vec<&str> = self.entries.iter().map(|(name, _)| name.as_str()).collect();
-        set_meta(&mut artifact, "columns", names);
-        set_meta(&mut artifact, "keep", self.keep);
-        for (_, encoder) in &self.entries {
-            let mut child = empty(self.id);
-            encoder.save(&mut child);
-            artifact.children.push(child);
-        }
-        artifact
     }
 }
 

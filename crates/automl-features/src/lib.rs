@@ -25,6 +25,7 @@ mod fitted;
 mod frame;
 mod hash_index;
 mod numeric;
+mod per_column;
 mod presets;
 mod recipe;
 mod select;

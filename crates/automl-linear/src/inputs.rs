@@ -2,7 +2,7 @@
 
 use automl_core::table::SparseRows;
 use automl_core::{
-    Artifact, ArtifactError, Column, FitError, Importance, PredictError, Table, TableView,
+    Artifact, ArtifactError, Column, FitError, Importance, Places, PredictError, Table, TableView,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,6 +12,9 @@ use serde_json::Value;
 pub(crate) struct Inputs {
     pub(crate) numbers: Vec<String>,
     pub(crate) sparse: Vec<SparseInput>,
+    /// Where they stand in the tables that come.
+    #[serde(skip)]
+    places: Places,
 }
 
 /// A sparse column of a model.
@@ -37,6 +40,7 @@ impl Inputs {
         let mut inputs = Self {
             numbers: Vec::new(),
             sparse: Vec::new(),
+            places: Places::default(),
         };
         for (name, column) in rows.table().iter() {
             let refuse = |kind| FitError::Column {
@@ -74,24 +78,20 @@ impl Inputs {
     /// The columns of a table whose rows are to be predicted. Number cells of these rows must be finite.
     pub(crate) fn bind<'t>(&self, rows: &TableView<'t>) -> Result<Bound<'t>, PredictError> {
         let table: &'t Table = rows.table();
-        let find = |name: &str| {
-            table
-                .column(name)
-                .ok_or_else(|| PredictError::ColumnMissing {
-                    name: name.to_owned(),
-                })
-        };
+        let places = self.places.of(table, || self.find(table))?;
+        let mut columns = places.iter().map(|&place| table.column_at(place));
+        let mut next = || columns.next().expect("every input has a place");
         let kind_error = |name: &str, found, expected| PredictError::ColumnKind {
             name: name.to_owned(),
             found,
             expected,
         };
         let mut bound = Bound {
-            numbers: Vec::new(),
-            sparse: Vec::new(),
+            numbers: Vec::with_capacity(self.numbers.len()),
+            sparse: Vec::with_capacity(self.sparse.len()),
         };
         for name in &self.numbers {
-            let column = find(name)?;
+            let column = next();
             let values = column
                 .as_number()
                 .ok_or_else(|| kind_error(name, column.kind_name(), "number"))?;
@@ -101,7 +101,7 @@ impl Inputs {
             bound.numbers.push(values);
         }
         for input in &self.sparse {
-            let column = find(&input.name)?;
+            let column = next();
             let sparse = column
                 .as_sparse()
                 .ok_or_else(|| kind_error(&input.name, column.kind_name(), "sparse"))?;
@@ -111,6 +111,19 @@ impl Inputs {
             bound.sparse.push(sparse);
         }
         Ok(bound)
+    }
+
+    /// Where the columns stand, those of numbers first: each is looked for behind the one before.
+    fn find(&self, table: &Table) -> Result<Vec<usize>, PredictError> {
+        let sparse = self.sparse.iter().map(|input| &input.name);
+        let mut next = 0;
+        let place = |name: &String| {
+            let place = table.position_near(name, next);
+            let place = place.ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
+            next = place + 1;
+            Ok(place)
+        };
+        self.numbers.iter().chain(sparse).map(place).collect()
     }
 
     /// Shares of `scores` (one non-negative number a feature) by column, greatest first.

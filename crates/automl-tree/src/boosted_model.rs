@@ -203,6 +203,10 @@ impl Model for BoostedModel {
         Some(self)
     }
 
+    fn row_work(&self) -> f64 {
+        self.ensemble.row_work()
+    }
+
     fn artifact(&self) -> Artifact {
         let meta = json!({ "link": self.link.name(), "n_trees": self.ensemble.n_trees() });
         let mut artifact = Artifact::new(ID, meta);

@@ -74,17 +74,18 @@ impl Inputs {
         Self(inputs)
     }
 
-    /// The table's column for each input; every input must be there and of its kind. A table in the order of the inputs
-    /// is bound by one comparison of names an input.
-    fn columns<'a>(
-        &'a self,
-        table: &'a Table,
-    ) -> impl Iterator<Item = Result<&'a Column, PredictError>> {
-        let mut in_order = table.iter();
-        self.0.iter().map(move |input| match in_order.next() {
-            Some((name, column)) if name == input.name => input.checked(column),
-            _ => input.column(table),
-        })
+    /// Where the column for each input stands: each is looked for behind the one before.
+    pub(crate) fn places(&self, table: &Table) -> Result<Vec<usize>, PredictError> {
+        let mut next = 0;
+        let place = |input: &Input| {
+            let place = table.position_near(&input.name, next);
+            let place = place.ok_or_else(|| PredictError::ColumnMissing {
+                name: input.name.clone(),
+            })?;
+            next = place + 1;
+            Ok(place)
+        };
+        self.0.iter().map(place).collect()
     }
 
     /// The table's columns for the inputs in `wanted`, which do not fall, of which each may have several `outputs`; every
@@ -95,21 +96,25 @@ impl Inputs {
         wanted: &[u32],
         outputs: &[u32],
     ) -> Result<Vec<BoundColumn<'a>>, PredictError> {
+        let places = self.places(table)?;
         let mut columns = Vec::with_capacity(wanted.len());
-        self.for_each_bound(table, (wanted, outputs), |_, column| columns.push(column))?;
+        self.for_each_bound((table, &places), (wanted, outputs), |_, column| {
+            columns.push(column);
+        })?;
         Ok(columns)
     }
 
-    /// Visits the table's columns for the inputs in `wanted`, which do not fall, with their places in it.
+    /// Visits the table's columns for the inputs in `wanted`, which do not fall, with their places in it; every input's column must
+    /// be of its kind.
     pub(crate) fn for_each_bound<'a>(
         &'a self,
-        table: &'a Table,
+        (table, places): (&'a Table, &[usize]),
         (wanted, outputs): (&[u32], &[u32]),
         mut visit: impl FnMut(usize, BoundColumn<'a>),
     ) -> Result<(), PredictError> {
         let mut place = 0;
-        for (index, (input, column)) in self.0.iter().zip(self.columns(table)).enumerate() {
-            let column = column?;
+        for (index, (input, &at)) in self.0.iter().zip(places).enumerate() {
+            let column = input.checked(table.column_at(at))?;
             while wanted.get(place) == Some(&(index as u32)) {
                 visit(place, input.bound(column, outputs[place] as usize));
                 place += 1;
@@ -245,16 +250,6 @@ impl Input {
             InputKind::Means(means) => means.priors.len(),
             _ => 1,
         }
-    }
-
-    /// The column of its name, which must be of its kind.
-    fn column<'a>(&self, table: &'a Table) -> Result<&'a Column, PredictError> {
-        let column = table
-            .column(&self.name)
-            .ok_or_else(|| PredictError::ColumnMissing {
-                name: self.name.clone(),
-            })?;
-        self.checked(column)
     }
 
     /// The column, if it is of the input's kind.

@@ -2,6 +2,7 @@
 
 mod cell;
 mod column;
+mod places;
 mod sparse;
 mod stack;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod view;
 
 pub use cell::Cell;
 pub use column::{Column, Levels, MISSING_CODE, MISSING_TIME, UNSEEN_CODE};
+pub use places::Places;
 pub use sparse::SparseRows;
 pub use texts::Texts;
 pub use view::TableView;
@@ -121,6 +123,11 @@ impl Table {
         }
     }
 
+    /// Whether the names are one list in memory, as those of tables made like one another are.
+    pub fn shares_names(&self, other: &Table) -> bool {
+        Arc::ptr_eq(&self.names, &other.names)
+    }
+
     /// A table without columns that still has rows: what is left when every feature was dropped.
     pub fn without_columns(n_rows: usize) -> Self {
         Self {
@@ -163,13 +170,14 @@ impl Table {
         (&self.names[position], &self.columns[position])
     }
 
-    /// Where the column called `name` stands, which is looked for at `guess` first.
+    /// Where the column called `name` stands, which is looked for at `guess` first, then behind it.
     pub fn position_near(&self, name: &str, guess: usize) -> Option<usize> {
+        let (before, behind) = self.names.split_at(guess.min(self.names.len()));
         let is_there = |known: &Arc<str>| known.as_ref() == name;
-        if self.names.get(guess).is_some_and(is_there) {
-            return Some(guess);
-        }
-        self.position(name)
+        let place = behind.iter().position(is_there);
+        place
+            .map(|place| before.len() + place)
+            .or_else(|| before.iter().position(is_there))
     }
 
     /// The column at `position`.

@@ -1,9 +1,11 @@
 //! Tables hold columns of one length with names of their own; views and copies choose rows.
 
 use super::{
-    Column, Levels, MISSING_CODE, MISSING_TIME, SparseRows, Table, TableError, Texts, UNSEEN_CODE,
+    Column, Levels, MISSING_CODE, MISSING_TIME, Places, SparseRows, Table, TableError, Texts,
+    UNSEEN_CODE,
 };
 use crate::Coded;
+use std::cell::Cell;
 use std::sync::Arc;
 
 fn named(columns: Vec<(&str, Column)>) -> Result<Table, TableError> {
@@ -197,4 +199,27 @@ fn a_column_is_found_wherever_it_is_guessed_to_be() {
         assert_eq!(&**table.shared_at(place).0, name);
     }
     assert_eq!(table.position_near("nobody", 0), None);
+}
+
+#[test]
+fn places_are_looked_for_once_for_all_tables_that_share_their_names() {
+    let table = mixed().gather(&[0]);
+    let like = table.gather(&[0, 0]);
+    let other = Table::new(vec![("other".into(), Column::Number(vec![1.0]))]).unwrap();
+    let places = Places::default();
+    let found = |table: &Table, n_searches: &Cell<usize>| {
+        let find = || {
+            n_searches.set(n_searches.get() + 1);
+            Ok::<_, TableError>(vec![table.n_columns() - 1])
+        };
+        places.of(table, find).unwrap().into_owned()
+    };
+    let n_searches = Cell::new(0);
+    let last = table.n_columns() - 1;
+    assert_eq!(found(&table, &n_searches), [last]);
+    assert_eq!(found(&like, &n_searches), [last]);
+    assert_eq!(n_searches.get(), 1);
+    assert_eq!(found(&other, &n_searches), [0]);
+    assert_eq!(found(&table, &n_searches), [last]);
+    assert_eq!(n_searches.get(), 2);
 }

@@ -1,7 +1,8 @@
 //! Calendar parts of times, and their cycles.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, wrong_kind};
+use crate::fitted::{FittedPart, wrong_kind};
 use crate::frame::Frame;
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::set_meta;
@@ -185,12 +186,24 @@ pub(crate) struct Parts {
 }
 
 impl Encoder for Parts {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for part in &self.parts {
+            let title = format!("{name}_{}", part.name());
+            if self.cycles && part.cycle().is_some() {
+                names.extend([format!("{title}_sin"), format!("{title}_cos")]);
+            }
+            names.push(title);
+        }
+        names
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let times = column
             .as_timestamp()
             .ok_or_else(|| wrong_kind(name, column, ColumnKind::Timestamp))?;
@@ -204,15 +217,13 @@ impl Encoder for Parts {
                 }
             };
             let values: Vec<f64> = times.iter().map(value).collect();
-            let title = format!("{name}_{}", part.name());
             if let Some((least, length)) = part.cycle().filter(|_| self.cycles) {
                 let angle = |value: &f64| TAU * (value - least) / length;
                 let sines = values.iter().map(|value| angle(value).sin()).collect();
                 let cosines = values.iter().map(|value| angle(value).cos()).collect();
-                columns.push((format!("{title}_sin"), Column::Number(sines)));
-                columns.push((format!("{title}_cos"), Column::Number(cosines)));
+                columns.extend([Column::Number(sines), Column::Number(cosines)]);
             }
-            columns.push((title, Column::Number(values)));
+            columns.push(Column::Number(values));
         }
         Ok(columns)
     }

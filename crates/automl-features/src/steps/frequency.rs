@@ -1,7 +1,8 @@
 //! The share of training rows that have a row's level.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, codes};
+use crate::fitted::{FittedPart, codes};
 use crate::frame::{Frame, slot_of};
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use automl_core::{Artifact, ArtifactError, Column, FitError, PredictError, Threads};
@@ -44,16 +45,20 @@ impl StepParams for Frequency {
 pub(crate) struct Shares(Vec<f64>);
 
 impl Encoder for Shares {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        vec![format!("{name}_frequency")]
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let n_levels = self.0.len() - 1;
         let share = |code: &u32| slot_of(*code, n_levels).map_or(0.0, |slot| self.0[slot]);
         let shares = codes(name, column)?.iter().map(share).collect();
-        Ok(vec![(format!("{name}_frequency"), Column::Number(shares))])
+        Ok(vec![Column::Number(shares)])
     }
 
     fn save(&self, artifact: &mut Artifact) {

@@ -1,8 +1,9 @@
 //! Levels or words hashed into a fixed number of buckets: no memory of what was met in training.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, wrong_kind};
+use crate::fitted::{FittedPart, wrong_kind};
 use crate::frame::{Frame, int, require};
 use crate::hash_index::hash_bytes;
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnFilter, ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::set_meta;
@@ -126,18 +127,22 @@ impl Buckets {
 }
 
 impl Encoder for Buckets {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        vec![format!("{name}_hash")]
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let rows = match column {
             Column::Category { codes, levels } => self.levels(codes, levels),
             Column::Text(texts) => self.words(texts),
             _ => return Err(wrong_kind(name, column, ColumnKind::Category)),
         };
-        Ok(vec![(format!("{name}_hash"), Column::Sparse(rows))])
+        Ok(vec![Column::Sparse(rows)])
     }
 
     fn save(&self, artifact: &mut Artifact) {

@@ -1,8 +1,9 @@
 //! Fills missing cells of number and category columns with a value learned from the training rows.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, wrong_kind};
+use crate::fitted::{FittedPart, wrong_kind};
 use crate::frame::{Frame, require};
 use crate::numeric::{mean_variance, quantile};
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnFilter, ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::{set_meta, strings};
@@ -142,22 +143,30 @@ pub(crate) enum Filler {
 }
 
 impl Encoder for Filler {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        let mut names = vec![name.to_owned()];
+        if matches!(self, Self::Number { indicator, .. } if *indicator) {
+            names.push(format!("{name}_missing"));
+        }
+        names
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         match (self, column) {
             (Self::Number { value, indicator }, Column::Number(values)) => {
                 let fill = |number: &f64| if number.is_nan() { *value } else { *number };
                 let filled = Column::Number(values.iter().map(fill).collect());
-                let mut columns = vec![(name.to_owned(), filled)];
+                let mut columns = vec![filled];
                 if *indicator {
                     let missing = values
                         .iter()
                         .map(|number| f64::from(u8::from(number.is_nan())));
-                    columns.push((format!("{name}_missing"), Column::Number(missing.collect())));
+                    columns.push(Column::Number(missing.collect()));
                 }
                 Ok(columns)
             }
@@ -170,10 +179,7 @@ impl Encoder for Filler {
                     }
                 };
                 let codes = codes.iter().map(fill).collect();
-                Ok(vec![(
-                    name.to_owned(),
-                    Column::category(codes, levels.clone()),
-                )])
+                Ok(vec![Column::category(codes, levels.clone())])
             }
             (Self::Level { levels }, Column::Category { codes, .. }) => {
                 let own = levels.len() as u32 - 1;
@@ -183,10 +189,7 @@ impl Encoder for Filler {
                     _ => automl_core::UNSEEN_CODE,
                 };
                 let codes = codes.iter().map(fill).collect();
-                Ok(vec![(
-                    name.to_owned(),
-                    Column::category(codes, levels.clone()),
-                )])
+                Ok(vec![Column::category(codes, levels.clone())])
             }
             (Self::Number { .. }, _) => Err(wrong_kind(name, column, ColumnKind::Number)),
             _ => Err(wrong_kind(name, column, ColumnKind::Category)),

@@ -1,7 +1,8 @@
 //! Whole numbers that repeat, such as codes and postal districts, as categories.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, numbers};
+use crate::fitted::{FittedPart, numbers};
 use crate::frame::{Frame, int, require};
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use automl_core::{
@@ -104,16 +105,19 @@ impl Values {
 }
 
 impl Encoder for Values {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        vec![format!("{name}_level")]
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let values = numbers(name, column)?;
         let codes = values.iter().map(|&value| self.code(value)).collect();
-        let column = Column::category(codes, self.levels.clone());
-        Ok(vec![(format!("{name}_level"), column)])
+        Ok(vec![Column::category(codes, self.levels.clone())])
     }
 
     fn save(&self, artifact: &mut Artifact) {

@@ -1,7 +1,8 @@
 //! One indicator a level, with rare levels pooled into one.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, codes};
+use crate::fitted::{FittedPart, codes};
 use crate::frame::{Frame, int, require, slot_of};
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::{push_strings, set_meta, strings};
@@ -167,19 +168,26 @@ impl Indicators {
 }
 
 impl Encoder for Indicators {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        if self.is_sparse {
+            return vec![format!("{name}_one_hot")];
+        }
+        self.names.iter().map(ToString::to_string).collect()
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let codes = codes(name, column)?;
         if self.is_sparse {
             let mut rows = SparseRows::new(self.names.clone());
             for &code in codes {
                 rows.push(self.dim(code).map(|dim| (dim, 1.0)));
             }
-            return Ok(vec![(format!("{name}_one_hot"), Column::Sparse(rows))]);
+            return Ok(vec![Column::Sparse(rows)]);
         }
         let mut dense = vec![vec![0.0; codes.len()]; self.names.len()];
         for (row, &code) in codes.iter().enumerate() {
@@ -187,8 +195,7 @@ impl Encoder for Indicators {
                 dense[dim as usize][row] = 1.0;
             }
         }
-        let columns = self.names.iter().map(ToString::to_string);
-        Ok(columns.zip(dense.into_iter().map(Column::Number)).collect())
+        Ok(dense.into_iter().map(Column::Number).collect())
     }
 
     fn save(&self, artifact: &mut Artifact) {

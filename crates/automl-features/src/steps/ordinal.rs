@@ -1,7 +1,8 @@
 //! Level codes as numbers.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, codes};
+use crate::fitted::{FittedPart, codes};
 use crate::frame::Frame;
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::set_meta;
@@ -42,19 +43,23 @@ pub(crate) struct Codes {
 }
 
 impl Encoder for Codes {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        vec![name.to_owned()]
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let number = |code: &u32| match *code {
             MISSING_CODE => f64::NAN,
             code if code < self.n_levels => f64::from(code),
             _ => -1.0,
         };
         let numbers = codes(name, column)?.iter().map(number).collect();
-        Ok(vec![(name.to_owned(), Column::Number(numbers))])
+        Ok(vec![Column::Number(numbers)])
     }
 
     fn save(&self, artifact: &mut Artifact) {

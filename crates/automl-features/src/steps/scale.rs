@@ -1,8 +1,9 @@
 //! Brings number columns to a common scale. Missing cells stay missing.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, numbers};
+use crate::fitted::{FittedPart, numbers};
 use crate::frame::{Frame, int, require};
 use crate::numeric::{mean_variance, quantile};
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::{f64s_of_len, set_meta};
@@ -262,15 +263,19 @@ fn normal_score(marks: &[f64], x: f64) -> f64 {
 }
 
 impl Encoder for Scaler {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        vec![name.to_owned()]
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let values = numbers(name, column)?;
         let scaled = values.iter().map(|&x| self.scale_value(x)).collect();
-        Ok(vec![(name.to_owned(), Column::Number(scaled))])
+        Ok(vec![Column::Number(scaled)])
     }
 
     fn save(&self, artifact: &mut Artifact) {

@@ -1,7 +1,8 @@
 //! Levels replaced by the mean target of their training rows, shrunk towards the mean of all.
 
-use crate::fitted::{Encoder, FittedPart, FittedStep, PerColumn, codes, replace};
+use crate::fitted::{FittedPart, FittedStep, codes, replace};
 use crate::frame::{Frame, check_budget, int, require, slot_of};
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnFilter, ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::{check_len, push_strings, strings};
@@ -264,24 +265,23 @@ pub(crate) struct Means {
 }
 
 impl Encoder for Means {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        let labels = self.labels.iter();
+        labels.map(|label| format!("{name}_{label}")).collect()
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let codes = codes(name, column)?;
         let tables = self.values.chunks_exact(self.n_slots).zip(&self.priors);
-        let encoded = self
-            .labels
-            .iter()
-            .zip(tables)
-            .map(|(label, (means, prior))| {
-                let mean =
-                    |code: &u32| slot_of(*code, means.len() - 1).map_or(*prior, |s| means[s]);
-                let numbers = codes.iter().map(mean).collect();
-                (format!("{name}_{label}"), Column::Number(numbers))
-            });
+        let encoded = tables.map(|(means, prior)| {
+            let mean = |code: &u32| slot_of(*code, means.len() - 1).map_or(*prior, |s| means[s]);
+            Column::Number(codes.iter().map(mean).collect())
+        });
         Ok(encoded.collect())
     }
 

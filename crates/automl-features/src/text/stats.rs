@@ -1,7 +1,8 @@
 //! Lengths and character shares of texts: what a bag of words does not see.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, wrong_kind};
+use crate::fitted::{FittedPart, wrong_kind};
 use crate::frame::Frame;
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use automl_core::{Artifact, ArtifactError, Column, FitError, PredictError, Threads};
@@ -85,12 +86,17 @@ fn stats_of(text: &str) -> [f64; 8] {
 }
 
 impl Encoder for Stats {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        let parts = NAMES.iter();
+        parts.map(|part| format!("{name}_{part}")).collect()
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         _threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let texts = column
             .as_text()
             .ok_or_else(|| wrong_kind(name, column, ColumnKind::Text))?;
@@ -101,10 +107,7 @@ impl Encoder for Stats {
                 column.push(value);
             }
         }
-        let named = NAMES.iter().zip(columns);
-        Ok(named
-            .map(|(part, values)| (format!("{name}_{part}"), Column::Number(values)))
-            .collect())
+        Ok(columns.into_iter().map(Column::Number).collect())
     }
 
     fn save(&self, _artifact: &mut Artifact) {}

@@ -1,7 +1,8 @@
 //! Sparse columns reduced to a few numbers by a truncated singular value decomposition.
 
-use crate::fitted::{Encoder, FittedPart, PerColumn, wrong_kind};
+use crate::fitted::{FittedPart, wrong_kind};
 use crate::frame::{Frame, check_budget, int, require};
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::set_meta;
@@ -199,12 +200,17 @@ impl Components {
 const BLOCK: usize = 8192;
 
 impl Encoder for Components {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        let numbers = 1..=self.width;
+        numbers.map(|k| format!("{name}_svd_{k}")).collect()
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let sparse = column
             .as_sparse()
             .filter(|sparse| sparse.n_dims() == self.n_dims)
@@ -234,9 +240,7 @@ impl Encoder for Components {
                 .flat_map(|block| block.iter().skip(k).step_by(width));
             Column::Number(cells.copied().collect())
         };
-        Ok((0..width)
-            .map(|k| (format!("{name}_svd_{}", k + 1), column(k)))
-            .collect())
+        Ok((0..width).map(column).collect())
     }
 
     fn save(&self, artifact: &mut Artifact) {

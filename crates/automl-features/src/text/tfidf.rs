@@ -1,9 +1,10 @@
 //! Texts as weights of their terms: term frequency times inverse document frequency.
 
 use super::tokens::{Analyzer, Grams, Tokenizer};
-use crate::fitted::{Encoder, FittedPart, PerColumn, wrong_kind};
+use crate::fitted::{FittedPart, wrong_kind};
 use crate::frame::{Frame, int, require};
 use crate::hash_index::HashIndex;
+use crate::per_column::{Encoder, PerColumn};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
 use crate::stored::{f64s_of_len, push_strings, set_meta, strings};
@@ -253,12 +254,16 @@ impl Vocabulary {
 }
 
 impl Encoder for Vocabulary {
-    fn encode(
+    fn names(&self, name: &str) -> Vec<String> {
+        vec![format!("{name}_{}", self.grams.analyzer.name())]
+    }
+
+    fn columns(
         &self,
         name: &str,
         column: &Column,
         threads: &Threads,
-    ) -> Result<Vec<(String, Column)>, PredictError> {
+    ) -> Result<Vec<Column>, PredictError> {
         let texts = column
             .as_text()
             .ok_or_else(|| wrong_kind(name, column, ColumnKind::Text))?;
@@ -268,8 +273,7 @@ impl Encoder for Vocabulary {
             self.transform_block(texts, start..texts.len().min(start + BLOCK))
         });
         let rows = join(blocks).unwrap_or_else(|| SparseRows::new(self.names.clone()));
-        let name = format!("{name}_{}", self.grams.analyzer.name());
-        Ok(vec![(name, Column::Sparse(rows))])
+        Ok(vec![Column::Sparse(rows)])
     }
 
     fn save(&self, artifact: &mut Artifact) {

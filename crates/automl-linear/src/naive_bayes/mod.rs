@@ -265,6 +265,10 @@ impl Model for NaiveBayes {
         })
     }
 
+    fn row_work(&self) -> f64 {
+        1e3 + 20.0 * self.means.len() as f64
+    }
+
     fn artifact(&self) -> Artifact {
         let meta = serde_json::json!({
             "inputs": self.inputs.to_json(),

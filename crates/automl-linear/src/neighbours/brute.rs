@@ -47,7 +47,9 @@ impl Centred {
         mut visit: impl FnMut(usize, &mut Nearest),
     ) {
         let n_features = self.means.len();
-        let mut products = vec![0.0_f32; QUERIES * ROWS];
+        // No more than the searches fill: a single query must not clear room for a block of them.
+        let (n_queries, n_points) = (queries.len() / n_features, self.squares.len());
+        let mut products = vec![0.0_f32; n_queries.min(QUERIES) * n_points.min(ROWS)];
         let margin = k + 8 + k / 4;
         for (block, raw) in queries.chunks(QUERIES * n_features).enumerate() {
             let block_queries = centred(raw, &self.means);

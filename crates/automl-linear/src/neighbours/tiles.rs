@@ -43,7 +43,8 @@ impl Tiles {
         mut visit: impl FnMut(usize, &mut Nearest),
     ) {
         let d = self.n_features;
-        let mut nearest: Vec<Nearest> = (0..BLOCK_QUERIES).map(|_| Nearest::new(k)).collect();
+        let n_lists = BLOCK_QUERIES.min(queries.len() / d);
+        let mut nearest: Vec<Nearest> = (0..n_lists).map(|_| Nearest::new(k)).collect();
         for (part, queries) in queries.chunks(BLOCK_QUERIES * d).enumerate() {
             nearest.iter_mut().for_each(Nearest::clear);
             for (block, cells) in self.cells.chunks(BLOCK_TILES * LANES * d).enumerate() {

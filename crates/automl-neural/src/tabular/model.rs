@@ -75,6 +75,11 @@ impl Model for TabularModel {
         ))
     }
 
+    fn row_work(&self) -> f64 {
+        // A few tensors a layer, and a multiplication a weight.
+        3e4 + 0.3 * self.layout().len() as f64
+    }
+
     fn artifact(&self) -> Artifact {
         let meta = json!({
             "encoder": self.encoder,

@@ -76,6 +76,11 @@ impl Model for TextModel {
         ))
     }
 
+    fn row_work(&self) -> f64 {
+        // A few tensors a layer, and a multiplication a weight.
+        3e4 + 0.3 * Layout::of(&self.network).len() as f64
+    }
+
     fn artifact(&self) -> Artifact {
         let meta = json!({
             "family": FAMILY,

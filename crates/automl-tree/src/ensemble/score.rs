@@ -1,12 +1,14 @@
-//! Which engine scores: bits for blocks of rows, a walk through several trees at a time for few rows, and the walk of
-//! several rows through a tree for shapes that the bits do not take, such as the large trees of forests.
+//! Which engine scores: bits for blocks of rows, a walk through several trees at a time for few rows, with nodes that are
+//! packed if there are many, and the walk of several rows through a tree for shapes that the bits do not take, such as the
+//! large trees of forests.
 //!
 //! Engines add the trees' values in the order of the trees, so their sums are the same bit by bit.
 
 use super::Ensemble;
 use super::bits::{BitTrees, Request};
+use super::compact::CompactTrees;
 use super::row::{RowCells, RowTrees};
-use automl_core::{PredictError, TableView};
+use automl_core::{Places, PredictError, TableView};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,6 +18,8 @@ const FEW_ROWS: usize = 16;
 /// 31 leaves.
 const PREPARE_ROWS: usize = 256;
 
+/// Nodes of an ensemble whose nodes are packed for single rows, at least: fewer stay in the cache as they are.
+const PACKED_NODES: usize = 1 << 11;
 /// Nodes of an ensemble that is copied for single rows, at most: 16 MiB.
 const COPIED_NODES: usize = 1 << 20;
 
@@ -25,7 +29,16 @@ pub(super) struct Prepared {
     bits: OnceLock<Option<BitTrees>>,
     /// Rows that have asked for the bit engine, so that small batches get it in the end.
     n_asked: AtomicUsize,
-    row: OnceLock<RowTrees>,
+    row: OnceLock<SingleRow>,
+    /// Where the inputs stand in the tables that come.
+    places: Places,
+}
+
+/// How single rows are scored.
+#[derive(Debug)]
+enum SingleRow {
+    Plain(RowTrees),
+    Packed(CompactTrees),
 }
 
 impl Clone for Prepared {
@@ -143,20 +156,38 @@ impl Ensemble {
         n_outputs: usize,
         out: &mut [f64],
     ) -> Result<(), PredictError> {
-        let trees = self.prepared.row.get_or_init(|| RowTrees::new(self));
+        let slots = (self.slots.as_slice(), self.slot_outputs.as_slice());
+        let trees = self.prepared.row.get_or_init(|| self.single_row());
+        let table = rows.table();
+        let places = &self.prepared.places;
+        let places = places.of(table, || self.inputs.places(table))?;
+        let table = (table, places.as_ref());
         for (place, sums) in out.chunks_exact_mut(n_outputs).enumerate() {
-            let mut cells = RowCells::new(self.slots.len());
             let row = rows.row(place);
-            self.inputs.for_each_bound(
-                rows.table(),
-                (&self.slots, &self.slot_outputs),
-                |slot, column| {
-                    cells.set(slot, &column, row);
-                },
-            )?;
-            trees.add_scores(self, &cells, sums);
+            match trees {
+                SingleRow::Plain(trees) => {
+                    let mut cells = RowCells::new(self.slots.len());
+                    self.inputs.for_each_bound(table, slots, |slot, column| {
+                        cells.set(slot, &column, row);
+                    })?;
+                    trees.add_scores(self, &cells, sums);
+                }
+                SingleRow::Packed(trees) => {
+                    let mut answers = CompactTrees::answers();
+                    self.inputs.for_each_bound(table, slots, |slot, column| {
+                        trees.answer(&mut answers, slot, &column, row);
+                    })?;
+                    trees.add_scores(self.width, &answers, sums);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn single_row(&self) -> SingleRow {
+        let is_large = self.nodes.len() >= PACKED_NODES;
+        let packed = is_large.then(|| CompactTrees::new(self)).flatten();
+        packed.map_or_else(|| SingleRow::Plain(RowTrees::new(self)), SingleRow::Packed)
     }
 }
 

@@ -150,6 +150,10 @@ impl Model for ForestModel {
         Some(self)
     }
 
+    fn row_work(&self) -> f64 {
+        self.ensemble.row_work()
+    }
+
     fn artifact(&self) -> Artifact {
         let meta = json!({ "leaves": self.shares.name(), "n_trees": self.ensemble.n_trees() });
         let mut artifact = Artifact::new(self.learner, meta);

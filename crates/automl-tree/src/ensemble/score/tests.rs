@@ -371,6 +371,15 @@ fn check(shape: &Shape) -> Result<(), TestCaseError> {
             .add_scores(&rows, shape.n_outputs, &mut sums)
             .unwrap();
         prop_assert_eq!(&bits(&sums), &reference(&ensemble, &rows, &start, n_trees));
+        if let Some(trees) = CompactTrees::new(&ensemble) {
+            let packed = ensemble.clone();
+            packed.prepared.row.set(SingleRow::Packed(trees)).unwrap();
+            let mut sums = start.repeat(n_rows);
+            packed
+                .add_scores(&rows, shape.n_outputs, &mut sums)
+                .unwrap();
+            prop_assert_eq!(&bits(&sums), &reference(&ensemble, &rows, &start, n_trees));
+        }
     }
     Ok(())
 }
@@ -442,6 +451,7 @@ fn nodes_that_share_a_child_are_walked() {
     }
     forest.name_leaves(0);
     assert!(BitTrees::new(&forest.ensemble).is_none());
+    assert!(CompactTrees::new(&forest.ensemble).is_none());
     let table = forest.table(100);
     let mut sums = vec![0.0; 100];
     forest
@@ -452,6 +462,28 @@ fn nodes_that_share_a_child_are_walked() {
         bits(&sums),
         reference(&forest.ensemble, &table.view(), &[0.0], 1)
     );
+}
+
+#[test]
+fn large_ensembles_are_packed_for_single_rows() {
+    let is_packed = |n_trees: usize, n_leaves: usize| {
+        let mut forest = Forest::new(&Shape {
+            n_trees,
+            n_leaves,
+            ..plain()
+        });
+        let table = forest.table(1);
+        let ensemble = forest.ensemble;
+        let mut sums = [0.5];
+        ensemble.add_scores(&table.view(), 1, &mut sums).unwrap();
+        let expected = reference(&ensemble, &table.view(), &[0.5], n_trees);
+        assert_eq!(bits(&sums), expected);
+        let made = ensemble.prepared.row.get();
+        matches!(made, Some(SingleRow::Packed(_)))
+    };
+    assert!(is_packed(300, 31));
+    assert!(!is_packed(5, 31), "few nodes stay in the cache");
+    assert!(!is_packed(1, 5000), "more leaves than a node can number");
 }
 
 #[test]
