@@ -283,6 +283,7 @@ fn every_learner_of_the_registry_keeps_the_contract() {
 
 #[test]
 fn parts_of_the_search_can_be_left_out() {
+    const N_TRIALS: u64 = 28;
     let data = synthetic::binary(300, 3);
     let names = |outcome: &FitOutcome| {
         let rows = outcome.leaderboard.rows.iter();
@@ -290,11 +291,11 @@ fn parts_of_the_search_can_be_left_out() {
     };
     let without = |part| FitOptions {
         without: vec![part],
-        ..options(20)
+        ..options(N_TRIALS)
     };
-    let whole = run(&data, &options(20)).unwrap();
+    let whole = run(&data, &options(N_TRIALS)).unwrap();
     let n_fixed = 1 + names(&run(&data, &without(SearchPart::Tuning)).unwrap());
-    assert!(n_fixed < 20, "{n_fixed} of {} trials", whole.n_started);
+    assert!(n_fixed < N_TRIALS, "{n_fixed} of {} trials", whole.n_started);
     let one = run(&data, &without(SearchPart::Ensembling)).unwrap();
     let members = one.leaderboard.rows.iter().skip(1);
     assert_eq!(members.filter(|row| row.weight > 0.0).count(), 1);
@@ -307,7 +308,7 @@ fn parts_of_the_search_can_be_left_out() {
             .refit
     );
     let defaults = run(&data, &without(SearchPart::Portfolio)).unwrap();
-    assert_eq!(defaults.n_started, 20, "tuning goes on after the defaults");
+    assert_eq!(defaults.n_started, N_TRIALS, "tuning goes on after the defaults");
 }
 
 /// A target that the features say nothing of: whatever the choice of members finds is luck, and the nested score says so.

@@ -12,10 +12,13 @@ use crate::plan::Plan;
 use crate::suggest::BASELINE;
 use crate::trial::TrialConfig;
 use crate::{EngineError, FitOptions, SearchPart, registry};
-use automl_core::LearnerSpec;
+use automl_core::{LearnerSpec, ParamValue};
 
 /// Configurations of the built-in portfolio that are tried, beside the first of each learner.
-const N_TRIED: usize = 18;
+const N_TRIED: usize = 15;
+
+/// The learning rate of boosting that is to give a model soon.
+const QUICK_RATE: f64 = 0.1;
 
 /// Neighbours are searched one by one when predicting: more rows than this take too long.
 const NEIGHBOUR_ROWS_MAX: usize = 30_000;
@@ -90,13 +93,7 @@ fn built_in(facts: &Facts, plan: &Plan, options: &FitOptions) -> Vec<Configurati
     let is_asked_for = |id: &str| options.include.iter().any(|included| included == id);
     let is_tried = |id: &str| is_asked_for(id) || !is_too_slow(id, facts);
     let takes_part = |id: &str| plan.learners.iter().any(|spec| spec.id == id) && is_tried(id);
-    let linear = if facts.is_class {
-        "logistic_regression"
-    } else {
-        "elastic_net"
-    };
-    let first = registry::learner(linear).map(Configuration::of);
-    let mut wanted: Vec<Configuration> = first.into_iter().collect();
+    let mut wanted = quick(facts);
     let learned = learned::ordered(facts).into_iter();
     let learned = learned.filter(|configuration| takes_part(&configuration.learner));
     if !options.is_without(SearchPart::Portfolio) {
@@ -111,6 +108,24 @@ fn built_in(facts: &Facts, plan: &Plan, options: &FitOptions) -> Vec<Configurati
         }
     }
     wanted
+}
+
+/// What gives a model soonest, should there be no time for more: a line, and boosting that ends after few rounds.
+fn quick(facts: &Facts) -> Vec<Configuration> {
+    let linear = if facts.is_class {
+        "logistic_regression"
+    } else {
+        "elastic_net"
+    };
+    let mut quick: Vec<Configuration> = [linear, automl_tree::GRADIENT_BOOSTING.id]
+        .iter()
+        .filter_map(|id| registry::learner(id).map(Configuration::of))
+        .collect();
+    for boosting in &mut quick[1..] {
+        let rate = ("learning_rate".to_owned(), ParamValue::Float(QUICK_RATE));
+        boosting.params.extend([rate]);
+    }
+    quick
 }
 
 /// Whether a learner would take too long, such as predicting by neighbours among many rows, unless it is asked for.
