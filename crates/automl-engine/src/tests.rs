@@ -295,7 +295,11 @@ fn parts_of_the_search_can_be_left_out() {
     };
     let whole = run(&data, &options(N_TRIALS)).unwrap();
     let n_fixed = 1 + names(&run(&data, &without(SearchPart::Tuning)).unwrap());
-    assert!(n_fixed < N_TRIALS, "{n_fixed} of {} trials", whole.n_started);
+    assert!(
+        n_fixed < N_TRIALS,
+        "{n_fixed} of {} trials",
+        whole.n_started
+    );
     let one = run(&data, &without(SearchPart::Ensembling)).unwrap();
     let members = one.leaderboard.rows.iter().skip(1);
     assert_eq!(members.filter(|row| row.weight > 0.0).count(), 1);
@@ -308,7 +312,10 @@ fn parts_of_the_search_can_be_left_out() {
             .refit
     );
     let defaults = run(&data, &without(SearchPart::Portfolio)).unwrap();
-    assert_eq!(defaults.n_started, N_TRIALS, "tuning goes on after the defaults");
+    assert_eq!(
+        defaults.n_started, N_TRIALS,
+        "tuning goes on after the defaults"
+    );
 }
 
 /// A target that the features say nothing of: whatever the choice of members finds is luck, and the nested score says so.

@@ -600,7 +600,10 @@ fn a_model_that_has_others_below_it_is_checked_as_one() {
     let parts = [part("targets/a"), part("targets/b")];
     write_model_of(&whole, &sample(2.0), &parts, Overwrite::Refuse).unwrap();
     let below = whole.join("targets/a");
-    assert_eq!(read_model(&below).unwrap().artifact, contents.artifact);
+    // Its numbers are told by their digits, as one of them is none.
+    let told = |artifact: &Artifact| format!("{artifact:?}");
+    let read = read_model(&below).unwrap().artifact;
+    assert_eq!(told(&read), told(&contents.artifact));
     let dir = ModelDir::open(&whole).unwrap();
     assert_eq!(dir.file("targets/b/tensorboard/events.1").unwrap(), [1, 2]);
     let manifest = std::fs::read(one.join("manifest.json")).unwrap();

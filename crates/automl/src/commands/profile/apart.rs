@@ -2,11 +2,11 @@
 
 use automl_core::metrics::Metric;
 use automl_core::{
-    Column, Dataset, Levels, MISSING_CODE, Role, Schema, Seed, Table, Target, Task, Texts,
-    UNSEEN_CODE, Warning, WarningKind, Warnings,
+    Column, Dataset, Levels, MISSING_CODE, ParamValue, Role, Schema, Seed, Table, Target, Task,
+    Texts, UNSEEN_CODE, Warning, WarningKind, Warnings,
 };
 use automl_data::profile::{ToldApart, ToldColumn};
-use automl_engine::{FitOptions, FitRun, ImportantColumn, Quality};
+use automl_engine::{Configuration, FitOptions, FitRun, ImportantColumn, Quality};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -116,9 +116,25 @@ fn options(threads: usize) -> FitOptions {
         holdout: None,
         include: vec!["gradient_boosting".to_owned()],
         exclude: Vec::new(),
-        portfolio: None,
+        portfolio: Some(vec![boosting(0.1, 31, 20), boosting(0.05, 64, 10)]),
         without: Vec::new(),
         explains: false,
+    }
+}
+
+/// Leaves of ten rows and more: what tells tables apart by fewer is no drift.
+fn boosting(rate: f64, n_leaves: i64, leaf_rows: i64) -> Configuration {
+    let params = [
+        ("learning_rate", ParamValue::Float(rate)),
+        ("max_leaves", ParamValue::Int(n_leaves)),
+        ("min_rows_per_leaf", ParamValue::Int(leaf_rows)),
+    ];
+    let params = params.map(|(name, value)| (name.to_owned(), value));
+    Configuration {
+        learner: "gradient_boosting".to_owned(),
+        recipe: None,
+        log_target: false,
+        params: params.into(),
     }
 }
 
