@@ -370,14 +370,13 @@ impl Coded for EngineError {
             Self::ColumnUnknown { near, .. } => {
                 Some(format!("did you mean '{}'?", near.join("' or '")))
             }
-            Self::LearnerUnknown { near, .. } if !near.is_empty() => {
+            Self::LearnerUnknown { near, .. } | Self::RecipeUnknown { near, .. }
+                if !near.is_empty() =>
+            {
                 Some(format!("did you mean {}?", near.join(" or ")))
             }
             Self::LearnerUnknown { known, .. } => {
                 Some(format!("the learners are {}", known.join(", ")))
-            }
-            Self::RecipeUnknown { near, .. } if !near.is_empty() => {
-                Some(format!("did you mean {}?", near.join(" or ")))
             }
             Self::RecipeUnknown { known, .. } => {
                 Some(format!("the recipes are {}", known.join(", ")))

@@ -69,9 +69,9 @@ impl JointScores {
             let lengths = (target.actual.len(), target.predicted.len());
             assert_eq!(lengths, (n_rows, n_rows), "targets of the same rows");
             let mut hits = vec![Hits::default(); target.n_classes];
-            for row in 0..n_rows {
-                let (actual, predicted) =
-                    (target.actual[row] as usize, target.predicted[row] as usize);
+            let codes = target.actual.iter().zip(target.predicted);
+            for (row, (&actual, &predicted)) in codes.enumerate() {
+                let (actual, predicted) = (actual as usize, predicted as usize);
                 let weight = of_row(row);
                 hits[actual].actual += weight;
                 hits[predicted].predicted += weight;

@@ -104,7 +104,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 fn rows(predictions: &Predictions, task: &Task) -> Vec<String> {
     let mut classes = String::new();
     write::list(&mut classes, task.classes(), |out, class| {
-        write::text(out, class)
+        write::text(out, class);
     });
     let told = |row: &[f64]| {
         let numbers =

@@ -56,12 +56,12 @@ impl SeveralScores {
                 .map(|(name, score)| vec![name.to_owned(), text::score(score)]);
             let heading = [("all targets", Align::Left), ("score", Align::Right)];
             let n_targets = self.targets.len() as u64;
-            out.push_str(&format!(
-                "{} with all of {}\n\n{}\n",
-                text::counted(joint.n_rows, "row"),
-                text::counted(n_targets, "target"),
-                text::table(&heading, &rows)
-            ));
+            out.push_str(&text::counted(joint.n_rows, "row"));
+            out.push_str(" with all of ");
+            out.push_str(&text::counted(n_targets, "target"));
+            out.push_str("\n\n");
+            out.push_str(&text::table(&heading, &rows));
+            out.push('\n');
         }
         let own: Vec<String> = self.targets.iter().map(Scores::to_text).collect();
         out.push_str(&own.join("\n"));
