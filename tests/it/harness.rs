@@ -1,6 +1,7 @@
 //! A directory of one's own and the built binary in it.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -115,6 +116,29 @@ impl Desk {
             outcome.stderr
         );
         outcome.stdout
+    }
+
+    /// Begins or goes on with what tells events, and kills it once it has told so many, if it has not ended by then. `each` sees
+    /// every event: what it said before the kill is read to the end.
+    pub(crate) fn killed_after(&self, n_lines: usize, arguments: &str, mut each: impl FnMut(&str)) {
+        let mut child = self
+            .command(BINARY)
+            .args(arguments.split(' '))
+            .args(["--format", "json"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        for (number, line) in BufReader::new(stderr).lines().enumerate() {
+            let line = line.expect("events are text");
+            assert!(!line.contains("\"error\""), "{line}");
+            if number + 1 == n_lines {
+                child.kill().expect("the child can be killed");
+            }
+            each(&line);
+        }
+        child.wait().expect("the child can be waited for");
     }
 
     /// Puts a copy of the model of [`churn_model`] here as `model`.

@@ -1,10 +1,8 @@
 //! A search that was killed goes on where it was: nothing that it had reported is lost, and the model is the same.
 
-use crate::harness::{BINARY, Desk};
+use crate::harness::Desk;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 
 const FIT: &str = "fit datasets/churn.csv --target churned --folds 3 --include baseline,logistic_regression,gradient_boosting,extra_trees --output model";
 
@@ -14,24 +12,8 @@ type Scores = BTreeMap<u64, f64>;
 /// Begins or goes on with a fit and kills it once it has told `n_lines` events, if it has not ended by then; adds what it
 /// reported to `reported`.
 fn killed_after(desk: &Desk, n_lines: usize, settings: &str, reported: &mut Scores) {
-    let mut child = desk
-        .command(BINARY)
-        .args(FIT.split(' '))
-        .args(settings.split(' '))
-        .args(["--format", "json"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary can be started");
-    let stderr = child.stderr.take().expect("stderr is piped");
-    for (number, line) in BufReader::new(stderr).lines().enumerate() {
-        let line = line.expect("events are text");
-        assert!(!line.contains("\"error\""), "{line}");
-        // What it said before the kill is read to the end.
-        if number + 1 == n_lines {
-            child.kill().expect("the child can be killed");
-        }
-        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+    desk.killed_after(n_lines, &format!("{FIT} {settings}"), |line| {
+        let event: Value = serde_json::from_str(line).unwrap_or_default();
         if event["event"] == "trial-finished" {
             let trial = event["trial"].as_u64().expect("trials have numbers");
             let score = event["score"].as_f64().expect("trials have scores");
@@ -41,8 +23,7 @@ fn killed_after(desk: &Desk, n_lines: usize, settings: &str, reported: &mut Scor
                 "{trial} scores otherwise now"
             );
         }
-    }
-    child.wait().expect("the child can be waited for");
+    });
 }
 
 fn leaderboard(desk: &Desk) -> Scores {

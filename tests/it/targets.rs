@@ -1,11 +1,9 @@
 //! One model of several targets: the same bytes each time, whatever kills it, and each protocol says what `predict` says.
 
 use crate::endpoints::Server;
-use crate::harness::{BINARY, Desk};
+use crate::harness::Desk;
 use automl_core::Clock;
 use serde_json::{Map, Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 use std::time::Duration;
 
 /// Two classes, four classes, a number.
@@ -46,28 +44,6 @@ fn the_model_of_a_target_is_the_one_of_a_fit_without_the_other_targets() {
     assert!(weights(&desk, "model")[0] == alone, "other bytes");
 }
 
-/// Begins or goes on with a fit, and kills it after so many lines of what it tells, if it has not ended by then.
-fn killed_after(desk: &Desk, n_lines: usize, settings: &str) {
-    let mut child = desk
-        .command(BINARY)
-        .args(FIT.split(' '))
-        .args(settings.split(' '))
-        .args(["--format", "json"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary can be started");
-    let stderr = child.stderr.take().expect("stderr is piped");
-    for (number, line) in BufReader::new(stderr).lines().enumerate() {
-        let line = line.expect("events are text");
-        assert!(!line.contains("\"error\""), "{line}");
-        if number + 1 == n_lines {
-            child.kill().expect("the child can be killed");
-        }
-    }
-    child.wait().expect("the child can be waited for");
-}
-
 #[test]
 fn a_fit_of_several_targets_that_is_killed_again_and_again_ends_with_the_same_models() {
     let settings = "--max-trials 3";
@@ -75,7 +51,7 @@ fn a_fit_of_several_targets_that_is_killed_again_and_again_ends_with_the_same_mo
     undisturbed.automl_ok(&format!("{FIT} {settings}"));
     let desk = Desk::new();
     for n_lines in [6, 9, 14, 17] {
-        killed_after(&desk, n_lines, &format!("{settings} --resume"));
+        desk.killed_after(n_lines, &format!("{FIT} {settings} --resume"), |_| ());
     }
     desk.automl_ok(&format!("{FIT} {settings} --resume"));
     assert!(

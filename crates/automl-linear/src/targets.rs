@@ -1,6 +1,8 @@
 //! Targets and weights of the rows of a view, in the forms that the learners here need.
 
-use automl_core::{DatasetView, FitError, LearnerSpec, Seed, Task, TaskKind};
+use automl_core::{
+    DatasetView, FitContext, FitError, LearnerSpec, Seed, Task, TaskKind, Warning, WarningKind,
+};
 
 /// Fails unless the learner does the view's task.
 pub(crate) fn require_task(spec: &LearnerSpec, task: &Task) -> Result<TaskKind, FitError> {
@@ -34,6 +36,38 @@ impl RowWeights {
             *weight /= total;
         }
         Ok(Self { share, total })
+    }
+}
+
+/// That so many bytes are within the limit.
+pub(crate) fn require_memory(
+    learner: &'static str,
+    needed: u64,
+    ctx: &FitContext<'_>,
+) -> Result<(), FitError> {
+    match ctx.budget.memory.0 {
+        Some(limit) if needed > limit => Err(FitError::Memory {
+            learner,
+            needed,
+            limit,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Says that not all rows that have weight are used, if they are more; `uses` says who does what with a sample.
+pub(crate) fn warn_of_sample(
+    ctx: &FitContext<'_>,
+    uses: &str,
+    (shares, max_rows): (&[f64], usize),
+) {
+    let n_rows = shares.iter().filter(|&&share| share > 0.0).count();
+    if n_rows > max_rows {
+        let message =
+            format!("{uses} a sample of {max_rows} of {n_rows} rows; raise max_rows for more");
+        let none = Vec::<String>::new();
+        ctx.warnings
+            .push(Warning::new(WarningKind::BudgetReached, none, message));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::conjugate::conjugate_gradients;
 use super::moments::Moments;
-use super::{Problem, Solution, dot, failure, require_memory, soft_threshold};
+use super::{ELASTIC_NET, Problem, Solution, dot, failure, soft_threshold};
+use crate::targets::require_memory;
 use automl_core::{FitContext, FitError, TableView};
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
@@ -17,7 +18,7 @@ pub(super) fn solve(
     rows: &TableView<'_>,
 ) -> Result<Solution, FitError> {
     let bound = problem.inputs.bind(rows)?;
-    require_memory(Moments::n_bytes(problem, &bound, rows), ctx)?;
+    require_memory(ELASTIC_NET.id, Moments::n_bytes(problem, &bound, rows), ctx)?;
     let moments = Moments::of(problem, ctx, &bound, rows)?;
     moments.require_finite()?;
     let mut solution = if problem.l1 == 0.0 {

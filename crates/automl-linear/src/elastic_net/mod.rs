@@ -233,17 +233,6 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-fn require_memory(needed: u64, ctx: &FitContext<'_>) -> Result<(), FitError> {
-    match ctx.budget.memory.0 {
-        Some(limit) if needed > limit => Err(FitError::Memory {
-            learner: ELASTIC_NET.id,
-            needed,
-            limit,
-        }),
-        _ => Ok(()),
-    }
-}
-
 /// `S(x, t)`: `x` moved towards zero by `t`.
 fn soft_threshold(x: f64, t: f64) -> f64 {
     if x > t {

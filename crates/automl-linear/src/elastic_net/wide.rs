@@ -1,9 +1,10 @@
 //! Very many features: conjugate gradients for ridge, coordinate descent on the residuals for the rest.
 
 use super::conjugate::conjugate_gradients;
-use super::{Problem, Solution, dot, require_memory, soft_threshold};
+use super::{ELASTIC_NET, Problem, Solution, dot, soft_threshold};
 use crate::inputs::Bound;
 use crate::matrix::Matrix;
+use crate::targets::require_memory;
 use automl_core::{FitContext, FitError, TableView};
 
 /// Solves `(XᵀWX + λ) β = XᵀWy` by conjugate gradients, the intercept being one more coordinate without penalty.
@@ -15,7 +16,7 @@ pub(super) fn solve_ridge(
     ctx: &FitContext<'_>,
     rows: &TableView<'_>,
 ) -> Result<Solution, FitError> {
-    require_memory(Matrix::n_bytes(problem.inputs, rows)?, ctx)?;
+    require_memory(ELASTIC_NET.id, Matrix::n_bytes(problem.inputs, rows)?, ctx)?;
     let scale = |square: f64| {
         let size: f64 = square + problem.l2;
         if size > 0.0 { 1.0 / size.sqrt() } else { 0.0 }
@@ -162,7 +163,7 @@ pub(super) fn solve_by_descent(
     ctx: &FitContext<'_>,
     rows: &TableView<'_>,
 ) -> Result<Solution, FitError> {
-    require_memory(Matrix::n_bytes(problem.inputs, rows)?, ctx)?;
+    require_memory(ELASTIC_NET.id, Matrix::n_bytes(problem.inputs, rows)?, ctx)?;
     let bound = problem.inputs.bind(rows)?;
     let mut features = features(&bound, rows);
     let share = &problem.weights.share;

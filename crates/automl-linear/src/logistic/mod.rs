@@ -47,7 +47,7 @@ mod tests;
 
 use crate::inputs::Inputs;
 use crate::matrix::Matrix;
-use crate::targets::{Classes, RowWeights, require_task};
+use crate::targets::{Classes, RowWeights, require_memory, require_task};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, Model, ParamMap, Params,
     TaskKind, TrainingData, Warning, WarningKind,
@@ -124,13 +124,7 @@ impl Learner for LogisticRegressionParams {
         // Beside the matrix: ten pairs of steps and gradient changes, and a few vectors more.
         let needed =
             Matrix::n_bytes(&inputs, &rows)? + (inputs.n_features() * n_outputs * 8 * 28) as u64;
-        if let (false, Some(limit)) = (ctx.budget.memory.allows(needed), ctx.budget.memory.0) {
-            return Err(FitError::Memory {
-                learner,
-                needed,
-                limit,
-            });
-        }
+        require_memory(learner, needed, ctx)?;
         let penalty = 1.0 / (self.c * weights.total);
         let scale = |square: f64| 1.0 / (0.25 * square + penalty).sqrt();
         let budget = &ctx.budget;

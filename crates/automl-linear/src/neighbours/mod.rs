@@ -48,10 +48,10 @@ mod tiles;
 mod tree;
 
 use crate::inputs::Inputs;
-use crate::targets::{RowWeights, kept_rows, require_task};
+use crate::targets::{RowWeights, kept_rows, require_memory, require_task, warn_of_sample};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, TaskKind,
-    TrainingData, Warning, WarningKind,
+    TrainingData,
 };
 use index::{Index, Metric};
 use model::{Labels, Neighbours};
@@ -123,16 +123,14 @@ impl Learner for NearestNeighboursParams {
         }
         let n_kept = rows.n_rows().min(self.max_rows);
         let needed = (n_kept * (inputs.n_features() * 8 + 40)) as u64;
-        if let (false, Some(limit)) = (ctx.budget.memory.allows(needed), ctx.budget.memory.0) {
-            return Err(FitError::Memory {
-                learner,
-                needed,
-                limit,
-            });
-        }
+        require_memory(learner, needed, ctx)?;
         let bound = inputs.bind(&rows)?;
         let kept = kept_rows(&weights.share, self.max_rows, ctx.seed.named("rows"));
-        self.warn_of_sample(ctx, &weights.share);
+        warn_of_sample(
+            ctx,
+            "nearest neighbours keep",
+            (&weights.share, self.max_rows),
+        );
         let mut points = Vec::with_capacity(kept.len() * inputs.n_features());
         for &i in &kept {
             let row = rows.row(i as usize);
@@ -173,21 +171,5 @@ impl Learner for NearestNeighboursParams {
             row_weights,
         };
         Ok(Fitted::from(Box::new(model) as Box<dyn automl_core::Model>))
-    }
-}
-
-impl NearestNeighboursParams {
-    /// Says so if not all rows with weight are kept.
-    fn warn_of_sample(&self, ctx: &FitContext<'_>, shares: &[f64]) {
-        let n_rows = shares.iter().filter(|&&share| share > 0.0).count();
-        if n_rows > self.max_rows {
-            let message = format!(
-                "nearest neighbours keep a sample of {} of {n_rows} rows; raise max_rows to keep more",
-                self.max_rows
-            );
-            let none = Vec::<String>::new();
-            ctx.warnings
-                .push(Warning::new(WarningKind::BudgetReached, none, message));
-        }
     }
 }

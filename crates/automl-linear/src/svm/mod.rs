@@ -50,7 +50,7 @@ mod solver;
 mod tests;
 
 use crate::inputs::Inputs;
-use crate::targets::{RowWeights, kept_rows, require_task};
+use crate::targets::{RowWeights, kept_rows, require_memory, require_task, warn_of_sample};
 use automl_core::{
     Capabilities, FitContext, FitError, Fitted, Learner, LearnerSpec, ParamMap, Params, Seed,
     TaskKind, TrainingData, Warning, WarningKind,
@@ -125,18 +125,16 @@ impl Learner for SvmParams {
         if ctx.budget.is_over() {
             return Err(FitError::Cancelled);
         }
-        self.warn_of_sample(ctx, &shares);
+        warn_of_sample(
+            ctx,
+            "the support vector machine learns from",
+            (&shares, self.max_rows),
+        );
         let n_others = data.train.task().n_classes().saturating_sub(1).max(1);
         // The kernel, the rows twice, and the variables of all machines at once.
         let row = inputs.n_features() * 16 + n_others * (FOLDS + 2) * 24;
         let needed = Kernel::n_bytes(kept.len()) + (kept.len() * row) as u64;
-        if let (false, Some(limit)) = (ctx.budget.memory.allows(needed), ctx.budget.memory.0) {
-            return Err(FitError::Memory {
-                learner,
-                needed,
-                limit,
-            });
-        }
+        require_memory(learner, needed, ctx)?;
         let bound = inputs.bind(&rows)?;
         let mut values = Vec::with_capacity(kept.len() * inputs.n_features());
         for &i in &kept {
@@ -169,22 +167,6 @@ impl Learner for SvmParams {
         Ok(Fitted::from(
             Box::new(machine) as Box<dyn automl_core::Model>
         ))
-    }
-}
-
-impl SvmParams {
-    /// Says so if not all rows with weight are learned from.
-    fn warn_of_sample(&self, ctx: &FitContext<'_>, shares: &[f64]) {
-        let n_rows = shares.iter().filter(|&&share| share > 0.0).count();
-        if n_rows > self.max_rows {
-            let message = format!(
-                "the support vector machine learns from a sample of {} of {n_rows} rows; raise max_rows for more",
-                self.max_rows
-            );
-            let none = Vec::<String>::new();
-            ctx.warnings
-                .push(Warning::new(WarningKind::BudgetReached, none, message));
-        }
     }
 }
 

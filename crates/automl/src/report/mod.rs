@@ -78,9 +78,8 @@ pub(crate) struct TrialPoint {
     pub(crate) score: f64,
 }
 
-/// The page as HTML.
-pub(crate) fn render(page: &Page<'_>) -> String {
-    let title = format!("{} of {}", task_title(page), page.target);
+/// A file that stands alone: its style is in it, and it runs and fetches nothing.
+fn whole_page(title: &str, main: &Markup) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -93,22 +92,31 @@ pub(crate) fn render(page: &Page<'_>) -> String {
             }
             body {
                 main {
-                    (heading(page, &title))
-                    (warnings(page))
-                    (quality::section(page))
-                    (importance::section(page.importance))
-                    (permutation::section(page))
-                    (dependence::section(&page.manifest.task, &page.explanations.dependence))
-                    (shapley::section(&page.manifest.task, &page.explanations.shapley))
-                    (leaderboard(page))
-                    (members::section(page))
-                    (history(page))
-                    (facts(page))
+                    (main)
                 }
             }
         }
     };
     markup.into_string()
+}
+
+/// The page as HTML.
+pub(crate) fn render(page: &Page<'_>) -> String {
+    let title = format!("{} of {}", task_title(page), page.target);
+    let main = html! {
+            (heading(page, &title))
+            (warnings(page))
+            (quality::section(page))
+            (importance::section(page.importance))
+            (permutation::section(page))
+            (dependence::section(&page.manifest.task, &page.explanations.dependence))
+            (shapley::section(&page.manifest.task, &page.explanations.shapley))
+            (leaderboard(page))
+            (members::section(page))
+            (history(page))
+            (facts(page))
+    };
+    whole_page(&title, &main)
 }
 
 fn task_title(page: &Page<'_>) -> &'static str {

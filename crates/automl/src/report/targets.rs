@@ -1,11 +1,11 @@
 //! The page of a model of several targets: how good each is, with a link to the page of its own.
 
-use super::STYLE;
+use super::whole_page;
 use crate::text;
 use automl_core::Warning;
 use automl_core::metrics::Metric;
 use automl_store::Manifest;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 /// All that the page shows.
 #[derive(Debug)]
@@ -54,54 +54,40 @@ impl TargetRow<'_> {
 pub(crate) fn render_targets(page: &TargetsPage<'_>) -> String {
     let lineage = &page.manifest.lineage;
     let title = format!("{} targets of {}", page.rows.len(), lineage.data);
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
-                title { (title) " · automl" }
-                style { (PreEscaped(STYLE)) }
+    let main = html! {
+            header {
+                h1 { (title) }
+                p.soft { (page.manifest.created) }
+                div.headline {
+                    div.figure.main { b { (page.rows.len()) } "targets, each with a model of its own" }
+                    div.figure { b { (text::count(lineage.n_rows_read)) } "rows read" }
+                    div.figure { b { (text::count(lineage.n_features)) } "features" }
+                    div.figure { b { (text::seconds(page.seconds)) } "in all" }
+                }
+                p.soft { "Next: " code { (page.next_command) } }
             }
-            body {
-                main {
-                    header {
-                        h1 { (title) }
-                        p.soft { (page.manifest.created) }
-                        div.headline {
-                            div.figure.main { b { (page.rows.len()) } "targets, each with a model of its own" }
-                            div.figure { b { (text::count(lineage.n_rows_read)) } "rows read" }
-                            div.figure { b { (text::count(lineage.n_features)) } "features" }
-                            div.figure { b { (text::seconds(page.seconds)) } "in all" }
-                        }
-                        p.soft { "Next: " code { (page.next_command) } }
-                    }
-                    @if !page.warnings.is_empty() {
-                        section {
-                            h2 { "Warnings" }
-                            ul.warnings { @for warning in &page.warnings { li { (warning.message) } } }
-                        }
-                    }
-                    (scores(&page.rows))
-                    section {
-                        h2 { "Where it came from" }
-                        dl.card.facts {
-                            dt { "Data" } dd { (lineage.data) }
-                            dt { "Fingerprint" } dd { code { (lineage.data_fingerprint) } }
-                            dt { "Seed" } dd { (lineage.seed) }
-                            dt { "Made by" } dd { "automl " (lineage.version) " on " (lineage.machine.os) " " (lineage.machine.arch) }
-                        }
-                        details {
-                            summary { "All settings" }
-                            pre { (serde_json::to_string_pretty(&lineage.config).unwrap_or_default()) }
-                        }
-                    }
+            @if !page.warnings.is_empty() {
+                section {
+                    h2 { "Warnings" }
+                    ul.warnings { @for warning in &page.warnings { li { (warning.message) } } }
                 }
             }
-        }
+            (scores(&page.rows))
+            section {
+                h2 { "Where it came from" }
+                dl.card.facts {
+                    dt { "Data" } dd { (lineage.data) }
+                    dt { "Fingerprint" } dd { code { (lineage.data_fingerprint) } }
+                    dt { "Seed" } dd { (lineage.seed) }
+                    dt { "Made by" } dd { "automl " (lineage.version) " on " (lineage.machine.os) " " (lineage.machine.arch) }
+                }
+                details {
+                    summary { "All settings" }
+                    pre { (serde_json::to_string_pretty(&lineage.config).unwrap_or_default()) }
+                }
+            }
     };
-    markup.into_string()
+    whole_page(&title, &main)
 }
 
 fn scores(rows: &[TargetRow<'_>]) -> Markup {

@@ -5,12 +5,11 @@
 
 use super::super::error::ScoreError;
 use super::super::fleet::Fleet;
-use super::super::plain::json_answer;
 use super::PLATFORM;
 use super::grpc::status;
 use super::messages::ModelRequest;
 use super::metadata::metadata;
-use super::rest::refusal;
+use super::rest::told;
 use crate::routes::{Routes, get, grpc};
 use crate::state::App;
 use crate::unary::unary;
@@ -148,16 +147,4 @@ async fn of_version(
     Path((name, version)): Path<(String, String)>,
 ) -> Response {
     told(config(&app.fleet, &name, &version).await)
-}
-
-fn told(found: Result<Config, ScoreError>) -> Response {
-    let text = found.and_then(|found| {
-        serde_json::to_string(&found).map_err(|error| ScoreError::Internal {
-            reason: error.to_string(),
-        })
-    });
-    match text {
-        Ok(text) => json_answer(text),
-        Err(error) => refusal(&error),
-    }
 }

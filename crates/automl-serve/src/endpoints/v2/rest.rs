@@ -13,6 +13,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// How many bytes of a body are JSON, where others are behind it.
@@ -178,6 +179,19 @@ async fn inferred(
         ),
     ];
     Ok((headers, [text.into_bytes(), bytes].concat()).into_response())
+}
+
+/// What was found, or why it was not, as JSON.
+pub(super) fn told<T: Serialize>(found: Result<T, ScoreError>) -> Response {
+    let text = found.and_then(|found| {
+        serde_json::to_string(&found).map_err(|error| ScoreError::Internal {
+            reason: error.to_string(),
+        })
+    });
+    match text {
+        Ok(text) => json_answer(text),
+        Err(error) => refusal(&error),
+    }
 }
 
 /// As servers of this protocol tell errors.

@@ -4,11 +4,10 @@ use super::super::error::ScoreError;
 use super::super::fleet::Fleet;
 use super::super::live::{Live, Slot};
 use super::super::numbers::Tally;
-use super::super::plain::json_answer;
 use super::grpc::status;
 use super::messages::ModelRequest;
 use super::metadata::find;
-use super::rest::refusal;
+use super::rest::told;
 use crate::routes::{Routes, get, grpc};
 use crate::state::App;
 use crate::unary::unary;
@@ -162,16 +161,4 @@ async fn of_version(
     Path((name, version)): Path<(String, String)>,
 ) -> Response {
     told(statistics(&app.fleet, &name, &version))
-}
-
-fn told(found: Result<Statistics, ScoreError>) -> Response {
-    let text = found.and_then(|found| {
-        serde_json::to_string(&found).map_err(|error| ScoreError::Internal {
-            reason: error.to_string(),
-        })
-    });
-    match text {
-        Ok(text) => json_answer(text),
-        Err(error) => refusal(&error),
-    }
 }
