@@ -14,6 +14,14 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Configuration>> {
         source,
     })?;
     let configurations = parse(&text, path)?;
+    if configurations.is_empty() {
+        return Err(SearchError::PortfolioText {
+            path: path.to_owned(),
+            line: 1,
+            reason: "it has no configuration".to_owned(),
+        }
+        .into());
+    }
     for (place, configuration) in configurations.iter().enumerate() {
         configuration
             .check()
