@@ -1,6 +1,7 @@
 //! Files that appear whole or not at all.
 
 use crate::StoreError;
+use crate::made::Made;
 use crate::staging::{self, Shape, Staged};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -23,8 +24,8 @@ pub struct AtomicFile {
     target: PathBuf,
     writer: BufWriter<File>,
     staged: Option<PathBuf>,
-    /// Directories that were made for it, deepest first.
-    made: Vec<PathBuf>,
+    /// Directories that were made for it.
+    made: Made,
 }
 
 impl AtomicFile {
@@ -44,19 +45,13 @@ impl AtomicFile {
         if is_special {
             let file = File::options().write(true).open(&target);
             let file = file.map_err(StoreError::io("write", path))?;
-            return Ok(Self::new(path, target, file, None, Vec::new()));
+            return Ok(Self::new(path, target, file, None, Made::default()));
         }
         let (Staged { path: staged, file }, made) = staging::claim_in_new(&target, Shape::File)?;
         Ok(Self::new(path, target, file, Some(staged), made))
     }
 
-    fn new(
-        path: &Path,
-        target: PathBuf,
-        file: File,
-        staged: Option<PathBuf>,
-        made: Vec<PathBuf>,
-    ) -> Self {
+    fn new(path: &Path, target: PathBuf, file: File, staged: Option<PathBuf>, made: Made) -> Self {
         Self {
             path: path.to_owned(),
             target,
@@ -82,6 +77,7 @@ impl AtomicFile {
         self.writer.get_ref().sync_all().map_err(write)?;
         fs::rename(staged, &self.target).map_err(write)?;
         self.staged = None;
+        std::mem::take(&mut self.made).keep();
         let (parent, _) = staging::split(&self.target)?;
         staging::sync_directory(&parent).map_err(write)
     }
@@ -102,7 +98,6 @@ impl Drop for AtomicFile {
         if let Some(staged) = &self.staged {
             // What cannot be removed now is swept by the next writer.
             fs::remove_file(staged).ok();
-            staging::remove_made(&self.made);
         }
     }
 }

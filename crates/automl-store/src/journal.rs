@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::made::Made;
 use crate::manifest::Node;
 use crate::{StoreError, staging, weights};
 use automl_core::Artifact;
@@ -30,8 +31,8 @@ const HEAD_BYTES: usize = 12;
 pub struct Journal {
     dir: PathBuf,
     log: Mutex<File>,
-    /// Directories that were made for it, deepest first.
-    made: Vec<PathBuf>,
+    /// Directories that were made for it.
+    made: Made,
 }
 
 /// What a journal says.
@@ -70,8 +71,7 @@ impl Journal {
         }
         let create = |error| StoreError::io("create", &dir)(error);
         staging::remove(&dir).map_err(create)?;
-        let mut made = vec![dir.clone()];
-        made.extend(staging::create_parents(dir.parent().unwrap_or(&dir)).map_err(create)?);
+        let made = Made::directory(dir.parent().unwrap_or(&dir)).map_err(create)?;
         let begun = fs::create_dir_all(&dir).and_then(|()| {
             File::options()
                 .create_new(true)
@@ -86,7 +86,7 @@ impl Journal {
                 made,
             },
             Err(error) => {
-                staging::remove_made(&made);
+                staging::remove(&dir).ok();
                 return Err(create(error));
             }
         };
@@ -118,7 +118,7 @@ impl Journal {
             let journal = Self {
                 dir: dir.clone(),
                 log: Mutex::new(log),
-                made: Vec::new(),
+                made: Made::default(),
             };
             journal.lock()?;
             if journal.is_at(&path) {
@@ -243,7 +243,7 @@ impl Journal {
     pub fn discard(self) {
         // What cannot be removed now is replaced by the next journal.
         staging::remove(&self.dir).ok();
-        staging::remove_made(&self.made);
+        drop(self.made);
     }
 }
 

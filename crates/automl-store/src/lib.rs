@@ -49,10 +49,12 @@ pub mod gc;
 mod hex;
 mod journal;
 pub mod lineage;
+mod made;
 mod manifest;
 mod model_dir;
 pub mod moving;
 pub mod registry;
+mod scratch;
 pub mod sealed;
 pub mod spool;
 mod staging;
@@ -71,6 +73,7 @@ pub use manifest::{
     FORMAT_VERSION, FileEntry, Git, Lineage, Machine, Manifest, ModelId, prediction_schema, rfc3339,
 };
 pub use model_dir::{ModelDir, ReadModel, hex_sha256, read_model};
+pub use scratch::Scratch;
 pub use state::{read_state, write_state};
 pub use write::{
     ModelContents, ModelPart, Overwrite, check_target, write_directory, write_model, write_model_of,

@@ -4,6 +4,7 @@
 //! its process, so the next writer can tell what a killed one left behind from what another one is working on.
 
 use crate::StoreError;
+use crate::made::Made;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
@@ -67,26 +68,20 @@ pub(crate) fn claim(target: &Path, shape: Shape) -> Result<Staged, StoreError> {
     Ok(Staged { path, file })
 }
 
-/// Makes the directories above `target` and claims a temporary name beside it; gives those that are new, too, deepest first.
+/// Makes the directories above `target` and claims a temporary name beside it.
 ///
-/// A writer that gives up removes the directories that it made, perhaps just when another one is about to use them: then
-/// they are made again.
-pub(crate) fn claim_in_new(
-    target: &Path,
-    shape: Shape,
-) -> Result<(Staged, Vec<PathBuf>), StoreError> {
+/// A writer of another process that gives up removes the directories that it made, perhaps just when they are about to be
+/// used here: then they are made again.
+pub(crate) fn claim_in_new(target: &Path, shape: Shape) -> Result<(Staged, Made), StoreError> {
     let (parent, _) = split(target)?;
     let mut tries_left = TRIES;
     loop {
         tries_left -= 1;
-        let error = match create_parents(&parent) {
+        let error = match Made::directory(&parent) {
             Err(error) => StoreError::io("create", &parent)(error),
             Ok(made) => match claim(target, shape) {
                 Ok(staged) => return Ok((staged, made)),
-                Err(error) => {
-                    remove_made(&made);
-                    error
-                }
+                Err(error) => error,
             },
         };
         if tries_left == 0 || !error.is_absence() {
@@ -202,25 +197,6 @@ fn move_aside(staged: &Path, target: &Path) -> io::Result<PathBuf> {
         return Err(error);
     }
     Ok(aside)
-}
-
-/// Makes a directory and those above it; returns the new ones, deepest first.
-pub(crate) fn create_parents(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let made = directory
-        .ancestors()
-        .take_while(|path| *path != Path::new("") && !path.exists())
-        .map(Path::to_owned)
-        .collect();
-    fs::create_dir_all(directory)?;
-    Ok(made)
-}
-
-/// Removes directories that were made for an output that did not come about; one that something else was put into
-/// meanwhile stays.
-pub(crate) fn remove_made(made: &[PathBuf]) {
-    for directory in made {
-        fs::remove_dir(directory).ok();
-    }
 }
 
 /// Makes renames and new names in a directory last through a power cut.

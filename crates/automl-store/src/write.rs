@@ -94,8 +94,8 @@ pub(crate) fn write_watched(
     check_replaceable(dir, &target, overwrite)?;
     let (staged, made) = staging::claim_in_new(&target, Shape::Directory)?;
     let result = stage_and_swap(dir, &target, &staged, &files, watch);
-    if result.is_err() {
-        staging::remove_made(&made);
+    if result.is_ok() {
+        made.keep();
     }
     result
 }
@@ -349,7 +349,8 @@ pub fn write_directory<E: From<StoreError>>(
     if filled.is_err() {
         // What cannot be removed now is swept by the next write.
         staging::remove(&staged.path).ok();
-        staging::remove_made(&made);
+    } else {
+        made.keep();
     }
     filled
 }

@@ -10,7 +10,7 @@ use crate::args;
 use crate::artifacts::{ArtifactError, ArtifactStore, CopyError, Folder};
 use crate::db::{self, Database, DbError, Place, transfer};
 use crate::sealed::{self, SealError, Sealer};
-use crate::staging::{self, Shape, Staged};
+use crate::{Scratch, staging};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read as _, Seek as _};
 use std::path::{Component, Path};
@@ -33,7 +33,7 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
         check_empty(directory)?;
     }
     let home = directory.as_deref().unwrap_or(workspace.artifacts);
-    let staged = Staging::beside(home)?;
+    let staged = Scratch::beside(home)?;
     let unpacked = staged.path().join("unpacked");
     let backup = if source.is_file() {
         unpack(source, &unpacked)?;
@@ -59,7 +59,7 @@ pub fn restore(source: &Path, workspace: Workspace<'_>) -> Result<Summary, Backu
                 appear(&ready, directory)?;
             } else {
                 // Perhaps on another disk.
-                let aside = Staging::beside(workspace.artifacts)?;
+                let aside = Scratch::beside(workspace.artifacts)?;
                 let artifacts = aside.path().join("ready");
                 put_artifacts(source, backup, &artifacts)?;
                 appear(&artifacts, workspace.artifacts)?;
@@ -138,29 +138,6 @@ fn take_back_unless(done: Result<(), BackupError>, artifacts: &Path) -> Result<(
         staging::remove(artifacts).map_err(BackupError::io(artifacts))?;
     }
     done
-}
-
-/// A directory beside a place, removed with all that is in it at the end.
-struct Staging(Staged);
-
-impl Staging {
-    fn beside(place: &Path) -> Result<Self, BackupError> {
-        let (parent, _) = staging::split(place)?;
-        staging::create_parents(&parent).map_err(BackupError::io(&parent))?;
-        Ok(Self(staging::claim(place, Shape::Directory)?))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0.path
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if let Err(error) = staging::remove(self.path()) {
-            tracing::warn!(%error, "what a restore needed for a while could not be removed");
-        }
-    }
 }
 
 fn check_empty(directory: &Path) -> Result<(), BackupError> {

@@ -2,6 +2,7 @@
 
 use super::hashing::{self, Hashing};
 use super::{BackupError, Sealed, is_archive};
+use crate::made::Made;
 use crate::staging::{self, Shape, Staged};
 use crate::{AtomicFile, StoreError};
 use std::fs::{self, File};
@@ -21,7 +22,8 @@ pub(super) enum Sink {
 pub(super) struct Directory {
     target: PathBuf,
     staged: Staged,
-    is_kept: bool,
+    /// What was made above it; nothing once the backup is in its place.
+    made: Option<Made>,
 }
 
 /// A file beside its place.
@@ -45,14 +47,12 @@ impl Sink {
             let tar = tar::Builder::new(encoder);
             return Ok(Self::Archive(Box::new(Archive { target, tar })));
         }
-        let (parent, _) = staging::split(&target)?;
-        staging::create_parents(&parent).map_err(BackupError::io(&parent))?;
-        let staged = staging::claim(&target, Shape::Directory)?;
+        let (staged, made) = staging::claim_in_new(&target, Shape::Directory)?;
         staging::restrict(&staged.file, 0o700).map_err(BackupError::io(&target))?;
         Ok(Self::Directory(Directory {
             target,
             staged,
-            is_kept: false,
+            made: Some(made),
         }))
     }
 
@@ -95,7 +95,9 @@ impl Directory {
     fn finish(mut self) -> Result<(), BackupError> {
         sync(&self.staged.path)?;
         fs::rename(&self.staged.path, &self.target).map_err(BackupError::io(&self.target))?;
-        self.is_kept = true;
+        if let Some(made) = self.made.take() {
+            made.keep();
+        }
         let (parent, _) = staging::split(&self.target)?;
         staging::sync_directory(&parent).map_err(BackupError::io(&parent))
     }
@@ -103,7 +105,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        if !self.is_kept
+        if self.made.is_some()
             && let Err(error) = staging::remove(&self.staged.path)
         {
             tracing::warn!(%error, "an unfinished backup could not be removed");
