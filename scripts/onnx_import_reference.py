@@ -170,6 +170,8 @@ def refused():
         node("Cast", ["c26"], ["t"], to=TensorProto.FLOAT), node("Add", ["x", "t"], ["y"])], *flat)
     yield "lengths_filled", graph("g", sums + [node("Transpose", ["s"], ["r"]), node("MatMul", ["r", "s"], ["w"]), node("Shape", ["w"], ["l"]),
         node("ConstantOfShape", ["l"], ["k"]), node("ReduceSum", ["k"], ["t"], keepdims=0), node("Add", ["x", "t"], ["y"])], x, y, first)
+    # Four such widths come to none where sums wrap.
+    yield "wide", graph("g", [node("Identity", ["x0"], ["y"])], [(f"x{i}", TensorProto.FLOAT, ["n", 1 << 62]) for i in range(4)], y)
     tensor = lambda values: numpy_helper.from_array(np.array(values))
     shared = lambda roots, ends: node("TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", n_targets=1, aggregate_function=1, post_transform=0,
         tree_roots=roots, nodes_featureids=[0, 1], nodes_splits=tensor([0.1, 0.2]), nodes_modes=tensor(np.array([0, 0], np.uint8)),

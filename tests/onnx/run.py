@@ -38,8 +38,8 @@ COSTS = {
         for one in ("account", "billing", "sales", "technical")
     },
 }
-# Texts have no translation.
-DROPPED = {"churn.csv": "last_note", "rents.csv": "description", "tickets.csv": "subject"}
+# The networks of configs/train that are exported read no texts.
+WITHOUT_TEXT = {"churn.csv": "last_note", "rents.csv": "description", "tickets.csv": "subject"}
 # Each learner that has a translation, alone and together.
 LEARNERS = ["gradient_boosting", "random_forest", "extra_trees", "elastic_net", "logistic_regression", "naive_bayes", "svm",
             "baseline", "mlp", "tabm"]
@@ -209,8 +209,7 @@ def check(path, target, way, power=None):
 
 def ways_of(path, target, args):
     """The commands that make models of a table, by name."""
-    drop = DROPPED.get(path.name)
-    fit = ["fit", path, "--target", target, "--holdout", "0.2", *(["--drop", drop] if drop else [])]
+    fit = ["fit", path, "--target", target, "--holdout", "0.2"]
     if args.learner:
         return [(name, [*fit, "--max-trials", 1, "--include", name]) for name in args.learner]
     ways = [("together", [*fit, "--max-trials", args.trials, "--exclude", "nearest_neighbours"])]
@@ -228,7 +227,7 @@ def ways_of(path, target, args):
 
 def networks_of(path, target, epochs):
     """A training for each network of configs/train."""
-    own = [f"data.path={path}", f"data.target={target}", f"trainer.epochs={epochs}", f"data.drop={DROPPED.get(path.name, '')}"]
+    own = [f"data.path={path}", f"data.target={target}", f"trainer.epochs={epochs}", f"data.drop={WITHOUT_TEXT.get(path.name, '')}"]
     ways = []
     for name, extra in NETWORKS.items():
         file = ROOT / f"configs/train/{name}.yaml"

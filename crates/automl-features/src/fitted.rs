@@ -205,17 +205,9 @@ impl FittedRecipe {
         Ok(self.header.like(columns).expect("lengths are equal"))
     }
 
-    /// Where the inputs stand, which are looked for one behind the other.
+    /// Where the inputs stand.
     fn input_places(&self, table: &Table) -> Result<Vec<usize>, PredictError> {
-        let mut next = 0;
-        let place = |(name, _): &(String, ColumnKind)| {
-            let place = table
-                .position_near(name, next)
-                .ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
-            next = place + 1;
-            Ok(place)
-        };
-        self.inputs.iter().map(place).collect()
+        table.places_of(self.inputs.iter().map(|(name, _)| name.as_str()))
     }
 }
 

@@ -113,17 +113,10 @@ impl Inputs {
         Ok(bound)
     }
 
-    /// Where the columns stand, those of numbers first: each is looked for behind the one before.
+    /// Where the columns stand, those of numbers first.
     fn find(&self, table: &Table) -> Result<Vec<usize>, PredictError> {
         let sparse = self.sparse.iter().map(|input| &input.name);
-        let mut next = 0;
-        let place = |name: &String| {
-            let place = table.position_near(name, next);
-            let place = place.ok_or_else(|| PredictError::ColumnMissing { name: name.clone() })?;
-            next = place + 1;
-            Ok(place)
-        };
-        self.numbers.iter().chain(sparse).map(place).collect()
+        table.places_of(self.numbers.iter().chain(sparse).map(String::as_str))
     }
 
     /// Shares of `scores` (one non-negative number a feature) by column, greatest first.

@@ -27,8 +27,13 @@ pub(crate) enum Column {
     },
     /// Microseconds since 1970, rows by one.
     Times(Value),
-    /// Nothing is made of texts.
-    Text,
+    /// Texts, rows by one; an empty one is missing.
+    Text(Value),
+    /// What terms weigh: doubles, rows by dimensions.
+    Weights {
+        value: Value,
+        n_dims: usize,
+    },
 }
 
 impl Column {
@@ -36,9 +41,9 @@ impl Column {
         match self {
             Self::Number(_) => "number",
             Self::Codes(_) => "category",
-            Self::OneHot { .. } => "sparse",
+            Self::OneHot { .. } | Self::Weights { .. } => "sparse",
             Self::Times(_) => "timestamp",
-            Self::Text => "text",
+            Self::Text(_) => "text",
         }
     }
 }
@@ -131,6 +136,22 @@ impl Frame {
         match self.column(name)? {
             Column::Times(value) => Ok(value),
             other => Err(Self::wrong(name, other, "timestamp")),
+        }
+    }
+
+    /// A column of texts.
+    pub(crate) fn text(&self, name: &str) -> Result<&Value, OnnxError> {
+        match self.column(name)? {
+            Column::Text(value) => Ok(value),
+            other => Err(Self::wrong(name, other, "text")),
+        }
+    }
+
+    /// A column of what terms weigh, and how many terms there are.
+    pub(crate) fn weights(&self, name: &str) -> Result<(&Value, usize), OnnxError> {
+        match self.column(name)? {
+            Column::Weights { value, n_dims } => Ok((value, *n_dims)),
+            other => Err(Self::wrong(name, other, "sparse")),
         }
     }
 

@@ -27,6 +27,10 @@ const ML_OPSET: i64 = 5;
 const ML: &str = "ai.onnx.ml";
 /// Operators of that set; others are of the plain one.
 const ML_OPERATORS: [&str; 2] = ["TreeEnsemble", "LabelEncoder"];
+/// Operators that ONNX Runtime adds, and the version of their set.
+const RUNTIME: &str = "com.microsoft";
+const RUNTIME_OPSET: i64 = 1;
+const RUNTIME_OPERATORS: [&str; 1] = ["Tokenizer"];
 
 /// A graph to be.
 #[derive(Default)]
@@ -62,6 +66,16 @@ pub(crate) fn texts<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -
         name: name.into(),
         strings: values.collect(),
         kind: 8,
+        ..Attribute::default()
+    }
+}
+
+/// As [`int`].
+pub(crate) fn text(name: &str, value: &str) -> Attribute {
+    Attribute {
+        name: name.into(),
+        s: Some(value.as_bytes().to_vec()),
+        kind: 3,
         ..Attribute::default()
     }
 }
@@ -128,14 +142,18 @@ impl Graph {
         inputs: &[&Value],
         attributes: impl IntoIterator<Item = Attribute>,
     ) {
-        let is_ml = ML_OPERATORS.contains(&op);
+        let domain = match op {
+            op if ML_OPERATORS.contains(&op) => ML,
+            op if RUNTIME_OPERATORS.contains(&op) => RUNTIME,
+            _ => "",
+        };
         self.message.node.push(Node {
             input: inputs.iter().map(|&name| name.clone()).collect(),
             output: vec![output.to_owned()],
             name: format!("{op}_{}", self.message.node.len()),
             op_type: op.to_owned(),
             attribute: attributes.into_iter().collect(),
-            domain: if is_ml { ML.into() } else { String::new() },
+            domain: domain.into(),
         });
     }
 
@@ -238,6 +256,21 @@ impl Graph {
         self.message.output.push(output);
     }
 
+    /// Says that a value holds texts, where readers of the graph do not know its operator.
+    pub(crate) fn holds_texts(&mut self, value: &Value) {
+        let tensor = TensorType {
+            elem_type: Element::Text as i32,
+            shape: None,
+        };
+        self.message.value_info.push(ValueInfo {
+            name: value.clone(),
+            kind: Some(Type {
+                tensor: Some(tensor),
+            }),
+            doc_string: String::new(),
+        });
+    }
+
     /// The file.
     pub(crate) fn encoded(mut self, version: &str) -> Vec<u8> {
         self.message.name = "automl".into();
@@ -245,12 +278,16 @@ impl Graph {
             domain: domain.into(),
             version,
         };
+        let mut sets = vec![opset("", OPSET), opset(ML, ML_OPSET)];
+        if self.message.node.iter().any(|node| node.domain == RUNTIME) {
+            sets.push(opset(RUNTIME, RUNTIME_OPSET));
+        }
         let model = Model {
             ir_version: IR_VERSION,
             producer_name: "automl".into(),
             producer_version: version.into(),
             graph: Some(self.message),
-            opset_import: vec![opset("", OPSET), opset(ML, ML_OPSET)],
+            opset_import: sets,
         };
         model.encode_to_vec()
     }

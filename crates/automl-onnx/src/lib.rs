@@ -5,7 +5,8 @@
 //! of the ensemble, and the class that is predicted. All numbers are doubles, so that predictions agree to rounding, but those
 //! inside of networks, which are single here as there. Trees
 //! become the operator `TreeEnsemble` of `ai.onnx.ml`, version 5; a test of a set of levels becomes a column that says
-//! whether the level is in the set, so missing and unseen levels go where they went.
+//! whether the level is in the set, so missing and unseen levels go where they went. Terms of texts are found by `Tokenizer`
+//! of `com.microsoft`, which a graph without texts does not need.
 //!
 //! Models are read as plain data ([`automl_core::Artifact`]), in which each step and learner is named by its kind; what has no
 //! translation is an error that names it, never a model that predicts something else.
@@ -49,6 +50,7 @@ mod network;
 mod normal;
 mod proto;
 mod steps;
+mod text;
 mod trees;
 
 pub use error::OnnxError;

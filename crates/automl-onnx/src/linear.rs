@@ -64,25 +64,32 @@ fn scores(
     for sparse in &inputs.sparse {
         let own = &coef[first * n_outputs..(first + sparse.n_dims) * n_outputs];
         first += sparse.n_dims;
-        let Column::OneHot {
-            codes,
-            dims,
-            n_dims,
-        } = frame.column(&sparse.name)?.clone()
-        else {
-            let what = format!("the sparse column '{}'", sparse.name);
-            return Err(OnnxError::unsupported(what));
+        let column = frame.column(&sparse.name)?.clone();
+        let part = match column {
+            Column::OneHot { n_dims, .. } | Column::Weights { n_dims, .. }
+                if n_dims != sparse.n_dims =>
+            {
+                return Err(artifact
+                    .invalid("inputs", "a column of another width")
+                    .into());
+            }
+            Column::OneHot { codes, dims, .. } => {
+                let mut dims = dims.into_iter();
+                codes.looked_up(graph, n_outputs, |_| match dims.next().flatten() {
+                    Some(dim) => own[dim as usize * n_outputs..][..n_outputs].to_vec(),
+                    None => vec![0.0; n_outputs],
+                })
+            }
+            Column::Weights { n_dims: 0, .. } => continue,
+            Column::Weights { value, n_dims } => {
+                let own = graph.constant(doubles(&[n_dims, n_outputs], own));
+                graph.op("MatMul", &[&value, &own], [])
+            }
+            _ => {
+                let what = format!("the sparse column '{}'", sparse.name);
+                return Err(OnnxError::unsupported(what));
+            }
         };
-        if n_dims != sparse.n_dims {
-            return Err(artifact
-                .invalid("inputs", "a column of another width")
-                .into());
-        }
-        let mut dims = dims.into_iter();
-        let part = codes.looked_up(graph, n_outputs, |_| match dims.next().flatten() {
-            Some(dim) => own[dim as usize * n_outputs..][..n_outputs].to_vec(),
-            None => vec![0.0; n_outputs],
-        });
         sum = graph.op("Add", &[&sum, &part], []);
     }
     Ok(sum)

@@ -7,6 +7,7 @@ use crate::linear::{baseline, elastic_net, logistic, naive_bayes};
 use crate::machine::machine;
 use crate::network::network;
 use crate::steps;
+use crate::text;
 use crate::trees::Trees;
 use automl_core::{Artifact, Decision, Field, Kind, Schema, Task};
 use serde::Deserialize;
@@ -44,7 +45,7 @@ struct Member {
 /// The model as the bytes of an ONNX file.
 ///
 /// Inputs are the columns that it reads, by their names, each rows by one: numbers as doubles, NaN where they are not known;
-/// categories and truth values as texts, empty where they are not known; times as whole microseconds since 1970, the least
+/// categories, truth values and texts as texts, empty where they are not known; times as whole microseconds since 1970, the least
 /// number where they are not known. Outputs are `prediction` and, for classes, `probabilities`, rows by classes.
 ///
 /// # Errors
@@ -178,8 +179,8 @@ fn input(graph: &mut Graph, field: &Field, source: &Source<'_>) -> Column {
             Column::Times(name.clone())
         }
         Kind::Text => {
-            graph.input(name, Element::Text, "a text");
-            Column::Text
+            graph.input(name, Element::Text, "a text; empty if it is not known");
+            Column::Text(text::known(graph, name, source.missing))
         }
     }
 }

@@ -36,6 +36,9 @@ pub(crate) struct Graph {
     pub(crate) input: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "12")]
     pub(crate) output: Vec<ValueInfo>,
+    /// What is known of values in between.
+    #[prost(message, repeated, tag = "13")]
+    pub(crate) value_info: Vec<ValueInfo>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -61,6 +64,8 @@ pub(crate) struct Attribute {
     pub(crate) name: String,
     #[prost(int64, optional, tag = "3")]
     pub(crate) i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) s: Option<Vec<u8>>,
     #[prost(message, optional, tag = "5")]
     pub(crate) t: Option<Tensor>,
     #[prost(int64, repeated, packed = "false", tag = "8")]

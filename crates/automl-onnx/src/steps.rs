@@ -5,10 +5,11 @@ use crate::error::OnnxError;
 use crate::frame::{Codes, Column, Frame, Replacement, is_missing};
 use crate::graph::{Element, Graph, doubles, tensor};
 use crate::normal;
+use crate::text;
 use automl_core::{Artifact, ArtifactError, MISSING_CODE, UNSEEN_CODE};
 
 /// The columns that a step makes of one.
-type Made = Vec<(String, Column)>;
+pub(crate) type Made = Vec<(String, Column)>;
 /// Turns what a step learned of one column into columns.
 type Encoder = fn(&mut Graph, &Frame, &str, &Artifact) -> Result<Made, OnnxError>;
 
@@ -26,15 +27,13 @@ pub(crate) fn apply(graph: &mut Graph, frame: &Frame, step: &Artifact) -> Result
         "frequency" => frequency,
         "number_as_category" => number_as_category,
         "datetime" => datetime,
-        // Where there are no texts, these do nothing.
-        "text_stats" | "text_tfidf" | "text_svd" | "hashing" if step.children.is_empty() => {
+        // Where there are no texts, it does nothing.
+        "hashing" if step.children.is_empty() => {
             return Ok(frame.clone());
         }
-        "text_stats" | "text_tfidf" | "text_svd" => {
-            let names: Vec<String> = step.meta("columns")?;
-            let what = format!("the text of column '{}'", names.join("', '"));
-            return Err(OnnxError::unsupported(what));
-        }
+        "text_stats" => text::stats,
+        "text_tfidf" => text::tfidf,
+        "text_svd" => text::svd,
         other => return Err(OnnxError::unsupported(format!("the step '{other}'"))),
     };
     let names: Vec<String> = step.meta("columns")?;
@@ -54,7 +53,7 @@ fn slot_of(code: u32, n_levels: usize) -> Option<usize> {
 }
 
 /// The texts of an array of bytes and one of ends.
-fn strings(artifact: &Artifact, name: &str) -> Result<Vec<String>, ArtifactError> {
+pub(crate) fn strings(artifact: &Artifact, name: &str) -> Result<Vec<String>, ArtifactError> {
     let bytes = artifact.u8s(&format!("{name}.bytes"))?;
     let mut start = 0_usize;
     let mut all = Vec::new();

@@ -158,19 +158,70 @@ fn the_same_model_gives_the_same_bytes() {
     );
 }
 
+/// What a step learned of a column of texts.
+fn with_terms(meta: serde_json::Value, terms: &[&str]) -> Artifact {
+    let mut learned = Artifact::new("text_tfidf", meta);
+    let bytes = terms.concat().into_bytes();
+    let ends = terms.iter().scan(0, |end, term| {
+        *end += term.len() as i64;
+        Some(*end)
+    });
+    let shapes = [vec![bytes.len()], vec![terms.len()]];
+    let [bytes_shape, ends_shape] = shapes;
+    let ends = ArrayData::I64(ends.collect());
+    for (name, shape, data) in [
+        ("terms.bytes", bytes_shape, ArrayData::U8(bytes)),
+        ("terms.ends", ends_shape, ends),
+    ] {
+        learned.arrays.insert(name.into(), Array { shape, data });
+    }
+    learned.push_f64("idf", vec![1.0; terms.len()]);
+    learned
+}
+
+#[test]
+fn terms_are_counted_by_their_length_at_their_own_places() {
+    let inputs = json!([["note", "text"]]);
+    let grams = json!({ "analyzer": "word", "shortest": 1, "min_chars": 2 });
+    let meta = json!({ "grams": grams, "sublinear": false });
+    let mut step = Artifact::new("text_tfidf", json!({ "columns": ["note"], "keep": false }));
+    step.children = vec![with_terms(meta, &["red", "red wine", "wine"])];
+    let all = schema(&[("note", Kind::Text)]);
+    let model = exported(&ensemble(&inputs, vec![step], shares()), &all).unwrap();
+    let sets: Vec<&str> = model.opset_import.iter().map(|set| &*set.domain).collect();
+    assert_eq!(sets, ["", "ai.onnx.ml", "com.microsoft"]);
+    let graph = model.graph.unwrap();
+    let find = |op: &str| graph.node.iter().find(|node| node.op_type == op).unwrap();
+    assert_eq!(find("Tokenizer").domain, "com.microsoft");
+    let counts = find("TfIdfVectorizer");
+    let of = |name: &str| {
+        let found = counts.attribute.iter().find(|one| one.name == name);
+        found.unwrap()
+    };
+    let pool = of("pool_strings").strings.iter();
+    let pool: Vec<&str> = pool.map(|part| str::from_utf8(part).unwrap()).collect();
+    assert_eq!(pool, ["red", "wine", "red", "wine"]);
+    // Pairs begin behind two words; each term has the dimension that the step gave it.
+    assert_eq!(of("ngram_counts").ints, [0, 2]);
+    assert_eq!(of("ngram_indexes").ints, [0, 2, 1]);
+    assert_eq!(of("max_gram_length").i, Some(2));
+}
+
 #[test]
 fn what_has_no_translation_is_named() {
     let all = schema(&[("x", Kind::Number), ("note", Kind::Text)]);
     let inputs = json!([["x", "number"], ["note", "text"]]);
     let mut texts = Artifact::new("text_tfidf", json!({ "columns": ["note"], "keep": false }));
-    texts.children = vec![Artifact::new("text_tfidf", json!({}))];
+    let grams = json!({ "analyzer": "char_wb", "shortest": 1, "min_chars": 1 });
+    let letters = json!({ "grams": grams, "sublinear": true });
+    texts.children = vec![with_terms(letters, &["a"])];
     let crossed = Artifact::new("interactions", json!({ "columns": [] }));
     let near = Artifact::new("nearest_neighbours", json!({}));
     for (steps, model, told) in [
         (
             vec![texts],
             shares(),
-            "the text of column 'note' cannot be exported to ONNX",
+            "terms of single characters in words, as of column 'note', cannot be exported to ONNX",
         ),
         (
             vec![crossed],

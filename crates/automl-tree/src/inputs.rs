@@ -74,18 +74,9 @@ impl Inputs {
         Self(inputs)
     }
 
-    /// Where the column for each input stands: each is looked for behind the one before.
+    /// Where the column for each input stands.
     pub(crate) fn places(&self, table: &Table) -> Result<Vec<usize>, PredictError> {
-        let mut next = 0;
-        let place = |input: &Input| {
-            let place = table.position_near(&input.name, next);
-            let place = place.ok_or_else(|| PredictError::ColumnMissing {
-                name: input.name.clone(),
-            })?;
-            next = place + 1;
-            Ok(place)
-        };
-        self.0.iter().map(place).collect()
+        table.places_of(self.0.iter().map(|input| input.name.as_str()))
     }
 
     /// The table's columns for the inputs in `wanted`, which do not fall, of which each may have several `outputs`; every

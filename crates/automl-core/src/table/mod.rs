@@ -17,6 +17,7 @@ pub use sparse::SparseRows;
 pub use texts::Texts;
 pub use view::TableView;
 
+use crate::contract::PredictError;
 use crate::error::Coded;
 use std::sync::Arc;
 
@@ -170,8 +171,26 @@ impl Table {
         (&self.names[position], &self.columns[position])
     }
 
+    /// Where the columns of these names stand, each of which is looked for behind the one before first.
+    ///
+    /// # Errors
+    /// There is no column of a name.
+    pub fn places_of<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<usize>, PredictError> {
+        let mut next = 0;
+        let place = |name: &str| {
+            let place = self.position_near(name, next);
+            let place = place.ok_or_else(|| PredictError::ColumnMissing { name: name.into() })?;
+            next = place + 1;
+            Ok(place)
+        };
+        names.map(place).collect()
+    }
+
     /// Where the column called `name` stands, which is looked for at `guess` first, then behind it.
-    pub fn position_near(&self, name: &str, guess: usize) -> Option<usize> {
+    fn position_near(&self, name: &str, guess: usize) -> Option<usize> {
         let (before, behind) = self.names.split_at(guess.min(self.names.len()));
         let is_there = |known: &Arc<str>| known.as_ref() == name;
         let place = behind.iter().position(is_there);

@@ -115,6 +115,7 @@ impl TextSvd {
             n_dims,
             width: n_components,
             loadings,
+            is_single: true,
         })
     }
 }
@@ -184,6 +185,9 @@ pub(crate) struct Components {
     n_dims: usize,
     width: usize,
     loadings: Vec<f32>,
+    /// Whether the numbers are rounded to single: then they are the same in whichever order a program adds, and what ranks
+    /// them later finds equal texts equal. Models of earlier versions do not round.
+    is_single: bool,
 }
 
 impl Components {
@@ -192,6 +196,7 @@ impl Components {
             n_dims,
             width: 0,
             loadings: Vec::new(),
+            is_single: true,
         }
     }
 }
@@ -230,6 +235,11 @@ impl Encoder for Components {
                             *sum += f64::from(value) * f64::from(*loading);
                         }
                     }
+                    if self.is_single {
+                        for sum in sums {
+                            *sum = f64::from(*sum as f32);
+                        }
+                    }
                 }
             }
             out
@@ -246,12 +256,17 @@ impl Encoder for Components {
     fn save(&self, artifact: &mut Artifact) {
         set_meta(artifact, "n_dims", self.n_dims);
         set_meta(artifact, "n_components", self.width);
+        set_meta(artifact, "single", self.is_single);
         artifact.push_f32("loadings", self.loadings.clone());
     }
 
     fn load(artifact: &Artifact) -> Result<Self, ArtifactError> {
         let n_dims: usize = artifact.meta("n_dims")?;
         let n_components: usize = artifact.meta("n_components")?;
+        let is_single = match artifact.meta.get("single") {
+            None => false,
+            Some(_) => artifact.meta("single")?,
+        };
         let loadings = artifact.f32s("loadings")?.to_vec();
         if n_dims.checked_mul(n_components) != Some(loadings.len()) {
             return Err(artifact.invalid("loadings", "there is not one for each cell"));
@@ -260,6 +275,7 @@ impl Encoder for Components {
             n_dims,
             width: n_components,
             loadings,
+            is_single,
         })
     }
 }

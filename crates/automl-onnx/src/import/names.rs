@@ -115,6 +115,11 @@ pub(super) fn inputs(graph: &GraphProto, n_given: Option<usize>) -> Result<Vec<I
             [_, width] => *width,
             _ => return Err(unsupported("an input that is not rows by columns")),
         };
+        if width.is_some_and(|width| usize::try_from(width).is_ok_and(|width| width > COLUMNS_MAX))
+        {
+            let what = format!("an input of {} columns", width.unwrap_or(0));
+            return Err(GraphError::Unsupported { what });
+        }
         if width.is_none() && widthless.replace(found.len()).is_some() {
             let input = value.name.clone();
             return Err(GraphError::NoWidth { input });

@@ -429,6 +429,10 @@ fn what_is_not_run_is_refused_by_name() {
             "not a whole ONNX file: operator '' leads to a node in two ways"
         );
     }
+    assert_eq!(
+        refused("wide"),
+        "ONNX graphs with an input of 4611686018427387904 columns cannot be imported"
+    );
     assert_eq!(refused("labels_alone"), "the graph gives no numbers");
     assert_eq!(
         refused("two_outputs"),

@@ -15,6 +15,8 @@ YEAR_FIRST_OR_A_MONTH_IN_LETTERS = re.compile(r"\d{4}[-/.]|\d{8}(?!\d)|(?=.*[A-Z
 # What stands between thousands, by the format of a column, and what is a fraction's comma.
 GROUPS = {"space": re.compile("[ \u00a0\u2009\u202f]"), "apostrophe": re.compile("['\u2019]"), "comma": re.compile(",")}
 A_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# Rows that the graph gets at once; of texts it holds what every known term weighs for each.
+ROWS, ROWS_OF_TEXTS = 10_000, 100
 # How the graph is told that a time is not known.
 MISSING_TIME = numpy.iinfo(numpy.int64).min
 ONE_MICROSECOND = pandas.Timedelta(1, "us")
@@ -30,6 +32,8 @@ class Model:
         self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
         # Columns that the model came to do without are no inputs of the graph.
         self.inputs = {one.name for one in self.session.get_inputs()}
+        has_texts = any(column["kind"] == "text" and column["name"] in self.inputs for column in self.columns)
+        self.rows_at_once = ROWS_OF_TEXTS if has_texts else ROWS
 
     def predict(self, data, params=None):
         """One row for each row of `data`, a DataFrame or what makes one."""
@@ -42,10 +46,15 @@ class Model:
             for column in self.columns
             if column["name"] in self.inputs
         }
-        told = dict(zip([one.name for one in self.session.get_outputs()], self.session.run(None, feed)))
-        columns = {"prediction": numpy.asarray(told["prediction"]).reshape(-1)}
+        names = [one.name for one in self.session.get_outputs()]
+        parts = [
+            self.session.run(None, {name: cells[first:first + self.rows_at_once] for name, cells in feed.items()})
+            for first in range(0, max(len(table), 1), self.rows_at_once)
+        ]
+        told = {name: numpy.concatenate(part) for name, part in zip(names, zip(*parts))}
+        columns = {"prediction": told["prediction"].reshape(-1)}
         for place, name in enumerate(self.classes):
-            columns[f"probability_{name}"] = numpy.asarray(told["probabilities"])[:, place]
+            columns[f"probability_{name}"] = told["probabilities"][:, place]
         return pandas.DataFrame(columns, index=table.index)
 
     def tensor(self, column, cells):
