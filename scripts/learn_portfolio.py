@@ -149,7 +149,8 @@ def fitted(folder, frame, target, is_class, args):
 
 
 def worth(told):
-    """Shares by candidate; candidates that come to the same on this table have the same share."""
+    """Shares by candidate: those of all trials that it describes. What a candidate does not say may be anything, so one without
+    parameters has the shares of its whole learner, and candidates that come to the same on this table have the same share."""
     by_trial = {row["trial"]: row for row in told["rows"] if row["trial"] is not None}
     pool = candidates(told["is_class"])
     shares = []

@@ -1,4 +1,4 @@
-//! Models written in older formats still load and predict the same: one of every learner, by `make_golden_models.sh`.
+//! Models written in older formats still load and predict the same: one of every learner, and of other kinds, by `make_golden_models.sh`.
 
 use crate::harness::{Desk, repository};
 use std::path::Path;
@@ -27,6 +27,9 @@ const MODELS: [(&str, &[&str]); 2] = [
     ),
     ("rents", &["elastic_net", "tabm"]),
 ];
+
+/// Models of other kinds, of which there is no leaderboard.
+const OTHERS: [(&str, &str); 2] = [("churn", "several_targets"), ("numbers", "onnx_graph")];
 
 fn cells(text: &str) -> Vec<Vec<&str>> {
     text.lines().map(|line| line.split(',').collect()).collect()
@@ -68,7 +71,15 @@ fn models_of_every_learner_and_every_format_predict_what_they_did() {
         for (table, learners) in MODELS {
             for learner in learners {
                 check_model(&desk, format, table, learner);
+                let outcome = desk.shell(&format!(
+                    "automl leaderboard {}/{learner}",
+                    format.display()
+                ));
+                assert_eq!(outcome.exit_code, Some(0), "{learner}: {outcome:?}");
             }
+        }
+        for (table, model) in OTHERS {
+            check_model(&desk, format, table, model);
         }
     }
 }
@@ -85,8 +96,6 @@ fn check_model(desk: &Desk, format: &Path, table: &str, learner: &str) {
         &expected.expect("the predictions are there"),
         learner,
     );
-    let outcome = desk.shell(&format!("automl leaderboard {format}/{learner}"));
-    assert_eq!(outcome.exit_code, Some(0), "{learner}: {outcome:?}");
 }
 
 #[test]

@@ -46,6 +46,15 @@ fn ctrl_c_saves_the_best_so_far_and_exits_with_130() {
 }
 
 #[test]
+fn what_an_interrupted_fit_of_several_targets_without_a_journal_has_learned_is_removed() {
+    let desk = Desk::new();
+    let settings = "--target payment_method,usage_hours --holdout 0.3 --time-limit 9s --no-journal";
+    let child = fit_until(&desk, settings, "target 2 of 3");
+    assert_eq!(signal(child, "INT").code(), Some(130));
+    assert_eq!(desk.entries(), [""; 0]);
+}
+
+#[test]
 fn a_kill_at_any_moment_leaves_no_half_written_model_and_a_later_fit_works() {
     let desk = Desk::new();
     let milestones = [

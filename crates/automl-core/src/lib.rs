@@ -56,7 +56,7 @@ pub use decision::{CostMatrix, CostMatrixError, Decision, MeanCosts};
 pub use error::{Coded, is_out_of_space, nearest, size_text};
 pub use event::{Event, Events, NoEvents};
 pub use explain::{ExplainError, Explanation, ImportanceKind, Interactions, Scale, TreeModel};
-pub use params::{Domain, ParamError, ParamMap, ParamSpec, ParamValue, Params};
+pub use params::{Domain, ParamError, ParamMap, ParamSpec, ParamValue, Params, by_own_names};
 pub use predictions::Predictions;
 pub use request::{ROWS_MAX, RowReader, Rows, SentTable, TableForm};
 pub use schema::{Field, Kind, Role, Schema};

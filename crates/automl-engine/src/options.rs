@@ -88,4 +88,9 @@ impl FitOptions {
     pub(crate) fn is_without(&self, part: SearchPart) -> bool {
         self.without.contains(&part)
     }
+
+    /// Whether models of a bag are left out where a row would take too long.
+    pub(crate) fn thins_bags(&self) -> bool {
+        self.inference_limit.is_none() && self.quality == Quality::Balanced
+    }
 }

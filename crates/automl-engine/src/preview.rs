@@ -32,6 +32,8 @@ pub struct Preview {
     pub rows_per_fit: [usize; 2],
     /// Whether members are fitted again on all rows; otherwise each is the mean of its fold models.
     pub refit: bool,
+    /// Whether models of a bag are left out where a row would take too long.
+    pub thins_bags: bool,
     /// When the phases end; `None` if trials alone end the search.
     pub phases: Option<Phases>,
     /// Bytes that the table, its encodings and the out-of-fold predictions take.
@@ -136,6 +138,7 @@ pub fn preview(
         fits_per_trial: splits.len(),
         rows_per_fit: [splits[0].train.len(), splits[0].valid.len()],
         refit: plan.validation.refit,
+        thins_bags: options.thins_bags() && !plan.validation.refit,
         phases: schedule.phases(options),
         memory_bytes: plan::memory_needed(data),
         memory_limit: options.memory_limit,

@@ -9,7 +9,7 @@ use crate::search::Found;
 use crate::thin::{ROW_WORK_MAX, thinned};
 use crate::trial::{Trial, mean_learned};
 use crate::workers::side_by_side;
-use crate::{FitOptions, Quality, outputs};
+use crate::{FitOptions, outputs};
 use automl_core::{
     Budget, Dataset, Deadline, FitContext, FitError, MemoryLimit, Threads, TrainingData, Warning,
     WarningKind,
@@ -78,8 +78,7 @@ impl Refit<'_> {
             let message = format!("{of_members} {why} and {keeps} {its} of the search");
             self.warn(WarningKind::BudgetReached, message);
         }
-        let is_plain = self.options.inference_limit.is_none();
-        if is_plain && self.options.quality == Quality::Balanced {
+        if self.options.thins_bags() {
             return thinned(parts, ROW_WORK_MAX);
         }
         parts

@@ -2,7 +2,8 @@
 //! parameters. Here stand their words for values, the parameters that are two of ours, and those that are none of ours, which
 //! are refused with what to do instead.
 
-use automl_core::{ParamError, ParamMap, ParamValue};
+use crate::GradientBoostingParams;
+use automl_core::{ParamError, ParamMap, ParamValue, Params as _, by_own_names};
 use std::borrow::Cow;
 
 /// A word of theirs for a value, by our parameter's names, and what it sets.
@@ -142,6 +143,8 @@ pub(crate) fn translated(map: &ParamMap) -> Result<ParamMap, ParamError> {
         }
         ours.insert(name.to_owned(), value.clone());
     }
+    // By its own name, what is implied takes the place of what was given by another.
+    let mut ours = by_own_names(GradientBoostingParams::SPECS, &ours)?;
     for (name, value) in implied {
         ours.insert(name.to_owned(), value);
     }

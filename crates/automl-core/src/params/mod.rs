@@ -147,7 +147,7 @@ pub trait Params: Default {
     /// Defaults overridden by `map`, every value checked.
     fn from_map(map: &ParamMap) -> Result<Self, ParamError> {
         let mut params = Self::default();
-        for (name, value) in map {
+        for (name, value) in &by_own_names(Self::SPECS, map)? {
             params.set(name, value)?;
         }
         Ok(params)
@@ -177,6 +177,32 @@ pub trait ParamChoice: Sized {
 
     /// The variant called `name`.
     fn from_choice_name(name: &str) -> Option<Self>;
+}
+
+/// Values by the names of their parameters where they were given by an alias; names that no parameter has stay.
+///
+/// # Errors
+/// A parameter is given twice, by different names.
+pub fn by_own_names(specs: &[ParamSpec], map: &ParamMap) -> Result<ParamMap, ParamError> {
+    let mut own = ParamMap::new();
+    let mut given: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, value) in map {
+        let is_meant =
+            |spec: &&ParamSpec| spec.name == name || spec.aliases.contains(&name.as_str());
+        let meant = specs
+            .iter()
+            .find(is_meant)
+            .map_or(&**name, |spec| spec.name);
+        if let Some(before) = given.insert(meant, name) {
+            return Err(ParamError::Conflict {
+                name: name.clone(),
+                value: value.clone(),
+                reason: format!("is given beside '{before}', another name of the same"),
+            });
+        }
+        own.insert(meant.to_owned(), value.clone());
+    }
+    Ok(own)
 }
 
 /// The spec that `name` (or an alias) stands for, with `value` checked against its domain. Used by the derived code.

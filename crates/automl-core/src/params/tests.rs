@@ -96,6 +96,19 @@ fn search_without_a_range_is_the_whole_domain_and_without_a_word_none() {
 }
 
 #[test]
+fn a_parameter_is_given_by_one_of_its_names() {
+    let of = |names: [&str; 2]| {
+        let pairs = names.map(|name| (name.to_owned(), ParamValue::Float(0.2)));
+        Boosting::from_map(&ParamMap::from(pairs))
+    };
+    assert_eq!(of(["eta", "eta"]).unwrap().learning_rate, 0.2);
+    for twice in [["eta", "learning_rate"], ["shrinkage", "eta"]] {
+        let error = of(twice).unwrap_err();
+        assert_eq!(error.code(), "param-conflict", "{error}");
+    }
+}
+
+#[test]
 fn values_are_set_by_name_or_alias() {
     for name in ["learning_rate", "eta", "shrinkage"] {
         let params = Boosting::from_map(&map(name, ParamValue::Float(0.2))).unwrap();

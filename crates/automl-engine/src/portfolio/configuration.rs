@@ -5,7 +5,7 @@ use super::recipes_for;
 use crate::bounds::Bounds;
 use crate::trial::{TargetMap, TrialConfig};
 use crate::{EngineError, recipes, registry};
-use automl_core::{LearnerSpec, ParamMap, nearest};
+use automl_core::{LearnerSpec, ParamMap, by_own_names, nearest};
 use serde::{Deserialize, Serialize};
 
 /// A learner with parameters and with how it sees the table.
@@ -77,7 +77,7 @@ impl Configuration {
         facts: &Facts,
         bounds: &Bounds,
     ) -> Result<TrialConfig, EngineError> {
-        let mut params = self.params.clone();
+        let mut params = by_own_names(spec.params, &self.params)?;
         bounds.apply(spec, &mut params);
         let target_map = if self.log_target && facts.has_skewed_target {
             TargetMap::Log1p

@@ -1,7 +1,7 @@
 //! The portfolio that is built in: what did most for ensembles on many tables, those most like the one at hand counting most.
 //!
-//! `scripts/learn_portfolio.py` made it. A configuration's worth on a table is its share of an ensemble that was chosen from all
-//! of them there.
+//! `scripts/learn_portfolio.py` made it. A configuration's worth on a table is the share that the trials it describes had of an ensemble
+//! chosen from all of them there; what it leaves open may be anything, so that one without parameters stands for its learner.
 
 use super::Configuration;
 use super::facts::{Facts, N_SHAPE, SHAPE};

@@ -72,7 +72,7 @@ impl SeveralScores {
 /// Scores the rows of a table. A row counts for each target that it has.
 ///
 /// # Errors
-/// The table lacks a column, has no row with some target, or a class that the model does not know.
+/// The table lacks a column, has no row with any target, or a class that the model does not know.
 pub(super) fn evaluate(
     settings: &Settings,
     model: &SeveralModels,
@@ -113,7 +113,8 @@ pub(super) fn evaluate(
         Ok(())
     })?;
     drop(spinner);
-    let all = all.filter(|all| all.n_rows() > 0).ok_or(CliError::NoRows)?;
+    let has_target = truths.iter().any(|truth| !truth.values.is_empty());
+    let all = all.filter(|_| has_target).ok_or(CliError::NoRows)?;
     let mut targets = Vec::new();
     for (place, (truth, manifest)) in truths.iter().zip(&model.parts).enumerate() {
         let predictions = truth.with_target_only(all.of_target(place));

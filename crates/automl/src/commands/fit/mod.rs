@@ -431,7 +431,7 @@ impl Finished<'_> {
             trials: &files::trial_points(&events),
             importance: self.importance,
             explanations: &outcome.explanations,
-            next_command: &self.next_command(),
+            next_command: &next_command(&self.settings.output),
             warnings: &reporter.warnings().list(),
             seconds: reporter.clock().seconds(),
             interrupted: outcome.interrupted,
@@ -457,11 +457,10 @@ impl Finished<'_> {
         }
         Ok(files)
     }
+}
 
-    /// What to type next.
-    fn next_command(&self) -> String {
-        let output = self.settings.output.display().to_string();
-        let quoted = text::shell_word(&output);
-        format!("automl predict {quoted} DATA --output predictions.csv")
-    }
+/// What to type when a model is there.
+fn next_command(model: &Path) -> String {
+    let quoted = text::shell_word(&model.display().to_string());
+    format!("automl predict {quoted} DATA --output predictions.csv")
 }

@@ -50,10 +50,10 @@ pub(super) fn run(begun: &Begun, targets: &[String]) -> anyhow::Result<Status> {
 
 fn in_words(plan: &Preview) -> String {
     let [train, valid] = plan.rows_per_fit;
-    let members = if plan.refit {
-        "each fitted again on all rows"
-    } else {
-        "each the mean of its fold models"
+    let members = match (plan.refit, plan.thins_bags) {
+        (true, _) => "each fitted again on all rows",
+        (false, false) => "each the mean of its fold models",
+        (false, true) => "each the mean of its fold models, as many as a row has time for",
     };
     let rows = format!(
         "{} rows, {} features; a fit learns from {} rows and is scored on {}",

@@ -1,6 +1,6 @@
 //! What a fit says on stdout when it is done.
 
-use super::Finished;
+use super::{Finished, next_command};
 use crate::commands::leaderboard;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::progress::Reporter;
@@ -81,7 +81,7 @@ fn in_words(run: &Finished<'_>, seconds: f64) -> String {
         small(run),
         speed(run),
         run.settings.output.join("report.html").display(),
-        run.next_command(),
+        next_command(&run.settings.output),
     )
 }
 

@@ -13,7 +13,6 @@ use super::settings::{Settings, check_metric};
 use super::{Begun, Finished, note_begin, options, prepare, say_task, search_run, warn_of_time};
 use crate::commands::Status;
 use crate::errors::TargetsError;
-use crate::progress::Reporter;
 use crate::record::{Detail, Recorder};
 use automl_core::{Clock, Role, Schema, Warning, Warnings, nearest};
 use automl_data::Loaded;
@@ -22,7 +21,7 @@ use automl_engine::prepare::check_told_once;
 use automl_engine::{
     EngineError, FitOptions, Journal as _, JournalEntry, PrepareOptions, Progress,
 };
-use automl_store::{ModelDir, Overwrite, journal_dir, prediction_schema, spool};
+use automl_store::{ModelDir, Overwrite, Scratch, journal_dir, prediction_schema, spool};
 use result::TargetResult;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -165,11 +164,17 @@ pub(super) fn run(
         (loaded, &with_targets(loaded, targets)),
     );
     let journal = SearchJournal::start(settings, loaded, earlier, reporter)?;
+    // Without a journal nobody goes on with them.
+    let passing = (!settings.keeps_journal).then(|| Scratch::beside(&settings.output));
+    let passing = passing.transpose()?;
     let search = Search {
         begun,
         targets,
         journal: &journal,
-        places: journal_dir(&settings.output)?,
+        places: match &passing {
+            Some(scratch) => scratch.path().join("targets"),
+            None => journal_dir(&settings.output)?,
+        },
     };
     let mut results = Vec::new();
     for (number, known) in checked.iter().enumerate() {
@@ -191,13 +196,6 @@ pub(super) fn run(
         *is_written = true;
         let at_seconds = reporter.clock().seconds();
         journal.of(None).note(&JournalEntry::Written { at_seconds });
-    }
-    if !settings.keeps_journal {
-        for result in &results {
-            // What cannot be removed now is replaced by the next fit of this output.
-            std::fs::remove_dir_all(&result.place).ok();
-        }
-        std::fs::remove_dir(&search.places).ok();
     }
     whole.record(&recorder);
     reporter.finish();
@@ -297,6 +295,7 @@ impl Search<'_> {
         if self.is_done(&own, &place) {
             let note = format!("{order}: '{target}' was done before");
             self.begun.reporter.note(&note);
+            self.pass_on(&result::warnings(&place), (number, known));
         } else {
             self.begun.reporter.note(&format!("{order}: '{target}'"));
             self.search(number, (&own, &place), known)?;
@@ -374,7 +373,7 @@ impl Search<'_> {
         let at_seconds = reporter.clock().seconds();
         scope.note(&JournalEntry::Written { at_seconds });
         reporter.finish();
-        self.pass_on(&reporter, (number, known));
+        self.pass_on(&reporter.warnings().list(), (number, known));
         Ok(())
     }
 
@@ -397,12 +396,11 @@ impl Search<'_> {
     }
 
     /// What a search warned of is part of what the whole tells, with its target, but not shown twice.
-    fn pass_on(&self, reporter: &Reporter, (number, known): (usize, &[Warning])) {
-        let new = reporter.warnings().list().into_iter();
-        let new = new.filter(|warning| !known.contains(warning));
+    fn pass_on(&self, all: &[Warning], (number, known): (usize, &[Warning])) {
+        let new = all.iter().filter(|warning| !known.contains(warning));
         let told = new.map(|warning| Warning {
             message: format!("'{}': {}", self.targets[number], warning.message),
-            ..warning
+            ..warning.clone()
         });
         self.begun.reporter.take_shown(&told.collect::<Vec<_>>());
     }

@@ -3,13 +3,13 @@
 use crate::commands::{importance, leaderboard};
 use crate::record::Recorder;
 use crate::text::{self, Align};
-use automl_core::{Event, Task};
+use automl_core::{Event, Task, Warning};
 use automl_store::spool::{Child, Point, Status, Texts};
 use automl_store::tracking::{new_id, now_ms};
 use automl_store::{Manifest, ModelDir, StoreError};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The model of a target.
 pub(super) struct TargetResult {
@@ -88,8 +88,8 @@ impl TargetResult {
         })
     }
 
-    /// The name under which the whole has its score.
-    pub(super) fn score_name(&self) -> String {
+    /// The name under which the whole has its score, if no other has the same.
+    fn score_name(&self) -> String {
         let target = super::super::model_name(&self.target);
         format!("{target}/{}", self.manifest.metric)
     }
@@ -124,6 +124,22 @@ impl TargetResult {
             ],
         });
     }
+}
+
+/// The scores of all, each under a name of its own.
+pub(super) fn scores(results: &[TargetResult]) -> Vec<(String, f64)> {
+    let names: Vec<String> = results.iter().map(TargetResult::score_name).collect();
+    let own = |(place, name): (usize, &String)| {
+        let is_alone = names.iter().filter(|other| *other == name).count() == 1;
+        if is_alone {
+            name.clone()
+        } else {
+            // Targets that differ in letters alone which names of scores do without.
+            format!("{name}.{}", place + 1)
+        }
+    };
+    let names = names.iter().enumerate().map(own);
+    names.zip(results.iter().map(|one| one.score)).collect()
 }
 
 /// All results as a table.
@@ -179,13 +195,32 @@ pub(super) fn is_interrupted(dir: &ModelDir) -> bool {
 
 /// How its search ended, as its events tell.
 fn end(dir: &ModelDir) -> Option<Event> {
-    let bytes = dir.file("events.jsonl").ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let mut events = text.lines().rev();
-    events.find_map(|line| {
-        let event: Event = serde_json::from_str(line).ok()?;
-        matches!(event, Event::Finished { .. }).then_some(event)
-    })
+    let is_end = |event: &Event| matches!(event, Event::Finished { .. });
+    events(dir).into_iter().rev().find(is_end)
+}
+
+/// What the search of a target warned of.
+pub(super) fn warnings(place: &Path) -> Vec<Warning> {
+    let events = ModelDir::open(place).map(|dir| events(&dir));
+    let warning = |event| match event {
+        Event::Warning { warning } => Some(warning),
+        _ => None,
+    };
+    events
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(warning)
+        .collect()
+}
+
+/// What a search told, as far as its file is read.
+fn events(dir: &ModelDir) -> Vec<Event> {
+    let bytes = dir.file("events.jsonl").unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 /// A file of results, if it is there.

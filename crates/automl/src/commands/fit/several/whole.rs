@@ -1,5 +1,6 @@
 //! One model of the models of all targets: its manifest, its report, and what is said of it at the end.
 
+use super::super::next_command;
 use super::result::{self, TargetResult};
 use super::{Begun, path_of};
 use crate::console::{Format, print_json, print_text};
@@ -59,7 +60,6 @@ impl Whole<'_> {
         } = self.begun;
         let task = self.task();
         let inputs = self.inputs();
-        let scores = self.results.iter();
         let rows = self.results.iter().map(|one| one.manifest.lineage.n_rows);
         Manifest {
             created: rfc3339(self.begun.started_micros),
@@ -67,7 +67,7 @@ impl Whole<'_> {
             task,
             // Each target has its own.
             metric: String::new(),
-            scores: scores.map(|one| (one.score_name(), one.score)).collect(),
+            scores: result::scores(self.results).into_iter().collect(),
             threshold: None,
             costs: None,
             lineage: Lineage {
@@ -129,7 +129,7 @@ impl Whole<'_> {
         TargetsPage {
             manifest,
             rows: self.results.iter().map(row).collect(),
-            next_command: self.next_command(),
+            next_command: next_command(&self.begun.settings.output),
             warnings: reporter.warnings().list(),
             seconds: reporter.clock().seconds(),
         }
@@ -137,9 +137,7 @@ impl Whole<'_> {
 
     /// What only the end tells.
     pub(super) fn record(&self, recorder: &Recorder<'_>) {
-        let scores: Vec<(String, f64)> = (self.results.iter())
-            .map(|result| (result.score_name(), result.score))
-            .collect();
+        let scores = result::scores(self.results);
         recorder.metrics(scores.iter().map(|(name, score)| (name.as_str(), *score)));
         let name = super::super::model_name(&self.targets.join("-"));
         let output = &self.begun.settings.output;
@@ -183,16 +181,9 @@ impl Whole<'_> {
                     text::seconds(seconds),
                     output.display(),
                     output.join("report.html").display(),
-                    self.next_command(),
+                    next_command(output),
                 ))?)
             }
         }
-    }
-
-    /// What to type next.
-    fn next_command(&self) -> String {
-        let output = self.begun.settings.output.display().to_string();
-        let quoted = text::shell_word(&output);
-        format!("automl predict {quoted} DATA --output predictions.csv")
     }
 }
