@@ -84,7 +84,7 @@ def rows_of(path):
 
 
 def disturbed(rows, kinds, seed):
-    """Cells that are empty, and levels that were not met."""
+    """Cells that are empty, levels that were not met, and texts with odd characters and runs of blanks."""
     chance = random.Random(seed)
     made = []
     for row in rows:
@@ -94,6 +94,8 @@ def disturbed(rows, kinds, seed):
                 row[name] = ""
             elif kind == "category" and chance.random() < 0.1:
                 row[name] = UNSEEN
+            elif kind == "text" and chance.random() < 0.2:
+                row[name] = f"\x02{row[name].upper()}\u00a0 \t\x03\u2028{row[name][:20]}  "
         made.append(row)
     return made
 

@@ -15,9 +15,8 @@ use std::fmt::Write as _;
 
 /// It has a word, a digit, an uppercase letter and marks.
 const LAST: &str = "A1 !?.";
-/// What [`characters`] puts around each word.
-const START: &str = "\u{2}";
-const END: &str = "\u{3}";
+/// A batch has a text of one word longer than this, so none may be asked to be much longer.
+const MIN_CHARS_MAX: usize = 1000;
 
 /// A class of characters as the tokenizer's expressions spell it, exactly as they are told apart here.
 fn class(is_in: impl Fn(char) -> bool) -> String {
@@ -55,10 +54,6 @@ fn tokens(graph: &mut Graph, value: &Value, expression: &str, n_chars: usize) ->
         int("mincharnum", n_chars.max(1) as i64),
         int("mark", 0),
     ];
-    tokenized(graph, value, attributes)
-}
-
-fn tokenized(graph: &mut Graph, value: &Value, attributes: [Attribute; 4]) -> Value {
     let found = graph.op("Tokenizer", &[value], attributes);
     graph.holds_texts(&found);
     found
@@ -98,6 +93,9 @@ pub(crate) fn tfidf(
             .invalid("idf", "there is not one for each term")
             .into());
     }
+    if grams.min_chars > MIN_CHARS_MAX {
+        return Err(learned.invalid("grams", "words are too long").into());
+    }
     let made = format!("{name}_{}", grams.analyzer);
     let value = guarded(graph, frame.text(name)?, grams.min_chars);
     let lower = graph.op(
@@ -124,6 +122,10 @@ pub(crate) fn tfidf(
             return Err(OnnxError::unsupported(what));
         }
     };
+    let is_cut = |term: &String| parts(term).is_empty() || parts(term).contains(&"");
+    if terms.iter().any(is_cut) {
+        return Err(learned.invalid("terms", "one of them is empty").into());
+    }
     let Some(counts) = counted(graph, &tokens, &terms, parts) else {
         // No term was frequent enough.
         let none = graph.constant(doubles(&[1, 0], &[]));
@@ -141,30 +143,51 @@ pub(crate) fn tfidf(
     Ok(vec![(made, Column::Weights { value, n_dims })])
 }
 
-/// The characters of all words of each text, a mark before and behind each word.
+/// The characters of each text, all that is blank as spaces, and a space before and behind them. Terms have a space at their ends
+/// alone, so none is found across words, and runs of spaces do no harm.
 fn characters(graph: &mut Graph, lower: &Value) -> Value {
-    let word = class(|letter| !letter.is_whitespace()) + "+";
-    let words = tokens(graph, lower, &word, 1);
-    let attributes = [
-        texts("separators", [""]),
-        text("pad_value", ""),
-        int("mincharnum", 1),
-        int("mark", 1),
+    let letters = tokens(graph, lower, &class(|_| true), 1);
+    let blanks = (char::MIN..=char::MAX).filter(|letter| letter.is_whitespace());
+    let blanks: Vec<String> = blanks.map(String::from).chain([String::new()]).collect();
+    let is_blank = is_among(graph, &letters, blanks.iter().map(String::as_str));
+    let space = graph.texts(&[" ".to_owned()]);
+    let letters = graph.op("Where", &[&is_blank, &space, &letters], []);
+    let (start, end, axis) = (graph.ints(&[0]), graph.ints(&[1]), graph.ints(&[1]));
+    let first = graph.op("Slice", &[&letters, &start, &end, &axis], []);
+    let spaces = [
+        texts("keys_strings", [" "]),
+        texts("values_strings", [" "]),
+        text("default_string", " "),
     ];
-    let apart = tokenized(graph, &words, attributes);
-    graph.reshaped(&apart, &[0, -1])
+    let around = graph.op("LabelEncoder", &[&first], spaces);
+    graph.holds_texts(&around);
+    graph.op("Concat", &[&around, &letters, &around], [int("axis", 1)])
 }
 
 /// A term of characters as [`characters`] gives it.
 fn letters(term: &str) -> Vec<&str> {
-    let mut letters: Vec<&str> = term.split("").filter(|letter| !letter.is_empty()).collect();
-    let last = letters.len().saturating_sub(1);
-    for (place, mark) in [(0, START), (last, END)] {
-        if let Some(letter) = letters.get_mut(place).filter(|letter| **letter == " ") {
-            *letter = mark;
-        }
-    }
-    letters
+    let mut ends: Vec<usize> = term.char_indices().map(|(at, _)| at).collect();
+    ends.push(term.len());
+    ends.windows(2)
+        .map(|ends| &term[ends[0]..ends[1]])
+        .collect()
+}
+
+/// Whether each text is one of some.
+fn is_among<'t>(
+    graph: &mut Graph,
+    value: &Value,
+    some: impl ExactSizeIterator<Item = &'t str>,
+) -> Value {
+    let ones = vec![1; some.len()];
+    let attributes = [
+        texts("keys_strings", some),
+        ints("values_int64s", ones),
+        int("default_int64", 0),
+    ];
+    let found = graph.op("LabelEncoder", &[value], attributes);
+    let one = graph.int(1);
+    graph.op("Equal", &[&found, &one], [])
 }
 
 /// How often each term is in each text; none if there are no terms.
@@ -238,7 +261,7 @@ pub(crate) fn svd(
     let value = value.clone();
     let (n_dims, width): (usize, usize) = (learned.meta("n_dims")?, learned.meta("n_components")?);
     let loadings = learned.f32s("loadings")?;
-    if found != n_dims || loadings.len() != n_dims * width {
+    if found != n_dims || n_dims.checked_mul(width) != Some(loadings.len()) {
         return Err(learned
             .invalid("loadings", "there is not one for each cell")
             .into());
@@ -269,15 +292,13 @@ pub(crate) fn stats(
     _learned: &Artifact,
 ) -> Result<Made, OnnxError> {
     let own = frame.text(name)?.clone();
-    let is_empty = graph.op("LabelEncoder", &[&own], marking("", 1));
-    let one = graph.int(1);
-    let is_empty = graph.op("Equal", &[&is_empty, &one], []);
+    let is_empty = is_among(graph, &own, [""].into_iter());
     let unknown = graph.double(f64::NAN);
     let value = guarded(graph, &own, 0);
     let is_seen = |letter: char| !letter.is_whitespace();
     let count = |graph: &mut Graph, expression: String| {
         let found = tokens(graph, &value, &expression, 1);
-        let is_there = graph.op("LabelEncoder", &[&found], marking("", 0));
+        let is_there = graph.op("LabelEncoder", &[&found], unless_empty());
         let axis = graph.ints(&[1]);
         let sum = graph.op("ReduceSum", &[&is_there, &axis], []);
         let sum = unguarded(graph, &sum);
@@ -315,32 +336,24 @@ pub(crate) fn stats(
     Ok(made.into_iter().map(known).collect())
 }
 
-/// Attributes that turn one text into a number, 0 or 1, and all others into the other.
-fn marking(mark: &str, number: i64) -> [Attribute; 3] {
+/// Attributes that make 1 of each text, and 0 of an empty one.
+fn unless_empty() -> [Attribute; 3] {
     [
-        texts("keys_strings", [mark]),
-        ints("values_int64s", vec![number]),
-        int("default_int64", 1 - number),
+        texts("keys_strings", [""]),
+        ints("values_int64s", vec![0]),
+        int("default_int64", 1),
     ]
 }
 
 /// A column of texts, those that stand for missing as empty ones.
 pub(crate) fn known(graph: &mut Graph, name: &str, missing: &[String]) -> Value {
     let name = name.to_owned();
-    let marks: Vec<&str> = missing.iter().map(String::as_str).collect();
-    let marks: Vec<&str> = marks.into_iter().filter(|mark| !mark.is_empty()).collect();
+    let marks = missing.iter().map(String::as_str);
+    let marks: Vec<&str> = marks.filter(|mark| !mark.is_empty()).collect();
     if marks.is_empty() {
         return name;
     }
-    let ones = vec![1; marks.len()];
-    let attributes = [
-        texts("keys_strings", marks),
-        ints("values_int64s", ones),
-        int("default_int64", 0),
-    ];
-    let is_mark = graph.op("LabelEncoder", &[&name], attributes);
-    let one = graph.int(1);
-    let is_mark = graph.op("Equal", &[&is_mark, &one], []);
+    let is_mark = is_among(graph, &name, marks.into_iter());
     let empty = graph.texts(&[String::new()]);
     graph.op("Where", &[&is_mark, &empty, &name], [])
 }
@@ -360,9 +373,9 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_words_are_marks() {
-        assert_eq!(letters(" é "), ["\u{2}", "é", "\u{3}"]);
-        assert_eq!(letters("ab "), ["a", "b", "\u{3}"]);
+    fn a_term_is_cut_into_its_characters() {
+        assert_eq!(letters(" é "), [" ", "é", " "]);
         assert_eq!(letters("abc"), ["a", "b", "c"]);
+        assert!(letters("").is_empty());
     }
 }

@@ -185,8 +185,8 @@ pub(crate) struct Components {
     n_dims: usize,
     width: usize,
     loadings: Vec<f32>,
-    /// Whether the numbers are rounded to single: then they are the same in whichever order a program adds, and what ranks
-    /// them later finds equal texts equal. Models of earlier versions do not round.
+    /// Whether the numbers are rounded to single: then they are nearly always the same in whichever order a program adds. Models of
+    /// earlier versions do not round.
     is_single: bool,
 }
 

@@ -63,6 +63,8 @@ impl Default for TextTfidf {
     }
 }
 
+/// Most characters that words may be asked to have.
+const MIN_CHARS_MAX: usize = 1000;
 /// Rows that one thread works on at a time.
 const BLOCK: usize = 4096;
 
@@ -77,6 +79,9 @@ impl StepParams for TextTfidf {
             int(longest),
             "at least the first and at most 20",
         )?;
+        let least = self.min_chars;
+        let is_ok = least <= MIN_CHARS_MAX;
+        require(is_ok, "min_chars", int(least), "at most 1000")?;
         let share = self.max_df;
         let value = ParamValue::Float(share);
         require(share > 0.0 && share <= 1.0, "max_df", value, "above 0 to 1")?;
@@ -286,8 +291,8 @@ impl Encoder for Vocabulary {
 
     fn load(artifact: &Artifact) -> Result<Self, ArtifactError> {
         let grams: Grams = artifact.meta("grams")?;
-        if grams.shortest == 0 || grams.longest > 20 {
-            return Err(artifact.invalid("grams", "runs are of 1 to 20"));
+        if grams.shortest == 0 || grams.longest > 20 || grams.min_chars > MIN_CHARS_MAX {
+            return Err(artifact.invalid("grams", "runs are of 1 to 20, words of at most 1000"));
         }
         let names = strings(artifact, "terms")?;
         let idf = f64s_of_len(artifact, "idf", names.len())?;

@@ -15,7 +15,7 @@ YEAR_FIRST_OR_A_MONTH_IN_LETTERS = re.compile(r"\d{4}[-/.]|\d{8}(?!\d)|(?=.*[A-Z
 # What stands between thousands, by the format of a column, and what is a fraction's comma.
 GROUPS = {"space": re.compile("[ \u00a0\u2009\u202f]"), "apostrophe": re.compile("['\u2019]"), "comma": re.compile(",")}
 A_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-# Rows that the graph gets at once; of texts it holds what every known term weighs for each.
+# Rows that the graph gets at once; of texts it holds what every known term weighs for each, and as many characters of each as the longest has.
 ROWS, ROWS_OF_TEXTS = 10_000, 100
 # How the graph is told that a time is not known.
 MISSING_TIME = numpy.iinfo(numpy.int64).min
