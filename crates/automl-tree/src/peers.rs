@@ -96,8 +96,10 @@ const UNBALANCED: &[&str] = &["is_unbalance", "unbalance", "unbalanced_sets"];
 pub(crate) fn translated(map: &ParamMap) -> Result<ParamMap, ParamError> {
     let mut ours = ParamMap::new();
     let mut implied = Vec::new();
+    let mut draws_rows = true;
     for (name, value) in map {
         let name = name.as_str();
+        let mut implies = |ours, meant| implied.push(((name, value), ours, meant));
         let refused = |reason: &str| ParamError::Conflict {
             name: name.to_owned(),
             value: value.clone(),
@@ -108,7 +110,7 @@ pub(crate) fn translated(map: &ParamMap) -> Result<ParamMap, ParamError> {
         }
         if FREQUENCY.contains(&name) {
             match value.as_i64() {
-                Some(0) => implied.push(("row_fraction", ParamValue::Float(1.0))),
+                Some(0) => draws_rows = false,
                 Some(1) => {}
                 _ => {
                     return Err(refused(
@@ -120,7 +122,7 @@ pub(crate) fn translated(map: &ParamMap) -> Result<ParamMap, ParamError> {
         }
         if UNBALANCED.contains(&name) {
             match value {
-                ParamValue::Bool(true) => implied.push(("class_weight", text("balanced"))),
+                ParamValue::Bool(true) => implies("class_weight", text("balanced")),
                 ParamValue::Bool(false) => {}
                 _ => return Err(refused("is neither true nor false")),
             }
@@ -131,7 +133,8 @@ pub(crate) fn translated(map: &ParamMap) -> Result<ParamMap, ParamError> {
                 names.contains(&name) && words.contains(&word.as_ref())
             };
             if let Some((.., sets)) = WORDS.iter().find(|(names, words, _)| is_of(names, words)) {
-                implied.extend(sets.iter().map(|&(name, word)| (name, text(word))));
+                sets.iter()
+                    .for_each(|&(ours, word)| implies(ours, text(word)));
                 continue;
             }
             if let Some((.., reason)) = REFUSED_WORDS
@@ -143,10 +146,22 @@ pub(crate) fn translated(map: &ParamMap) -> Result<ParamMap, ParamError> {
         }
         ours.insert(name.to_owned(), value.clone());
     }
-    // By its own name, what is implied takes the place of what was given by another.
     let mut ours = by_own_names(GradientBoostingParams::SPECS, &ours)?;
-    for (name, value) in implied {
-        ours.insert(name.to_owned(), value);
+    for ((name, value), own, meant) in implied {
+        match ours.insert(own.to_owned(), meant.clone()) {
+            Some(other) if other != meant => {
+                return Err(ParamError::Conflict {
+                    name: name.to_owned(),
+                    value: value.clone(),
+                    reason: format!("says otherwise than {own} = {other}"),
+                });
+            }
+            _ => {}
+        }
+    }
+    if !draws_rows {
+        // Whatever share of them is given.
+        ours.insert("row_fraction".to_owned(), ParamValue::Float(1.0));
     }
     Ok(ours)
 }

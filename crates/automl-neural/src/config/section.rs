@@ -3,6 +3,7 @@
 use super::{ConfigError, MODEL};
 use automl_core::{Domain, ParamMap, ParamValue, Params, nearest};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// A map, or an error that names its place.
 pub(super) fn as_map<'v>(
@@ -111,6 +112,7 @@ pub(super) fn params_of<P: Params>(section: &Value, name: &str) -> Result<P, Con
         Value::Null => return Ok(params),
         other => as_map(other, &[name])?,
     };
+    let mut given: BTreeMap<&str, &str> = BTreeMap::new();
     for (key, value) in map {
         let spec = P::SPECS
             .iter()
@@ -121,6 +123,10 @@ pub(super) fn params_of<P: Params>(section: &Value, name: &str) -> Result<P, Con
             let known = P::SPECS.iter().map(|spec| spec.name).chain(kind);
             return Err(ConfigError::unknown(&[name], key, known));
         };
+        if let Some(before) = given.insert(spec.name, key) {
+            let reason = format!("is given beside '{before}', another name of the same");
+            return Err(ConfigError::value(&[name, key], reason));
+        }
         let value = param_value(value, &spec.domain, &[name, key])?;
         let set = params.set(spec.name, &value);
         set.map_err(|error| match (&error, &spec.domain, &value) {

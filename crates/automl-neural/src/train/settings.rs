@@ -154,7 +154,7 @@ pub struct CheckpointParams {
     #[param(default = 0, range = 0..=1_000_000_000)]
     pub every_steps: u64,
     /// Minutes between checkpoints; 0 for none by time.
-    #[param(default = 10.0, range = 0.0..=1e6)]
+    #[param(default = 1.0, range = 0.0..=1e6)]
     pub every_minutes: f64,
     /// Checkpoints that are kept; older ones are removed.
     #[param(default = 2, range = 1..=1000)]

@@ -176,6 +176,18 @@ fn what_has_no_counterpart_is_refused_with_what_to_do_instead() {
             "objective = rank:pairwise is not offered; objective = lambda_rank orders rows within groups",
         ),
         (
+            r#"{"boosting":"goss","row_sampling":"mvs"}"#,
+            "boosting = goss says otherwise than row_sampling = mvs",
+        ),
+        (
+            r#"{"class_weight":"none","is_unbalance":true}"#,
+            "is_unbalance = true says otherwise than class_weight = none",
+        ),
+        (
+            r#"{"boosting":"gbtree","booster":"dart"}"#,
+            "boosting = gbtree says otherwise than boosting = dart",
+        ),
+        (
             r#"{"booster":"rf"}"#,
             "booster = rf is a learner of its own here, random_forest",
         ),
