@@ -77,6 +77,16 @@ fn a_trained_model_is_taken_by_the_verbs_that_take_models() {
     assert!(scores.contains("roc_auc"), "{scores}");
     let board = desk.automl_ok("leaderboard model");
     assert!(board.contains("tabm"), "{board}");
+    // Nothing was searched for.
+    for word in ["recipe", "ensemble", "trial"] {
+        assert!(!board.contains(word), "{board}");
+    }
+    let refused = desk.automl("importance model");
+    assert!(
+        refused.stderr.contains("importance MODEL DATA"),
+        "{}",
+        refused.stderr
+    );
     let listed = std::fs::read_dir(desk.path("model/tensorboard")).expect("events are kept");
     assert_eq!(listed.count(), 1);
 }

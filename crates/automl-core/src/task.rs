@@ -101,6 +101,11 @@ impl Level {
         f64::from(self.0) / Self::MILLION
     }
 
+    /// The share between this level and a greater one.
+    pub fn share_to(self, greater: Self) -> f64 {
+        f64::from(greater.0.saturating_sub(self.0)) / Self::MILLION
+    }
+
     /// The name of the column that holds this quantile.
     pub fn column(self) -> String {
         format!("quantile_{self}")
@@ -202,6 +207,8 @@ mod tests {
             let text = serde_json::to_string(&level).unwrap();
             assert_eq!(serde_json::from_str::<Level>(&text).unwrap(), level);
         }
+        let [low, high] = [0.05, 0.95].map(|share| Level::try_from(share).unwrap());
+        assert_eq!(low.share_to(high), 0.9);
         for share in [0.0, 1.0, -0.1, 1e-9, f64::NAN] {
             assert!(Level::try_from(share).is_err(), "{share}");
         }

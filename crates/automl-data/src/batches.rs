@@ -172,9 +172,11 @@ fn kept_columns(rows: &Rows, keep: &[String]) -> Result<Vec<Kept>, DataError> {
 }
 
 fn kept_missing(name: &str, rows: &Rows) -> DataError {
+    let has_part = |whole: &&String| whole.split(',').any(|part| part.trim() == name);
     DataError::KeptMissing {
         name: name.to_owned(),
         near: nearest(name, rows.names().iter().map(String::as_str)),
+        whole: rows.names().iter().find(has_part).cloned(),
         file: rows.first_file().to_owned(),
     }
 }

@@ -160,6 +160,8 @@ pub enum DataError {
         name: String,
         /// Columns with a similar name.
         near: Vec<String>,
+        /// The column that it is a part of, between commas.
+        whole: Option<String>,
         /// The file.
         file: String,
     },
@@ -347,6 +349,7 @@ impl Coded for DataError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::KeptMissing { whole: Some(whole), .. } => by_itself(whole),
             Self::NotFound { near, .. }
             | Self::ColumnUnknown { near, .. }
             | Self::KeptMissing { near, .. }
@@ -479,6 +482,11 @@ fn missing_columns_hint(near: &[String], others: &[String]) -> String {
             did_you_mean(near)
         ),
     }
+}
+
+/// What to do about a name that has a comma.
+fn by_itself(name: &str) -> String {
+    format!("a comma parts names; repeat the option, with '{name}' alone: --keep '{name}' --keep …")
 }
 
 /// ` nor 'b', 'c'`, behind the name of the first.

@@ -133,32 +133,35 @@ impl Candidate<'_> {
 }
 
 impl Distiller<'_> {
-    /// The best small model; none if there was no trial of a small learner, or no time for any.
+    /// The best small model; none if there was no trial of a small learner.
     pub(crate) fn student(&self) -> Option<Student> {
-        let pupils = self.pupils();
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         let lessons = self.lessons();
         let (mut n_taught, mut failed) = (0, None);
-        for position in pupils {
-            let plain = &self.found.trials[position];
-            let taught = match self.taught(plain, &lessons) {
-                Ok(taught) => Some(taught),
-                Err(reason) => {
-                    failed = failed.or(reason);
-                    None
-                }
-            };
-            n_taught += usize::from(taught.is_some());
-            candidates.push(Candidate {
-                plain,
-                position,
-                taught: None,
+        for learner in PUPILS {
+            let pupils = self.pupils(learner);
+            // What takes longer than there is time for learns no more than the truth.
+            let quick = pupils.iter().find(|&&pupil| {
+                let seconds = self.found.trials[pupil].seconds;
+                !lessons.is_empty() && self.has_time_for(seconds)
             });
-            candidates.extend(taught.map(|taught| Candidate {
-                plain,
+            let candidate = |position: usize, taught| Candidate {
+                plain: &self.found.trials[position],
                 position,
-                taught: Some(taught),
-            }));
+                taught,
+            };
+            candidates.extend(pupils.first().map(|&best| candidate(best, None)));
+            let Some(&quick) = quick else {
+                continue;
+            };
+            match self.taught(&self.found.trials[quick], &lessons) {
+                Ok(taught) => candidates.push(candidate(quick, Some(taught))),
+                Err(reason) => {
+                    failed.get_or_insert(reason);
+                    continue;
+                }
+            }
+            n_taught += 1;
         }
         if n_taught == 0 && !candidates.is_empty() {
             let why = failed.map_or_else(
@@ -177,17 +180,13 @@ impl Distiller<'_> {
         student
     }
 
-    /// The place of the best trial of each small learner.
-    fn pupils(&self) -> Vec<usize> {
-        let ranked = self.found.ranked();
-        let best = |id: &&str| {
-            let is_best = |position: &usize| {
-                let trial = &self.found.trials[*position];
-                trial.config.learner.id == *id && !trial.fits.is_empty()
-            };
-            ranked.iter().copied().find(is_best)
+    /// The places of the trials of a small learner, the best first.
+    fn pupils(&self, learner: &str) -> Vec<usize> {
+        let is_pupil = |position: &usize| {
+            let trial = &self.found.trials[*position];
+            trial.config.learner.id == learner && !trial.fits.is_empty()
         };
-        PUPILS.iter().filter_map(best).collect()
+        (self.found.ranked().into_iter()).filter(is_pupil).collect()
     }
 
     fn deadline(&self) -> Deadline {
@@ -251,11 +250,8 @@ impl Distiller<'_> {
         Lesson::joined(&lessons.collect::<Option<Vec<Lesson>>>()?)
     }
 
-    /// The trial's configuration, taught on every split; else why a fit failed, or nothing if there is no time for it.
-    fn taught(&self, plain: &Trial, lessons: &[Lesson]) -> Result<Trial, Option<String>> {
-        if lessons.is_empty() || !self.has_time_for(plain.seconds) {
-            return Err(None);
-        }
+    /// The trial's configuration, taught on every split; else why a fit failed.
+    fn taught(&self, plain: &Trial, lessons: &[Lesson]) -> Result<Trial, String> {
         let n_splits = lessons.len();
         let n_workers = self.options.threads.clamp(1, n_splits);
         let per_fit =
@@ -268,7 +264,7 @@ impl Distiller<'_> {
                 .map_err(|_panic| "internal error".to_owned())?
                 .map_err(|error| error.to_string())
         });
-        let fits: Vec<Arc<Fit>> = fits.into_iter().collect::<Result<_, _>>().map_err(Some)?;
+        let fits: Vec<Arc<Fit>> = fits.into_iter().collect::<Result<_, _>>()?;
         let losses = fits.iter().map(|fit| self.plan.metric.loss(fit.score));
         let loss = losses.sum::<f64>() / n_splits as f64;
         Ok(Trial {
@@ -339,12 +335,13 @@ impl Distiller<'_> {
             .map_err(|reason| failure(config, &reason))
     }
 
-    /// The candidate fitted on all rows; none if that fails or there is no time.
+    /// The candidate fitted on all rows, or on those of one split if that fails or there is no time: a model of fewer rows is
+    /// better than one of another kind.
     fn fitted(&self, candidate: Candidate<'_>) -> Option<Student> {
         let is_taught = candidate.taught.is_some();
         let (trial, part) = if let Some(trial) = candidate.taught {
             let fit = || self.fit_all(&trial);
-            let part = catch_unwind(AssertUnwindSafe(fit)).ok()??;
+            let part = catch_unwind(AssertUnwindSafe(fit)).ok().flatten();
             (trial, part)
         } else {
             let refit = Refit {
@@ -355,14 +352,30 @@ impl Distiller<'_> {
                 run: self.run,
                 deadline: self.deadline(),
             };
-            let part = refit.refit(candidate.plain, &self.threads())?;
+            let part = refit.refit(candidate.plain, &self.threads());
             (candidate.plain.clone(), part)
         };
+        let part = part.or_else(|| self.part_of_split(&trial))?;
         Some(Student {
             trial,
             part,
             is_taught,
             plain: candidate.position,
+        })
+    }
+
+    /// The model of the first split.
+    fn part_of_split(&self, trial: &Trial) -> Option<Part> {
+        let fit = trial.fits.first()?;
+        self.warn(
+            "the small model has learned from the training rows of one split alone: there was no time for all rows",
+        );
+        Some(Part {
+            weight: 1.0,
+            recipe: fit.recipe.clone(),
+            target_map: trial.config.target_map,
+            ceiling: fit.ceiling,
+            model: fit.model.clone(),
         })
     }
 

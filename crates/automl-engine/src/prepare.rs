@@ -151,7 +151,7 @@ pub fn prepare(
         Some(positive) => target::with_positive(&field.name, &task, target, positive)?,
     };
     let costs = costs_of(&task, options.costs.as_ref())?;
-    target::warn_of_scattered(&field.name, &task, rows.len(), warnings);
+    target::warn_of_rare(&field.name, &task, &target, warnings);
     if !task.is_classification() {
         target::read_as_number(&mut schema, &options.target);
     }

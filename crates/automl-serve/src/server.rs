@@ -27,14 +27,16 @@ use automl_store::access::users;
 use automl_store::artifacts::{ArtifactStore, Signatures};
 use automl_store::captures::{Captures, Retention, Seal};
 use automl_store::db::Database;
-use automl_store::endpoints::EndpointError;
+use automl_store::endpoints::{EndpointError, list};
 use automl_store::registry::webhooks;
 use automl_store::sealed::Sealer;
+use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::workspace::{PROXY_ROOT, Record, Workspace, WorkspaceError};
-use axum::Router;
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -229,6 +231,7 @@ pub fn run(
             "passwords and tokens travel unencrypted; give --tls-cert and --tls-key, or let a proxy encrypt"
         );
     }
+    warn_of_root(&app)?;
     let record = Record {
         db: app.db.clone(),
         artifacts: app.artifacts.clone(),
@@ -252,6 +255,22 @@ pub fn run(
         connections::serve(listener, tls, router, metrics, stop).await;
         Ok(())
     })
+}
+
+/// Says if the endpoint that is to answer at the root is not there yet.
+fn warn_of_root(app: &App) -> Result<(), ServeError> {
+    let Some(name) = &app.root_endpoint else {
+        return Ok(());
+    };
+    let record = app.db.read(|sql| list(sql, DEFAULT_WORKSPACE)).wait()?;
+    let all = app.fleet.beside_folders(record);
+    if !all.iter().any(|endpoint| endpoint.name == *name) {
+        tracing::warn!(
+            endpoint = name,
+            "nothing answers at the root until there is an endpoint of this name"
+        );
+    }
+    Ok(())
 }
 
 /// All routes, not yet with what they work on.
@@ -431,8 +450,19 @@ pub(crate) fn router(
     );
     let guarded = router
         .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
         .layer(from_fn_with_state(Arc::new(gate), guard));
     Ok(guarded.with_state(app))
+}
+
+/// A path is asked in a way that it does not answer to; those that it does are in the header `Allow`.
+async fn otherwise(method: Method, uri: Uri) -> Response {
+    let message = format!(
+        "{} does not answer to {method}; the header Allow says to what it does",
+        uri.path()
+    );
+    let told = json!({ "error_code": "method-not-allowed", "message": message });
+    (StatusCode::METHOD_NOT_ALLOWED, Json(told)).into_response()
 }
 
 /// Programs are told as their protocol has it, people by a page.

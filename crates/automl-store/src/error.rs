@@ -16,6 +16,12 @@ pub enum StoreError {
         /// Names beside it that look like it, best first.
         near: Vec<String>,
     },
+    /// A model that MLflow's client logged.
+    #[error("a model of MLflow's client, which Python alone can load; import its ONNX, or the file of LightGBM or XGBoost, by `automl models import`: {}", path.display())]
+    Foreign {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// Something is at the path, but it is not a model directory.
     #[error("not a model directory, {reason}: {}", path.display())]
     NotAModel {
@@ -51,6 +57,12 @@ pub enum StoreError {
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
+    },
+    /// A directory is needed where a file is.
+    #[error("this is a file, not a directory to write into: {}", path.display())]
+    NotADirectory {
+        /// The file.
+        path: PathBuf,
     },
     /// Something is at the path that must not be replaced.
     #[error("already exists, {reason}: {}", path.display())]
@@ -113,10 +125,12 @@ impl Coded for StoreError {
         match self {
             Self::NotFound { .. } => "store-not-found",
             Self::NotAModel { .. } => "store-not-a-model",
+            Self::Foreign { .. } => "store-foreign-model",
             Self::NewerFormat { .. } => "store-newer-format",
             Self::Damaged { .. } => "store-damaged",
             Self::Io { source, .. } if is_out_of_space(source.kind()) => "output-full",
             Self::Io { .. } => "store-io",
+            Self::NotADirectory { .. } => "store-not-a-directory",
             Self::Exists { .. } => "store-exists",
             Self::InUse { .. } => "store-in-use",
             Self::Contents { .. } => "store-contents",
@@ -149,10 +163,13 @@ impl Coded for StoreError {
                 ..
             } if source.kind() != io::ErrorKind::PermissionDenied => None,
             Self::Io { source, .. } => Some(io_hint(source.kind()).into()),
+            Self::NotADirectory { .. } => {
+                Some("choose a place that is not below a file, or move the file away".into())
+            }
             Self::InUse { .. } => {
                 Some("let it end or stop it, or choose another directory for the output".into())
             }
-            Self::Contents { .. } => None,
+            Self::Foreign { .. } | Self::Contents { .. } => None,
         }
     }
 }

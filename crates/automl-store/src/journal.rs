@@ -66,32 +66,17 @@ impl Journal {
     /// Another process writes it, or the disk refuses; then nothing is left behind.
     pub fn begin(output: &Path, about: &Value) -> Result<Self, StoreError> {
         let dir = journal_dir(output)?;
-        if let Some((old, _)) = Self::open(output)? {
-            old.discard();
-        }
-        let create = |error| StoreError::io("create", &dir)(error);
-        staging::remove(&dir).map_err(create)?;
-        let made = Made::directory(dir.parent().unwrap_or(&dir)).map_err(create)?;
-        let begun = fs::create_dir_all(&dir).and_then(|()| {
-            File::options()
-                .create_new(true)
-                .append(true)
-                .read(true)
-                .open(dir.join(LOG))
-        });
-        let journal = match begun {
-            Ok(log) => Self {
-                dir: dir.clone(),
-                log: Mutex::new(log),
-                made,
-            },
-            Err(error) => {
-                staging::remove(&dir).ok();
-                return Err(create(error));
-            }
+        let made = Made::directory(dir.parent().unwrap_or(&dir))?;
+        let journal = Self {
+            made,
+            ..Self::locked(&dir)?
         };
-        // Who was quicker to lock it has begun a search of its own in it.
-        journal.lock()?;
+        // Whoever has the lock has the directory: what is left in it is of one that has ended.
+        let cleared = journal.clear();
+        if let Err(error) = cleared.map_err(StoreError::io("clear", &dir)) {
+            journal.discard();
+            return Err(error);
+        }
         match journal.note(about) {
             Ok(()) => Ok(journal),
             Err(error) => {
@@ -99,6 +84,56 @@ impl Journal {
                 Err(error)
             }
         }
+    }
+
+    /// The journal in a directory, which is made if it is not there, with its lock.
+    fn locked(dir: &Path) -> Result<Self, StoreError> {
+        const N_TRIES: usize = 100;
+        let path = dir.join(LOG);
+        for _ in 0..N_TRIES {
+            let log = fs::create_dir_all(dir).and_then(|()| {
+                File::options()
+                    .create(true)
+                    .append(true)
+                    .read(true)
+                    .open(&path)
+            });
+            let log = match log {
+                Ok(log) => log,
+                // Another process has just removed the directory.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    // One that something is in stays.
+                    fs::remove_dir(dir).ok();
+                    return Err(StoreError::io("create", dir)(error));
+                }
+            };
+            let journal = Self {
+                dir: dir.to_owned(),
+                log: Mutex::new(log),
+                made: Made::default(),
+            };
+            journal.lock()?;
+            if journal.is_at(&path) {
+                return Ok(journal);
+            }
+        }
+        Err(StoreError::InUse {
+            path: dir.to_owned(),
+        })
+    }
+
+    /// Removes all notes, and all that is kept.
+    fn clear(&self) -> io::Result<()> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.set_len(0)?;
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            if entry.file_name() != LOG {
+                staging::remove(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// The journal of work on `output` and what it says, to go on with; `None` if there is none that tells what it is of.
@@ -112,7 +147,7 @@ impl Journal {
         let journal = loop {
             let log = match File::options().append(true).read(true).open(&path) {
                 Ok(log) => log,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if is_absence(error.kind()) => return Ok(None),
                 Err(error) => return Err(StoreError::io("read", &path)(error)),
             };
             let journal = Self {
@@ -245,6 +280,11 @@ impl Journal {
         staging::remove(&self.dir).ok();
         drop(self.made);
     }
+}
+
+/// Whether there is nothing: no such file, or not even a directory that it could be in.
+fn is_absence(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The note of a whole line, or `None` if it is cut or altered.

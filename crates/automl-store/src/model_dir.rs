@@ -11,6 +11,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// What a model that MLflow's client logged has.
+const MLMODEL: &str = "MLmodel";
 pub(crate) const WEIGHTS: &str = "weights.safetensors";
 /// A manifest larger than this is neither written nor read.
 pub(crate) const MAX_MANIFEST_BYTES: u64 = 64 << 20;
@@ -73,6 +75,11 @@ impl ModelDir {
         let bytes = match read_bounded(&path, MAX_MANIFEST_BYTES) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Err(StoreError::damaged(&path, "it is larger than 64 MiB")),
+            Err(error) if is_absent(&error) && dir.join(MLMODEL).is_file() => {
+                return Err(StoreError::Foreign {
+                    path: dir.to_owned(),
+                });
+            }
             Err(error) if is_absent(&error) => {
                 return Err(not_a_model("it has no manifest.json"));
             }

@@ -78,7 +78,7 @@ pub(crate) fn claim_in_new(target: &Path, shape: Shape) -> Result<(Staged, Made)
     loop {
         tries_left -= 1;
         let error = match Made::directory(&parent) {
-            Err(error) => StoreError::io("create", &parent)(error),
+            Err(error) => error,
             Ok(made) => match claim(target, shape) {
                 Ok(staged) => return Ok((staged, made)),
                 Err(error) => error,

@@ -359,6 +359,9 @@ fn what_is_not_a_model_says_what_it_is() {
     fs::write(parent.path().join("file"), "x").unwrap();
     assert_eq!(code("empty"), "store-not-a-model");
     assert_eq!(code("file"), "store-not-a-model");
+    fs::create_dir(parent.path().join("sklearn")).unwrap();
+    fs::write(parent.path().join("sklearn/MLmodel"), "flavors: {}").unwrap();
+    assert_eq!(code("sklearn"), "store-foreign-model");
     assert_eq!(code("file/below"), "store-not-found");
     let error = read_model(&parent.path().join("titanic-modle")).unwrap_err();
     assert_eq!(error.code(), "store-not-found");
@@ -566,7 +569,7 @@ fn an_atomic_file_goes_where_it_can() {
     let below_a_file = absent.join("out.csv");
     assert_eq!(
         write_atomic(&below_a_file, b"x").unwrap_err().code(),
-        "store-io"
+        "store-not-a-directory"
     );
     if cfg!(unix) {
         write_atomic(Path::new("/dev/null"), b"x").unwrap();

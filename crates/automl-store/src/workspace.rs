@@ -14,8 +14,8 @@ use crate::tracking::{Stage, TrackingError};
 use automl_core::Coded;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The file of the record in a workspace.
@@ -197,12 +197,20 @@ impl Workspace {
         if self.directory.is_dir() {
             return Ok(());
         }
-        let made = fs::create_dir_all(&self.directory)
-            .and_then(|()| fs::write(self.directory.join(".gitignore"), "*\n"));
+        let made = fs::create_dir_all(&self.directory).and_then(|()| self.hide());
         made.map_err(|source| WorkspaceError::Make {
             path: self.directory.clone(),
             source,
         })
+    }
+
+    /// Tells version control to leave the directory alone, unless it was told something else.
+    fn hide(&self) -> io::Result<()> {
+        match File::create_new(self.directory.join(".gitignore")) {
+            Ok(mut file) => file.write_all(b"*\n"),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether anything was ever recorded here; a server always may have.
@@ -424,5 +432,16 @@ mod tests {
         workspace.open().unwrap();
         assert_eq!(fs::read_to_string(path.join(".gitignore")).unwrap(), "*\n");
         workspace.open_existing().unwrap();
+    }
+
+    #[test]
+    fn what_version_control_was_told_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(".gitignore");
+        fs::write(&file, "mine\n").unwrap();
+        let workspace = Workspace::parse(folder.path().to_str().unwrap());
+        workspace.hide().unwrap();
+        workspace.open().unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine\n");
     }
 }

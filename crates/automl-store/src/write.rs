@@ -5,7 +5,7 @@ use crate::model_dir::{
     MANIFEST, MAX_MANIFEST_BYTES, ModelDir, WEIGHTS, check_file_name, hex_sha256, seal,
 };
 use crate::staging::{self, Shape, Staged};
-use crate::{Manifest, StoreError, weights};
+use crate::{Manifest, StoreError, made, weights};
 use automl_core::Artifact;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -72,13 +72,11 @@ pub fn write_model_of(
 pub fn check_target(dir: &Path, overwrite: Overwrite) -> Result<(), StoreError> {
     let target = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     check_replaceable(dir, &target, overwrite)?;
-    let (parent, name) = staging::split(&target)?;
+    let (parent, _) = staging::split(&target)?;
+    made::check_above(&parent)?;
     // Parents that are not there yet are made when the model is written; what is above them must take a directory.
-    let above = parent
-        .ancestors()
-        .find(|path| path.exists())
-        .unwrap_or(Path::new("."));
-    let probe = staging::claim(&above.join(name), Shape::Directory)?;
+    let first = made::missing(&parent).last().unwrap_or(&target);
+    let probe = staging::claim(first, Shape::Directory)?;
     staging::remove(&probe.path).map_err(StoreError::io("write", dir))
 }
 
@@ -224,6 +222,9 @@ fn check_replaceable(dir: &Path, target: &Path, overwrite: Overwrite) -> Result<
     let found = match fs::metadata(target) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return made::check_above(target);
+        }
         Err(error) => return Err(StoreError::io("look into", dir)(error)),
     };
     if !found.is_dir() {
@@ -235,7 +236,7 @@ fn check_replaceable(dir: &Path, target: &Path, overwrite: Overwrite) -> Result<
     }
     let model = match ModelDir::open(target) {
         Ok(model) => model,
-        Err(StoreError::NotAModel { .. }) => {
+        Err(StoreError::NotAModel { .. } | StoreError::Foreign { .. }) => {
             return exists(
                 "the directory holds something else than a model".into(),
                 false,

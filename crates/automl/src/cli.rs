@@ -203,7 +203,8 @@ pub(crate) struct WorkspaceArgs {
         value_name = "PLACE",
         env = "AUTOML_WORKSPACE",
         hide_env_values = true,
-        default_value = ".automl"
+        default_value = ".automl",
+        value_parser = units::workspace
     )]
     pub(crate) workspace: String,
 }

@@ -62,6 +62,9 @@ pub(crate) const BAD_INPUT: u8 = 2;
 /// Stopped by Ctrl-C; what was found until then is saved.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// Columns of a table that are all named where one is wanted.
+const COLUMNS_SHOWN: usize = 12;
+
 /// Codes that do not mean bad input. An error with any other code is about the data, the model, the place to write to
 /// or the settings that the user gave; an error without a code is a failure.
 const EXIT_CODES: &[(&str, u8)] = &[
@@ -119,6 +122,12 @@ pub(crate) enum CliError {
     },
     #[error(transparent)]
     ImportedColumnMissing(DataError),
+    #[error("{error}")]
+    ColumnUnknown {
+        error: EngineError,
+        /// The columns of the table.
+        known: Vec<String>,
+    },
     #[error("the data has no column '{weight}', which the model was fitted with as weights")]
     WeightMissing { weight: String, near: Vec<String> },
     #[error("no row of the data has a target to score against")]
@@ -191,6 +200,26 @@ fn why_no_importance(is_imported: bool) -> &'static str {
     }
 }
 
+/// What the table lacks, or the import said wrongly.
+fn imported_hint(error: &DataError) -> String {
+    let again =
+        "or import again with --columns, the data's names in the order of the model's features";
+    let hint = error.hint();
+    hint.map_or_else(|| again.to_owned(), |hint| format!("{hint}; {again}"))
+}
+
+/// What could have been meant: the nearest of the columns, else all if they are few.
+fn column_hint(error: &EngineError, known: &[String]) -> Option<String> {
+    match error {
+        EngineError::ColumnUnknown { near, .. }
+            if near.is_empty() && known.len() <= COLUMNS_SHOWN =>
+        {
+            Some(format!("the columns are '{}'", known.join("', '")))
+        }
+        error => error.hint(),
+    }
+}
+
 fn quoted(class: Option<&str>) -> String {
     class.map_or_else(|| "something else".to_owned(), |class| format!("'{class}'"))
 }
@@ -209,6 +238,7 @@ impl Coded for CliError {
             Self::TargetMissing { .. } => "evaluate-target-missing",
             Self::WeightMissing { .. } => "evaluate-weight-missing",
             Self::ImportedColumnMissing(error) => error.code(),
+            Self::ColumnUnknown { error, .. } => error.code(),
             Self::NoRows => "evaluate-no-rows",
             Self::LabelUnknown { .. } => "evaluate-label-unknown",
             Self::WeightValue { .. } => "evaluate-weight",
@@ -256,14 +286,8 @@ impl Coded for CliError {
                 is_imported: true, ..
             } => Some("import again with --target COLUMN, as the data calls the target".into()),
             Self::TargetMissing { .. } => Some("`automl predict` needs no target".into()),
-            Self::ImportedColumnMissing(error) => {
-                let again = "or import again with --columns, the data's names in the order of the model's features";
-                Some(
-                    error
-                        .hint()
-                        .map_or_else(|| again.to_owned(), |hint| format!("{hint}; {again}")),
-                )
-            }
+            Self::ImportedColumnMissing(error) => Some(imported_hint(error)),
+            Self::ColumnUnknown { error, known } => column_hint(error, known),
             Self::LabelUnknown { known, .. } => {
                 Some(format!("the model knows {}", known.join(", ")))
             }
@@ -273,7 +297,7 @@ impl Coded for CliError {
                 Some("import it again, from a file that its program saved with gains".into())
             }
             Self::NoImportance { is_imported: false } => {
-                Some("fit the model again to have it".into())
+                Some("`automl importance MODEL DATA` measures it on labelled rows".into())
             }
             Self::ServeOpen { .. } => Some(
                 "leave --access off out, or say --without-access-control if something else asks who calls"

@@ -7,6 +7,7 @@
 use crate::errors::CliError;
 use crate::progress::Spinner;
 use crate::text;
+use automl_core::Clock;
 use automl_data::{DataError, Source, folder_of, parts_among};
 use automl_store::buckets::{Address, Bucket, BucketError, Object};
 use automl_store::workspace::Workspace;
@@ -14,14 +15,18 @@ use automl_store::{hex_sha256, sha256_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The folder of a workspace for copies of tables, and of predictions until they are sent.
 const TABLES: &str = "tables";
 /// Objects that are on their way at once.
 const N_AT_ONCE: usize = 4;
+/// How long a copy is kept that another address than the one at hand was fetched for.
+const AGE_MAX: Duration = Duration::from_hours(30 * 24);
 /// Digits of the digests by which copies are called.
 const N_DIGITS: usize = 16;
 
@@ -159,6 +164,7 @@ pub(crate) fn source(text: &str, workspace: &str, spinner: &Spinner) -> anyhow::
     let folder = tables_of(&workspace, text)?;
     bring(&tables, &folder, spinner)?;
     drop_others(&tables, &folder)?;
+    drop_old(&workspace.directory().join(TABLES), &folder, now());
     let copy = |table: Remote| (folder.join(table.copy_name()), table.url());
     Ok(Source::Fetched {
         name: text.to_owned(),
@@ -240,6 +246,31 @@ fn drop_others(tables: &[Remote], folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(u64::try_from(Clock::unix_micros()).unwrap_or_default())
+}
+
+/// Drops what belongs to other addresses and was not written for long: it is fetched again when it is wanted. Whoever reads it holds
+/// it open.
+fn drop_old(tables: &Path, but: &Path, now: SystemTime) {
+    let Ok(folders) = fs::read_dir(tables) else {
+        return;
+    };
+    for folder in folders.flatten().map(|entry| entry.path()) {
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut all = iter::once(folder.clone()).chain(files.map(|file| file.path()));
+        let is_old = |path: PathBuf| {
+            let written = fs::metadata(path).and_then(|about| about.modified());
+            let age = written.ok().and_then(|time| now.duration_since(time).ok());
+            age.is_some_and(|age| age > AGE_MAX)
+        };
+        if folder != but && all.all(is_old) {
+            // Another process may have been quicker.
+            fs::remove_dir_all(&folder).ok();
+        }
+    }
 }
 
 /// SHA-256 of the content of copies, one after the other: their place does not tell versions apart. Nothing for other tables.
@@ -334,5 +365,24 @@ impl Drop for Upload {
             // Unless copies are in it.
             fs::remove_dir(folder).ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_for_other_addresses_go_after_a_month() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["mine", "other"] {
+            fs::create_dir(root.path().join(name)).unwrap();
+            fs::write(root.path().join(name).join("table.csv"), "a\n1\n").unwrap();
+        }
+        let (mine, other) = (root.path().join("mine"), root.path().join("other"));
+        drop_old(root.path(), &mine, now());
+        assert!(other.exists(), "it may be read again tomorrow");
+        drop_old(root.path(), &mine, now() + 2 * AGE_MAX);
+        assert!(mine.exists() && !other.exists());
     }
 }

@@ -74,8 +74,13 @@ pub(crate) fn shell_word(text: &str) -> String {
 
 /// `1 row`, `2 rows`.
 pub(crate) fn counted(value: u64, noun: &str) -> String {
-    let plural = if value == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(value))
+    format!("{} {}", count(value), plural(value, noun))
+}
+
+/// A noun as it stands behind a number.
+pub(crate) fn plural(value: u64, noun: &str) -> String {
+    let ending = if value == 1 { "" } else { "s" };
+    format!("{noun}{ending}")
 }
 
 /// `0.4s`, `12s`, `1m 05s`, `2h 03m`.

@@ -48,8 +48,13 @@ const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 /// A sentence for the user: not a duration, zero, or over a year.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let unreadable = || format!("'{text}' is not a duration such as 60, 60s, 2m or 1h30m");
-    let seconds = seconds(text).ok_or_else(unreadable)?;
-    if seconds == 0.0 {
+    let text = text.trim();
+    let (is_negative, amount) = match text.strip_prefix('-') {
+        Some(amount) => (true, amount),
+        None => (false, text),
+    };
+    let seconds = seconds(amount).ok_or_else(unreadable)?;
+    if is_negative || seconds == 0.0 {
         return Err("a duration must be more than zero".into());
     }
     if seconds > MAX_SECONDS {
@@ -192,6 +197,17 @@ pub(crate) fn experiment(text: &str) -> Result<String, String> {
             "the name of an experiment has at most {MAX_EXPERIMENT_NAME} characters; this one has {count}"
         )),
     }
+}
+
+/// Where a workspace is.
+///
+/// # Errors
+/// A sentence for the user: nothing.
+pub(crate) fn workspace(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("a workspace has a place, such as .automl; leave it out for that one".into());
+    }
+    Ok(text.to_owned())
 }
 
 /// Characters of the name of an experiment.

@@ -314,13 +314,30 @@ pub(super) fn with_positive(
     Ok((Task::Binary { classes }, Target::Classes(codes.into())))
 }
 
-/// Says so when most classes have next to no rows: such a target is often a name, an amount or a date.
-pub(super) fn warn_of_scattered(name: &str, task: &Task, n_rows: usize, warnings: &Warnings) {
-    let n_classes = task.classes().len();
+/// Says so when classes have next to no rows: if most have, such a target is often a name, an amount or a date.
+pub(super) fn warn_of_rare(name: &str, task: &Task, target: &Target, warnings: &Warnings) {
+    let (Target::Classes(codes), classes) = (target, task.classes()) else {
+        return;
+    };
+    let (n_rows, n_classes) = (codes.len(), classes.len());
     if n_classes > 2 && n_rows < n_classes * MIN_ROWS_PER_CLASS {
         let message = format!(
             "target '{name}' has {n_classes} classes in {n_rows} rows, too few of each to learn from; is it the right column?"
         );
         warnings.push(Warning::new(WarningKind::ScatteredTarget, [name], message));
+        return;
+    }
+    let mut counts = vec![0_usize; n_classes];
+    codes.iter().for_each(|code| counts[*code as usize] += 1);
+    for (class, _) in classes
+        .iter()
+        .zip(&counts)
+        .filter(|(_, count)| **count == 1)
+    {
+        let message = format!(
+            "class '{class}' of '{name}' has 1 row: no model can both learn it and be judged by it, and scores count it as a class \
+             that was never seen; drop the row, or join the class with another"
+        );
+        warnings.push(Warning::new(WarningKind::ClassImbalance, [name], message));
     }
 }

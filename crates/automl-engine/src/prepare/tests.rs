@@ -338,3 +338,19 @@ fn counts_are_learned_as_rates_weighted_by_their_exposure() {
         "column 'years' cannot be the exposure: it is 0 in data row 2, not above 0"
     );
 }
+
+#[test]
+fn classes_of_one_row_are_told_of() {
+    let levels = ["no", "solo", "yes"];
+    let told = |codes: [u32; 12]| {
+        let y = labels(&codes.map(Some), &levels);
+        let (_, warnings) = prepared(y, |_| ()).unwrap();
+        let messages = warnings.list().into_iter().map(|one| one.message);
+        messages.collect::<Vec<_>>()
+    };
+    let [one] = &told([0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2])[..] else {
+        panic!("one class has one row")
+    };
+    assert!(one.starts_with("class 'solo' of 'y' has 1 row"), "{one}");
+    assert!(told([0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2]).is_empty());
+}

@@ -40,7 +40,7 @@ const EXPLAIN_SHARE: f64 = 0.015;
 const EXPLAIN_MOST: f64 = 2.5;
 
 /// Share of the limit that is kept to make a small model of the ensemble, where that is asked for.
-const DISTILL_SHARE: f64 = 0.2;
+const DISTILL_SHARE: f64 = 0.3;
 
 /// Seconds that are kept for what follows the refits.
 #[derive(Debug, Clone, Copy, Default)]

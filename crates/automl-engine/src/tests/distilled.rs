@@ -60,3 +60,42 @@ fn what_cannot_be_small_is_refused() {
     let error = run(&data, &options).err().expect("no pupil");
     assert_eq!(error.code(), "fit-distill-learner");
 }
+
+#[test]
+fn without_time_for_more_the_best_small_model_of_the_search_is_taken() {
+    struct Stop(CancelToken);
+    impl Events for Stop {
+        fn emit(&self, event: &Event) {
+            if matches!(event, Event::Phase { name, .. } if name == "distill") {
+                self.0.cancel();
+            }
+        }
+    }
+    let data = synthetic::regression(300, 4);
+    let (warnings, token) = (Warnings::default(), CancelToken::default());
+    let events = Stop(token.clone());
+    let run = FitRun {
+        events: &events,
+        cancel: token,
+        ..FitRun::alone(&warnings)
+    };
+    let options = FitOptions {
+        distills: true,
+        ..options(12)
+    };
+    let outcome = fit(&data, &options, &run).unwrap();
+    let told = outcome.distilled.expect("no time is needed for it");
+    assert!(!told.learned_from_ensemble);
+    assert_eq!(outcome.model.n_models(), 1);
+    let others = outcome.leaderboard.rows.iter().filter(|row| {
+        ["gradient_boosting", "elastic_net"].contains(&row.learner.as_str()) && row.trial.is_some()
+    });
+    let best = others.map(|row| row.score).fold(f64::INFINITY, f64::min);
+    assert!((told.score - best).abs() <= 1e-9 * best, "{told:?}, {best}");
+    let said = warnings.list();
+    assert!(
+        said.iter()
+            .any(|one| one.message.contains("of one split alone")),
+        "{said:?}"
+    );
+}

@@ -202,8 +202,8 @@ impl Cache {
                 tracing::info!(
                     model = version.model,
                     version = version.number,
-                    ms = warm.read_us / 1e3,
-                    row_us = warm.row_us,
+                    ms = warm.read_us.round() / 1e3,
+                    row_us = warm.row_us.round(),
                     "a model was read"
                 );
                 Ok(warm)

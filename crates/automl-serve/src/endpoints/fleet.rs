@@ -476,13 +476,20 @@ impl Inner {
             Ok(live) => return (live, true),
             Err(problem) => problem,
         };
-        tracing::warn!(
-            endpoint = endpoint.name,
-            problem,
-            "a change of an endpoint is not served"
-        );
+        // It is tried again and again, and told once.
+        if before.problem.as_ref() != Some(&problem) {
+            tracing::warn!(
+                endpoint = endpoint.name,
+                problem,
+                "a change of an endpoint is not served"
+            );
+        }
         let mut kept = before.again();
-        if before.revision.is_none() && wanted.folder.is_none() {
+        if before.revision.is_none() && wanted.folder.is_some() {
+            if let Some(live) = self.other_version(endpoint, before) {
+                kept = live;
+            }
+        } else if before.revision.is_none() {
             let served = wanted.served.as_ref().and_then(|(revision, deployments)| {
                 let served = (*revision, deployments.as_slice());
                 before.with(served, &self.cache, &self.numbers).ok()
@@ -502,6 +509,22 @@ impl Inner {
         let again_us = Clock::unix_micros() + AGAIN_US;
         let troubled = kept.troubled(endpoint.revision, problem, again_us);
         (troubled, false)
+    }
+
+    /// Another version of an endpoint's folder that can be had, where what it is to have cannot.
+    fn other_version(&self, endpoint: &Endpoint, before: &Live) -> Option<Live> {
+        let others = self.folders.as_ref()?.others(endpoint);
+        others.into_iter().find_map(|(folder, deployment)| {
+            let earlier = (endpoint.revision - 1, std::slice::from_ref(&deployment));
+            let live = before.again().in_folder(&folder);
+            let live = live.with(earlier, &self.cache, &self.numbers).ok()?;
+            tracing::warn!(
+                endpoint = endpoint.name,
+                version = deployment.version,
+                "another version of the folder answers meanwhile"
+            );
+            Some(live)
+        })
     }
 
     /// Lets a deployment go to the version that its alias leads to, once that is in memory.

@@ -7,6 +7,7 @@ use super::error::ScoreError;
 use super::filler::Filler;
 use automl_core::Cell;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -27,8 +28,11 @@ pub(crate) fn within<'de, T>(
     })
 }
 
-/// What a reader of JSON says, and the usual reason for it.
+/// What a reader of JSON says, and the usual reason for it. What is JSON, but of another shape, is a matter of form.
 pub(crate) fn not_json(body: &[u8], error: &serde_json::Error) -> ScoreError {
+    if error.classify() == Category::Data {
+        return ScoreError::form(format!("the body has another form: {error}"));
+    }
     let has = |word: &[u8]| body.windows(word.len()).any(|found| found == word);
     let mut reason = error.to_string();
     if has(b"NaN") || has(b"Infinity") {

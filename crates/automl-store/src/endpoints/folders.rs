@@ -93,15 +93,31 @@ fn model_in(path: &Path) -> Result<ModelFolder, String> {
     if path.join(MANIFEST).is_file() {
         return model_at(path.to_owned(), 1);
     }
-    let names = folders_in(path).map_err(|error| told(path, &error))?;
-    let greatest = names.iter().filter_map(|name| number(name)).max();
-    let Some(version) = greatest else {
+    let numbers = numbers_in(path).map_err(|error| told(path, &error))?;
+    let Some(&version) = numbers.last() else {
         return Err(format!(
             "{} has neither a {MANIFEST} of a model nor folders of versions, such as 1",
             path.display()
         ));
     };
     model_at(path.join(version.to_string()), version)
+}
+
+/// The versions of an endpoint's folder that have a manifest, the greatest first: what may answer where the greatest cannot be read.
+pub fn whole_versions(path: &Path) -> Vec<ModelFolder> {
+    let numbers = numbers_in(path).unwrap_or_default();
+    let versions = numbers.into_iter().rev();
+    versions
+        .filter_map(|version| model_at(path.join(version.to_string()), version).ok())
+        .collect()
+}
+
+/// The numbers of the versions in a folder, in order.
+fn numbers_in(path: &Path) -> io::Result<Vec<i64>> {
+    let names = folders_in(path)?;
+    let mut numbers: Vec<i64> = names.iter().filter_map(|name| number(name)).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// A number as it is written, from 1.

@@ -25,6 +25,8 @@ pub use endpoint::{
 };
 pub use error::EndpointError;
 pub use fit::{Signature, answering, check_fits};
-pub use folders::{EndpointFolder, ModelFolder, digest_of_folder, endpoint_folders};
+pub use folders::{
+    EndpointFolder, ModelFolder, digest_of_folder, endpoint_folders, whole_versions,
+};
 pub use servers::{BEAT_MS, is_any_alive, note_alive, note_ended};
 pub use usage::{check_unused, of_version};

@@ -98,3 +98,26 @@ fn two_processes_cannot_write_one_journal() {
     drop(journal);
     assert!(Journal::open(&output).unwrap().is_some());
 }
+
+#[test]
+fn who_comes_second_leaves_alone_what_the_first_has_begun() {
+    let root = tempfile::tempdir().unwrap();
+    let output = root.path().join("model");
+    let first = Journal::begin(&output, &json!("first")).unwrap();
+    first.keep("fit-1", &artifact()).unwrap();
+    let second = Journal::begin(&output, &json!("second"));
+    assert!(
+        matches!(second, Err(StoreError::InUse { .. })),
+        "{second:?}"
+    );
+    assert_eq!(first.restore("fit-1").unwrap(), artifact());
+    drop(first);
+    // A log that says nothing, as of one that was killed as it began, is in nobody's way.
+    let dir = journal_dir(&output).unwrap();
+    fs::write(dir.join(LOG), "").unwrap();
+    let third = Journal::begin(&output, &json!("third")).unwrap();
+    assert!(third.restore("fit-1").is_err(), "it is of another search");
+    drop(third);
+    let (_, noted) = Journal::open(&output).unwrap().unwrap();
+    assert_eq!(noted.about, json!("third"));
+}

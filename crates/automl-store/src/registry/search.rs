@@ -154,7 +154,7 @@ fn order_by(wishes: &[String], kind: &Kind) -> Result<String, TrackingError> {
     let mut seen = Vec::new();
     let mut text = String::new();
     for wish in wishes {
-        let order = parse_order(wish)?;
+        let order = parse_order(wish).map_err(TrackingError::Order)?;
         let key = order.subject.key.as_str();
         let known = kind.order_keys.iter().find(|(name, _)| *name == key);
         let Some((_, column)) = known.filter(|_| is_attribute(order.subject.entity.as_deref()))

@@ -64,6 +64,8 @@ pub enum TrackingError {
     },
     #[error("Invalid filter: {0}")]
     Filter(#[from] FilterError),
+    #[error("Invalid order: {0}")]
+    Order(FilterError),
     #[error("{0}")]
     Seal(Arc<SealError>),
     #[error("{0}")]
@@ -88,7 +90,8 @@ impl TrackingError {
             | Self::Deployed { .. }
             | Self::Invalid(_)
             | Self::ParamChanged { .. }
-            | Self::Filter(_) => ErrorCode::InvalidParameterValue,
+            | Self::Filter(_)
+            | Self::Order(_) => ErrorCode::InvalidParameterValue,
             Self::Db(DbError::Away { .. } | DbError::Closed) => ErrorCode::TemporarilyUnavailable,
             Self::Db(DbError::Full) => ErrorCode::ResourceExhausted,
             Self::Db(_) | Self::Seal(_) => ErrorCode::Internal,
@@ -104,6 +107,7 @@ impl Coded for TrackingError {
             Self::Deployed { .. } => "record-deployed",
             Self::Stage { .. } | Self::Invalid(_) | Self::ParamChanged { .. } => "record-invalid",
             Self::Filter(_) => "record-filter",
+            Self::Order(_) => "record-order",
             Self::Seal(error) => error.code(),
             Self::Db(error) => error.code(),
         }
@@ -115,6 +119,7 @@ impl Coded for TrackingError {
                 "write for example metrics.rmse < 1 and params.depth = '6' and tags.team = 'a'"
                     .into(),
             ),
+            Self::Order(_) => Some("write for example metrics.rmse ASC or start_time DESC".into()),
             Self::Deployed { .. } => Some(
                 "take it from there first: automl endpoint undeploy ENDPOINT DEPLOYMENT".into(),
             ),

@@ -570,7 +570,8 @@ fn condition(
 }
 
 fn order_term(query: &mut Dynamic, order: &Order) -> Result<String, TrackingError> {
-    let subject = crate::filter::parse_order(&order.field)?.subject;
+    let order_by = crate::filter::parse_order(&order.field).map_err(TrackingError::Order)?;
+    let subject = order_by.subject;
     if is_metric(&subject) {
         let key = query.place(Value::Text(subject.key.clone()));
         let datasets: Vec<_> = order.dataset.iter().cloned().collect();

@@ -350,7 +350,7 @@ fn order_by(query: &mut Dynamic, wishes: &[String]) -> Result<String, TrackingEr
     let mut seen: Vec<Subject> = Vec::new();
     let mut is_by_start = false;
     for (number, wish) in wishes.iter().enumerate() {
-        let order = parse_order(wish)?;
+        let order = parse_order(wish).map_err(TrackingError::Order)?;
         let subject = Subject {
             at: 0,
             ..order.subject.clone()
@@ -362,15 +362,13 @@ fn order_by(query: &mut Dynamic, wishes: &[String]) -> Result<String, TrackingEr
         }
         seen.push(subject);
         let direction = if order.is_ascending { "ASC" } else { "DESC" };
-        let table = match entity(&order.subject)? {
+        let table = match entity(&order.subject).map_err(TrackingError::Order)? {
             Entity::Metric => "latest_metrics",
             Entity::Param => "params",
             Entity::Tag => "tags",
             Entity::Dataset => {
-                return Err(order
-                    .subject
-                    .wrong("runs cannot be ordered by a dataset")
-                    .into());
+                let error = order.subject.wrong("runs cannot be ordered by a dataset");
+                return Err(TrackingError::Order(error));
             }
             Entity::Number(column) | Entity::Text(column) => {
                 is_by_start |= column == "r.start_ms";

@@ -25,6 +25,10 @@ Examples:
   automl users list")]
 pub(crate) enum UsersVerb {
     /// Add a user
+    #[command(after_help = "\
+Examples:
+  automl users add ada --role admin
+  echo \"$PASSWORD\" | automl users add bob --role editor --password-stdin")]
     Add {
         name: String,
         /// What they may do
@@ -37,17 +41,27 @@ pub(crate) enum UsersVerb {
         ask: AskArgs,
     },
     /// Show all users
+    #[command(after_help = "\
+Examples:
+  automl users list
+  automl users list --format json")]
     List {
         #[command(flatten)]
         ask: AskArgs,
     },
     /// Remove a user with their tokens
+    #[command(after_help = "\
+Examples:
+  automl users remove bob")]
     Remove {
         name: String,
         #[command(flatten)]
         ask: AskArgs,
     },
     /// Give a user another role
+    #[command(after_help = "\
+Examples:
+  automl users role bob viewer")]
     Role {
         name: String,
         #[arg(value_enum)]
@@ -56,6 +70,10 @@ pub(crate) enum UsersVerb {
         ask: AskArgs,
     },
     /// Give a user another password, or none
+    #[command(after_help = "\
+Examples:
+  echo \"$PASSWORD\" | automl users password bob --password-stdin
+  automl users password bob --none             tokens only from now on")]
     Password {
         name: String,
         /// Read it from the first line of stdin
@@ -80,6 +98,10 @@ Examples:
 Then, where MLflow's client runs: export MLFLOW_TRACKING_TOKEN=automl_…")]
 pub(crate) enum TokensVerb {
     /// Make a token for a user; it is shown once
+    #[command(after_help = "\
+Examples:
+  automl tokens create ada --expires 90d
+  automl tokens create bot --requests-per-second 50 --artifact-bytes-per-day 10GB")]
     Create {
         user: String,
         /// After which time it ends by itself, such as 90d [default: never]
@@ -98,6 +120,10 @@ pub(crate) enum TokensVerb {
         ask: AskArgs,
     },
     /// Show tokens by their start
+    #[command(after_help = "\
+Examples:
+  automl tokens list
+  automl tokens list ada")]
     List {
         /// Of this user alone
         user: Option<String>,
@@ -105,6 +131,9 @@ pub(crate) enum TokensVerb {
         ask: AskArgs,
     },
     /// End a token; servers refuse it within a second
+    #[command(after_help = "\
+Examples:
+  automl tokens revoke automl_1a2b3c4d")]
     Revoke {
         /// Its start, as list shows it
         token: String,

@@ -5,6 +5,12 @@ use crate::units;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  automl endpoint create churn
+  automl endpoint deploy churn churn@champion
+  automl endpoint status churn
+  automl serve                                 then: POST /endpoints/churn/predict")]
 pub(crate) enum EndpointVerb {
     /// Make an endpoint
     Create(EndpointCreateArgs),
@@ -68,12 +74,20 @@ pub(crate) struct EndpointCreateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint list
+  automl endpoint list --format json")]
 pub(crate) struct EndpointListArgs {
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint status churn
+  automl endpoint status churn --format json")]
 pub(crate) struct EndpointNameArgs {
     /// Name of the endpoint
     pub(crate) name: String,
@@ -184,6 +198,9 @@ pub(crate) struct EndpointFeedbackArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint promote churn v4 --note 'better on new customers'")]
 pub(crate) struct EndpointDeploymentArgs {
     /// Name of the endpoint
     pub(crate) endpoint: String,
@@ -197,6 +214,10 @@ pub(crate) struct EndpointDeploymentArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint undeploy churn v3
+  automl endpoint undeploy churn v4 --force     though it is the last that answers")]
 pub(crate) struct EndpointUndeployArgs {
     /// Name of the endpoint
     pub(crate) endpoint: String,
@@ -213,6 +234,9 @@ pub(crate) struct EndpointUndeployArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint rollback churn --note 'too many errors'")]
 pub(crate) struct EndpointChangeArgs {
     /// Name of the endpoint
     pub(crate) endpoint: String,
@@ -224,6 +248,10 @@ pub(crate) struct EndpointChangeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint delete churn
+  automl endpoint delete churn --force          with its deployments")]
 pub(crate) struct EndpointDeleteArgs {
     /// Name of the endpoint
     pub(crate) name: String,

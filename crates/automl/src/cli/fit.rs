@@ -50,7 +50,7 @@ pub(crate) struct FitArgs {
     pub(crate) format: Format,
 
     /// When to be done, reading and writing included: 60, 60s, 2m, 1h30m [default: 5m, none if --max-trials is given]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Budget")]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = units::duration, help_heading = "Budget")]
     pub(crate) time_limit: Option<Duration>,
     /// Trials to run at most, of each target, each of one fit a fold, the constant baseline being the first; without --time-limit the result does not depend on the machine's speed
     #[arg(long, value_name = "N", value_parser = units::at_least_one, help_heading = "Budget")]

@@ -7,6 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  automl launch slurm adult.yaml --nodes 2 --ranks 8 --time 4h > job.sbatch
+  automl launch kubernetes adult.yaml --nodes 2 --image registry/automl > job.yaml")]
 pub(crate) enum LaunchVerb {
     /// Write a batch script for Slurm
     Slurm(SlurmArgs),

@@ -6,6 +6,11 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  automl import mlruns mlruns/
+  automl import optuna sqlite:///study.db
+  automl import vizier sqlite:///vizier.db")]
 pub(crate) enum ImportVerb {
     /// Copy an MLflow store: an mlruns directory, its SQLite file, or a running server
     Mlruns(MlrunsArgs),

@@ -17,6 +17,12 @@ pub(crate) struct AskArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  automl models register churn model/
+  automl models list
+  automl models promote churn/1
+  automl predict churn@champion new.csv --output predictions.csv")]
 pub(crate) enum ModelsVerb {
     /// Make a model directory of a LightGBM or XGBoost model or an ONNX file, to predict and evaluate with
     Import(ImportArgs),
@@ -37,8 +43,15 @@ pub(crate) enum ModelsVerb {
     /// Point an alias back to the version before
     Rollback(RollbackArgs),
     /// Approve a version
+    #[command(after_help = "\
+Examples:
+  automl models approve churn/4
+  automl models approve churn@challenger --note 'checked by the owners'")]
     Approve(DecideArgs),
     /// Reject a version
+    #[command(after_help = "\
+Examples:
+  automl models reject churn/4 --note 'fitted on last year alone'")]
     Reject(DecideArgs),
     /// Delete a model or a version
     Delete(DeleteArgs),
@@ -137,6 +150,10 @@ pub(crate) struct ComposeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models list
+  automl models list --format json")]
 pub(crate) struct ModelsListArgs {
     #[command(flatten)]
     pub(crate) ask: AskArgs,
@@ -209,6 +226,10 @@ pub(crate) struct PromoteArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models rollback churn
+  automl models rollback churn --alias challenger --note 'slower than thought'")]
 pub(crate) struct RollbackArgs {
     /// Name of the registered model
     pub(crate) name: String,
@@ -234,6 +255,10 @@ pub(crate) struct DecideArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models delete churn/2
+  automl models delete churn --force           with all its versions")]
 pub(crate) struct DeleteArgs {
     /// NAME with all its versions, or one version as NAME/3 or NAME@ALIAS
     pub(crate) model: String,
@@ -245,6 +270,10 @@ pub(crate) struct DeleteArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models export churn@champion --output champion/
+  automl models export churn/3 --output churn-3/")]
 pub(crate) struct ExportArgs {
     /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
     pub(crate) version: String,
@@ -256,6 +285,10 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl models diff churn/3 churn/4
+  automl models diff churn@champion churn --format json      with the newest")]
 pub(crate) struct DiffArgs {
     /// Version, as NAME/3, NAME@ALIAS or NAME for the newest
     pub(crate) old: String,
@@ -266,6 +299,11 @@ pub(crate) struct DiffArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  automl runs list
+  automl runs show 4f1c2a
+  automl runs compare 4f1c2a 90be77")]
 pub(crate) enum RunsVerb {
     /// List runs, latest first
     List(RunsListArgs),
@@ -307,8 +345,8 @@ pub(crate) struct RunsListArgs {
     #[arg(long, value_name = "ORDER")]
     pub(crate) sort: Option<String>,
     /// Runs to list at most
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
     /// Also runs below others, such as the trials of a fit
     #[arg(long)]
     pub(crate) all: bool,
@@ -317,6 +355,10 @@ pub(crate) struct RunsListArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl runs show 4f1c2a
+  automl runs show 4f1c2a --format json")]
 pub(crate) struct RunsShowArgs {
     /// Id of the run, its first digits, or its name
     pub(crate) run: String,
@@ -325,6 +367,10 @@ pub(crate) struct RunsShowArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl runs compare 4f1c2a 90be77
+  automl runs compare 4f1c2a 90be77 --all")]
 pub(crate) struct RunsCompareArgs {
     /// Ids of the runs, their first digits, or their names
     #[arg(required = true, value_name = "RUN")]
@@ -337,6 +383,11 @@ pub(crate) struct RunsCompareArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  automl datasets register churn data/churn.csv
+  automl datasets list
+  automl fit churn/1 --target churned")]
 pub(crate) enum DatasetsVerb {
     /// Give data a name; other content under the same name is its next version
     Register(DatasetsRegisterArgs),
@@ -375,6 +426,10 @@ pub(crate) struct DatasetsRegisterArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl datasets list
+  automl datasets list churn --format json")]
 pub(crate) struct DatasetsListArgs {
     /// Name whose versions to list [default: all]
     pub(crate) name: Option<String>,

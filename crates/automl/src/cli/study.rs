@@ -6,24 +6,44 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  automl study create lr lr.yaml
+  automl study suggest lr --count 4
+  automl study tell lr 0 loss=0.31
+  automl study best lr")]
 pub(crate) enum StudyVerb {
     /// Make a study of a file that says its space and objectives
     Create(StudyCreateArgs),
     /// List studies, whatever client made them
     List(StudyListArgs),
     /// Show a study with its trials
+    #[command(after_help = "\
+Examples:
+  automl study show lr
+  automl study show lr --format json")]
     Show(StudyNameArgs),
     /// Give out trials to run: those that wait, then new ones
     Suggest(StudySuggestArgs),
     /// Say how a trial ended
     Tell(StudyTellArgs),
     /// Show the best trial, or the front of several objectives
+    #[command(after_help = "\
+Examples:
+  automl study best lr
+  automl study best lr --format json")]
     Best(StudyNameArgs),
     /// Show what a study found out, or write it as a page
     Report(StudyReportArgs),
     /// Delete a study with its trials
+    #[command(after_help = "\
+Examples:
+  automl study delete lr")]
     Delete(StudyNameArgs),
     /// Write a study with all trials and attributes as JSON
+    #[command(after_help = "\
+Examples:
+  automl study export lr > lr.json")]
     Export(StudyNameArgs),
 }
 
@@ -75,6 +95,10 @@ pub(crate) struct StudyCreateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl study list
+  automl study list --format json")]
 pub(crate) struct StudyListArgs {
     #[command(flatten)]
     pub(crate) ask: AskArgs,
@@ -104,6 +128,10 @@ pub(crate) struct StudyReportArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl study suggest lr
+  automl study suggest lr --count 4 --client gpu-1 --format json")]
 pub(crate) struct StudySuggestArgs {
     /// Name of the study
     pub(crate) name: String,

@@ -34,7 +34,7 @@ pub(crate) struct TrainArgs {
     /// Directory to write the model to; checkpoints and TensorBoard files of the training stand beside it in DIR.run
     #[arg(long, short, value_name = "DIR", default_value = "automl-model")]
     pub(crate) output: PathBuf,
-    /// Put the new model in the place of one that is there, and leave checkpoints of an earlier training aside
+    /// Put the new model in the place of one that is there, and remove what an earlier training left beside it
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Go on from the last checkpoint; from the start if there is none

@@ -62,7 +62,7 @@ pub(crate) struct TuneArgs {
     #[arg(long, value_name = "N", value_parser = units::at_least_one)]
     pub(crate) trials: Option<u64>,
     /// When to be done: 60, 60s, 2m, 1h30m; trials that still run then are given up
-    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = units::duration)]
     pub(crate) time_limit: Option<Duration>,
     /// Directory for a folder a trial, with what it printed [default: in the workspace]
     #[arg(long, value_name = "DIR")]

@@ -55,7 +55,7 @@ fn list(args: RunsListArgs, console: Console) -> anyhow::Result<()> {
             view: View::ActiveOnly,
             filter: clauses.join(" AND "),
             order_by: args.sort.into_iter().collect(),
-            n_max: args.limit,
+            n_max: args.limit as usize,
             page_token: None,
         };
         search(sql, DEFAULT_WORKSPACE, &wanted)

@@ -148,7 +148,7 @@ impl Coded for TrainVerbError {
             Self::File { .. } => Some("correct the file, or take it out of the folder".into()),
             Self::Split(_) => Some("set data.validation_share to 0 to hold no rows out".into()),
             Self::Unfinished { .. } => {
-                Some("--resume goes on with it, --overwrite removes them and begins anew".into())
+                Some("--resume goes on with it, --overwrite removes it and begins anew".into())
             }
             Self::Device { .. } => {
                 Some("devices are auto, cpu, cuda and cuda:N; with --ranks, cuda gives each rank a GPU".into())

@@ -8,6 +8,13 @@ use automl_neural::config::ConfigError;
 pub(crate) enum TuneVerbError {
     #[error("no study is named")]
     NoStudy,
+    #[error("cannot read the study {path}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("'{value}' is no number for the objective '{name}'")]
+    Value { name: String, value: String },
     #[error("the study cannot be read: no field is called '{name}': {place}")]
     Field {
         name: String,
@@ -90,6 +97,8 @@ impl Coded for TuneVerbError {
     fn code(&self) -> &'static str {
         match self {
             Self::NoStudy | Self::NoEnd => "usage",
+            Self::File { .. } => "study-file",
+            Self::Value { .. } => "study-setting",
             Self::Field { .. } => "study-spec",
             Self::NoRun { .. } => "tune-no-run",
             Self::ProgramMissing { .. } => "tune-program-missing",
@@ -114,6 +123,12 @@ impl Coded for TuneVerbError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoStudy => Some("name a file, or a study with --study".into()),
+            Self::File { .. } => Some(
+                "name a file in YAML or JSON; `automl study create --help` shows one".into(),
+            ),
+            Self::Value { name, .. } => Some(format!(
+                "write for example {name}=0.31; --state failed is for a trial without a value"
+            )),
             Self::Field { name, known, .. } => {
                 let near = nearest(name, known.iter().map(String::as_str));
                 let near = if near.is_empty() { known } else { &near };

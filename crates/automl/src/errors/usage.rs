@@ -97,6 +97,11 @@ impl Usage {
         let Some(ContextValue::String(argument)) = self.error.get(ContextKind::InvalidArg) else {
             return None;
         };
+        if self.error.kind() == ErrorKind::UnknownArgument
+            && let Some(option) = self.option_before_number(argument)
+        {
+            return Some(format!("{option} takes no number below zero"));
+        }
         let scores =
             matches!(self.verb.as_slice(), [verb] if verb == "predict" || verb == "evaluate");
         if scores && argument.starts_with("--missing") {
@@ -122,6 +127,17 @@ impl Usage {
                 text::shell_word(argument)
             )
         })
+    }
+
+    /// The option that a negative number was given to, which begins as `argument` does.
+    fn option_before_number(&self, argument: &str) -> Option<&str> {
+        let is_number = |word: &str| {
+            let digits = word.strip_prefix('-').unwrap_or_default();
+            word.starts_with(argument) && digits.starts_with(|first: char| first.is_ascii_digit())
+        };
+        let mut pairs = self.args.windows(2);
+        let pair = pairs.find(|pair| pair[0].starts_with("--") && is_number(&pair[1]));
+        pair.map(|pair| pair[0].as_str())
     }
 
     /// How the verb is used, in one line.

@@ -221,7 +221,7 @@ fn budget_words(board: &Board, at_seconds: f64) -> String {
         None => write!(line, "  {}", text::counted(board.n_trials, "trial")).ok(),
     };
     if board.n_failed > 0 {
-        write!(line, " ({} failed)", board.n_failed).ok();
+        write!(line, " ({} not scored)", board.n_failed).ok();
     }
     if let Some(best) = board.best {
         write!(line, "  best {} {}", board.metric, text::score(best)).ok();

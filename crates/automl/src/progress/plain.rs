@@ -123,12 +123,12 @@ pub(crate) fn data(n_rows: u64, n_features: u64, validation: &str) -> String {
     format!("data: {rows}, {features}; scores by {validation}")
 }
 
-/// `12 trials scored (1 failed)`.
+/// `12 trials scored, 1 not`: it failed, or its time was over.
 fn tried(board: &Board) -> String {
     let scored = format!("{} scored", text::counted(board.n_trials, "trial"));
     match board.n_failed {
         0 => scored,
-        n_failed => format!("{scored} ({n_failed} failed)"),
+        n_failed => format!("{scored}, {n_failed} not"),
     }
 }
 

@@ -80,7 +80,7 @@ fn a_failed_trial_is_counted_and_left_to_its_warning() {
     let later = trial(4, 2.0, 1.0, 20.0);
     assert_eq!(
         lines(&[started("rmse"), trial(0, 1.0, 1.0, 1.0), failed, later])[2..],
-        ["[0:20 / 1:00] 2 trials scored (1 failed), best rmse 1.00000"]
+        ["[0:20 / 1:00] 2 trials scored, 1 not, best rmse 1.00000"]
     );
 }
 

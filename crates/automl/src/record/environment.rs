@@ -1,6 +1,7 @@
 //! Where a verb runs, as tags of its run.
 
 use super::{Detail, git};
+use automl_core::size_text;
 use automl_store::spool::Texts;
 use std::path::Path;
 
@@ -82,7 +83,7 @@ pub(super) fn tags(verb: &str, detail: Detail) -> Texts {
     let cores = std::thread::available_parallelism().ok();
     put("automl.cores", cores.map(|cores| cores.to_string()));
     put("automl.cpu", line_of("/proc/cpuinfo", "model name"));
-    put("automl.memory", line_of("/proc/meminfo", "MemTotal"));
+    put("automl.memory", memory());
     put(
         "automl.os",
         Some(format!(
@@ -125,6 +126,12 @@ fn line_of(file: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn memory() -> Option<String> {
+    let line = line_of("/proc/meminfo", "MemTotal")?;
+    let kib: u64 = line.strip_suffix(" kB")?.parse().ok()?;
+    Some(size_text(kib * 1024))
 }
 
 fn container() -> Option<String> {

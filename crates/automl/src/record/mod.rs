@@ -26,13 +26,15 @@ use automl_store::workspace::Workspace;
 use automl_store::{ModelId, db::Place, hex_sha256, sha256_of};
 use ending::Open;
 use pump::Pump;
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Hexadecimal digits of a digest that the record keeps: MLflow allows 36.
 const DIGEST_DIGITS: usize = 32;
@@ -332,7 +334,10 @@ impl Drop for Recorder<'_> {
 }
 
 fn not_recorded(reporter: &dyn Notes, error: &io::Error) {
-    reporter.note(&format!("this run is not recorded: {error}"));
+    let why = error
+        .source()
+        .map_or_else(String::new, |source| format!(": {source}"));
+    reporter.note(&format!("warning: this run is not recorded: {error}{why}"));
 }
 
 /// What a run is called, and whose it is.
@@ -362,8 +367,14 @@ fn start(
     Spool::begin(workspace.spool(), begin)
 }
 
-/// `{"search": {"seed": 0}}` becomes `search.seed` with `0`; what is not set is left out.
+/// `{"search": {"seed": 0}}` becomes `search.seed` with `0`, and a length of time is one value, in seconds; what is not set is left out.
 pub(crate) fn flatten(value: &Value, path: &str, params: &mut Texts) {
+    if value.is_object()
+        && let Ok(time) = Duration::deserialize(value)
+    {
+        params.insert(path.to_owned(), format!("{}s", time.as_secs_f64()));
+        return;
+    }
     match value {
         Value::Null => {}
         Value::Object(fields) => {

@@ -42,3 +42,25 @@ fn the_best_so_far_only_gets_better_along_its_steps() {
     let curve: Vec<(i64, f64)> = points.iter().map(|one| (one.step, one.value)).collect();
     assert_eq!(curve, [(0, 0.7), (1, 0.7), (2, 0.9)]);
 }
+
+#[test]
+fn settings_are_told_by_their_path_and_times_in_seconds() {
+    let settings = serde_json::json!({
+        "search": { "seed": 0, "time_limit": { "secs": 90, "nanos": 500_000_000 }, "folds": null },
+        "columns": { "drop": ["a", "b"] },
+    });
+    let mut params = Texts::default();
+    flatten(&settings, "", &mut params);
+    let told: Vec<(&str, &str)> = params
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("columns.drop", r#"["a","b"]"#),
+            ("search.seed", "0"),
+            ("search.time_limit", "90.5s")
+        ]
+    );
+}

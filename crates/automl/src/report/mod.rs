@@ -125,6 +125,7 @@ fn task_title(page: &Page<'_>) -> &'static str {
         0 if page.manifest.lineage.config["columns"]["exposure"].is_string() => {
             "Counts by exposure"
         }
+        0 if page.manifest.lineage.config["columns"]["counts"] == true => "Counts",
         0 => "Regression",
         2 => "Binary classification",
         _ => "Multiclass classification",
@@ -151,7 +152,7 @@ fn heading(page: &Page<'_>, title: &str) -> Markup {
             div.headline {
                 div.figure.main { b { (text::score(page.score)) } (page.metric.title()) ", " (direction) }
                 div.figure { b { (text::count(lineage.n_rows)) } "rows learned from" }
-                div.figure { b { (text::count(lineage.n_features)) } "features" }
+                div.figure { b { (text::count(lineage.n_features)) } (text::plural(lineage.n_features, "feature")) }
                 div.figure { b { (text::count(page.trials.len() as u64)) } "trials scored of " (text::count(page.n_started)) " started, " (members) " in the ensemble" }
                 div.figure { b { (text::seconds(page.seconds)) } "in all" }
             }
@@ -175,7 +176,7 @@ fn left_out(what: &str, why: &LeftOut) -> Markup {
                 LeftOut::NotAsked => { (what) " was not asked for." }
                 LeftOut::NoTime => { (what) " is left out: this model would have needed more time for it than the limit kept. A fit with a longer --time-limit, or with --max-trials alone, keeps more." }
                 LeftOut::Stopped => { (what) " is left out, since you stopped the fit." }
-                LeftOut::NoColumn => { (what) " is left out: no column can be asked about." }
+                LeftOut::NoColumn => { (what) " is left out: there is no column of numbers or categories to tell it of." }
                 LeftOut::Failed(reason) => { (what) " is left out: " (reason) "." }
             }
         }

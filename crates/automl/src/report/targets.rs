@@ -61,7 +61,7 @@ pub(crate) fn render_targets(page: &TargetsPage<'_>) -> String {
                 div.headline {
                     div.figure.main { b { (page.rows.len()) } "targets, each with a model of its own" }
                     div.figure { b { (text::count(lineage.n_rows_read)) } "rows read" }
-                    div.figure { b { (text::count(lineage.n_features)) } "features" }
+                    div.figure { b { (text::count(lineage.n_features)) } (text::plural(lineage.n_features, "feature")) }
                     div.figure { b { (text::seconds(page.seconds)) } "in all" }
                 }
                 p.soft { "Next: " code { (page.next_command) } }

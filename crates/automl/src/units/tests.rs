@@ -33,6 +33,10 @@ fn what_is_no_duration_is_refused() {
     ] {
         assert!(duration(text).is_err(), "{text}");
     }
+    assert_eq!(
+        duration("-5s"),
+        Err("a duration must be more than zero".into())
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::body::Ask;
 use super::super::error::ScoreError;
+use super::super::json::not_json;
 use super::super::live::Live;
 use super::super::plain::{json_answer, refusal};
 use super::super::score::blocking;
@@ -111,9 +112,7 @@ fn tasks(live: &Live) -> Result<Vec<Task>, ScoreError> {
 
 /// Reads `{"truths": [{"request_id": "…", "row": 0, "truth": "yes"}]}`, each of which must be what one of the tasks predicts.
 pub(in super::super) fn read(body: &[u8], tasks: &[Task]) -> Result<Vec<Truth>, ScoreError> {
-    let given: Feedback = serde_json::from_slice(body).map_err(|error| ScoreError::Json {
-        reason: error.to_string(),
-    })?;
+    let given: Feedback = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
     let truth = |(place, given): (usize, Given)| {
         let truth = match given.truth {
             Value::String(text) => text,

@@ -1,12 +1,14 @@
 //! Endpoints that lie in a folder: what is there is followed, without a word in the record.
 //!
 //! A folder that changes is taken once it keeps still from one look to the next, so that what is still being copied is not read;
-//! one that is gone is given up at the second look that does not find it. What lies there when the server starts is taken at once.
+//! one that is gone is given up at the second look that does not find it. What lies there when the server starts is taken at once;
+//! if the greatest version cannot be read then, the greatest that can answers until it can.
 
 use super::{Fleet, Wanted};
 use automl_core::Clock;
 use automl_store::endpoints::{
     self, Deployment, Endpoint, EndpointError, EndpointFolder, ModelFolder, endpoint_folders,
+    whole_versions,
 };
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,13 +35,16 @@ struct State {
     is_away: bool,
 }
 
+/// What a look found to be the model of a folder, or why there is none.
+type Seen = Result<ModelFolder, String>;
+
 /// A folder that is an endpoint.
 struct Known {
     path: PathBuf,
     /// What the last look found.
-    seen: Result<ModelFolder, String>,
+    seen: Seen,
     /// What the endpoint was made of.
-    taken: Option<Result<ModelFolder, String>>,
+    taken: Option<Seen>,
     n_missed: u8,
     /// Whether the record has an endpoint of this name, which was there before.
     is_passed_over: bool,
@@ -61,16 +66,11 @@ impl Known {
         }
     }
 
-    /// Makes the endpoint of what was seen, if that is something else than it was made of.
-    fn take(&mut self) {
-        if self.taken.as_ref() == Some(&self.seen) {
-            return;
-        }
-        self.taken = Some(self.seen.clone());
-        let model = self.seen.clone();
-        let read = model.and_then(|model| Ok((model.digest()?, model)));
+    /// Makes the endpoint of what was seen, and read.
+    fn take(&mut self, seen: Seen, read: Result<(String, ModelFolder), String>) {
+        self.taken = Some(seen);
         let deployments = match &read {
-            Ok((digest, model)) => vec![self.deployment(digest, model)],
+            Ok((digest, model)) => vec![deployment(&self.endpoint, digest, model)],
             // What was there last is told on, beside why it cannot be had.
             Err(_) => self.endpoint.deployments.clone(),
         };
@@ -83,23 +83,6 @@ impl Known {
         self.model = model;
     }
 
-    fn deployment(&self, digest: &str, model: &ModelFolder) -> Deployment {
-        let known = self.endpoint.deployments.first();
-        let same = known.filter(|one| one.digest == digest && one.version == model.version);
-        same.cloned().unwrap_or_else(|| Deployment {
-            name: model.version.to_string(),
-            model: self.endpoint.name.clone(),
-            version: model.version,
-            alias: None,
-            digest: digest.to_owned(),
-            share: 100,
-            is_shadow: false,
-            replicas: None,
-            deployed_ms: Clock::unix_micros() / 1000,
-            user_id: String::new(),
-        })
-    }
-
     fn wanted(&self) -> Option<Wanted> {
         (self.taken.is_some() && !self.is_passed_over).then(|| Wanted {
             endpoint: self.endpoint.clone(),
@@ -108,6 +91,24 @@ impl Known {
             folder: Some(self.model.clone()),
         })
     }
+}
+
+/// A version as what answers alone at its endpoint; as before, if it does already.
+fn deployment(endpoint: &Endpoint, digest: &str, model: &ModelFolder) -> Deployment {
+    let known = endpoint.deployments.first();
+    let same = known.filter(|one| one.digest == digest && one.version == model.version);
+    same.cloned().unwrap_or_else(|| Deployment {
+        name: model.version.to_string(),
+        model: endpoint.name.clone(),
+        version: model.version,
+        alias: None,
+        digest: digest.to_owned(),
+        share: 100,
+        is_shadow: false,
+        replicas: None,
+        deployed_ms: Clock::unix_micros() / 1000,
+        user_id: String::new(),
+    })
 }
 
 impl Folders {
@@ -146,6 +147,7 @@ impl Folders {
                 );
             }
         }
+        let mut due = Vec::new();
         for one in &found {
             let known = state.known.entry(one.name.clone());
             let mut is_new = false;
@@ -156,8 +158,8 @@ impl Folders {
             known.n_missed = 0;
             let is_still = !is_new && known.seen == one.model;
             known.seen.clone_from(&one.model);
-            if is_still || is_first {
-                known.take();
+            if (is_still || is_first) && known.taken.as_ref() != Some(&known.seen) {
+                due.push((one.name.clone(), known.seen.clone()));
             }
         }
         state.known.retain(|name, known| {
@@ -165,7 +167,33 @@ impl Folders {
             known.n_missed += u8::from(!is_there);
             known.n_missed < MISSED_MAX
         });
+        drop(state);
+        // Requests ask what is known meanwhile, however slow the disk is.
+        for (name, seen) in due {
+            let read = (seen.clone()).and_then(|model| Ok((model.digest()?, model)));
+            if let Some(known) = self.state().known.get_mut(&name) {
+                known.take(seen, read);
+            }
+        }
         Ok(())
+    }
+
+    /// What may answer in the place of the version that an endpoint is to have, the greatest first.
+    pub(super) fn others(&self, endpoint: &Endpoint) -> Vec<(PathBuf, Deployment)> {
+        let path = match self.state().known.get(&endpoint.name) {
+            Some(known) => known.path.clone(),
+            None => return Vec::new(),
+        };
+        let wanted = endpoint.deployments.first().map(|one| one.version);
+        let others = whole_versions(&path).into_iter();
+        let others = others.filter(|model| Some(model.version) != wanted);
+        others
+            .filter_map(|model| {
+                let digest = model.digest().ok()?;
+                let deployment = deployment(endpoint, &digest, &model);
+                Some((model.path, deployment))
+            })
+            .collect()
     }
 
     /// What an endpoint is to be by its folder, if it has one that is taken.

@@ -138,6 +138,38 @@ async fn what_cannot_be_read_leaves_what_answered() {
 }
 
 #[tokio::test]
+async fn a_start_beside_a_version_that_is_half_copied_answers_by_the_one_before() {
+    let broken = json!({ "no": "bias" });
+    let desk = Desk::with(|config| {
+        let root = config.work_dir.join("models");
+        put(&root, "e/1", &json!({ "bias": 0.125 }));
+        put(&root, "e/2", &json!({ "bias": 0.25 }));
+        put(&root, "e/3", &broken);
+        put(&root, "f/7", &json!({ "bias": 0.5 }));
+        fs::create_dir_all(root.join("f/8")).unwrap();
+        put(&root, "g/1", &broken);
+        config.models.repository = Some(root);
+    });
+    let root = models_of(&desk);
+    for (endpoint, answer) in [
+        ("e", Ok((0.25, "2".into()))),
+        ("f", Ok((0.5, "7".into()))),
+        ("g", Err(503)),
+    ] {
+        assert_eq!(desk.said(endpoint).await, answer, "{endpoint}");
+        let shown = desk.api("GET", &format!("/{endpoint}"), json!({})).await;
+        assert_eq!(shown["endpoint"]["state"], "failed", "{endpoint}");
+    }
+    put(&root, "e/3", &json!({ "bias": 0.375 }));
+    put(&root, "f/8", &json!({ "bias": 0.625 }));
+    desk.follow().await;
+    assert_eq!(desk.said("e").await, Ok((0.375, "3".into())));
+    assert_eq!(desk.said("f").await, Ok((0.625, "8".into())));
+    let shown = desk.api("GET", "/e", json!({})).await;
+    assert_eq!(shown["endpoint"]["state"], "serving");
+}
+
+#[tokio::test]
 async fn changes_of_what_lies_in_a_folder_are_refused() {
     let desk = Desk::of_folder(&[("e", 0.125)]);
     let new = json!({ "name": "e" });

@@ -106,7 +106,9 @@ const CORPUS: [(&str, Result<usize, &str>); 23] = [
     ("feedback", Ok(2)),
     (
         "feedback_row_negative",
-        Err("the body is not JSON: invalid value: integer `-1`, expected u32 at line 1 column 37"),
+        Err(
+            "the body has another form: invalid value: integer `-1`, expected u32 at line 1 column 37",
+        ),
     ),
     (
         "feedback_word",

@@ -145,7 +145,10 @@ async fn what_is_wrong_with_tensors_is_named() {
             json!({ "inputs": tensors(), "outputs": [{ "name": "p" }] }),
             "no output 'p'; it has prediction and probabilities",
         ),
-        (json!({ "inputs": 3 }), "the body is not JSON"),
+        (
+            json!({ "inputs": 3 }),
+            "the body has another form: invalid type: integer `3`",
+        ),
         (json!({}), "missing field `inputs`"),
     ] {
         let answer = desk.ask(INFER, &[], body.to_string()).await;

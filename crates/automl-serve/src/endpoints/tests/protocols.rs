@@ -82,7 +82,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         r#"{"rows": [3]}"#,
-        "score-json",
+        "score-form",
         "a row: an object with a value for each column",
     ),
     (
@@ -136,7 +136,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "columns are missing: x, word",
     ),
     (r"{}", "score-form", "neither rows nor columns"),
-    (r"[]", "score-json", "an object with rows or columns"),
+    (r"[]", "score-form", "an object with rows or columns"),
+    (
+        r#"{"rows": [1]}"#,
+        "score-form",
+        "the body has another form: invalid type: integer `1`",
+    ),
     (r#"{"rows": []} x"#, "score-json", "trailing characters"),
     ("", "score-json", "EOF"),
 ];
@@ -396,6 +401,18 @@ async fn one_endpoint_may_answer_at_the_root() {
     assert_eq!(desk.get("/ping").await.0, StatusCode::OK);
     let answer = desk.ask("/invocations", &[JSON], body).await;
     assert_eq!(answer.json(), json!({ "predictions": ["yes"] }));
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_take_is_told_in_json() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let request = Request::put("/endpoints/e/predict").body(Body::empty());
+    let answer = desk.router().oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.headers()["allow"], "POST");
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(told["error_code"], "method-not-allowed");
 }
 
 #[tokio::test]

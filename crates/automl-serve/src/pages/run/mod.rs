@@ -80,6 +80,7 @@ pub(super) async fn page(State(app): State<App>, Path(id): Path<String>, query: 
         section {
             h2 { "Artifacts" }
             @match &listed {
+                Ok(entries) if entries.is_empty() && !found.models_out.is_empty() => (parts::nothing("None but the files of the models that it made, such as a report: they are on the models' pages, above.")),
                 Ok(entries) => (artifacts::listed(&info.id, "", entries)),
                 Err(error) => p.nothing { (error.told()) },
             }

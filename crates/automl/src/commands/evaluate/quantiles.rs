@@ -55,7 +55,7 @@ pub(super) fn scores(scored: &Scored<'_>) -> (Vec<QuantileScores>, Vec<IntervalS
             from,
             to,
             covered: mean(scored, ends().map(is_in)),
-            wanted: to.share() - from.share(),
+            wanted: from.share_to(to),
             mean_width: mean(scored, ends().map(|((_, low), high)| high - low)),
         }
     };

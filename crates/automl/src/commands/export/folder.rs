@@ -2,6 +2,7 @@
 
 use crate::errors::CliError;
 use anyhow::Context as _;
+use automl_store::write_directory;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -18,24 +19,13 @@ pub(super) fn written(
         let path = target.to_owned();
         return Err(CliError::OutputTaken { path }.into());
     }
-    let parent = match target.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    check_outside(parent, model)?;
-    let staged = tempfile::Builder::new()
-        .prefix(".automl-export-")
-        .tempdir_in(parent)
-        .with_context(|| format!("cannot write to {}", parent.display()))?;
-    let inside = staged.path().join("export");
-    fs::create_dir(&inside).context("cannot make a folder")?;
-    fill(&inside)?;
-    let n_files = synced(&inside).context("cannot bring it to the disk")?;
-    fs::rename(&inside, target).with_context(|| format!("cannot make {}", target.display()))?;
-    File::open(parent)
-        .and_then(|parent| parent.sync_all())
-        .context("cannot bring it to the disk")?;
+    let mut n_files = 0;
+    write_directory(target, |staged| {
+        check_outside(staged.parent().unwrap_or(staged), model)?;
+        fill(staged)?;
+        n_files = synced(staged).context("cannot bring it to the disk")?;
+        anyhow::Ok(())
+    })?;
     Ok(n_files)
 }
 

@@ -31,7 +31,7 @@ use automl_data::profile::{leak_warnings, time_order_warning};
 use automl_data::{Loaded, read_table, split_names};
 use automl_engine::{
     ColumnImportance, EngineError, FitOptions, FitOutcome, FitRun, Journal as _, JournalEntry,
-    PrepareOptions, Prepared, SplitBy,
+    Prepared, SplitBy,
 };
 use automl_store::spool;
 use automl_store::{
@@ -82,6 +82,8 @@ pub(super) fn run(mut args: FitArgs, console: Console) -> anyhow::Result<Status>
     if let [target] = targets.as_slice() {
         settings.prepare.target.clone_from(target);
     }
+    let known: Vec<String> = loaded.table.names().map(str::to_owned).collect();
+    settings.prepare.drop = split_names(&settings.prepare.drop, &known);
     let begun = Begun {
         settings,
         loaded,
@@ -189,17 +191,19 @@ fn load(settings: &Settings, reporter: &Reporter, interrupt: &Interrupt) -> anyh
 }
 
 /// The table as a dataset; what is odd of it goes to `warnings`.
-fn prepare(
-    settings: &Settings,
-    loaded: &Loaded,
-    warnings: &Warnings,
-) -> Result<Prepared, EngineError> {
-    let names: Vec<String> = loaded.table.names().map(str::to_owned).collect();
-    let options = PrepareOptions {
-        drop: split_names(&settings.prepare.drop, &names),
-        ..settings.prepare.clone()
-    };
-    automl_engine::prepare(&loaded.table, &loaded.schema, &options, warnings)
+fn prepare(settings: &Settings, loaded: &Loaded, warnings: &Warnings) -> anyhow::Result<Prepared> {
+    let prepared =
+        automl_engine::prepare(&loaded.table, &loaded.schema, &settings.prepare, warnings);
+    prepared.map_err(|error| told_columns(error, loaded))
+}
+
+/// The error, and the columns that there are if one was named that is not among them.
+fn told_columns(error: EngineError, loaded: &Loaded) -> anyhow::Error {
+    let known = loaded.table.names().map(str::to_owned).collect();
+    match error {
+        EngineError::ColumnUnknown { .. } => CliError::ColumnUnknown { error, known }.into(),
+        error => error.into(),
+    }
 }
 
 /// `task: binary classification of 'income' ('income' is a category with 2 levels), positive class '>50K', metric roc_auc`.

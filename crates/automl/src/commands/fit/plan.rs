@@ -84,8 +84,8 @@ fn in_words(plan: &Preview) -> String {
         ("learner", Align::Left),
         ("recipe", Align::Left),
         ("target", Align::Left),
-        ("a fit takes", Align::Right),
-        ("at most", Align::Right),
+        ("first model", Align::Right),
+        ("a fit at most", Align::Right),
         ("memory", Align::Right),
         ("parameters", Align::Left),
     ];
@@ -150,7 +150,7 @@ fn then(plan: &Preview) -> String {
         return "the search ends with these\n".to_owned();
     }
     format!(
-        "then, in the time or trials that are left, the best of these are tuned: {}\nevery fit learns from all its training rows; times and memory are rough forecasts\n",
+        "then, in the time or trials that are left, the best of these are tuned: {}\nevery fit learns from all its training rows; when it has a first model and its memory are rough forecasts\n",
         plan.tuned.join(", ")
     )
 }

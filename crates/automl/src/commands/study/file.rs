@@ -1,6 +1,6 @@
 //! The file of a study: read, and told where it says something that nobody knows.
 
-use crate::errors::{RecordError, TuneVerbError};
+use crate::errors::TuneVerbError;
 use automl_serve::tuning::{Spec, TuneError};
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use std::path::Path;
 /// # Errors
 /// If it cannot be read or makes no sense; names the file, and the line of a field that is not known.
 pub(in crate::commands) fn read(file: &Path) -> anyhow::Result<Spec> {
-    let text = std::fs::read_to_string(file).map_err(|source| RecordError::DataPlace {
-        place: file.display().to_string(),
+    let text = std::fs::read_to_string(file).map_err(|source| TuneVerbError::File {
+        path: file.display().to_string(),
         source,
     })?;
     match Spec::read_text(&text) {

@@ -10,6 +10,7 @@ use crate::cli::{
     StudyVerb,
 };
 use crate::console::{Console, Format, print_json, print_text};
+use crate::errors::TuneVerbError;
 use crate::text::{self, Align};
 use automl_serve::tuning::{self, Ask, Desk, Tell, TuneError};
 use automl_store::studies::{self, StudiesError, Study, TrialState};
@@ -193,14 +194,18 @@ fn of_name(record: &Record, name: &str) -> anyhow::Result<Study> {
     Ok(read.wait()?)
 }
 
-/// `loss=0.3` as fields; numbers that are none stay texts, for the study to refuse.
-fn values_of(typed: &[String]) -> Result<Option<Value>, TuneError> {
+/// `loss=0.3` as fields; numbers stay texts, for the study to read.
+fn values_of(typed: &[String]) -> anyhow::Result<Option<Value>> {
     let mut values = Map::new();
     for pair in typed {
         let (name, value) = pair.split_once('=').ok_or(TuneError::Setting {
             field: "a value",
             wanted: "written OBJECTIVE=VALUE",
         })?;
+        if value.trim().parse::<f64>().is_err() {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            return Err(TuneVerbError::Value { name, value }.into());
+        }
         values.insert(name.to_owned(), json!(value));
     }
     Ok((!values.is_empty()).then_some(Value::Object(values)))

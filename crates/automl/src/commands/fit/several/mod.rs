@@ -10,7 +10,9 @@ mod whole;
 
 use super::journal::{Earlier, SearchJournal};
 use super::settings::{Settings, check_metric};
-use super::{Begun, Finished, note_begin, options, prepare, say_task, search_run, warn_of_time};
+use super::{
+    Begun, Finished, note_begin, options, prepare, say_task, search_run, told_columns, warn_of_time,
+};
 use crate::commands::Status;
 use crate::errors::TargetsError;
 use crate::record::{Detail, Recorder};
@@ -62,12 +64,12 @@ pub(super) fn named(asked: &[String], loaded: &Loaded) -> anyhow::Result<Vec<Str
         .iter()
         .find(|target| !known.contains(target.as_str()));
     if let Some(name) = unknown {
-        return Err(EngineError::ColumnUnknown {
+        let error = EngineError::ColumnUnknown {
             name: name.clone(),
             role: "target",
             near: nearest(name, loaded.table.names()),
-        }
-        .into());
+        };
+        return Err(told_columns(error, loaded));
     }
     Ok(targets)
 }
@@ -295,7 +297,12 @@ impl Search<'_> {
         if self.is_done(&own, &place) {
             let note = format!("{order}: '{target}' was done before");
             self.begun.reporter.note(&note);
-            self.pass_on(&result::warnings(&place), (number, known));
+            let told = self.told(&result::warnings(&place), (number, known));
+            let reporter = &self.begun.reporter;
+            for warning in told {
+                reporter.warnings().push(warning);
+            }
+            reporter.show_warnings();
         } else {
             self.begun.reporter.note(&format!("{order}: '{target}'"));
             self.search(number, (&own, &place), known)?;
@@ -373,7 +380,8 @@ impl Search<'_> {
         let at_seconds = reporter.clock().seconds();
         scope.note(&JournalEntry::Written { at_seconds });
         reporter.finish();
-        self.pass_on(&reporter.warnings().list(), (number, known));
+        let told = self.told(&reporter.warnings().list(), (number, known));
+        self.begun.reporter.take_shown(&told);
         Ok(())
     }
 
@@ -396,12 +404,12 @@ impl Search<'_> {
     }
 
     /// What a search warned of is part of what the whole tells, with its target, but not shown twice.
-    fn pass_on(&self, all: &[Warning], (number, known): (usize, &[Warning])) {
+    fn told(&self, all: &[Warning], (number, known): (usize, &[Warning])) -> Vec<Warning> {
         let new = all.iter().filter(|warning| !known.contains(warning));
         let told = new.map(|warning| Warning {
             message: format!("'{}': {}", self.targets[number], warning.message),
             ..warning.clone()
         });
-        self.begun.reporter.take_shown(&told.collect::<Vec<_>>());
+        told.collect()
     }
 }
