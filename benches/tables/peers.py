@@ -110,7 +110,7 @@ def report(args):
     seconds = int(results["seconds"].max())
     results["column"] = results["system"] + "@" + results["seconds"].astype(str)
     columns = [column for column in [f"automl@{args.short}"] + [f"{system}@{seconds}" for system in SYSTEMS] if column in set(results["column"])]
-    scores = results.pivot_table(index=["dataset", "metric"], columns="column", values="score", aggfunc="last")[columns]
+    scores = results.pivot_table(index=["dataset", "metric"], columns="column", values="score", aggfunc="last").reindex(columns=columns)
     higher = scores.index.get_level_values("metric") == "auc"
     losses = scores.mul([-1 if up else 1 for up in higher], axis=0)
     ranked = losses[[column for column in columns if column.endswith(f"@{seconds}")]]
@@ -118,7 +118,8 @@ def report(args):
     longest = results.groupby("column")["fit_s"].max()
     lines = ["## The peers beside us", "",
              f"{seconds} s a fit, one thread and one core each, {args.slots} fits at a time on {os.cpu_count()} cores (`benches/tables/peers.py`); the same "
-             f"splits as above. The best of those with {seconds} s is bold. {args.versions}", "",
+             f"splits as above, and the same caution: these tables are among those from which `automl` learned what to try first, and scores on these splits "
+             f"were looked at while it was made; the peers had no such advantage. The best of those with {seconds} s is bold. {args.versions}", "",
              "| table | metric | " + " | ".join(columns) + " |", "|---|---|" + "---:|" * len(columns)]
     for key, row in scores.iterrows():
         cells = [f"**{row[c]:.6g}**" if c in ranks and ranks.loc[key, c] == ranks.loc[key].min() else f"{row[c]:.6g}" for c in columns]

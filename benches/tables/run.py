@@ -155,11 +155,12 @@ def report(args):
     wins = [f"{column} on {(losses[ours] < losses[column]).sum()}" for column in peers]
     n_best = (losses[ours] < losses[peers].min(axis=1)).sum()
     lines += ["", f"Better than {', '.join(wins)}, and than the best of these on {n_best} of {len(losses)} tables. Longest fit: {own['fit_s'].max():.1f} s.", ""]
-    if args.limits and Path(args.limits).exists():
-        lines += ["### Limits", "", "| what | measured | unit | at most |", "|---|---:|---|---:|"]
-        lines += ["| " + " | ".join(row) + " |" for row in list(csv.reader(open(args.limits)))[1:]]
-        lines.append("")
     write_part("tables", lines, args.output)
+    if args.limits and Path(args.limits).exists():
+        lines = ["### Limits", "", f"Measured on {time.strftime('%Y-%m-%d')} with {version()}.", ""]
+        lines += ["| what | measured | unit | at most |", "|---|---:|---|---:|"]
+        lines += ["| " + " | ".join(row) + " |" for row in list(csv.reader(open(args.limits)))[1:]]
+        write_part("limits", [*lines, ""], args.output, script="tables/run.py")
 
 
 if __name__ == "__main__":
