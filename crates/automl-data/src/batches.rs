@@ -172,7 +172,8 @@ fn kept_columns(rows: &Rows, keep: &[String]) -> Result<Vec<Kept>, DataError> {
 }
 
 fn kept_missing(name: &str, rows: &Rows) -> DataError {
-    let has_part = |whole: &&String| whole.split(',').any(|part| part.trim() == name);
+    let has_part =
+        |whole: &&String| whole.contains(',') && whole.split(',').any(|part| part.trim() == name);
     DataError::KeptMissing {
         name: name.to_owned(),
         near: nearest(name, rows.names().iter().map(String::as_str)),

@@ -1,9 +1,10 @@
 //! One small model in the place of the ensemble.
 //!
-//! A pupil is the configuration of the best trial of a small learner. It learns the truth of the rows that there are, and what the
+//! A pupil is the configuration of the best trial of a small learner that can be taught in time. It learns the truth of the rows that there are, and what the
 //! ensemble says of made-up ones. How good that is, is found out on each split: the members' models of the split teach its training
 //! rows, and the validation rows, which neither they nor the pupil have seen, judge. The same configurations that have learned
-//! the truth alone are judged on the same rows, as trials of the search, and the best of all is fitted on all rows.
+//! the truth alone are judged on the same rows, as trials of the search, and the best of all is fitted on all rows, or is the model
+//! of one split if there is no time for that.
 
 mod lesson;
 
@@ -368,7 +369,7 @@ impl Distiller<'_> {
     fn part_of_split(&self, trial: &Trial) -> Option<Part> {
         let fit = trial.fits.first()?;
         self.warn(
-            "the small model has learned from the training rows of one split alone: there was no time for all rows",
+            "the small model has learned from the training rows of one split alone: it was not fitted on all rows",
         );
         Some(Part {
             weight: 1.0,

@@ -165,10 +165,8 @@ pub(crate) fn select(
     let rows = compared_rows(data, plan, options);
     let bench = Bench::new(data, plan, &rows);
     let positions = shortlist(found, &ranked, n_candidates);
-    let speed = options.inference_limit.map(|limit| {
-        let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();
-        Speed::measure(data, &trials, limit)
-    });
+    let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();
+    let speed = Speed::asked(data, &trials, options);
     let candidates = candidates(found, &positions, &rows);
     let threads = Threads::new(options.threads).unwrap_or_else(|_| Threads::one());
     let greedy = Greedy {
@@ -414,7 +412,7 @@ impl Greedy<'_> {
         if best_loss.is_infinite() {
             // The sample cannot be scored, and the best single trial, which could be on all rows, stands alone; or nothing
             // is as quick as was asked for.
-            let alone = self.speed.map_or(0, Speed::quickest);
+            let alone = self.speed.map_or(0, Speed::last_resort);
             best_counts[alone] = 1;
         }
         best_counts

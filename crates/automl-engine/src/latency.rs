@@ -1,11 +1,13 @@
-//! How long one row takes, where the user limits that.
+//! How long one row takes, where that is limited.
 //!
-//! Rows come one by one when a model answers requests, and what a single one costs cannot be told from how fast many go: it is
-//! measured, on rows of the table, one at a time. So where a limit is given, which members are chosen depends on the machine.
+//! Rows come one by one when a model answers requests, and what a single one costs cannot be told from how fast many go: where the
+//! user gives a limit it is measured, on rows of the table, one at a time, and which members are chosen depends on the machine. The
+//! limit of the fast quality is counted from sizes ([`automl_core::Model::row_work`]), and the same everywhere.
 
 use crate::fit::FitRun;
 use crate::model::EnsembleModel;
 use crate::trial::Trial;
+use crate::{FitOptions, Quality};
 use automl_core::{Clock, Dataset, Model as _, Transformer as _, Warning, WarningKind};
 use std::time::Duration;
 
@@ -14,7 +16,10 @@ const N_ROWS: usize = 48;
 /// Rows that are predicted before, to have code and data at hand.
 const N_WARM: usize = 8;
 
-/// What one candidate costs a row, in seconds.
+/// What a row may be with the fast quality: a bit more than half of the 100 µs that are promised, since machines differ.
+const FAST_WORK_MAX: f64 = 6e4;
+
+/// What one candidate costs a row, in seconds or in work.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     recipe: f64,
@@ -24,13 +29,41 @@ struct Cost {
 /// The limit, and what each candidate costs of it.
 pub(crate) struct Speed {
     limit: f64,
+    /// Whether the first member may be any: the best one is worth more than the limit.
+    is_first_free: bool,
     /// Names of the recipes, and costs, by candidate.
     costs: Vec<(&'static str, Cost)>,
 }
 
 impl Speed {
+    /// What is asked of a row, if anything is.
+    pub(crate) fn asked(data: &Dataset, trials: &[&Trial], options: &FitOptions) -> Option<Self> {
+        match (options.inference_limit, options.quality) {
+            (Some(limit), _) => Some(Self::measure(data, trials, limit)),
+            (None, Quality::Fast) => Some(Self::counted(trials)),
+            (None, Quality::Balanced | Quality::Best) => None,
+        }
+    }
+
+    /// Counts what the trials are, each by the model of its first split.
+    fn counted(trials: &[&Trial]) -> Self {
+        let costs = trials.iter().map(|trial| {
+            let fit = &trial.fits[0];
+            let cost = Cost {
+                recipe: fit.recipe.row_work(),
+                model: fit.model.row_work(),
+            };
+            (trial.config.recipe, cost)
+        });
+        Self {
+            limit: FAST_WORK_MAX,
+            is_first_free: true,
+            costs: costs.collect(),
+        }
+    }
+
     /// Measures the trials, each by the model of its first split: one that is fitted again on all rows is not much bigger.
-    pub(crate) fn measure(data: &Dataset, trials: &[&Trial], limit: Duration) -> Self {
+    fn measure(data: &Dataset, trials: &[&Trial], limit: Duration) -> Self {
         let costs = trials.iter().map(|trial| {
             let fit = &trial.fits[0];
             let mut recipe_seconds = Vec::new();
@@ -52,12 +85,13 @@ impl Speed {
         });
         Self {
             limit: limit.as_secs_f64(),
+            is_first_free: false,
             costs: costs.collect(),
         }
     }
 
-    /// Seconds a row of the candidates that were added so often, and of one more.
-    fn seconds_with(&self, counts: &[u32], added: usize) -> f64 {
+    /// What a row costs with the candidates that were added so often, and with one more.
+    fn cost_with(&self, counts: &[u32], added: usize) -> f64 {
         let mut recipes: Vec<&str> = Vec::new();
         let mut sum = 0.0;
         let taken = |&index: &usize| counts[index] > 0 || index == added;
@@ -74,12 +108,16 @@ impl Speed {
 
     /// Whether one more of a candidate stays within the limit.
     pub(crate) fn allows(&self, counts: &[u32], added: usize) -> bool {
-        self.seconds_with(counts, added) <= self.limit
+        let is_first = counts.iter().all(|count| *count == 0);
+        (is_first && self.is_first_free) || self.cost_with(counts, added) <= self.limit
     }
 
-    /// The candidate that is quickest alone.
-    pub(crate) fn quickest(&self) -> usize {
-        let alone = |&index: &usize| self.seconds_with(&vec![0; self.costs.len()], index);
+    /// The candidate to take if none can be chosen: that which is quickest alone, or the best.
+    pub(crate) fn last_resort(&self) -> usize {
+        if self.is_first_free {
+            return 0;
+        }
+        let alone = |&index: &usize| self.cost_with(&vec![0; self.costs.len()], index);
         let mut all: Vec<usize> = (0..self.costs.len()).collect();
         all.sort_by(|a, b| alone(a).total_cmp(&alone(b)));
         all[0]
@@ -150,4 +188,40 @@ fn timed(data: &Dataset, mut seconds: impl FnMut(u32) -> Option<f64>) -> f64 {
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::INFINITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speed(is_first_free: bool) -> Speed {
+        let cost = |model| Cost { recipe: 1e4, model };
+        Speed {
+            limit: 6e4,
+            is_first_free,
+            costs: vec![
+                ("trees", cost(7e4)),
+                ("trees", cost(2e4)),
+                ("linear", cost(1e4)),
+            ],
+        }
+    }
+
+    #[test]
+    fn members_are_added_while_a_row_keeps_the_limit() {
+        let speed = speed(false);
+        assert!(!speed.allows(&[0, 0, 0], 0));
+        assert!(speed.allows(&[0, 1, 0], 2), "one recipe more");
+        assert!(speed.allows(&[0, 1, 0], 1), "more of one that is there");
+        assert!(!speed.allows(&[0, 1, 1], 0));
+        assert_eq!(speed.last_resort(), 2);
+    }
+
+    #[test]
+    fn the_best_alone_may_be_beyond_a_limit_that_nobody_asked_for() {
+        let speed = speed(true);
+        assert!(speed.allows(&[0, 0, 0], 0));
+        assert!(!speed.allows(&[1, 0, 0], 2));
+        assert_eq!(speed.last_resort(), 0);
+    }
 }

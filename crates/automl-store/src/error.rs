@@ -17,7 +17,7 @@ pub enum StoreError {
         near: Vec<String>,
     },
     /// A model that MLflow's client logged.
-    #[error("a model of MLflow's client, which Python alone can load; import its ONNX, or the file of LightGBM or XGBoost, by `automl models import`: {}", path.display())]
+    #[error("a model in MLflow's format, which Python alone can load; import its ONNX, or the file of LightGBM or XGBoost, by `automl models import`: {}", path.display())]
     Foreign {
         /// Where it is.
         path: PathBuf,

@@ -90,7 +90,19 @@ impl Journal {
     fn locked(dir: &Path) -> Result<Self, StoreError> {
         const N_TRIES: usize = 100;
         let path = dir.join(LOG);
+        let is_other = |path: &Path, is_right: fn(&fs::Metadata) -> bool| {
+            fs::symlink_metadata(path).is_ok_and(|about| !is_right(&about))
+        };
         for _ in 0..N_TRIES {
+            // What a link leads to is never cleared.
+            for (path, is_right) in [
+                (dir, fs::Metadata::is_dir as fn(&fs::Metadata) -> bool),
+                (&path, fs::Metadata::is_file),
+            ] {
+                if is_other(path, is_right) {
+                    staging::remove(path).map_err(StoreError::io("clear", path))?;
+                }
+            }
             let log = fs::create_dir_all(dir).and_then(|()| {
                 File::options()
                     .create(true)

@@ -164,6 +164,8 @@ pub(crate) fn source(text: &str, workspace: &str, spinner: &Spinner) -> anyhow::
     let folder = tables_of(&workspace, text)?;
     bring(&tables, &folder, spinner)?;
     drop_others(&tables, &folder)?;
+    // Used now, however long ago its copies were written.
+    File::open(&folder)?.set_modified(now())?;
     drop_old(&workspace.directory().join(TABLES), &folder, now());
     let copy = |table: Remote| (folder.join(table.copy_name()), table.url());
     Ok(Source::Fetched {
@@ -252,8 +254,7 @@ fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(u64::try_from(Clock::unix_micros()).unwrap_or_default())
 }
 
-/// Drops what belongs to other addresses and was not written for long: it is fetched again when it is wanted. Whoever reads it holds
-/// it open.
+/// Drops what belongs to other addresses and was not used for long: it is fetched again when it is wanted.
 fn drop_old(tables: &Path, but: &Path, now: SystemTime) {
     let Ok(folders) = fs::read_dir(tables) else {
         return;
@@ -384,5 +385,12 @@ mod tests {
         assert!(other.exists(), "it may be read again tomorrow");
         drop_old(root.path(), &mine, now() + 2 * AGE_MAX);
         assert!(mine.exists() && !other.exists());
+        // Used again, an old copy stays for a month more.
+        File::open(&mine)
+            .unwrap()
+            .set_modified(now() + 2 * AGE_MAX)
+            .unwrap();
+        drop_old(root.path(), &other, now() + 2 * AGE_MAX);
+        assert!(mine.exists());
     }
 }

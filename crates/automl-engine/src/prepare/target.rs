@@ -328,16 +328,25 @@ pub(super) fn warn_of_rare(name: &str, task: &Task, target: &Target, warnings: &
         return;
     }
     let mut counts = vec![0_usize; n_classes];
-    codes.iter().for_each(|code| counts[*code as usize] += 1);
-    for (class, _) in classes
+    for code in codes.iter() {
+        counts[*code as usize] += 1;
+    }
+    let rare = classes
         .iter()
         .zip(&counts)
-        .filter(|(_, count)| **count == 1)
-    {
-        let message = format!(
-            "class '{class}' of '{name}' has 1 row: no model can both learn it and be judged by it, and scores count it as a class \
-             that was never seen; drop the row, or join the class with another"
-        );
-        warnings.push(Warning::new(WarningKind::ClassImbalance, [name], message));
-    }
+        .filter(|(_, count)| **count == 1);
+    let rare: Vec<&str> = rare.map(|(class, _)| &**class).collect();
+    let whose = match rare.as_slice() {
+        [] => return,
+        [class] => format!("class '{class}' of '{name}' has 1 row"),
+        [first, others @ ..] => format!(
+            "class '{first}' and {} more of '{name}' have 1 row each",
+            others.len()
+        ),
+    };
+    let message = format!(
+        "{whose}: no model can both learn such a class and be judged by it, and scores count it as one that was never seen; \
+         drop the rows, or join classes"
+    );
+    warnings.push(Warning::new(WarningKind::ClassImbalance, [name], message));
 }

@@ -452,7 +452,12 @@ impl Inner {
         for (deployment, version) in &wanted.moved {
             live = match self.followed(&live, endpoint, deployment, version)? {
                 Ok(live) => live,
-                Err(problem) => live.troubled(endpoint.revision, problem, now_us + AGAIN_US),
+                Err(problem) => {
+                    if before.problem.as_ref() != Some(&problem) {
+                        tracing::warn!(endpoint = live.name, problem, "an alias is not followed");
+                    }
+                    live.troubled(endpoint.revision, problem, now_us + AGAIN_US)
+                }
             };
         }
         self.told(live, endpoint).map(Some)
@@ -486,7 +491,7 @@ impl Inner {
         }
         let mut kept = before.again();
         if before.revision.is_none() && wanted.folder.is_some() {
-            if let Some(live) = self.other_version(endpoint, before) {
+            if let Some(live) = self.other_version(wanted, before) {
                 kept = live;
             }
         } else if before.revision.is_none() {
@@ -512,8 +517,9 @@ impl Inner {
     }
 
     /// Another version of an endpoint's folder that can be had, where what it is to have cannot.
-    fn other_version(&self, endpoint: &Endpoint, before: &Live) -> Option<Live> {
-        let others = self.folders.as_ref()?.others(endpoint);
+    fn other_version(&self, wanted: &Wanted, before: &Live) -> Option<Live> {
+        let endpoint = &wanted.endpoint;
+        let others = self.folders.as_ref()?.others(wanted);
         others.into_iter().find_map(|(folder, deployment)| {
             let earlier = (endpoint.revision - 1, std::slice::from_ref(&deployment));
             let live = before.again().in_folder(&folder);
@@ -545,7 +551,6 @@ impl Inner {
         };
         let seen = slot.deployment.clone();
         if let Err(problem) = self.fits(slot, version, &digest) {
-            tracing::warn!(endpoint = live.name, problem, "an alias is not followed");
             return Ok(Err(problem));
         }
         let (name, number) = (endpoint.name.clone(), version.version);

@@ -121,3 +121,19 @@ fn who_comes_second_leaves_alone_what_the_first_has_begun() {
     let (_, noted) = Journal::open(&output).unwrap().unwrap();
     assert_eq!(noted.about, json!("third"));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_a_link_leads_to_is_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let (elsewhere, output) = (root.path().join("elsewhere"), root.path().join("model"));
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("mine"), "kept").unwrap();
+    let dir = journal_dir(&output).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &dir).unwrap();
+    Journal::begin(&output, &json!({})).unwrap().discard();
+    fs::create_dir(&dir).unwrap();
+    std::os::unix::fs::symlink(elsewhere.join("mine"), dir.join(LOG)).unwrap();
+    Journal::begin(&output, &json!({})).unwrap().discard();
+    assert_eq!(fs::read_to_string(elsewhere.join("mine")).unwrap(), "kept");
+}

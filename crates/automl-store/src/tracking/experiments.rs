@@ -331,9 +331,9 @@ pub fn search(
     query.push(" ORDER BY ");
     let mut is_by_id = false;
     for order in &search.order_by {
-        let order = parse_order(order)?;
+        let order = parse_order(order).map_err(TrackingError::Order)?;
         let column = column(order.subject.entity.as_deref(), &order.subject.key)
-            .ok_or_else(|| order.subject.wrong(UNKNOWN))?;
+            .ok_or_else(|| TrackingError::Order(order.subject.wrong(UNKNOWN)))?;
         is_by_id |= column == "id";
         query.push(&format!(
             "{column} {}, ",

@@ -83,7 +83,7 @@ pub(crate) struct FitArgs {
     /// How long the model may take for one row alone, such as 50us: members are refitted on all rows and chosen by measured speed too
     #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Search")]
     pub(crate) inference_limit: Option<Duration>,
-    /// Make one small and quick model that learns from the ensemble and takes its place; a fifth of the time is kept for it
+    /// Make one small and quick model that learns from the ensemble and takes its place; three tenths of the time are kept for it
     #[arg(long, conflicts_with = "inference_limit", help_heading = "Search")]
     pub(crate) distill: bool,
     /// Folds of the cross-validation [default: by size]

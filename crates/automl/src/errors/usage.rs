@@ -136,7 +136,9 @@ impl Usage {
             word.starts_with(argument) && digits.starts_with(|first: char| first.is_ascii_digit())
         };
         let mut pairs = self.args.windows(2);
-        let pair = pairs.find(|pair| pair[0].starts_with("--") && is_number(&pair[1]));
+        let pair = pairs.find(|pair| {
+            pair[0].starts_with("--") && !pair[0].contains('=') && is_number(&pair[1])
+        });
         pair.map(|pair| pair[0].as_str())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A folder that changes is taken once it keeps still from one look to the next, so that what is still being copied is not read;
 //! one that is gone is given up at the second look that does not find it. What lies there when the server starts is taken at once;
-//! if the greatest version cannot be read then, the greatest that can answers until it can.
+//! if the greatest version cannot be read then, the greatest that can answers until the folder changes for something that can.
 
 use super::{Fleet, Wanted};
 use automl_core::Clock;
@@ -179,14 +179,16 @@ impl Folders {
     }
 
     /// What may answer in the place of the version that an endpoint is to have, the greatest first.
-    pub(super) fn others(&self, endpoint: &Endpoint) -> Vec<(PathBuf, Deployment)> {
+    pub(super) fn others(&self, wanted: &Wanted) -> Vec<(PathBuf, Deployment)> {
+        let endpoint = &wanted.endpoint;
         let path = match self.state().known.get(&endpoint.name) {
             Some(known) => known.path.clone(),
             None => return Vec::new(),
         };
-        let wanted = endpoint.deployments.first().map(|one| one.version);
+        // One that has no model yet is told by its last, which may be whole.
+        let tried = (endpoint.deployments.first()).filter(|_| matches!(wanted.folder, Some(Ok(_))));
         let others = whole_versions(&path).into_iter();
-        let others = others.filter(|model| Some(model.version) != wanted);
+        let others = others.filter(|model| tried.is_none_or(|one| one.version != model.version));
         others
             .filter_map(|model| {
                 let digest = model.digest().ok()?;
