@@ -371,13 +371,7 @@ impl Distiller<'_> {
         self.warn(
             "the small model has learned from the training rows of one split alone: it was not fitted on all rows",
         );
-        Some(Part {
-            weight: 1.0,
-            recipe: fit.recipe.clone(),
-            target_map: trial.config.target_map,
-            ceiling: fit.ceiling,
-            model: fit.model.clone(),
-        })
+        Some(trial.part(fit, 1.0))
     }
 
     fn fit_all(&self, trial: &Trial) -> Option<Part> {

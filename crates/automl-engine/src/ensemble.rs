@@ -10,7 +10,7 @@ use crate::conformal;
 use crate::fit::{FitRun, OutOfFold};
 use crate::latency::Speed;
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
-use crate::model::{EnsembleModel, Part};
+use crate::model::EnsembleModel;
 use crate::nested::{self, NestedScore};
 use crate::plan::Plan;
 use crate::search::Found;
@@ -500,14 +500,7 @@ impl Selection {
     ) -> EnsembleModel {
         let parts = self.members.iter().map(|&(position, weight)| {
             let trial = &found.trials[position];
-            let fit = &trial.fits[split];
-            Part {
-                weight,
-                recipe: fit.recipe.clone(),
-                target_map: trial.config.target_map,
-                ceiling: fit.ceiling,
-                model: fit.model.clone(),
-            }
+            trial.part(&trial.fits[split], weight)
         });
         EnsembleModel::new(data.task().clone(), plan.floor, parts.collect())
             .raised_to(self.power)

@@ -49,13 +49,7 @@ impl Refit<'_> {
             n_kept += 1;
             let trial = &self.found.trials[position];
             let weight = weight / trial.fits.len() as f64;
-            let fits = trial.fits.iter().map(|fit| Part {
-                weight,
-                recipe: fit.recipe.clone(),
-                target_map: trial.config.target_map,
-                ceiling: fit.ceiling,
-                model: fit.model.clone(),
-            });
+            let fits = trial.fits.iter().map(|fit| trial.part(fit, weight));
             parts.push(fits.collect());
         }
         if self.plan.validation.refit && n_kept > 0 {

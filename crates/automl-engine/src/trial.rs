@@ -1,5 +1,6 @@
 //! One trial: a configuration, its fits on every split, and how good they are.
 
+use crate::model::Part;
 use crate::plan::Plan;
 use automl_core::splits::Split;
 use automl_core::{
@@ -218,6 +219,17 @@ impl Trial {
     /// Readable name, as on the leaderboard.
     pub(crate) fn name(&self) -> String {
         format!("{} #{}", self.config.learner.title, self.id)
+    }
+
+    /// One of its fits as a part of an ensemble.
+    pub(crate) fn part(&self, fit: &Fit, weight: f64) -> Part {
+        Part {
+            weight,
+            recipe: fit.recipe.clone(),
+            target_map: self.config.target_map,
+            ceiling: fit.ceiling,
+            model: fit.model.clone(),
+        }
     }
 
     /// The mean loss over all splits, if they were all scored.
