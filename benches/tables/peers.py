@@ -5,11 +5,11 @@
     python benches/tables/peers.py report --results peers.csv
 
 DIR holds a folder a table, as `automl_bench.py prepare` makes them; PYTHON is one that has autogluon.tabular, flaml, scikit-learn and
-pandas. Each fit has one thread and one core of its own, so that as many run at once as --slots says; what is there in the results is not
-run again. Settings are the peers' own but for metric, preset, time and threads. The times are those of the fit call, for `automl`
-those of the whole command. The binary is the one named by $AUTOML_BIN, default target/release/automl.
+pandas. Each fit has as many cores of its own as --threads says, and as many run at once as the machine has cores for; what is there in
+the results is not run again, but for what failed. Settings are the peers' own but for metric, preset, time and threads. The times are
+those of the fit call, for `automl` those of the whole command. The binary is the one named by $AUTOML_BIN, default target/release/automl.
 """
-import argparse, csv, importlib.util, os, shutil, subprocess, sys, tempfile, threading, time
+import argparse, csv, importlib.util, os, shutil, signal, subprocess, sys, tempfile, threading, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,21 +20,23 @@ from slots import each
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
 TABLES = "adult,phoneme,vehicle,connect_4,house_prices,california_housing"
 SYSTEMS = ["automl", "flaml", "autogluon:medium_quality", "autogluon:best_quality"]
-FIELDS = "dataset,system,seconds,metric,score,fit_s,predict_s,error".split(",")
+FIELDS = "dataset,system,seconds,threads,metric,score,fit_s,predict_s,error".split(",")
+# A fit that takes so many times its limit, and half an hour, has failed.
+TIMES_LATE, LATE_S = 3, 1800
 METRICS = {"auc": "roc_auc", "logloss": "log_loss", "rmse": "rmse"}
 
 
-def by_automl(harness, spec, place, seconds, _):
-    return harness.run_automl(spec, place, seconds, ["--threads", "1"])
+def by_automl(harness, spec, place, args, _):
+    return harness.run_automl(spec, place, args.seconds, ["--threads", str(args.threads)])
 
 
-def by_autogluon(harness, spec, place, seconds, preset):
+def by_autogluon(harness, spec, place, args, preset):
     from autogluon.tabular import TabularPredictor
     metric = {**METRICS, "rmse": "root_mean_squared_error"}[spec["metric"]]
     train, test = harness.read(place, "train.csv", spec), harness.read(place, "test_features.csv", spec)
     start = time.time()
     predictor = TabularPredictor(label=spec["target"], problem_type=spec["task"], eval_metric=metric, path=str(place / "ag"), verbosity=0)
-    predictor.fit(train, time_limit=seconds, presets=preset, num_cpus=1)
+    predictor.fit(train, time_limit=args.seconds, presets=preset, num_cpus=args.threads)
     fitted = time.time()
     if spec["task"] == "regression":
         return fitted - start, time.time() - fitted, predictor.predict(test), None, []
@@ -42,13 +44,13 @@ def by_autogluon(harness, spec, place, seconds, preset):
     return fitted - start, time.time() - fitted, shares.idxmax(axis=1), shares.to_numpy(), list(shares.columns)
 
 
-def by_flaml(harness, spec, place, seconds, _):
+def by_flaml(harness, spec, place, args, _):
     from flaml import AutoML
     train, test = harness.read(place, "train.csv", spec), harness.read(place, "test_features.csv", spec)
     start = time.time()
     search = AutoML()
     search.fit(train.drop(columns=[spec["target"]]), train[spec["target"]], task=spec["task"], metric=METRICS[spec["metric"]],
-               time_budget=seconds, n_jobs=1, seed=1, verbose=0)
+               time_budget=args.seconds, n_jobs=args.threads, seed=1, verbose=0)
     fitted = time.time()
     predicted = search.predict(test)
     if spec["task"] == "regression":
@@ -66,9 +68,9 @@ def one(args):
     place = Path(args.place)
     spec = next(spec for spec in harness.load_specs(harness.HERE / "datasets.csv") if spec["name"] == args.table)
     truth = pd.read_csv(place / "test.csv", dtype=str, keep_default_na=False)[spec["target"]]
-    row = [args.table, args.system, args.seconds, spec["metric"]]
+    row = [args.table, args.system, args.seconds, args.threads, spec["metric"]]
     try:
-        fit_s, predict_s, predicted, shares, classes = globals()[f"by_{name}"](harness, spec, place, args.seconds, preset)
+        fit_s, predict_s, predicted, shares, classes = globals()[f"by_{name}"](harness, spec, place, args, preset)
         row += [f"{harness.score(spec, truth, predicted, shares, classes):.6f}", f"{fit_s:.1f}", f"{predict_s:.2f}", ""]
     except Exception as error:  # a system that fails is a result
         row += ["", "", "", repr(error)[:200]]
@@ -77,7 +79,8 @@ def one(args):
 
 def run(args):
     results = Path(args.results)
-    done = {(row["dataset"], row["system"], row["seconds"]) for row in csv.DictReader(open(results))} if results.exists() else set()
+    rows = list(csv.DictReader(open(results))) if results.exists() else []
+    done = {(row["dataset"], row["system"], row["seconds"], row["threads"]) for row in rows if not row["error"]}
     if not results.exists():
         results.write_text(",".join(FIELDS) + "\n")
     jobs = [(table, system) for table in args.only.split(",") for system in args.systems.split(",")]
@@ -91,22 +94,41 @@ def run(args):
             for name in ("train.csv", "test.csv", "test_features.csv"):
                 shutil.copy(Path(args.tables) / table / name, place)
             command = [args.peers, __file__, "one", "--harness", args.harness, "--table", table, "--system", system, "--place", place,
-                       "--seconds", args.seconds, "--results", Path(scratch) / "row.csv"]
-            pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
-            subprocess.run([str(part) for part in command], check=True, preexec_fn=pin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                           env=dict(os.environ, AUTOML_BIN=str(BIN), OMP_NUM_THREADS="1"))
-            row = (Path(scratch) / "row.csv").read_text()
+                       "--seconds", args.seconds, "--threads", args.threads, "--results", Path(scratch) / "row.csv"]
+            row = fitted(command, cores, args)
+            row = row or ",".join([table, system, str(args.seconds), str(args.threads), *[""] * 4, "it ended without a result"]) + "\n"
         with writing:
             with open(results, "a") as file:
                 file.write(row)
             print(row.strip(), flush=True)
 
-    each([job for job in jobs if (*job, str(args.seconds)) not in done], args.slots, work, cores_each=1)
+    waiting = [job for job in jobs if (*job, str(args.seconds), str(args.threads)) not in done]
+    each(waiting, max(1, os.cpu_count() // args.threads), work, cores_each=args.threads)
+
+
+def fitted(command, cores, args):
+    """The row that a fit in a process of its own wrote; nothing if it wrote none. What it said of its end is told."""
+    cores = cores or set(range(args.threads))
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [str(part) for part in command], preexec_fn=lambda: os.sched_setaffinity(0, cores), stdout=subprocess.DEVNULL, stderr=errors,
+            env=dict(os.environ, AUTOML_BIN=str(BIN), OMP_NUM_THREADS=str(args.threads)), start_new_session=True)
+        try:
+            process.wait(TIMES_LATE * args.seconds + LATE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        row = Path(command[-1])
+        if process.returncode or not row.exists():
+            errors.seek(0)
+            print(errors.read()[-2000:], file=sys.stderr)
+        return row.read_text() if row.exists() else ""
 
 
 def report(args):
     import pandas as pd
     results = pd.read_csv(args.results)
+    results = results[results["threads"] == args.threads]
     seconds = int(results["seconds"].max())
     results["column"] = results["system"] + "@" + results["seconds"].astype(str)
     columns = [column for column in [f"automl@{args.short}"] + [f"{system}@{seconds}" for system in SYSTEMS] if column in set(results["column"])]
@@ -117,7 +139,7 @@ def report(args):
     ranks = ranked.rank(axis=1, na_option="bottom")
     longest = results.groupby("column")["fit_s"].max()
     lines = ["## The peers beside us", "",
-             f"{seconds} s a fit, one thread and one core each, {args.slots} fits at a time on {os.cpu_count()} cores (`benches/tables/peers.py`); the same "
+             f"{seconds} s a fit, {args.threads} threads and as many cores each, one fit at a time on those cores (`benches/tables/peers.py`); the same "
              f"splits as above, and the same caution: these tables are among those from which `automl` learned what to try first, and scores on these splits "
              f"were looked at while it was made; the peers had no such advantage. The best of those with {seconds} s is bold. {args.versions}", "",
              "| table | metric | " + " | ".join(columns) + " |", "|---|---|" + "---:|" * len(columns)]
@@ -147,7 +169,7 @@ if __name__ == "__main__":
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--short", type=int, default=60, help="a shorter limit of ours among the results, to be told too")
-    parser.add_argument("--slots", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of a fit, and its cores")
     parser.add_argument("--versions", default="", help="a sentence for the report on what was compared")
     parser.add_argument("--output", default=DOCUMENT)
     parser.add_argument("--table", help=argparse.SUPPRESS)

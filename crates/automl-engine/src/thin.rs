@@ -13,8 +13,8 @@ use crate::model::Part;
 use automl_features::FittedRecipe;
 use std::sync::Arc;
 
-/// What a row may be: a bit more than half of what is promised, since machines differ.
-pub(crate) const ROW_WORK_MAX: f64 = 1.2e6;
+/// What a row may be: less than half of what is promised, since machines differ and are busy.
+pub(crate) const ROW_WORK_MAX: f64 = 8e5;
 
 /// One member's models and what they do.
 struct Bag {

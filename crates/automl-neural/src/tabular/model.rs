@@ -76,8 +76,12 @@ impl Model for TabularModel {
     }
 
     fn row_work(&self) -> f64 {
-        // A few tensors a layer, and a multiplication a weight.
-        3e4 + 0.3 * self.layout().len() as f64
+        // A few tensors a layer, and a multiplication a weight, once for each member that shares it.
+        let n_members = match &self.params {
+            NetworkParams::Tabm(params) => f64::from(params.members),
+            _ => 1.0,
+        };
+        1e4 + 0.3 * n_members * self.layout().len() as f64
     }
 
     fn artifact(&self) -> Artifact {

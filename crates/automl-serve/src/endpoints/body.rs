@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use http_body_util::{BodyExt, Limited};
+use std::task::Poll;
 
 /// Names the deployment that shall answer.
 pub(crate) static DEPLOYMENT: HeaderName = HeaderName::from_static("x-endpoint-deployment");
@@ -45,10 +46,8 @@ impl Ask {
         if length.is_some_and(|length| length > BODY_MAX as u64) {
             return Err(ScoreError::TooLong { limit: BODY_MAX });
         }
-        let read = Limited::new(body, BODY_MAX).collect();
-        let read = tokio::time::timeout(BODY_WAIT, read).await;
-        let read = read.map_err(|_late| ScoreError::Late)?;
-        let body = read.map_err(|error| {
+        let body = within_time(Limited::new(body, BODY_MAX).collect()).await?;
+        let body = body.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 ScoreError::TooLong { limit: BODY_MAX }
             } else if is_full(&*error) {
@@ -78,22 +77,22 @@ impl Ask {
         text(&self.headers, name)
     }
 
-    /// What kind the body is said to be, without parameters and in lower case.
-    pub(crate) fn kind(&self) -> String {
+    /// What kind the body is said to be, without parameters and as it is spelled.
+    pub(crate) fn kind(&self) -> &str {
         let kind = self.header(&header::CONTENT_TYPE).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default();
-        kind.trim().to_ascii_lowercase()
+        kind.split_once(';').map_or(kind, |(kind, _)| kind).trim()
     }
 
     /// That the body is JSON, or that nothing is said of it.
     pub(crate) fn check_json(&self) -> Result<(), ScoreError> {
-        match self.kind().as_str() {
-            "" | "application/json" => Ok(()),
-            other => Err(ScoreError::ContentKind {
-                found: other.to_owned(),
-                wanted: "application/json",
-            }),
+        let kind = self.kind();
+        if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+            return Ok(());
         }
+        Err(ScoreError::ContentKind {
+            found: kind.to_owned(),
+            wanted: "application/json",
+        })
     }
 
     /// What is known before the body is read.
@@ -126,6 +125,17 @@ impl Ask {
             key: self.header(&KEY).or_else(|| self.header(&REQUEST_ID)),
         }
     }
+}
+
+/// What a body becomes, unless it takes too long. One that is there already, as small ones are, starts no timer.
+async fn within_time<F: Future>(read: F) -> Result<F::Output, ScoreError> {
+    let mut read = std::pin::pin!(read);
+    let first = std::future::poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+    if let Poll::Ready(read) = first {
+        return Ok(read);
+    }
+    let read = tokio::time::timeout(BODY_WAIT, read).await;
+    read.map_err(|_late| ScoreError::Late)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -519,8 +519,8 @@ impl Inner {
     /// Another version of an endpoint's folder that can be had, where what it is to have cannot.
     fn other_version(&self, wanted: &Wanted, before: &Live) -> Option<Live> {
         let endpoint = &wanted.endpoint;
-        let others = self.folders.as_ref()?.others(wanted);
-        others.into_iter().find_map(|(folder, deployment)| {
+        let mut others = self.folders.as_ref()?.others(wanted);
+        others.find_map(|(folder, deployment)| {
             let earlier = (endpoint.revision - 1, std::slice::from_ref(&deployment));
             let live = before.again().in_folder(&folder);
             let live = live.with(earlier, &self.cache, &self.numbers).ok()?;

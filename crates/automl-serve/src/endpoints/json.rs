@@ -17,10 +17,14 @@ pub(crate) fn within<'de, T>(
     filler: &mut Filler<'_>,
     read: impl FnOnce(
         &mut Filler<'_>,
-        &mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>,
+        &mut serde_json::Deserializer<serde_json::de::StrRead<'de>>,
     ) -> Result<T, serde_json::Error>,
 ) -> Result<T, ScoreError> {
-    let mut json = serde_json::Deserializer::from_slice(body);
+    // Once for all texts, of which each would be checked otherwise.
+    let text = std::str::from_utf8(body).map_err(|error| ScoreError::Json {
+        reason: format!("it is not UTF-8: {error}"),
+    })?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let done = read(filler, &mut json).and_then(|value| json.end().map(|()| value));
     done.map_err(|error| {
         let known = filler.problem.take();

@@ -6,13 +6,14 @@ use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{ColumnsSeed, Key, RowsSeed, keep, within};
 use super::model::{LoadedModel, WriteStream};
-use super::score::{Scored, score};
+use super::score::{Asked, Read, Scored, score};
 use super::scoring::from_table;
 use super::wanted::{self, Wanted};
 use super::write::{self, Classes};
 use crate::access::Room;
 use crate::state::App;
 use automl_core::{Coded, Column, Explanation, Predictions, Table, TableForm, Task};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -43,10 +44,19 @@ async fn answered(app: &App, name: &str, request: Request) -> Result<Response, S
     let (body, room) = (ask.body.clone(), ask.room());
     let read = move |model: &LoadedModel| read_body(&body, &room, wanted.clone(), model);
     let asked = ask.asked(name)?;
-    if !accepts_arrow(&ask) {
-        let text = score(&app.fleet, asked, read, |scored| Ok(told(scored))).await?;
-        return Ok(json_answer(text));
+    if accepts_arrow(&ask) {
+        return Box::pin(arrow_answer(app, asked, read)).await;
     }
+    let text = score(&app.fleet, asked, read, |scored| Ok(told(scored))).await?;
+    Ok(json_answer(text))
+}
+
+/// The answer as an Arrow stream.
+async fn arrow_answer(
+    app: &App,
+    asked: Asked<'_>,
+    read: impl Read,
+) -> Result<Response, ScoreError> {
     let write = app.fleet.stream();
     let tell = move |scored: &Scored| Ok((streamed(scored, write)?, Arc::clone(&scored.slot)));
     let (bytes, slot) = score(&app.fleet, asked, read, tell).await?;
@@ -131,35 +141,38 @@ type Reader = fn(&[u8], &Room, Wanted, &LoadedModel) -> Result<Batch, ScoreError
 
 /// What reads a body of the kind that it is said to be.
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
-    match ask.kind().as_str() {
-        "" | "application/json" => Ok(|body, _, wanted, model| read(body, wanted, model)),
-        ARROW => Ok(|body, room, wanted, model| {
+    let kind = ask.kind();
+    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+        return Ok(|body, _, wanted, model| read(body, wanted, model));
+    }
+    if kind.eq_ignore_ascii_case(ARROW) {
+        return Ok(|body, room, wanted, model| {
             let batch = from_table(body, (TableForm::Arrow, room), model)?;
             Ok(batch.wanting(wanted))
-        }),
-        other => Err(ScoreError::ContentKind {
-            found: other.to_owned(),
-            wanted: "application/json or application/vnd.apache.arrow.stream",
-        }),
+        });
     }
+    Err(ScoreError::ContentKind {
+        found: kind.to_owned(),
+        wanted: "application/json or application/vnd.apache.arrow.stream",
+    })
 }
 
 /// Reads `{"rows": [{…}]}` or `{"columns": {…}}`, perhaps with what is wanted beside what the address said.
 pub(crate) fn read(body: &[u8], wanted: Wanted, model: &LoadedModel) -> Result<Batch, ScoreError> {
     let mut filler = Filler::new(&model.facts, &*model.reader);
     let wanted = within(body, &mut filler, |filler, json| {
-        json.deserialize_map(Body { filler, wanted })
+        json.deserialize_map(Sent { filler, wanted })
     })?;
     Ok(Batch::from(filler.finish()).wanting(wanted))
 }
 
 /// The object that a body is; gives what is wanted.
-struct Body<'f, 'm> {
+struct Sent<'f, 'm> {
     filler: &'f mut Filler<'m>,
     wanted: Wanted,
 }
 
-impl<'de> Visitor<'de> for Body<'_, '_> {
+impl<'de> Visitor<'de> for Sent<'_, '_> {
     type Value = Wanted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -333,7 +346,10 @@ fn attributed(out: &mut String, explanation: &Explanation, output: usize) {
 
 /// A text that is JSON already, as an answer.
 pub(super) fn json_answer(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 pub(super) fn refusal(error: &ScoreError) -> Response {

@@ -106,7 +106,7 @@ async fn begun(
         warm
     } else {
         slot.numbers.counts.taken(Clock::unix_micros());
-        let warm = load(fleet, slot, asked.endpoint).await?;
+        let warm = Box::pin(load(fleet, slot, asked.endpoint)).await?;
         spent.queue = clock.elapsed();
         warm
     };
@@ -170,27 +170,49 @@ impl Work {
         read: R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
     ) -> Result<Done<A>, ScoreError> {
-        let is_short = n_bytes <= INLINE_BYTES;
-        let mut batch = if is_short {
-            read(&self.warm.loaded)?
-        } else {
-            let (warm, patience, read) = (Arc::clone(&self.warm), self.patience, read.clone());
-            blocking(move || {
-                patience.check()?;
-                read(&warm.loaded)
-            })
-            .await?
-        };
+        // What most requests need not is kept out of their future, which moves with each of them.
+        if n_bytes > INLINE_BYTES {
+            return Box::pin(self.read_apart(read, tell)).await;
+        }
+        let mut batch = read(&self.warm.loaded)?;
         self.spent.read = self.since();
+        let us = self.warm.row_us * batch.table.n_rows() as f64;
+        if us > INLINE_US || batch.explains {
+            return Box::pin(self.waited(batch, read, tell)).await;
+        }
+        self.patience.check()?;
+        // Held until the answer is written.
+        let _extra = std::mem::take(&mut batch.extra);
+        let predicted = self.predicted(batch)?;
+        self.answer(predicted, &read, tell)
+    }
+
+    /// Reads a long body on a thread that may take its time.
+    async fn read_apart<R: Read, A: Send + 'static>(
+        mut self,
+        read: R,
+        tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
+    ) -> Result<Done<A>, ScoreError> {
+        let (warm, patience, own) = (Arc::clone(&self.warm), self.patience, read.clone());
+        let batch = blocking(move || {
+            patience.check()?;
+            own(&warm.loaded)
+        });
+        let batch = batch.await?;
+        self.spent.read = self.since();
+        self.waited(batch, read, tell).await
+    }
+
+    /// Predicts once the model has time, and answers.
+    async fn waited<R: Read, A: Send + 'static>(
+        mut self,
+        mut batch: Batch,
+        read: R,
+        tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
+    ) -> Result<Done<A>, ScoreError> {
         // Held until the answer is written.
         let extra = std::mem::take(&mut batch.extra);
         let n_rows = batch.table.n_rows();
-        let us = self.warm.row_us * n_rows as f64;
-        if is_short && us <= INLINE_US && !batch.explains {
-            self.patience.check()?;
-            let predicted = self.predicted(batch)?;
-            return self.answer(predicted, &read, tell);
-        }
         if batch.explains {
             // Alone: what it takes says nothing of what plain rows do.
             batch.check_explained(&self.warm.loaded)?;

@@ -104,14 +104,17 @@ type Reader = fn(&Bytes, &Room, &LoadedModel) -> Result<Batch, ScoreError>;
 
 /// What reads a body of the kind that it is said to be.
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
-    match ask.kind().as_str() {
-        "" | "application/json" => Ok(|body, _, model| from_json(body, model)),
-        "text/csv" => Ok(|body, room, model| from_csv(body, room, model)),
-        other => Err(ScoreError::ContentKind {
-            found: other.to_owned(),
-            wanted: "application/json or text/csv",
-        }),
+    let kind = ask.kind();
+    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+        return Ok(|body, _, model| from_json(body, model));
     }
+    if kind.eq_ignore_ascii_case("text/csv") {
+        return Ok(|body, room, model| from_csv(body, room, model));
+    }
+    Err(ScoreError::ContentKind {
+        found: kind.to_owned(),
+        wanted: "application/json or text/csv",
+    })
 }
 
 /// Reads a line of names, and rows below it.

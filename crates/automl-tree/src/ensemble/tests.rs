@@ -92,5 +92,16 @@ fn raw_scores_are_those_of_the_binned_walk() {
                 .fold(0.0, |sum, tree| sum + tree.values[tree.leaf(&matrix, row)]);
             assert_eq!(*score, walked, "row {row}");
         }
+        let depths = ensemble.roots.iter().map(|&root| depth(&ensemble, root));
+        assert_eq!(ensemble.n_steps(), depths.sum::<usize>());
     }
+}
+
+/// The longest way down from a node.
+fn depth(ensemble: &Ensemble, node: u32) -> usize {
+    let node = &ensemble.nodes[node as usize];
+    if node.is_leaf() {
+        return 0;
+    }
+    1 + depth(ensemble, node.child).max(depth(ensemble, node.child + 1))
 }

@@ -178,24 +178,22 @@ impl Folders {
         Ok(())
     }
 
-    /// What may answer in the place of the version that an endpoint is to have, the greatest first.
-    pub(super) fn others(&self, wanted: &Wanted) -> Vec<(PathBuf, Deployment)> {
+    /// What may answer in the place of the version that an endpoint is to have, the greatest first. Each is read when it is asked
+    /// for.
+    pub(super) fn others(&self, wanted: &Wanted) -> impl Iterator<Item = (PathBuf, Deployment)> {
         let endpoint = &wanted.endpoint;
-        let path = match self.state().known.get(&endpoint.name) {
-            Some(known) => known.path.clone(),
-            None => return Vec::new(),
-        };
+        let path = (self.state().known.get(&endpoint.name)).map(|known| known.path.clone());
+        let versions = path.map(|path| whole_versions(&path));
         // One that has no model yet is told by its last, which may be whole.
         let tried = (endpoint.deployments.first()).filter(|_| matches!(wanted.folder, Some(Ok(_))));
-        let others = whole_versions(&path).into_iter();
-        let others = others.filter(|model| tried.is_none_or(|one| one.version != model.version));
-        others
-            .filter_map(|model| {
-                let digest = model.digest().ok()?;
-                let deployment = deployment(endpoint, &digest, &model);
-                Some((model.path, deployment))
-            })
-            .collect()
+        let others = versions.unwrap_or_default().into_iter();
+        let others =
+            others.filter(move |model| tried.is_none_or(|one| one.version != model.version));
+        others.filter_map(|model| {
+            let digest = model.digest().ok()?;
+            let deployment = deployment(endpoint, &digest, &model);
+            Some((model.path, deployment))
+        })
     }
 
     /// What an endpoint is to be by its folder, if it has one that is taken.
@@ -333,6 +331,10 @@ impl Fleet {
                 if let Some(live) = snapshot.get(&endpoint.name) {
                     endpoint.served_revision = live.revision;
                     endpoint.problem.clone_from(&live.problem);
+                    if let [slot] = live.slots.as_slice() {
+                        // Another version, where that of the folder cannot be had.
+                        endpoint.deployments = vec![slot.deployment.clone()];
+                    }
                 }
                 endpoint
             })

@@ -159,6 +159,11 @@ async fn a_start_beside_a_version_that_is_half_copied_answers_by_the_one_before(
         assert_eq!(desk.said(endpoint).await, answer, "{endpoint}");
         let shown = desk.api("GET", &format!("/{endpoint}"), json!({})).await;
         assert_eq!(shown["endpoint"]["state"], "failed", "{endpoint}");
+        if let Ok((_, version)) = answer {
+            let told = &shown["endpoint"]["deployments"][0];
+            assert_eq!(told["version"].to_string(), version, "{endpoint}");
+            assert_eq!(told["serving_version"], told["version"], "{endpoint}");
+        }
     }
     put(&root, "e/3", &json!({ "bias": 0.375 }));
     put(&root, "f/8", &json!({ "bias": 0.625 }));
