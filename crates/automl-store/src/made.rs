@@ -73,8 +73,11 @@ impl Drop for Made {
 
 /// Refuses a place below a file.
 pub(crate) fn check_above(directory: &Path) -> Result<(), StoreError> {
-    match directory.ancestors().find(|path| path.exists()) {
-        Some(path) if !path.is_dir() => Err(StoreError::NotADirectory {
+    // Asked once of each: another writer may remove what it made at any moment.
+    let mut known =
+        (directory.ancestors()).filter_map(|path| Some((path, fs::metadata(path).ok()?)));
+    match known.next() {
+        Some((path, found)) if !found.is_dir() => Err(StoreError::NotADirectory {
             path: path.to_owned(),
         }),
         _ => Ok(()),
