@@ -1,9 +1,9 @@
 """Tables in object stores, from which and into which the command line predicts: moto's S3, Azurite, and the stand-in of Google's."""
-import json, os, signal, subprocess, time
+import json, os, signal, subprocess, time, urllib.error, urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import BIN
+from conftest import BIN, Server
 from test_azure import ACCOUNT as AZURE_ACCOUNT, KEY as AZURE_KEY, Azure
 from test_google import ACCOUNT as GOOGLE_ACCOUNT, Google
 from test_object_store import N_SECONDS_AWAY, s3, store  # noqa: F401
@@ -103,6 +103,43 @@ def test_a_bucket_predicted_into_a_bucket_has_the_bytes_of_folders(s3, model, he
     predict_into(model, here, "s3://bucket/days/", "--output", "out2/", "--keep", "id")
     predict_into(model, here, "days/", "--output", "s3://bucket/out2/", "--keep", "id")
     assert parts(files(here / "out2")) == parts(objects(s3, "out2/")) == parts(here_files)
+
+
+def test_a_job_of_the_server_predicts_a_bucket_into_a_bucket(s3, model, here):
+    put_all(s3, here)
+    predict_into(model, here, "s3://bucket/days/", "--output", "s3://bucket/out/", "--keep", "id")
+    automl("models", "register", "prices", model, "--workspace", "record", cwd=here)
+    places = ["--data-dir", "s3://bucket/days", "--data-dir", "s3://bucket/jobs/"]
+    server = Server("--workspace", here / "record", *places, cwd=here)
+    try:
+        def ask(method, path="", **body):
+            asked = urllib.request.Request(f"{server.url}/api/batch-predictions{path}", method=method, data=json.dumps(body).encode(),
+                                           headers={"content-type": "application/json"})
+            try:
+                with urllib.request.urlopen(asked, timeout=60) as answer:
+                    return answer.status, json.load(answer)
+            except urllib.error.HTTPError as error:
+                return error.code, json.load(error)
+
+        def done(job):
+            while job["state"] in ("waiting", "running"):
+                time.sleep(0.05)
+                job = ask("GET", f"/{job['id']}")[1]["job"]
+            assert job["state"] == "done", job
+            return job
+
+        wanted = {"model": "prices/1", "input": ["s3://bucket/days/*/x.csv"], "output": "s3://bucket/jobs/today/", "keep": ["id"]}
+        job = done(ask("POST", **wanted)[1]["job"])
+        assert job["progress"]["n_parts"] == N_DAYS
+        assert parts(objects(s3, "jobs/today/")) == parts(objects(s3, "out/"))
+        s3.client.put_object(Bucket="bucket", Key="days/day=9/x.csv", Body=table(9, 9).encode())
+        assert done(ask("POST", f"/{job['id']}/resume")[1]["job"])["progress"]["n_kept"] == N_DAYS
+        for key, place in ("input", ["s3://bucket/other/x.csv"]), ("input", ["s3://bucket/days*/x.csv"]), ("output", "s3://bucket/out/"):
+            status, told = ask("POST", **{**wanted, key: place})
+            assert status == 403 and "--data-dir" in told["message"], told
+    finally:
+        server.stop()
+    assert not [path for path in (here / "record/tables").rglob("*") if path.is_file()], "what was fetched and sent is gone"
 
 
 def test_what_changed_is_predicted_again_and_nothing_else(s3, model, here):

@@ -365,7 +365,7 @@ fn batch_desk(
     workspace: &Workspace,
     (db, artifacts): (&Database, &ArtifactStore),
 ) -> Result<Result<BatchDesk, String>, ServeError> {
-    if batching.folders.is_empty() {
+    if batching.places.is_empty() {
         let told = "this server was started without --data-dir, so it reads and writes no tables";
         return Ok(Err(told.to_owned()));
     }

@@ -73,6 +73,46 @@ impl Address {
     pub fn is_folder(&self) -> bool {
         self.key.is_empty() || self.key.ends_with('/')
     }
+
+    /// The same, meaning all that is below it.
+    #[must_use]
+    pub fn as_folder(&self) -> Self {
+        let key = match self.key.trim_end_matches('/') {
+            "" => String::new(),
+            key => format!("{key}/"),
+        };
+        let bucket = self.bucket.clone();
+        Self { bucket, key }
+    }
+
+    /// Whether it lies in the folder that another means, or is that folder: in the same bucket, and by whole names. Of a pattern, all
+    /// that it matches does.
+    ///
+    /// ```
+    /// use automl_store::buckets::Address;
+    /// let is_below = |text, folder| Address::parse(text).unwrap().is_below(&Address::parse(folder).unwrap());
+    /// assert!(is_below("s3://bucket/days/*.csv", "s3://bucket/days"));
+    /// assert!(!is_below("s3://bucket/days*/x.csv", "s3://bucket/days/"));
+    /// ```
+    pub fn is_below(&self, folder: &Self) -> bool {
+        self.bucket == folder.bucket && self.key.starts_with(&folder.as_folder().key)
+    }
+
+    /// Refuses names that stores and this program might take in different ways: an empty one before another, `.` and `..`.
+    ///
+    /// # Errors
+    /// It has such a name.
+    pub fn check(&self) -> Result<(), BucketError> {
+        let key = self.key.strip_suffix('/').unwrap_or(&self.key);
+        let is_odd = |name: &str| ["", ".", ".."].contains(&name);
+        if key.split('/').any(is_odd) && !self.key.is_empty() {
+            return Err(BucketError::Address {
+                url: format!("{}/{}", self.bucket, self.key),
+                reason: "a name in it is empty, '.' or '..'".into(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// An object of a bucket, as it was when it was looked at.

@@ -309,7 +309,7 @@ impl Coded for CliError {
             Self::ModelRepository { .. } => Some("give a folder that can be read".into()),
             Self::ModelRepositoryIsModel { .. } => Some("name the folder above it".into()),
             Self::DataDir { .. } => {
-                Some("give --data-dir a folder that is there and can be read".into())
+                Some("give --data-dir a folder that can be read, or an address such as s3://BUCKET/TABLES".into())
             }
             Self::NoPassword => {
                 Some("put it on the first line: echo \"$PASSWORD\" | automl users …".into())

@@ -38,8 +38,9 @@ impl Buckets {
     /// The bucket of an address.
     ///
     /// # Errors
-    /// As [`Bucket::open`].
+    /// As [`Address::check`] and [`Bucket::open`].
     pub(crate) fn of(&mut self, address: &Address) -> Result<Arc<Bucket>, BucketError> {
+        address.check()?;
         if let Some(bucket) = self.0.get(&address.bucket) {
             return Ok(Arc::clone(bucket));
         }

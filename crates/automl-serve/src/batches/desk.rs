@@ -338,7 +338,7 @@ impl Desk {
             model: files.as_ref(),
             order: &job.order,
             begin: job.begin,
-            within: &self.0.batching.folders,
+            within: &self.0.batching.places,
             n_threads: self.0.batching.n_threads,
             cancel,
             workspace: &self.0.workspace,

@@ -1,6 +1,6 @@
-//! Tables that the server predicts into folders, as jobs that are asked for, watched and stopped over JSON.
+//! Tables that the server predicts into folders and object stores, as jobs that are asked for, watched and stopped over JSON.
 //!
-//! A job is read and written only below folders that the operator named, and survives the server: what was not at its end when
+//! A job is read and written only below folders and addresses that the operator named, and survives the server: what was not at its end when
 //! it stopped is gone on with when it starts. How tables are predicted is said by whoever starts the server ([`PredictTables`]).
 
 mod desk;
@@ -9,6 +9,7 @@ mod places;
 pub(crate) mod tests;
 
 pub(crate) use desk::Desk;
+pub use places::Places;
 
 use crate::access::Asker;
 use crate::error::ApiError;
@@ -27,7 +28,7 @@ use axum::Json;
 use axum::extract::{Path as PathOf, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How tables are predicted, and where.
 #[derive(Debug, Clone)]
@@ -36,8 +37,8 @@ pub struct Batching {
     pub predict: PredictTables,
     /// Kinds of files that can be written.
     pub kinds: &'static [&'static str],
-    /// Folders below which jobs may read and write; without any there are no jobs.
-    pub folders: Vec<PathBuf>,
+    /// Where jobs may read and write.
+    pub places: Places,
     /// Jobs that predict at once; others wait.
     pub n_at_once: usize,
     /// Threads of each.
@@ -55,8 +56,8 @@ pub struct TablesAsked<'a> {
     pub model: &'a Path,
     pub order: &'a BatchOrder,
     pub begin: BatchBegin,
-    /// Folders below which tables must lie, and the output.
-    pub within: &'a [PathBuf],
+    /// Where tables must lie, and the output.
+    pub within: &'a Places,
     pub n_threads: usize,
     pub cancel: CancelToken,
     /// Where the run is recorded.
@@ -122,7 +123,7 @@ pub(crate) fn routes() -> Routes {
             get(list)
                 .viewer("Jobs that predict tables, the newest first")
                 .post(create)
-                .editor("Predicts tables into a folder: model or endpoint, input, output, parts"),
+                .editor("Predicts tables into a folder, or below an address of an object store: model or endpoint, input, output, parts"),
         )
         .route(
             "/api/batch-predictions/{id}",
@@ -225,13 +226,13 @@ fn order(desk: &Desk, fields: &Fields) -> Result<BatchOrder, ApiError> {
             Some(known.ok_or_else(|| wrong("threshold", value))?)
         }
     };
-    let folders = &desk.batching().folders;
-    let place = |text: &String| places::of(text, folders);
+    let places = &desk.batching().places;
+    let place = |text: &String| places::of(text, places);
     Ok(BatchOrder {
         model: String::new(),
         version: 0,
         input: input.iter().map(place).collect::<Result<_, _>>()?,
-        output: places::of(&fields.required("output")?, folders)?,
+        output: places::of_folder(&fields.required("output")?, places)?,
         parts,
         keep: fields.texts("keep")?,
         threshold,

@@ -10,7 +10,7 @@ pub(crate) fn batching() -> Batching {
     Batching {
         predict,
         kinds: &["csv", "parquet"],
-        folders: Vec::new(),
+        places: super::Places::default(),
         n_at_once: 1,
         n_threads: 1,
     }
@@ -77,7 +77,7 @@ const PATH: &str = "/api/batch-predictions";
 /// A server with a model and a folder that jobs may use.
 async fn server(data: &Path) -> Desk {
     let folder = data.to_owned();
-    let desk = Desk::with(|config| config.batching.folders = vec![folder]);
+    let desk = Desk::with(|config| config.batching.places.folders = vec![folder]);
     desk.register(json!({ "bias": 0.5 })).await;
     desk
 }
@@ -226,7 +226,7 @@ async fn the_next_server_goes_on_with_what_was_not_at_its_end() {
     );
     let folder = data.path().to_owned();
     let next = Desk::with(move |config| {
-        config.batching.folders = vec![folder];
+        config.batching.places.folders = vec![folder];
         std::fs::create_dir_all(config.workspace.batches()).unwrap();
         std::fs::write(config.workspace.directory().join(file), kept).unwrap();
     });
@@ -251,7 +251,12 @@ async fn what_cannot_be_asked_is_refused_with_a_reason() {
         (json!({ "input": [] }), 400, "'input'"),
         (json!({ "input": ["/etc/passwd"] }), 403, "below no folder"),
         (json!({ "input": ["../x.csv"] }), 403, "leads out"),
-        (json!({ "input": ["s3://b/x.csv"] }), 403, "an address"),
+        (
+            json!({ "input": ["s3://b/x.csv"] }),
+            403,
+            "below no address",
+        ),
+        (json!({ "input": ["ftp://b/x.csv"] }), 403, "no address"),
         (json!({ "output": "/tmp" }), 403, "below no folder"),
         (json!({ "parts": "xlsx" }), 400, "may be csv, parquet"),
         (json!({ "interval": [1.5] }), 400, "'interval'"),
@@ -301,7 +306,7 @@ async fn a_server_takes_over_when_the_one_before_it_has_ended() {
     let held = std::sync::Arc::new(std::sync::Mutex::new(None));
     let holds = std::sync::Arc::clone(&held);
     let desk = Desk::with(move |config| {
-        config.batching.folders = vec![folder];
+        config.batching.places.folders = vec![folder];
         let before = automl_store::batches::Batches::open(config.workspace.batches());
         *holds.lock().unwrap() = before.unwrap();
     });

@@ -6,6 +6,7 @@ use crate::remote::{self, Buckets, Remote};
 use crate::scoring::PartKind;
 use automl_core::CancelToken;
 use automl_data::{DataError, ReadOptions, SameColumns, find_parts};
+use automl_serve::batches::Places;
 use automl_store::buckets::Address;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -55,7 +56,7 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
         }
         if let Some(address) = Address::parse(text) {
             let found = remote::find(text, &address, &mut buckets)?;
-            check_addresses_apart(text, &address, output)?;
+            check_addresses_apart(&address, output)?;
             plan.n_passed_over += found.n_passed_over;
             let part = |(table, name): (Remote, PathBuf)| Planned {
                 output: kind.file(&name),
@@ -77,16 +78,36 @@ pub(crate) fn plan(data: &[String], output: &Path, kind: PartKind) -> anyhow::Re
     Ok(plan)
 }
 
-/// Whether an address lies below another, or is the same.
-pub(super) fn is_below(address: &str, folder: &str) -> bool {
-    let folder = folder.trim_end_matches('/');
-    let rest = address.strip_prefix(folder);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Refuses addresses that lie below none of these places, before a store is asked for anything.
+///
+/// # Errors
+/// A table, or the output, is elsewhere.
+pub(super) fn check_addresses(
+    data: &[String],
+    output: &Path,
+    places: &Places,
+) -> Result<(), BatchError> {
+    let tables = (data.iter()).filter_map(|text| Some((text.into(), Address::parse(text)?)));
+    let folder = address_of(output).map(|address| (output.to_owned(), address));
+    match tables
+        .chain(folder)
+        .find(|(_, address)| !places.has(address))
+    {
+        Some((path, _)) => Err(BatchError::Outside { path }),
+        None => Ok(()),
+    }
+}
+
+/// What lies below an output that is an address.
+fn address_of(output: &Path) -> Option<Address> {
+    let address = Address::parse(&output.display().to_string())?;
+    Some(address.as_folder())
 }
 
 /// Refuses an output among the tables of a folder of an object store.
-fn check_addresses_apart(text: &str, address: &Address, output: &Path) -> Result<(), BatchError> {
-    if address.is_folder() && is_below(&output.display().to_string(), text) {
+fn check_addresses_apart(address: &Address, output: &Path) -> Result<(), BatchError> {
+    let is_among = |output: Address| output.is_below(address);
+    if address.is_folder() && address_of(output).is_some_and(is_among) {
         let path = output.to_owned();
         return Err(BatchError::AmongTables { path });
     }
@@ -96,8 +117,7 @@ fn check_addresses_apart(text: &str, address: &Address, output: &Path) -> Result
 /// Refuses an output among the tables of a folder: they would be tables of the next run.
 fn check_apart(text: &str, output: &Path) -> Result<(), BatchError> {
     let folder = Path::new(text);
-    let is_elsewhere = Address::parse(&output.display().to_string()).is_some();
-    if is_elsewhere || !folder.is_dir() {
+    if address_of(output).is_some() || !folder.is_dir() {
         return Ok(());
     }
     match (folder.canonicalize(), nearest(output)) {
@@ -124,12 +144,17 @@ impl Plan {
     /// Refuses tables that are named twice or lie in `output`, and two that would have one file.
     fn check_single(&self, output: &Path) -> anyhow::Result<()> {
         let folder = output.canonicalize().ok();
-        let address = output.display().to_string();
+        let address = address_of(output);
         let (mut inputs, mut outputs) = (BTreeSet::new(), BTreeMap::new());
         for part in &self.parts {
             let path = part.input.path();
             let (place, is_in_output) = match &part.input {
-                Input::Object(table) => (path.clone(), is_below(&table.url(), &address)),
+                Input::Object(table) => {
+                    let own = Address::parse(&table.url());
+                    let is_in = (own.zip(address.as_ref()))
+                        .is_some_and(|(own, address)| own.is_below(address));
+                    (path.clone(), is_in)
+                }
                 Input::File(path) => {
                     let place = (path.canonicalize())
                         .map_err(|error| DataError::reading(part.input_name(), error))?;
@@ -159,24 +184,18 @@ impl Plan {
         Ok(())
     }
 
-    /// Refuses what lies below none of these folders, by whatever links; anything goes if there are none.
+    /// Refuses what lies below none of these folders, by whatever links; addresses are checked by [`check_addresses`].
     ///
     /// # Errors
     /// A table, or the place of the output, is elsewhere.
-    pub(super) fn check_within(
-        &self,
-        output: &Path,
-        folders: &[PathBuf],
-    ) -> Result<(), BatchError> {
-        if folders.is_empty() {
-            return Ok(());
-        }
+    pub(super) fn check_within(&self, output: &Path, places: &Places) -> Result<(), BatchError> {
+        let folders = &places.folders;
         let is_within = |path: &Path| {
             let place = path.canonicalize();
             place.is_ok_and(|place| folders.iter().any(|folder| place.starts_with(folder)))
         };
         // What is not there yet is made below what is.
-        let there = nearest(output);
+        let is_to_be_within = |path| nearest(path).is_some_and(|there| is_within(&there));
         let is_plain = |path: &Path| {
             let mut parts = path.components();
             parts.all(|part| !matches!(part, Component::ParentDir))
@@ -186,12 +205,17 @@ impl Plan {
             let place = path.canonicalize();
             place.is_ok_and(|place| folders.contains(&place))
         };
-        if !is_plain(output) || !there.is_some_and(|there| is_within(&there)) || is_whole(output) {
+        let is_allowed = address_of(output).is_some()
+            || (is_plain(output) && is_to_be_within(output) && !is_whole(output));
+        if !is_allowed {
             let path = output.to_owned();
             return Err(BatchError::Outside { path });
         }
-        let paths = self.parts.iter().map(|part| part.input.path());
-        match paths.into_iter().find(|path| !is_within(path)) {
+        let files = self.parts.iter().filter_map(|part| match &part.input {
+            Input::File(path) => Some(path),
+            Input::Object(_) => None,
+        });
+        match files.into_iter().find(|path| !is_within(path)) {
             Some(path) => {
                 // What lies behind the link is nobody's business.
                 let above = path.ancestors().find(|path| is_within(path));

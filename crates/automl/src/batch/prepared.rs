@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::folder::Begin;
-use super::plan::{Plan, plan};
+use super::plan::{Plan, check_addresses, plan};
 use super::work::{Done, Job, Progress, run};
 use crate::errors::{ForecastError, SearchError, TargetsError};
 use crate::forecasting::AnyModel;
@@ -10,6 +10,7 @@ use crate::modeldir::LoadedModel;
 use crate::scoring::{Bands, Wanted};
 use automl_core::{CancelToken, Model};
 use automl_data::{BatchOptions, ReadOptions};
+use automl_serve::batches::Places;
 use automl_store::workspace::Workspace;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ pub(crate) struct Order<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) begin: Begin,
     pub(crate) settings: Settings,
-    /// Folders below which all tables must lie, and the output; none if they may lie anywhere.
-    pub(crate) within: &'a [PathBuf],
+    /// Where all tables must lie, and the output; none if they may lie anywhere.
+    pub(crate) within: Option<&'a Places>,
     pub(crate) n_threads: usize,
     pub(crate) cancel: CancelToken,
 }
@@ -63,8 +64,13 @@ impl Prepared {
         };
         read_as_fitted(&model, &mut settings.read);
         model.decision(settings.threshold)?;
+        if let Some(places) = order.within {
+            check_addresses(order.data, &order.output, places)?;
+        }
         let plan = plan(order.data, &order.output, settings.kind)?;
-        plan.check_within(&order.output, order.within)?;
+        if let Some(places) = order.within {
+            plan.check_within(&order.output, places)?;
+        }
         Ok(Self {
             bands,
             about: settings.about(order.model)?,

@@ -1,8 +1,10 @@
 //! Which file each table gets.
 
-use super::plan::{Planned, is_below, plan};
+use super::plan::{Planned, check_addresses, plan};
 use crate::errors::Report;
 use crate::scoring::PartKind;
+use automl_serve::batches::Places;
+use automl_store::buckets::Address;
 use std::fs;
 use std::path::Path;
 
@@ -60,19 +62,19 @@ fn tables_that_cannot_have_a_file_each_are_refused() {
 }
 
 #[test]
-fn addresses_lie_below_others_by_whole_names() {
-    for (address, folder, is_so) in [
-        ("s3://b/out/x.csv", "s3://b/out/", true),
-        ("s3://b/out/x.csv", "s3://b/out", true),
-        ("s3://b/out", "s3://b/out/", true),
-        ("s3://b/out", "s3://b", true),
-        ("s3://b/output/x.csv", "s3://b/out/", false),
-        ("s3://bucket/x.csv", "s3://b/", false),
-        ("s3://b/out/x.csv", "out/", false),
-        ("s3://b/out/x.csv", "/", false),
-    ] {
-        assert_eq!(is_below(address, folder), is_so, "{address} in {folder}");
-    }
+fn addresses_lie_below_the_places_that_are_allowed() {
+    let places = Places {
+        addresses: vec![Address::parse("s3://bucket/in").unwrap()],
+        ..Places::default()
+    };
+    let is_allowed = |data: &str, output: &str| {
+        check_addresses(&[data.to_owned()], Path::new(output), &places).is_ok()
+    };
+    assert!(is_allowed("s3://bucket/in/*.csv", "s3://bucket/in/out"));
+    assert!(is_allowed("x.csv", "out"), "of folders others decide");
+    assert!(!is_allowed("s3://bucket/x.csv", "s3://bucket/in/out"));
+    assert!(!is_allowed("s3://bucket/in/x.csv", "s3://bucket/out"));
+    assert!(!is_allowed("x.csv", "s3://bucket//in/out"));
 }
 
 #[test]
@@ -81,7 +83,10 @@ fn tables_and_output_lie_below_the_folders_that_are_allowed() {
     let at = folder.path().canonicalize().unwrap();
     std::os::unix::fs::symlink(at.join("out/y.csv"), at.join("in/a/link.csv")).unwrap();
     std::os::unix::fs::symlink(at.join("out"), at.join("in/linked")).unwrap();
-    let within = [at.join("in")];
+    let within = Places {
+        folders: vec![at.join("in")],
+        ..Places::default()
+    };
     let is_allowed = |data: &str, output: &str| {
         let output = at.join(output);
         let data = [at.join(data).display().to_string()];

@@ -68,9 +68,10 @@ pub(crate) struct ServeArgs {
     /// Endpoint that also answers at /ping and /invocations, as containers of SageMaker and Vertex AI do
     #[arg(long, value_name = "NAME")]
     pub(crate) root_endpoint: Option<String>,
-    /// Folder below which jobs that predict tables may read and write; repeatable [default: there are no such jobs]
-    #[arg(long, value_name = "DIR", conflicts_with = "only_endpoints")]
-    pub(crate) data_dir: Vec<PathBuf>,
+    /// Folder, or address in an object store (s3://BUCKET/KEY), below which jobs that predict tables may read and write; repeatable
+    /// [default: there are no such jobs]
+    #[arg(long, value_name = "PLACE", conflicts_with = "only_endpoints")]
+    pub(crate) data_dir: Vec<String>,
     /// Jobs that predict tables at once; others wait
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) batch_jobs: u16,

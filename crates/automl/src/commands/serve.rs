@@ -6,12 +6,14 @@ use crate::console::{Console, Format, print_json, print_line, print_text};
 use crate::errors::CliError;
 use crate::interrupt::Interrupt;
 use crate::memory;
+use crate::remote::Buckets;
 use crate::scoring::PartKind;
 use crate::serving;
 use crate::workspace;
 use anyhow::Context as _;
-use automl_serve::batches::Batching;
+use automl_serve::batches::{Batching, Places};
 use automl_serve::{AccessConfig, Config, Links, Models, OidcConfig, Process, Switch, Tls};
+use automl_store::buckets::{Address, BucketError};
 use automl_store::captures::Retention;
 use serde_json::json;
 use std::io;
@@ -163,19 +165,33 @@ fn repository(path: &Path) -> Result<PathBuf, CliError> {
 }
 
 /// Tables that are predicted for those who ask the server.
-fn batching(args: &ServeArgs) -> Result<Batching, CliError> {
-    let folder = |path: &PathBuf| {
+fn batching(args: &ServeArgs) -> anyhow::Result<Batching> {
+    let folder = |path: &str| {
         let failed = |source| CliError::DataDir {
-            path: path.clone(),
+            path: path.into(),
             source,
         };
-        let place = path.canonicalize().map_err(failed)?;
+        let place = Path::new(path).canonicalize().map_err(failed)?;
         if place.is_dir() {
             Ok(place)
         } else {
             Err(failed(io::ErrorKind::NotADirectory.into()))
         }
     };
+    let (mut places, mut buckets) = (Places::default(), Buckets::default());
+    for text in &args.data_dir {
+        if let Some(address) = Address::parse(text) {
+            // An address that is no use is told now, not by each job.
+            if address.key.contains(['*', '?', '[']) {
+                let (url, reason) = (text.clone(), "a pattern allows no place".to_owned());
+                return Err(BucketError::Address { url, reason }.into());
+            }
+            buckets.of(&address)?;
+            places.addresses.push(address);
+        } else {
+            places.folders.push(folder(text)?);
+        }
+    }
     let n_threads = match args.batch_threads {
         Some(n) => usize::from(n),
         None => (thread_count(None) / 2).max(1),
@@ -183,7 +199,7 @@ fn batching(args: &ServeArgs) -> Result<Batching, CliError> {
     Ok(Batching {
         predict: serving::predict_tables,
         kinds: &PartKind::NAMES,
-        folders: args.data_dir.iter().map(folder).collect::<Result<_, _>>()?,
+        places,
         n_at_once: usize::from(args.batch_jobs),
         n_threads,
     })

@@ -26,8 +26,8 @@ pub(crate) enum BatchError {
     /// The next run would predict the predictions.
     #[error("the folder for the predictions is in the one of the tables: {}", .path.display())]
     AmongTables { path: PathBuf },
-    /// A server reads and writes in the folders that its operator names.
-    #[error("it is below no folder that is allowed: {}", .path.display())]
+    /// A server reads and writes in the places that its operator names.
+    #[error("it is below no place that is allowed: {}", .path.display())]
     Outside { path: PathBuf },
     /// A link among the tables leads out of those folders.
     #[error("a link in {} leads out of the folders that are allowed", .path.display())]

@@ -61,7 +61,7 @@ fn predict(
             BatchBegin::Overwrite => Begin::Replace,
         },
         settings: settings(order)?,
-        within: asked.within,
+        within: Some(asked.within),
         n_threads: asked.n_threads,
         cancel: asked.cancel.clone(),
     })?;

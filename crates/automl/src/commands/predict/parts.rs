@@ -87,7 +87,7 @@ pub(super) fn run(args: &PredictArgs, console: Console) -> anyhow::Result<Status
             (false, false) => Begin::New,
         },
         settings: settings(args),
-        within: &[],
+        within: None,
         n_threads: thread_count(args.threads),
         cancel: interrupt.token(),
     })?;
