@@ -4,7 +4,8 @@
 //! as keep a batch within the latency that is aimed at. So nobody waits for a batch to fill, and batches grow with what comes. How
 //! many rows that are is learned: twice as many after a batch that was full and quick, three quarters after a full one that was
 //! slow. A model that takes long for one row alone may take three times that for a batch: there is nothing to win by smaller ones.
-//! A request that would wait too long is told at once to come again, so that those that are taken keep their latency.
+//! A request that would wait too long is told at once to come again. While that happens, the line is kept as short as a batch, so
+//! that those that are taken keep their latency: half a second is for what comes in a burst, not for a line that stands.
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,8 @@ const ROWS_FIRST: usize = 16;
 const ROWS_MOST: usize = 8_192;
 /// Milliseconds that a request waits at most that says nothing of its time.
 const WAIT_MS_MAX: u64 = 500;
+/// Seconds without a refusal after which such a request may wait that long again.
+const CALM_S: f64 = 1.0;
 /// Milliseconds that any request waits at most.
 const PATIENCE_MS_MAX: u64 = 60_000;
 /// How many times as long as one row alone a batch may take, whatever is aimed at.
@@ -45,6 +48,8 @@ struct State {
     waiting: VecDeque<Job>,
     n_rows_waiting: usize,
     n_running: usize,
+    /// Since when nobody was told to come again, if anybody was.
+    refused: Option<Clock>,
     /// Rows of a batch, by what was learned.
     rows_max: usize,
     us_per_row: f64,
@@ -99,6 +104,7 @@ impl Queue {
                 waiting: VecDeque::new(),
                 n_rows_waiting: 0,
                 n_running: 0,
+                refused: None,
                 rows_max: ROWS_FIRST,
                 us_per_row: row_us,
             }),
@@ -145,7 +151,15 @@ impl Queue {
         patience.check()?;
         let mut state = self.state();
         let wait_ms = state.us_per_row * state.n_rows_waiting as f64 / self.n_workers as f64 / 1e3;
-        if wait_ms > patience.left_ms() {
+        let most_ms = if patience.ms.is_none() && state.is_pressed() {
+            patience.left_ms().min(self.target_us / 1e3)
+        } else {
+            patience.left_ms()
+        };
+        if wait_ms > most_ms {
+            if patience.ms.is_none() {
+                state.refused = Some(Clock::start());
+            }
             return Err(ScoreError::Overloaded {
                 seconds: (wait_ms / 1e3).ceil().max(1.0) as u64,
             });
@@ -199,10 +213,19 @@ impl Queue {
 }
 
 impl State {
+    /// Whether more comes than can be answered.
+    fn is_pressed(&self) -> bool {
+        self.refused.is_some_and(|since| since.seconds() < CALM_S)
+    }
+
     /// [`State::next_jobs`] for a worker, which ends where there are none: in one step, so that what comes then begins another.
     fn next_jobs_or_leave(&mut self) -> Vec<Job> {
         let jobs = self.next_jobs();
-        self.n_running -= usize::from(jobs.is_empty());
+        if jobs.is_empty() {
+            self.n_running -= 1;
+            // A line that ended does not stand.
+            self.refused = None;
+        }
         jobs
     }
 

@@ -99,6 +99,39 @@ fn who_would_wait_too_long_is_told_to_come_again() {
 }
 
 #[test]
+fn while_some_are_refused_the_line_is_as_short_as_a_batch() {
+    // A row takes 100 ms, so a batch may take 300, and two are predicted at once.
+    let queue = queue(100_000.0);
+    while take(&queue, rows(1), None).is_ok() {}
+    assert_eq!(queue.state().waiting.len(), 10, "half a second of work");
+    let mut state = queue.state();
+    state.waiting.truncate(7);
+    state.n_rows_waiting = 7;
+    drop(state);
+    assert!(take(&queue, rows(1), None).is_err(), "350 ms of work wait");
+    assert!(
+        take(&queue, rows(1), Some(400)).is_ok(),
+        "it said that it waits"
+    );
+    queue.state().next_jobs_or_leave();
+    assert!(take(&queue, rows(1), None).is_ok(), "nothing waits");
+    while take(&queue, rows(1), None).is_ok() {}
+    assert_eq!(queue.state().waiting.len(), 7, "it was refused just now");
+    queue.state().refused = Some(Clock::start().advanced(Duration::from_secs(2)));
+    while take(&queue, rows(1), None).is_ok() {}
+    assert_eq!(queue.state().waiting.len(), 10, "nobody was for a while");
+}
+
+#[test]
+fn a_line_that_ended_does_not_stand() {
+    let queue = queue(100_000.0);
+    while take(&queue, rows(1), None).is_ok() {}
+    while !queue.state().next_jobs_or_leave().is_empty() {}
+    while take(&queue, rows(1), None).is_ok() {}
+    assert_eq!(queue.state().waiting.len(), 10);
+}
+
+#[test]
 fn batches_grow_while_they_are_quick_and_shrink_when_they_are_slow() {
     let queue = queue(1000.0);
     let mut state = queue.state();

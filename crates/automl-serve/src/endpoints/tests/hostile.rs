@@ -90,6 +90,21 @@ fn no_body_makes_a_reader_panic() {
     }
 }
 
+#[test]
+fn json_that_is_not_utf8_is_refused_wherever_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("manifest.json"), r#"{"bias":0.1}"#).unwrap();
+    let model = load(directory.path()).unwrap();
+    for body in [
+        &b"{\"rows\":[{\"x\":1,\"word\":\"\xff\"}]}"[..],
+        b"{\"rows\":[{\"x\":1,\"\xff\":\"a\"}]}",
+    ] {
+        let read = plain::read(body, Wanted::default(), &model);
+        let told = read.err().unwrap().to_string();
+        assert!(told.contains("it is not UTF-8"), "{told}");
+    }
+}
+
 /// What each file of the fuzzer's corpus gives: so many rows, or an error.
 const CORPUS: [(&str, Result<usize, &str>); 23] = [
     ("binary_tensors", Ok(2)),
