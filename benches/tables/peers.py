@@ -6,7 +6,7 @@
 
 DIR holds a folder a table, as `automl_bench.py prepare` makes them; PYTHON is one that has autogluon.tabular, flaml, scikit-learn and
 pandas. Each fit has as many cores of its own as --threads says, and as many run at once as the machine has cores for; what is there in
-the results is not run again, but for what failed. Settings are the peers' own but for metric, preset, time and threads. The times are
+the results is not run again, but for what failed; a fit that takes three times its limit and half an hour has failed. Settings are the peers' own but for metric, preset, time and threads. The times are
 those of the fit call, for `automl` those of the whole command. The binary is the one named by $AUTOML_BIN, default target/release/automl.
 """
 import argparse, csv, importlib.util, os, shutil, signal, subprocess, sys, tempfile, threading, time
@@ -80,6 +80,8 @@ def one(args):
 def run(args):
     results = Path(args.results)
     rows = list(csv.DictReader(open(results))) if results.exists() else []
+    if rows and list(rows[0]) != FIELDS:
+        raise SystemExit(f"{results} has other columns than {','.join(FIELDS)}: give --results another file")
     done = {(row["dataset"], row["system"], row["seconds"], row["threads"]) for row in rows if not row["error"]}
     if not results.exists():
         results.write_text(",".join(FIELDS) + "\n")
@@ -95,8 +97,8 @@ def run(args):
                 shutil.copy(Path(args.tables) / table / name, place)
             command = [args.peers, __file__, "one", "--harness", args.harness, "--table", table, "--system", system, "--place", place,
                        "--seconds", args.seconds, "--threads", args.threads, "--results", Path(scratch) / "row.csv"]
-            row = fitted(command, cores, args)
-            row = row or ",".join([table, system, str(args.seconds), str(args.threads), *[""] * 4, "it ended without a result"]) + "\n"
+            row, problem = fitted(command, cores, args)
+            row = row or ",".join([table, system, str(args.seconds), str(args.threads), *[""] * 4, problem]) + "\n"
         with writing:
             with open(results, "a") as file:
                 file.write(row)
@@ -107,27 +109,31 @@ def run(args):
 
 
 def fitted(command, cores, args):
-    """The row that a fit in a process of its own wrote; nothing if it wrote none. What it said of its end is told."""
+    """The row that a fit in a process of its own wrote, if it did, and why not. What it said of its end is told."""
     cores = cores or set(range(args.threads))
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [str(part) for part in command], preexec_fn=lambda: os.sched_setaffinity(0, cores), stdout=subprocess.DEVNULL, stderr=errors,
             env=dict(os.environ, AUTOML_BIN=str(BIN), OMP_NUM_THREADS=str(args.threads)), start_new_session=True)
+        problem, limit = "it ended without a result", TIMES_LATE * args.seconds + LATE_S
         try:
-            process.wait(TIMES_LATE * args.seconds + LATE_S)
+            process.wait(limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            problem = f"it took longer than {limit} s"
         row = Path(command[-1])
         if process.returncode or not row.exists():
             errors.seek(0)
             print(errors.read()[-2000:], file=sys.stderr)
-        return row.read_text() if row.exists() else ""
+        return row.read_text() if row.exists() else "", problem
 
 
 def report(args):
     import pandas as pd
     results = pd.read_csv(args.results)
+    if args.threads not in set(results["threads"]):
+        raise SystemExit(f"the results have no fit of {args.threads} threads, but of {sorted(set(results['threads']))}: say which by --threads")
     results = results[results["threads"] == args.threads]
     seconds = int(results["seconds"].max())
     results["column"] = results["system"] + "@" + results["seconds"].astype(str)
@@ -139,7 +145,7 @@ def report(args):
     ranks = ranked.rank(axis=1, na_option="bottom")
     longest = results.groupby("column")["fit_s"].max()
     lines = ["## The peers beside us", "",
-             f"{seconds} s a fit, {args.threads} threads and as many cores each, one fit at a time on those cores (`benches/tables/peers.py`); the same "
+             f"{seconds} s a fit, {args.threads} threads and as many cores of its own each, on a machine of {os.cpu_count()} cores (`benches/tables/peers.py`); the same "
              f"splits as above, and the same caution: these tables are among those from which `automl` learned what to try first, and scores on these splits "
              f"were looked at while it was made; the peers had no such advantage. The best of those with {seconds} s is bold. {args.versions}", "",
              "| table | metric | " + " | ".join(columns) + " |", "|---|---|" + "---:|" * len(columns)]
