@@ -138,7 +138,7 @@ def main():
         folder = Path(scratch)
         automl("fit", str(ROOT / "datasets/churn.csv"), "--target", "churned", "--include", "gradient_boosting", "--max-trials", "1", "--holdout", "0.3",
                "--output", "model", "--no-record", cwd=folder)
-        automl("export", "model", "--format", "kserve", "--output", "context", "--name", NAME, "--no-record", cwd=folder)
+        automl("export", "model", "--format", "kserve", "--output", "context", "--name", NAME, cwd=folder)
         # Users of the container must reach its root.
         folder.chmod(0o755)
         image = Image(folder / "image", folder / "context", debian)
