@@ -146,10 +146,16 @@ impl Queue {
         told?
     }
 
-    /// Lets a job wait, unless that is too long; says whether another worker is to begin.
-    fn take(&self, job: Job, patience: Patience) -> Result<bool, ScoreError> {
+    /// Refuses a request that would wait too long, before its body is read.
+    ///
+    /// # Errors
+    /// It would.
+    pub(crate) fn check(&self, patience: Patience) -> Result<(), ScoreError> {
+        self.check_wait(&mut self.state(), patience)
+    }
+
+    fn check_wait(&self, state: &mut State, patience: Patience) -> Result<(), ScoreError> {
         patience.check()?;
-        let mut state = self.state();
         let wait_ms = state.us_per_row * state.n_rows_waiting as f64 / self.n_workers as f64 / 1e3;
         let most_ms = if patience.ms.is_none() && state.is_pressed() {
             patience.left_ms().min(self.target_us / 1e3)
@@ -164,6 +170,13 @@ impl Queue {
                 seconds: (wait_ms / 1e3).ceil().max(1.0) as u64,
             });
         }
+        Ok(())
+    }
+
+    /// Lets a job wait, unless that is too long; says whether another worker is to begin.
+    fn take(&self, job: Job, patience: Patience) -> Result<bool, ScoreError> {
+        let mut state = self.state();
+        self.check_wait(&mut state, patience)?;
         state.n_rows_waiting += job.batch.table.n_rows();
         state.waiting.push_back(job);
         self.counts.wait(1);

@@ -193,6 +193,8 @@ impl Work {
         read: R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
     ) -> Result<Done<A>, ScoreError> {
+        // Reading takes a good part of what predicting does: what is refused is refused before.
+        self.note_refused(self.slot.queue.check(self.patience))?;
         let (warm, patience, own) = (Arc::clone(&self.warm), self.patience, read.clone());
         let batch = blocking(move || {
             patience.check()?;
@@ -230,10 +232,7 @@ impl Work {
             let _extra = extra;
             let (loaded, patience) = (self.warm.loaded.clone(), self.patience);
             let queued = self.slot.queue.predicted(&loaded, batch, patience).await;
-            if let Err(ScoreError::Overloaded { .. }) = &queued {
-                self.live.note_overload();
-            }
-            let (predicted, took) = queued?;
+            let (predicted, took) = self.note_refused(queued)?;
             self.spent.queue += self.since().saturating_sub(took);
             self.note_predicted(&predicted);
             if n_rows <= INLINE_ROWS {
@@ -246,6 +245,14 @@ impl Work {
                 reason: error.to_string(),
             })
         })
+    }
+
+    /// Counts it if there is no time for the request.
+    fn note_refused<T>(&self, found: Result<T, ScoreError>) -> Result<T, ScoreError> {
+        if let Err(ScoreError::Overloaded { .. }) = &found {
+            self.live.note_overload();
+        }
+        found
     }
 
     /// What the request took beyond what is noted.
