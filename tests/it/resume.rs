@@ -159,6 +159,31 @@ fn a_kept_fit_that_rotted_is_told_of_and_costs_no_score() {
 }
 
 #[test]
+fn a_search_whose_fits_all_rotted_leaves_the_model_that_is_there() {
+    let desk = Desk::new();
+    let fit = FIT.replace("baseline,", "");
+    desk.automl_ok(&format!("{fit} --max-trials 2"));
+    let before = weights(&desk);
+    for entry in std::fs::read_dir(desk.path(".model.search")).expect("the search is kept") {
+        let path = entry.expect("it can be listed").path();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        if name.is_some_and(|name| name.starts_with("fit-")) {
+            std::fs::write(path, "rot").expect("it can be altered");
+        }
+    }
+    let outcome = desk.automl(&format!("{fit} --max-trials 2 --resume"));
+    assert_eq!(outcome.exit_code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("error[fit-all-failed]: ") && outcome.stderr.contains("read back"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(weights(&desk), before);
+}
+
+#[test]
 fn without_a_journal_nothing_stands_beside_the_model() {
     let desk = Desk::new();
     desk.automl_ok(&format!("{FIT} --max-trials 2 --no-journal"));

@@ -299,6 +299,11 @@ impl Distiller<'_> {
         }
     }
 
+    /// For what serves all fits, whoever makes it.
+    fn encoding<'c>(&self, ctx: &FitContext<'c>) -> FitContext<'c> {
+        ctx.with_seed(self.options.seed.named("encode"))
+    }
+
     fn fit_split(
         &self,
         plain: &Trial,
@@ -313,7 +318,7 @@ impl Distiller<'_> {
             index: split,
             train: &rows.train,
         };
-        let encoded = encode(&ctx, self.data, config, of_split)?;
+        let encoded = encode(&self.encoding(&ctx), self.data, config, of_split)?;
         let watched = config.learner.capabilities.early_stopping;
         let valid = watched.then_some(&rows.valid[..]);
         let class = Class {
@@ -365,9 +370,10 @@ impl Distiller<'_> {
         })
     }
 
-    /// The model of the first split.
+    /// The model of the split with the most training rows, of equal ones the last: that of the latest rows where splits go by time.
     fn part_of_split(&self, trial: &Trial) -> Option<Part> {
-        let fit = trial.fits.first()?;
+        let splits = self.plan.splits.iter().zip(&trial.fits);
+        let (_, fit) = splits.max_by_key(|(split, _)| split.train.len())?;
         self.warn(
             "the small model has learned from the training rows of one split alone: it was not fitted on all rows",
         );
@@ -383,7 +389,7 @@ impl Distiller<'_> {
         let threads = self.threads();
         let ctx = self.context(trial, self.plan.splits.len() as u64, &threads);
         let config = &trial.config;
-        let encoded = encode(&ctx, self.data, config, Rows::All).ok()?;
+        let encoded = encode(&self.encoding(&ctx), self.data, config, Rows::All).ok()?;
         let mut params = config.params.clone();
         params.extend(mean_learned(&trial.fits, growth));
         let rows = self.data.all_rows();

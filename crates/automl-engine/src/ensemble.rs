@@ -165,6 +165,12 @@ pub(crate) fn select(
     let rows = compared_rows(data, plan, options);
     let bench = Bench::new(data, plan, &rows);
     let positions = shortlist(found, &ranked, n_candidates);
+    if positions.is_empty() {
+        return Err(EngineError::AllFailed {
+            n_trials: ranked.len(),
+            first: "its models of the search that goes on cannot be read back".into(),
+        });
+    }
     let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();
     let speed = Speed::asked(data, &trials, options);
     let candidates = candidates(found, &positions, &rows);

@@ -20,6 +20,7 @@ use automl_core::{
     CancelToken, Clock, Dataset, Event, Events, NoEvents, PredictError, Predictions, Threads,
     Warning, WarningKind, Warnings,
 };
+use std::collections::BTreeSet;
 
 /// What surrounds one fit.
 pub struct FitRun<'a> {
@@ -370,10 +371,9 @@ fn warn_of_baseline(run: &FitRun<'_>) {
 /// Quantiles so far out that the rows cannot tell whether they cover.
 fn warn_of_levels(data: &Dataset, selection: &Selection, run: &FitRun<'_>) {
     let levels = data.task().levels().iter().map(|level| level.share());
-    let (n_rows, needed) = (
-        selection.out_of_fold.rows.len(),
-        conformal::rows_needed(levels),
-    );
+    // A row that several folds tell of is one.
+    let distinct: BTreeSet<u32> = selection.out_of_fold.rows.iter().copied().collect();
+    let (n_rows, needed) = (distinct.len(), conformal::rows_needed(levels));
     if n_rows < needed {
         let message = format!(
             "the outermost quantiles are told by the greatest errors of {n_rows} rows and may cover less than they say; {needed} rows are needed"

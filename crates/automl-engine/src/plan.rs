@@ -345,7 +345,7 @@ fn choose_splits(
     Err(failure.expect("at least one candidate was tried"))
 }
 
-/// Why the validation rows of `split` could not be scored, whatever is predicted for them.
+/// Why the validation rows of `split` could not be scored, whatever is predicted for them, or if all is predicted right.
 fn fault(data: &Dataset, metric: Metric, split: &Split) -> Option<String> {
     let view = data.view(&split.valid);
     let target = view.target_numbers();
@@ -363,8 +363,18 @@ fn fault(data: &Dataset, metric: Metric, split: &Split) -> Option<String> {
             Predictions::Probabilities { n_classes, values }
         }
     };
-    let score = metric.score(&target, &any, view.weights().as_deref());
-    score.err().map(|error| error.to_string())
+    let mut tried = vec![any];
+    if let n_classes @ 1.. = data.task().n_classes() {
+        let mut values = vec![0.0; n_classes * target.len()];
+        for (row, class) in values.chunks_exact_mut(n_classes).zip(target.iter()) {
+            row[*class as usize] = 1.0;
+        }
+        tried.push(Predictions::Probabilities { n_classes, values });
+    }
+    let weight = view.weights();
+    let mut scores = (tried.iter()).map(|tried| metric.score(&target, tried, weight.as_deref()));
+    let error = scores.find_map(Result::err)?;
+    Some(error.to_string())
 }
 
 fn choose_validation(data: &Dataset, options: &FitOptions, fit_seconds: f64) -> Validation {

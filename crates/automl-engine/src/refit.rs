@@ -1,6 +1,6 @@
 //! The final model: members fitted again on all rows where the plan says so and time allows.
 
-use crate::encode::{Rows, encode};
+use crate::encode::{Encoded, Rows, encode};
 use crate::ensemble::Selection;
 use crate::fit::FitRun;
 use crate::model::{EnsembleModel, Part};
@@ -128,8 +128,13 @@ impl Refit<'_> {
             },
             warnings: self.run.warnings,
         };
+        // Who encodes for all members must not matter.
+        let encoding = ctx.with_seed(self.options.seed.named("encode"));
         let fitted = catch_unwind(AssertUnwindSafe(|| {
-            fit_all_rows(&ctx, self.data, trial, growth).map_err(|error| error.to_string())
+            let encoded = encode(&encoding, self.data, &trial.config, Rows::All);
+            let encoded = encoded.map_err(|error| error.to_string())?;
+            fit_all_rows(&ctx, (self.data, &encoded), trial, growth)
+                .map_err(|error| error.to_string())
         }));
         match fitted.unwrap_or_else(|_| Err("internal error".into())) {
             Ok(part) => part,
@@ -150,11 +155,10 @@ impl Refit<'_> {
 /// The trial's configuration fitted on all rows; `None` if the budget cut the fit short, unless it did so in the search.
 fn fit_all_rows(
     ctx: &FitContext<'_>,
-    data: &Dataset,
+    (data, encoded): (&Dataset, &Encoded),
     trial: &Trial,
     growth: f64,
 ) -> Result<Option<Part>, FitError> {
-    let encoded = encode(ctx, data, &trial.config, Rows::All)?;
     let mut params = trial.config.params.clone();
     params.extend(mean_learned(&trial.fits, growth));
     let rows = encoded.data.all_rows();

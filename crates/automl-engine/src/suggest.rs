@@ -122,11 +122,12 @@ impl Suggester {
         Some(self.for_metric(family.config(point, &self.bounds)))
     }
 
-    /// Lets boosting minimise what decides, unless it sees the logarithm of the target.
+    /// Lets boosting minimise what decides, unless it sees the logarithm of the target, or a user says what it minimises.
     fn for_metric(&self, mut config: TrialConfig) -> TrialConfig {
         let is_boosting = config.learner.id == automl_tree::GRADIENT_BOOSTING.id;
         if let Some(objective) = self.objective
             && is_boosting
+            && !config.params.contains_key("objective")
             && config.target_map == TargetMap::Identity
         {
             let name = ParamValue::Text(objective.into());

@@ -10,8 +10,8 @@ mod splits;
 use super::*;
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Coded, Column, Dataset, Event, Events, Model, ParamMap, ParamValue, Seed, Table,
-    Target, Task, TaskKind, Warnings,
+    CancelToken, Coded, Column, Dataset, Event, Events, Levels, Model, ParamMap, ParamValue, Seed,
+    Table, Target, Task, TaskKind, Warnings,
 };
 use automl_testkit::synthetic;
 use std::sync::Mutex;
@@ -67,6 +67,45 @@ fn every_task_is_learned_better_than_by_the_baseline() {
             (shares - 1.0).abs() < 1e-9,
             "shares of the members sum to one: {shares}"
         );
+    }
+}
+
+/// Members that are fitted again side by side share what encodes the target into a category, whoever asks for it first.
+#[test]
+fn members_fitted_again_side_by_side_are_those_that_one_thread_fits() {
+    let n_rows = 400_u32;
+    let code = |row: u32| row * 7919 % 31;
+    let levels = Levels::new((0..31).map(|level| format!("c{level}")));
+    let columns = vec![
+        (
+            "c".to_owned(),
+            Column::category((0..n_rows).map(code).collect(), levels),
+        ),
+        (
+            "x".to_owned(),
+            Column::Number((0..n_rows).map(|row| f64::from(row * 31 % 97)).collect()),
+        ),
+    ];
+    let y = (0..n_rows).map(|row| f64::from(code(row) % 5) + f64::from(row * 13 % 11) / 5.0);
+    let target = Target::Numbers(y.collect());
+    let data = Dataset::new(Table::new(columns).unwrap(), Task::Regression, target).unwrap();
+    let predicted = |threads: usize| {
+        let options = FitOptions {
+            threads,
+            folds: None,
+            holdout: Some(0.3),
+            include: ["gradient_boosting", "nearest_neighbours", "svm"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..options(14)
+        };
+        let outcome = run(&data, &options).unwrap();
+        assert!(outcome.model.n_models() > 2, "several members");
+        outcome.model.predict(&data.table().view()).unwrap()
+    };
+    let alone = predicted(1);
+    for _ in 0..3 {
+        assert!(predicted(4) == alone);
     }
 }
 

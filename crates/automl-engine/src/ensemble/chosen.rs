@@ -61,7 +61,7 @@ impl Chosen<'_> {
         };
         let plain = self.fold_scores((power, shifts.as_deref()), None)?;
         let metric = self.plan.metric;
-        let (threshold, fold_scores) = match self.tuned(&out_of_fold)? {
+        let (threshold, fold_scores) = match self.tuned(&out_of_fold) {
             Some((threshold, tuned)) if metric.is_better(mean(&tuned), mean(&plain)) => {
                 (Some(threshold), tuned)
             }
@@ -87,20 +87,16 @@ impl Chosen<'_> {
 
     /// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
     /// Such metrics are not those that a power is sought for.
-    fn tuned(&self, rows: &OutOfFold) -> Result<Option<(f64, Vec<f64>)>, EngineError> {
+    fn tuned(&self, rows: &OutOfFold) -> Option<(f64, Vec<f64>)> {
         let metric = self.plan.metric;
         if self.data.task().n_classes() != 2 || !metric.reads_classes() {
-            return Ok(None);
+            return None;
         }
         let weight = rows.weight.as_deref();
-        let Some(threshold) = threshold::tune(metric, &rows.target, &rows.predictions, weight)
-        else {
-            return Ok(None);
-        };
-        Ok(Some((
-            threshold,
-            self.fold_scores((None, None), Some(threshold))?,
-        )))
+        let threshold = threshold::tune(metric, &rows.target, &rows.predictions, weight)?;
+        // Without a score on each split it is no better.
+        let scores = self.fold_scores((None, None), Some(threshold)).ok()?;
+        Some((threshold, scores))
     }
 
     /// The score on each split's validation rows, predicting classes by `threshold` if there is one.

@@ -12,6 +12,8 @@ pub(super) const OUT_OF_TIME: &str = "it did not end in its share of the time";
 
 impl Search<'_> {
     pub(super) fn end(&self, state: &mut State, id: usize, outcome: Outcome, fits: Vec<Arc<Fit>>) {
+        // Of one that failed, others wait.
+        state.queue.retain(|job| job.trial != id);
         let slot = &mut state.slots[id];
         let trial = Trial {
             id: id as u64,

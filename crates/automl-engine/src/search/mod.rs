@@ -117,22 +117,24 @@ pub(crate) fn run(
     let facts = Facts::of(data);
     let n_workers = n_workers(plan, options);
     let n_threads = options.threads / n_workers;
-    let search = Search {
+    let mut search = Search {
         data,
         plan,
         options,
         run,
         suggester: Suggester::new(data, &facts, plan, options)?,
         forecast: Forecast::new(data, plan, &facts, n_threads),
-        schedule: match run.past {
-            [] => Schedule::new(plan, options),
-            _ => Schedule::new(plan, options).from(run.clock.seconds()),
-        },
+        schedule: Schedule::new(plan, options),
         state: Mutex::default(),
         changed: Condvar::new(),
     };
     let threads = Threads::new(n_threads).unwrap_or_else(|_| Threads::one());
-    search.take_up(&mut search.lock());
+    let recalled = search.recall(&mut search.lock());
+    if !run.past.is_empty() {
+        // Reading it took its time: what is left after it has its ending all the same.
+        search.schedule = Schedule::new(plan, options).from(run.clock.seconds());
+    }
+    search.take_up(&mut search.lock(), recalled);
     std::thread::scope(|scope| {
         for _ in 0..n_workers {
             scope.spawn(|| search.work(&threads));
@@ -182,7 +184,7 @@ impl Search<'_> {
                 let fit = self.fit(job, &config, threads).map(Arc::new);
                 // Before it is booked: a trial must not be noted as ended while one of its models is not kept.
                 if let Ok(fit) = &fit
-                    && !self.is_last_of_hopeless(job, fit)
+                    && self.is_worth_keeping(job, fit)
                 {
                     self.keep(job, fit);
                 }
@@ -210,10 +212,13 @@ impl Search<'_> {
         job.split == 0 && self.plan.splits.len() > 1
     }
 
-    /// Whether the trial ends with this fit, its first: most trials of a long search do, and what they made is not worth keeping.
-    fn is_last_of_hopeless(&self, job: Job, fit: &Fit) -> bool {
+    /// Whether a later process may want a fit: not if its trial ends with it, the first, as most trials of a long search do, or has
+    /// ended without it.
+    fn is_worth_keeping(&self, job: Job, fit: &Fit) -> bool {
         let loss = self.plan.metric.loss(fit.score);
-        self.goes_on_after(job) && self.is_hopeless(&self.lock(), job.trial, loss)
+        let state = self.lock();
+        let is_last = self.goes_on_after(job) && self.is_hopeless(&state, job.trial, loss);
+        !is_last && state.slots[job.trial].ended.is_none()
     }
 
     /// Keeps a fit for a later process.

@@ -26,11 +26,16 @@ struct Past {
 /// A fit to load: trial, split, and what was noted of it.
 type Wanted<'a> = (usize, usize, &'a NotedFit);
 
+/// What the journal tells, with the fits that could be read back, of each trial by split.
+pub(super) struct Recalled {
+    pasts: Vec<Past>,
+    loaded: Vec<BTreeMap<usize, Arc<Fit>>>,
+}
+
 impl Search<'_> {
-    /// Takes up what the journal tells.
-    pub(super) fn take_up(&self, state: &mut State) {
-        let entries = self.run.past;
-        let pasts = self.read(state, entries);
+    /// Reads what the journal tells.
+    pub(super) fn recall(&self, state: &mut State) -> Recalled {
+        let pasts = self.read(state, self.run.past);
         for past in &pasts {
             state.slots.push(Slot {
                 config: past.config.clone(),
@@ -40,9 +45,14 @@ impl Search<'_> {
             });
         }
         let loaded = self.load(&wanted(&pasts), &pasts);
-        let fatal = fatal(entries);
-        for (id, mut past) in pasts.into_iter().enumerate() {
-            let fits = &loaded[id];
+        Recalled { pasts, loaded }
+    }
+
+    /// Goes on with it.
+    pub(super) fn take_up(&self, state: &mut State, recalled: Recalled) {
+        let fatal = fatal(self.run.past);
+        for (id, mut past) in recalled.pasts.into_iter().enumerate() {
+            let fits = &recalled.loaded[id];
             if let Some(mut trial) = past.ended.take() {
                 if fits.len() == self.plan.splits.len() {
                     trial.fits = fits.values().cloned().collect();
@@ -138,13 +148,13 @@ impl Search<'_> {
         let artifact = self.run.journal.restore(&journal::name(id as u64, index))?;
         let split = &self.plan.splits[index];
         let (model, predictions) = journal::restored(&artifact, split.valid.len()).ok()?;
-        // No deadline: what was encoded in time once is wanted whole.
+        // No deadline, and no end by the user: what was encoded in time once is wanted whole, or a model that is worse than that of
+        // the earlier process would take its place.
         let ctx = FitContext {
             seed: self.options.seed.named("encode"),
             threads: Threads::one(),
             budget: Budget {
                 memory: MemoryLimit(self.options.memory_limit),
-                cancel: self.run.cancel.clone(),
                 ..Budget::unlimited()
             },
             warnings: self.run.warnings,

@@ -51,6 +51,27 @@ fn few_groups_or_times_ask_for_fewer_folds_unless_folds_were_asked_for() {
 }
 
 #[test]
+fn a_metric_that_a_right_prediction_leaves_without_a_value_asks_for_both_classes() {
+    // Few are of the first class, which a constant predicts: kappa has no value where all are of the other, and are told to be.
+    let n_rows = 60_u32;
+    let codes: Vec<u32> = (0..n_rows).map(|row| u32::from(row % 12 != 0)).collect();
+    let column = Column::Number((0..n_rows).map(f64::from).collect());
+    let table = Table::new(vec![("x".into(), column)]).unwrap();
+    let task = synthetic::task_of(TaskKind::Binary);
+    let data = Dataset::new(table, task, Target::Classes(codes.into())).unwrap();
+    let free = FitOptions {
+        folds: None,
+        metric: Some(Metric::CohenKappa),
+        ..options(2)
+    };
+    let plan = Plan::new(&data, &free).unwrap();
+    for split in &plan.splits {
+        let valid = data.view(&split.valid).target_numbers();
+        assert!(valid.contains(&0.0) && valid.contains(&1.0), "{valid:?}");
+    }
+}
+
+#[test]
 fn a_validation_without_both_classes_is_widened_or_refused() {
     // All positives come first in time, so that late rows hold one class.
     let n_rows = 200_u32;
