@@ -8,10 +8,12 @@ mod quantiles;
 mod splits;
 
 use super::*;
+use crate::refit::Refit;
+use crate::trial::Trial;
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Coded, Column, Dataset, Event, Events, Levels, Model, ParamMap, ParamValue, Seed,
-    Table, Target, Task, TaskKind, Warnings,
+    CancelToken, Coded, Column, Dataset, Deadline, Event, Events, Levels, Model, ParamMap,
+    ParamValue, Seed, Table, Target, Task, TaskKind, Threads, Transformer as _, Warnings,
 };
 use automl_testkit::synthetic;
 use std::sync::Mutex;
@@ -70,43 +72,53 @@ fn every_task_is_learned_better_than_by_the_baseline() {
     }
 }
 
-/// Members that are fitted again side by side share what encodes the target into a category, whoever asks for it first.
+/// What encodes the target into a category is made once for all members that are fitted again, and deals rows by a seed.
 #[test]
-fn members_fitted_again_side_by_side_are_those_that_one_thread_fits() {
+fn a_member_fitted_again_is_the_same_whoever_was_encoded_for_first() {
     let n_rows = 400_u32;
     let code = |row: u32| row * 7919 % 31;
-    let levels = Levels::new((0..31).map(|level| format!("c{level}")));
-    let columns = vec![
-        (
-            "c".to_owned(),
-            Column::category((0..n_rows).map(code).collect(), levels),
-        ),
-        (
-            "x".to_owned(),
-            Column::Number((0..n_rows).map(|row| f64::from(row * 31 % 97)).collect()),
-        ),
-    ];
-    let y = (0..n_rows).map(|row| f64::from(code(row) % 5) + f64::from(row * 13 % 11) / 5.0);
-    let target = Target::Numbers(y.collect());
-    let data = Dataset::new(Table::new(columns).unwrap(), Task::Regression, target).unwrap();
-    let predicted = |threads: usize| {
-        let options = FitOptions {
-            threads,
-            folds: None,
-            holdout: Some(0.3),
-            include: ["gradient_boosting", "nearest_neighbours", "svm"]
-                .map(str::to_owned)
-                .to_vec(),
-            ..options(14)
-        };
-        let outcome = run(&data, &options).unwrap();
-        assert!(outcome.model.n_models() > 2, "several members");
-        outcome.model.predict(&data.table().view()).unwrap()
+    let data = || {
+        let levels = Levels::new((0..31).map(|level| format!("c{level}")));
+        let codes = (0..n_rows).map(code).collect();
+        let x = (0..n_rows).map(|row| f64::from(row * 31 % 97)).collect();
+        let columns = vec![
+            ("c".to_owned(), Column::category(codes, levels)),
+            ("x".to_owned(), Column::Number(x)),
+        ];
+        let y = (0..n_rows).map(|row| f64::from(code(row) % 5) + f64::from(row * 13 % 11) / 5.0);
+        let target = Target::Numbers(y.collect());
+        Dataset::new(Table::new(columns).unwrap(), Task::Regression, target).unwrap()
     };
-    let alone = predicted(1);
-    for _ in 0..3 {
-        assert!(predicted(4) == alone);
-    }
+    let options = FitOptions {
+        folds: None,
+        holdout: Some(0.3),
+        include: vec!["nearest_neighbours".into(), "svm".into()],
+        ..options(6)
+    };
+    let warnings = Warnings::default();
+    let run = FitRun::alone(&warnings);
+    let searched = data();
+    let plan = Plan::new(&searched, &options).unwrap();
+    let found = search::run(&searched, &plan, &options, &run).unwrap();
+    let shares = |trial: &&Trial| trial.config.recipe == "neighbours" && !trial.fits.is_empty();
+    let sharing: Vec<&Trial> = found.trials.iter().filter(shares).collect();
+    let refitted = |data: &Dataset, trial: &Trial| {
+        let refit = Refit {
+            data,
+            plan: &plan,
+            found: &found,
+            options: &options,
+            run: &run,
+            deadline: Deadline::never(),
+        };
+        let part = refit.refit(trial, &Threads::one()).unwrap();
+        let rows = part.recipe.transform(&data.table().view()).unwrap();
+        part.model.predict(&rows.view()).unwrap()
+    };
+    let alone = refitted(&data(), sharing[0]);
+    let behind = data();
+    refitted(&behind, sharing[1]);
+    assert!(refitted(&behind, sharing[0]) == alone);
 }
 
 /// The squares of these errors are beyond double precision, so no trial has a score, and none is the best.
