@@ -299,11 +299,6 @@ impl Distiller<'_> {
         }
     }
 
-    /// For what serves all fits, whoever makes it.
-    fn encoding<'c>(&self, ctx: &FitContext<'c>) -> FitContext<'c> {
-        ctx.with_seed(self.options.seed.named("encode"))
-    }
-
     fn fit_split(
         &self,
         plain: &Trial,
@@ -318,7 +313,7 @@ impl Distiller<'_> {
             index: split,
             train: &rows.train,
         };
-        let encoded = encode(&self.encoding(&ctx), self.data, config, of_split)?;
+        let encoded = encode(&ctx, self.options.seed, self.data, config, of_split)?;
         let watched = config.learner.capabilities.early_stopping;
         let valid = watched.then_some(&rows.valid[..]);
         let class = Class {
@@ -389,7 +384,7 @@ impl Distiller<'_> {
         let threads = self.threads();
         let ctx = self.context(trial, self.plan.splits.len() as u64, &threads);
         let config = &trial.config;
-        let encoded = encode(&self.encoding(&ctx), self.data, config, Rows::All).ok()?;
+        let encoded = encode(&ctx, self.options.seed, self.data, config, Rows::All).ok()?;
         let mut params = config.params.clone();
         params.extend(mean_learned(&trial.fits, growth));
         let rows = self.data.all_rows();

@@ -7,7 +7,7 @@
 
 use crate::recipes;
 use crate::trial::{TargetMap, TrialConfig};
-use automl_core::{Dataset, DatasetError, FitContext, FitError, Target};
+use automl_core::{Dataset, DatasetError, FitContext, FitError, Seed, Target};
 use automl_features::FittedRecipe;
 use std::sync::Arc;
 
@@ -26,8 +26,18 @@ pub(crate) enum Rows<'a> {
     Split { index: usize, train: &'a [u32] },
 }
 
-/// The dataset as `config`'s learner sees it; built by whoever asks first.
+/// The dataset as `config`'s learner sees it; built by whoever asks first, with a seed that all share: that of the whole fit.
 pub(crate) fn encode(
+    ctx: &FitContext<'_>,
+    seed: Seed,
+    data: &Dataset,
+    config: &TrialConfig,
+    rows: Rows<'_>,
+) -> Result<Arc<Encoded>, FitError> {
+    encode_shared(&ctx.with_seed(seed.named("encode")), data, config, rows)
+}
+
+fn encode_shared(
     ctx: &FitContext<'_>,
     data: &Dataset,
     config: &TrialConfig,
@@ -72,7 +82,7 @@ fn build(
             target_map: TargetMap::Identity,
             ..config.clone()
         };
-        let base = encode(ctx, data, &plain, rows)?;
+        let base = encode_shared(ctx, data, &plain, rows)?;
         return Ok(Arc::new(Encoded {
             data: mapped(&base.data, map).map_err(|error| unfit(&error))?,
             recipe: base.recipe.clone(),

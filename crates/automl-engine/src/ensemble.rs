@@ -168,7 +168,7 @@ pub(crate) fn select(
     if positions.is_empty() {
         return Err(EngineError::AllFailed {
             n_trials: ranked.len(),
-            first: "its models of the search that goes on cannot be read back".into(),
+            first: "its models cannot be read back".into(),
         });
     }
     let trials: Vec<&Trial> = positions.iter().map(|&at| &found.trials[at]).collect();

@@ -1,6 +1,6 @@
 //! The final model: members fitted again on all rows where the plan says so and time allows.
 
-use crate::encode::{Encoded, Rows, encode};
+use crate::encode::{Rows, encode};
 use crate::ensemble::Selection;
 use crate::fit::FitRun;
 use crate::model::{EnsembleModel, Part};
@@ -11,8 +11,8 @@ use crate::trial::{Trial, mean_learned};
 use crate::workers::side_by_side;
 use crate::{FitOptions, outputs};
 use automl_core::{
-    Budget, Dataset, Deadline, FitContext, FitError, MemoryLimit, Threads, TrainingData, Warning,
-    WarningKind,
+    Budget, Dataset, Deadline, FitContext, FitError, MemoryLimit, Seed, Threads, TrainingData,
+    Warning, WarningKind,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -128,13 +128,9 @@ impl Refit<'_> {
             },
             warnings: self.run.warnings,
         };
-        // Who encodes for all members must not matter.
-        let encoding = ctx.with_seed(self.options.seed.named("encode"));
         let fitted = catch_unwind(AssertUnwindSafe(|| {
-            let encoded = encode(&encoding, self.data, &trial.config, Rows::All);
-            let encoded = encoded.map_err(|error| error.to_string())?;
-            fit_all_rows(&ctx, (self.data, &encoded), trial, growth)
-                .map_err(|error| error.to_string())
+            let seed = self.options.seed;
+            fit_all_rows((&ctx, seed), self.data, trial, growth).map_err(|error| error.to_string())
         }));
         match fitted.unwrap_or_else(|_| Err("internal error".into())) {
             Ok(part) => part,
@@ -154,11 +150,12 @@ impl Refit<'_> {
 
 /// The trial's configuration fitted on all rows; `None` if the budget cut the fit short, unless it did so in the search.
 fn fit_all_rows(
-    ctx: &FitContext<'_>,
-    (data, encoded): (&Dataset, &Encoded),
+    (ctx, seed): (&FitContext<'_>, Seed),
+    data: &Dataset,
     trial: &Trial,
     growth: f64,
 ) -> Result<Option<Part>, FitError> {
+    let encoded = encode(ctx, seed, data, &trial.config, Rows::All)?;
     let mut params = trial.config.params.clone();
     params.extend(mean_learned(&trial.fits, growth));
     let rows = encoded.data.all_rows();

@@ -63,10 +63,10 @@ impl Search<'_> {
             train: &split.train,
         };
         // What is encoded serves all trials, so it is not bound to the share of one.
-        let mut encode_ctx = ctx.with_seed(self.options.seed.named("encode"));
+        let mut encode_ctx = ctx.with_seed(ctx.seed);
         let end = self.search_end(&self.lock());
         encode_ctx.budget.deadline = deadline(self.run.clock, end);
-        let encoded = encode(&encode_ctx, self.data, config, rows)?;
+        let encoded = encode(&encode_ctx, self.options.seed, self.data, config, rows)?;
         let valid = encoded.data.view(&split.valid);
         let watched = config.learner.capabilities.early_stopping.then_some(valid);
         let training = TrainingData {

@@ -151,7 +151,7 @@ impl Search<'_> {
         // No deadline, and no end by the user: what was encoded in time once is wanted whole, or a model that is worse than that of
         // the earlier process would take its place.
         let ctx = FitContext {
-            seed: self.options.seed.named("encode"),
+            seed: self.options.seed,
             threads: Threads::one(),
             budget: Budget {
                 memory: MemoryLimit(self.options.memory_limit),
@@ -163,7 +163,7 @@ impl Search<'_> {
             index,
             train: &split.train,
         };
-        let encoded = encode(&ctx, self.data, config, rows).ok()?;
+        let encoded = encode(&ctx, self.options.seed, self.data, config, rows).ok()?;
         Some(Fit {
             model: Arc::from(model),
             recipe: encoded.recipe.clone(),

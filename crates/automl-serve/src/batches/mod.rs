@@ -1,7 +1,7 @@
 //! Tables that the server predicts into folders and object stores, as jobs that are asked for, watched and stopped over JSON.
 //!
-//! A job is read and written only below folders and addresses that the operator named, and survives the server: what was not at its end when
-//! it stopped is gone on with when it starts. How tables are predicted is said by whoever starts the server ([`PredictTables`]).
+//! A job is read and written only below folders and addresses that the operator named, and survives the server: what was not at
+//! its end when it stopped is gone on with when it starts. How tables are predicted is said by whoever starts the server ([`PredictTables`]).
 
 mod desk;
 mod places;

@@ -83,14 +83,19 @@ impl Ask {
         kind.split_once(';').map_or(kind, |(kind, _)| kind).trim()
     }
 
+    /// Whether the body is JSON, or nothing is said of it.
+    pub(crate) fn is_json(&self) -> bool {
+        let kind = self.kind();
+        kind.is_empty() || kind.eq_ignore_ascii_case("application/json")
+    }
+
     /// That the body is JSON, or that nothing is said of it.
     pub(crate) fn check_json(&self) -> Result<(), ScoreError> {
-        let kind = self.kind();
-        if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+        if self.is_json() {
             return Ok(());
         }
         Err(ScoreError::ContentKind {
-            found: kind.to_owned(),
+            found: self.kind().to_owned(),
             wanted: "application/json",
         })
     }

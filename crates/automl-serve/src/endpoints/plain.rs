@@ -141,10 +141,10 @@ type Reader = fn(&[u8], &Room, Wanted, &LoadedModel) -> Result<Batch, ScoreError
 
 /// What reads a body of the kind that it is said to be.
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
-    let kind = ask.kind();
-    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+    if ask.is_json() {
         return Ok(|body, _, wanted, model| read(body, wanted, model));
     }
+    let kind = ask.kind();
     if kind.eq_ignore_ascii_case(ARROW) {
         return Ok(|body, room, wanted, model| {
             let batch = from_table(body, (TableForm::Arrow, room), model)?;

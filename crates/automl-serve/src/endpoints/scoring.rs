@@ -104,10 +104,10 @@ type Reader = fn(&Bytes, &Room, &LoadedModel) -> Result<Batch, ScoreError>;
 
 /// What reads a body of the kind that it is said to be.
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
-    let kind = ask.kind();
-    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+    if ask.is_json() {
         return Ok(|body, _, model| from_json(body, model));
     }
+    let kind = ask.kind();
     if kind.eq_ignore_ascii_case("text/csv") {
         return Ok(|body, room, model| from_csv(body, room, model));
     }
