@@ -48,6 +48,7 @@ impl Source {
                 losses: trial.losses.clone(),
                 constraints: trial.constraints.clone(),
                 is_complete: true,
+                cost: None,
             })
         });
         Self {

@@ -2,7 +2,8 @@
 //!
 //! One objective: log of the expected improvement on the best so far, averaged over fantasies of what trials under way
 //! will give. Several: log of the expected improvement of the hypervolume, over the boxes that the front leaves. To both
-//! come the log of the chance that every constraint is kept, and the user's belief, whose weight falls with the trials.
+//! come the log of the chance that every constraint is kept, and the user's belief, whose weight falls with the trials; off goes
+//! what the log of the cost is expected to be, as often as costs count.
 //!
 //! # References
 //! Ament, Daulton, Eriksson, Balandat and Bakshy (2023), *Unexpected improvements to expected improvement*; Yang,
@@ -33,6 +34,8 @@ pub(crate) struct Acquisition<'a> {
     pub(crate) goal: Goal,
     /// A model of each constraint and the value that it must stay below.
     pub(crate) constraints: Vec<(Ensemble, f64)>,
+    /// A model of the log of the cost, and what a unit of it takes off.
+    pub(crate) cost: Option<(Ensemble, f64)>,
     /// Weight of the user's belief.
     pub(crate) belief: f64,
 }
@@ -76,6 +79,9 @@ impl Acquisition<'_> {
             let moments = model.moments(&input);
             total += log_normal_cdf((limit - moments.mean) / moments.deviation);
         }
+        if let Some((model, weight)) = &self.cost {
+            total -= weight * model.moments(&input).mean;
+        }
         if self.belief > 0.0 {
             total += self.belief * self.space.log_belief(at);
         }
@@ -110,6 +116,13 @@ impl Acquisition<'_> {
             let slopes = own.mean_slopes[0].iter().zip(&own.deviation_slope);
             for (out, (mean, deviation)) in slope.iter_mut().zip(slopes) {
                 *out += ratio * (-mean - z * deviation) / own.deviation;
+            }
+        }
+        if let Some((model, weight)) = &self.cost {
+            let own = model.predict_with_gradient(&input);
+            total -= weight * own.means[0];
+            for (out, mean) in slope.iter_mut().zip(&own.mean_slopes[0]) {
+                *out -= weight * mean;
             }
         }
         if self.belief > 0.0 {

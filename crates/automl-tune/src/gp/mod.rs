@@ -72,6 +72,8 @@ impl Default for Gp {
     }
 }
 
+/// Costs need no fine model: more trials than this are thinned to it.
+const COST_POINTS_MAX: usize = 50;
 /// Weight of the user's belief is this over the number of trials.
 const BELIEF: f64 = 10.0;
 
@@ -189,6 +191,14 @@ impl Gp {
             Some((believed.unwrap_or(own.model), limit))
         });
         let constraints: Vec<_> = constraints.collect();
+        let weight = study.cost_weight();
+        let cost = (weight > 0.0).then(|| Column::of_cost(&layout, finished));
+        let rough = Self {
+            n_points_max: self.n_points_max.min(COST_POINTS_MAX),
+            ..self.clone()
+        };
+        let cost = cost.and_then(|column| column.surrogate(&rough, &layout, study, &[]));
+        let cost = cost.map(|own| (own.model, weight * own.outputs.unit()));
         let mut models: Vec<surrogate::Surrogate> = surrogates;
         let goal = if study.feasible().next().is_none() && n_constraints > 0 {
             Goal::Feasibility
@@ -207,6 +217,7 @@ impl Gp {
             objectives: models.into_iter().map(|own| own.model).collect(),
             goal,
             constraints,
+            cost,
             belief,
         })
     }

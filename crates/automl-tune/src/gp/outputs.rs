@@ -55,6 +55,11 @@ impl Outputs {
         outputs
     }
 
+    /// How much a value changes, where it is not warped, when its standard one changes by 1.
+    pub(crate) fn unit(&self) -> f64 {
+        self.deviation
+    }
+
     fn warp(&self, loss: f64) -> f64 {
         match self.unit {
             None => loss - self.least,

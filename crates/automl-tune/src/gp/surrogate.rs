@@ -107,6 +107,20 @@ impl Column {
         }
     }
 
+    /// The logarithm of what each trial took.
+    pub(crate) fn of_cost(layout: &Layout, finished: &[Seen]) -> Self {
+        let told = finished
+            .iter()
+            .filter_map(|seen| Some((layout.inputs(&seen.at), seen.cost?.ln())));
+        let (inputs, values) = told.unzip();
+        Self {
+            name: "cost".to_owned(),
+            inputs,
+            values,
+            may_warp: false,
+        }
+    }
+
     /// The first `n` of the trials.
     fn first(&self, n: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
         (self.inputs[..n].to_vec(), self.values[..n].to_vec())
@@ -115,7 +129,7 @@ impl Column {
     /// The best hyperparameters and warping of the first `n`.
     pub(crate) fn fit(&self, gp: &Gp, layout: &Layout, n: usize) -> Fitted {
         let (mut inputs, mut values) = self.first(n);
-        thin(&mut inputs, &mut values, FIT_MAX);
+        thin(&mut inputs, &mut values, FIT_MAX.min(gp.n_points_max));
         let d = layout.n_inputs();
         let is_warped = gp.warps_inputs && n >= 2 * d + 4;
         let mut starts = vec![

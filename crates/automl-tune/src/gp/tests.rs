@@ -10,6 +10,7 @@ use super::*;
 use crate::space::{Domain, Parameter, Space};
 use crate::study::{Objective as Goals, Outcome};
 use crate::transfer::Source;
+use automl_core::ParamValue;
 
 fn layout() -> Layout {
     Layout {
@@ -404,4 +405,76 @@ fn the_gradient_of_an_ensemble_is_its_finite_difference() {
         assert!((mean - slopes.mean_slopes[0][j]).abs() < 1e-5 * mean.abs().max(1.0));
         assert!((deviation - slopes.deviation_slope[j]).abs() < 1e-4 * deviation.abs().max(1.0));
     }
+}
+
+/// Losses that are least in the middle, and costs that grow from the left to the right.
+fn middle(weight: f64) -> Study {
+    let space = Space::new([Parameter::new("x", Domain::float(0.0, 1.0))]).unwrap();
+    let study = Study::new(space, vec![Goals::minimize("loss")]).unwrap();
+    let mut study = study.with_cost_weight(weight);
+    for (id, at) in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0].into_iter().enumerate() {
+        let id = id as u64;
+        let params = [("x".to_owned(), ParamValue::Float(at))];
+        study.start(id, params.into_iter().collect()).unwrap();
+        study.spend(id, (8.0 * at).exp()).unwrap();
+        let values = vec![(at - 0.5_f64).abs().sqrt()];
+        let constraints = Vec::new();
+        study
+            .finish(
+                id,
+                Outcome::Complete {
+                    values,
+                    constraints,
+                },
+            )
+            .unwrap();
+    }
+    study
+}
+
+#[test]
+fn what_costs_less_is_tried_first_as_far_as_costs_count() {
+    let mean = |weight: f64| {
+        let study = middle(weight);
+        let at = |seed| Gp::default().locate(&study, Seed(seed))[0];
+        (0..5).map(at).sum::<f64>() / 5.0
+    };
+    let (heedless, heeding) = (mean(0.0), mean(1.0));
+    assert!(heeding < heedless - 0.02, "{heeding} {heedless}");
+}
+
+#[test]
+fn the_promise_for_a_cost_has_the_gradient_of_its_finite_difference() {
+    let study = middle(0.7);
+    let acquisition = Gp::default()
+        .acquisition(&study, &mut draws(Seed(3)))
+        .unwrap();
+    for x in [0.13, 0.44, 0.71] {
+        let (value, slope) = acquisition.value_with_gradient(&[x]);
+        assert!((value - acquisition.value(&[x])).abs() < 1e-9);
+        let rise = (acquisition.value(&[x + 1e-5]) - acquisition.value(&[x - 1e-5])) / 2e-5;
+        assert!(
+            (rise - slope[0]).abs() < 1e-3 * rise.abs().max(1.0),
+            "{x}: {rise} {slope:?}"
+        );
+    }
+}
+
+#[test]
+fn a_cost_that_is_no_positive_number_says_nothing() {
+    let mut study = middle(1.0);
+    study
+        .start(
+            9,
+            [("x".to_owned(), ParamValue::Float(0.3))]
+                .into_iter()
+                .collect(),
+        )
+        .unwrap();
+    for cost in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        study.spend(9, cost).unwrap();
+    }
+    study.finish(9, Outcome::Failed).unwrap();
+    assert_eq!(study.finished().last().unwrap().cost, None);
+    assert!(study.spend(9, 1.0).is_err(), "it has ended");
 }

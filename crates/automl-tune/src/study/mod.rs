@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) constraints: Vec<f64>,
     /// Whether the losses are final.
     pub(crate) is_complete: bool,
+    /// What it took, such as seconds, if that was told.
+    pub(crate) cost: Option<f64>,
 }
 
 impl Seen {
@@ -60,6 +62,10 @@ pub struct Study {
     /// Positions in `trials` of the finished ones, in the order in which they ended.
     order: Vec<usize>,
     sources: Vec<Source>,
+    /// What trials took, by their numbers.
+    costs: BTreeMap<u64, f64>,
+    /// How much costs count.
+    cost_weight: f64,
     memo: Memo,
 }
 
@@ -89,6 +95,8 @@ impl Study {
             finished: Vec::new(),
             order: Vec::new(),
             sources: Vec::new(),
+            costs: BTreeMap::new(),
+            cost_weight: 0.0,
             memo: Memo::default(),
         })
     }
@@ -102,6 +110,15 @@ impl Study {
     /// The same, learning from earlier studies too.
     pub fn with_sources(mut self, sources: Vec<Source>) -> Self {
         self.sources = sources;
+        self
+    }
+
+    /// The same, weighing what a trial promises against what it will cost ([`Study::spend`]): 0 heeds no cost, 1 looks for the
+    /// greatest improvement per unit of it. A weight that falls with the share of the budget that is left tries cheap points first and
+    /// dear ones in the end (Lee, Perrone, Archambeau and Seeger (2020), *Cost-aware Bayesian optimization*). Gaussian processes heed
+    /// it, other samplers do not.
+    pub fn with_cost_weight(mut self, weight: f64) -> Self {
+        self.cost_weight = weight.clamp(0.0, 1.0);
         self
     }
 
@@ -158,6 +175,18 @@ impl Study {
         Ok(())
     }
 
+    /// What a trial that has not ended took, such as its seconds; a cost that is not a positive number says nothing.
+    ///
+    /// # Errors
+    /// There is no such trial, or it has ended.
+    pub fn spend(&mut self, id: u64, cost: f64) -> Result<(), StudyError> {
+        self.open(id)?;
+        if cost.is_finite() && cost > 0.0 {
+            self.costs.insert(id, cost);
+        }
+        Ok(())
+    }
+
     /// How a trial ended.
     pub fn finish(&mut self, id: u64, outcome: Outcome) -> Result<(), StudyError> {
         let at = self.open(id)?;
@@ -200,6 +229,7 @@ impl Study {
                 .collect(),
             constraints: trial.constraints.clone(),
             is_complete,
+            cost: self.costs.get(&id).copied(),
         });
         self.order.push(at);
         Ok(())
@@ -262,6 +292,11 @@ impl Study {
 
     pub(crate) fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// How much costs count.
+    pub(crate) fn cost_weight(&self) -> f64 {
+        self.cost_weight
     }
 
     pub(crate) fn memo(&self) -> &Memo {
