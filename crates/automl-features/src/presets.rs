@@ -3,8 +3,9 @@
 //! Each copes with any mix of columns: a step without columns to work on does nothing.
 
 use crate::{
-    Analyzer, ColumnFilter, Columns, Datetime, Frequency, Impute, NumberAsCategory, OneHot, Recipe,
-    Scale, ScaleMethod, TargetEncode, TextStats, TextSvd, TextTfidf,
+    Analyzer, ColumnFilter, Columns, CombineCategories, Datetime, Frequency, Impute, Interactions,
+    NumberAsCategory, OneHot, Recipe, Scale, ScaleMethod, TargetEncode, TextStats, TextSvd,
+    TextTfidf,
 };
 
 impl Recipe {
@@ -19,24 +20,36 @@ impl Recipe {
     /// categories with many levels become shares and mean targets; those with few stay.
     pub fn for_trees_target_encoded() -> Self {
         let mut recipe = Self::for_trees();
-        recipe.steps.extend([
-            NumberAsCategory {
-                min_levels: MANY_LEVELS,
-                keep: true,
-                ..NumberAsCategory::default()
-            }
-            .into(),
-            Frequency {
-                columns: Some(many_levels()),
-                keep: true,
-            }
-            .into(),
-            TargetEncode {
-                columns: Some(many_levels()),
-                ..TargetEncode::default()
-            }
-            .into(),
-        ]);
+        recipe.steps.extend(encodings());
+        recipe
+    }
+
+    /// For trees on tables whose numbers tell more together: as [`Recipe::for_trees`], with products, ratios, differences and
+    /// sums of those that tell most of the target.
+    pub fn for_trees_with_pairs() -> Self {
+        let mut recipe = Self::for_trees();
+        let pairs = Interactions {
+            max_columns: 20,
+            max_features: 25,
+            ..Interactions::default()
+        };
+        recipe.steps.push(pairs.into());
+        recipe
+    }
+
+    /// For trees on tables of several categories: as [`Recipe::for_trees_target_encoded`], with pairs of categories, repeating whole
+    /// numbers among them.
+    pub fn for_trees_with_crosses() -> Self {
+        let mut recipe = Self::for_trees();
+        let [codes, shares, targets] = encodings();
+        let crosses = CombineCategories {
+            max_pairs: 28,
+            min_count: 3,
+            ..CombineCategories::default()
+        };
+        recipe
+            .steps
+            .extend([codes, crosses.into(), shares, targets]);
         recipe
     }
 
@@ -113,6 +126,24 @@ impl Recipe {
 
 /// From so many levels on a category is better told by numbers than by itself.
 const MANY_LEVELS: usize = 21;
+
+/// Shares and mean targets of categories with many levels, repeating whole numbers among them.
+fn encodings() -> [crate::Step; 3] {
+    let codes = NumberAsCategory {
+        min_levels: MANY_LEVELS,
+        keep: true,
+        ..NumberAsCategory::default()
+    };
+    let shares = Frequency {
+        columns: Some(many_levels()),
+        keep: true,
+    };
+    let targets = TargetEncode {
+        columns: Some(many_levels()),
+        ..TargetEncode::default()
+    };
+    [codes.into(), shares.into(), targets.into()]
+}
 
 fn many_levels() -> Columns {
     Columns::Where(ColumnFilter {

@@ -22,6 +22,8 @@ pub enum Operation {
     Ratio,
     /// `a - b`.
     Difference,
+    /// `a + b`.
+    Sum,
 }
 
 impl Operation {
@@ -30,6 +32,7 @@ impl Operation {
             Self::Product => "*",
             Self::Ratio => "/",
             Self::Difference => "-",
+            Self::Sum => "+",
         }
     }
 
@@ -39,12 +42,13 @@ impl Operation {
             Self::Product => a * b,
             Self::Ratio => a / b,
             Self::Difference => a - b,
+            Self::Sum => a + b,
         };
         if value.is_finite() { value } else { f64::NAN }
     }
 }
 
-/// Adds columns `a*b`, `a/b`, `b/a` and `a-b` of pairs of numbers.
+/// Adds columns `a*b`, `a/b`, `b/a`, `a-b` and `a+b` of pairs of numbers.
 ///
 /// The `max_columns` numbers that correlate most with the target are paired; of all pairs and operations the
 /// `max_features` whose result correlates most with the target, and more than both its parts do, are added. The
@@ -69,7 +73,12 @@ impl Default for Interactions {
     fn default() -> Self {
         Self {
             columns: None,
-            operations: vec![Operation::Product, Operation::Ratio, Operation::Difference],
+            operations: vec![
+                Operation::Product,
+                Operation::Ratio,
+                Operation::Difference,
+                Operation::Sum,
+            ],
             max_columns: 10,
             max_features: 10,
         }

@@ -16,6 +16,14 @@ fn presets() -> Vec<(&'static str, Recipe)> {
             Recipe::for_trees_target_encoded(),
         ),
         (
+            include_str!("../../../../configs/recipes/for_trees_with_pairs.yaml"),
+            Recipe::for_trees_with_pairs(),
+        ),
+        (
+            include_str!("../../../../configs/recipes/for_trees_with_crosses.yaml"),
+            Recipe::for_trees_with_crosses(),
+        ),
+        (
             include_str!("../../../../configs/recipes/for_linear.yaml"),
             Recipe::for_linear(),
         ),
