@@ -188,6 +188,17 @@ impl Frame {
         Self(all)
     }
 
+    /// With further columns behind. A name that is taken gets the lowest free suffix.
+    pub(crate) fn followed_by(&self, columns: Vec<(String, Column)>) -> Self {
+        let mut taken: BTreeSet<String> = self.0.iter().map(|(name, _)| name.clone()).collect();
+        let columns = columns.into_iter();
+        let named = columns.map(|(name, column)| (free(&name, &mut taken), column));
+        let own = self.0.iter().cloned();
+        let mut all: Vec<(String, Column)> = own.collect();
+        all.extend(named);
+        Self(all)
+    }
+
     /// Without some columns.
     pub(crate) fn without(&self, names: &[String]) -> Self {
         let columns = self.0.iter().filter(|(name, _)| !names.contains(name));

@@ -48,6 +48,7 @@ mod machine;
 mod model;
 mod network;
 mod normal;
+mod pairs;
 mod proto;
 mod steps;
 mod text;

@@ -5,6 +5,7 @@ use crate::error::OnnxError;
 use crate::frame::{Codes, Column, Frame, Replacement, is_missing};
 use crate::graph::{Element, Graph, doubles, tensor};
 use crate::normal;
+use crate::pairs;
 use crate::text;
 use automl_core::{Artifact, ArtifactError, MISSING_CODE, UNSEEN_CODE};
 
@@ -31,6 +32,8 @@ pub(crate) fn apply(graph: &mut Graph, frame: &Frame, step: &Artifact) -> Result
         "hashing" if step.children.is_empty() => {
             return Ok(frame.clone());
         }
+        "interactions" => return pairs::interactions(graph, frame, step),
+        "combine_categories" => return pairs::combine_categories(graph, frame, step),
         "text_stats" => text::stats,
         "text_tfidf" => text::tfidf,
         "text_svd" => text::svd,
@@ -45,7 +48,7 @@ pub(crate) fn apply(graph: &mut Graph, frame: &Frame, step: &Artifact) -> Result
 }
 
 /// The code of a slot among so many levels; none where a level is not one of them.
-fn slot_of(code: u32, n_levels: usize) -> Option<usize> {
+pub(crate) fn slot_of(code: u32, n_levels: usize) -> Option<usize> {
     if code == MISSING_CODE {
         return Some(n_levels);
     }

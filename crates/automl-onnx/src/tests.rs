@@ -60,6 +60,50 @@ fn shares() -> Artifact {
 }
 
 #[test]
+fn pairs_of_numbers_and_of_categories_are_steps_of_the_graph() {
+    let kinds = [
+        ("x", Kind::Number),
+        ("y", Kind::Number),
+        ("c", Kind::Category),
+        ("d", Kind::Category),
+    ];
+    let all = schema(&kinds);
+    let inputs = json!([
+        ["x", "number"],
+        ["y", "number"],
+        ["c", "category"],
+        ["d", "category"]
+    ]);
+    let numbers = Artifact::new("interactions", json!({ "pairs": [["x", "ratio", "y"]] }));
+    let mut cross = Artifact::new(
+        "cross",
+        json!({ "sources": ["c", "d"], "n_levels": [2, 2] }),
+    );
+    cross.push_u32("left", vec![0, 1]);
+    cross.push_u32("right", vec![1, 2]);
+    cross.push_u8("levels.bytes", b"a|ba|missing".to_vec());
+    cross.push_i64("levels.ends", vec![3, 12]);
+    let with = |cross: Artifact| {
+        let mut crosses = Artifact::new("combine_categories", json!({}));
+        crosses.children = vec![cross];
+        exported(
+            &ensemble(&inputs, vec![numbers.clone(), crosses], shares()),
+            &all,
+        )
+    };
+    let graph = with(cross.clone()).unwrap().graph.unwrap();
+    let has = |op: &str| graph.node.iter().any(|node| node.op_type == op);
+    assert!(has("Div") && has("IsInf") && has("LabelEncoder"));
+    let mut short = Artifact::new("cross", cross.meta.clone());
+    short.push_u32("left", vec![0]);
+    short.push_u32("right", vec![1]);
+    short.push_u8("levels.bytes", Vec::new());
+    short.push_i64("levels.ends", Vec::new());
+    let error = with(short).unwrap_err().to_string();
+    assert!(error.contains("there is not one for each level"), "{error}");
+}
+
+#[test]
 fn a_power_and_an_exposure_are_steps_of_the_graph() {
     let all = schema(&[("x", Kind::Number), ("years", Kind::Number)]);
     let ops = |artifact: &Artifact| -> (Vec<String>, usize) {
@@ -215,7 +259,7 @@ fn what_has_no_translation_is_named() {
     let grams = json!({ "analyzer": "char_wb", "shortest": 1, "min_chars": 1 });
     let letters = json!({ "grams": grams, "sublinear": true });
     texts.children = vec![with_terms(letters, &["a"])];
-    let crossed = Artifact::new("interactions", json!({ "columns": [] }));
+    let crossed = Artifact::new("group_aggregate", json!({ "columns": [] }));
     let near = Artifact::new("nearest_neighbours", json!({}));
     for (steps, model, told) in [
         (
@@ -226,7 +270,7 @@ fn what_has_no_translation_is_named() {
         (
             vec![crossed],
             shares(),
-            "the step 'interactions' cannot be exported to ONNX",
+            "the step 'group_aggregate' cannot be exported to ONNX",
         ),
         (
             vec![],
