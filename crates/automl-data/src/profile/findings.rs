@@ -2,7 +2,8 @@
 
 use super::format::{and_list, count, percent, plural};
 use super::leak::is_row_number;
-use super::model::{ColumnProfile, Profile, Summary};
+use super::model::{ColumnProfile, Drift, Profile, Summary};
+use super::{ProfileOptions, drift};
 use crate::infer::times::Iso;
 use crate::wording::{self, Fate};
 use automl_core::metrics::Metric;
@@ -46,7 +47,15 @@ pub(super) fn all(
             .iter()
             .filter(|column| column.role != Role::Ignored)
         {
-            warnings.extend(drift(profile, column, other));
+            let compared = Compared {
+                name: &column.name,
+                kind: column.kind,
+                role: column.role,
+                n_rows: profile.n_rows,
+                n_missing: column.n_missing,
+                drift: column.drift.as_ref(),
+            };
+            warnings.extend(compared.warning(other, &PROFILED));
         }
     }
     warnings
@@ -195,53 +204,131 @@ pub(super) fn drifts(profile: &Profile, name: &str) -> bool {
         .any(|warning| warning.kind == WarningKind::Drift && warning.columns == [name])
 }
 
-fn drift(profile: &Profile, column: &ColumnProfile, other: &Table) -> Option<Warning> {
-    let name = column.name.as_str();
-    let warn = |found: String| Some(Warning::new(WarningKind::Drift, [name], found));
-    let Some(drift) = &column.drift else {
-        return match other.column(name) {
-            None if column.role == Role::Target => None,
-            None => warn(format!("'{name}' is not in the second table")),
-            Some(found) if found.kind_name() != kind_in_memory(column) => warn(format!(
-                "'{name}' is a {} column here and a {} column in the second table; give both one --schema",
-                kind_in_memory(column),
-                found.kind_name(),
-            )),
-            Some(_) => None,
-        };
-    };
-    let missing = column.missing_share(profile.n_rows);
-    let (n, m) = (profile.n_rows.max(1) as f64, other.n_rows().max(1) as f64);
-    let pooled = (missing * n + drift.other_missing_share * m) / (n + m);
-    let deviation = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
-    let change = (drift.other_missing_share - missing).abs();
-    if change >= MIN_MISSING_CHANGE && change > 4.0 * deviation {
-        return warn(format!(
-            "'{name}' is missing in {} of the second table's rows and in {} of the first's; find out what changed",
-            percent(drift.other_missing_share),
-            percent(missing),
-        ));
-    }
-    if drift.unseen_share >= MIN_UNSEEN && column.role != Role::Id {
-        let names: Vec<&str> = drift.unseen.iter().map(String::as_str).collect();
-        return warn(format!(
-            "{} of the second table's rows have levels of '{name}' that the first lacks, such as {}; a model treats them as unseen",
-            percent(drift.unseen_share),
-            and_list(&names),
-        ));
-    }
-    if drift.is_significant && drift.distance >= MIN_DISTANCE && column.role != Role::Id {
-        return warn(format!(
-            "'{name}' is distributed differently in the second table (distance {:.2} of 1, stability index {:.2}); scores there may be worse",
-            drift.distance, drift.stability_index,
-        ));
-    }
-    None
+/// What the tables of a comparison are called.
+struct Called {
+    first: &'static str,
+    second: &'static str,
 }
 
-fn kind_in_memory(column: &ColumnProfile) -> &'static str {
-    match column.kind {
-        Kind::Boolean => "category",
-        kind => kind.name(),
+const PROFILED: Called = Called {
+    first: "the first",
+    second: "the second table",
+};
+const FITTED: Called = Called {
+    first: "the training table",
+    second: "the test table",
+};
+
+/// A column that differs in the table that a model is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriftedColumn {
+    /// What a fit says of it.
+    pub warning: Warning,
+    /// Whether it is there with the same kind and levels, as often as in the training table, and only its values lie
+    /// elsewhere.
+    pub is_moved: bool,
+}
+
+/// The features of `table` that differ in `other`, a table that the model of a fit is for; `schema` says which columns are
+/// features.
+pub fn drifted_columns(table: &Table, schema: &Schema, other: &Table) -> Vec<DriftedColumn> {
+    /// Rows of each table, at most: hundreds of columns then take a second.
+    const MAX_ROWS: usize = 20_000;
+    let options = ProfileOptions {
+        max_rows: MAX_ROWS,
+        ..ProfileOptions::default()
+    };
+    let features = schema.with_role(Role::Feature).filter_map(|field| {
+        let column = table.column(&field.name)?;
+        let drift = drift::compare(&field.name, column, other, &options);
+        let compared = Compared {
+            name: &field.name,
+            kind: field.kind,
+            role: field.role,
+            n_rows: table.n_rows() as u64,
+            n_missing: column.n_missing() as u64,
+            drift: drift.as_ref(),
+        };
+        let other_column = compared.other_column(other, &FITTED);
+        let is_moved = other_column.is_none();
+        let warning = other_column.or_else(|| compared.moved(&FITTED))?;
+        Some(DriftedColumn { warning, is_moved })
+    });
+    features.collect()
+}
+
+/// A column of the first table, and how it differs in the second.
+struct Compared<'a> {
+    name: &'a str,
+    kind: Kind,
+    role: Role,
+    n_rows: u64,
+    n_missing: u64,
+    drift: Option<&'a Drift>,
+}
+
+impl Compared<'_> {
+    fn warning(&self, other: &Table, called: &Called) -> Option<Warning> {
+        let other_column = self.other_column(other, called);
+        other_column.or_else(|| self.moved(called))
+    }
+
+    /// A column that is not there, or is another in its kind, in what is missing, or in its levels.
+    fn other_column(&self, other: &Table, called: &Called) -> Option<Warning> {
+        let name = self.name;
+        let Called { first, second } = called;
+        let warn = |found: String| Some(Warning::new(WarningKind::Drift, [name], found));
+        let Some(drift) = self.drift else {
+            return match other.column(name) {
+                None if self.role == Role::Target => None,
+                None => warn(format!("'{name}' is not in {second}")),
+                Some(found) if found.kind_name() != self.kind_in_memory() => warn(format!(
+                    "'{name}' is a {} column here and a {} column in {second}; give both one --schema",
+                    self.kind_in_memory(),
+                    found.kind_name(),
+                )),
+                Some(_) => None,
+            };
+        };
+        let missing = self.n_missing as f64 / self.n_rows.max(1) as f64;
+        let (n, m) = (self.n_rows.max(1) as f64, other.n_rows().max(1) as f64);
+        let pooled = (missing * n + drift.other_missing_share * m) / (n + m);
+        let deviation = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+        let change = (drift.other_missing_share - missing).abs();
+        if change >= MIN_MISSING_CHANGE && change > 4.0 * deviation {
+            return warn(format!(
+                "'{name}' is missing in {} of {second}'s rows and in {} of {first}'s; find out what changed",
+                percent(drift.other_missing_share),
+                percent(missing),
+            ));
+        }
+        if drift.unseen_share >= MIN_UNSEEN && self.role != Role::Id {
+            let names: Vec<&str> = drift.unseen.iter().map(String::as_str).collect();
+            return warn(format!(
+                "{} of {second}'s rows have levels of '{name}' that {first} lacks, such as {}; a model treats them as unseen",
+                percent(drift.unseen_share),
+                and_list(&names),
+            ));
+        }
+        None
+    }
+
+    /// A column whose values lie elsewhere.
+    fn moved(&self, called: &Called) -> Option<Warning> {
+        let drift = self.drift?;
+        let is_moved = drift.is_significant && drift.distance >= MIN_DISTANCE;
+        let message = format!(
+            "'{}' is distributed differently in {} (distance {:.2} of 1, stability index {:.2}); scores there may be worse",
+            self.name, called.second, drift.distance, drift.stability_index,
+        );
+        (is_moved && self.role != Role::Id)
+            .then(|| Warning::new(WarningKind::Drift, [self.name], message))
+    }
+
+    fn kind_in_memory(&self) -> &'static str {
+        match self.kind {
+            Kind::Boolean => "category",
+            kind => kind.name(),
+        }
     }
 }

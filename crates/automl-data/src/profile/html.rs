@@ -250,7 +250,8 @@ fn role_tag(role: Role) -> Markup {
     html! { " " span class="role" { (name) } }
 }
 
-fn sparkline(summary: &Summary) -> Markup {
+/// The distribution of a column as bars without axes, for a cell of a table: `svg.spark`. Levels stand by how frequent they are.
+pub fn sparkline(summary: &Summary) -> Markup {
     match summary {
         Summary::Nothing => html! {},
         Summary::Numbers(summary) => svg::sparkline(&summary.histogram.counts),
@@ -349,7 +350,9 @@ fn drift_facts(drift: &Drift) -> Markup {
     }
 }
 
-fn figure(column: &ColumnProfile) -> Markup {
+/// The distribution of a column: a histogram (`svg.chart`), or a table of its most frequent levels (`table.levels`) with bars
+/// (`svg.meter`). Colours are the page's.
+pub fn figure(column: &ColumnProfile) -> Markup {
     let title = format!("Histogram of {}", column.name);
     match &column.summary {
         Summary::Nothing => html! { p class="quiet" { "No value at all." } },

@@ -1,13 +1,16 @@
 //! What a table holds: each column in numbers, how much it says of the target, and what its user should know first.
 //!
 //! [`profile`] looks at a table and gives a [`Profile`], which is plain data (JSON by serde), a table for the terminal
-//! ([`render_text`]) and one self-contained page ([`render_html`]). [`leak_warnings`] is the part that a fit wants too.
+//! ([`render_text`]) and one self-contained page ([`render_html`]). [`leak_warnings`], [`copies_warning`] and
+//! [`drifted_columns`] are the parts that a fit wants too.
 //!
 //! Summaries and repeated rows are counted over all rows; associations, leaks and drift over a sample of at most
 //! [`ProfileOptions::max_rows`]. Cost: one sort of each column.
 
 mod association;
+mod brief;
 mod codes;
+mod copies;
 mod drift;
 mod findings;
 pub(crate) mod format;
@@ -27,7 +30,10 @@ mod tests;
 mod text;
 mod words;
 
-pub use html::render_html;
+pub use brief::{Brief, brief, in_words};
+pub use copies::copies_warning;
+pub use findings::{DriftedColumn, drifted_columns};
+pub use html::{figure, render_html, sparkline};
 pub use leak::leak_warnings;
 pub use model::{
     Association, CategorySummary, ColumnProfile, Drift, Histogram, LevelCount, NumberSummary,

@@ -200,7 +200,7 @@ fn n_contradicting(features: Vec<u64>, targets: &[u64]) -> u64 {
 }
 
 /// A cell as a number that differs, all but surely, where the cells differ.
-fn cell(column: &Column, row: usize) -> u64 {
+pub(super) fn cell(column: &Column, row: usize) -> u64 {
     match column {
         Column::Number(values) if values[row].is_nan() => u64::MAX,
         Column::Number(values) => (values[row] + 0.0).to_bits(),
@@ -246,7 +246,7 @@ fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
 }
 
 /// The finaliser of `SplitMix64` (Steele, Lea and Flood, 2014).
-fn mix(state: u64) -> u64 {
+pub(super) fn mix(state: u64) -> u64 {
     let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

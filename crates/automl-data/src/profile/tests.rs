@@ -1,5 +1,7 @@
 //! What a profile promises, on tables small enough to check by hand.
 
+mod brief;
+mod copies;
 mod leaks;
 mod rows;
 mod shown;
