@@ -17,7 +17,7 @@ from document import DOCUMENT, write_part
 from slots import each, timed
 
 BIN = Path(os.environ.get("AUTOML_BIN", ROOT / "target/release/automl")).resolve()
-VARIANTS = ["", "portfolio", "tuning", "bagging", "ensembling", "calibration"]
+VARIANTS = ["", "portfolio", "tuning", "bagging", "ensembling", "calibration", "probing", "costs"]
 METRICS = {"auc": "roc_auc", "logloss": "log_loss", "rmse": "rmse"}
 FIELDS = ["table", "metric", "seconds", "without", "loss", "fit_s"]
 

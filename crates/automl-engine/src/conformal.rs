@@ -9,30 +9,37 @@
 //! were chosen on these very rows.
 
 use automl_core::Predictions;
+use std::collections::BTreeSet;
 
 /// What rounding adds to a rank must not make it the next one.
 const ROUNDING: f64 = 1e-6;
 
 /// What is added to each quantile; `None` for other predictions. A level so far out that these rows cannot tell of it is
-/// shifted by the outermost error.
+/// shifted by the outermost error. With repeats a row has several errors, which count as one together: `rows` says of which row
+/// each is.
 pub(crate) fn shifts(
     target: &[f64],
     predictions: &Predictions,
     weight: Option<&[f64]>,
+    rows: &[u32],
 ) -> Option<Vec<f64>> {
     let Predictions::Quantiles { levels, values } = predictions else {
         return None;
     };
+    let weight_of = |at: usize| weight.map_or(1.0, |weight| weight[at]);
+    let counted = rows.iter().enumerate();
+    let counted = counted.filter(|&(at, _)| weight_of(at) > 0.0);
+    let n_rows = counted.map(|(_, row)| row).collect::<BTreeSet<_>>().len();
     let shift = |(place, level): (usize, f64)| {
         let quantiles = values.iter().skip(place).step_by(levels.len());
         let errors = target.iter().zip(quantiles).map(|(y, q)| y - q);
         let mut errors: Vec<(f64, f64)> = errors
             .enumerate()
-            .map(|(row, error)| (error, weight.map_or(1.0, |weight| weight[row])))
+            .map(|(at, error)| (error, weight_of(at)))
             .filter(|(_, weight)| *weight > 0.0)
             .collect();
         errors.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        at_rank(&errors, level)
+        at_rank(&errors, n_rows, level)
     };
     let levels = levels.iter().map(|level| level.share());
     Some(levels.enumerate().map(shift).collect())
@@ -54,9 +61,10 @@ pub(crate) fn shift(predictions: &mut Predictions, shifts: &[f64]) {
     crate::outputs::in_order(predictions);
 }
 
-/// The error whose rank says the level, on the safe side of it: of sorted errors with weights. Weights count as shares of the rows.
-fn at_rank(errors: &[(f64, f64)], level: f64) -> f64 {
-    let n = errors.len() as f64;
+/// The error whose rank says the level, on the safe side of it: of sorted errors of so many rows, with weights. Weights count as
+/// shares of the rows.
+fn at_rank(errors: &[(f64, f64)], n_rows: usize, level: f64) -> f64 {
+    let n = n_rows as f64;
     let total: f64 = errors.iter().map(|(_, weight)| weight).sum();
     let wanted = (n + 1.0) * level;
     let rank = if level < 0.5 {
@@ -110,7 +118,8 @@ mod tests {
     fn quantiles_are_moved_to_the_ranks_that_their_levels_say() {
         let target: Vec<f64> = (1..=99).map(f64::from).collect();
         let mut predictions = quantiles(&[0.1, 0.5, 0.9], 99);
-        let found = shifts(&target, &predictions, None).unwrap();
+        let rows: Vec<u32> = (0..99).collect();
+        let found = shifts(&target, &predictions, None, &rows).unwrap();
         // Of 99 errors the 10th, the 50th and the 90th.
         assert_eq!(found, [10.0, 50.0, 90.0]);
         shift(&mut predictions, &found);
@@ -120,10 +129,22 @@ mod tests {
     #[test]
     fn levels_that_few_rows_cannot_tell_of_are_moved_to_the_outermost_error() {
         let target = [1.0, 2.0, 3.0];
-        let found = shifts(&target, &quantiles(&[0.01, 0.99], 3), None).unwrap();
+        let found = shifts(&target, &quantiles(&[0.01, 0.99], 3), None, &[0, 1, 2]).unwrap();
         assert_eq!(found, [1.0, 3.0]);
         assert_eq!(rows_needed([0.01, 0.5, 0.99].into_iter()), 99);
         assert_eq!(rows_needed([0.1, 0.9].into_iter()), 9);
+    }
+
+    #[test]
+    fn a_row_that_several_folds_tell_of_counts_once() {
+        let target: Vec<f64> = (1..=9).map(f64::from).collect();
+        let rows: Vec<u32> = (0..9).collect();
+        let once = shifts(&target, &quantiles(&[0.25, 0.75], 9), None, &rows);
+        let (thrice, rows) = (target.repeat(3), rows.repeat(3));
+        let repeated = shifts(&thrice, &quantiles(&[0.25, 0.75], 27), None, &rows);
+        // Of 9 errors the 2nd and the 8th; 27 rows would say the 7th and the 21st of 27 instead.
+        assert_eq!(once, Some(vec![2.0, 8.0]));
+        assert_eq!(repeated, once);
     }
 
     #[test]
@@ -147,6 +168,7 @@ mod tests {
 
     #[test]
     fn other_predictions_are_not_moved() {
-        assert_eq!(shifts(&[1.0], &Predictions::Numbers(vec![1.0]), None), None);
+        let numbers = Predictions::Numbers(vec![1.0]);
+        assert_eq!(shifts(&[1.0], &numbers, None, &[0]), None);
     }
 }

@@ -216,6 +216,9 @@ impl Distiller<'_> {
                 deadline,
                 rows_max: ROWS_MAX,
             };
+            if self.run.cancel.is_cancelled() {
+                return None;
+            }
             let seed = self.options.seed.named("lesson").indexed(split as u64);
             Lesson::new(self.data, &self.plan.splits[split].train, &asked, seed)
         };

@@ -4,11 +4,14 @@
 //! the best model, then add, with replacement, whichever model improves the score of the mean most.
 
 mod chosen;
+mod greedy;
+#[cfg(test)]
+mod tests;
 
 use crate::calibrate::{self, Judged};
 use crate::conformal;
 use crate::fit::{FitRun, OutOfFold};
-use crate::latency::Speed;
+use crate::latency::{self, Speed};
 use crate::leaderboard::{Leaderboard, LeaderboardRow};
 use crate::model::EnsembleModel;
 use crate::nested::{self, NestedScore};
@@ -22,11 +25,12 @@ use automl_core::params::ParamValue;
 use automl_core::splits::subsample;
 use automl_core::{CostMatrix, Dataset, Decision, ParamMap, Predictions, Seed, Threads};
 use chosen::Chosen;
+use greedy::{Greedy, shares};
 
+/// Share of the time for the ensemble that repeated choices of its members may take; the estimate of how good they are comes after.
+const CHOICES_SHARE: f64 = 0.35;
 /// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
 const ROWS_MAX: usize = 30_000;
-/// Shares below this are not worth the time to predict them.
-const WEIGHT_MIN: f64 = 0.015;
 
 /// Which trials make the model, and with what share.
 pub(crate) struct Selection {
@@ -77,6 +81,8 @@ struct Bench<'a> {
     plan: &'a Plan,
     target: Vec<f64>,
     weight: Option<Vec<f64>>,
+    /// The rows; with repeats a row stands once a repeat.
+    rows: Vec<u32>,
     /// What is drawn as one, of each row.
     units: Vec<u32>,
 }
@@ -90,6 +96,7 @@ impl<'a> Bench<'a> {
             target: view.target_numbers(),
             weight: view.weights(),
             units: rows.iter().map(|&row| unit(data, row)).collect(),
+            rows,
         }
     }
 
@@ -101,6 +108,7 @@ impl<'a> Bench<'a> {
             target: pick(&self.target),
             weight: self.weight.as_deref().map(pick),
             units: rows.iter().map(|&row| self.units[row]).collect(),
+            rows: rows.iter().map(|&row| self.rows[row]).collect(),
         }
     }
 
@@ -125,7 +133,12 @@ impl<'a> Bench<'a> {
 
     /// What is added to quantiles so that they cover.
     fn shifts(&self, predictions: &Predictions) -> Option<Vec<f64>> {
-        conformal::shifts(&self.target, predictions, self.weight.as_deref())
+        conformal::shifts(
+            &self.target,
+            predictions,
+            self.weight.as_deref(),
+            &self.rows,
+        )
     }
 
     fn judged<'b>(&'b self, predictions: &'b Predictions) -> Judged<'b> {
@@ -164,6 +177,7 @@ pub(crate) fn select(
     let (n_candidates, n_steps) = sizes(options);
     let rows = compared_rows(data, plan, options);
     let bench = Bench::new(data, plan, &rows);
+    let ranked = latency::quick_enough(found, ranked, options);
     let positions = shortlist(found, &ranked, n_candidates);
     if positions.is_empty() {
         return Err(EngineError::AllFailed {
@@ -180,9 +194,12 @@ pub(crate) fn select(
         candidates: &candidates,
         speed: speed.as_ref(),
         n_steps,
+        seed: options.seed.named("choices"),
     };
-    let counts = greedy.run(&threads, found, run);
-    let members = shares(&candidates, &counts);
+    let members = shares(
+        &candidates,
+        &greedy.run(&threads, found, run, CHOICES_SHARE),
+    );
     let chosen = Chosen {
         data,
         plan,
@@ -264,9 +281,6 @@ fn sizes(options: &FitOptions) -> (usize, usize) {
     let is_single = options.is_without(SearchPart::Ensembling);
     (n_candidates, if is_single { 1 } else { n_steps })
 }
-
-/// Rows are chosen on in halves of at least so many.
-const HALF_ROWS_MIN: usize = 20;
 
 /// Positions of the compared rows in two halves; rows of one group are in one of them.
 fn halves(data: &Dataset, rows: &[(usize, usize, u32)], seed: Seed) -> [Vec<usize>; 2] {
@@ -367,133 +381,6 @@ fn out_of_fold(trial: &Trial, rows: &[(usize, usize, u32)]) -> Predictions {
         );
     }
     out
-}
-
-/// What a greedy selection reads.
-struct Greedy<'a> {
-    bench: &'a Bench<'a>,
-    candidates: &'a [Candidate],
-    speed: Option<&'a Speed>,
-    n_steps: usize,
-}
-
-impl Greedy<'_> {
-    /// How often each candidate was added. Stops when no addition helps or time is up.
-    fn run(&self, threads: &Threads, found: &Found, run: &FitRun<'_>) -> Vec<u32> {
-        let candidates = self.candidates;
-        let mut counts = vec![0_u32; candidates.len()];
-        let mut sum = candidates[0]
-            .predictions
-            .zeros_like(self.bench.target.len());
-        let mut best_counts = counts.clone();
-        let mut best_loss = f64::INFINITY;
-        for step in 0..self.n_steps {
-            if step > 0 && found.ensemble_is_late(run) {
-                break;
-            }
-            let losses = threads.map(candidates.len(), |index| {
-                if !self.is_quick_enough(&counts, index) {
-                    return f64::INFINITY;
-                }
-                let mut mean = sum.clone();
-                mean.add_scaled(1.0, &candidates[index].predictions);
-                let factor = 1.0 / (step + 1) as f64;
-                let values = mean.values_mut().iter_mut();
-                values.for_each(|value| *value *= factor);
-                self.bench.loss(&mean)
-            });
-            let chosen = (0..losses.len())
-                .min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
-                .expect("candidates exist");
-            if losses[chosen].is_infinite() && self.speed.is_some() {
-                break;
-            }
-            counts[chosen] += 1;
-            sum.add_scaled(1.0, &candidates[chosen].predictions);
-            if losses[chosen] < best_loss {
-                best_loss = losses[chosen];
-                best_counts.clone_from(&counts);
-            }
-        }
-        if best_loss.is_infinite() {
-            // The sample cannot be scored, and the best single trial, which could be on all rows, stands alone; or nothing
-            // is as quick as was asked for.
-            let alone = self.speed.map_or(0, Speed::last_resort);
-            best_counts[alone] = 1;
-        }
-        best_counts
-    }
-
-    /// What members that were chosen on the other half of the rows say of each row; `None` if there is no time or a half is too
-    /// small to choose on.
-    fn nested(
-        &self,
-        halves: &[Vec<usize>; 2],
-        is_calibrated: bool,
-        threads: &Threads,
-        found: &Found,
-        run: &FitRun<'_>,
-    ) -> Option<Predictions> {
-        let mut all = self.candidates[0]
-            .predictions
-            .zeros_like(self.bench.target.len());
-        let width = all.width();
-        for [learn, judge] in [[0, 1], [1, 0]] {
-            if halves[learn].len() < HALF_ROWS_MIN || found.ensemble_is_late(run) {
-                return None;
-            }
-            let at = |half: usize| -> Vec<Candidate> {
-                let candidates = self.candidates.iter();
-                candidates.map(|one| one.at(&halves[half])).collect()
-            };
-            let (bench, candidates) = (self.bench.at(&halves[learn]), at(learn));
-            let greedy = Greedy {
-                bench: &bench,
-                candidates: &candidates,
-                ..*self
-            };
-            let members = shares(&candidates, &greedy.run(threads, found, run));
-            let mut judged = mean_of(&at(judge), &members);
-            let learned = mean_of(&candidates, &members);
-            let metric = bench.plan.calibrated_by.filter(|_| is_calibrated);
-            let power = metric.map(|by| calibrate::best_power(by, bench.judged(&learned)));
-            if let Some(power) = power.flatten() {
-                calibrate::sharpen(&mut judged, power);
-            }
-            if let Some(shifts) = bench.shifts(&learned) {
-                conformal::shift(&mut judged, &shifts);
-            }
-            if let Some(threshold) = bench.threshold(&learned) {
-                judged = judged.decided_by(&Some(threshold).into());
-            }
-            let judged = judged.values().chunks_exact(width);
-            for (values, &row) in judged.zip(&halves[judge]) {
-                all.values_mut()[row * width..(row + 1) * width].copy_from_slice(values);
-            }
-        }
-        Some(all)
-    }
-
-    fn is_quick_enough(&self, counts: &[u32], index: usize) -> bool {
-        self.speed.is_none_or(|speed| speed.allows(counts, index))
-    }
-}
-
-/// Counts as shares of trials, tiny ones left out, greatest first.
-fn shares(candidates: &[Candidate], counts: &[u32]) -> Vec<(usize, f64)> {
-    let total = f64::from(counts.iter().sum::<u32>());
-    let mut members: Vec<(usize, f64)> = candidates
-        .iter()
-        .zip(counts)
-        .map(|(candidate, &count)| (candidate.position, f64::from(count) / total))
-        .filter(|&(_, share)| share > WEIGHT_MIN)
-        .collect();
-    let kept: f64 = members.iter().map(|(_, share)| share).sum();
-    for (_, share) in &mut members {
-        *share /= kept;
-    }
-    members.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    members
 }
 
 impl Selection {

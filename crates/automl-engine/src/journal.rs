@@ -78,6 +78,15 @@ pub enum JournalEntry {
         /// Its split, from 0.
         split: usize,
     },
+    /// A trial learned from a part of the rows.
+    Probed {
+        /// Its number.
+        trial: u64,
+        /// The loss.
+        loss: f64,
+        /// When.
+        at_seconds: f64,
+    },
     /// A fit of a trial was kept.
     Fitted {
         /// Its trial.
@@ -103,6 +112,8 @@ pub enum JournalEntry {
         seconds: f64,
         /// Whether a limit ended one of its fits early.
         is_partial: bool,
+        /// What a row takes the first of its fits, if there was one.
+        row_work: Option<f64>,
         /// When.
         at_seconds: f64,
     },
@@ -210,6 +221,7 @@ impl JournalEntry {
             learned: trial.learned.clone(),
             seconds: trial.seconds,
             is_partial: trial.is_partial,
+            row_work: trial.row_work,
             at_seconds,
         }
     }
@@ -223,6 +235,7 @@ impl JournalEntry {
             learned,
             seconds,
             is_partial,
+            row_work,
             ..
         } = self
         else {
@@ -237,12 +250,14 @@ impl JournalEntry {
             learned: learned.clone(),
             is_partial: *is_partial,
             seconds: *seconds,
+            row_work: *row_work,
         })
     }
 
     fn at_seconds(&self) -> Option<f64> {
         match self {
             Self::Opened { at_seconds, .. }
+            | Self::Probed { at_seconds, .. }
             | Self::Fitted { at_seconds, .. }
             | Self::Ended { at_seconds, .. }
             | Self::Closed { at_seconds }

@@ -6,6 +6,8 @@
 
 use crate::fit::FitRun;
 use crate::model::EnsembleModel;
+use crate::search::Found;
+use crate::suggest::BASELINE;
 use crate::trial::Trial;
 use crate::{FitOptions, Quality};
 use automl_core::{Clock, Dataset, Model as _, Transformer as _, Warning, WarningKind};
@@ -16,8 +18,45 @@ const N_ROWS: usize = 48;
 /// Rows that are predicted before, to have code and data at hand.
 const N_WARM: usize = 8;
 
-/// What a row may be with the fast quality: a bit more than half of the 100 µs that are promised, since machines differ.
-const FAST_WORK_MAX: f64 = 6e4;
+/// What a row may be with the fast quality: less than half of the 100 µs that are promised, since machines differ, a busy one takes
+/// twice as long for one row in a hundred, and a model of all rows is a bit bigger than that of a split.
+const FAST_WORK_MAX: f64 = 5e4;
+/// What quick models must gain over a constant at least, as a share of what the best gains, or the best is taken as it is.
+const GAIN_MIN: f64 = 0.9;
+
+/// What a row may be by the models' sizes, if anything is asked of it.
+pub(crate) fn row_work_max(options: &FitOptions) -> Option<f64> {
+    let is_counted = options.quality == Quality::Fast && options.inference_limit.is_none();
+    is_counted.then_some(FAST_WORK_MAX)
+}
+
+/// Whether a row of so much is more than is asked for; what is not known is not.
+pub(crate) fn is_too_slow(row_work: Option<f64>, options: &FitOptions) -> bool {
+    let known = row_work_max(options).zip(row_work);
+    known.is_some_and(|(max, row_work)| row_work > max)
+}
+
+/// Of trials ranked by their loss those that are quick enough alone, where the best of them is nearly as good as the best of all;
+/// else all. What is lost is told by what there is to lose: how much better than a constant the best is.
+pub(crate) fn quick_enough(found: &Found, ranked: Vec<usize>, options: &FitOptions) -> Vec<usize> {
+    let trial = |position: usize| &found.trials[position];
+    let loss = |position: usize| trial(position).scored_loss().unwrap_or(f64::INFINITY);
+    let is_held = |&position: &usize| !trial(position).fits.is_empty();
+    let is_quick =
+        |position: &usize| is_held(position) && !is_too_slow(trial(*position).row_work, options);
+    let quick: Vec<usize> = ranked.iter().copied().filter(is_quick).collect();
+    let is_constant = |position: &usize| trial(*position).config.learner.id == BASELINE;
+    let constant = ranked.iter().copied().find(is_constant);
+    let (Some(&best), Some(&first)) = (ranked.iter().find(|at| is_held(at)), quick.first()) else {
+        return ranked;
+    };
+    let gain = |position: usize| constant.map_or(0.0, |constant| loss(constant) - loss(position));
+    if gain(first) >= GAIN_MIN * gain(best) {
+        quick
+    } else {
+        ranked
+    }
+}
 
 /// What one candidate costs a row, in seconds or in work.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +68,7 @@ struct Cost {
 /// The limit, and what each candidate costs of it.
 pub(crate) struct Speed {
     limit: f64,
-    /// Whether the first member may be any: the best one is worth more than the limit.
+    /// Whether the first member may be any: what is among the candidates beyond the limit is worth it.
     is_first_free: bool,
     /// Names of the recipes, and costs, by candidate.
     costs: Vec<(&'static str, Cost)>,

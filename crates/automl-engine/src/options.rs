@@ -33,6 +33,10 @@ pub enum SearchPart {
     Ensembling,
     /// Probabilities of the ensemble that are made surer or less sure.
     Calibration,
+    /// Fits of a part of the rows, where fits of all take long.
+    Probing,
+    /// Costs of trials that are weighed against what they promise.
+    Costs,
 }
 
 /// Settings of one fit. There is no default: the caller decides.

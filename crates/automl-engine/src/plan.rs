@@ -4,7 +4,7 @@ use crate::costs::CostsError;
 use crate::fit::SplitBy;
 use crate::{EngineError, FitOptions, Quality, SearchPart, calibrate, distill, outputs, registry};
 use automl_core::metrics::Metric;
-use automl_core::splits::{Scheme, Split, split};
+use automl_core::splits::{Scheme, Split, split, subsample};
 use automl_core::{Column, Dataset, Event, LearnerSpec, Predictions, Target};
 use std::fmt::Write as _;
 
@@ -26,6 +26,12 @@ const LEARNING_RATE_MAX: f64 = 0.3;
 const TEXT_COLUMNS: usize = 60;
 /// Trees of a typical boosting trial.
 const TREES: f64 = 600.0;
+/// Trials first learn from the rows of one of so many parts.
+const PROBE_PARTS: usize = 4;
+/// Fewer rows do not tell what would come of all.
+const PROBE_ROWS_MIN: usize = 5_000;
+/// Where there is time for so many fits of all rows, trials learn from all at once.
+const PROBE_TRIALS: f64 = 40.0;
 /// Core seconds that the plan counts on when trials, not time, end the search.
 const CORE_SECONDS_WITHOUT_LIMIT: f64 = 600.0;
 
@@ -85,6 +91,9 @@ pub struct Plan {
     pub(crate) learning_rate_min: f64,
     /// The proper score by which probabilities of the ensemble are made truer, if that is done.
     pub(crate) calibrated_by: Option<Metric>,
+    /// Rows of the first split that trials learn from first where many fits of all rows would eat the time; empty if they learn from
+    /// all at once.
+    pub(crate) probe: Vec<u32>,
 }
 
 impl Plan {
@@ -113,8 +122,10 @@ impl Plan {
             fit_seconds_estimate,
             learning_rate_min: 0.0,
             calibrated_by: calibrated_by(metric, options),
+            probe: Vec::new(),
         };
         plan.learning_rate_min = plan.learning_rate_floor(options);
+        plan.probe = plan.probe_rows(data, options);
         Ok(plan)
     }
 
@@ -144,6 +155,24 @@ impl Plan {
         };
         let trees_in_time = seconds * TREES / self.fit_seconds_estimate;
         (TREES_TIMES_RATE / trees_in_time).min(LEARNING_RATE_MAX)
+    }
+
+    /// A part of the first split's training rows in which every class keeps its share; none where there is time for many fits of all
+    /// rows, or too few rows to tell good configurations by a part of them.
+    fn probe_rows(&self, data: &Dataset, options: &FitOptions) -> Vec<u32> {
+        let train = &self.splits[0].train;
+        let n_rows = train.len() / PROBE_PARTS;
+        let Some(limit) = options.time_limit else {
+            return Vec::new();
+        };
+        let given = limit.as_secs_f64() * options.threads as f64;
+        let wanted = PROBE_TRIALS * self.fit_seconds_estimate * self.splits.len() as f64;
+        if n_rows < PROBE_ROWS_MIN || wanted <= given || options.is_without(SearchPart::Probing) {
+            return Vec::new();
+        }
+        let mut rows = subsample(train, data, n_rows, options.seed.named("probe"));
+        rows.sort_unstable();
+        rows
     }
 
     /// How many times more rows a refit learns from than a fit of the search.

@@ -3,6 +3,8 @@
 mod exposure;
 mod target;
 
+pub use target::FEW_ROWS;
+
 use crate::EngineError;
 use crate::costs::{CostsError, NamedCosts};
 use crate::error::NoFeature;

@@ -30,6 +30,8 @@ pub struct Preview {
     pub fits_per_trial: usize,
     /// Rows that a fit of the search learns from, and is scored on.
     pub rows_per_fit: [usize; 2],
+    /// Training rows that a trial that is not the first of its learner begins with, to go on if it does well; `None` if all at once.
+    pub rows_per_probe: Option<usize>,
     /// Whether members are fitted again on all rows; otherwise each is the mean of its fold models.
     pub refit: bool,
     /// Whether models of a bag are left out where a row would take too long.
@@ -97,17 +99,71 @@ pub fn preview(
     run: &FitRun<'_>,
 ) -> Result<Preview, EngineError> {
     let plan = Plan::new(data, options)?.split_by(run.split_by);
-    let facts = Facts::of(data);
-    let suggester = Suggester::new(data, &facts, &plan, options)?;
-    let schedule = Schedule::new(&plan, options);
-    let n_threads = search::threads_per_fit(&plan, options);
-    let forecast = Forecast::new(data, &plan, &facts, n_threads);
-    let now = run.clock.seconds();
+    Preview::of(&plan, data, options, run.clock.seconds())
+}
+
+impl Preview {
+    /// What a plan of a fit comes to that begins its search `now`, in seconds.
+    ///
+    /// # Errors
+    /// Configurations of a portfolio that are refused.
+    pub fn of(
+        plan: &Plan,
+        data: &Dataset,
+        options: &FitOptions,
+        now: f64,
+    ) -> Result<Self, EngineError> {
+        let facts = Facts::of(data);
+        let suggester = Suggester::new(data, &facts, plan, options)?;
+        let schedule = Schedule::new(plan, options);
+        let n_fixed = suggester.n_fixed() as u64;
+        let n_trials = options.max_trials.map_or(n_fixed, |max| max.min(n_fixed));
+        let fixed = (0..n_trials).filter_map(|id| suggester.suggest(id, &[], &[], 0.0));
+        let splits = &plan.splits;
+        Ok(Self {
+            task: data.task().kind().name().to_owned(),
+            metric: plan.metric.name().to_owned(),
+            n_rows: data.n_rows(),
+            n_features: data.table().n_columns(),
+            meta_features: facts.named_shape(),
+            validation: plan.validation.describe(),
+            fits_per_trial: splits.len(),
+            rows_per_fit: [splits[0].train.len(), splits[0].valid.len()],
+            rows_per_probe: Some(plan.probe.len()).filter(|&n_rows| n_rows > 0),
+            refit: plan.validation.refit,
+            thins_bags: options.thins_bags() && !plan.validation.refit,
+            phases: schedule.phases(options),
+            memory_bytes: plan::memory_needed(data),
+            memory_limit: options.memory_limit,
+            trials: planned(
+                fixed.collect(),
+                (plan, data, &facts),
+                &schedule,
+                (options, now),
+            ),
+            tuned: if options.max_trials.is_none_or(|max| max > n_fixed) {
+                suggester.tuned()
+            } else {
+                Vec::new()
+            },
+        })
+    }
+}
+
+/// What is forecast of fixed configurations.
+fn planned(
+    fixed: Vec<TrialConfig>,
+    (plan, data, facts): (&Plan, &Dataset, &Facts),
+    schedule: &Schedule,
+    (options, now): (&FitOptions, f64),
+) -> Vec<PlannedTrial> {
+    let n_threads = search::threads_per_fit(plan, options);
+    let forecast = Forecast::new(data, plan, facts, n_threads);
     let fit_seconds_max = plan.fit_seconds_max(options);
     // The baseline is always fitted, and so is the first trial beside it that is in time at all.
     let is_skipped = |trial: usize, seconds: f64| {
         let is_too_late = schedule.search_end().is_some_and(|end| now + seconds > end);
-        let is_unfair = trial > 1 && search::is_beyond_share(&plan, options, seconds);
+        let is_unfair = trial > 1 && search::is_beyond_share(plan, options, seconds);
         trial > 0 && (is_too_late || is_unfair)
     };
     let trial = |(trial, config): (usize, TrialConfig)| {
@@ -124,29 +180,5 @@ pub fn preview(
             is_too_slow: is_skipped(trial, first_model_seconds),
         }
     };
-    let n_fixed = suggester.n_fixed() as u64;
-    let n_trials = options.max_trials.map_or(n_fixed, |max| max.min(n_fixed));
-    let fixed = (0..n_trials).filter_map(|id| suggester.suggest(id, &[], &[]));
-    let splits = &plan.splits;
-    Ok(Preview {
-        task: data.task().kind().name().to_owned(),
-        metric: plan.metric.name().to_owned(),
-        n_rows: data.n_rows(),
-        n_features: data.table().n_columns(),
-        meta_features: facts.named_shape(),
-        validation: plan.validation.describe(),
-        fits_per_trial: splits.len(),
-        rows_per_fit: [splits[0].train.len(), splits[0].valid.len()],
-        refit: plan.validation.refit,
-        thins_bags: options.thins_bags() && !plan.validation.refit,
-        phases: schedule.phases(options),
-        memory_bytes: plan::memory_needed(data),
-        memory_limit: options.memory_limit,
-        trials: fixed.enumerate().map(trial).collect(),
-        tuned: if options.max_trials.is_none_or(|max| max > n_fixed) {
-            suggester.tuned()
-        } else {
-            Vec::new()
-        },
-    })
+    fixed.into_iter().enumerate().map(trial).collect()
 }

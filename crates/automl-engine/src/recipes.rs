@@ -9,6 +9,8 @@ static RECIPES: LazyLock<Vec<(&'static str, Recipe)>> = LazyLock::new(|| {
         ("none", Recipe::new(Vec::new())),
         ("trees", Recipe::for_trees()),
         ("trees_target", Recipe::for_trees_target_encoded()),
+        ("trees_pairs", Recipe::for_trees_with_pairs()),
+        ("trees_crosses", Recipe::for_trees_with_crosses()),
         ("linear", Recipe::for_linear()),
         ("linear_codes", Recipe::for_linear_codes()),
         ("neighbours", Recipe::for_neighbours()),

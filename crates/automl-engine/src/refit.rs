@@ -5,7 +5,7 @@ use crate::ensemble::Selection;
 use crate::fit::FitRun;
 use crate::model::{EnsembleModel, Part};
 use crate::plan::Plan;
-use crate::search::Found;
+use crate::search::{Found, is_full};
 use crate::thin::{ROW_WORK_MAX, thinned};
 use crate::trial::{Trial, mean_learned};
 use crate::workers::side_by_side;
@@ -109,7 +109,9 @@ impl Refit<'_> {
         let deadline = self.deadline;
         let left = deadline.remaining().map(|left| left.as_secs_f64());
         let is_late = left.is_some_and(|left| left < seconds * HEADROOM);
-        if is_late || self.run.cancel.is_cancelled() {
+        let used = self.options.memory_limit.zip((self.run.memory_in_use)());
+        let is_full = used.is_some_and(|(limit, used)| is_full(used, limit));
+        if is_late || is_full || self.run.cancel.is_cancelled() {
             return None;
         }
         // A fit that its share of the time cut short would be cut short again: it gets as much time for its rows as it had.

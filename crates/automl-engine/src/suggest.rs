@@ -1,22 +1,29 @@
 //! What the next trial tries: the portfolio first, then Bayesian tuning of the learners that do best.
 
+mod family;
+
 use crate::bounds::Bounds;
+use crate::latency;
 use crate::plan::Plan;
 use crate::portfolio::{self, Facts};
 use crate::trial::{TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions, SearchPart, outputs};
 use automl_core::metrics::Metric;
-use automl_core::{Dataset, Domain, LearnerSpec, ParamMap, ParamValue, Seed, TaskKind};
-use automl_tune::{Auto, Objective, Outcome, Parameter, Sampler, Space, Study};
+use automl_core::{Dataset, LearnerSpec, ParamValue, Seed, TaskKind};
+use automl_tune::{Auto, Outcome, Sampler};
+use family::Family;
 use rand::RngExt;
 
 /// Chance that a tuned trial is of the best, the second and the third learner.
 const LEARNER_CHANCES: [f64; 3] = [0.70, 0.20, 0.10];
 /// The learner that is always fitted, whatever the limits.
 pub(crate) const BASELINE: &str = "baseline";
-/// The recipe's and the target map's names in a search space.
-const RECIPE: &str = "recipe";
-const TARGET_MAP: &str = "target_map";
+/// Rows that take less than this share of what they may are all alike.
+const WORK_MIN: f64 = 0.01;
+/// How much faster a quick twin learns than would just make it quick enough.
+const TWIN_MARGIN: f64 = 1.15;
+/// No twin learns faster.
+const TWIN_RATE_MAX: f64 = 0.3;
 
 /// Proposes trials as a pure function of what is known.
 pub(crate) struct Suggester {
@@ -28,6 +35,8 @@ pub(crate) struct Suggester {
     objective: Option<&'static str>,
     /// Whether anything is tried after the fixed configurations.
     tunes: bool,
+    /// What a row may be, if it is to be quick.
+    row_work_max: Option<f64>,
 }
 
 /// The objective of boosting that a metric asks for; squared error serves the others.
@@ -42,11 +51,11 @@ fn objective_for(task: TaskKind, metric: Metric) -> Option<&'static str> {
     }
 }
 
-/// A learner that can be tuned, with its search space.
-struct Family {
-    learner: &'static LearnerSpec,
-    recipes: &'static [&'static str],
-    space: Space,
+/// What a study is told of a trial that has ended.
+struct Told {
+    outcome: Outcome,
+    /// What a fit of it took.
+    seconds: f64,
 }
 
 impl Suggester {
@@ -72,6 +81,7 @@ impl Suggester {
             seed: options.seed.named("suggest"),
             objective: objective_for(data.task().kind(), plan.metric),
             tunes: !options.is_without(SearchPart::Tuning),
+            row_work_max: latency::row_work_max(options),
         })
     }
 
@@ -98,12 +108,13 @@ impl Suggester {
         (id as usize) < self.fixed.len()
     }
 
-    /// The configuration of trial `id`, or `None` if nothing is left to try.
+    /// The configuration of trial `id`, or `None` if nothing is left to try. What trials took counts with this weight.
     pub(crate) fn suggest(
         &self,
         id: u64,
         known: &[&Trial],
         pending: &[&TrialConfig],
+        cost_weight: f64,
     ) -> Option<TrialConfig> {
         if let Some(config) = self.fixed.get(id as usize) {
             return Some(self.for_metric(config.clone()));
@@ -111,15 +122,69 @@ impl Suggester {
         if !self.tunes {
             return None;
         }
+        if let Some(twin) = self.quick_twin(known, pending) {
+            return Some(twin);
+        }
         let seed = self.seed.indexed(id);
         let family = self.choose_family(known, seed.named("family"))?;
         let of_family = |config: &TrialConfig| config.learner.id == family.learner.id;
         let ended = known.iter().filter(|trial| of_family(&trial.config));
-        let ended = ended.map(|trial| (&trial.config, Some(trial.outcome.loss())));
+        let ended = ended.map(|trial| (&trial.config, Some(self.told(trial))));
         let open = pending.iter().filter(|config| of_family(config));
-        let study = family.study(ended.chain(open.map(|config| (*config, None))));
+        let all = ended.chain(open.map(|config| (*config, None)));
+        let study = family.study(all, cost_weight);
         let point = Auto::default().suggest(&study, seed.named("point"));
         Some(self.for_metric(family.config(point, &self.bounds)))
+    }
+
+    /// A trial that is better than all that are quick enough, learning so much faster that it should be quick enough, too: boosting
+    /// with a greater rate ends after fewer trees. `None` if there is no such trial, or each had its turn.
+    fn quick_twin(&self, known: &[&Trial], pending: &[&TrialConfig]) -> Option<TrialConfig> {
+        let max = self.row_work_max?;
+        let mut ranked: Vec<(f64, f64, &Trial)> = known
+            .iter()
+            .filter_map(|trial| Some((trial.scored_loss()?, trial.row_work?, *trial)))
+            .collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let slow = ranked
+            .into_iter()
+            .take_while(|(_, row_work, _)| *row_work > max);
+        let twin = |(_, row_work, trial): (f64, f64, &Trial)| {
+            let mut config = trial.config.clone();
+            let is_boosting = config.learner.id == automl_tree::GRADIENT_BOOSTING.id;
+            let Some(ParamValue::Float(rate)) = config.params.get_mut("learning_rate") else {
+                return None;
+            };
+            let faster = (*rate * row_work / max * TWIN_MARGIN).min(TWIN_RATE_MAX);
+            let is_faster = is_boosting && faster > *rate;
+            *rate = faster;
+            is_faster.then_some(config)
+        };
+        let is_tried = |twin: &TrialConfig| {
+            let ended = known.iter().map(|trial| &trial.config);
+            let mut all = ended.chain(pending.iter().copied());
+            all.any(|config| portfolio::is_same(config, twin))
+        };
+        slow.filter_map(twin).find(|twin| !is_tried(twin))
+    }
+
+    /// What the study is told of a trial: its loss and, where rows are to be quick, by how much of a power of e a row is not.
+    fn told(&self, trial: &Trial) -> Told {
+        let (loss, n_fits) = (trial.outcome.loss(), trial.fold_scores.len());
+        if !loss.is_finite() || n_fits == 0 {
+            return Told {
+                outcome: Outcome::Failed,
+                seconds: 0.0,
+            };
+        }
+        let excess = |max: f64| (trial.row_work.unwrap_or(max) / max).max(WORK_MIN).ln();
+        Told {
+            outcome: Outcome::Complete {
+                values: vec![loss],
+                constraints: self.row_work_max.map(excess).into_iter().collect(),
+            },
+            seconds: trial.seconds / n_fits as f64,
+        }
     }
 
     /// Lets boosting minimise what decides, unless it sees the logarithm of the target, or a user says what it minimises.
@@ -162,102 +227,5 @@ impl Suggester {
             }
         }
         ranked.first().map(|&(_, family)| family)
-    }
-}
-
-impl Family {
-    /// The learner with its search space; `None` if it has nothing to search.
-    fn new(learner: &'static LearnerSpec, facts: &Facts) -> Option<Self> {
-        let recipes = portfolio::recipes_for(learner, facts);
-        let searched = learner
-            .params
-            .iter()
-            .filter_map(|spec| Some((spec.name, spec.search?)));
-        let mut dimensions: Vec<(&str, Domain)> = searched.collect();
-        if dimensions.is_empty() {
-            return None;
-        }
-        if recipes.len() > 1 {
-            dimensions.push((RECIPE, Domain::Choice(recipes)));
-        }
-        if facts.has_skewed_target {
-            dimensions.push((TARGET_MAP, Domain::Choice(&["identity", "log1p"])));
-        }
-        let parameters = dimensions.into_iter();
-        let parameters = parameters.map(|(name, domain)| Parameter::new(name, domain));
-        let space = Space::new(parameters).expect("declared search domains are valid");
-        Some(Self {
-            learner,
-            recipes,
-            space,
-        })
-    }
-
-    /// The study of these trials, each with its loss if it has ended; those outside the space are left out.
-    fn study<'a>(&self, trials: impl Iterator<Item = (&'a TrialConfig, Option<f64>)>) -> Study {
-        let objectives = vec![Objective::minimize("loss")];
-        let mut study = Study::new(self.space.clone(), objectives).expect("there is one objective");
-        let points = trials.filter_map(|(config, loss)| Some((self.point(config)?, loss)));
-        for (id, (point, loss)) in points.enumerate() {
-            let id = id as u64;
-            let outcome = loss.map(|loss| {
-                if loss.is_finite() {
-                    Outcome::Complete {
-                        values: vec![loss],
-                        constraints: Vec::new(),
-                    }
-                } else {
-                    Outcome::Failed
-                }
-            });
-            study.start(id, point).expect("the point is of the space");
-            if let Some(outcome) = outcome {
-                study
-                    .finish(id, outcome)
-                    .expect("the trial runs and its loss is finite");
-            }
-        }
-        study
-    }
-
-    /// A configuration as a point of the space; `None` if it lies outside.
-    fn point(&self, config: &TrialConfig) -> Option<ParamMap> {
-        let mut all = config.params.clone();
-        all.insert(RECIPE.into(), ParamValue::Text(config.recipe.into()));
-        all.insert(
-            TARGET_MAP.into(),
-            ParamValue::Text(config.target_map.name().into()),
-        );
-        let value = |(at, parameter): (usize, &Parameter)| {
-            let value = self.space.coerce(at, all.get(&parameter.name)?)?;
-            Some((parameter.name.clone(), value))
-        };
-        self.space
-            .parameters()
-            .iter()
-            .enumerate()
-            .map(value)
-            .collect()
-    }
-
-    fn config(&self, mut point: ParamMap, bounds: &Bounds) -> TrialConfig {
-        let mut text = |name: &str| match point.remove(name) {
-            Some(ParamValue::Text(text)) => Some(text),
-            _ => None,
-        };
-        let recipe = text(RECIPE)
-            .and_then(|name| self.recipes.iter().find(|known| **known == name).copied());
-        let target_map = match text(TARGET_MAP).as_deref() {
-            Some("log1p") => TargetMap::Log1p,
-            _ => TargetMap::Identity,
-        };
-        bounds.apply(self.learner, &mut point);
-        let params = (self.learner.build)(&point).map_or(point, |learner| learner.params());
-        TrialConfig {
-            learner: self.learner,
-            recipe: recipe.unwrap_or(self.recipes[0]),
-            target_map,
-            params,
-        }
     }
 }

@@ -4,6 +4,7 @@ mod decisions;
 mod distilled;
 mod explained;
 mod limits;
+mod panics;
 mod quantiles;
 mod splits;
 

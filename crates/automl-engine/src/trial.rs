@@ -90,6 +90,13 @@ pub(crate) struct Fit {
     pub(crate) is_partial: bool,
 }
 
+impl Fit {
+    /// What a row takes its recipe and its model, as they count it.
+    pub(crate) fn row_work(&self) -> f64 {
+        self.recipe.row_work() + self.model.row_work()
+    }
+}
+
 /// What a learner made of the training rows of a split.
 pub(crate) struct Learned {
     pub(crate) fitted: Fitted,
@@ -213,6 +220,8 @@ pub(crate) struct Trial {
     pub(crate) is_partial: bool,
     /// Seconds of all its fits together.
     pub(crate) seconds: f64,
+    /// What a row takes the first of its fits, if there was one.
+    pub(crate) row_work: Option<f64>,
 }
 
 impl Trial {

@@ -24,7 +24,8 @@ pub struct Configuration {
     /// The learner's id.
     pub learner: String,
     /// The recipe's name, as leaderboards tell it; the learner's first if it is not said. Where a table has no category that could
-    /// be encoded by its target, `trees_target` is `trees` and `linear_codes` is `linear`.
+    /// be encoded by its target, `trees_target` is `trees` and `linear_codes` is `linear`; without two numbers `trees_pairs` is `trees`,
+    /// and without two categories so is `trees_crosses`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// Whether it learns the logarithm of a target that is never negative and spread over orders of magnitude.
@@ -37,7 +38,7 @@ pub struct Configuration {
 
 impl Configuration {
     /// A learner with its defaults.
-    pub(super) fn of(spec: &LearnerSpec) -> Self {
+    pub(crate) fn of(spec: &LearnerSpec) -> Self {
         Self {
             learner: spec.id.to_owned(),
             recipe: None,
@@ -98,6 +99,8 @@ impl Configuration {
             None => return Ok(takes[0]),
             Some("trees_target") if !facts.has_wide_categories() => "trees",
             Some("linear_codes") if !facts.has_wide_categories() => "linear",
+            Some("trees_pairs") if !facts.has_pairs() => "trees",
+            Some("trees_crosses") if !facts.has_crosses() => "trees",
             Some(name) => name,
         };
         let found = takes.iter().copied().find(|known| *known == wanted);

@@ -22,14 +22,16 @@ pub(super) const SHAPE: [&str; N_SHAPE] = [
 /// Facts that decide which configurations make sense.
 pub(crate) struct Facts {
     pub(super) n_rows: usize,
-    pub(super) n_columns: usize,
-    pub(super) is_class: bool,
+    pub(crate) n_columns: usize,
+    pub(crate) is_class: bool,
     pub(crate) has_skewed_target: bool,
     /// Categories that could be encoded by their target.
     pub(crate) n_wide_categories: usize,
     /// Columns of whole numbers that repeat like such a category.
     pub(crate) n_wide_numbers: usize,
     pub(super) has_text: bool,
+    n_numbers: usize,
+    n_categories: usize,
     /// What tables that are alike have alike, as [`SHAPE`] names it.
     shape: [f64; N_SHAPE],
 }
@@ -45,6 +47,8 @@ impl Facts {
             has_skewed_target: is_skewed(data.target()),
             n_wide_categories,
             n_wide_numbers: columns().filter(|column| is_wide_number(column)).count(),
+            n_numbers: columns().filter(|column| is_number(column)).count(),
+            n_categories: columns().filter(|column| is_category(column)).count(),
             has_text: columns().any(|column| matches!(column, Column::Text(_))),
             shape: shape(data, n_wide_categories),
         }
@@ -60,6 +64,16 @@ impl Facts {
         SHAPE.into_iter().zip(self.shape).collect()
     }
 
+    /// Whether numbers could be multiplied, divided and subtracted.
+    pub(super) fn has_pairs(&self) -> bool {
+        self.n_numbers > 1
+    }
+
+    /// Whether categories could be joined.
+    pub(super) fn has_crosses(&self) -> bool {
+        self.n_categories + self.n_wide_numbers > 1
+    }
+
     /// Whether anything could be encoded by its target.
     pub(crate) fn has_wide_categories(&self) -> bool {
         self.n_wide_categories + self.n_wide_numbers > 0
@@ -72,11 +86,10 @@ fn shape(data: &Dataset, n_wide_categories: usize) -> [f64; N_SHAPE] {
     let columns = || data.table().iter().map(|(_, column)| column);
     let n_columns = data.table().n_columns().max(1) as f64;
     let share = |n: usize| n as f64 / n_columns;
-    let is_category = |column: &&Column| matches!(column, Column::Category { .. });
     let is_text = |column: &&Column| matches!(column, Column::Text(_));
     let lacks = |column: &&Column| column.n_missing() > 0;
     [
-        share(columns().filter(is_category).count()),
+        share(columns().filter(|column| is_category(column)).count()),
         (data.task().n_classes().max(1) as f64).log2(),
         n_columns.log10(),
         (data.n_rows().max(1) as f64).log10(),
@@ -97,6 +110,14 @@ fn is_skewed(target: &Target) -> bool {
     sorted[0] >= 0.0
         && at(0.99) - at(0.5) > 2.5 * (at(0.5) - at(0.01))
         && at(0.99) > 3.0 * at(0.5).max(f64::MIN_POSITIVE)
+}
+
+fn is_number(column: &Column) -> bool {
+    matches!(column, Column::Number(_))
+}
+
+fn is_category(column: &Column) -> bool {
+    matches!(column, Column::Category { .. })
 }
 
 fn is_wide_category(column: &Column) -> bool {

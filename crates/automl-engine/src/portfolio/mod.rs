@@ -17,6 +17,9 @@ use automl_core::{LearnerSpec, ParamValue};
 /// Configurations of the built-in portfolio that are tried, beside the first of each learner.
 const N_TRIED: usize = 15;
 
+/// Learned configurations that are tried before those with further features.
+const FEATURES_AFTER: usize = 3;
+
 /// The learning rate of boosting that is to give a model soon.
 const QUICK_RATE: f64 = 0.1;
 
@@ -32,13 +35,30 @@ const MACHINE_COLUMNS_MAX: usize = 60;
 /// Of fewer rows, which are split many times, a perceptron takes the time of many trees and tells little more.
 const NETWORK_ROWS_MIN: usize = 2_000;
 
+/// Recipes of trees: on tables with wide categories (in every second list), with numbers that can be paired (in every second two) and
+/// with categories that can be joined (in the last four).
+const TREE_RECIPES: [&[&str]; 8] = [
+    &["trees"],
+    &["trees", "trees_target"],
+    &["trees", "trees_pairs"],
+    &["trees", "trees_target", "trees_pairs"],
+    &["trees", "trees_crosses"],
+    &["trees", "trees_target", "trees_crosses"],
+    &["trees", "trees_pairs", "trees_crosses"],
+    &["trees", "trees_target", "trees_pairs", "trees_crosses"],
+];
+
 /// The recipes that make what a learner can take of any table, the first being the one to begin with.
 pub(crate) fn recipes_for(learner: &LearnerSpec, facts: &Facts) -> &'static [&'static str] {
     let takes = learner.capabilities;
     match (takes.categories, takes.sparse, facts.has_wide_categories()) {
         (true, true, _) => &["none"],
-        (true, false, true) => &["trees", "trees_target"],
-        (true, false, false) => &["trees"],
+        (true, false, is_wide) => {
+            let has = [is_wide, facts.has_pairs(), facts.has_crosses()];
+            TREE_RECIPES[has
+                .iter()
+                .rfold(0, |index, &has| 2 * index + usize::from(has))]
+        }
         (false, true, true) => &["linear", "linear_codes"],
         (false, true, false) => &["linear"],
         // Its features are counts and numbers as they are, not distances.
@@ -83,7 +103,8 @@ pub(crate) fn fixed(
     Ok(configs)
 }
 
-fn is_same(one: &TrialConfig, other: &TrialConfig) -> bool {
+/// Whether two configurations are one.
+pub(crate) fn is_same(one: &TrialConfig, other: &TrialConfig) -> bool {
     let names = |config: &TrialConfig| (config.learner.id, config.recipe, config.target_map);
     names(one) == names(other) && one.params == other.params
 }
@@ -97,7 +118,13 @@ fn built_in(facts: &Facts, plan: &Plan, options: &FitOptions) -> Vec<Configurati
     let learned = learned::ordered(facts).into_iter();
     let learned = learned.filter(|configuration| takes_part(&configuration.learner));
     if !options.is_without(SearchPart::Portfolio) {
-        wanted.extend(learned.take(N_TRIED));
+        let mut learned: Vec<Configuration> = learned.take(N_TRIED).collect();
+        if takes_part(automl_tree::GRADIENT_BOOSTING.id) {
+            let place = learned.len().min(FEATURES_AFTER);
+            learned.splice(place..place, with_features(facts));
+            learned.truncate(N_TRIED);
+        }
+        wanted.extend(learned);
     }
     for spec in &plan.learners {
         let has_turn = wanted
@@ -108,6 +135,17 @@ fn built_in(facts: &Facts, plan: &Plan, options: &FitOptions) -> Vec<Configurati
         }
     }
     wanted
+}
+
+/// Boosting with each of the recipes that make further features, to see early whether they tell anything.
+fn with_features(facts: &Facts) -> Vec<Configuration> {
+    let boosting = |recipe: &str| Configuration {
+        recipe: Some(recipe.to_owned()),
+        ..Configuration::of(&automl_tree::GRADIENT_BOOSTING)
+    };
+    let pairs = facts.has_pairs().then(|| boosting("trees_pairs"));
+    let crosses = facts.has_crosses().then(|| boosting("trees_crosses"));
+    pairs.into_iter().chain(crosses).collect()
 }
 
 /// What gives a model soonest, should there be no time for more: a line, and boosting that ends after few rounds.

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 const MAX_NUMBER_CLASSES: usize = 20;
 /// With fewer rows a class than this, on average, the target is more likely a name than a class.
 const MIN_ROWS_PER_CLASS: usize = 3;
+/// Of fewer rows of a class a fold has next to none.
+pub const FEW_ROWS: usize = 10;
 /// More classes than this are refused.
 const MAX_CLASSES: usize = 1000;
 
@@ -331,22 +333,63 @@ pub(super) fn warn_of_rare(name: &str, task: &Task, target: &Target, warnings: &
     for code in codes.iter() {
         counts[*code as usize] += 1;
     }
-    let rare = classes
-        .iter()
-        .zip(&counts)
-        .filter(|(_, count)| **count == 1);
-    let rare: Vec<&str> = rare.map(|(class, _)| &**class).collect();
-    let whose = match rare.as_slice() {
-        [] => return,
-        [class] => format!("class '{class}' of '{name}' has 1 row"),
-        [first, others @ ..] => format!(
+    let rows_of = |wanted: fn(usize) -> bool| -> Vec<(&str, usize)> {
+        let counted = classes.iter().map(String::as_str).zip(counts.clone());
+        counted.filter(|(_, count)| wanted(*count)).collect()
+    };
+    let single = rows_of(|count| count == 1);
+    let few = rows_of(|count| (2..FEW_ROWS).contains(&count));
+    let is_small = counts.iter().all(|count| *count < FEW_ROWS);
+    let messages = [
+        of_single(name, &single),
+        of_few(name, few).filter(|_| !is_small),
+    ];
+    for message in messages.into_iter().flatten() {
+        warnings.push(Warning::new(WarningKind::ClassImbalance, [name], message));
+    }
+}
+
+/// Classes of one row.
+fn of_single(name: &str, single: &[(&str, usize)]) -> Option<String> {
+    let whose = match single {
+        [] => return None,
+        [(class, _)] => format!("class '{class}' of '{name}' has 1 row"),
+        [(first, _), others @ ..] => format!(
             "class '{first}' and {} more of '{name}' have 1 row each",
             others.len()
         ),
     };
-    let message = format!(
+    Some(format!(
         "{whose}: no model can both learn such a class and be judged by it, and scores count it as one that was never seen; \
          drop the rows, or join classes"
-    );
-    warnings.push(Warning::new(WarningKind::ClassImbalance, [name], message));
+    ))
+}
+
+/// Classes of so few rows that chance decides how they are judged, the rarest first.
+fn of_few(name: &str, mut few: Vec<(&str, usize)>) -> Option<String> {
+    /// Classes that are named.
+    const MAX_NAMED: usize = 3;
+    few.sort_by_key(|(_, count)| *count);
+    let whose = match few.as_slice() {
+        [] => return None,
+        [(class, count)] => format!("class '{class}' of '{name}' has {count} rows"),
+        all => {
+            let named = all.iter().take(MAX_NAMED);
+            let named: Vec<String> = named
+                .map(|(class, count)| format!("'{class}' ({count})"))
+                .collect();
+            let more = match all.len().saturating_sub(MAX_NAMED) {
+                0 => String::new(),
+                n_more => format!(" and {n_more} more"),
+            };
+            format!(
+                "classes {}{more} of '{name}' have fewer than {FEW_ROWS} rows each",
+                named.join(", ")
+            )
+        }
+    };
+    Some(format!(
+        "{whose}: folds have next to none to learn from and to be judged by, so scores say little of how well such a class is \
+         told; bring more rows, join classes, or drop the rows"
+    ))
 }

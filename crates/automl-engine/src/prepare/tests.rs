@@ -354,3 +354,38 @@ fn classes_of_one_row_are_told_of() {
     assert!(one.starts_with("class 'solo' of 'y' has 1 row"), "{one}");
     assert!(told([0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2]).is_empty());
 }
+
+#[test]
+fn classes_of_few_rows_are_told_of_beside_classes_of_many() {
+    let levels = ["a", "b", "c", "d", "e"];
+    let told = |counts: [usize; 5]| {
+        let codes = (0..5).flat_map(|class| vec![Some(class as u32); counts[class]]);
+        let y = labels(&codes.collect::<Vec<_>>(), &levels);
+        let (_, warnings) = prepared(y, |_| ()).unwrap();
+        let messages = warnings.list().into_iter().map(|one| one.message);
+        messages.collect::<Vec<_>>()
+    };
+    assert!(told([30, 10, 10, 10, 10]).is_empty());
+    let one = told([30, 10, 4, 10, 10]);
+    assert!(
+        one.len() == 1
+            && one[0].starts_with("class 'c' of 'y' has 4 rows: folds have next to none"),
+        "{one:?}"
+    );
+    let many = told([30, 9, 4, 7, 8]);
+    assert!(
+        many[0].starts_with(
+            "classes 'c' (4), 'd' (7), 'e' (8) and 1 more of 'y' have fewer than 10 rows each: "
+        ),
+        "{many:?}"
+    );
+    assert_eq!(
+        told([30, 1, 4, 10, 10]).len(),
+        2,
+        "a class of one row is told of apart"
+    );
+    assert!(
+        told([9, 8, 7, 6, 5]).is_empty(),
+        "the table is small, no class of it is rare"
+    );
+}

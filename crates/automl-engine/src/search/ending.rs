@@ -1,10 +1,12 @@
 //! The end of a trial: what is kept of it, and who hears of it.
 
 use super::{KEPT_PER_LEARNER, Search, State};
+use crate::FitOptions;
 use crate::journal::{self, JournalEntry};
+use crate::latency;
 use crate::trial::{Fit, Outcome, Trial, mean_learned};
 use automl_core::{Event, Warning, WarningKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is said of a trial that had no model when its share of the time was over.
@@ -22,6 +24,7 @@ impl Search<'_> {
             learned: mean_learned(&fits, 1.0),
             is_partial: fits.iter().any(|fit| fit.is_partial),
             seconds: fits.iter().map(|fit| fit.seconds).sum(),
+            row_work: fits.first().map(|fit| fit.row_work()),
             fits: if matches!(outcome, Outcome::Scored { .. }) {
                 fits
             } else {
@@ -118,26 +121,37 @@ impl Search<'_> {
 
     /// Lets the models of all but each learner's best trials go: the ensemble will not look at them.
     fn drop_low_ranks(&self, state: &mut State) {
-        let mut held: Vec<(f64, usize)> = state
-            .slots
-            .iter()
-            .enumerate()
-            .filter_map(|(id, slot)| Some((slot.ended.as_ref()?.scored_loss()?, id)))
-            .collect();
-        held.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut better_of_learner: BTreeMap<&str, usize> = BTreeMap::new();
-        for &(_, id) in &held {
-            let Some(trial) = state.slots[id].ended.as_mut() else {
-                continue;
-            };
-            let rank = better_of_learner
-                .entry(trial.config.learner.id)
-                .or_default();
-            if *rank >= KEPT_PER_LEARNER && !trial.fits.is_empty() {
+        let ended = state.slots.iter().filter_map(|slot| slot.ended.as_ref());
+        let kept = best_of_learners(ended, self.options);
+        for slot in &mut state.slots {
+            if let Some(trial) = &mut slot.ended
+                && !trial.fits.is_empty()
+                && !kept.contains(&trial.id)
+            {
                 trial.fits.clear();
                 self.forget(trial);
             }
-            *rank += 1;
         }
     }
+}
+
+/// The ids of each learner's best trials. Where rows are to be quick, those that are not are ranked by themselves, and do not take
+/// the places of others.
+pub(super) fn best_of_learners<'a>(
+    trials: impl Iterator<Item = &'a Trial>,
+    options: &FitOptions,
+) -> BTreeSet<u64> {
+    let scored = trials.filter_map(|trial| Some((trial.scored_loss()?, trial)));
+    let mut ranked: Vec<(f64, &Trial)> = scored.collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.id.cmp(&b.1.id)));
+    let mut n_better: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+    ranked.retain(|(_, trial)| {
+        let is_slow = latency::is_too_slow(trial.row_work, options);
+        let n_better = n_better
+            .entry((trial.config.learner.id, is_slow))
+            .or_default();
+        *n_better += 1;
+        *n_better <= KEPT_PER_LEARNER
+    });
+    ranked.into_iter().map(|(_, trial)| trial.id).collect()
 }

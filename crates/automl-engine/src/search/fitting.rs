@@ -69,8 +69,13 @@ impl Search<'_> {
         let encoded = encode(&encode_ctx, self.options.seed, self.data, config, rows)?;
         let valid = encoded.data.view(&split.valid);
         let watched = config.learner.capabilities.early_stopping.then_some(valid);
+        let learned_from = if job.is_probe {
+            &self.plan.probe
+        } else {
+            &split.train
+        };
         let training = TrainingData {
-            train: encoded.data.view(&split.train),
+            train: encoded.data.view(learned_from),
             valid: watched,
         };
         let fitted = outputs::fit(config.learner, &config.params, &ctx, &training)?;

@@ -14,7 +14,7 @@ pub(crate) struct Found {
     pub(crate) trials: Vec<Trial>,
     /// Trials that were begun; some of the others were given up before, as they would not have ended in time.
     pub(crate) n_started: usize,
-    pub(super) schedule: Schedule,
+    pub(crate) schedule: Schedule,
 }
 
 /// When each phase must end, in seconds on the run's clock.
@@ -159,10 +159,14 @@ impl Found {
             .count()
     }
 
-    /// Whether the ensemble has used up its time.
+    /// When the ensemble has used up its time, on the run's clock; `None` without a limit.
+    pub(crate) fn ensemble_end(&self) -> Option<f64> {
+        self.schedule.ensemble
+    }
+
+    /// Whether it has.
     pub(crate) fn ensemble_is_late(&self, run: &FitRun<'_>) -> bool {
-        self.schedule
-            .ensemble
+        self.ensemble_end()
             .is_some_and(|end| run.clock.seconds() > end)
     }
 

@@ -9,17 +9,19 @@ mod fitting;
 mod forecast;
 mod found;
 mod past;
+mod probe;
 
 pub(crate) use forecast::Forecast;
 pub(crate) use found::{Found, Schedule};
 
 use crate::fit::FitRun;
 use crate::journal::{self, JournalEntry, NotedConfig, NotedFit};
+use crate::latency;
 use crate::plan::Plan;
 use crate::portfolio::Facts;
 use crate::suggest::{BASELINE, Suggester};
 use crate::trial::{Failure, Fit, Outcome, Trial, TrialConfig};
-use crate::{EngineError, FitOptions};
+use crate::{EngineError, FitOptions, SearchPart};
 use automl_core::{Dataset, Threads, Warning, WarningKind};
 use forecast::PATIENCE;
 use std::collections::VecDeque;
@@ -52,6 +54,8 @@ pub(crate) fn is_full(used: u64, limit: u64) -> bool {
 struct Job {
     trial: usize,
     split: usize,
+    /// Whether it learns from a part of the rows, to see whether more is worth it.
+    is_probe: bool,
 }
 
 /// A trial under way.
@@ -60,6 +64,8 @@ struct Slot {
     fits: Vec<Option<Arc<Fit>>>,
     ended: Option<Trial>,
     started: bool,
+    /// The loss of its probe, if it had one.
+    probe: Option<f64>,
 }
 
 #[derive(Default)]
@@ -178,12 +184,12 @@ impl Search<'_> {
                 let config = state.slots[job.trial].config.clone();
                 drop(state);
                 let (trial, split) = (job.trial as u64, job.split);
-                self.run
-                    .journal
-                    .note(&JournalEntry::Running { trial, split });
+                let journal = self.run.journal;
+                journal.note(&JournalEntry::Running { trial, split });
                 let fit = self.fit(job, &config, threads).map(Arc::new);
                 // Before it is booked: a trial must not be noted as ended while one of its models is not kept.
                 if let Ok(fit) = &fit
+                    && !job.is_probe
                     && self.is_worth_keeping(job, fit)
                 {
                     self.keep(job, fit);
@@ -215,9 +221,8 @@ impl Search<'_> {
     /// Whether a later process may want a fit: not if its trial ends with it, the first, as most trials of a long search do, or has
     /// ended without it.
     fn is_worth_keeping(&self, job: Job, fit: &Fit) -> bool {
-        let loss = self.plan.metric.loss(fit.score);
         let state = self.lock();
-        let is_last = self.goes_on_after(job) && self.is_hopeless(&state, job.trial, loss);
+        let is_last = self.goes_on_after(job) && self.is_hopeless(&state, job.trial, fit);
         !is_last && state.slots[job.trial].ended.is_none()
     }
 
@@ -339,7 +344,9 @@ impl Search<'_> {
             .iter()
             .map(|slot| &slot.config)
             .collect();
-        let Some(config) = self.suggester.suggest(id as u64, &known, &pending) else {
+        let cost_weight = self.cost_weight();
+        let suggester = &self.suggester;
+        let Some(config) = suggester.suggest(id as u64, &known, &pending, cost_weight) else {
             state.is_closed = true;
             return false;
         };
@@ -351,6 +358,7 @@ impl Search<'_> {
             fits: self.plan.splits.iter().map(|_| None).collect(),
             ended: None,
             started: false,
+            probe: None,
         });
         if is_skipped {
             state.is_closed = n_skipped >= SKIPPED_MAX;
@@ -361,7 +369,17 @@ impl Search<'_> {
         true
     }
 
-    /// Queues the first split of a trial.
+    /// How much it counts what a trial will take: as much as of the time is left, and nothing without a limit on it, since what
+    /// trials took depends on the machine.
+    fn cost_weight(&self) -> f64 {
+        if self.options.is_without(SearchPart::Costs) {
+            return 0.0;
+        }
+        let left = |end: f64| ((end - self.run.clock.seconds()) / end).clamp(0.0, 1.0);
+        self.schedule.search_end().map_or(0.0, left)
+    }
+
+    /// Queues the first fit of a trial.
     fn begin(&self, state: &mut State, id: usize) {
         let slot = &mut state.slots[id];
         slot.started = true;
@@ -369,10 +387,7 @@ impl Search<'_> {
         self.run
             .journal
             .note(&JournalEntry::Begun { trial, config });
-        state.queue.push_back(Job {
-            trial: id,
-            split: 0,
-        });
+        state.queue.push_back(self.first_job(state, id));
     }
 
     /// Ends a trial that would not end in time before it has begun.
@@ -440,13 +455,17 @@ impl Search<'_> {
                 return;
             }
         };
-        let loss = self.plan.metric.loss(fit.score);
-        slot.fits[job.split] = Some(fit);
+        if job.is_probe {
+            let loss = self.plan.metric.loss(fit.score);
+            return self.end_probe(state, job.trial, loss);
+        }
+        slot.fits[job.split] = Some(fit.clone());
         if slot.ended.is_some() {
             return;
         }
         if self.goes_on_after(job) {
-            if self.is_hopeless(state, job.trial, loss) {
+            if self.is_hopeless(state, job.trial, &fit) {
+                let loss = self.plan.metric.loss(fit.score);
                 let fits = &mut state.slots[job.trial].fits;
                 let fits = fits.iter_mut().filter_map(Option::take).collect();
                 self.end(state, job.trial, Outcome::Pruned { loss }, fits);
@@ -457,10 +476,7 @@ impl Search<'_> {
                 let fits = &state.slots[job.trial].fits;
                 let missing = (1..fits.len()).filter(|&split| fits[split].is_none());
                 for split in missing.rev() {
-                    state.queue.push_front(Job {
-                        trial: job.trial,
-                        split,
-                    });
+                    state.queue.push_front(Job { split, ..job });
                 }
             }
         }
@@ -486,17 +502,20 @@ impl Search<'_> {
         self.end(state, id, outcome, fits);
     }
 
-    /// Whether a first split is worse than the best quarter of those that earlier trials had.
-    fn is_hopeless(&self, state: &State, id: usize, loss: f64) -> bool {
+    /// Whether a first split is worse than the best quarter of those that earlier trials had; where rows are to be quick, of those
+    /// that are if it is.
+    fn is_hopeless(&self, state: &State, id: usize, fit: &Fit) -> bool {
         if self.suggester.is_fixed(id as u64) {
             return false;
         }
+        let loss = self.plan.metric.loss(fit.score);
+        let is_slow = |row_work| latency::is_too_slow(row_work, self.options);
+        let is_quick = !is_slow(Some(fit.row_work()));
         let first = |slot: &Slot| {
-            slot.ended
-                .as_ref()?
-                .fold_scores
-                .first()
-                .map(|&score| self.plan.metric.loss(score))
+            let trial = slot.ended.as_ref()?;
+            let is_compared = !(is_quick && is_slow(trial.row_work));
+            let first = trial.fold_scores.first().filter(|_| is_compared);
+            first.map(|&score| self.plan.metric.loss(score))
         };
         let mut losses: Vec<f64> = state.slots[..id.saturating_sub(LAG)]
             .iter()

@@ -3,7 +3,10 @@
 //! A trial that had ended is put back as it was. One that was under way keeps the fits that it had and is given the others;
 //! one that had been skipped for want of time is tried if there is time now.
 
-use super::{Job, KEPT_PER_LEARNER, Search, Slot, State};
+use super::ending::best_of_learners;
+use super::probe::is_promising;
+use super::{Job, Search, Slot, State};
+use crate::FitOptions;
 use crate::encode::{Rows, encode};
 use crate::journal::{self, JournalEntry, NotedFit};
 use crate::trial::{Fit, Outcome, Trial, TrialConfig};
@@ -20,6 +23,7 @@ struct Past {
     config: TrialConfig,
     is_skipped: bool,
     fits: BTreeMap<usize, NotedFit>,
+    probe: Option<f64>,
     ended: Option<Trial>,
 }
 
@@ -42,9 +46,10 @@ impl Search<'_> {
                 fits: self.plan.splits.iter().map(|_| None).collect(),
                 ended: None,
                 started: !past.is_skipped,
+                probe: past.probe,
             });
         }
-        let loaded = self.load(&wanted(&pasts), &pasts);
+        let loaded = self.load(&wanted(&pasts, self.options), &pasts);
         Recalled { pasts, loaded }
     }
 
@@ -85,6 +90,7 @@ impl Search<'_> {
                         config,
                         is_skipped: matches!(entry, JournalEntry::Skipped { .. }),
                         fits: BTreeMap::new(),
+                        probe: None,
                         ended: None,
                     };
                     let (id, n_known) = (*trial as usize, pasts.len());
@@ -99,6 +105,11 @@ impl Search<'_> {
                 } if *split < self.plan.splits.len() => {
                     if let Some(past) = pasts.get_mut(*trial as usize) {
                         past.fits.insert(*split, fit.clone());
+                    }
+                }
+                JournalEntry::Probed { trial, loss, .. } => {
+                    if let Some(past) = pasts.get_mut(*trial as usize) {
+                        past.probe = Some(*loss);
                     }
                 }
                 JournalEntry::Ended {
@@ -190,12 +201,24 @@ impl Search<'_> {
     fn go_on(&self, state: &mut State, id: usize) {
         let fits = &state.slots[id].fits;
         let missing = (0..fits.len()).filter(|&split| fits[split].is_none());
-        let mut missing: Vec<usize> = missing.collect();
+        let missing: Vec<usize> = missing.collect();
         if missing.first() == Some(&0) {
-            missing.truncate(1);
+            return match state.slots[id].probe {
+                Some(loss) if !is_promising(state, id, loss) => {
+                    self.end(state, id, Outcome::Pruned { loss }, Vec::new());
+                }
+                _ => {
+                    let job = self.first_job(state, id);
+                    state.queue.push_back(job);
+                }
+            };
         }
         for &split in &missing {
-            state.queue.push_back(Job { trial: id, split });
+            state.queue.push_back(Job {
+                trial: id,
+                split,
+                is_probe: false,
+            });
         }
         if missing.is_empty() {
             self.end_if_whole(state, id);
@@ -214,31 +237,17 @@ impl Search<'_> {
 }
 
 /// The fits that the search needs again: those of trials under way, and those of each learner's best trials.
-fn wanted(pasts: &[Past]) -> Vec<Wanted<'_>> {
-    let loss = |past: &Past| past.ended.as_ref().and_then(Trial::scored_loss);
-    let mut ranked: Vec<(f64, usize)> = pasts
-        .iter()
-        .enumerate()
-        .filter_map(|(id, past)| Some((loss(past)?, id)))
-        .collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut n_of_learner: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut ids: Vec<usize> = Vec::new();
-    for (_, id) in ranked {
-        let n = n_of_learner.entry(pasts[id].config.learner.id).or_default();
-        *n += 1;
-        if *n <= KEPT_PER_LEARNER {
-            ids.push(id);
-        }
-    }
-    let under_way = |&id: &usize| pasts[id].ended.is_none();
-    ids.extend((0..pasts.len()).filter(under_way));
-    ids.sort_unstable();
-    let fits = |&id: &usize| {
-        let fits = pasts[id].fits.iter();
+fn wanted<'a>(pasts: &'a [Past], options: &FitOptions) -> Vec<Wanted<'a>> {
+    let ended = pasts.iter().filter_map(|past| past.ended.as_ref());
+    let best = best_of_learners(ended, options);
+    let is_wanted =
+        |&(id, past): &(usize, &Past)| past.ended.is_none() || best.contains(&(id as u64));
+    let fits = |(id, past): (usize, &'a Past)| {
+        let fits = past.fits.iter();
         fits.map(move |(&split, noted)| (id, split, noted))
     };
-    ids.iter().flat_map(fits).collect()
+    let pasts = pasts.iter().enumerate().filter(is_wanted);
+    pasts.flat_map(fits).collect()
 }
 
 /// Trials that ran when the last [`DEATHS_MAX`] processes died, if none of these had done anything before.

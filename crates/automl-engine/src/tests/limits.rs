@@ -151,3 +151,43 @@ fn a_limit_on_the_time_of_a_row_is_kept_or_told_of() {
     assert_eq!(narrow.model.n_models(), 1, "the quickest alone");
     assert_eq!(run(&data, &options(2)).unwrap().row_seconds, None);
 }
+
+fn boosting(rate: f64, max_leaves: i64) -> crate::portfolio::Configuration {
+    let mut configuration = crate::portfolio::Configuration::of(&automl_tree::GRADIENT_BOOSTING);
+    configuration.params = ParamMap::from([
+        ("learning_rate".to_owned(), ParamValue::Float(rate)),
+        ("max_leaves".to_owned(), ParamValue::Int(max_leaves)),
+    ]);
+    configuration
+}
+
+#[test]
+fn a_fast_model_is_quick_and_what_is_too_slow_is_tried_once_more_with_fewer_trees() {
+    let data = synthetic::regression(3000, 5);
+    let options = FitOptions {
+        quality: Quality::Fast,
+        folds: None,
+        include: vec!["gradient_boosting".into()],
+        portfolio: Some(vec![boosting(0.004, 64), boosting(0.3, 4)]),
+        ..options(12)
+    };
+    let slow = FitOptions {
+        quality: Quality::Best,
+        max_trials: Some(2),
+        ..options.clone()
+    };
+    let slow = run(&data, &slow).unwrap().model.row_work();
+    assert!(slow > 2e5, "what is to be avoided: {slow}");
+    let outcome = run(&data, &options).unwrap();
+    assert!(
+        outcome.model.row_work() < 6e4,
+        "{}",
+        outcome.model.row_work()
+    );
+    let rate = |row: &LeaderboardRow| row.params["learning_rate"].as_f64().unwrap();
+    let tried = outcome.leaderboard.rows.iter();
+    let tuned = tried.filter(|row| row.trial.is_some_and(|trial| trial > 2));
+    let twin = tuned.filter(|row| row.params["max_leaves"].as_i64() == Some(64));
+    let twin = twin.map(rate).fold(0.0, f64::max);
+    assert!(twin > 0.004, "its trees are fewer: {twin}");
+}

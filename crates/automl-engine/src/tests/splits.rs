@@ -1,6 +1,7 @@
 //! How rows are split for what they are.
 
 use super::*;
+use std::collections::BTreeMap;
 
 #[test]
 fn a_rare_class_survives_the_comparison_of_many_rows() {
@@ -157,4 +158,111 @@ fn more_rows_get_cheaper_validation() {
     assert_eq!(words(300, 60), "3 × 8-fold cross-validation");
     assert_eq!(words(5_000, 60), "8-fold cross-validation");
     assert_eq!(words(60_000, 2), "holdout of 20 %");
+}
+
+#[test]
+fn trials_learn_from_a_quarter_first_where_there_is_no_time_for_many_fits_of_all_rows() {
+    let data = synthetic::binary(30_000, 2);
+    let plan = |seconds: Option<u64>, without: Vec<SearchPart>| {
+        let options = FitOptions {
+            time_limit: seconds.map(Duration::from_secs),
+            folds: None,
+            without,
+            ..options(1000)
+        };
+        Plan::new(&data, &options).unwrap()
+    };
+    let short = plan(Some(5), Vec::new());
+    let train = &short.splits[0].train;
+    assert_eq!(short.probe.len(), train.len() / 4);
+    assert!(
+        short
+            .probe
+            .iter()
+            .all(|row| train.binary_search(row).is_ok())
+    );
+    let share =
+        |rows: &[u32]| data.view(rows).target_numbers().iter().sum::<f64>() / rows.len() as f64;
+    assert!(
+        (share(&short.probe) - share(train)).abs() < 1e-3,
+        "classes keep their shares"
+    );
+    assert!(
+        plan(Some(100_000), Vec::new()).probe.is_empty(),
+        "there is time"
+    );
+    assert!(
+        plan(None, Vec::new()).probe.is_empty(),
+        "time does not end the search"
+    );
+    assert!(plan(Some(5), vec![SearchPart::Probing]).probe.is_empty());
+}
+
+/// Keeps the notes alone.
+#[derive(Default)]
+struct Notes(Mutex<Vec<JournalEntry>>);
+
+impl Journal for Notes {
+    fn note(&self, entry: &JournalEntry) {
+        self.0.lock().unwrap().push(entry.clone());
+    }
+
+    fn keep(&self, _: &str, _: &dyn Fn() -> automl_core::Artifact) {}
+
+    fn restore(&self, _: &str) -> Option<automl_core::Artifact> {
+        None
+    }
+
+    fn forget(&self, _: &str) {}
+}
+
+#[test]
+fn a_trial_whose_probe_is_poor_ends_with_it() {
+    let data = synthetic::binary(24_000, 2);
+    let (warnings, notes) = (Warnings::default(), Notes::default());
+    let run = FitRun {
+        journal: &notes,
+        ..FitRun::alone(&warnings)
+    };
+    let boosting = |leaves, least_rows| {
+        let mut configuration = Configuration::of(&automl_tree::GRADIENT_BOOSTING);
+        configuration.params = ParamMap::from([
+            ("learning_rate".to_owned(), ParamValue::Float(0.3)),
+            ("max_leaves".to_owned(), ParamValue::Int(leaves)),
+            ("min_rows_per_leaf".to_owned(), ParamValue::Int(least_rows)),
+        ]);
+        configuration
+    };
+    let mut portfolio: Vec<Configuration> = (0..9).map(|at| boosting(8, 20 + at)).collect();
+    portfolio.push(boosting(2, 2_000));
+    let n_trials = 1 + portfolio.len() as u64;
+    let options = FitOptions {
+        time_limit: Some(Duration::from_secs(30)),
+        folds: None,
+        include: vec!["gradient_boosting".into(), "baseline".into()],
+        portfolio: Some(portfolio),
+        ..options(n_trials)
+    };
+    fit(&data, &options, &run).unwrap();
+    let notes = notes.0.into_inner().unwrap();
+    let probed = notes.iter().filter_map(|note| match note {
+        JournalEntry::Probed { trial, loss, .. } => Some((*trial, *loss)),
+        _ => None,
+    });
+    let probed: BTreeMap<u64, f64> = probed.collect();
+    let all_but_the_first_of_each_learner: Vec<u64> = (2..n_trials).collect();
+    assert!(
+        probed.keys().eq(&all_but_the_first_of_each_learner),
+        "{probed:?}"
+    );
+    let last = n_trials - 1;
+    let ended = notes.iter().find_map(|note| match note {
+        JournalEntry::Ended { trial, outcome, .. } if *trial == last => Some(outcome.clone()),
+        _ => None,
+    });
+    let loss = probed[&last];
+    assert_eq!(ended, Some(Outcome::Pruned { loss }));
+    let is_fit =
+        |note: &JournalEntry| matches!(note, JournalEntry::Fitted { trial, .. } if *trial == last);
+    assert!(!notes.iter().any(is_fit));
 }
