@@ -86,6 +86,34 @@ fn a_search_that_ended_goes_on_with_a_longer_limit() {
 }
 
 #[test]
+fn a_search_that_ended_goes_on_for_the_time_that_a_longer_limit_adds() {
+    let desk = Desk::new();
+    let seconds_and_trials = |limit: &str| {
+        let told = desk.automl_ok(&format!(
+            "{FIT} --time-limit {limit} --format json --resume"
+        ));
+        let told: Value = serde_json::from_str(&told).expect("it is JSON");
+        let seconds = told["seconds"].as_f64().expect("it tells how long it took");
+        (seconds, leaderboard(&desk))
+    };
+    let (_, before) = seconds_and_trials("3s");
+    let (seconds, after) = seconds_and_trials("7s");
+    assert!(
+        after.len() > before.len(),
+        "{} and {}",
+        before.len(),
+        after.len()
+    );
+    for (trial, score) in &before {
+        assert_eq!(after.get(trial), Some(score), "trial {trial}");
+    }
+    assert!(
+        (4.0..9.0).contains(&seconds),
+        "the time before counts: {seconds}"
+    );
+}
+
+#[test]
 fn a_search_of_other_data_or_settings_is_not_gone_on_with() {
     let desk = Desk::new();
     std::fs::copy(desk.path("datasets/churn.csv"), desk.path("own.csv")).expect("it can be copied");

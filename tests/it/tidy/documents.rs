@@ -201,8 +201,10 @@ fn readme_shows_what_its_first_command_prints() {
         .unwrap_or_default()
         .join("\n");
     let without_validation = |text: &str| {
+        // A nested score is there if there was time for it.
         let lines = shape(text).into_iter();
         lines
+            .filter(|line| !line.starts_with("nested "))
             .map(|line| {
                 line.split(" scores by ")
                     .next()

@@ -16,10 +16,10 @@ onnx: the file holds the whole pipeline in double precision. Its inputs are the 
 double (NaN if not known), categories as string (empty if not known), times as int64 microseconds since 1970. Operators: ONNX 17
 and ai.onnx.ml 5, as onnxruntime 1.20 and later runs them.
 
-What onnx and mlflow can write: models of numbers, categories and times by gradient_boosting, random_forest, extra_trees,
-elastic_net, logistic_regression, naive_bayes, svm, mlp, tabm and their ensembles. Not: columns of texts, nearest_neighbours, and
-models that read images or forecast time series; fit without them by --exclude nearest_neighbours and --drop. The other
-formats take every model that `automl endpoint` serves.")]
+What onnx and mlflow can write: models of numbers, categories, times and texts by gradient_boosting, random_forest, extra_trees,
+elastic_net, logistic_regression, naive_bayes, svm, mlp, tabm and their ensembles. Texts are cut by an operator that ONNX Runtime
+has and few others. Not: nearest_neighbours, and models that read images or forecast time series; fit without the former by
+--exclude nearest_neighbours. The other formats take every model that `automl endpoint` serves.")]
 pub(crate) struct ModelExportArgs {
     /// Directory that `automl fit` wrote, or a registered model: NAME, NAME/3 or NAME@ALIAS
     pub(crate) model: PathBuf,

@@ -30,6 +30,9 @@ pub(crate) struct FitArgs {
     /// Column to predict; of several (repeatable, comma list) one model predicts all
     #[arg(long, value_name = "COLUMN", required = true)]
     pub(crate) target: Vec<String>,
+    /// Table that will be predicted, with or without the target: warns of columns that differ there, and of how well a model tells its rows from those learned from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) test: Option<String>,
     /// Directory to write the model to
     #[arg(long, short, value_name = "DIR", default_value = "automl-model")]
     pub(crate) output: PathBuf,
@@ -143,6 +146,7 @@ pub(crate) struct FitArgs {
 const FIT_EXAMPLES: &str = "\
 Examples:
   automl fit adult.csv --target income --time-limit 60s --output model/
+  automl fit adult.csv --target income --test new.csv   warns of what differs in the table to be predicted
   automl fit houses.csv --target price --metric mae --quality best --time-limit 1h
   automl fit visits.csv --target bought --group customer --drop id,notes
   automl fit sales.csv --target units --time-column day   validation follows training in time

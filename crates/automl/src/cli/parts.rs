@@ -9,4 +9,6 @@ pub(crate) enum PartArg {
     Bagging,
     Ensembling,
     Calibration,
+    Probing,
+    Costs,
 }

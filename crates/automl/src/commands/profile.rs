@@ -1,6 +1,6 @@
 //! `automl profile`: look at a table before anything is learned from it.
 
-mod apart;
+pub(super) mod apart;
 
 use super::fit::settings::read_options;
 use super::{Status, datasets, thread_count};
@@ -9,6 +9,7 @@ use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
 use crate::memory;
 use crate::progress::Reporter;
+use apart::Effort;
 use automl_core::{Clock, Schema, Table, Warning, WarningKind};
 use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
 use automl_data::{
@@ -74,21 +75,13 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
     let settings = Settings::resolve(args, console)?;
     let reporter = Reporter::new(console, Clock::start());
     let given = settings.schema.as_ref();
-    let loaded = load(
-        &settings,
-        &settings.data,
-        &settings.source,
-        given,
-        &reporter,
-    )?;
+    let read = &settings.read;
+    let loaded = load(read, (&settings.data, &settings.source), given, &reporter)?;
     let other = match &settings.other {
-        Some((name, source)) => Some(load_like(
-            &loaded.schema,
-            &settings,
-            name,
-            source,
-            &reporter,
-        )?),
+        Some((name, source)) => {
+            let first = (&loaded.schema, given);
+            Some(load_like(first, read, (name, source), &reporter)?)
+        }
         None => None,
     };
     let title = match settings.source {
@@ -110,7 +103,7 @@ pub(super) fn run(args: ProfileArgs, console: Console) -> anyhow::Result<Status>
     }
     warn(&loaded, &found, &reporter);
     if let (Some(loaded), Some((name, _))) = (&other, &settings.other) {
-        warn_of_second(loaded, name, &reporter);
+        warn_of_second(loaded, &format!("second table {name}"), &reporter);
     }
     match console.format() {
         Format::Json => print_json(&found)?,
@@ -138,7 +131,8 @@ fn compare(
         let _spinner = reporter.spinner("learning to tell the tables apart".to_owned());
         let first = (&first.table, &first.schema);
         let target = settings.target.as_deref();
-        apart::told_apart(first, &second.table, target, thread_count(None))
+        let effort = Effort::profile(thread_count(None));
+        apart::told_apart(first, &second.table, target, &effort)
     };
     let told = told.unwrap_or_else(|error| {
         reporter.note(&format!(
@@ -177,27 +171,29 @@ fn columns_of_second(first: &Table, second: &Table) -> Option<Warning> {
 }
 
 fn load(
-    settings: &Settings,
-    name: &str,
-    source: &Source,
+    read: &ReadOptions,
+    (name, source): (&str, &Source),
     schema: Option<&SchemaFile>,
     reporter: &Reporter,
 ) -> anyhow::Result<Loaded> {
     let _spinner = reporter.spinner(format!("reading {name}"));
-    Ok(read_table(source, &settings.read, schema)?)
+    Ok(read_table(source, read, schema)?)
 }
 
-/// The second table with the kinds of the first: a few rows of numbers may look like a category, and days of one month
-/// like months. Where its cells do not fit those kinds it keeps its own, and drift tells the difference.
-fn load_like(
-    first: &Schema,
-    settings: &Settings,
-    name: &str,
-    source: &Source,
+/// A second table with the kinds of the first, of which `given` is what a schema file says: a few rows of numbers may look
+/// like a category, and days of one month like months. Where its cells do not fit those kinds it keeps its own, and drift
+/// tells the difference.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn load_like(
+    (first, given): (&Schema, Option<&SchemaFile>),
+    read: &ReadOptions,
+    (name, source): (&str, &Source),
     reporter: &Reporter,
 ) -> anyhow::Result<Loaded> {
-    let given = settings.schema.clone().unwrap_or_default();
-    let loaded = load(settings, name, source, settings.schema.as_ref(), reporter)?;
+    let loaded = load(read, (name, source), given, reporter)?;
+    let given = given.cloned().unwrap_or_default();
     let mut like = given.clone();
     for field in &loaded.schema.fields {
         let there = first.field(&field.name).filter(|there| {
@@ -216,7 +212,7 @@ fn load_like(
     if like == given || *source == Source::Stdin {
         return Ok(loaded);
     }
-    Ok(load(settings, name, source, Some(&like), reporter).unwrap_or(loaded))
+    Ok(load(read, (name, source), Some(&like), reporter).unwrap_or(loaded))
 }
 
 /// Shows what reading found and the profile does not say itself.
@@ -233,9 +229,9 @@ fn warn(loaded: &Loaded, found: &Profile, reporter: &Reporter) {
     reporter.show_warnings();
 }
 
-/// Shows how the second table, called `name`, was read. What its columns are worth is no matter: nothing is learned from
-/// a table that is only compared.
-fn warn_of_second(loaded: &Loaded, name: &str, reporter: &Reporter) {
+/// Shows how a second table was read, which is `called` so. What its columns are worth is no matter: nothing is learned
+/// from a table that is only compared.
+pub(super) fn warn_of_second(loaded: &Loaded, called: &str, reporter: &Reporter) {
     let is_of_reading = |warning: &&Warning| {
         use WarningKind as W;
         matches!(
@@ -244,7 +240,7 @@ fn warn_of_second(loaded: &Loaded, name: &str, reporter: &Reporter) {
         )
     };
     for warning in loaded.warnings.iter().filter(is_of_reading) {
-        let message = format!("second table {name}: {}", warning.message);
+        let message = format!("{called}: {}", warning.message);
         let warning = Warning::new(warning.kind, warning.columns.clone(), message);
         reporter.warnings().push(warning);
     }

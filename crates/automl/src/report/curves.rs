@@ -2,6 +2,7 @@
 //! calls a row positive.
 
 use super::axes::Axes;
+use super::confusion::weight;
 use crate::text;
 use automl_core::metrics::Metric;
 use automl_engine::OutOfFold;
@@ -12,13 +13,13 @@ const MAX_POINTS: usize = 300;
 
 /// One threshold: what is predicted positive from there on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Point {
+pub(super) struct Point {
     /// Share of the positive rows among them.
-    recall: f64,
+    pub(super) recall: f64,
     /// Share of the negative rows among them.
-    false_alarms: f64,
+    pub(super) false_alarms: f64,
     /// Share of them that is positive.
-    precision: f64,
+    pub(super) precision: f64,
 }
 
 pub(super) fn section(rows: &OutOfFold) -> Markup {
@@ -63,25 +64,33 @@ pub(super) fn section(rows: &OutOfFold) -> Markup {
 
 /// Thresholds from the surest row to all rows, thinned; none where a class has no rows.
 fn points(rows: &OutOfFold) -> Vec<Point> {
-    let weight = |row: usize| rows.weight.as_ref().map_or(1.0, |weight| weight[row]);
-    let probabilities = rows.predictions.values().chunks_exact(2).map(|row| row[1]);
+    thinned(steps(rows, (2, 1)), MAX_POINTS)
+}
+
+/// All thresholds of the probability of one of so many classes, from the surest row to all rows; none where it has all rows or
+/// none. Cost: a sort of the rows.
+pub(super) fn steps(rows: &OutOfFold, (n_classes, class): (usize, usize)) -> Vec<Point> {
+    let code = class as f64;
+    let probabilities = rows.predictions.values().chunks_exact(n_classes);
+    let probabilities = probabilities.map(|row| row[class]);
     let mut order: Vec<(f64, usize)> = probabilities.zip(0..rows.target.len()).collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let total = |class: f64| -> f64 {
-        let of_class = (0..rows.target.len()).filter(|&row| rows.target[row] == class);
-        of_class.map(weight).sum()
+    let total = |is_positive: bool| -> f64 {
+        let of_kind =
+            (0..rows.target.len()).filter(|&row| (rows.target[row] == code) == is_positive);
+        of_kind.map(|row| weight(rows, row)).sum()
     };
-    let (n_positive, n_negative) = (total(1.0), total(0.0));
+    let (n_positive, n_negative) = (total(true), total(false));
     if n_positive <= 0.0 || n_negative <= 0.0 {
         return Vec::new();
     }
     let (mut found, mut alarms) = (0.0, 0.0);
     let mut points = Vec::new();
     for (place, &(probability, row)) in order.iter().enumerate() {
-        if rows.target[row] == 1.0 {
-            found += weight(row);
+        if rows.target[row] == code {
+            found += weight(rows, row);
         } else {
-            alarms += weight(row);
+            alarms += weight(rows, row);
         }
         // Rows that the model cannot tell apart are called alike.
         let is_last_of_its_kind = order.get(place + 1).is_none_or(|next| next.0 < probability);
@@ -93,17 +102,17 @@ fn points(rows: &OutOfFold) -> Vec<Point> {
             });
         }
     }
-    thinned(points)
+    points
 }
 
-/// Every so many points, the first and the last among them.
-fn thinned(points: Vec<Point>) -> Vec<Point> {
+/// So many points at most, the first and the last among them.
+pub(super) fn thinned(points: Vec<Point>, n_max: usize) -> Vec<Point> {
     let n = points.len();
-    if n <= MAX_POINTS {
+    if n <= n_max {
         return points;
     }
-    let place = |index: usize| index * (n - 1) / (MAX_POINTS - 1);
-    (0..MAX_POINTS).map(|index| points[place(index)]).collect()
+    let place = |index: usize| index * (n - 1) / (n_max - 1);
+    (0..n_max).map(|index| points[place(index)]).collect()
 }
 
 #[cfg(test)]

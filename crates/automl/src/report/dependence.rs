@@ -16,7 +16,7 @@ const SIZE: (f64, f64) = (420.0, 260.0);
 
 pub(super) fn section(task: &Task, told: &Result<PartialDependences, LeftOut>) -> Markup {
     html! {
-        section {
+        section id="dependence" {
             h2 { "What changes its predictions" }
             @match told {
                 Ok(told) => { (drawings(task, told)) }

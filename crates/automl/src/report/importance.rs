@@ -18,7 +18,7 @@ pub(super) fn section(importance: Option<&ColumnImportance>) -> Markup {
     let is_itself = |column: &&ImportantColumn| matches!(column.features.as_slice(), [one] if one.feature == column.column);
     let encoded: Vec<&ImportantColumn> = shown.iter().filter(|column| !is_itself(column)).collect();
     html! {
-        section {
+        section id="importance" {
             h2 { "What it looks at" }
             p.soft { "Share of each column in the model's decisions while it was fitted, whatever was made of it." }
             (shares("column", shown.iter().map(|column| (column.column.as_str(), column.share))))

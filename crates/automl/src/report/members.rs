@@ -14,7 +14,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
         .collect();
     members.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     html! {
-        section {
+        section id="members" {
             h2 { @if page.distilled.is_some() { "The ensemble is made of" } @else { "The model is made of" } }
             (shares("model", members.iter().map(|row| (row.name.as_str(), row.weight))))
             @for row in &members { (member(row)) }
@@ -47,7 +47,7 @@ fn member(row: &LeaderboardRow) -> Markup {
 }
 
 /// Parameters that differ from their defaults, and those that do not.
-fn by_default(row: &LeaderboardRow) -> (ParamMap, ParamMap) {
+pub(super) fn by_default(row: &LeaderboardRow) -> (ParamMap, ParamMap) {
     let specs = registry::learner(&row.learner).map_or(&[][..], |learner| learner.params);
     let is_default = |name: &String, value: &ParamValue| {
         let spec = specs.iter().find(|spec| spec.name == name);

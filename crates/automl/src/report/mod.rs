@@ -2,30 +2,41 @@
 
 mod axes;
 mod chart;
+mod classes;
+mod confusion;
+mod course;
 mod curves;
+mod data;
 mod dependence;
 mod importance;
 mod lanes;
 mod members;
 mod permutation;
+mod plan;
 mod quality;
 mod shapley;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod tried;
+mod usage;
 
 use crate::costs::CostScores;
 use crate::{distilled, text};
-use automl_core::Warning;
 use automl_core::metrics::Metric;
+use automl_core::{LearnerSpec, Warning};
 use automl_engine::{
-    ColumnImportance, Distilled, Explanations, Leaderboard, LeaderboardRow, LeftOut, NestedScore,
-    OutOfFold,
+    ColumnImportance, Distilled, Explanations, FitOptions, Leaderboard, LeaderboardRow, LeftOut,
+    NestedScore, OutOfFold, Preview,
 };
 use automl_store::Manifest;
 use chart::ScoreChart;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::path::Path;
 
+pub(crate) use course::Course;
+pub(crate) use data::Data;
+pub(crate) use plan::members_of;
 pub(crate) use targets::{TargetRow, TargetsPage, render_targets};
 
 const STYLE: &str = include_str!("style.css");
@@ -39,6 +50,18 @@ pub(crate) struct Page<'a> {
     pub(crate) manifest: &'a Manifest,
     /// The column that is predicted.
     pub(crate) target: &'a str,
+    /// Where the model is.
+    pub(crate) model: &'a Path,
+    /// The table that it was learned from.
+    pub(crate) data: &'a Data,
+    /// What the user asked for, with the limits of this very search.
+    pub(crate) options: &'a FitOptions,
+    /// What was planned, if that can be told.
+    pub(crate) plan: Option<&'a Preview>,
+    /// Learners that took part.
+    pub(crate) learners: &'a [&'static LearnerSpec],
+    /// How the search went.
+    pub(crate) course: &'a Course,
     /// Everything that was tried.
     pub(crate) leaderboard: &'a Leaderboard,
     /// What decided, and how good the model is by it.
@@ -106,14 +129,17 @@ pub(crate) fn render(page: &Page<'_>) -> String {
     let main = html! {
             (heading(page, &title))
             (warnings(page))
+            (data::section(page.data, page.target))
+            (plan::section(page))
             (quality::section(page))
             (importance::section(page.importance))
             (permutation::section(page))
             (dependence::section(&page.manifest.task, &page.explanations.dependence))
             (shapley::section(&page.manifest.task, &page.explanations.shapley))
-            (leaderboard(page))
+            (tried::section(page))
             (members::section(page))
             (history(page))
+            (usage::section(page))
             (facts(page))
     };
     whole_page(&title, &main)
@@ -164,6 +190,36 @@ fn heading(page: &Page<'_>, title: &str) -> Markup {
                 p.soft { "The model is " (distilled::words(told, page.metric)) "." }
             }
             p.soft { "Next: " code { (page.next_command) } }
+            (contents(page))
+        }
+    }
+}
+
+/// Links to the sections that are there.
+fn contents(page: &Page<'_>) -> Markup {
+    let is_there = |id: &str| match id {
+        "plan" => page.plan.is_some(),
+        "unseen" => !page.out_of_fold.target.is_empty(),
+        "importance" => page.importance.is_some(),
+        _ => true,
+    };
+    let sections = [
+        ("data", "Data"),
+        ("plan", "Plan"),
+        ("unseen", "Unseen rows"),
+        ("importance", "Columns that matter"),
+        ("permutation", "What the score needs"),
+        ("dependence", "What changes predictions"),
+        ("tried", "What was tried"),
+        ("members", "What it is made of"),
+        ("use", "How to use it"),
+        ("origin", "Origin"),
+    ];
+    html! {
+        nav.contents aria-label="Contents" {
+            @for (id, title) in sections.iter().filter(|(id, _)| is_there(id)) {
+                a href=(format!("#{id}")) { (title) }
+            }
         }
     }
 }
@@ -192,79 +248,6 @@ fn warnings(page: &Page<'_>) -> Markup {
             }
         }
     }
-}
-
-fn leaderboard(page: &Page<'_>) -> Markup {
-    let rows = &page.leaderboard.rows;
-    let shown = &rows[..rows.len().min(MAX_MODELS)];
-    let lengths = bar_lengths(page.metric, shown);
-    html! {
-        section {
-            h2 { "Leaderboard" }
-            div.card {
-                table {
-                    thead { tr {
-                        th.n { "#" } th { "model" } th.n { (page.metric.title()) }
-                        @if page.costs.is_some() { th.n { "mean cost" } }
-                        th { "" } th.n { "spread of folds" } th.n { "fit time" }
-                    } }
-                    tbody {
-                        @for (row, length) in shown.iter().zip(lengths) {
-                            tr.top[row.trial.is_none()] {
-                                td.n { (row.rank) }
-                                td { (row.name) @if row.is_partial { span.soft { " (cut short by the limit)" } } }
-                                td.n { (text::score(row.score)) }
-                                @if page.costs.is_some() { td.n { (row.mean_cost.map_or_else(String::new, text::score)) } }
-                                td.track { span.bar style=(format!("width:{length:.1}%")) {} }
-                                td.n { (spread(&row.fold_scores)) }
-                                td.n { (text::seconds(row.fit_seconds)) }
-                            }
-                        }
-                    }
-                }
-            }
-            p.soft { "The fuller its bar, the nearer a model is to the best. The fit time of the ensemble is the sum over its members." }
-            @if rows.len() > shown.len() {
-                p.soft { "and " (text::counted((rows.len() - shown.len()) as u64, "more model")) " in leaderboard.json" }
-            }
-        }
-    }
-}
-
-/// Where each model stands between the best (a full bar) and the worst but for the last few, which a baseline often is.
-fn bar_lengths(metric: Metric, rows: &[LeaderboardRow]) -> Vec<f64> {
-    const FULL_SHARE: f64 = 0.8;
-    let losses: Vec<f64> = rows.iter().map(|row| metric.loss(row.score)).collect();
-    let mut finite: Vec<f64> = losses
-        .iter()
-        .copied()
-        .filter(|loss| loss.is_finite())
-        .collect();
-    finite.sort_unstable_by(f64::total_cmp);
-    let best = finite.first().copied().unwrap_or(0.0);
-    let worst = finite
-        .get((finite.len() as f64 * FULL_SHARE) as usize)
-        .or(finite.last())
-        .copied()
-        .unwrap_or(0.0);
-    let span = if worst > best { worst - best } else { 1.0 };
-    let length = |loss: &f64| 100.0 - 96.0 * ((loss - best) / span).clamp(0.0, 1.0);
-    losses
-        .iter()
-        .map(|loss| if loss.is_finite() { length(loss) } else { 0.0 })
-        .collect()
-}
-
-fn spread(fold_scores: &[f64]) -> String {
-    if fold_scores.len() < 2 {
-        return "–".into();
-    }
-    let mean = fold_scores.iter().sum::<f64>() / fold_scores.len() as f64;
-    let squares: f64 = fold_scores.iter().map(|score| (score - mean).powi(2)).sum();
-    format!(
-        "± {}",
-        text::score((squares / (fold_scores.len() - 1) as f64).sqrt())
-    )
 }
 
 fn is_member(row: &LeaderboardRow) -> bool {
@@ -297,10 +280,10 @@ fn shares<'a>(what: &str, rows: impl Iterator<Item = (&'a str, f64)> + Clone) ->
 fn history(page: &Page<'_>) -> Markup {
     html! {
         @if page.trials.len() > 1 {
-            section {
+            section id="history" {
                 h2 { "Score over time" }
                 (ScoreChart { metric: page.metric, trials: page.trials }.svg())
-                details {
+                details.long {
                     summary { "as a table" }
                     div.card { table {
                         thead { tr { th.n { "seconds" } th { "model" } th.n { (page.metric.title()) } } }
@@ -329,7 +312,7 @@ fn facts(page: &Page<'_>) -> Markup {
         format!("{}{state}", git.commit)
     });
     html! {
-        section {
+        section id="origin" {
             h2 { "Where it came from" }
             dl.card.facts {
                 dt { "Data" } dd { (lineage.data) }
@@ -357,7 +340,7 @@ fn facts(page: &Page<'_>) -> Markup {
                     (text::counted(u64::from(machine.n_threads), "thread"))
                 }
             }
-            details {
+            details.long {
                 summary { "All settings" }
                 pre { (serde_json::to_string_pretty(&lineage.config).unwrap_or_default()) }
             }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 pub(super) fn section(page: &Page<'_>) -> Markup {
     html! {
-        section {
+        section id="permutation" {
             h2 { "What its score needs" }
             @match &page.explanations.permutation {
                 Ok(told) => { (drawing(page, told)) }

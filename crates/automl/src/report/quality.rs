@@ -1,18 +1,15 @@
 //! How the model does on rows that it has not seen: where classes are confused, how far probabilities can be trusted,
 //! and how far numbers are off.
 
-use super::Page;
 use super::axes::Axes;
+use super::confusion::{LABEL_WIDTH, weight};
+use super::{Page, classes, confusion, curves};
 use crate::text;
-use automl_core::{Decision, Predictions, Task};
+use automl_core::{Predictions, Task};
 use automl_engine::OutOfFold;
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
-/// A confusion matrix of more classes than this would not be looked at.
-const MAX_CLASSES: usize = 30;
-/// Characters of a class.
-const LABEL_WIDTH: usize = 18;
 /// Bins of the calibration, of equal numbers of rows.
 const N_BINS: usize = 10;
 /// Points of the drawing of numbers at most.
@@ -25,9 +22,11 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
         return Markup::default();
     }
     html! {
-        section {
+        section id="unseen" {
             h2 { "On rows that it has not seen" }
-            p.soft { (text::counted(n_rows, "prediction")) " that no model made of a row it was fitted on: " (page.leaderboard.validation) "." }
+            p.soft { (text::counted(n_rows, "prediction")) " that no model made of a row it was fitted on: " (page.leaderboard.validation) "."
+                @if rows.weight.is_some() { " Rows have weights: what follows counts them by these." }
+            }
             @match &page.manifest.task {
                 Task::Regression => {
                     (numbers(rows))
@@ -35,62 +34,22 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 }
                 Task::Quantile { .. } => { (coverage(rows)) }
                 task => {
-                    @if task.n_classes() <= MAX_CLASSES { (confusion(task, rows, &page.manifest.decision())) }
+                    @let decision = page.manifest.decision();
+                    (confusion::matrix(task, rows, &decision))
                     @if let Some(costs) = page.costs { p { "Mean cost: " (costs.words()) "." } }
+                    (confusion::per_class(task, rows, &decision))
                     @if task.n_classes() == 2 {
-                        (super::curves::section(rows))
+                        (curves::section(rows))
                         (calibration(task, rows))
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Rows by actual and predicted class; the darker a cell, the greater its share of the actual class.
-fn confusion(task: &Task, rows: &OutOfFold, decision: &Decision) -> Markup {
-    let n_classes = task.n_classes();
-    let mut counts = vec![vec![0_u64; n_classes]; n_classes];
-    for (actual, predicted) in rows
-        .target
-        .iter()
-        .zip(rows.predictions.class_codes_by(decision))
-    {
-        counts[*actual as usize][predicted as usize] += 1;
-    }
-    let label = |class: &String| text::clip(class, LABEL_WIDTH);
-    let shade = |count: u64, total: u64| {
-        let share = count as f64 / total.max(1) as f64;
-        format!(
-            "background:color-mix(in srgb,var(--bar) {:.0}%,transparent)",
-            70.0 * share
-        )
-    };
-    html! {
-        h3 { "Confusion of classes" }
-        div.card {
-            table.confusion {
-                thead {
-                    tr {
-                        th { "actual ↓ predicted →" }
-                        @for class in task.classes() { th.n { (label(class)) } }
-                        th.n { "recall" }
-                    }
-                }
-                tbody {
-                    @for (class, (name, counts)) in task.classes().iter().zip(&counts).enumerate() {
-                        @let total = counts.iter().sum::<u64>();
-                        tr {
-                            th { (label(name)) }
-                            @for &count in counts { td.n style=(shade(count, total)) { (text::count(count)) } }
-                            td.n { @if total > 0 { (text::percent(counts[class] as f64 / total as f64)) } @else { "–" } }
+                    } @else {
+                        h3 { "Probabilities" }
+                        div.pair {
+                            (classes::one_against_rest(task, rows))
+                            (classes::confidence(task, rows, &decision))
                         }
                     }
                 }
             }
-        }
-        @if let (Some(threshold), Some(class)) = (decision.threshold(), task.positive_class()) {
-            p.soft { "'" (class) "' is predicted above a probability of " (text::probability(threshold)) "." }
         }
     }
 }
@@ -132,7 +91,23 @@ impl Square<'_> {
 /// The share of positive rows among those of like probability.
 fn calibration(task: &Task, rows: &OutOfFold) -> Markup {
     let bins = calibration_bins(rows);
+    if bins.is_empty() {
+        return Markup::default();
+    }
     let positive = task.positive_class().unwrap_or_default();
+    let x_title = format!(
+        "predicted probability of '{}'",
+        text::clip(positive, LABEL_WIDTH)
+    );
+    html! {
+        h3 { "Probability and outcome" }
+        (reliability(&bins, "Share of positive rows by predicted probability", [&x_title, "share of rows"]))
+        p.soft { "Each dot is a tenth of the rows by probability. On the diagonal a probability means what it says; on average it is off by " (text::percent(gap(&bins))) " (expected calibration error)." }
+    }
+}
+
+/// Dots of like probabilities, joined.
+pub(super) fn reliability(bins: &[Bin], label: &str, titles: [&str; 2]) -> Markup {
     let dots = bins.iter().map(|bin| Dot {
         at: (bin.probability, bin.share),
         title: format!(
@@ -142,41 +117,61 @@ fn calibration(task: &Task, rows: &OutOfFold) -> Markup {
             text::counted(bin.n_rows, "row")
         ),
     });
-    let x_title = format!(
-        "predicted probability of '{}'",
-        text::clip(positive, LABEL_WIDTH)
-    );
-    html! {
-        h3 { "Probability and outcome" }
-        (Square {
-            label: "Share of positive rows by predicted probability",
-            titles: [&x_title, "share of rows"],
-            is_joined: true,
-        }.drawn(&dots.collect::<Vec<_>>()))
-        p.soft { "Each dot is a tenth of the rows by probability. On the diagonal a probability means what it says." }
-    }
+    let square = Square {
+        label,
+        titles,
+        is_joined: true,
+    };
+    square.drawn(&dots.collect::<Vec<_>>())
 }
 
-struct Bin {
-    probability: f64,
-    share: f64,
+/// Rows of like probabilities.
+pub(super) struct Bin {
+    /// The mean of their probabilities.
+    pub(super) probability: f64,
+    /// The share of them that came out so.
+    pub(super) share: f64,
+    /// Their weight.
+    weight: f64,
     n_rows: u64,
+}
+
+/// How far probabilities are from what came out, on average over rows.
+pub(super) fn gap(bins: &[Bin]) -> f64 {
+    let all: f64 = bins.iter().map(|bin| bin.weight).sum();
+    let off = bins
+        .iter()
+        .map(|bin| bin.weight * (bin.probability - bin.share).abs());
+    off.sum::<f64>() / all
 }
 
 fn calibration_bins(rows: &OutOfFold) -> Vec<Bin> {
     let probabilities = rows.predictions.values().chunks_exact(2).map(|row| row[1]);
-    let mut pairs: Vec<(f64, f64)> = probabilities.zip(rows.target.iter().copied()).collect();
-    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let size = pairs.len().div_ceil(N_BINS).max(1);
-    let bin = |pairs: &[(f64, f64)]| {
-        let n = pairs.len() as f64;
+    let told = probabilities.zip(&rows.target).enumerate();
+    bins(
+        told.map(|(row, (probability, target))| (probability, *target, weight(rows, row)))
+            .collect(),
+    )
+}
+
+/// Bins of equal numbers of rows, from the probability of each, what came out (0 or 1), and its weight.
+pub(super) fn bins(mut told: Vec<(f64, f64, f64)>) -> Vec<Bin> {
+    told.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let size = told.len().div_ceil(N_BINS).max(1);
+    let bin = |told: &[(f64, f64, f64)]| {
+        let weight: f64 = told.iter().map(|(_, _, weight)| weight).sum();
+        let mean = |of: fn(&(f64, f64, f64)) -> f64| {
+            told.iter().map(|row| row.2 * of(row)).sum::<f64>() / weight
+        };
         Bin {
-            probability: pairs.iter().map(|pair| pair.0).sum::<f64>() / n,
-            share: pairs.iter().map(|pair| pair.1).sum::<f64>() / n,
-            n_rows: pairs.len() as u64,
+            probability: mean(|row| row.0),
+            share: mean(|row| row.1),
+            weight,
+            n_rows: told.len() as u64,
         }
     };
-    pairs.chunks(size).map(bin).collect()
+    let bins = told.chunks(size).map(bin);
+    bins.filter(|bin| bin.weight > 0.0).collect()
 }
 
 /// Predicted against actual numbers.
@@ -226,11 +221,10 @@ fn coverage(rows: &OutOfFold) -> Markup {
     let below = |place: usize| {
         let quantiles = values.iter().skip(place).step_by(levels.len());
         let pairs = rows.target.iter().zip(quantiles);
-        let weight = |row: usize| rows.weight.as_ref().map_or(1.0, |weight| weight[row]);
         let mut sums = (0.0, 0.0);
         for (row, (target, quantile)) in pairs.enumerate() {
-            sums.0 += weight(row) * f64::from(target <= quantile);
-            sums.1 += weight(row);
+            sums.0 += weight(rows, row) * f64::from(target <= quantile);
+            sums.1 += weight(rows, row);
         }
         sums.0 / sums.1
     };
@@ -257,12 +251,14 @@ fn coverage(rows: &OutOfFold) -> Markup {
 /// How far predictions are off: quantiles of predicted minus actual.
 fn residuals(rows: &OutOfFold) -> Markup {
     let predicted = rows.predictions.values();
-    let mut off: Vec<f64> = (rows.target.iter().zip(predicted))
-        .map(|(actual, predicted)| predicted - actual)
+    let off = rows.target.iter().zip(predicted).enumerate();
+    let mut off: Vec<(f64, f64)> = off
+        .map(|(row, (actual, predicted))| (predicted - actual, weight(rows, row)))
         .collect();
-    off.sort_unstable_by(f64::total_cmp);
-    let mean = off.iter().sum::<f64>() / off.len() as f64;
-    let at = |share: f64| off[((off.len() - 1) as f64 * share).round() as usize];
+    off.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let all: f64 = off.iter().map(|(_, weight)| weight).sum();
+    let mean = off.iter().map(|(off, weight)| off * weight).sum::<f64>() / all;
+    let at = |share: f64| quantile(&off, share * all);
     let quantiles = [
         ("5 %", 0.05),
         ("25 %", 0.25),
@@ -280,6 +276,18 @@ fn residuals(rows: &OutOfFold) -> Markup {
             } }
         } }
     }
+}
+
+/// The least value up to which sorted values weigh as much; not a number of none.
+fn quantile(sorted: &[(f64, f64)], weight: f64) -> f64 {
+    let mut sum = 0.0;
+    let reached = sorted.iter().find(|(_, own)| {
+        sum += own;
+        sum >= weight
+    });
+    reached
+        .or(sorted.last())
+        .map_or(f64::NAN, |(value, _)| *value)
 }
 
 #[cfg(test)]
@@ -317,11 +325,49 @@ mod tests {
             classes: vec!["no".into(), "yes".into()],
         };
         let rows = rows(&[0.0, 1.0, 1.0], &[0.1, 0.3, 0.8]);
-        let table =
-            |threshold: Option<f64>| confusion(&task, &rows, &threshold.into()).into_string();
+        let table = |threshold: Option<f64>| {
+            confusion::matrix(&task, &rows, &threshold.into()).into_string()
+        };
         assert!(table(None).contains("50.0%"));
         assert!(table(Some(0.2)).contains("above a probability of 0.2"));
         assert!(!table(Some(0.2)).contains("50.0%"));
+    }
+
+    #[test]
+    fn calibration_counts_rows_by_their_weight() {
+        let mut rows = rows(&[1.0; 20], &[0.5; 20]);
+        rows.target[..10].fill(0.0);
+        rows.weight = Some(
+            (0..20)
+                .map(|row| if row < 10 { 3.0 } else { 1.0 })
+                .collect(),
+        );
+        let bins = calibration_bins(&rows);
+        // Misses and hits stand apart by their outcome: three quarters of the weight are off by a half, and the rest too.
+        assert!((gap(&bins) - 0.5).abs() < 1e-12);
+        let weight: f64 = bins
+            .iter()
+            .filter(|bin| bin.share == 0.0)
+            .map(|bin| bin.weight)
+            .sum();
+        assert_eq!(weight, 30.0);
+    }
+
+    #[test]
+    fn rows_without_weight_are_in_no_bin() {
+        let mut rows = rows(&[1.0, 0.0], &[0.5, 0.4]);
+        rows.weight = Some(vec![0.0, 1.0]);
+        let bins = calibration_bins(&rows);
+        assert_eq!(bins.iter().map(|bin| bin.share).collect::<Vec<_>>(), [0.0]);
+    }
+
+    #[test]
+    fn residuals_heed_weights() {
+        let off = [(-1.0, 1.0), (0.0, 1.0), (5.0, 8.0)];
+        assert_eq!(
+            [0.05, 0.5, 0.95].map(|share| quantile(&off, share * 10.0)),
+            [-1.0, 5.0, 5.0]
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ const N_RANKS: usize = 5;
 
 pub(super) fn section(task: &Task, told: &Result<ShapleySummary, LeftOut>) -> Markup {
     html! {
-        section {
+        section id="shapley" {
             h2 { "What moves single predictions" }
             @match told {
                 Ok(told) => {

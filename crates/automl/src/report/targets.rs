@@ -81,7 +81,7 @@ pub(crate) fn render_targets(page: &TargetsPage<'_>) -> String {
                     dt { "Seed" } dd { (lineage.seed) }
                     dt { "Made by" } dd { "automl " (lineage.version) " on " (lineage.machine.os) " " (lineage.machine.arch) }
                 }
-                details {
+                details.long {
                     summary { "All settings" }
                     pre { (serde_json::to_string_pretty(&lineage.config).unwrap_or_default()) }
                 }

@@ -1,180 +1,31 @@
 //! The page holds what the run found and nothing from elsewhere.
 
-use super::{Page, TrialPoint, render};
-use automl_core::metrics::Metric;
-use automl_core::{ParamMap, ParamValue, Predictions, Schema, Task, Warning, WarningKind};
-use automl_engine::{
-    ColumnImportance, DependencePoint, DependenceValue, Explanations, ImportantColumn,
-    ImportantFeature, Leaderboard, LeaderboardRow, LeftOut, NestedScore, OutOfFold,
-    PartialDependence, PartialDependences, PermutationImportance, PermutedColumn, ShapleyColumn,
-    ShapleyPoint, ShapleySummary,
-};
-use automl_store::{Lineage, Manifest};
+mod given;
 
-fn row(rank: usize, name: &str, trial: Option<u64>, score: f64, weight: f64) -> LeaderboardRow {
-    LeaderboardRow {
-        rank,
-        name: name.into(),
-        learner: "gradient_boosting".into(),
-        trial,
-        score,
-        mean_cost: None,
-        fold_scores: vec![score - 0.01, score + 0.01],
-        fit_seconds: 1.25,
-        weight,
-        recipe: "native".into(),
-        params: [
-            ("learning_rate".to_owned(), ParamValue::Float(0.07)),
-            ("max_leaves".to_owned(), ParamValue::Int(31)),
-        ]
-        .into(),
-        learned: ParamMap::new(),
-        is_partial: false,
-    }
+use super::STYLE;
+use automl_engine::{Explanations, LeftOut};
+use given::{Given, given, page};
+use std::fmt::Write as _;
+
+/// The section of an id.
+fn section<'a>(page: &'a str, id: &str) -> &'a str {
+    let begin = page.find(&format!("<section id=\"{id}\">"));
+    let begin = begin.unwrap_or_else(|| panic!("no section {id}"));
+    let end = page[begin..].find("</section>").expect("sections end");
+    &page[begin..begin + end]
 }
 
-fn column(name: &str, share: f64, feature: &str) -> ImportantColumn {
-    let feature = feature.to_owned();
-    ImportantColumn {
-        column: name.to_owned(),
-        share,
-        features: vec![ImportantFeature { feature, share }],
-    }
-}
-
-fn age() -> PartialDependence {
-    let point = |(age, positive)| DependencePoint {
-        value: DependenceValue::Number(age),
-        share: 0.5,
-        mean: vec![1.0 - positive, positive],
-    };
-    PartialDependence {
-        column: "age".into(),
-        points: [(20.0, 0.1), (60.0, 0.4)].map(point).into(),
-    }
-}
-
-fn told() -> Explanations {
-    let point = |part| ShapleyPoint {
-        part,
-        rank: Some(0.5),
-    };
-    Explanations {
-        permutation: Ok(PermutationImportance {
-            metric: "roc_auc".into(),
-            score: 0.92,
-            n_rows: 500,
-            n_shuffles: 3,
-            columns: vec![PermutedColumn {
-                column: "age".into(),
-                worse_by: 0.125,
-                interval: Some([0.1, 0.15]),
-            }],
-        }),
-        dependence: Ok(PartialDependences {
-            n_rows: 100,
-            columns: vec![age()],
-        }),
-        shapley: Ok(ShapleySummary {
-            columns: vec![ShapleyColumn {
-                column: Some("age".into()),
-                mean_size: vec![0.08],
-                points: vec![point(0.1), point(-0.06)],
-            }],
-            n_rows: 2,
-            n_backgrounds: 8,
-            n_others: 0,
-        }),
-    }
-}
-
-fn page_of(name: &str) -> String {
-    page_with(name, &told())
-}
-
-fn leaderboard() -> Leaderboard {
-    Leaderboard {
-        metric: "roc_auc".into(),
-        higher_is_better: true,
-        validation: "5-fold cross-validation".into(),
-        rows: vec![
-            row(1, "ensemble", None, 0.93, 1.0),
-            row(2, "boosting #1", Some(1), 0.92, 0.75),
-            row(3, "forest #0", Some(0), 0.9, 0.25),
-        ],
-    }
-}
-
-fn page_with(name: &str, explanations: &Explanations) -> String {
-    let manifest = Manifest {
-        created: "2026-01-02T03:04:05Z".into(),
-        task: Task::Binary {
-            classes: vec!["<=50K".into(), ">50K".into()],
-        },
-        inputs: Schema::default(),
-        outputs: Schema::default(),
-        metric: "roc_auc".into(),
-        scores: [("roc_auc".to_owned(), 0.93)].into(),
-        threshold: None,
-        costs: None,
-        lineage: Lineage {
-            data: name.into(),
-            n_rows: 48_842,
-            n_features: 14,
-            ..Lineage::default()
-        },
-    };
-    let leaderboard = leaderboard();
-    let point = |at_seconds, name: &str, score| TrialPoint {
-        at_seconds,
-        name: name.into(),
-        score,
-    };
-    render(&Page {
-        manifest: &manifest,
-        target: "income",
-        leaderboard: &leaderboard,
-        metric: Metric::RocAuc,
-        score: 0.93,
-        trials: &[
-            point(1.0, "forest #0", 0.9),
-            point(2.0, "boosting #1", 0.92),
-        ],
-        distilled: None,
-        costs: None,
-        nested: Some(NestedScore {
-            score: 0.91,
-            low: 0.88,
-            high: 0.93,
-        }),
-        n_started: 5,
-        out_of_fold: &OutOfFold {
-            rows: vec![0, 1, 2],
-            target: vec![0.0, 1.0, 1.0],
-            predictions: Predictions::Probabilities {
-                n_classes: 2,
-                values: vec![0.9, 0.1, 0.6, 0.4, 0.2, 0.8],
-            },
-            weight: None,
-        },
-        importance: Some(&ColumnImportance {
-            columns: vec![column("age", 0.6, "age"), column("job", 0.4, "job_target")],
-        }),
-        explanations,
-        next_command: "automl predict model DATA",
-        warnings: &[Warning::new(
-            WarningKind::TargetLeak,
-            ["x"],
-            "column 'x' nearly determines 'income'",
-        )],
-        seconds: 61.0,
-        interrupted: false,
-    })
+/// The row of a table that begins with this cell.
+fn row<'a>(section: &'a str, cell: &str) -> &'a str {
+    let begin = section.find(&format!("<td>{cell}"));
+    let begin = begin.unwrap_or_else(|| panic!("no row {cell} in {section}"));
+    let end = section[begin..].find("</tr>").expect("rows end");
+    &section[begin..begin + end]
 }
 
 #[test]
 fn the_page_shows_score_data_models_features_and_warnings() {
-    let page = page_of("adult.csv");
+    let page = page(&given());
     let expected = [
         "Binary classification of income",
         "0.93000",
@@ -201,14 +52,17 @@ fn the_page_shows_score_data_models_features_and_warnings() {
 
 #[test]
 fn what_is_left_out_is_said() {
-    let page = page_with("adult.csv", &Explanations::none(&LeftOut::NoTime));
+    let page = page(&Given {
+        explanations: Explanations::none(&LeftOut::NoTime),
+        ..given()
+    });
     let reason = "this model would have needed more time for it than the limit kept";
     assert_eq!(page.matches(reason).count(), 3);
 }
 
 #[test]
 fn parameters_at_their_defaults_are_folded_away() {
-    let page = page_of("adult.csv");
+    let page = page(&given());
     let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
     let folded = at("parameters at their defaults");
     assert!(at("learning_rate: 0.07") < folded);
@@ -217,14 +71,205 @@ fn parameters_at_their_defaults_are_folded_away() {
 
 #[test]
 fn text_of_the_user_cannot_become_markup() {
-    let page = page_of("<script>alert(1)</script>");
+    let page = page(&Given {
+        name: "<script>alert(1)</script>",
+        ..given()
+    });
     assert!(!page.contains("<script"));
     assert!(page.contains("&lt;script&gt;"));
 }
 
 #[test]
 fn the_page_loads_nothing_and_is_small() {
-    let page = page_of("adult.csv");
+    let page = page(&given());
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="));
     assert!(page.len() < 200_000);
+}
+
+#[test]
+fn data_tells_each_column_with_the_target_first_and_then_what_matters() {
+    let page = page(&given());
+    let data = section(&page, "data");
+    assert!(row(data, "age").contains("25.0 %"));
+    assert!(row(data, "age").contains("mean 4") && row(data, "age").contains("20 to 69"));
+    assert!(row(data, "job").contains("category") && row(data, "job").contains("clerk 4"));
+    assert!(row(data, "seen").contains("2024-01-01 to 2024-09-01"));
+    let places = ["income", "age", "job", "seen"].map(|name| data.find(&format!("<td>{name}")));
+    assert!(places.is_sorted() && places.iter().all(Option::is_some));
+    assert_eq!(data.matches("class=\"spark\"").count(), 4);
+}
+
+#[test]
+fn data_shows_how_the_target_is_distributed() {
+    let page = page(&given());
+    let data = section(&page, "data");
+    assert!(
+        data.contains("The target, income") && data.contains("80.0 %"),
+        "{data}"
+    );
+}
+
+#[test]
+fn of_a_wide_table_the_columns_that_matter_are_shown_and_the_others_counted() {
+    let names: Vec<String> = (0..200).map(|column| format!("x{column}")).collect();
+    let mut csv = format!("{},job,age,income\n", names.join(","));
+    for line in 0..100 {
+        let cells: Vec<String> = (0..200)
+            .map(|column| format!("{}", (line * 7 + column) % 31))
+            .collect();
+        let income = if line % 2 == 0 { ">50K" } else { "<=50K" };
+        writeln!(csv, "{},smith,{line},{income}", cells.join(",")).unwrap();
+    }
+    let page = page(&Given { csv, ..given() });
+    let data = section(&page, "data");
+    assert!(data.contains("<td>age") && data.contains("<td>x0<") && !data.contains("<td>x150<"));
+    assert!(data.contains("152 more columns are not shown"), "{data}");
+    assert!(page.len() < 250_000, "{}", page.len());
+}
+
+#[test]
+fn the_plan_tells_validation_limits_and_trials() {
+    let page = page(&given());
+    let plan = section(&page, "plan");
+    let expected = [
+        "5-fold cross-validation, 5 fits a trial, each learning from 39,073 rows and scored on 9,769",
+        "each the mean of its fold models, as many as a row has time for",
+        "about 27 MiB for the table, its encodings and predictions, 1.0 GiB are allowed",
+        "as many as there is time for: 2 fixed configurations first; then the best of these are tuned: Gradient boosting",
+    ];
+    for part in expected {
+        assert!(plan.contains(part), "{part} in {plan}");
+    }
+}
+
+#[test]
+fn the_plan_tells_what_phases_were_to_take_and_took() {
+    let page = page(&given());
+    let plan = section(&page, "plan");
+    let search = row(plan, "reading and search");
+    assert!(
+        search.contains(">55s<") && search.contains(">31s<"),
+        "{search}"
+    );
+    assert!(row(plan, "choice of members").contains(">2.0s<"));
+    assert!(!plan.contains("fits on all rows"), "none are planned");
+}
+
+#[test]
+fn the_plan_tells_why_a_learner_has_no_score() {
+    let page = page(&given());
+    let plan = section(&page, "plan");
+    assert!(row(plan, "Baseline").contains("its first model would take too long"));
+    assert!(row(plan, "Support vector machine").contains("left out by --exclude"));
+    let boosting = row(plan, "Gradient boosting");
+    assert!(
+        boosting.contains("0.92000") && boosting.contains("2 trials without a model"),
+        "{boosting}"
+    );
+}
+
+#[test]
+fn what_was_tried_tells_what_became_of_every_trial() {
+    let page = page(&given());
+    let tried = section(&page, "tried");
+    assert!(tried.contains("2 trials scored of 5 started"));
+    assert!(tried.contains("1 given up after the first split, or not done when the search ended"));
+    assert!(tried.contains("1 without a model in the time that was theirs, 1 failed."));
+}
+
+#[test]
+fn what_was_tried_tells_the_changed_parameters_of_every_trial() {
+    let page = page(&given());
+    let tried = section(&page, "tried");
+    assert_eq!(tried.matches("learning_rate 0.07").count(), 2);
+    assert!(!tried.contains("max_leaves"), "it is at its default");
+}
+
+#[test]
+fn commands_have_the_place_of_the_model_and_the_name_of_the_target() {
+    let page = page(&given());
+    let usage = section(&page, "use");
+    let expected = [
+        "automl predict model DATA",
+        "automl evaluate 'models/income of all' DATA",
+        "automl models register income 'models/income of all' --alias champion",
+        "automl endpoint deploy income income@champion",
+        "automl export 'models/income of all' --format onnx --output model.onnx",
+    ];
+    for part in expected {
+        assert!(usage.contains(part), "{part} in {usage}");
+    }
+}
+
+#[test]
+fn the_request_is_a_row_of_the_inputs_that_a_shell_takes() {
+    let page = page(&given());
+    let usage = section(&page, "use").replace("&quot;", "\"");
+    let begin = usage.find("-d '").expect("a body") + 4;
+    let end = usage[begin..].find("</pre>").expect("it ends") + begin;
+    let body = usage[begin..end]
+        .trim_end_matches('\'')
+        .replace(r"'\''", "'");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let row = body["rows"][0].as_object().unwrap();
+    assert_eq!(row.len(), 3);
+    assert!(row["age"].is_i64() && row["job"] == "clerk" && row["seen"] == "2024-01-01");
+}
+
+#[test]
+fn the_request_writes_moments_as_the_table_is_read() {
+    let csv = given()
+        .csv
+        .replace("2024-0", "13.0")
+        .replace("-01,", ".2024,");
+    let page = page(&Given { csv, ..given() });
+    assert!(
+        section(&page, "use").contains("&quot;13/01/2024&quot;"),
+        "{}",
+        section(&page, "use")
+    );
+}
+
+#[test]
+fn a_model_that_is_no_graph_is_not_told_to_become_one() {
+    let usage = |learner| section(&page(&Given { learner, ..given() }), "use").to_owned();
+    let near = usage("nearest_neighbours");
+    assert!(
+        near.contains("the nearest rows that it learned from") && !near.contains("--format onnx"),
+        "{near}"
+    );
+    assert!(usage("gradient_boosting").contains("--format onnx"));
+}
+
+#[test]
+fn weights_of_rows_are_said_where_there_are_any() {
+    let said = "what follows counts them by these";
+    assert!(!page(&given()).contains(said));
+    let mut weighted = given();
+    weighted.out_of_fold.weight = Some(vec![1.0, 2.5, 1.0]);
+    let page = page(&weighted);
+    assert!(page.contains(said) && section(&page, "unseen").contains(">2.5<"));
+}
+
+#[test]
+fn on_paper_colours_stay_and_what_is_folded_away_is_open() {
+    let print = &STYLE[STYLE.find("@media print").expect("a style for paper")..];
+    assert!(print.contains(" print-color-adjust: exact"));
+    assert!(print.contains("-webkit-print-color-adjust: exact"));
+    assert!(print.contains("details::details-content { content-visibility: visible"));
+    assert!(STYLE.contains("@media screen and (prefers-color-scheme: dark)"));
+}
+
+#[test]
+fn contents_lead_to_sections_that_are_there() {
+    let page = page(&given());
+    let links = page
+        .split("href=\"#")
+        .skip(1)
+        .map(|link| link.split('"').next().unwrap());
+    let links: Vec<&str> = links.collect();
+    assert!(links.len() >= 9);
+    for id in links {
+        section(&page, id);
+    }
 }

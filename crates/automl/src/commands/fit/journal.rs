@@ -110,6 +110,10 @@ fn about(settings: &Settings, loaded: &Loaded) -> Value {
     let mut about = settings.to_config();
     about["program"] = json!(env!("CARGO_PKG_VERSION"));
     about["data"] = json!(loaded.fingerprint.sha256);
+    // It changes nothing of what is found.
+    if let Some(settings) = about.as_object_mut() {
+        settings.remove("test");
+    }
     if let Some(schema) = about["schema"].as_object_mut() {
         schema.remove("file");
     }

@@ -8,8 +8,10 @@ mod portfolio;
 mod result;
 pub(super) mod settings;
 mod several;
+mod test_table;
 #[cfg(test)]
 mod tests;
+mod warned;
 
 use super::{Status, datasets};
 use crate::cli::FitArgs;
@@ -21,17 +23,17 @@ use crate::memory;
 use crate::modeldir;
 use crate::progress::Reporter;
 use crate::record::{self, Detail, Recorder, Seen};
-use crate::report::{self, Page};
+use crate::report::{self, Course, Data, Page};
 use crate::text;
 use automl_core::metrics::Metric;
 use automl_core::{
     CancelToken, Clock, Decision, Event, Events, Model as _, Role, Schema, Warnings,
 };
-use automl_data::profile::{leak_warnings, time_order_warning};
+use automl_data::profile::time_order_warning;
 use automl_data::{Loaded, read_table, split_names};
 use automl_engine::{
     ColumnImportance, EngineError, FitOptions, FitOutcome, FitRun, Journal as _, JournalEntry,
-    Prepared, SplitBy,
+    Prepared, Preview, SplitBy,
 };
 use automl_store::spool;
 use automl_store::{
@@ -113,6 +115,7 @@ fn one(begun: &Begun, earlier: Option<Earlier>) -> anyhow::Result<Status> {
     say_task(settings, &prepared, reporter);
     warn_of_time(loaded, &prepared, reporter);
     warn_of_leaks(settings, &prepared, reporter);
+    test_table::compare(begun, &prepared.schema)?;
     let recorder = Recorder::begin(&settings.record, "fit", Detail::Whole, &**reporter);
     note_begin(&recorder, settings, (loaded, &prepared.schema));
     let hearers = Both(&**reporter, &recorder);
@@ -126,6 +129,12 @@ fn one(begun: &Begun, earlier: Option<Earlier>) -> anyhow::Result<Status> {
     )
     .inspect_err(|_| journal.discard_if_new())?;
     let importance = outcome.model.column_importance()?;
+    warn_of_score(
+        settings,
+        &prepared,
+        (&outcome, importance.as_ref()),
+        reporter,
+    );
     let run = Finished {
         settings,
         place: &settings.output,
@@ -234,9 +243,23 @@ fn say_task(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
 fn warn_of_leaks(settings: &Settings, prepared: &Prepared, reporter: &Reporter) {
     let found = {
         let _spinner = reporter.spinner("looking for columns that give the target away".to_owned());
-        leak_warnings(&prepared.dataset, &settings.prepare.target)
+        warned::of_data(settings, &prepared.dataset)
     };
     for warning in found {
+        reporter.warnings().push(warning);
+    }
+    reporter.show_warnings();
+}
+
+fn warn_of_score(
+    settings: &Settings,
+    prepared: &Prepared,
+    (outcome, importance): (&FitOutcome, Option<&ColumnImportance>),
+    reporter: &Reporter,
+) {
+    let about = (settings.prepare.target.as_str(), &prepared.dataset);
+    let known = reporter.warnings().list();
+    if let Some(warning) = warned::of_score(about, outcome, importance, &known) {
         reporter.warnings().push(warning);
     }
     reporter.show_warnings();
@@ -386,6 +409,20 @@ impl Finished<'_> {
         Ok(write_model(self.place, &contents, self.settings.overwrite)?)
     }
 
+    /// The options, with the time that this search had: of several targets each has a share.
+    fn options(&self, course: &Course) -> FitOptions {
+        FitOptions {
+            time_limit: course.time_limit_seconds.map(Duration::from_secs_f64),
+            ..options(self.settings, self.prepared)
+        }
+    }
+
+    /// What was planned before the search began.
+    fn plan(&self, options: &FitOptions) -> Option<Preview> {
+        let plan = &self.outcome.plan;
+        Preview::of(plan, &self.prepared.dataset, options, 0.0).ok()
+    }
+
     fn manifest(&self) -> Manifest {
         let (dataset, outcome) = (&self.prepared.dataset, self.outcome);
         let task = dataset.task().clone();
@@ -421,9 +458,18 @@ impl Finished<'_> {
     ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let events = reporter.events();
         let outcome = self.outcome;
+        let target = &self.settings.prepare.target;
+        let course = Course::of(&events);
+        let options = self.options(&course);
         let page = report::render(&Page {
             manifest,
-            target: &self.settings.prepare.target,
+            target,
+            model: &self.settings.output,
+            data: &Data::of(self.loaded, &self.prepared.schema, target, self.importance),
+            plan: self.plan(&options).as_ref(),
+            options: &options,
+            learners: &outcome.plan.learners,
+            course: &course,
             leaderboard: &outcome.leaderboard,
             metric: outcome.metric,
             score: outcome.score,

@@ -1,11 +1,12 @@
 //! `automl fit --plan-only`: what a fit would do.
 
-use super::{Begun, options, prepare, search_run, several, warn_of_leaks};
+use super::{Begun, options, prepare, search_run, several, test_table, warn_of_leaks};
 use crate::commands::Status;
 use crate::console::{Format, print_json, print_text};
+use crate::report;
 use crate::text::{self, Align};
-use automl_core::{CancelToken, NoEvents, ParamMap, ParamValue, size_text};
-use automl_engine::{NoJournal, PlannedTrial, Preview, preview};
+use automl_core::{CancelToken, NoEvents, size_text};
+use automl_engine::{LEARNERS, NoJournal, PlannedTrial, Preview, preview};
 use serde_json::json;
 
 /// Plans and prints the plan; of several targets the plan of each, in its share of the time.
@@ -20,6 +21,9 @@ pub(super) fn run(begun: &Begun, targets: &[String]) -> anyhow::Result<Status> {
         let prepared = prepare(&settings, &begun.loaded, reporter.warnings())?;
         reporter.show_warnings();
         warn_of_leaks(&settings, &prepared, reporter);
+        if number == 0 {
+            test_table::compare(begun, &prepared.schema)?;
+        }
         let run = search_run(
             &prepared,
             reporter,
@@ -50,11 +54,6 @@ pub(super) fn run(begun: &Begun, targets: &[String]) -> anyhow::Result<Status> {
 
 fn in_words(plan: &Preview) -> String {
     let [train, valid] = plan.rows_per_fit;
-    let members = match (plan.refit, plan.thins_bags) {
-        (true, _) => "each fitted again on all rows",
-        (false, false) => "each the mean of its fold models",
-        (false, true) => "each the mean of its fold models, as many as a row has time for",
-    };
     let rows = format!(
         "{} rows, {} features; a fit learns from {} rows and is scored on {}",
         text::count(plan.n_rows as u64),
@@ -75,7 +74,7 @@ fn in_words(plan: &Preview) -> String {
         ("task", format!("{}, metric {}", plan.task, plan.metric)),
         ("data", rows),
         ("scores", format!("{}, {fits} a trial", plan.validation)),
-        ("members", members.to_owned()),
+        ("members", report::members_of(plan).to_owned()),
         ("time", time(plan)),
         ("memory", memory),
     ]);
@@ -127,20 +126,18 @@ fn row(trial: &PlannedTrial) -> Vec<String> {
             .fit_seconds_max
             .map_or_else(String::new, text::seconds),
         size_text(trial.memory_bytes),
-        parameters(&trial.params),
+        parameters(trial),
     ]
 }
 
-/// The parameters that differ between the configurations of a plan, in short; `--format json` has all.
-fn parameters(params: &ParamMap) -> String {
-    const SHOWN: [&str; 4] = ["learning_rate", "max_leaves", "n_trees", "c"];
-    let shown = SHOWN.iter().filter_map(|name| {
-        let value = match params.get(*name)? {
-            ParamValue::Float(value) => format!("{value}"),
-            ParamValue::Int(value) => value.to_string(),
-            _ => return None,
-        };
-        Some(format!("{name} {value}"))
+/// The parameters that are not as their learner has them, but for the trees that boosting may grow; `--format json` has all.
+fn parameters(trial: &PlannedTrial) -> String {
+    let specs = LEARNERS.iter().find(|spec| spec.id == trial.learner);
+    let specs = specs.map_or(&[][..], |spec| spec.params);
+    let shown = specs.iter().filter(|spec| spec.name != "n_trees");
+    let shown = shown.filter_map(|spec| {
+        let value = trial.params.get(spec.name)?;
+        (*value != (spec.default)()).then(|| format!("{} {value}", spec.name))
     });
     shown.collect::<Vec<_>>().join(", ")
 }
@@ -149,8 +146,17 @@ fn then(plan: &Preview) -> String {
     if plan.tuned.is_empty() {
         return "the search ends with these\n".to_owned();
     }
+    let learns = plan.rows_per_probe.map_or_else(
+        || "every fit learns from all its training rows".to_owned(),
+        |n_rows| {
+            format!(
+                "a trial that is not the first of its learner learns from {} rows first, and from all its training rows if it is among the best third",
+                text::count(n_rows as u64)
+            )
+        },
+    );
     format!(
-        "then, in the time or trials that are left, the best of these are tuned: {}\nevery fit learns from all its training rows; when it has a first model and its memory are rough forecasts\n",
+        "then, in the time or trials that are left, the best of these are tuned: {}\n{learns}; when a fit has a first model and its memory are rough forecasts\n",
         plan.tuned.join(", ")
     )
 }

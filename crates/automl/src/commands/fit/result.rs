@@ -73,9 +73,10 @@ fn in_words(run: &Finished<'_>, seconds: f64) -> String {
     let trials = text::trials(outcome.n_trials, outcome.n_started);
     let score = text::score(outcome.score);
     format!(
-        "{table}\nscore   {} {score}, {trials} in {}{stopped}\n{}{}{}{}model   {output}\nreport  {}\npredict {}\n",
+        "{table}\nscore   {} {score}, {trials} in {}{stopped}\n{}{}{}{}{}model   {output}\nreport  {}\npredict {}\n",
         outcome.metric.name(),
         text::seconds(seconds),
+        nested(run),
         threshold(run),
         cost(run),
         small(run),
@@ -83,6 +84,16 @@ fn in_words(run: &Finished<'_>, seconds: f64) -> String {
         run.settings.output.join("report.html").display(),
         next_command(&run.settings.output),
     )
+}
+
+/// The score without what choosing the members added to it, where it is known.
+fn nested(run: &Finished<'_>) -> String {
+    run.outcome.nested.map_or_else(String::new, |nested| {
+        let [score, low, high] = [nested.score, nested.low, nested.high].map(text::score);
+        format!(
+            "nested  {score} without what choosing members added, 9 times of 10 from {low} to {high}\n"
+        )
+    })
 }
 
 /// What rows that the model has not seen cost.

@@ -4,6 +4,7 @@ use super::super::{encoding, thread_count};
 use super::{costs, portfolio};
 use crate::cli::parts::PartArg;
 use crate::cli::{FitArgs, QualityArg, ReadArgs, RecordArgs, TaskArg};
+use crate::errors::CliError;
 use crate::memory;
 use automl_core::metrics::{Metric, MetricError};
 use automl_core::{Seed, TaskKind};
@@ -24,6 +25,8 @@ pub(super) struct Settings {
     /// The data as the user named it.
     pub(super) data: String,
     pub(super) source: Source,
+    /// The table that will be predicted, to be compared with the data, as the user named it.
+    pub(super) test: Option<String>,
     pub(super) read: ReadOptions,
     /// The schema file as the user named it, and what it said.
     pub(super) schema: Option<(PathBuf, SchemaFile)>,
@@ -62,6 +65,9 @@ impl Settings {
             task: args.task.and_then(task),
         };
         check_told_once(&prepare)?;
+        if args.data == "-" && args.test.as_deref() == Some("-") {
+            return Err(CliError::StdinTwice.into());
+        }
         let fit = FitOptions {
             metric: metric(args.metric.as_deref(), &prepare)?,
             costs: None,
@@ -92,6 +98,7 @@ impl Settings {
         };
         Ok(Self {
             source: Source::parse(&args.data),
+            test: args.test,
             data: args.data,
             targets: args.target,
             schema: schema_file(args.read.schema)?,
@@ -119,6 +126,7 @@ impl Settings {
     pub(super) fn to_config(&self) -> Value {
         json!({
             "data": self.data,
+            "test": self.test,
             "read": {
                 "missing": self.read.missing,
                 "encoding": self.read.encoding,
@@ -222,6 +230,8 @@ fn part(arg: PartArg) -> SearchPart {
         PartArg::Bagging => SearchPart::Bagging,
         PartArg::Ensembling => SearchPart::Ensembling,
         PartArg::Calibration => SearchPart::Calibration,
+        PartArg::Probing => SearchPart::Probing,
+        PartArg::Costs => SearchPart::Costs,
     }
 }
 

@@ -10,35 +10,57 @@ use automl_engine::{Configuration, FitOptions, FitRun, ImportantColumn, Quality}
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Rows of each table, spread over it.
-const MAX_ROWS: usize = 5_000;
 /// Fewer rows of one table say nothing.
-const MIN_ROWS: usize = 30;
-const FOLDS: usize = 5;
+pub(in crate::commands) const MIN_ROWS: usize = 30;
 /// The constant that every search begins with, and the model.
 const TRIALS: u64 = 2;
-const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Columns that are named.
 const MAX_COLUMNS: usize = 5;
 /// From here on tables differ by more than is of no matter.
 const WARN_FROM: f64 = 0.6;
 
-/// Learns which table a row is from. `without` is the column to be predicted, which is no feature; identifiers are none either.
+/// What telling tables apart may cost.
+pub(in crate::commands) struct Effort {
+    /// Rows of each table, spread over it.
+    pub(in crate::commands) max_rows: usize,
+    pub(in crate::commands) folds: usize,
+    pub(in crate::commands) time_limit: Duration,
+    pub(in crate::commands) threads: usize,
+}
+
+impl Effort {
+    /// Of a look for its own sake.
+    pub(super) fn profile(threads: usize) -> Self {
+        Self {
+            max_rows: 5_000,
+            folds: 5,
+            time_limit: Duration::from_secs(20),
+            threads,
+        }
+    }
+}
+
+/// Learns which table a row is from. `without` is the column to be predicted, which is no feature; identifiers are none either, nor is
+/// what is ignored.
 /// None where too few rows or no columns can be compared, or no model was better than a constant.
 ///
 /// # Errors
 /// If the search fails.
-pub(super) fn told_apart(
+pub(in crate::commands) fn told_apart(
     (first, schema): (&Table, &Schema),
     second: &Table,
     without: Option<&str>,
-    threads: usize,
+    effort: &Effort,
 ) -> anyhow::Result<Option<ToldApart>> {
-    let (first, second) = (spread(first), spread(second));
+    let (first, second) = (
+        spread(first, effort.max_rows),
+        spread(second, effort.max_rows),
+    );
     let n_rows = [first.n_rows(), second.n_rows()];
     let is_compared = |name: &str| {
         let field = schema.field(name);
-        Some(name) != without && field.is_some_and(|field| field.role != Role::Id)
+        Some(name) != without
+            && field.is_some_and(|field| !matches!(field.role, Role::Id | Role::Ignored))
     };
     let columns: Vec<(String, Column)> = first
         .iter()
@@ -59,7 +81,7 @@ pub(super) fn told_apart(
         .expect("there is a source for each row");
     let warnings = Warnings::default();
     let run = FitRun::alone(&warnings);
-    let outcome = automl_engine::fit(&data, &options(threads), &run)?;
+    let outcome = automl_engine::fit(&data, &options(effort), &run)?;
     // A constant looks at no column, and tells nothing apart.
     let Some(importance) = outcome.model.column_importance()? else {
         return Ok(None);
@@ -77,9 +99,14 @@ pub(super) fn told_apart(
     }))
 }
 
+/// Whether tables are told apart by more than chance and by enough to matter.
+pub(in crate::commands) fn is_far(told: &ToldApart) -> bool {
+    told.roc_auc >= WARN_FROM.max(told.by_chance)
+}
+
 /// What the user should know, if tables can be told apart.
 pub(super) fn warning(told: &ToldApart) -> Option<Warning> {
-    if told.roc_auc < WARN_FROM.max(told.by_chance) {
+    if !is_far(told) {
         return None;
     }
     let names: Vec<String> = told.columns.iter().map(|one| one.column.clone()).collect();
@@ -100,19 +127,19 @@ fn by_chance([n, m]: [f64; 2]) -> f64 {
     0.5 + 3.0 * ((n + m + 1.0) / (12.0 * n * m)).sqrt()
 }
 
-fn options(threads: usize) -> FitOptions {
+fn options(effort: &Effort) -> FitOptions {
     FitOptions {
         metric: Some(Metric::RocAuc),
         costs: None,
         quality: Quality::Fast,
-        time_limit: Some(TIME_LIMIT),
+        time_limit: Some(effort.time_limit),
         max_trials: Some(TRIALS),
         seed: Seed(0),
-        threads,
+        threads: effort.threads,
         memory_limit: None,
         inference_limit: None,
         distills: false,
-        folds: Some(FOLDS),
+        folds: Some(effort.folds),
         holdout: None,
         include: vec!["gradient_boosting".to_owned()],
         exclude: Vec::new(),
@@ -138,9 +165,9 @@ fn boosting(rate: f64, n_leaves: i64, leaf_rows: i64) -> Configuration {
     }
 }
 
-fn spread(table: &Table) -> Table {
+fn spread(table: &Table, max_rows: usize) -> Table {
     let n_rows = table.n_rows();
-    let n_taken = n_rows.min(MAX_ROWS);
+    let n_taken = n_rows.min(max_rows);
     let rows: Vec<u32> = (0..n_taken)
         .map(|index| (index * n_rows / n_taken) as u32)
         .collect();

@@ -11,14 +11,14 @@ mod whole;
 use super::journal::{Earlier, SearchJournal};
 use super::settings::{Settings, check_metric};
 use super::{
-    Begun, Finished, note_begin, options, prepare, say_task, search_run, told_columns, warn_of_time,
+    Begun, Finished, note_begin, options, prepare, say_task, search_run, told_columns,
+    warn_of_score, warn_of_time,
 };
 use crate::commands::Status;
 use crate::errors::TargetsError;
 use crate::record::{Detail, Recorder};
 use automl_core::{Clock, Role, Schema, Warning, Warnings, nearest};
 use automl_data::Loaded;
-use automl_data::profile::leak_warnings;
 use automl_engine::prepare::check_told_once;
 use automl_engine::{
     EngineError, FitOptions, Journal as _, JournalEntry, PrepareOptions, Progress,
@@ -245,11 +245,12 @@ fn check_all(begun: &Begun, targets: &[String]) -> anyhow::Result<Vec<Vec<Warnin
         check_metric(own.fit.metric, Some(task.kind()))?;
         if number == 0 {
             warn_of_time(loaded, &prepared, reporter);
+            super::test_table::compare(begun, &prepared.schema)?;
         }
         let leaks = {
             let _spinner =
                 reporter.spinner(format!("looking for columns that give '{target}' away"));
-            leak_warnings(&prepared.dataset, target)
+            super::warned::of_data(&own, &prepared.dataset)
         };
         for warning in leaks {
             warnings.push(warning);
@@ -366,6 +367,7 @@ impl Search<'_> {
         }
         let outcome = outcome?;
         let importance = outcome.model.column_importance()?;
+        warn_of_score(own, &prepared, (&outcome, importance.as_ref()), &reporter);
         let finished = Finished {
             settings: own,
             place,

@@ -42,14 +42,14 @@ fn table(n_rows: u32, from: f64, colours: &[&str]) -> Table {
 }
 
 fn told(first: &Table, second: &Table, without: Option<&str>) -> Option<ToldApart> {
-    told_apart((first, &schema()), second, without, 2).unwrap()
+    told_apart((first, &schema()), second, without, &Effort::profile(2)).unwrap()
 }
 
 #[test]
 fn a_column_of_one_value_tells_nothing() {
     let same =
         |n_rows| Table::new(vec![("x".to_owned(), Column::Number(vec![1.0; n_rows]))]).unwrap();
-    let told = told_apart((&same(60), &schema()), &same(50), None, 2);
+    let told = told_apart((&same(60), &schema()), &same(50), None, &Effort::profile(2));
     assert!(!matches!(told, Ok(Some(_))), "{told:?}");
 }
 
