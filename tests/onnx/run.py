@@ -223,6 +223,7 @@ def ways_of(path, target, args):
         ways.append(("a power", [*fit, "--max-trials", 2]))
     if target in COSTS:
         ways.append(("costs", [*fit, "--max-trials", 3, "--cost-matrix", json.dumps(COSTS[target])]))
+    ways.append(("pairs", [*fit, "--max-trials", 2, "--exclude", "baseline", "--portfolio", ROOT / "tests/onnx/pairs.yaml"]))
     ways += [(name, [*fit, "--max-trials", 1, "--include", name]) for name in LEARNERS]
     return ways + networks_of(path, target, args.epochs)
 

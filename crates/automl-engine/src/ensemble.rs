@@ -26,7 +26,10 @@ use automl_core::splits::subsample;
 use automl_core::{CostMatrix, Dataset, Decision, ParamMap, Predictions, Seed, Threads};
 use chosen::Chosen;
 use greedy::{Greedy, shares};
+use std::collections::BTreeSet;
 
+/// Rows up to which members are chosen on parts of them, too.
+const REPEATED_ROWS_MAX: usize = 5_000;
 /// Share of the time for the ensemble that repeated choices of its members may take; the estimate of how good they are comes after.
 const CHOICES_SHARE: f64 = 0.35;
 /// Scores are compared on at most so many rows: enough to rank, cheap enough to rank often.
@@ -98,6 +101,11 @@ impl<'a> Bench<'a> {
             units: rows.iter().map(|&row| unit(data, row)).collect(),
             rows,
         }
+    }
+
+    /// Distinct rows.
+    fn n_rows(&self) -> usize {
+        self.rows.iter().collect::<BTreeSet<_>>().len()
     }
 
     /// The same with these of its rows.
@@ -194,6 +202,7 @@ pub(crate) fn select(
         candidates: &candidates,
         speed: speed.as_ref(),
         n_steps,
+        is_repeated: speed.is_none() && n_steps > 1 && bench.n_rows() <= REPEATED_ROWS_MAX,
         seed: options.seed.named("choices"),
     };
     let members = shares(

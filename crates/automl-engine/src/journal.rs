@@ -5,7 +5,7 @@
 //! same rows gives the same.
 
 use crate::registry;
-use crate::trial::{Fit, Outcome, TargetMap, Trial, TrialConfig};
+use crate::trial::{Fit, Outcome, RowWork, TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions, recipes};
 use automl_core::{Artifact, ArtifactError, Level, Model, ParamMap, Predictions};
 use serde::{Deserialize, Serialize};
@@ -113,7 +113,8 @@ pub enum JournalEntry {
         /// Whether a limit ended one of its fits early.
         is_partial: bool,
         /// What a row takes the first of its fits, if there was one.
-        row_work: Option<f64>,
+        #[serde(default)]
+        row_work: Option<RowWork>,
         /// When.
         at_seconds: f64,
     },

@@ -8,7 +8,7 @@ use crate::fit::FitRun;
 use crate::model::EnsembleModel;
 use crate::search::Found;
 use crate::suggest::BASELINE;
-use crate::trial::Trial;
+use crate::trial::{RowWork, Trial};
 use crate::{FitOptions, Quality};
 use automl_core::{Clock, Dataset, Model as _, Transformer as _, Warning, WarningKind};
 use std::time::Duration;
@@ -31,9 +31,9 @@ pub(crate) fn row_work_max(options: &FitOptions) -> Option<f64> {
 }
 
 /// Whether a row of so much is more than is asked for; what is not known is not.
-pub(crate) fn is_too_slow(row_work: Option<f64>, options: &FitOptions) -> bool {
+pub(crate) fn is_too_slow(row_work: Option<RowWork>, options: &FitOptions) -> bool {
     let known = row_work_max(options).zip(row_work);
-    known.is_some_and(|(max, row_work)| row_work > max)
+    known.is_some_and(|(max, row_work)| row_work.total() > max)
 }
 
 /// Of trials ranked by their loss those that are quick enough alone, where the best of them is nearly as good as the best of all;
@@ -50,7 +50,9 @@ pub(crate) fn quick_enough(found: &Found, ranked: Vec<usize>, options: &FitOptio
     let (Some(&best), Some(&first)) = (ranked.iter().find(|at| is_held(at)), quick.first()) else {
         return ranked;
     };
-    let gain = |position: usize| constant.map_or(0.0, |constant| loss(constant) - loss(position));
+    // Without a constant to compare with, the loss itself is what there is to lose.
+    let zero = constant.map_or(loss(best) + loss(best).abs(), loss);
+    let gain = |position: usize| zero - loss(position);
     if gain(first) >= GAIN_MIN * gain(best) {
         quick
     } else {

@@ -74,7 +74,7 @@ pub use preview::{Phases, PlannedTrial, Preview, preview};
 pub use registry::{EXPLAINED, LEARNERS};
 pub use single::Single;
 pub use targets::{TargetModel, TargetModels, TargetPlace};
-pub use trial::Outcome;
+pub use trial::{Outcome, RowWork};
 
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,8 @@ impl Refit<'_> {
         if self.plan.validation.refit && n_kept > 0 {
             let why = if self.run.cancel.is_cancelled() {
                 "since you stopped it"
+            } else if self.is_full() {
+                "since memory is full"
             } else {
                 "within the limit"
             };
@@ -101,6 +103,12 @@ impl Refit<'_> {
         })
     }
 
+    /// Whether another fit could pass the memory limit.
+    fn is_full(&self) -> bool {
+        let used = self.options.memory_limit.zip((self.run.memory_in_use)());
+        used.is_some_and(|(limit, used)| is_full(used, limit))
+    }
+
     /// The trial fitted on all rows, or `None` if time does not allow it or the fit fails.
     pub(crate) fn refit(&self, trial: &Trial, threads: &Threads) -> Option<Part> {
         let growth = self.plan.refit_growth(self.data);
@@ -109,9 +117,7 @@ impl Refit<'_> {
         let deadline = self.deadline;
         let left = deadline.remaining().map(|left| left.as_secs_f64());
         let is_late = left.is_some_and(|left| left < seconds * HEADROOM);
-        let used = self.options.memory_limit.zip((self.run.memory_in_use)());
-        let is_full = used.is_some_and(|(limit, used)| is_full(used, limit));
-        if is_late || is_full || self.run.cancel.is_cancelled() {
+        if is_late || self.is_full() || self.run.cancel.is_cancelled() {
             return None;
         }
         // A fit that its share of the time cut short would be cut short again: it gets as much time for its rows as it had.

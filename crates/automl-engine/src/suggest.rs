@@ -6,11 +6,11 @@ use crate::bounds::Bounds;
 use crate::latency;
 use crate::plan::Plan;
 use crate::portfolio::{self, Facts};
-use crate::trial::{TargetMap, Trial, TrialConfig};
+use crate::trial::{RowWork, TargetMap, Trial, TrialConfig};
 use crate::{EngineError, FitOptions, SearchPart, outputs};
 use automl_core::metrics::Metric;
 use automl_core::{Dataset, LearnerSpec, ParamValue, Seed, TaskKind};
-use automl_tune::{Auto, Outcome, Sampler};
+use automl_tune::{Auto, Sampler};
 use family::Family;
 use rand::RngExt;
 
@@ -51,11 +51,18 @@ fn objective_for(task: TaskKind, metric: Metric) -> Option<&'static str> {
     }
 }
 
-/// What a study is told of a trial that has ended.
-struct Told {
-    outcome: Outcome,
-    /// What a fit of it took.
-    seconds: f64,
+/// What a study is told of a trial that has ended, with what a fit of it took.
+enum Told {
+    /// A loss, and how much more than allowed a row takes, if that is limited.
+    Scored {
+        loss: f64,
+        excess: Option<f64>,
+        seconds: f64,
+    },
+    /// It ended with its probe, of which this is the loss.
+    Probed { loss: f64 },
+    /// There is no loss.
+    Failed { seconds: f64 },
 }
 
 impl Suggester {
@@ -141,22 +148,24 @@ impl Suggester {
     /// with a greater rate ends after fewer trees. `None` if there is no such trial, or each had its turn.
     fn quick_twin(&self, known: &[&Trial], pending: &[&TrialConfig]) -> Option<TrialConfig> {
         let max = self.row_work_max?;
-        let mut ranked: Vec<(f64, f64, &Trial)> = known
+        let mut ranked: Vec<(f64, RowWork, &Trial)> = known
             .iter()
             .filter_map(|trial| Some((trial.scored_loss()?, trial.row_work?, *trial)))
             .collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
         let slow = ranked
             .into_iter()
-            .take_while(|(_, row_work, _)| *row_work > max);
-        let twin = |(_, row_work, trial): (f64, f64, &Trial)| {
+            .take_while(|(_, row_work, _)| row_work.total() > max);
+        let twin = |(_, row_work, trial): (f64, RowWork, &Trial)| {
             let mut config = trial.config.clone();
             let is_boosting = config.learner.id == automl_tree::GRADIENT_BOOSTING.id;
             let Some(ParamValue::Float(rate)) = config.params.get_mut("learning_rate") else {
                 return None;
             };
-            let faster = (*rate * row_work / max * TWIN_MARGIN).min(TWIN_RATE_MAX);
-            let is_faster = is_boosting && faster > *rate;
+            // Fewer trees take nothing off what the recipe takes.
+            let left = max - row_work.recipe;
+            let faster = (*rate * row_work.model / left * TWIN_MARGIN).min(TWIN_RATE_MAX);
+            let is_faster = is_boosting && left > 0.0 && faster > *rate;
             *rate = faster;
             is_faster.then_some(config)
         };
@@ -168,22 +177,25 @@ impl Suggester {
         slow.filter_map(twin).find(|twin| !is_tried(twin))
     }
 
-    /// What the study is told of a trial: its loss and, where rows are to be quick, by how much of a power of e a row is not.
+    /// What the study is told of a trial: its loss, or that of its probe, and, where rows are to be quick and can be with its recipe,
+    /// by which power of e a row takes more than it may.
     fn told(&self, trial: &Trial) -> Told {
         let (loss, n_fits) = (trial.outcome.loss(), trial.fold_scores.len());
-        if !loss.is_finite() || n_fits == 0 {
-            return Told {
-                outcome: Outcome::Failed,
-                seconds: 0.0,
-            };
+        let seconds = trial.seconds / n_fits.max(1) as f64;
+        if !loss.is_finite() {
+            return Told::Failed { seconds };
         }
-        let excess = |max: f64| (trial.row_work.unwrap_or(max) / max).max(WORK_MIN).ln();
-        Told {
-            outcome: Outcome::Complete {
-                values: vec![loss],
-                constraints: self.row_work_max.map(excess).into_iter().collect(),
-            },
-            seconds: trial.seconds / n_fits as f64,
+        if n_fits == 0 {
+            return Told::Probed { loss };
+        }
+        let excess = |max: f64| {
+            let row_work = trial.row_work.filter(|row_work| row_work.recipe < max)?;
+            Some((row_work.total() / max).max(WORK_MIN).ln())
+        };
+        Told::Scored {
+            loss,
+            excess: self.row_work_max.and_then(excess),
+            seconds,
         }
     }
 

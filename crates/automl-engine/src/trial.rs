@@ -91,9 +91,26 @@ pub(crate) struct Fit {
 }
 
 impl Fit {
-    /// What a row takes its recipe and its model, as they count it.
-    pub(crate) fn row_work(&self) -> f64 {
-        self.recipe.row_work() + self.model.row_work()
+    /// What a row takes its recipe and its model.
+    pub(crate) fn row_work(&self) -> RowWork {
+        RowWork {
+            recipe: self.recipe.row_work(),
+            model: self.model.row_work(),
+        }
+    }
+}
+
+/// What a row takes, in about nanoseconds, as recipes and models count it by their sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RowWork {
+    pub(crate) recipe: f64,
+    pub(crate) model: f64,
+}
+
+impl RowWork {
+    /// All of it.
+    pub(crate) fn total(self) -> f64 {
+        self.recipe + self.model
     }
 }
 
@@ -221,7 +238,7 @@ pub(crate) struct Trial {
     /// Seconds of all its fits together.
     pub(crate) seconds: f64,
     /// What a row takes the first of its fits, if there was one.
-    pub(crate) row_work: Option<f64>,
+    pub(crate) row_work: Option<RowWork>,
 }
 
 impl Trial {

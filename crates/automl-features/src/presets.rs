@@ -7,8 +7,14 @@ use crate::{
     NumberAsCategory, OneHot, Recipe, Scale, ScaleMethod, TargetEncode, TextStats, TextSvd,
     TextTfidf,
 };
+use std::ops::RangeInclusive;
 
 impl Recipe {
+    /// How many distinct whole numbers that repeat are taken for categories by recipes that encode them.
+    pub const CODES: RangeInclusive<usize> = MANY_LEVELS..=10_000;
+    /// Pairs of categories that [`Recipe::for_trees_with_crosses`] joins at most.
+    pub const MAX_CROSSES: usize = 28;
+
     /// For trees that take missing numbers and categories as they are: times and texts become numbers.
     pub fn for_trees() -> Self {
         let mut steps = vec![dates(false)];
@@ -43,7 +49,7 @@ impl Recipe {
         let mut recipe = Self::for_trees();
         let [codes, shares, targets] = encodings();
         let crosses = CombineCategories {
-            max_pairs: 28,
+            max_pairs: Self::MAX_CROSSES,
             min_count: 3,
             ..CombineCategories::default()
         };

@@ -9,7 +9,7 @@ use automl_core::{Artifact, UNSEEN_CODE};
 /// Stands for a category that was not met: no pair has a number below 0.
 const NOWHERE: f64 = -1e15;
 
-/// Products, ratios and differences of numbers, behind all columns.
+/// Products, ratios, differences and sums of numbers, behind all columns.
 pub(crate) fn interactions(
     graph: &mut Graph,
     frame: &Frame,
@@ -18,18 +18,21 @@ pub(crate) fn interactions(
     let pairs: Vec<(String, String, String)> = step.meta("pairs")?;
     let mut made = Vec::with_capacity(pairs.len());
     for (a, operation, b) in pairs {
+        let (left, mut right) = (frame.number(&a)?.clone(), frame.number(&b)?.clone());
         let (operator, sign) = match operation.as_str() {
             "product" => ("Mul", '*'),
-            "ratio" => ("Div", '/'),
+            "ratio" => {
+                right = graph.op("Reciprocal", &[&right], []);
+                ("Mul", '/')
+            }
             "difference" => ("Sub", '-'),
             "sum" => ("Add", '+'),
             other => return Err(OnnxError::unsupported(format!("the operation '{other}'"))),
         };
-        let (left, right) = (frame.number(&a)?.clone(), frame.number(&b)?.clone());
         let value = graph.op(operator, &[&left, &right], []);
-        let is_infinite = graph.op("IsInf", &[&value], []);
-        let missing = graph.double(f64::NAN);
-        let value = graph.op("Where", &[&is_infinite, &missing, &value], []);
+        // What is not finite is missing: nothing is left of a number less itself, but NaN of an infinite one.
+        let nothing = graph.op("Sub", &[&value, &value], []);
+        let value = graph.op("Add", &[&value, &nothing], []);
         made.push((format!("{a}{sign}{b}"), Column::Number(value)));
     }
     Ok(frame.followed_by(made))

@@ -17,8 +17,6 @@ const ROWS_MIN: usize = 20;
 /// Shares below this are not worth the time to predict them.
 const WEIGHT_MIN: f64 = 0.015;
 
-/// Rows up to which members are chosen on parts of them, too: with more of them one choice is sure enough.
-const BAGGED_ROWS_MAX: usize = 5_000;
 /// Choices that are averaged there, that on all rows among them.
 const N_CHOICES: u64 = 8;
 /// Share of the rows of each other.
@@ -30,6 +28,9 @@ pub(super) struct Greedy<'a> {
     pub(super) candidates: &'a [Candidate],
     pub(super) speed: Option<&'a Speed>,
     pub(super) n_steps: usize,
+    /// Whether members are chosen on parts of the rows, too: with many rows one choice is sure enough, and what may be added to keep a
+    /// limit on speed depends on all that is there.
+    pub(super) is_repeated: bool,
     /// Draws the parts.
     pub(super) seed: Seed,
 }
@@ -50,9 +51,7 @@ impl Greedy<'_> {
             .map(|end| begun + share_of_time * (end - begun));
         let is_late = || until.is_some_and(|until| now() > until);
         let mut shares = self.once(threads, found, run);
-        // What may be added to keep a limit depends on all that is there: shares of several choices would pass it.
-        let is_sure = self.bench.target.len() > BAGGED_ROWS_MAX;
-        if self.speed.is_some() || self.n_steps == 1 || is_sure {
+        if !self.is_repeated {
             return shares;
         }
         let mut n_made = 1.0;

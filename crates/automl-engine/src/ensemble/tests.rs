@@ -44,6 +44,7 @@ fn chosen(seed: u64) -> ([Vec<f64>; 2], [f64; 2]) {
             candidates: &candidates,
             speed: None,
             n_steps,
+            is_repeated: true,
             seed: Seed(seed),
         };
         greedy.run(&Threads::new(threads).unwrap(), &found, &run, 1.0)
@@ -55,6 +56,7 @@ fn chosen(seed: u64) -> ([Vec<f64>; 2], [f64; 2]) {
         candidates: &candidates,
         speed: None,
         n_steps: 25,
+        is_repeated: false,
         seed: Seed(seed),
     };
     let once = greedy.once(&Threads::one(), &found, &run);

@@ -1,10 +1,14 @@
 //! What of a table decides which configurations make sense, and in which order they are tried.
 
 use automl_core::{Column, Dataset, Target};
+use automl_features::Recipe;
 use std::collections::BTreeMap;
 
 /// A category of more levels than this is wide.
 const WIDE_LEVELS: usize = 8;
+
+/// Cells that pairs of categories may come to: each split has its own.
+const CROSS_CELLS_MAX: usize = 4_000_000;
 
 /// Numbers of a table in [`Facts::shape`].
 pub(super) const N_SHAPE: usize = 7;
@@ -31,7 +35,11 @@ pub(crate) struct Facts {
     pub(crate) n_wide_numbers: usize,
     pub(super) has_text: bool,
     n_numbers: usize,
-    n_categories: usize,
+    /// Categories, and whole numbers that a recipe takes for such.
+    n_codes: usize,
+    n_classes: usize,
+    /// Whether any column has so many levels that recipes encode it.
+    is_encoded: bool,
     /// What tables that are alike have alike, as [`SHAPE`] names it.
     shape: [f64; N_SHAPE],
 }
@@ -48,7 +56,9 @@ impl Facts {
             n_wide_categories,
             n_wide_numbers: columns().filter(|column| is_wide_number(column)).count(),
             n_numbers: columns().filter(|column| is_number(column)).count(),
-            n_categories: columns().filter(|column| is_category(column)).count(),
+            n_codes: columns().filter(|column| is_code(column)).count(),
+            n_classes: data.task().n_classes(),
+            is_encoded: columns().any(is_encoded),
             has_text: columns().any(|column| matches!(column, Column::Text(_))),
             shape: shape(data, n_wide_categories),
         }
@@ -69,14 +79,20 @@ impl Facts {
         self.n_numbers > 1
     }
 
-    /// Whether categories could be joined.
-    pub(super) fn has_crosses(&self) -> bool {
-        self.n_categories + self.n_wide_numbers > 1
+    /// Pairs of categories that a recipe joins.
+    pub(crate) fn n_crosses(&self) -> usize {
+        (self.n_codes * self.n_codes.saturating_sub(1) / 2).min(Recipe::MAX_CROSSES)
     }
 
-    /// Whether anything could be encoded by its target.
+    /// Whether categories could be joined, and what is made of the pairs is not too much to keep for each split.
+    pub(super) fn has_crosses(&self) -> bool {
+        let columns = self.n_crosses() * (1 + self.n_classes.max(1));
+        columns > 0 && columns * self.n_rows <= CROSS_CELLS_MAX
+    }
+
+    /// Whether a recipe has anything to encode by its target.
     pub(crate) fn has_wide_categories(&self) -> bool {
-        self.n_wide_categories + self.n_wide_numbers > 0
+        self.is_encoded
     }
 }
 
@@ -125,16 +141,34 @@ fn is_wide_category(column: &Column) -> bool {
 }
 
 fn is_wide_number(column: &Column) -> bool {
+    n_codes(column).is_some_and(|n_distinct| n_distinct > WIDE_LEVELS)
+}
+
+/// Whether a recipe that joins categories takes the column for one.
+fn is_code(column: &Column) -> bool {
+    let is_number = n_codes(column).is_some_and(|n_distinct| Recipe::CODES.contains(&n_distinct));
+    is_number || is_category(column)
+}
+
+fn is_encoded(column: &Column) -> bool {
+    match column {
+        Column::Category { levels, .. } => levels.len() >= *Recipe::CODES.start(),
+        other => is_code(other),
+    }
+}
+
+/// Distinct values of a column of whole numbers that repeat.
+fn n_codes(column: &Column) -> Option<usize> {
     let Column::Number(values) = column else {
-        return false;
+        return None;
     };
     let present = values.iter().copied().filter(|value| !value.is_nan());
     let mut present: Vec<f64> = present.collect();
     let n_rows = present.len();
     if present.iter().any(|value| value.fract() != 0.0) {
-        return false;
+        return None;
     }
     present.sort_unstable_by(f64::total_cmp);
     present.dedup();
-    present.len() > WIDE_LEVELS && present.len() * 2 < n_rows
+    (present.len() * 2 < n_rows).then_some(present.len())
 }

@@ -19,6 +19,8 @@ const LINEAR_EVALUATIONS: f64 = 4.0;
 const ROUND_SHARE: f64 = 0.3;
 /// Classes that have a target-encoded column at most.
 const ENCODED_CLASSES_MAX: f64 = 20.0;
+/// Columns of pairs of numbers at most.
+const PAIRS_MAX: f64 = 25.0;
 /// Times the forecast that a fit may take for its first model, even where that is more than a trial's share.
 pub(super) const PATIENCE: f64 = 2.0;
 
@@ -28,6 +30,7 @@ pub(crate) struct Forecast {
     n_columns: f64,
     n_wide_categories: f64,
     n_wide_numbers: f64,
+    n_crosses: f64,
     n_outputs: f64,
     round_seconds: f64,
     speed: f64,
@@ -41,6 +44,7 @@ impl Forecast {
             n_columns: plan::n_columns(data) as f64,
             n_wide_categories: facts.n_wide_categories as f64,
             n_wide_numbers: facts.n_wide_numbers as f64,
+            n_crosses: facts.n_crosses() as f64,
             n_outputs: plan::n_outputs(data) as f64,
             round_seconds: plan.round_seconds_estimate(),
             // Twice the threads are less than twice as quick; the forecast is to be on the quick side.
@@ -50,7 +54,7 @@ impl Forecast {
 
     /// Seconds until a fit of `config` has a first model, the encoding of the table included.
     pub(crate) fn first_model_seconds(&self, config: &TrialConfig) -> f64 {
-        let n_columns = self.n_columns + self.n_target_encoded(config.recipe);
+        let n_columns = self.n_columns + self.n_made(config.recipe);
         let cells = self.n_rows * n_columns;
         let learns = match kind(config.learner) {
             Kind::Boosting => {
@@ -65,22 +69,21 @@ impl Forecast {
     /// Bytes of the table as a recipe encodes it: a number a cell, and its bin.
     pub(crate) fn encoded_bytes(&self, config: &TrialConfig) -> u64 {
         const BYTES_PER_CELL: f64 = 9.0;
-        let n_columns = self.n_columns + self.n_target_encoded(config.recipe);
+        let n_columns = self.n_columns + self.n_made(config.recipe);
         (self.n_rows * n_columns * BYTES_PER_CELL) as u64
     }
 
-    /// Columns that a recipe makes of the target: one a class of each wide column.
-    fn n_target_encoded(&self, recipe: &str) -> f64 {
+    /// Columns that a recipe makes: of the target one a class of each wide column and each pair of categories, and of numbers some.
+    fn n_made(&self, recipe: &str) -> f64 {
         let recipe = recipes::recipe(recipe);
-        if !recipe.is_supervised() {
-            return 0.0;
-        }
-        let of_numbers = recipe
-            .steps
-            .iter()
-            .any(|step| step.id() == "number_as_category");
-        let n_numbers = if of_numbers { self.n_wide_numbers } else { 0.0 };
-        (self.n_wide_categories + n_numbers) * self.n_outputs.min(ENCODED_CLASSES_MAX)
+        let has = |id: &str| recipe.steps.iter().any(|step| step.id() == id);
+        let of = |is_there: bool, n_columns: f64| if is_there { n_columns } else { 0.0 };
+        let n_crosses = of(has("combine_categories"), self.n_crosses);
+        let n_numbers = of(has("number_as_category"), self.n_wide_numbers);
+        let n_encoded = self.n_wide_categories + n_numbers + n_crosses;
+        let of_target = n_encoded * self.n_outputs.min(ENCODED_CLASSES_MAX);
+        let n_pairs = self.n_columns.min(PAIRS_MAX);
+        of(has("target_encode"), of_target) + n_crosses + of(has("interactions"), n_pairs)
     }
 }
 

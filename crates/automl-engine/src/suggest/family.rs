@@ -5,7 +5,7 @@ use crate::bounds::Bounds;
 use crate::portfolio::{self, Facts};
 use crate::trial::{TargetMap, TrialConfig};
 use automl_core::{Domain, LearnerSpec, ParamMap, ParamValue};
-use automl_tune::{Condition, Objective, Parameter, Space, Study};
+use automl_tune::{Condition, Objective, Outcome, Parameter, Space, Study, StudyError};
 
 /// The recipe's and the target map's names in a search space.
 const RECIPE: &str = "recipe";
@@ -19,6 +19,10 @@ const MAX_DEPTH: &str = "max_depth";
 const EXTRA_RANDOM: &str = "extra_random";
 /// The share of the columns that a node looks at; of forests 0 stands for one that depends on their number.
 const COLUMN_FRACTION: &str = "column_fraction";
+/// The depth of symmetric trees of which none is said.
+const SYMMETRIC_DEPTH: i64 = 6;
+/// What bounds may raise.
+const MIN_ROWS_PER_LEAF: &str = "min_rows_per_leaf";
 /// Settings that the search decides by itself.
 const DECIDED: [&str; 2] = ["n_trees", "objective"];
 
@@ -29,6 +33,8 @@ pub(super) struct Family {
     space: Space,
     /// What a forest makes of a column fraction of 0.
     column_fraction: f64,
+    /// The most rows that a leaf must have by the search space.
+    leaf_rows_max: i64,
 }
 
 impl Family {
@@ -61,9 +67,16 @@ impl Family {
         } else {
             1.0 / 3.0
         };
+        let mut searched = learner.params.iter();
+        let leaf_rows = searched.find(|spec| spec.name == MIN_ROWS_PER_LEAF);
+        let leaf_rows_max = match leaf_rows.and_then(|spec| spec.search) {
+            Some(Domain::Int { high, .. }) => high,
+            _ => i64::MAX,
+        };
         Some(Self {
             learner,
             recipes,
+            leaf_rows_max,
             space: Space::new(parameters).expect("declared search domains are valid"),
             column_fraction,
         })
@@ -84,10 +97,7 @@ impl Family {
             let id = id as u64;
             study.start(id, point).expect("the point is of the space");
             if let Some(told) = told {
-                study.spend(id, told.seconds).expect("the trial runs");
-                study
-                    .finish(id, told.outcome)
-                    .expect("the trial runs and its loss is finite");
+                tell(&mut study, id, told).expect("the trial runs and its loss is finite");
             }
         }
         study
@@ -100,6 +110,9 @@ impl Family {
         let mut all = config.params.clone();
         if all.get(GROWTH) == Some(&symmetric()) {
             all.remove(MAX_LEAVES);
+            if let Some(depth @ ParamValue::Int(0)) = all.get_mut(MAX_DEPTH) {
+                *depth = ParamValue::Int(SYMMETRIC_DEPTH);
+            }
         } else if all
             .remove(MAX_DEPTH)
             .is_some_and(|depth| depth != ParamValue::Int(0))
@@ -122,6 +135,10 @@ impl Family {
         }
         if let Some(fraction @ ParamValue::Float(0.0)) = all.get_mut(COLUMN_FRACTION) {
             *fraction = ParamValue::Float(self.column_fraction.max(0.1));
+        }
+        // Of many rows leaves must have more than are searched.
+        if let Some(ParamValue::Int(rows)) = all.get_mut(MIN_ROWS_PER_LEAF) {
+            *rows = (*rows).min(self.leaf_rows_max);
         }
         all.insert(RECIPE.into(), ParamValue::Text(config.recipe.into()));
         let map = config.target_map.name();
@@ -165,6 +182,34 @@ impl Family {
 
 fn symmetric() -> ParamValue {
     ParamValue::Text(SYMMETRIC.into())
+}
+
+fn tell(study: &mut Study, id: u64, told: Told) -> Result<(), StudyError> {
+    match told {
+        Told::Scored {
+            loss,
+            excess,
+            seconds,
+        } => {
+            study.spend(id, seconds)?;
+            let (values, constraints) = (vec![loss], excess.into_iter().collect());
+            study.finish(
+                id,
+                Outcome::Complete {
+                    values,
+                    constraints,
+                },
+            )
+        }
+        Told::Probed { loss } => {
+            study.report(id, 0, vec![loss])?;
+            study.finish(id, Outcome::Stopped)
+        }
+        Told::Failed { seconds } => {
+            study.spend(id, seconds)?;
+            study.finish(id, Outcome::Failed)
+        }
+    }
 }
 
 /// What boosted trees look like: the portfolio has all three growth modes, and trees of random thresholds.
@@ -258,5 +303,8 @@ mod tests {
             .expect("its defaults");
         let share = point[COLUMN_FRACTION].as_f64().unwrap();
         assert!((0.1..1.0).contains(&share), "{share}");
+        let many_rows = [("min_rows_per_leaf", ParamValue::Int(75))];
+        let point = family.point(&config(family.learner, &many_rows));
+        assert!(point.is_some(), "what the number of rows asks for, too");
     }
 }

@@ -191,3 +191,21 @@ fn a_fast_model_is_quick_and_what_is_too_slow_is_tried_once_more_with_fewer_tree
     let twin = twin.map(rate).fold(0.0, f64::max);
     assert!(twin > 0.004, "its trees are fewer: {twin}");
 }
+
+#[test]
+fn what_is_slow_is_taken_where_all_that_is_quick_is_hardly_better_than_a_constant() {
+    let data = synthetic::regression(3000, 5);
+    let options = FitOptions {
+        quality: Quality::Fast,
+        folds: None,
+        include: vec!["gradient_boosting".into(), "baseline".into()],
+        portfolio: Some(vec![boosting(0.004, 64)]),
+        ..options(2)
+    };
+    let outcome = run(&data, &options).unwrap();
+    assert!(
+        outcome.model.row_work() > 5e4,
+        "{}",
+        outcome.model.row_work()
+    );
+}

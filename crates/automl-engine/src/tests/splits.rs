@@ -1,6 +1,7 @@
 //! How rows are split for what they are.
 
 use super::*;
+use automl_core::Artifact;
 use std::collections::BTreeMap;
 
 #[test]
@@ -198,30 +199,40 @@ fn trials_learn_from_a_quarter_first_where_there_is_no_time_for_many_fits_of_all
     assert!(plan(Some(5), vec![SearchPart::Probing]).probe.is_empty());
 }
 
-/// Keeps the notes alone.
+/// Keeps all in memory.
 #[derive(Default)]
-struct Notes(Mutex<Vec<JournalEntry>>);
+struct Notes {
+    entries: Mutex<Vec<JournalEntry>>,
+    kept: Mutex<BTreeMap<String, Artifact>>,
+}
 
 impl Journal for Notes {
     fn note(&self, entry: &JournalEntry) {
-        self.0.lock().unwrap().push(entry.clone());
+        self.entries.lock().unwrap().push(entry.clone());
     }
 
-    fn keep(&self, _: &str, _: &dyn Fn() -> automl_core::Artifact) {}
-
-    fn restore(&self, _: &str) -> Option<automl_core::Artifact> {
-        None
+    fn keep(&self, name: &str, artifact: &dyn Fn() -> Artifact) {
+        self.kept
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), artifact());
     }
 
-    fn forget(&self, _: &str) {}
+    fn restore(&self, name: &str) -> Option<Artifact> {
+        self.kept.lock().unwrap().get(name).cloned()
+    }
+
+    fn forget(&self, name: &str) {
+        self.kept.lock().unwrap().remove(name);
+    }
 }
 
 #[test]
 fn a_trial_whose_probe_is_poor_ends_with_it() {
     let data = synthetic::binary(24_000, 2);
-    let (warnings, notes) = (Warnings::default(), Notes::default());
+    let (warnings, journal) = (Warnings::default(), Notes::default());
     let run = FitRun {
-        journal: &notes,
+        journal: &journal,
         ..FitRun::alone(&warnings)
     };
     let boosting = |leaves, least_rows| {
@@ -244,7 +255,7 @@ fn a_trial_whose_probe_is_poor_ends_with_it() {
         ..options(n_trials)
     };
     fit(&data, &options, &run).unwrap();
-    let notes = notes.0.into_inner().unwrap();
+    let notes = std::mem::take(&mut *journal.entries.lock().unwrap());
     let probed = notes.iter().filter_map(|note| match note {
         JournalEntry::Probed { trial, loss, .. } => Some((*trial, *loss)),
         _ => None,
@@ -265,4 +276,20 @@ fn a_trial_whose_probe_is_poor_ends_with_it() {
     let is_fit =
         |note: &JournalEntry| matches!(note, JournalEntry::Fitted { trial, .. } if *trial == last);
     assert!(!notes.iter().any(is_fit));
+
+    // Killed right after the probe, it is not probed again.
+    let is_probe =
+        |note: &JournalEntry| matches!(note, JournalEntry::Probed { trial, .. } if *trial == last);
+    let place = notes.iter().position(is_probe).unwrap();
+    let run = FitRun {
+        journal: &journal,
+        past: &notes[..=place],
+        ..FitRun::alone(&warnings)
+    };
+    fit(&data, &options, &run).unwrap();
+    let again = journal.entries.into_inner().unwrap();
+    assert!(again.iter().any(|note| matches!(note, JournalEntry::Ended { trial, outcome: Outcome::Pruned { .. }, .. } if *trial == last)));
+    let runs =
+        |note: &JournalEntry| matches!(note, JournalEntry::Running { trial, .. } if *trial == last);
+    assert!(!again.iter().any(runs));
 }

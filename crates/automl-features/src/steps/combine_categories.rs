@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// Adds category columns `a×b` with a level `x|y` for each pair of levels met in training.
 ///
-/// Pairs of columns are taken in table order, at most `max_pairs`. Pairs of levels with fewer than `min_count` training
+/// Neighbours in the table are paired first, then columns with one, two and more between them, at most `max_pairs` pairs. Pairs of levels with fewer than `min_count` training
 /// rows, and those beyond the `max_levels` most frequent, are the unseen code, as are pairs never met. Missing cells are
 /// a level called `missing`.
 ///
@@ -55,8 +55,8 @@ impl StepParams for CombineCategories {
         let scope = Scope::new("combine_categories", &[ColumnKind::Category]);
         let names = scope.names(self.columns.as_ref(), frame.table)?;
         let mut pairs = Vec::new();
-        for (place, a) in names.iter().enumerate() {
-            pairs.extend(names[place + 1..].iter().map(|b| (a, b)));
+        for gap in 1..names.len() {
+            pairs.extend(names.iter().zip(&names[gap..]));
         }
         pairs.truncate(self.max_pairs);
         let crosses = frame.map(pairs.len(), |index| {
