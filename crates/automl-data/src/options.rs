@@ -72,6 +72,8 @@ pub struct ReadOptions {
     /// Columns that have a use of their own, such as weights or groups, or none: what they are worth as features is no
     /// matter.
     pub set_aside: Vec<String>,
+    /// What a schema file says of columns that the table has not is passed over instead of refused.
+    pub may_lack: bool,
     /// Columns of one name are told apart by a number behind it (`a`, `a.1`, `a.2`) instead of refused.
     pub rename_duplicates: bool,
     /// Folders of images and IDX files are tables, too, with a column of images in base64.
@@ -119,6 +121,7 @@ impl Default for ReadOptions {
             max_bytes: None,
             targets: Vec::new(),
             set_aside: Vec::new(),
+            may_lack: false,
             rename_duplicates: false,
             images: false,
         }

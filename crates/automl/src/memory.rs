@@ -33,22 +33,22 @@ fn kib_line(file: &Path, name: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// The files that tell of a control group's memory: its limit, what it holds, and in the statistics the name of what it can drop.
+/// The files that tell of a control group's memory: its limit, what it holds, and in the statistics the names of what it can drop.
 struct Files {
     limit: &'static str,
     held: &'static str,
-    droppable: &'static str,
+    droppable: [&'static str; 2],
 }
 
 const VERSION_1: Files = Files {
     limit: "memory.limit_in_bytes",
     held: "memory.usage_in_bytes",
-    droppable: "total_inactive_file",
+    droppable: ["total_inactive_file", "total_active_file"],
 };
 const VERSION_2: Files = Files {
     limit: "memory.max",
     held: "memory.current",
-    droppable: "inactive_file",
+    droppable: ["inactive_file", "active_file"],
 };
 
 /// The least that the control groups that hold this process leave it, in bytes; none if none has a limit.
@@ -76,8 +76,8 @@ fn cgroup_free(root: &Path, own: &str) -> Option<u64> {
     groups.into_iter().min()
 }
 
-/// What the limit of one group leaves; none without a limit, which version 2 calls `max`. Pages of files that nobody uses are no
-/// hindrance: they are dropped when memory is wanted.
+/// What the limit of one group leaves; none without a limit, which version 2 calls `max`. Pages of files, those read more than
+/// once too, are no hindrance: they are dropped when memory is wanted.
 fn free_of(group: &Path, files: &Files) -> Option<u64> {
     let number = |file: &str| -> Option<u64> {
         let text = std::fs::read_to_string(group.join(file)).ok()?;
@@ -85,12 +85,13 @@ fn free_of(group: &Path, files: &Files) -> Option<u64> {
     };
     let limit = number(files.limit)?;
     let statistics = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-    let droppable = statistics.lines().find_map(|line| {
+    let droppable = statistics.lines().filter_map(|line| {
         let (name, value) = line.split_once(' ')?;
-        (name == files.droppable).then(|| value.trim().parse().ok())?
+        let value: u64 = value.trim().parse().ok()?;
+        files.droppable.contains(&name).then_some(value)
     });
     let held = number(files.held).unwrap_or(0);
-    Some(limit.saturating_sub(held.saturating_sub(droppable.unwrap_or(0))))
+    Some(limit.saturating_sub(held.saturating_sub(droppable.sum())))
 }
 
 #[cfg(test)]
@@ -123,10 +124,18 @@ mod tests {
         assert_eq!(cgroup_free(desk.path(), ""), Some(500));
         write("memory.stat", "anon 3000\ninactive_file 400\n");
         assert_eq!(cgroup_free(desk.path(), ""), Some(900));
+        write(
+            "memory.stat",
+            "inactive_file 400\nactive_file 300\nslab 9\n",
+        );
+        assert_eq!(cgroup_free(desk.path(), ""), Some(1200));
         write("memory/memory.limit_in_bytes", "1000\n");
         write("memory/memory.usage_in_bytes", "800\n");
         write("memory/memory.stat", "cache 1\ntotal_inactive_file 100\n");
         assert_eq!(cgroup_free(desk.path(), ""), Some(300));
+        let statistics = "active_file 7\ntotal_inactive_file 100\ntotal_active_file 50\n";
+        write("memory/memory.stat", statistics);
+        assert_eq!(cgroup_free(desk.path(), ""), Some(350));
         write("memory.current", "9000\n");
         assert_eq!(cgroup_free(desk.path(), ""), Some(0));
     }

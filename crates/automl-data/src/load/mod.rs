@@ -97,7 +97,9 @@ pub fn read_table(
         overrides,
         may_have_decimal_commas,
     };
-    inference.check_overrides(&file)?;
+    if !options.may_lack {
+        inference.check_overrides(&file)?;
+    }
     let (fields, facts, columns) = inference.run(columns, &mut warnings)?;
     let table = Table::new(names.iter().cloned().zip(columns).collect())
         .expect("names are unique and all columns have all rows");

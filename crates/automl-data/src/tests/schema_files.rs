@@ -161,6 +161,24 @@ fn a_written_schema_reads_back_to_the_same_table() {
 }
 
 #[test]
+fn columns_that_a_table_may_lack_are_passed_over() {
+    let schema = "columns: {a: {kind: text}, gone: {kind: number}}";
+    let source = Source::bytes("t.csv", "a,b\n1,2\n3,5\n".as_bytes());
+    let strict = ReadOptions::default();
+    assert!(load_with(&source, &strict, Some(schema)).is_err());
+    let options = ReadOptions {
+        may_lack: true,
+        ..strict
+    };
+    let result = load_with(&source, &options, Some(schema));
+    let expected = expect![[r#"
+        a: text = "1" "3"
+        b: number = 2 5
+    "#]];
+    expected.assert_eq(&show_result(result));
+}
+
+#[test]
 fn an_empty_file_says_nothing() {
     assert_eq!(
         SchemaFile::parse("{}", "s.yaml").unwrap(),

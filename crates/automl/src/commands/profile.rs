@@ -9,7 +9,7 @@ use crate::console::{Console, Format, print_json, print_text, stdout_width};
 use crate::errors::CliError;
 use crate::memory;
 use crate::progress::Reporter;
-use apart::Effort;
+use apart::{Effort, Told};
 use automl_core::{Clock, Schema, Table, Warning, WarningKind};
 use automl_data::profile::{Profile, ProfileOptions, profile, render_html, render_text};
 use automl_data::{
@@ -134,12 +134,13 @@ fn compare(
         let effort = Effort::profile(thread_count(None));
         apart::told_apart(first, &second.table, target, &effort)
     };
-    let told = told.unwrap_or_else(|error| {
+    let without = |error| {
         reporter.note(&format!(
             "no model could learn to tell the tables apart: {error}"
         ));
         None
-    });
+    };
+    let told = told.map_or_else(without, Told::apart);
     let alone = columns_of_second(&first.table, &second.table);
     found.warnings.extend(alone);
     let nothing = nothing_in_common(&first.table, &second.table);
@@ -182,7 +183,7 @@ fn load(
 
 /// A second table with the kinds of the first, of which `given` is what a schema file says: a few rows of numbers may look
 /// like a category, and days of one month like months. Where its cells do not fit those kinds it keeps its own, and drift
-/// tells the difference.
+/// tells the difference. It may lack columns of the schema file, such as the target.
 ///
 /// # Errors
 /// It cannot be read.
@@ -192,6 +193,10 @@ pub(super) fn load_like(
     (name, source): (&str, &Source),
     reporter: &Reporter,
 ) -> anyhow::Result<Loaded> {
+    let read = &ReadOptions {
+        may_lack: true,
+        ..read.clone()
+    };
     let loaded = load(read, (name, source), given, reporter)?;
     let given = given.cloned().unwrap_or_default();
     let mut like = given.clone();

@@ -94,7 +94,7 @@ fn commonest(task: &Task, rows: &OutOfFold, decision: &Decision) -> Markup {
         @if !pairs.is_empty() {
             h3 { "Classes that are confused most" }
             div.card { table {
-                thead { tr { th { "actual" } th { "predicted" } th.n { "rows" } } }
+                thead { tr { th { "actual" } th { "predicted" } th.n { "predictions" } } }
                 tbody { @for ((actual, predicted), count) in pairs { tr {
                     td { (label(actual)) } td { (label(predicted)) } td.n { (amount(count)) }
                 } } }
@@ -173,7 +173,7 @@ pub(super) fn per_class(task: &Task, rows: &OutOfFold, decision: &Decision) -> M
     html! {
         h3 { "Each class" }
         div.card { table {
-            thead { tr { th { "class" } th.n { "precision" } th.n { "recall" } th.n { "F1" } th.n { "rows" } th { "" } } }
+            thead { tr { th { "class" } th.n { "precision" } th.n { "recall" } th.n { "F1" } th.n { "predictions" } th { "" } } }
             tbody {
                 @for &code in shown {
                     @let class = told[code];
@@ -246,6 +246,8 @@ mod tests {
         assert_eq!(by_size(3, &rows), [2, 1, 0]);
         let page = per_class(&task(), &rows, &Decision::default()).into_string();
         assert!(page.find("<td>c</td>") < page.find("<td>b</td>"));
+        // A row counts once a repeat of the validation.
+        assert!(page.contains("<th class=\"n\">predictions</th>"), "{page}");
     }
 
     #[test]

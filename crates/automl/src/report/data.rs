@@ -115,6 +115,7 @@ pub(super) fn section(data: &Data, target: &str) -> Markup {
             p.soft {
                 @if data.by_importance { "Behind the target, columns stand by how much they matter to the model; those that are no features come last." }
                 @else { "Columns stand as in the table behind the target; those that are no features come last." }
+                @if brief.columns.iter().any(|column| !is_shown(column)) { " Of columns that are left out, and of those that name rows, no values are shown." }
                 @if n_more > 0 { " " (text::counted(n_more, "more column")) " " (if n_more == 1 { "is" } else { "are" }) " not shown; " code { "automl profile" } " shows all." }
             }
         }
@@ -129,10 +130,20 @@ fn row(column: &ColumnProfile, n_rows: u64) -> Markup {
             td { (column.kind.name()) }
             td.n { @if column.n_missing > 0 { (share(missing)) } @else { span.soft { "–" } } }
             td.n { (text::count(column.n_distinct)) }
-            td { (in_words(&column.summary)) }
-            td { (sparkline(&column.summary)) }
+            @if is_shown(column) {
+                td { (in_words(&column.summary)) }
+                td { (sparkline(&column.summary)) }
+            } @else {
+                td.soft { "not shown" }
+                td {}
+            }
         }
     }
+}
+
+/// Values of a column that was left out, or that names rows, do not belong on a page that is passed on.
+fn is_shown(column: &ColumnProfile) -> bool {
+    !matches!(column.role, Role::Ignored | Role::Id)
 }
 
 /// A share as the values tell theirs, never nought where there is something.

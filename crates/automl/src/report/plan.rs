@@ -107,7 +107,8 @@ fn time(page: &Page<'_>, phases: Phases) -> Markup {
         let Some(end) = end else { continue };
         let kept = (end - from).max(0.0);
         from = end;
-        let took = page.course.seconds_of(phase, page.seconds);
+        // This page is made while the model is written: what that takes is not known yet.
+        let took = (page.course.seconds_of(phase, page.seconds)).filter(|_| phase != "write");
         // Where members are not fitted again, no time is kept for it.
         if kept >= 0.05 || took.is_some() {
             rows.push((name, kept, took));
@@ -192,7 +193,7 @@ fn note(page: &Page<'_>, spec: &LearnerSpec, planned: &[&PlannedTrial], n_scored
             "left out: its first model would take too long".to_owned()
         }
         (0, 0) if planned.is_empty() => unplanned(page),
-        (0, 0) => "its turn did not come".to_owned(),
+        (0, 0) => "not done when the search ended, or not begun".to_owned(),
         (_, 0) => String::new(),
         (_, n) => format!("{} without a model", text::counted(n, "trial")),
     }

@@ -100,6 +100,63 @@ fn data_tells_each_column_with_the_target_first_and_then_what_matters() {
 }
 
 #[test]
+fn values_of_what_is_left_out_or_names_rows_are_not_on_the_page() {
+    let mut csv = "patient,age,job,illness,born,weight,remark,income\n".to_owned();
+    for line in 0..200 {
+        let income = if line % 3 == 0 { ">50K" } else { "<=50K" };
+        writeln!(
+            csv,
+            "PAT{line:05}x,{},clerk,{},19{}-04-05,{}.75,Seen by Dr Who{line} for the {line}th time and told to rest,{income}",
+            20 + line % 40,
+            ["secretitis", "cold"][usize::from(line % 3 == 1)],
+            10 + line % 80,
+            7000 + line % 90,
+        )
+        .unwrap();
+    }
+    let dropped = &["illness", "born", "weight", "remark"];
+    let shown = page(&Given {
+        csv: csv.clone(),
+        ..given()
+    });
+    assert!(shown.contains("secretitis") && shown.contains("1910") && shown.contains("7,090"));
+    let page = page(&Given {
+        csv,
+        dropped,
+        ..given()
+    });
+    for value in [
+        "secretitis",
+        "PAT0",
+        "1910",
+        "1989",
+        "7,090",
+        "7,042",
+        "Dr Who",
+    ] {
+        assert!(!page.contains(value), "{value}");
+    }
+    let data = section(&page, "data");
+    for (name, kind) in [
+        ("illness", "category"),
+        ("born", "timestamp"),
+        ("patient", "text"),
+    ] {
+        let row = row(data, name);
+        assert!(
+            row.contains("not shown") && !row.contains("class=\"spark\""),
+            "{row}"
+        );
+        assert!(row.contains(kind), "{row}");
+    }
+    assert!(
+        row(data, "born").contains(">80<"),
+        "distinct moments are counted"
+    );
+    assert!(data.contains("no values are shown"));
+}
+
+#[test]
 fn data_shows_how_the_target_is_distributed() {
     let page = page(&given());
     let data = section(&page, "data");
@@ -152,6 +209,11 @@ fn the_plan_tells_what_phases_were_to_take_and_took() {
         "{search}"
     );
     assert!(row(plan, "choice of members").contains(">2.0s<"));
+    let writing = row(plan, "writing");
+    assert!(
+        writing.contains(">2.0s<") && writing.contains(">–<"),
+        "{writing}"
+    );
     assert!(!plan.contains("fits on all rows"), "none are planned");
 }
 
@@ -217,6 +279,39 @@ fn the_request_is_a_row_of_the_inputs_that_a_shell_takes() {
 }
 
 #[test]
+fn the_request_has_no_text_of_the_table() {
+    let mut csv = "age,remark,income\n".to_owned();
+    for line in 0..200 {
+        let income = if line % 3 == 0 { ">50K" } else { "<=50K" };
+        let age = 20 + line % 40;
+        writeln!(
+            csv,
+            "{age},Seen by doctor {line} and told to take {age} days of rest,{income}"
+        )
+        .unwrap();
+    }
+    let page = page(&Given {
+        csv,
+        name: "-",
+        ..given()
+    });
+    let usage = section(&page, "use");
+    assert!(
+        usage.contains("&quot;remark&quot;: &quot;…&quot;"),
+        "{usage}"
+    );
+    assert!(!page.contains("Seen by"));
+    assert!(
+        usage.contains("ONNX Runtime runs and few others"),
+        "{usage}"
+    );
+    assert!(
+        usage.contains("with the columns of the table that was learned from;"),
+        "{usage}"
+    );
+}
+
+#[test]
 fn the_request_writes_moments_as_the_table_is_read() {
     let csv = given()
         .csv
@@ -238,7 +333,8 @@ fn a_model_that_is_no_graph_is_not_told_to_become_one() {
         near.contains("the nearest rows that it learned from") && !near.contains("--format onnx"),
         "{near}"
     );
-    assert!(usage("gradient_boosting").contains("--format onnx"));
+    let boosted = usage("gradient_boosting");
+    assert!(boosted.contains("--format onnx") && boosted.contains("a graph for any ONNX runtime"));
 }
 
 #[test]

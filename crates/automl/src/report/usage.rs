@@ -1,7 +1,7 @@
 //! What to type next: commands with this model's place and target, ready to be copied.
 
 use super::{Page, is_member};
-use crate::text::{self, shell_word};
+use crate::text::shell_word;
 use automl_core::{Field, Kind, Role};
 use automl_data::profile::{NumberSummary, Summary};
 use maud::{Markup, html};
@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 
 /// Columns of a row that is written out; a request of more is a file.
 const MAX_COLUMNS: usize = 40;
-/// Characters of a text in it.
-const TEXT_WIDTH: usize = 80;
 /// Characters of a name of an endpoint.
 const NAME_WIDTH: usize = 60;
 /// A learner that ONNX has no operators for.
@@ -19,14 +17,13 @@ const NOT_IN_ONNX: &str = "nearest_neighbours";
 pub(super) fn section(page: &Page<'_>) -> Markup {
     let model = shell_word(&page.model.display().to_string());
     let name = endpoint_name(page.target);
-    let data = shell_word(&page.manifest.lineage.data);
     html! {
         section id="use" {
             h2 { "How to use the model" }
             dl.card.facts.usage {
                 dt { "Predict" } dd {
                     pre { (page.next_command) }
-                    p.soft { "DATA is any table with the columns of " code { (data) } "; it may lack " (page.target) "." }
+                    p.soft { "DATA is any table with the columns of " (learned_from(page)) "; it may lack " (page.target) "." }
                 }
                 dt { "Evaluate" } dd {
                     pre { "automl evaluate " (model) " DATA" }
@@ -45,6 +42,14 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The table, by its name if it has one.
+fn learned_from(page: &Page<'_>) -> Markup {
+    match page.manifest.lineage.data.as_str() {
+        "-" => html! { "the table that was learned from" },
+        data => html! { code { (shell_word(data)) } },
     }
 }
 
@@ -70,7 +75,7 @@ fn request(page: &Page<'_>, name: &str) -> String {
     )
 }
 
-/// A row of the commonest levels and middle numbers as JSON; none where columns are many.
+/// A row of the commonest levels and middle numbers, and of no text, as JSON; none where columns are many.
 fn example_row(page: &Page<'_>) -> Option<String> {
     let fields: Vec<&Field> = page.manifest.inputs.with_role(Role::Feature).collect();
     if fields.len() > MAX_COLUMNS {
@@ -94,10 +99,8 @@ fn value(summary: &Summary, kind: Kind) -> Value {
         Summary::Numbers(told) if kind == Kind::Number => number(told),
         Summary::Numbers(told) => json!(number(told).to_string()),
         Summary::Levels(told) => json!(told.top.first().map(|level| &level.level)),
-        Summary::Texts(told) => {
-            let text = told.examples.first();
-            json!(text.map(|text| text::clip(text, TEXT_WIDTH)))
-        }
+        // A text may tell more than a page that is passed on should.
+        Summary::Texts(_) => json!("…"),
         Summary::Times(told) => json!(told.median),
     }
 }
@@ -114,7 +117,7 @@ fn number(told: &NumberSummary) -> Value {
     }
 }
 
-/// The target as a name of an endpoint: letters, digits, `.`, `_` and `-`.
+/// The target as a name of an endpoint: letters, digits, `_` and `-`, which begins and ends with a letter or digit.
 fn endpoint_name(target: &str) -> String {
     let letter = |letter: char| {
         if letter.is_ascii_alphanumeric() || "_-".contains(letter) {
@@ -124,7 +127,7 @@ fn endpoint_name(target: &str) -> String {
         }
     };
     let name: String = target.chars().take(NAME_WIDTH).map(letter).collect();
-    let name = name.trim_matches('-').to_lowercase();
+    let name = name.trim_matches(['-', '_']).to_lowercase();
     if name.is_empty() {
         "model".to_owned()
     } else {
@@ -140,7 +143,7 @@ fn exports(page: &Page<'_>, model: &str) -> Markup {
         @match obstacle(page) {
             None => {
                 pre { (export("onnx", "model.onnx")) "\n" (export("mlflow", "mlflow-model")) "\n" (export("docker", "context")) }
-                p.soft { "a graph for any ONNX runtime, a folder for MLflow, a container that serves." }
+                p.soft { (graph(page)) ", a folder for MLflow, a container that serves." }
             }
             Some(why) => {
                 pre { (export("docker", "context")) "\n" (export("standalone", "service")) }
@@ -150,9 +153,46 @@ fn exports(page: &Page<'_>, model: &str) -> Markup {
     }
 }
 
+/// What runs the graph: cutting texts into terms is no standard operator.
+fn graph(page: &Page<'_>) -> &'static str {
+    let mut inputs = page.manifest.inputs.with_role(Role::Feature);
+    if inputs.any(|field| field.kind == Kind::Text) {
+        "a graph that takes texts, which ONNX Runtime runs and few others"
+    } else {
+        "a graph for any ONNX runtime"
+    }
+}
+
 /// Why the model is no ONNX graph.
 fn obstacle(page: &Page<'_>) -> Option<&'static str> {
     let mut members = page.leaderboard.rows.iter().filter(|row| is_member(row));
     let is_near = page.distilled.is_none() && members.any(|row| row.learner == NOT_IN_ONNX);
     is_near.then_some("This model looks at the nearest rows that it learned from")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_an_endpoint_begins_and_ends_with_a_letter_or_digit() {
+        let names = [
+            "income",
+            "_income",
+            "-Net income-_",
+            "net_income",
+            "_",
+            "größe",
+        ];
+        let found = names.map(endpoint_name);
+        let expected = [
+            "income",
+            "income",
+            "net-income",
+            "net_income",
+            "model",
+            "gr--e",
+        ];
+        assert_eq!(found, expected);
+    }
 }

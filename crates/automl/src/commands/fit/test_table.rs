@@ -3,7 +3,7 @@
 use super::Begun;
 use super::settings::Settings;
 use crate::commands::datasets;
-use crate::commands::profile::apart::{self, Effort};
+use crate::commands::profile::apart::{self, Effort, Told};
 use crate::commands::profile::{load_like, warn_of_second};
 use crate::progress::Reporter;
 use crate::text;
@@ -56,7 +56,7 @@ pub(super) fn compare(begun: &Begun, schema: &Schema) -> anyhow::Result<()> {
         let effort = effort(settings);
         apart::told_apart((&loaded.table, schema), &test.table, None, &effort)
     };
-    let is_alike = matches!(&told, Ok(Some(told)) if !apart::is_far(told));
+    let is_alike = matches!(&told, Ok(Told::Apart(told)) if !apart::is_far(told));
     for warning in of_columns((&loaded.table, schema), &test, is_alike) {
         warnings.push(warning);
     }
@@ -88,34 +88,36 @@ fn incomparable(
     })
 }
 
-/// Tells how well the tables can be told apart.
-fn say(
-    told: anyhow::Result<Option<ToldApart>>,
-    (name, test): (&str, &Loaded),
-    reporter: &Reporter,
-) {
-    let n_rows = test.table.n_rows();
-    let rows = text::counted(n_rows as u64, "row");
+/// Tells how well the tables can be told apart, or why that is not known.
+fn say(told: anyhow::Result<Told>, (name, test): (&str, &Loaded), reporter: &Reporter) {
+    let rows = text::counted(test.table.n_rows() as u64, "row");
+    let few = |message| Warning::new(WarningKind::FewRows, Vec::<String>::new(), message);
+    let note = |told: String| reporter.note(&format!("test table: {rows}{told}"));
     match told {
-        Ok(Some(told)) if apart::is_far(&told) => reporter.warnings().push(far(&told)),
-        Ok(Some(told)) => reporter.note(&format!(
-            "test table: {rows}, told from training rows with a ROC AUC of {:.3}, where 0.5 is chance",
+        Ok(Told::Apart(told)) if apart::is_far(&told) => reporter.warnings().push(far(&told)),
+        Ok(Told::Apart(told)) => note(format!(
+            ", told from training rows with a ROC AUC of {:.3}, where 0.5 is chance",
             told.roc_auc
         )),
-        Ok(None) if n_rows < apart::MIN_ROWS => {
-            let message = format!(
+        Ok(Told::FewRows([_, n_rows])) if n_rows < apart::MIN_ROWS => {
+            reporter.warnings().push(few(format!(
                 "--test {name} has {rows}, too few to tell whether they are like those learned from"
-            );
-            let none = Vec::<String>::new();
-            reporter
-                .warnings()
-                .push(Warning::new(WarningKind::FewRows, none, message));
+            )));
         }
-        Ok(None) => reporter.note(&format!(
-            "test table: {rows}, which no model tells from training rows"
-        )),
-        Err(error) => reporter.note(&format!(
-            "test table: {rows}; no model could learn to tell them from training rows: {error}"
+        Ok(Told::FewRows([n_rows, _])) => reporter.warnings().push(few(format!(
+            "the training table has {}, too few to tell whether those of --test {name} are like them",
+            text::counted(n_rows as u64, "row")
+        ))),
+        Ok(Told::NoColumns) => note(
+            "; it has no column that is learned from in the same kind, so whether its rows are like training rows is not known"
+                .to_owned(),
+        ),
+        Ok(Told::NoTime) => note(
+            "; there was no time to learn to tell them from training rows".to_owned(),
+        ),
+        Ok(Told::Nothing) => note(", which no model tells from training rows".to_owned()),
+        Err(error) => note(format!(
+            "; no model could learn to tell them from training rows: {error}"
         )),
     }
 }

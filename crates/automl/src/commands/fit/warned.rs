@@ -10,6 +10,8 @@ use automl_engine::{ColumnImportance, FitOutcome, ImportantColumn};
 
 /// Of a class of a smaller share of the rows accuracy tells nothing.
 const RARE_SHARE: f64 = 0.01;
+/// But where classes are many each has few: what is rare has less than this part of an even share, too.
+const RARE_PART: f64 = 0.1;
 /// Classes that are named.
 const MAX_NAMED: usize = 3;
 /// With fewer rows, or fewer rows of classes that are not the most frequent one, nearly all may be right by chance.
@@ -93,7 +95,8 @@ impl<'a> Classes<'a> {
             text::count(n_class as u64),
             text::count(self.n_rows() as u64),
         );
-        (share < RARE_SHARE).then(|| Warning::new(WarningKind::ClassImbalance, [target], message))
+        let is_rare = share < RARE_SHARE && share * (self.task.n_classes() as f64) < RARE_PART;
+        is_rare.then(|| Warning::new(WarningKind::ClassImbalance, [target], message))
     }
 }
 

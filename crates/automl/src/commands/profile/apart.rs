@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(in crate::commands) const MIN_ROWS: usize = 30;
 /// The constant that every search begins with, and the model.
 const TRIALS: u64 = 2;
+const LEARNER: &str = "gradient_boosting";
 /// Columns that are named.
 const MAX_COLUMNS: usize = 5;
 /// From here on tables differ by more than is of no matter.
@@ -40,9 +41,32 @@ impl Effort {
     }
 }
 
-/// Learns which table a row is from. `without` is the column to be predicted, which is no feature; identifiers are none either, nor is
-/// what is ignored.
-/// None where too few rows or no columns can be compared, or no model was better than a constant.
+/// What came of telling two tables apart.
+#[derive(Debug, PartialEq)]
+pub(in crate::commands) enum Told {
+    /// A model was learned: this well it tells them.
+    Apart(ToldApart),
+    /// One of the tables has too few rows; these are the rows of both that were looked at.
+    FewRows([usize; 2]),
+    /// They have no feature of one kind in common.
+    NoColumns,
+    /// Nothing but a constant was done in time.
+    NoTime,
+    /// Models were learned, and none was better than a constant.
+    Nothing,
+}
+
+impl Told {
+    /// How well they are told apart, if a model could be learned.
+    pub(super) fn apart(self) -> Option<ToldApart> {
+        match self {
+            Self::Apart(told) => Some(told),
+            _ => None,
+        }
+    }
+}
+
+/// Learns from the features which table a row is from. `without` is the column to be predicted, whatever its role.
 ///
 /// # Errors
 /// If the search fails.
@@ -51,7 +75,7 @@ pub(in crate::commands) fn told_apart(
     second: &Table,
     without: Option<&str>,
     effort: &Effort,
-) -> anyhow::Result<Option<ToldApart>> {
+) -> anyhow::Result<Told> {
     let (first, second) = (
         spread(first, effort.max_rows),
         spread(second, effort.max_rows),
@@ -59,8 +83,7 @@ pub(in crate::commands) fn told_apart(
     let n_rows = [first.n_rows(), second.n_rows()];
     let is_compared = |name: &str| {
         let field = schema.field(name);
-        Some(name) != without
-            && field.is_some_and(|field| !matches!(field.role, Role::Id | Role::Ignored))
+        Some(name) != without && field.is_some_and(|field| field.role == Role::Feature)
     };
     let columns: Vec<(String, Column)> = first
         .iter()
@@ -70,9 +93,21 @@ pub(in crate::commands) fn told_apart(
             Some((name.to_owned(), both))
         })
         .collect();
-    if columns.is_empty() || n_rows.iter().any(|&n| n < MIN_ROWS) {
-        return Ok(None);
+    if n_rows.iter().any(|&n| n < MIN_ROWS) {
+        return Ok(Told::FewRows(n_rows));
     }
+    if columns.is_empty() {
+        return Ok(Told::NoColumns);
+    }
+    learn(columns, n_rows, effort)
+}
+
+/// Learns from `columns`, which have the rows of one table below those of the other.
+fn learn(
+    columns: Vec<(String, Column)>,
+    n_rows: [usize; 2],
+    effort: &Effort,
+) -> anyhow::Result<Told> {
     let table = Table::new(columns).expect("columns are as long as both tables");
     let classes = ["first", "second"].map(str::to_owned).into();
     let sources = [vec![0_u32; n_rows[0]], vec![1; n_rows[1]]].concat();
@@ -84,14 +119,20 @@ pub(in crate::commands) fn told_apart(
     let outcome = automl_engine::fit(&data, &options(effort), &run)?;
     // A constant looks at no column, and tells nothing apart.
     let Some(importance) = outcome.model.column_importance()? else {
-        return Ok(None);
+        let mut tried = outcome.leaderboard.rows.iter();
+        let is_tried = tried.any(|row| row.trial.is_some() && row.learner == LEARNER);
+        return Ok(if is_tried {
+            Told::Nothing
+        } else {
+            Told::NoTime
+        });
     };
     let told = |one: ImportantColumn| ToldColumn {
         column: one.column,
         share: one.share,
     };
     let columns = importance.columns.into_iter().take(MAX_COLUMNS);
-    Ok(Some(ToldApart {
+    Ok(Told::Apart(ToldApart {
         roc_auc: outcome.score,
         by_chance: by_chance(n_rows.map(|n| n as f64)),
         n_rows: n_rows.iter().sum::<usize>() as u64,
@@ -141,7 +182,7 @@ fn options(effort: &Effort) -> FitOptions {
         distills: false,
         folds: Some(effort.folds),
         holdout: None,
-        include: vec!["gradient_boosting".to_owned()],
+        include: vec![LEARNER.to_owned()],
         exclude: Vec::new(),
         portfolio: Some(vec![boosting(0.1, 31, 20), boosting(0.05, 64, 10)]),
         without: Vec::new(),
@@ -158,7 +199,7 @@ fn boosting(rate: f64, n_leaves: i64, leaf_rows: i64) -> Configuration {
     ];
     let params = params.map(|(name, value)| (name.to_owned(), value));
     Configuration {
-        learner: "gradient_boosting".to_owned(),
+        learner: LEARNER.to_owned(),
         recipe: None,
         log_target: false,
         params: params.into(),

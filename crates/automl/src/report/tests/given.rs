@@ -99,6 +99,8 @@ fn told() -> Explanations {
 pub(super) struct Given {
     pub(super) name: &'static str,
     pub(super) csv: String,
+    /// Columns that were left out.
+    pub(super) dropped: &'static [&'static str],
     /// The learner of all members.
     pub(super) learner: &'static str,
     pub(super) explanations: Explanations,
@@ -121,6 +123,7 @@ pub(super) fn given() -> Given {
     Given {
         name: "adult.csv",
         csv,
+        dropped: &[],
         learner: "gradient_boosting",
         explanations: told(),
         out_of_fold: OutOfFold {
@@ -272,7 +275,11 @@ fn manifest(name: &str, loaded: &Loaded) -> Manifest {
 
 /// The page of it.
 pub(super) fn page(given: &Given) -> String {
-    let loaded = loaded(&given.csv);
+    let mut loaded = loaded(&given.csv);
+    let fields = loaded.schema.fields.iter_mut();
+    for field in fields.filter(|field| given.dropped.contains(&field.name.as_str())) {
+        field.role = Role::Ignored;
+    }
     let importance = ColumnImportance {
         columns: vec![column("age", 0.6, "age"), column("job", 0.4, "job_target")],
     };

@@ -33,6 +33,11 @@ fn accuracy_is_said_to_be_blind_for_a_class_of_less_than_a_hundredth() {
     assert!(told(&[5, 995]).contains("--metric balanced_accuracy"));
     assert!(told(&[500, 495, 5]).contains("class 'c'"));
     assert_eq!(told(&[990, 10]), "");
+    // Each of 150 classes has less than a hundredth.
+    assert_eq!(told(&[6; 150]), "");
+    let mut one_rare = [60; 150];
+    one_rare[3] = 5;
+    assert!(told(&one_rare).contains("class 'd'"));
 }
 
 #[test]

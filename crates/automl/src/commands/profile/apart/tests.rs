@@ -42,6 +42,10 @@ fn table(n_rows: u32, from: f64, colours: &[&str]) -> Table {
 }
 
 fn told(first: &Table, second: &Table, without: Option<&str>) -> Option<ToldApart> {
+    all_told(first, second, without).apart()
+}
+
+fn all_told(first: &Table, second: &Table, without: Option<&str>) -> Told {
     told_apart((first, &schema()), second, without, &Effort::profile(2)).unwrap()
 }
 
@@ -50,7 +54,7 @@ fn a_column_of_one_value_tells_nothing() {
     let same =
         |n_rows| Table::new(vec![("x".to_owned(), Column::Number(vec![1.0; n_rows]))]).unwrap();
     let told = told_apart((&same(60), &schema()), &same(50), None, &Effort::profile(2));
-    assert!(!matches!(told, Ok(Some(_))), "{told:?}");
+    assert!(!matches!(told, Ok(Told::Apart(_))), "{told:?}");
 }
 
 #[test]
@@ -97,11 +101,50 @@ fn levels_mean_the_same_in_both_tables_whatever_their_codes() {
 #[test]
 fn too_few_rows_or_other_kinds_say_nothing() {
     let colours = ["red", "blue"];
+    let few = table(20, 0.0, &colours);
     assert_eq!(
-        told(&table(300, 0.0, &colours), &table(20, 0.0, &colours), None),
-        None
+        all_told(&table(300, 0.0, &colours), &few, None),
+        Told::FewRows([300, 20])
+    );
+    assert_eq!(
+        all_told(&few, &table(300, 0.0, &colours), None),
+        Told::FewRows([20, 300])
     );
     let other = Column::Number(vec![1.0; 40]);
     let other = Table::new(vec![("colour".to_owned(), other)]).unwrap();
-    assert_eq!(told(&table(300, 0.0, &colours), &other, None), None);
+    assert_eq!(
+        all_told(&table(300, 0.0, &colours), &other, None),
+        Told::NoColumns
+    );
+}
+
+#[test]
+fn columns_that_are_no_features_are_not_compared() {
+    let colours = ["red", "blue"];
+    let (first, second) = (table(300, 0.0, &colours), table(200, 80.0, &colours));
+    for role in [
+        Role::Target,
+        Role::Weight,
+        Role::Group,
+        Role::Time,
+        Role::Ignored,
+    ] {
+        let mut schema = schema();
+        schema.fields[1].role = role;
+        let told = told_apart((&first, &schema), &second, None, &Effort::profile(2)).unwrap();
+        let is_far = told.apart().is_some_and(|told| is_far(&told));
+        assert!(!is_far, "{role:?}");
+    }
+}
+
+#[test]
+fn nothing_is_told_where_there_was_no_time() {
+    let colours = ["red", "blue"];
+    let (first, second) = (table(300, 0.0, &colours), table(200, 80.0, &colours));
+    let effort = Effort {
+        time_limit: Duration::from_millis(1),
+        ..Effort::profile(2)
+    };
+    let told = told_apart((&first, &schema()), &second, None, &effort);
+    assert!(!matches!(told, Ok(Told::Nothing)), "{told:?}");
 }
