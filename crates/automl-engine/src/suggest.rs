@@ -52,6 +52,7 @@ fn objective_for(task: TaskKind, metric: Metric) -> Option<&'static str> {
 }
 
 /// What a study is told of a trial that has ended, with what a fit of it took.
+#[derive(Debug, Clone, Copy)]
 enum Told {
     /// A loss, and how much more than allowed a row takes, if that is limited.
     Scored {

@@ -38,8 +38,8 @@ pub(crate) struct Facts {
     /// Categories, and whole numbers that a recipe takes for such.
     n_codes: usize,
     n_classes: usize,
-    /// Whether any column has so many levels that recipes encode it.
-    is_encoded: bool,
+    /// Columns of so many levels that recipes encode them.
+    n_encoded: usize,
     /// What tables that are alike have alike, as [`SHAPE`] names it.
     shape: [f64; N_SHAPE],
 }
@@ -58,7 +58,7 @@ impl Facts {
             n_numbers: columns().filter(|column| is_number(column)).count(),
             n_codes: columns().filter(|column| is_code(column)).count(),
             n_classes: data.task().n_classes(),
-            is_encoded: columns().any(is_encoded),
+            n_encoded: columns().filter(|column| is_encoded(column)).count(),
             has_text: columns().any(|column| matches!(column, Column::Text(_))),
             shape: shape(data, n_wide_categories),
         }
@@ -92,7 +92,7 @@ impl Facts {
 
     /// Whether a recipe has anything to encode by its target.
     pub(crate) fn has_wide_categories(&self) -> bool {
-        self.is_encoded
+        self.n_encoded > 0
     }
 }
 
