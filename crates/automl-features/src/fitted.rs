@@ -22,6 +22,11 @@ pub(crate) trait FittedStep: Debug + Send + Sync {
         false
     }
 
+    /// About how many nanoseconds each column that it makes takes one row alone.
+    fn column_work(&self) -> f64 {
+        100.0
+    }
+
     /// The step as plain data.
     fn artifact(&self) -> Artifact;
 
@@ -118,7 +123,6 @@ impl FittedRecipe {
     /// About how many nanoseconds one row alone takes, counted from the number of columns that the steps make and pass on, never
     /// measured.
     pub fn row_work(&self) -> f64 {
-        const COLUMN: f64 = 100.0;
         const PASSED_ON: f64 = 15.0;
         const TEXT: f64 = 30_000.0;
         let is_text = |(_, kind): &&(String, ColumnKind)| *kind == ColumnKind::Text;
@@ -134,7 +138,7 @@ impl FittedRecipe {
                 .collect();
             let passed_on = output.shared().map(|(_, column)| Arc::as_ptr(&column));
             let n_passed_on = passed_on.filter(|column| known.contains(column)).count();
-            work += COLUMN * (output.n_columns() - n_passed_on) as f64;
+            work += step.column_work() * (output.n_columns() - n_passed_on) as f64;
             work += PASSED_ON * n_passed_on as f64;
             table = output;
         }

@@ -21,6 +21,7 @@
 //!
 //! What this crate must not know: models, files.
 
+mod behind;
 mod fitted;
 mod frame;
 mod hash_index;

@@ -1,6 +1,7 @@
 //! Pairs of categories crossed into one.
 
-use crate::fitted::{FittedPart, FittedStep, append, codes, input};
+use crate::behind::Behind;
+use crate::fitted::{FittedPart, FittedStep, codes};
 use crate::frame::{Frame, int, require, slot_of};
 use crate::select::{ColumnKind, Columns, Scope};
 use crate::step::StepParams;
@@ -63,7 +64,7 @@ impl StepParams for CombineCategories {
             let (a, b) = pairs[index];
             self.fit_pair(frame, a, b)
         })?;
-        Ok(Crosses(crosses).into())
+        Ok(Crosses::new(crosses).into())
     }
 }
 
@@ -127,34 +128,57 @@ impl Cross {
 
 /// The columns that are added.
 #[derive(Debug)]
-struct Crosses(Vec<Cross>);
+struct Crosses {
+    crosses: Vec<Cross>,
+    behind: Behind,
+}
+
+impl Crosses {
+    fn new(crosses: Vec<Cross>) -> Self {
+        let behind = Behind::default();
+        Self { crosses, behind }
+    }
+}
 
 impl FittedStep for Crosses {
     fn apply(&self, table: &Table, threads: &Threads) -> Result<Table, PredictError> {
-        let columns = threads.map(self.0.len(), |index| {
-            let cross = &self.0[index];
+        let sources = self.crosses.iter().flat_map(|cross| &cross.sources);
+        let names = self.crosses.iter().map(|cross| {
             let [a, b] = &cross.sources;
-            let left = codes(a, input(table, a)?)?;
-            let right = codes(b, input(table, b)?)?;
-            let pairs = left.iter().zip(right);
-            let crossed = pairs.map(|(&left, &right)| cross.code(left, right));
-            let column = Column::category(crossed.collect(), cross.levels.clone());
-            Ok((format!("{a}×{b}"), column))
+            format!("{a}×{b}")
         });
-        Ok(append(
-            table,
-            columns.into_iter().collect::<Result<_, PredictError>>()?,
-        ))
+        let sources = sources.map(String::as_str);
+        self.behind.add(table, sources, names, |places| {
+            let columns = threads.map(self.crosses.len(), |index| {
+                let cross = &self.crosses[index];
+                let [a, b] = &cross.sources;
+                let left = codes(a, table.column_at(places[2 * index]))?;
+                let right = codes(b, table.column_at(places[2 * index + 1]))?;
+                let pairs = left.iter().zip(right);
+                let crossed = pairs.map(|(&left, &right)| cross.code(left, right));
+                Ok(Column::category(crossed.collect(), cross.levels.clone()))
+            });
+            columns.into_iter().collect()
+        })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.crosses.is_empty()
+    }
+
+    /// Of many levels few are in the cache, here and where they are encoded.
+    fn column_work(&self) -> f64 {
+        400.0
     }
 
     fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
-        let crosses = self.0.iter();
+        let crosses = self.crosses.iter();
         Ok(crosses.map(|cross| cross.sources.to_vec()).collect())
     }
 
     fn artifact(&self) -> Artifact {
         let mut artifact = empty("combine_categories");
-        for cross in &self.0 {
+        for cross in &self.crosses {
             let mut child = empty("cross");
             set_meta(&mut child, "sources", cross.sources.to_vec());
             set_meta(&mut child, "n_levels", cross.n_levels.to_vec());
@@ -190,5 +214,5 @@ pub(crate) fn load(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactE
             levels: Levels::new(levels),
         });
     }
-    Ok(Arc::new(Crosses(all)))
+    Ok(Arc::new(Crosses::new(all)))
 }

@@ -1,6 +1,7 @@
 //! Products, ratios, differences and sums of the numbers that tell most of the target.
 
-use crate::fitted::{FittedPart, FittedStep, append, input, numbers};
+use crate::behind::Behind;
+use crate::fitted::{FittedPart, FittedStep, numbers};
 use crate::frame::{Frame, check_budget, int, require};
 use crate::numeric::{correlation, positions_by_greatest};
 use crate::select::{ColumnKind, Columns, Scope};
@@ -148,7 +149,7 @@ impl StepParams for Interactions {
             let (a, operation, b) = candidates[place];
             (names[a].clone(), operation, names[b].clone())
         });
-        Ok(Pairs(pairs.collect()).into())
+        Ok(Pairs::new(pairs.collect()).into())
     }
 }
 
@@ -202,33 +203,48 @@ fn targets(frame: &Frame<'_>, sample: &[usize]) -> Vec<Vec<f64>> {
 
 /// The pairs that are added.
 #[derive(Debug)]
-struct Pairs(Vec<(String, Operation, String)>);
+struct Pairs {
+    pairs: Vec<(String, Operation, String)>,
+    behind: Behind,
+}
+
+impl Pairs {
+    fn new(pairs: Vec<(String, Operation, String)>) -> Self {
+        let behind = Behind::default();
+        Self { pairs, behind }
+    }
+}
 
 impl FittedStep for Pairs {
     fn apply(&self, table: &Table, threads: &Threads) -> Result<Table, PredictError> {
-        let columns = threads.map(self.0.len(), |index| {
-            let (a, operation, b) = &self.0[index];
-            let left = numbers(a, input(table, a)?)?;
-            let right = numbers(b, input(table, b)?)?;
-            let pairs = left.iter().zip(right);
-            let values = pairs.map(|(&a, &b)| operation.of(a, b)).collect();
-            let name = format!("{a}{}{b}", operation.sign());
-            Ok((name, Column::Number(values)))
-        });
-        Ok(append(
-            table,
-            columns.into_iter().collect::<Result<_, PredictError>>()?,
-        ))
+        let pairs = self.pairs.iter();
+        let sources = pairs.clone().flat_map(|(a, _, b)| [a.as_str(), b]);
+        let names = pairs.map(|(a, operation, b)| format!("{a}{}{b}", operation.sign()));
+        self.behind.add(table, sources, names, |places| {
+            let columns = threads.map(self.pairs.len(), |index| {
+                let (a, operation, b) = &self.pairs[index];
+                let left = numbers(a, table.column_at(places[2 * index]))?;
+                let right = numbers(b, table.column_at(places[2 * index + 1]))?;
+                let pairs = left.iter().zip(right);
+                let values = pairs.map(|(&a, &b)| operation.of(a, b)).collect();
+                Ok(Column::Number(values))
+            });
+            columns.into_iter().collect()
+        })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pairs.is_empty()
     }
 
     fn made_from(&self, _table: &Table) -> Result<Vec<Vec<String>>, PredictError> {
-        let pairs = self.0.iter();
+        let pairs = self.pairs.iter();
         Ok(pairs.map(|(a, _, b)| vec![a.clone(), b.clone()]).collect())
     }
 
     fn artifact(&self) -> Artifact {
         let mut artifact = empty("interactions");
-        let pairs = serde_json::to_value(&self.0).expect("names only");
+        let pairs = serde_json::to_value(&self.pairs).expect("names only");
         set_meta(&mut artifact, "pairs", pairs);
         artifact
     }
@@ -236,5 +252,5 @@ impl FittedStep for Pairs {
 
 /// Reads back the fitted step.
 pub(crate) fn load(artifact: &Artifact) -> Result<Arc<dyn FittedStep>, ArtifactError> {
-    Ok(Arc::new(Pairs(artifact.meta("pairs")?)))
+    Ok(Arc::new(Pairs::new(artifact.meta("pairs")?)))
 }
