@@ -20,7 +20,7 @@ const N_WARM: usize = 8;
 
 /// What a row may be with the fast quality: less than half of the 100 µs that are promised, since machines differ, a busy one takes
 /// twice as long for one row in a hundred, and a model of all rows is a bit bigger than that of a split.
-const FAST_WORK_MAX: f64 = 5e4;
+const FAST_WORK_MAX: f64 = 4e4;
 /// What quick models must gain over a constant at least, as a share of what the best gains, or the best is taken as it is.
 const GAIN_MIN: f64 = 0.9;
 
