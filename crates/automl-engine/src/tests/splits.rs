@@ -238,13 +238,14 @@ fn a_trial_whose_probe_is_poor_ends_with_it() {
     let boosting = |leaves, least_rows| {
         let mut configuration = Configuration::of(&automl_tree::GRADIENT_BOOSTING);
         configuration.params = ParamMap::from([
-            ("learning_rate".to_owned(), ParamValue::Float(0.3)),
+            ("learning_rate".to_owned(), ParamValue::Float(0.5)),
+            ("early_stopping_rounds".to_owned(), ParamValue::Int(5)),
             ("max_leaves".to_owned(), ParamValue::Int(leaves)),
             ("min_rows_per_leaf".to_owned(), ParamValue::Int(least_rows)),
         ]);
         configuration
     };
-    let mut portfolio: Vec<Configuration> = (0..9).map(|at| boosting(8, 20 + at)).collect();
+    let mut portfolio: Vec<Configuration> = (0..9).map(|at| boosting(4, 20 + at)).collect();
     portfolio.push(boosting(2, 2_000));
     let n_trials = 1 + portfolio.len() as u64;
     let options = FitOptions {
