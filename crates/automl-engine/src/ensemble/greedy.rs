@@ -17,9 +17,9 @@ const ROWS_MIN: usize = 20;
 /// Shares below this are not worth the time to predict them.
 const WEIGHT_MIN: f64 = 0.015;
 
-/// Choices that are averaged there, that on all rows among them.
+/// Choices that are averaged where rows are few, that on all rows among them.
 const N_CHOICES: u64 = 8;
-/// Share of the rows of each other.
+/// Share of the rows of each of the others.
 const DRAWN_SHARE: f64 = 2.0 / 3.0;
 
 /// What a greedy selection reads.

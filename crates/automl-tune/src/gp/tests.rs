@@ -12,6 +12,14 @@ use crate::study::{Objective as Goals, Outcome};
 use crate::transfer::Source;
 use automl_core::ParamValue;
 
+fn complete(study: &mut Study, id: u64, values: Vec<f64>, constraints: Vec<f64>) {
+    let outcome = Outcome::Complete {
+        values,
+        constraints,
+    };
+    study.finish(id, outcome).unwrap();
+}
+
 fn layout() -> Layout {
     Layout {
         is_code: vec![false, false, true],
@@ -257,15 +265,7 @@ fn valley(n_trials: u64, has_constraint: bool, has_second: bool) -> Study {
             Vec::new()
         };
         study.start(id, point).unwrap();
-        study
-            .finish(
-                id,
-                Outcome::Complete {
-                    values,
-                    constraints,
-                },
-            )
-            .unwrap();
+        complete(&mut study, id, values, constraints);
     }
     study
 }
@@ -419,15 +419,7 @@ fn middle(weight: f64) -> Study {
         study.spend(id, (8.0 * at).exp()).unwrap();
         let values = vec![(at - 0.5_f64).abs().sqrt()];
         let constraints = Vec::new();
-        study
-            .finish(
-                id,
-                Outcome::Complete {
-                    values,
-                    constraints,
-                },
-            )
-            .unwrap();
+        complete(&mut study, id, values, constraints);
     }
     study
 }
