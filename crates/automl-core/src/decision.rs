@@ -1,9 +1,11 @@
-//! From the probabilities of a row to its class: the likeliest, by a threshold, or the one whose errors cost least.
+//! From the probabilities of a row to its class: the likeliest, by thresholds, or the one whose errors cost least.
 
 #[cfg(test)]
 mod tests;
+mod thresholds;
 
 use serde::{Deserialize, Serialize};
+pub use thresholds::{ClassThresholds, ClassThresholdsError};
 
 /// How the class of a row is told from its probabilities.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +15,8 @@ pub enum Decision {
     Likeliest,
     /// Of two classes the second where its probability is above this; of more the likeliest.
     Above(f64),
+    /// The class whose probability is the greatest multiple of its threshold.
+    Relative(ClassThresholds),
     /// The class of least expected cost.
     Cheapest(CostMatrix),
     /// Of several targets, each by its own.
@@ -24,7 +28,25 @@ impl Decision {
     pub fn threshold(&self) -> Option<f64> {
         match self {
             Self::Above(threshold) => Some(*threshold),
-            Self::Likeliest | Self::Cheapest(_) | Self::Each(_) => None,
+            Self::Likeliest | Self::Relative(_) | Self::Cheapest(_) | Self::Each(_) => None,
+        }
+    }
+
+    /// The thresholds of all classes, if they decide.
+    pub fn thresholds(&self) -> Option<&ClassThresholds> {
+        match self {
+            Self::Relative(thresholds) => Some(thresholds),
+            Self::Likeliest | Self::Above(_) | Self::Cheapest(_) | Self::Each(_) => None,
+        }
+    }
+
+    /// Of how many classes it is, where it is of a number of them.
+    pub fn n_classes(&self) -> Option<usize> {
+        match self {
+            Self::Above(_) => Some(2),
+            Self::Relative(thresholds) => Some(thresholds.values().len()),
+            Self::Cheapest(costs) => Some(costs.n_classes()),
+            Self::Likeliest | Self::Each(_) => None,
         }
     }
 }

@@ -52,7 +52,9 @@ pub use contract::{
     PredictError, TrainingData, Transformer,
 };
 pub use dataset::{Dataset, DatasetError, DatasetView, Target};
-pub use decision::{CostMatrix, CostMatrixError, Decision, MeanCosts};
+pub use decision::{
+    ClassThresholds, ClassThresholdsError, CostMatrix, CostMatrixError, Decision, MeanCosts,
+};
 pub use error::{Coded, is_out_of_space, nearest, size_text};
 pub use event::{Event, Events, NoEvents};
 pub use explain::{ExplainError, Explanation, ImportanceKind, Interactions, Scale, TreeModel};

@@ -179,7 +179,7 @@ impl Predictions {
     /// row, which is 0 where the target is a number.
     ///
     /// # Panics
-    /// If costs of another number of classes decide, or another number of decisions than there are targets.
+    /// If costs or thresholds of another number of classes decide, or another number of decisions than there are targets.
     pub fn class_codes_by(&self, decision: &Decision) -> Vec<u32> {
         match (self, decision) {
             (
@@ -191,6 +191,10 @@ impl Predictions {
             ) => {
                 let rows = values.chunks_exact(2);
                 rows.map(|row| u32::from(row[1] > *threshold)).collect()
+            }
+            (Self::Probabilities { n_classes, values }, Decision::Relative(thresholds)) => {
+                let rows = values.chunks_exact(*n_classes);
+                rows.map(|row| thresholds.class_of(row)).collect()
             }
             (Self::Probabilities { n_classes, values }, Decision::Cheapest(costs)) => {
                 let rows = values.chunks_exact(*n_classes);

@@ -43,8 +43,8 @@ pub(crate) struct Selection {
     pub(crate) score: f64,
     /// The score without what choosing the members added, and between which it lies.
     pub(crate) nested: Option<NestedScore>,
-    /// Above which probability the second of two classes is predicted, if not above a half.
-    pub(crate) threshold: Option<f64>,
+    /// How classes are told from their probabilities.
+    pub(crate) decision: Decision,
     /// The power that the ensemble's probabilities are raised to, if that makes them truer.
     pub(crate) power: Option<f64>,
     /// What is added to each quantile.
@@ -66,17 +66,22 @@ struct Candidate {
 impl Candidate {
     /// The same with these of its rows.
     fn at(&self, rows: &[usize]) -> Self {
-        let width = self.predictions.width();
-        let mut predictions = self.predictions.zeros_like(rows.len());
-        let to = predictions.values_mut().chunks_exact_mut(width);
-        for (to, &row) in to.zip(rows) {
-            to.copy_from_slice(&self.predictions.values()[row * width..(row + 1) * width]);
-        }
         Self {
             position: self.position,
-            predictions,
+            predictions: at_rows(&self.predictions, rows),
         }
     }
+}
+
+/// What is predicted for these rows.
+fn at_rows(predictions: &Predictions, rows: &[usize]) -> Predictions {
+    let width = predictions.width();
+    let mut found = predictions.zeros_like(rows.len());
+    let to = found.values_mut().chunks_exact_mut(width);
+    for (to, &row) in to.zip(rows) {
+        to.copy_from_slice(&predictions.values()[row * width..(row + 1) * width]);
+    }
+    found
 }
 
 /// What candidates are compared on.
@@ -120,11 +125,26 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The best cut between two classes, where the metric reads classes and another than the likelier one is better.
-    fn threshold(&self, predictions: &Predictions) -> Option<f64> {
-        let is_cut = predictions.width() == 2 && self.plan.metric.reads_classes();
+    /// How classes are told best, where the metric reads classes and another than the likeliest is better.
+    fn decision(&self, predictions: &Predictions) -> Option<Decision> {
         let weight = self.weight.as_deref();
-        is_cut.then(|| threshold::tune(self.plan.metric, &self.target, predictions, weight))?
+        threshold::decision(self.plan.metric, &self.target, predictions, weight)
+    }
+
+    /// The same if both halves of the rows gain by what the other half found: thresholds of few rows please these alone.
+    fn proven_decision(
+        &self,
+        predictions: &Predictions,
+        halves: &[Vec<usize>; 2],
+    ) -> Option<Decision> {
+        let decision = self.decision(predictions)?;
+        let gains = |learn: usize, judge: usize| {
+            let (learn, judge) = (&halves[learn], &halves[judge]);
+            let found = self.at(learn).decision(&at_rows(predictions, learn))?;
+            let (bench, plain) = (self.at(judge), at_rows(predictions, judge));
+            Some(bench.loss(&plain.decided_by(&found)) < bench.loss(&plain))
+        };
+        (gains(0, 1)? && gains(1, 0)?).then_some(decision)
     }
 
     /// The power that makes probabilities truer by the evidence of both halves of the rows, if there is one.
@@ -218,7 +238,7 @@ pub(crate) fn select(
         calibrates: !options.is_without(SearchPart::Calibration) && !found.ensemble_is_late(run),
     };
     let halves = halves(data, &rows, options.seed.named("halves"));
-    let nested = |is_calibrated| greedy.nested(&halves, is_calibrated, &threads, found, run);
+    let nested = |tuned| greedy.nested(&halves, tuned, &threads, found, run);
     chosen.judged(&rows, &bench, &candidates, (&halves, &nested))
 }
 

@@ -17,8 +17,8 @@ use crate::refit::Refit;
 use crate::search::{self, Found};
 use automl_core::metrics::Metric;
 use automl_core::{
-    CancelToken, Clock, Dataset, Event, Events, NoEvents, PredictError, Predictions, Threads,
-    Warning, WarningKind, Warnings,
+    CancelToken, Clock, Dataset, Decision, Event, Events, NoEvents, PredictError, Predictions,
+    Threads, Warning, WarningKind, Warnings,
 };
 use std::collections::BTreeSet;
 
@@ -95,9 +95,9 @@ pub struct FitOutcome {
     /// The score on rows that the choice of members did not look at either, with an interval; none where there was no time for
     /// it, or too few rows.
     pub nested: Option<NestedScore>,
-    /// Of two classes, the probability above which the second is predicted, if another than a half is better by a metric that
-    /// reads predicted classes; `score` is with it.
-    pub threshold: Option<f64>,
+    /// How classes are told from their probabilities: the likeliest, unless thresholds are better by a metric that reads predicted
+    /// classes, and `score` is with them, or costs decide.
+    pub decision: Decision,
     /// Seconds that one row takes the model, the median of some; only where that was limited.
     pub row_seconds: Option<f64>,
     /// What the model is beside the ensemble, if it was made to take that one's place.
@@ -204,7 +204,7 @@ pub fn fit(
         metric: plan.metric,
         score: selection.score,
         nested: selection.nested,
-        threshold: selection.threshold,
+        decision: selection.decision,
         row_seconds,
         distilled,
         intervals: Intervals::of(&selection.out_of_fold),
@@ -321,7 +321,7 @@ fn explanations(
             Err(error) => return Explanations::none(&LeftOut::Failed(error.to_string())),
         },
         metric: plan.metric,
-        threshold: selection.threshold,
+        decision: selection.decision.clone(),
         seed,
         threads: Threads::new(options.threads).unwrap_or_else(|_| Threads::one()),
         clock: run.clock,

@@ -1,23 +1,49 @@
-//! From which probability of the second class on it is predicted, where predicted classes are what decides.
+//! From which probability on a class is predicted, where predicted classes are what decides.
 //!
 //! The likeliest class maximises accuracy if probabilities are true, but not F1, balanced accuracy, Matthews correlation
 //! or kappa, which weigh the two kinds of error otherwise (Lipton, Elkan and Naryanaswamy, 2014). All these are functions
-//! of the four cells of the confusion matrix, so every cut between two probabilities is tried at the cost of one pass.
+//! of how many rows of each class are told and are right, so every cut between two probabilities is tried at the cost of one pass.
 
-use automl_core::Predictions;
-use automl_core::metrics::Metric;
+mod classes;
+#[cfg(test)]
+mod tests;
+
+use automl_core::metrics::{ClassCounts, Metric};
+use automl_core::{Decision, Predictions};
 
 /// The cut of the likeliest class.
 const EVEN: f64 = 0.5;
 /// A gain smaller than this is rounding.
 const GAIN_MIN: f64 = 1e-9;
 
+/// How classes are told best by `metric`; `None` where nothing does better than the likeliest class, where the metric reads more
+/// than classes, and where there are too many of them.
+pub(crate) fn decision(
+    metric: Metric,
+    target: &[f64],
+    predictions: &Predictions,
+    weight: Option<&[f64]>,
+) -> Option<Decision> {
+    let n_classes = match predictions {
+        Predictions::Probabilities { n_classes, .. } if metric.reads_classes() => *n_classes,
+        _ => return None,
+    };
+    match n_classes {
+        0 | 1 => None,
+        2 => tune(metric, target, predictions, weight).map(Decision::Above),
+        3..=classes::CLASSES_MAX => {
+            classes::tune(metric, target, predictions, weight).map(Decision::Relative)
+        }
+        _ => None,
+    }
+}
+
 /// The probability above which the second class is predicted best by `metric`; `None` where no cut does better than the
 /// likeliest class. Of equally good cuts it is the one nearest to a half.
 ///
 /// `target` holds class codes, `predictions` the probabilities of two classes for rows that the models have not seen.
 /// Cost: a sort of the rows.
-pub(crate) fn tune(
+fn tune(
     metric: Metric,
     target: &[f64],
     predictions: &Predictions,
@@ -35,17 +61,18 @@ pub(crate) fn tune(
         })
         .collect();
     rows.sort_unstable_by(|a, b| a.probability.total_cmp(&b.probability));
-    let even = cells_at(&rows, EVEN).loss(metric)?;
+    let loss = |counts: &ClassCounts| metric.of_counts(counts).map(|score| metric.loss(score));
+    let even = loss(&counts_at(&rows, EVEN))?;
     let mut best: Option<(f64, f64)> = None;
     // Everything is predicted positive; each row that is passed becomes negative.
-    let mut cells = cells_at(&rows, f64::NEG_INFINITY);
+    let mut counts = counts_at(&rows, f64::NEG_INFINITY);
     for pair in rows.windows(2) {
-        cells.move_to_negative(&pair[0]);
+        counts.change(pair[0].actual(), (1, 0), pair[0].weight);
         if pair[0].probability == pair[1].probability {
             continue;
         }
         let cut = pair[0].probability.midpoint(pair[1].probability);
-        let Some(loss) = cells.loss(metric) else {
+        let Some(loss) = loss(&counts) else {
             continue;
         };
         let is_better = best.is_none_or(|(best_loss, best_cut)| {
@@ -66,37 +93,16 @@ struct Row {
     weight: f64,
 }
 
-/// Weights of the rows by actual and predicted class.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cells([[f64; 2]; 2]);
+impl Row {
+    fn actual(&self) -> usize {
+        usize::from(self.is_positive)
+    }
+}
 
-fn cells_at(rows: &[Row], cut: f64) -> Cells {
-    let mut cells = Cells::default();
+fn counts_at(rows: &[Row], cut: f64) -> ClassCounts {
+    let mut counts = ClassCounts::new(2);
     for row in rows {
-        cells.0[usize::from(row.is_positive)][usize::from(row.probability > cut)] += row.weight;
+        counts.add(row.actual(), usize::from(row.probability > cut), row.weight);
     }
-    cells
+    counts
 }
-
-impl Cells {
-    fn move_to_negative(&mut self, row: &Row) {
-        let [negative, positive] = &mut self.0[usize::from(row.is_positive)];
-        *negative += row.weight;
-        // Rounding must not leave less than nothing.
-        *positive = (*positive - row.weight).max(0.0);
-    }
-
-    /// The loss of four rows that stand for all; `None` where the metric has no value.
-    fn loss(&self, metric: Metric) -> Option<f64> {
-        let certain = Predictions::Probabilities {
-            n_classes: 2,
-            values: vec![1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
-        };
-        let weights = self.0.concat();
-        let score = metric.score(&[0.0, 0.0, 1.0, 1.0], &certain, Some(&weights));
-        score.ok().map(|score| metric.loss(score))
-    }
-}
-
-#[cfg(test)]
-mod tests;

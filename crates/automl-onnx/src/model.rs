@@ -102,11 +102,11 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
     if let Decision::Each(_) = source.decision {
         return Err(OnnxError::unsupported("a model of several targets"));
     }
-    if let Decision::Cheapest(costs) = source.decision
-        && costs.n_classes() != task.n_classes()
-    {
+    let n_classes = source.decision.n_classes();
+    let is_of_others = n_classes.is_some_and(|n_classes| n_classes != task.n_classes());
+    if is_of_others && task.n_classes() > 0 {
         return Err(artifact
-            .invalid("task", "its classes are not those of the costs")
+            .invalid("task", "its classes are not those by which they are told")
             .into());
     }
     tell(&mut graph, &task, &sum, source.decision);
@@ -405,7 +405,7 @@ fn tell(graph: &mut Graph, task: &Task, sum: &Value, decision: &Decision) {
     }
     graph.named(PROBABILITIES, "Identity", &[sum], []);
     let code = match decision {
-        Decision::Above(threshold) if task.n_classes() == 2 => {
+        Decision::Above(threshold) => {
             let one = graph.int(1);
             let second = graph.op("Gather", &[sum, &one], [int("axis", 1)]);
             let threshold = graph.double(*threshold);
@@ -413,13 +413,23 @@ fn tell(graph: &mut Graph, task: &Task, sum: &Value, decision: &Decision) {
             let code = graph.cast(&is_second, Element::Int);
             graph.reshaped(&code, &[-1])
         }
+        Decision::Relative(thresholds) => {
+            let factors = thresholds.factors();
+            let factors = graph.constant(doubles(&[1, factors.len()], factors));
+            let multiples = graph.op("Mul", &[sum, &factors], []);
+            graph.op(
+                "ArgMax",
+                &[&multiples],
+                [int("axis", 1), int("keepdims", 0)],
+            )
+        }
         Decision::Cheapest(costs) => {
             let n_classes = costs.n_classes();
             let costs = graph.constant(doubles(&[n_classes, n_classes], &costs.rows().concat()));
             let expected = graph.op("MatMul", &[sum, &costs], []);
             graph.op("ArgMin", &[&expected], [int("axis", 1), int("keepdims", 0)])
         }
-        Decision::Likeliest | Decision::Above(_) | Decision::Each(_) => {
+        Decision::Likeliest | Decision::Each(_) => {
             graph.op("ArgMax", &[sum], [int("axis", 1), int("keepdims", 0)])
         }
     };

@@ -3,7 +3,8 @@
 use crate::proto::Model;
 use crate::{OnnxError, Source, export};
 use automl_core::{
-    Array, ArrayData, Artifact, Coded, CostMatrix, Decision, Field, Kind, Role, Schema, Task,
+    Array, ArrayData, Artifact, ClassThresholds, Coded, CostMatrix, Decision, Field, Kind, Role,
+    Schema, Task,
 };
 use prost::Message as _;
 use serde_json::json;
@@ -188,6 +189,23 @@ fn costs_choose_the_class_of_the_least_product() {
         "{ops:?}"
     );
     let code = by(costs(3)).err().map(|error| error.code());
+    assert_eq!(code, Some("artifact-part-invalid"));
+}
+
+#[test]
+fn thresholds_choose_the_class_of_the_greatest_product() {
+    let all = schema(&[("x", Kind::Number)]);
+    let model = ensemble(&json!([["x", "number"]]), Vec::new(), shares());
+    let by = |values: &[f64]| {
+        let thresholds = ClassThresholds::new(values.to_vec()).unwrap();
+        decided(&model, &all, &Decision::Relative(thresholds))
+    };
+    let graph = by(&[0.75, 0.25]).unwrap().graph.unwrap();
+    let told = graph.node.iter().find(|node| node.op_type == "ArgMax");
+    let product = &told.expect("a class is told").input[0];
+    let product = graph.node.iter().find(|node| node.output[0] == *product);
+    assert_eq!(product.expect("it is computed").op_type, "Mul");
+    let code = by(&[0.5, 0.25, 0.25]).err().map(|error| error.code());
     assert_eq!(code, Some("artifact-part-invalid"));
 }
 

@@ -18,6 +18,7 @@
 //!     metric: "rmse".into(),
 //!     scores: [("rmse".to_owned(), 1.5)].into(),
 //!     threshold: None,
+//!     thresholds: None,
 //!     costs: None,
 //!     lineage: Lineage::default(),
 //! };

@@ -1,6 +1,6 @@
 //! `manifest.json`: what a model is, takes and gives, how it scored and where it came from.
 
-use automl_core::{CostMatrix, Decision, Field, Kind, Role, Schema, Task};
+use automl_core::{ClassThresholds, CostMatrix, Decision, Field, Kind, Role, Schema, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,6 +29,9 @@ pub struct Manifest {
     /// Of two classes, the probability above which the second is predicted; without one it is the likelier class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// Of more classes, the threshold of each if they decide: the class whose probability is the greatest multiple of its threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<ClassThresholds>,
     /// What each error costs, if that is what decides: of two classes by the threshold, of more by the least expected cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<CostMatrix>,
@@ -39,10 +42,11 @@ pub struct Manifest {
 impl Manifest {
     /// How a class is told from its probabilities.
     pub fn decision(&self) -> Decision {
-        match (self.threshold, &self.costs) {
-            (Some(threshold), _) => Decision::Above(threshold),
-            (None, Some(costs)) => Decision::Cheapest(costs.clone()),
-            (None, None) => Decision::Likeliest,
+        match (self.threshold, &self.thresholds, &self.costs) {
+            (Some(threshold), _, _) => Decision::Above(threshold),
+            (None, Some(thresholds), _) => Decision::Relative(thresholds.clone()),
+            (None, None, Some(costs)) => Decision::Cheapest(costs.clone()),
+            (None, None, None) => Decision::Likeliest,
         }
     }
 }

@@ -34,6 +34,7 @@ pub fn write_state(dir: &Path, state: Artifact) -> Result<(), StoreError> {
             metric: String::new(),
             scores: BTreeMap::new(),
             threshold: None,
+            thresholds: None,
             costs: None,
             lineage: Lineage {
                 version: env!("CARGO_PKG_VERSION").to_owned(),

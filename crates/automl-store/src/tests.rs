@@ -46,6 +46,7 @@ fn sample(mark: f64) -> ModelContents {
         metric: "roc_auc".into(),
         scores: [("roc_auc".to_owned(), 0.925_000_000_000_000_1)].into(),
         threshold: None,
+        thresholds: None,
         costs: None,
         lineage: Lineage {
             data: "adult.csv".into(),

@@ -12,6 +12,7 @@ mod cli;
 mod commands;
 mod console;
 mod costs;
+mod decisions;
 mod difference;
 mod distilled;
 mod errors;

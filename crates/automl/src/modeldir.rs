@@ -193,10 +193,14 @@ impl<M: Model + ?Sized> LoadedModel<M> {
 pub(crate) fn decision(manifest: &Manifest) -> Result<Decision, CliError> {
     let threshold = manifest.threshold;
     let n_costs = manifest.costs.as_ref().map(CostMatrix::n_classes);
+    let n_thresholds = manifest.thresholds.as_ref().map(|all| all.values().len());
+    let n_classes = manifest.task.n_classes();
     let reason = if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
         "its threshold is no probability"
-    } else if n_costs.is_some_and(|n_classes| n_classes != manifest.task.n_classes()) {
+    } else if n_costs.is_some_and(|n_costs| n_costs != n_classes) {
         "its costs are not those of its classes"
+    } else if n_thresholds.is_some_and(|n_thresholds| n_thresholds != n_classes) {
+        "its thresholds are not those of its classes"
     } else {
         return Ok(manifest.decision());
     };
@@ -259,6 +263,7 @@ pub(crate) fn not_learned(
         metric: String::new(),
         scores: BTreeMap::new(),
         threshold: None,
+        thresholds: None,
         costs: None,
         lineage: Lineage {
             data: file.to_owned(),

@@ -1,6 +1,6 @@
 //! Metrics of predicted classes and of probabilities.
 
-use super::MetricError;
+use super::counts::{ClassCount, ClassCounts, likeliest};
 use super::input::Scored;
 
 /// Lowest probability whose logarithm is taken.
@@ -15,52 +15,38 @@ pub(super) fn log_loss(scored: &Scored<'_>) -> f64 {
     })
 }
 
-pub(super) fn accuracy(scored: &Scored<'_>) -> f64 {
-    scored.mean(|row| f64::from(likeliest(scored.probabilities(row)) == scored.code(row)))
+pub(super) fn accuracy(counts: &ClassCounts) -> f64 {
+    counts.sum(|class| class.hits) / counts.total()
 }
 
-pub(super) fn balanced_accuracy(scored: &Scored<'_>) -> f64 {
-    let counts = Confusion::new(scored);
-    let recalls: Vec<f64> = counts
-        .classes()
-        .filter(|class| class.actual > 0.0)
-        .map(|class| class.hits / class.actual)
-        .collect();
-    recalls.iter().sum::<f64>() / recalls.len() as f64
+pub(super) fn balanced_accuracy(counts: &ClassCounts) -> f64 {
+    let there = counts.classes().filter(|class| class.actual > 0.0);
+    mean(there.map(|class| class.hits / class.actual))
 }
 
-pub(super) fn f1(scored: &Scored<'_>) -> f64 {
-    Confusion::new(scored).class(1).f1()
+pub(super) fn f1(counts: &ClassCounts) -> f64 {
+    let positive = counts.classes().nth(1);
+    positive.map_or(0.0, ClassCount::f1)
 }
 
-pub(super) fn f1_macro(scored: &Scored<'_>) -> f64 {
-    let counts = Confusion::new(scored);
-    let all: Vec<f64> = counts
-        .classes()
-        .filter(|class| class.actual + class.predicted > 0.0)
-        .map(ClassCount::f1)
-        .collect();
-    all.iter().sum::<f64>() / all.len() as f64
+pub(super) fn f1_macro(counts: &ClassCounts) -> f64 {
+    let there = counts.classes();
+    let there = there.filter(|class| class.actual + class.predicted > 0.0);
+    mean(there.map(ClassCount::f1))
 }
 
-pub(super) fn f1_weighted(scored: &Scored<'_>) -> f64 {
-    let counts = Confusion::new(scored);
-    let sum: f64 = counts
-        .classes()
-        .map(|class| class.actual * class.f1())
-        .sum();
-    sum / counts.total
+pub(super) fn f1_weighted(counts: &ClassCounts) -> f64 {
+    counts.sum(|class| class.actual * class.f1()) / counts.total()
 }
 
 /// `(c s − Σ pₖ tₖ) / √((s² − Σ pₖ²)(s² − Σ tₖ²))` with `c` hits, `s` rows, `pₖ` predicted and `tₖ` actual counts
 /// (Gorodkin, 2004); 0 where one side holds one class.
-pub(super) fn mcc(scored: &Scored<'_>) -> f64 {
-    let counts = Confusion::new(scored);
-    let sum = |f: fn(ClassCount) -> f64| counts.classes().map(f).sum::<f64>();
-    let s = counts.total;
-    let covariance = sum(|class| class.hits) * s - sum(|class| class.predicted * class.actual);
-    let predicted = s * s - sum(|class| class.predicted * class.predicted);
-    let actual = s * s - sum(|class| class.actual * class.actual);
+pub(super) fn mcc(counts: &ClassCounts) -> f64 {
+    let s = counts.total();
+    let covariance =
+        counts.sum(|class| class.hits) * s - counts.sum(|class| class.predicted * class.actual);
+    let predicted = s * s - counts.sum(|class| class.predicted * class.predicted);
+    let actual = s * s - counts.sum(|class| class.actual * class.actual);
     // Below the rounding of s² a spread is none at all.
     let none = s * s * f64::EPSILON;
     if predicted <= none || actual <= none {
@@ -70,18 +56,19 @@ pub(super) fn mcc(scored: &Scored<'_>) -> f64 {
 }
 
 /// `(agreement − chance) / (1 − chance)`.
-pub(super) fn cohen_kappa(scored: &Scored<'_>) -> Result<f64, MetricError> {
-    let counts = Confusion::new(scored);
-    let s = counts.total;
-    let agreement = counts.classes().map(|class| class.hits).sum::<f64>() / s;
-    let chance = counts
-        .classes()
-        .map(|class| class.predicted / s * (class.actual / s))
-        .sum::<f64>();
+pub(super) fn cohen_kappa(counts: &ClassCounts) -> Result<f64, &'static str> {
+    let s = counts.total();
+    let agreement = counts.sum(|class| class.hits) / s;
+    let chance = counts.sum(|class| class.predicted / s * (class.actual / s));
     if 1.0 - chance <= f64::EPSILON {
-        return Err(scored.undefined("true and predicted classes are one and the same"));
+        return Err("true and predicted classes are one and the same");
     }
     Ok((agreement - chance) / (1.0 - chance))
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let values: Vec<f64> = values.collect();
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 pub(super) fn brier(scored: &Scored<'_>) -> f64 {
@@ -112,68 +99,4 @@ pub(super) fn ece(scored: &Scored<'_>) -> f64 {
         gaps[bin.min(N_CALIBRATION_BINS - 1)] += scored.weight(row) * (confidence - outcome);
     }
     gaps.iter().map(|gap| gap.abs()).sum::<f64>() / scored.total_weight
-}
-
-/// The class of the greatest probability, the lowest code among equals.
-fn likeliest(probabilities: &[f64]) -> usize {
-    let mut best = 0;
-    for (class, p) in probabilities.iter().enumerate() {
-        if *p > probabilities[best] {
-            best = class;
-        }
-    }
-    best
-}
-
-/// Weighted counts of true and predicted classes and of where they agree.
-struct Confusion {
-    counts: Vec<ClassCount>,
-    total: f64,
-}
-
-/// Weight of the rows that are of a class, that are predicted to be, and that are both.
-#[derive(Clone, Copy, Default)]
-struct ClassCount {
-    actual: f64,
-    predicted: f64,
-    hits: f64,
-}
-
-impl ClassCount {
-    /// `2 hits / (actual + predicted)`; 0 where there is neither.
-    fn f1(self) -> f64 {
-        let both = self.actual + self.predicted;
-        if both > 0.0 {
-            2.0 * self.hits / both
-        } else {
-            0.0
-        }
-    }
-}
-
-impl Confusion {
-    fn new(scored: &Scored<'_>) -> Self {
-        let mut counts = vec![ClassCount::default(); scored.width];
-        for row in 0..scored.n_rows() {
-            let (weight, code) = (scored.weight(row), scored.code(row));
-            let predicted = likeliest(scored.probabilities(row));
-            counts[code].actual += weight;
-            counts[predicted].predicted += weight;
-            if code == predicted {
-                counts[code].hits += weight;
-            }
-        }
-        Self {
-            counts,
-            total: scored.total_weight,
-        }
-    }
-
-    fn class(&self, code: usize) -> ClassCount {
-        self.counts[code]
-    }
-
-    fn classes(&self) -> impl Iterator<Item = ClassCount> + '_ {
-        self.counts.iter().copied()
-    }
 }

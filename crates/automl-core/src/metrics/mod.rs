@@ -15,6 +15,7 @@
 //! ```
 
 mod classification;
+mod counts;
 mod facts;
 mod input;
 mod joint;
@@ -25,7 +26,8 @@ mod tests;
 
 use crate::error::{Coded, nearest, or_list};
 use crate::{Predictions, TaskKind};
-use facts::{FACTS, Facts};
+pub use counts::ClassCounts;
+use facts::{FACTS, Facts, Formula};
 use input::Scored;
 pub use joint::{JointScores, TargetCodes};
 use serde::{Deserialize, Serialize};
@@ -284,7 +286,23 @@ impl Metric {
     /// Whether it looks at the predicted classes alone, not at how probable they are: then it matters from which
     /// probability on a class is predicted.
     pub fn reads_classes(self) -> bool {
-        self.facts().reads_classes
+        matches!(
+            self.facts().formula,
+            Formula::Counted(_) | Formula::PartlyCounted(_)
+        )
+    }
+
+    /// The score of rows of which no more is known than these counts; none for a metric that [reads](Self::reads_classes) more than
+    /// predicted classes, and where there is no row or the metric has no value.
+    pub fn of_counts(self, counts: &ClassCounts) -> Option<f64> {
+        if counts.total() <= 0.0 {
+            return None;
+        }
+        match self.facts().formula {
+            Formula::Counted(formula) => Some(formula(counts)),
+            Formula::PartlyCounted(formula) => formula(counts).ok(),
+            Formula::Total(_) | Formula::Partial(_) => None,
+        }
     }
 
     /// `score` with its sign set so that lower is better.

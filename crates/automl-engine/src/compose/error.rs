@@ -36,6 +36,8 @@ pub enum StepProblem {
     Quantiles { model: String },
     #[error("{model} chooses classes by what errors cost, which no step does")]
     Costs { model: String },
+    #[error("the thresholds of {model} are not those of its classes")]
+    Thresholds { model: String },
     #[error("{model} predicts {found}, {first} {wanted}")]
     Task {
         model: String,
@@ -107,6 +109,7 @@ impl StepProblem {
             Self::Weight { .. } => "compose-weight",
             Self::Quantiles { .. }
             | Self::Costs { .. }
+            | Self::Thresholds { .. }
             | Self::Task { .. }
             | Self::VoteOfNumbers { .. } => "compose-task",
             Self::NoOutput { .. } => "compose-output",
@@ -122,6 +125,7 @@ impl StepProblem {
             Self::NoModels => "list at least one".into(),
             Self::Weight { .. } => "leave the weight out to count it once".into(),
             Self::Costs { .. } => "take a model that was fitted without costs".into(),
+            Self::Thresholds { .. } => "fit the model again, and compose it then".into(),
             Self::Quantiles { .. } => "take a model of one number or of classes".into(),
             Self::Task { .. } => {
                 "models of one step predict the same; others are steps of their own".into()

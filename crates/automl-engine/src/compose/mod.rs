@@ -17,7 +17,8 @@ use crate::import::no_steps;
 use crate::model::{EnsembleModel, Part};
 use crate::trial::TargetMap;
 use automl_core::{
-    Artifact, ArtifactError, Field, Model, PredictError, Predictions, Table, TableView, Task,
+    Artifact, ArtifactError, ClassThresholds, Decision, Field, Model, PredictError, Predictions,
+    Table, TableView, Task,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -46,8 +47,8 @@ pub struct StepModel {
     pub name: String,
     /// How much it counts beside others.
     pub weight: f64,
-    /// Of two classes, the probability above which it predicts the second.
-    pub threshold: Option<f64>,
+    /// How it tells classes from their probabilities, by no costs.
+    pub decision: Decision,
     /// Whether it chooses classes by what errors cost.
     pub has_costs: bool,
     /// The columns that it reads.
@@ -74,8 +75,8 @@ pub struct Composed {
     pub model: EnsembleModel,
     /// The columns that it reads.
     pub features: Vec<Field>,
-    /// Of two classes, the probability above which the second is predicted: that of the last step's model, if it is alone.
-    pub threshold: Option<f64>,
+    /// How classes are told from their probabilities: as the last step's model does, if it is alone.
+    pub decision: Decision,
 }
 
 /// Makes one model of the models of some steps.
@@ -86,7 +87,7 @@ pub fn compose(steps: Vec<PipelineStep>) -> Result<Composed, EngineError> {
     let composition = Composition::new(steps)?;
     let features = composition.features.clone();
     let last = composition.last();
-    let (task, threshold) = (last.task.clone(), last.threshold());
+    let (task, decision) = (last.task.clone(), last.decision().clone());
     let part = Part {
         weight: 1.0,
         recipe: Arc::new(no_steps(&features)?),
@@ -97,7 +98,7 @@ pub fn compose(steps: Vec<PipelineStep>) -> Result<Composed, EngineError> {
     Ok(Composed {
         model: EnsembleModel::new(task, None, vec![part]),
         features,
-        threshold,
+        decision,
     })
 }
 
@@ -127,6 +128,8 @@ struct ModelMeta {
     weight: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     threshold: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thresholds: Option<ClassThresholds>,
     features: Vec<Field>,
 }
 
@@ -154,7 +157,10 @@ impl Composition {
                 models.push(StepModel {
                     name: model.name,
                     weight: model.weight,
-                    threshold: model.threshold,
+                    decision: match model.thresholds {
+                        Some(thresholds) => Decision::Relative(thresholds),
+                        None => model.threshold.into(),
+                    },
                     has_costs: false,
                     features: model.features,
                     model: Arc::new(EnsembleModel::load(child)?),
@@ -195,7 +201,8 @@ impl Model for Composition {
                 .map(|model| ModelMeta {
                     name: model.given.name.clone(),
                     weight: model.given.weight,
-                    threshold: model.given.threshold,
+                    threshold: model.given.decision.threshold(),
+                    thresholds: model.given.decision.thresholds().cloned(),
                     features: model.given.features.clone(),
                 })
                 .collect(),

@@ -4,7 +4,7 @@ use super::columns::{Known, Taken, Whose, merged};
 use super::error::{ComposeError, StepProblem};
 use super::{PipelineStep, StepModel, Together, predicted};
 use automl_core::{
-    Column, Field, Kind, Levels, Model as _, PredictError, Predictions, Role, Table, Task,
+    Column, Decision, Field, Kind, Levels, Model as _, PredictError, Predictions, Role, Table, Task,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -255,6 +255,10 @@ fn task(step: &PipelineStep) -> Result<Task, StepProblem> {
         if model.has_costs {
             return Err(StepProblem::Costs { model: name });
         }
+        let told = model.decision.n_classes();
+        if told.is_some_and(|n_classes| n_classes != own.n_classes()) {
+            return Err(StepProblem::Thresholds { model: name });
+        }
         if !model.weight.is_finite() || model.weight <= 0.0 {
             let weight = model.weight;
             return Err(StepProblem::Weight {
@@ -306,9 +310,10 @@ fn adds(step: &PipelineStep, task: &Task, is_last: bool) -> Result<Vec<Added>, S
 }
 
 impl Step {
-    /// Above which probability its own prediction is the second of two classes.
-    pub(super) fn threshold(&self) -> Option<f64> {
-        self.only().and_then(|only| only.given.threshold)
+    /// How its own prediction is told from its probabilities.
+    pub(super) fn decision(&self) -> &Decision {
+        const LIKELIEST: &Decision = &Decision::Likeliest;
+        self.only().map_or(LIKELIEST, |only| &only.given.decision)
     }
 
     /// Its model, if what that says is what the step says.
@@ -345,7 +350,7 @@ impl Step {
                 });
             }
             if self.together == Together::Vote {
-                said = said.decided_by(&model.given.threshold.into());
+                said = said.decided_by(&model.given.decision);
             }
             let rows = sum.chunks_exact_mut(width);
             for (row, said) in rows.zip(said.values().chunks_exact(width)) {
@@ -376,7 +381,7 @@ impl Step {
             let column = match added.output {
                 Output::Prediction if self.task.is_classification() => {
                     let levels = Levels::new(self.task.classes().iter().map(String::as_str));
-                    Column::category(predictions.class_codes_by(&self.threshold().into()), levels)
+                    Column::category(predictions.class_codes_by(self.decision()), levels)
                 }
                 Output::Prediction => Column::Number(predictions.values().to_vec()),
                 Output::Probability(place) => {

@@ -83,7 +83,7 @@ fn model(
     StepModel {
         name: name.into(),
         weight: 1.0,
-        threshold: None,
+        decision: Decision::Likeliest,
         has_costs: false,
         features,
         model: Arc::new(EnsembleModel::new(task, None, vec![part])),
@@ -154,7 +154,7 @@ fn what_a_step_gives_is_a_column_of_those_behind() {
         |cells| vec![cells[0] + 10.0 * cells[1] + 100.0 * cells[2]],
     );
     let first = StepModel {
-        threshold: Some(0.2),
+        decision: Decision::Above(0.2),
         ..risk("churn/3")
     };
     let composed = compose(vec![
@@ -228,7 +228,7 @@ fn means_are_by_weight_and_by_the_names_of_classes() {
 #[test]
 fn votes_are_of_what_each_model_decides() {
     let sure = StepModel {
-        threshold: Some(0.05),
+        decision: Decision::Above(0.05),
         ..risk("a/1")
     };
     let models = vec![sure, risk("b/1"), risk("c/1")];
@@ -365,7 +365,7 @@ fn a_composition_is_read_back_as_it_was_or_refused() {
     let of = |name: &str, seed| StepModel {
         name: name.into(),
         weight: 1.0,
-        threshold: None,
+        decision: Decision::Likeliest,
         has_costs: false,
         features: fields(data.table()),
         model: fitted(seed),

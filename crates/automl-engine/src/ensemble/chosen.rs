@@ -1,13 +1,14 @@
-//! What is decided and told of members once they are chosen: power, threshold, scores.
+//! What is decided and told of members once they are chosen: power, thresholds, scores.
 
+use super::greedy::Tuned;
 use super::{Bench, Candidate, Selection, mean, mean_of, unit};
 use crate::fit::OutOfFold;
 use crate::nested::{self, NestedScore};
 use crate::plan::Plan;
 use crate::search::Found;
-use crate::{EngineError, FitOptions, calibrate, conformal, threshold};
+use crate::{EngineError, FitOptions, calibrate, conformal};
 use automl_core::splits::Split;
-use automl_core::{CostMatrix, Dataset, Predictions, Threads};
+use automl_core::{CostMatrix, Dataset, Decision, Predictions, Threads};
 
 /// Members that were chosen, and all that they were chosen from.
 pub(super) struct Chosen<'a> {
@@ -20,8 +21,11 @@ pub(super) struct Chosen<'a> {
     pub(super) calibrates: bool,
 }
 
-/// What members that were chosen on the other half of the rows say of each row, given whether they are calibrated.
-type Nested<'a> = (&'a [Vec<usize>; 2], &'a dyn Fn(bool) -> Option<Predictions>);
+/// What members that were chosen on the other half of the rows say of each row, given what is tuned.
+type Nested<'a> = (
+    &'a [Vec<usize>; 2],
+    &'a dyn Fn(Tuned) -> Option<Predictions>,
+);
 
 impl Chosen<'_> {
     /// The selection, judged on the rows that are compared.
@@ -38,7 +42,6 @@ impl Chosen<'_> {
         let mut predictions = mean_of(candidates, &self.members);
         let power = self.calibrates.then(|| bench.power(&predictions, halves));
         let power = power.flatten();
-        let nested_rows = nested(power.is_some());
         if let Some(power) = power {
             calibrate::sharpen(&mut predictions, power);
         }
@@ -61,21 +64,32 @@ impl Chosen<'_> {
         };
         let plain = self.fold_scores((power, shifts.as_deref()), None)?;
         let metric = self.plan.metric;
-        let (threshold, fold_scores) = match self.tuned(&out_of_fold) {
-            Some((threshold, tuned)) if metric.is_better(mean(&tuned), mean(&plain)) => {
-                (Some(threshold), tuned)
-            }
-            _ => (None, plain),
+        // Metrics of predicted classes are not those that a power is sought for.
+        let found = bench.proven_decision(&out_of_fold.predictions, halves);
+        // Without a score on each split it is no better.
+        let found = found.and_then(|decision| {
+            let scores = self.fold_scores((None, None), Some(&decision)).ok()?;
+            let is_better = metric.is_better(mean(&scores), mean(&plain));
+            is_better.then_some((decision, scores))
+        });
+        let (decision, fold_scores) = match found {
+            Some((decision, scores)) => (Some(decision), scores),
+            None => (None, plain),
         };
         let score = mean(&fold_scores);
-        let nested = nested_rows
-            .and_then(|nested| self.nested_score(&out_of_fold, (score, threshold), &nested));
+        let tuned = Tuned {
+            power: power.is_some(),
+            decision: decision.is_some(),
+        };
+        let nested = nested(tuned).and_then(|nested| {
+            self.nested_score(&out_of_fold, (score, decision.as_ref()), &nested)
+        });
         Ok(Selection {
             members: self.members,
             score,
             nested,
-            // Costs choose the class of two by a threshold, too, and then no metric reads classes.
-            threshold: threshold.or_else(|| costs.and_then(CostMatrix::threshold)),
+            // Where costs decide no metric reads classes.
+            decision: decision.unwrap_or_else(|| costs.map_or(Decision::Likeliest, by_costs)),
             power,
             mean_cost,
             mean_costs,
@@ -85,25 +99,11 @@ impl Chosen<'_> {
         })
     }
 
-    /// The best threshold and the fold scores with it, where two classes are told apart by a metric of predicted classes.
-    /// Such metrics are not those that a power is sought for.
-    fn tuned(&self, rows: &OutOfFold) -> Option<(f64, Vec<f64>)> {
-        let metric = self.plan.metric;
-        if self.data.task().n_classes() != 2 || !metric.reads_classes() {
-            return None;
-        }
-        let weight = rows.weight.as_deref();
-        let threshold = threshold::tune(metric, &rows.target, &rows.predictions, weight)?;
-        // Without a score on each split it is no better.
-        let scores = self.fold_scores((None, None), Some(threshold)).ok()?;
-        Some((threshold, scores))
-    }
-
-    /// The score on each split's validation rows, predicting classes by `threshold` if there is one.
+    /// The score on each split's validation rows, telling classes by `decision` if there is one.
     fn fold_scores(
         &self,
         (power, shifts): (Option<f64>, Option<&[f64]>),
-        threshold: Option<f64>,
+        decision: Option<&Decision>,
     ) -> Result<Vec<f64>, EngineError> {
         let trials = &self.found.trials;
         let score = |(fold, split): (usize, &Split)| {
@@ -119,8 +119,8 @@ impl Chosen<'_> {
             if let Some(shifts) = shifts {
                 conformal::shift(&mut mean, shifts);
             }
-            if threshold.is_some() {
-                mean = mean.decided_by(&threshold.into());
+            if let Some(decision) = decision {
+                mean = mean.decided_by(decision);
             }
             let (target, weight) = (view.target_numbers(), view.weights());
             Ok(self.plan.metric.score(&target, &mean, weight.as_deref())?)
@@ -128,15 +128,15 @@ impl Chosen<'_> {
         self.plan.splits.iter().enumerate().map(score).collect()
     }
 
-    /// The score of what was `nested`, where the rows that it was chosen on say a score and a threshold.
+    /// The score of what was `nested`, where the rows that it was chosen on say a score and a decision.
     fn nested_score(
         &self,
         rows: &OutOfFold,
-        (score, threshold): (f64, Option<f64>),
+        (score, decision): (f64, Option<&Decision>),
         nested: &Predictions,
     ) -> Option<NestedScore> {
-        let plain = match threshold {
-            Some(_) => rows.predictions.decided_by(&threshold.into()),
+        let plain = match decision {
+            Some(decision) => rows.predictions.decided_by(decision),
             None => rows.predictions.clone(),
         };
         let drawn = rows.rows.iter().map(|&row| unit(self.data, row));
@@ -157,5 +157,13 @@ impl Chosen<'_> {
         };
         let seed = self.options.seed.named("bootstrap");
         nested::estimate(self.plan, score, &rows, seed, &threads)
+    }
+}
+
+/// The rule of least expected cost, which of two classes is a threshold.
+fn by_costs(costs: &CostMatrix) -> Decision {
+    match costs.threshold() {
+        Some(threshold) => Decision::Above(threshold),
+        None => Decision::Cheapest(costs.clone()),
     }
 }

@@ -22,6 +22,15 @@ const N_CHOICES: u64 = 8;
 /// Share of the rows of each of the others.
 const DRAWN_SHARE: f64 = 2.0 / 3.0;
 
+/// What is tuned once members are chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tuned {
+    /// The power of the probabilities.
+    pub(super) power: bool,
+    /// How classes are told from them.
+    pub(super) decision: bool,
+}
+
 /// What a greedy selection reads.
 pub(super) struct Greedy<'a> {
     pub(super) bench: &'a Bench<'a>,
@@ -150,7 +159,7 @@ impl Greedy<'_> {
     pub(super) fn nested(
         &self,
         halves: &[Vec<usize>; 2],
-        is_calibrated: bool,
+        tuned: Tuned,
         threads: &Threads,
         found: &Found,
         run: &FitRun<'_>,
@@ -176,7 +185,7 @@ impl Greedy<'_> {
             let members = shares(&candidates, &greedy.run(threads, found, run, share_of_time));
             let mut judged = mean_of(&at(judge), &members);
             let learned = mean_of(&candidates, &members);
-            let metric = bench.plan.calibrated_by.filter(|_| is_calibrated);
+            let metric = bench.plan.calibrated_by.filter(|_| tuned.power);
             let power = metric.map(|by| calibrate::best_power(by, bench.judged(&learned)));
             if let Some(power) = power.flatten() {
                 calibrate::sharpen(&mut judged, power);
@@ -184,8 +193,9 @@ impl Greedy<'_> {
             if let Some(shifts) = bench.shifts(&learned) {
                 conformal::shift(&mut judged, &shifts);
             }
-            if let Some(threshold) = bench.threshold(&learned) {
-                judged = judged.decided_by(&Some(threshold).into());
+            if tuned.decision {
+                let decision = bench.decision(&learned).unwrap_or_default();
+                judged = judged.decided_by(&decision);
             }
             let judged = judged.values().chunks_exact(width);
             for (values, &row) in judged.zip(&halves[judge]) {

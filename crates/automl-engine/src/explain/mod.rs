@@ -18,7 +18,9 @@ pub use shapley::{ShapleyColumn, ShapleyPoint, ShapleySummary};
 pub(crate) use unseen::Unseen;
 
 use crate::EnsembleModel;
-use automl_core::{CancelToken, Clock, Column, Model as _, PredictError, Predictions, Seed, Table};
+use automl_core::{
+    CancelToken, Clock, Column, Decision, Model as _, PredictError, Predictions, Seed, Table,
+};
 use automl_core::{Threads, metrics::Metric};
 use serde::Serialize;
 use sizes::{CELLS_MAX, Costs, Sizes};
@@ -136,7 +138,7 @@ pub(crate) struct Questions<'a> {
     /// Columns, those that matter most by what the members say first.
     pub(crate) columns: Vec<String>,
     pub(crate) metric: Metric,
-    pub(crate) threshold: Option<f64>,
+    pub(crate) decision: Decision,
     pub(crate) seed: Seed,
     pub(crate) threads: Threads,
     pub(crate) clock: Clock,
@@ -203,7 +205,7 @@ impl Questions<'_> {
             .collect();
         let shuffles = permutation::Shuffles {
             asked: &sample,
-            rows: &sample.labelled(self.metric, self.threshold),
+            rows: &sample.labelled(self.metric, &self.decision),
             times: NonZeroUsize::new(sizes.times).expect("sizes are above zero"),
             seed: self.seed.named("permutation"),
         };

@@ -10,7 +10,7 @@ use super::{Asked, Limit};
 use crate::EnsembleModel;
 use crate::nested::poisson_of_one;
 use automl_core::metrics::{Metric, MetricError};
-use automl_core::{PredictError, Predictions, Seed, Table, Threads};
+use automl_core::{Decision, PredictError, Predictions, Seed, Table, Threads};
 use rand::RngExt;
 use rand::seq::SliceRandom as _;
 use serde::Serialize;
@@ -32,8 +32,8 @@ pub struct LabelledRows<'a> {
     pub weight: Option<&'a [f64]>,
     /// What is scored.
     pub metric: Metric,
-    /// Above which probability the second of two classes is predicted, if not above a half.
-    pub threshold: Option<f64>,
+    /// How classes are told from their probabilities.
+    pub decision: &'a Decision,
 }
 
 /// How much the columns matter to a score.
@@ -192,7 +192,7 @@ impl Shuffles<'_> {
         let each: Vec<u32> = (0..table.n_rows() as u32).collect();
         let predictions = self.asked.ask(table, &each)?;
         Ok(if self.rows.metric.reads_classes() {
-            predictions.decided_by(&self.rows.threshold.into())
+            predictions.decided_by(self.rows.decision)
         } else {
             predictions
         })

@@ -72,7 +72,7 @@ impl Costs {
         let clock = Clock::start();
         let predictions = sample.ask(&sample.table, &each)?;
         let predicted = clock.seconds();
-        let rows = sample.labelled(questions.metric, questions.threshold);
+        let rows = sample.labelled(questions.metric, &questions.decision);
         // Rows of one class have no score by some metrics; that takes its time, too.
         rows.metric
             .score(rows.target, &predictions, rows.weight)

@@ -6,7 +6,7 @@ use crate::model::EnsembleModel;
 use crate::plan::Plan;
 use crate::search::Found;
 use automl_core::metrics::Metric;
-use automl_core::{Dataset, Model as _, PredictError, Predictions, Seed, Table};
+use automl_core::{Dataset, Decision, Model as _, PredictError, Predictions, Seed, Table};
 use rand::seq::SliceRandom as _;
 
 /// A model a split, and the rows that it has not seen.
@@ -80,13 +80,17 @@ impl<'a> Unseen<'a> {
 }
 
 impl Sample<'_> {
-    pub(super) fn labelled(&self, metric: Metric, threshold: Option<f64>) -> LabelledRows<'_> {
+    pub(super) fn labelled<'a>(
+        &'a self,
+        metric: Metric,
+        decision: &'a Decision,
+    ) -> LabelledRows<'a> {
         LabelledRows {
             table: &self.table,
             target: &self.target,
             weight: self.weight.as_deref(),
             metric,
-            threshold,
+            decision,
         }
     }
 }

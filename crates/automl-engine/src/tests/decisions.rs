@@ -34,7 +34,8 @@ fn a_metric_of_classes_gets_a_threshold_that_gains() {
         run(&data, &options).unwrap()
     };
     let outcome = by(Metric::F1);
-    let threshold = outcome.threshold.expect("a rare class has one");
+    let threshold = outcome.decision.threshold();
+    let threshold = threshold.expect("a rare class has one");
     assert!((0.0..0.5).contains(&threshold), "{threshold}");
     let rows = &outcome.out_of_fold;
     let score = |threshold: Option<f64>| {
@@ -47,8 +48,57 @@ fn a_metric_of_classes_gets_a_threshold_that_gains() {
         outcome.score > best_trial,
         "the ensemble's score is with it"
     );
-    assert_eq!(by(Metric::RocAuc).threshold, None);
-    assert_eq!(by(Metric::LogLoss).threshold, None);
+    assert_eq!(by(Metric::RocAuc).decision, Decision::Likeliest);
+    assert_eq!(by(Metric::LogLoss).decision, Decision::Likeliest);
+}
+
+/// Three classes of which the third is rare and only roughly told by `x`.
+fn rare_of_three(n_rows: usize) -> Dataset {
+    let x: Vec<f64> = (0..n_rows)
+        .map(|row| (row * 7919 % 1009) as f64 / 1009.0)
+        .collect();
+    let noise = |row: usize| (row * 104_729 % 997) as f64 / 997.0;
+    let code = |(row, x): (usize, &f64)| match noise(row) {
+        chance if chance < 0.3 * x * x => 2,
+        chance => u32::from(chance < 0.6),
+    };
+    let codes: Vec<u32> = x.iter().enumerate().map(code).collect();
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let classes = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let task = Task::Multiclass { classes };
+    Dataset::new(table, task, Target::Classes(codes.into())).unwrap()
+}
+
+#[test]
+fn a_metric_of_many_classes_gets_thresholds_that_gain() {
+    let data = rare_of_three(900);
+    let by = |metric| {
+        let options = FitOptions {
+            metric: Some(metric),
+            ..options(4)
+        };
+        run(&data, &options).unwrap()
+    };
+    let outcome = by(Metric::BalancedAccuracy);
+    let thresholds = outcome.decision.thresholds().expect("a class is rare");
+    let [_, common, rare] = thresholds.values() else {
+        panic!("three classes");
+    };
+    assert!(rare < common, "{thresholds:?}");
+    let rows = &outcome.out_of_fold;
+    let score = |decision: &Decision| {
+        let decided = rows.predictions.decided_by(decision);
+        Metric::BalancedAccuracy.score(&rows.target, &decided, None)
+    };
+    let plain = score(&Decision::Likeliest).unwrap();
+    assert!(score(&outcome.decision).unwrap() > plain + 0.05, "{plain}");
+    assert!(outcome.score > outcome.leaderboard.rows[1].score);
+    let nested = outcome.nested.expect("there are rows enough").score;
+    assert!(
+        nested > plain,
+        "the other half's thresholds gain, too: {nested} {plain}"
+    );
+    assert_eq!(by(Metric::LogLoss).decision, Decision::Likeliest);
 }
 
 #[test]
@@ -228,7 +278,7 @@ fn shuffling_a_column_costs_what_it_tells() {
         target: &target,
         weight: None,
         metric: Metric::Rmse,
-        threshold: None,
+        decision: &Decision::Likeliest,
     };
     let by = |threads| {
         let threads = automl_core::Threads::new(threads).unwrap();
@@ -309,7 +359,7 @@ fn costs_choose_classes_and_probabilities_are_made_true_for_them() {
         run(&data, &options)
     };
     let found = outcome(Metric::RocAuc).unwrap();
-    assert_eq!(found.threshold, costs.threshold());
+    assert_eq!(found.decision.threshold(), costs.threshold());
     let rows = &found.out_of_fold;
     let decision = Decision::Cheapest(costs.clone());
     let compared = costs.compared(&rows.target, &rows.predictions, &decision, None);

@@ -1,8 +1,8 @@
 //! The best cut is found among all, and only if it gains.
 
-use super::tune;
-use automl_core::Predictions;
+use super::{classes, decision, tune};
 use automl_core::metrics::Metric;
+use automl_core::{Decision, Predictions};
 
 fn two_classes(positive: &[f64]) -> Predictions {
     Predictions::Probabilities {
@@ -89,4 +89,88 @@ fn rows_count_by_their_weight() {
         cut(&[1.0, 0.0, 1.0]) > 0.3,
         "of equals the one nearest to a half"
     );
+}
+
+/// Probabilities of so many classes on a grid, and classes drawn from them, the last ones rarer than they say.
+fn drawn(n_rows: usize, n_classes: usize) -> (Vec<f64>, Predictions) {
+    let mut state = 3_u64;
+    let mut uniform = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    };
+    let (mut target, mut values) = (Vec::new(), Vec::new());
+    for _ in 0..n_rows {
+        let parts: Vec<f64> = (0..n_classes)
+            .map(|class| (uniform() * 8.0).round() + if class == 0 { 3.0 } else { 0.5 })
+            .collect();
+        let sum: f64 = parts.iter().sum();
+        let mut left = uniform() * sum;
+        let class = parts.iter().position(|part| {
+            left -= part;
+            left <= 0.0
+        });
+        target.push(class.unwrap_or(0) as f64);
+        values.extend(parts.iter().map(|part| part / sum));
+    }
+    let predictions = Predictions::Probabilities { n_classes, values };
+    (target, predictions)
+}
+
+#[test]
+fn of_three_classes_hardly_any_thresholds_are_better_than_those_found() {
+    let (target, predictions) = drawn(60, 3);
+    for metric in [Metric::BalancedAccuracy, Metric::F1Macro, Metric::Mcc] {
+        let score = |decision: &Decision| {
+            let decided = predictions.decided_by(decision);
+            metric.score(&target, &decided, None).unwrap()
+        };
+        let found = decision(metric, &target, &predictions, None).unwrap_or_default();
+        // All thresholds of a fine grid.
+        let grid = (1..80_u32).flat_map(|a| (1..80 - a).map(move |b| [a, b, 80 - a - b]));
+        let grid = grid.map(|parts| {
+            let values = parts.map(|part| f64::from(part) / 80.0).to_vec();
+            score(&Decision::Relative(
+                automl_core::ClassThresholds::new(values).unwrap(),
+            ))
+        });
+        let best = grid.fold(f64::MIN, f64::max);
+        let (found, plain) = (score(&found), score(&Decision::Likeliest));
+        assert!(best > plain || metric == Metric::Mcc, "{metric}: {plain}");
+        assert!(found >= best - 0.02, "{metric}: {found} {best} {plain}");
+    }
+}
+
+#[test]
+fn thresholds_sum_to_one_and_count_rows_by_their_weight() {
+    let (target, predictions) = drawn(200, 4);
+    let tuned = |weight: Option<&[f64]>| {
+        classes::tune(Metric::F1Macro, &target, &predictions, weight).expect("thresholds gain")
+    };
+    let plain = tuned(None);
+    assert!((plain.values().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    assert_eq!(tuned(Some(&[2.0; 200])), plain, "weights are relative");
+    // The rows of class 3 alone: whatever is told of the others, that one is told always.
+    let weight: Vec<f64> = target.iter().map(|&code| f64::from(code == 3.0)).collect();
+    let tuned = Decision::Relative(tuned(Some(&weight)));
+    let told = predictions.class_codes_by(&tuned);
+    let mut rows = told
+        .iter()
+        .zip(&target)
+        .filter(|(_, target)| **target == 3.0);
+    assert!(rows.all(|(code, _)| *code == 3));
+}
+
+#[test]
+fn probabilities_that_are_right_need_no_thresholds() {
+    let predictions = Predictions::Probabilities {
+        n_classes: 3,
+        values: vec![0.8, 0.1, 0.1, 0.2, 0.6, 0.2, 0.0, 0.0, 1.0],
+    };
+    let target = [0.0, 1.0, 2.0];
+    for metric in [Metric::F1Macro, Metric::BalancedAccuracy, Metric::Accuracy] {
+        assert_eq!(decision(metric, &target, &predictions, None), None);
+    }
+    assert_eq!(decision(Metric::LogLoss, &target, &predictions, None), None);
 }

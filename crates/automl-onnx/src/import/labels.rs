@@ -3,7 +3,7 @@
 use super::error::GraphError;
 use super::names::{Element, labels, said_by};
 use super::rows::{Attributes, TEXT, is_classifier, numbers};
-use automl_core::{CostMatrix, Decision};
+use automl_core::{ClassThresholds, CostMatrix, Decision};
 use std::collections::BTreeMap;
 use tract_onnx::pb::type_proto::Value as Kind;
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
@@ -32,14 +32,8 @@ impl Told {
     /// # Errors
     /// They are told of others.
     pub(super) fn check(&self, n_classes: usize, output: &str) -> Result<(), GraphError> {
-        let n_decided = match &self.decision {
-            Decision::Likeliest => n_classes,
-            Decision::Above(_) => 2,
-            Decision::Cheapest(costs) => costs.n_classes(),
-            // Of several targets, which one output is not.
-            Decision::Each(_) => 0,
-        };
-        if n_decided != n_classes {
+        let n_decided = self.decision.n_classes();
+        if n_decided.is_some_and(|n_decided| n_decided != n_classes) {
             return Err(GraphError::Labels {
                 operator: self.operator.clone(),
             });
@@ -158,8 +152,12 @@ impl<'g> Trace<'g> {
         let operand = node.input.first()?;
         match node.op_type.as_str() {
             "ArgMax" => {
-                let is_told = is_across(node) && self.is_ordered_as(operand);
-                is_told.then_some(Decision::Likeliest)
+                if !is_across(node) {
+                    return None;
+                }
+                let is_plain = self.is_ordered_as(operand);
+                let plain = is_plain.then_some(Decision::Likeliest);
+                plain.or_else(|| self.multiples(operand).map(Decision::Relative))
             }
             "Greater" => {
                 let threshold = self.numbers(node.input.get(1)?)?;
@@ -190,6 +188,23 @@ impl<'g> Trace<'g> {
             }
             _ => None,
         }
+    }
+
+    /// The thresholds of which a value is the multiples of the result, as the product with their inverses.
+    fn multiples(&self, name: &str) -> Option<ClassThresholds> {
+        let product = self.makers.get(name)?;
+        let [probabilities, factors] = product.input.as_slice() else {
+            return None;
+        };
+        if product.op_type != "Mul" || !self.is_result(probabilities) {
+            return None;
+        }
+        let is_row = matches!(
+            self.constants.get(factors.as_str())?.dims.as_slice(),
+            [_] | [1, _]
+        );
+        let factors = self.numbers(factors).filter(|_| is_row)?;
+        ClassThresholds::new(factors.iter().map(|factor| factor.recip()).collect()).ok()
     }
 
     /// The value of which another is the second column.

@@ -66,7 +66,7 @@ fn measure(args: &ImportanceArgs, data: &str, console: Console) -> anyhow::Resul
             target: &rows.target,
             weight: rows.weight.as_deref(),
             metric: Metric::from_name(&model.manifest.metric)?,
-            threshold: model.manifest.threshold,
+            decision: &model.decision,
         };
         let n_shuffles = NonZeroUsize::from(args.shuffles);
         model

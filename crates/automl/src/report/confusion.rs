@@ -1,6 +1,6 @@
 //! Where classes are confused: rows by actual and predicted class, and what that comes to for each class.
 
-use crate::text;
+use crate::{decisions, text};
 use automl_core::{Decision, Task};
 use automl_engine::OutOfFold;
 use maud::{Markup, html};
@@ -72,6 +72,9 @@ pub(super) fn matrix(task: &Task, rows: &OutOfFold, decision: &Decision) -> Mark
         }
         @if let (Some(threshold), Some(class)) = (decision.threshold(), task.positive_class()) {
             p.soft { "'" (class) "' is predicted above a probability of " (text::probability(threshold)) "." }
+        }
+        @if let Some(thresholds) = decisions::words(task, decision) {
+            p.soft { "The class whose probability is the greatest multiple of its threshold is predicted: " (thresholds) "." }
         }
     }
 }

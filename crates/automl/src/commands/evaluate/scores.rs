@@ -2,11 +2,13 @@
 
 use super::quantiles::{self, IntervalScores, QuantileScores};
 use crate::costs::{CostScores, MEAN_COST};
+use crate::decisions;
 use crate::text::{self, Align};
 use automl_core::metrics::{Metric, MetricError};
 use automl_core::{Coded, CostMatrix, Decision, Predictions, Task};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Confusion matrices of more classes than this are printed as JSON only.
@@ -35,6 +37,9 @@ pub(super) struct Scores {
     pub(super) positive_class: Option<String>,
     /// Of two classes, the probability above which the positive one is predicted; null where it is the likelier class.
     pub(super) threshold: Option<f64>,
+    /// Of more classes, the threshold of each, if they decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) thresholds: Option<BTreeMap<String, f64>>,
     /// What a row costs on average, with the model's costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cost: Option<CostScores>,
@@ -127,6 +132,7 @@ impl Scores {
             exposure: None,
             positive_class: scored.task.positive_class().map(str::to_owned),
             threshold: scored.decision.threshold(),
+            thresholds: decisions::by_class(scored.task, scored.decision),
             cost: scored.cost(),
             metric: String::new(),
             metrics,

@@ -433,7 +433,8 @@ impl Finished<'_> {
             task,
             metric: outcome.metric.name().to_owned(),
             scores: [(outcome.metric.name().to_owned(), outcome.score)].into(),
-            threshold: outcome.threshold,
+            threshold: outcome.decision.threshold(),
+            thresholds: outcome.decision.thresholds().cloned(),
             costs: self.prepared.costs.clone(),
             lineage: Lineage {
                 data: self.settings.data.clone(),

@@ -4,7 +4,7 @@ use super::{Finished, next_command};
 use crate::commands::leaderboard;
 use crate::console::{Console, Format, print_json, print_text};
 use crate::progress::Reporter;
-use crate::{distilled, text};
+use crate::{decisions, distilled, text};
 use automl_engine::ImportantColumn;
 use serde_json::{Value, json};
 
@@ -30,7 +30,8 @@ pub(super) fn print(
             "metric": outcome.metric,
             "score": outcome.score,
             "nested_score": outcome.nested,
-            "threshold": outcome.threshold,
+            "threshold": outcome.decision.threshold(),
+            "thresholds": decisions::by_class(run.prepared.dataset.task(), &outcome.decision),
             "cost": run.costs(),
             "row_seconds": outcome.row_seconds,
             "distilled": outcome.distilled,
@@ -120,10 +121,15 @@ fn speed(run: &Finished<'_>) -> String {
     })
 }
 
-/// From which probability on the positive class is predicted, where it is not the likelier class.
+/// From which probability on a class is predicted, where it is not the likeliest.
 fn threshold(run: &Finished<'_>) -> String {
-    let positive = run.prepared.dataset.task().positive_class();
-    match (run.outcome.threshold, positive) {
+    let task = run.prepared.dataset.task();
+    let decision = &run.outcome.decision;
+    if let Some(thresholds) = decisions::words(task, decision) {
+        let metric = run.outcome.metric.name();
+        return format!("classes the greatest multiple of {thresholds}, best by {metric}\n");
+    }
+    match (decision.threshold(), task.positive_class()) {
         (Some(threshold), Some(class)) => format!(
             "classes '{class}' above a probability of {}, {}; predict --threshold sets another\n",
             text::probability(threshold),

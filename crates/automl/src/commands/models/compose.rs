@@ -9,7 +9,7 @@ use crate::modeldir::{self, COMPOSED_OF, LoadedModel};
 use crate::progress::Reporter;
 use crate::record::{Detail, Recorder};
 use anyhow::Context as _;
-use automl_core::{Clock, Field, Kind, Model as _, Role, Schema};
+use automl_core::{Clock, Decision, Field, Kind, Model as _, Role, Schema};
 use automl_data::ReadOptions;
 use automl_engine::{Composed, PipelineStep, StepModel, compose};
 use automl_store::endpoints::{self, EndpointError, digest_of};
@@ -38,13 +38,13 @@ pub(super) fn run(args: ComposeArgs, console: Console) -> anyhow::Result<()> {
     }
     drop(record);
     let composed = compose(steps)?;
-    let threshold = match file.threshold {
-        None => composed.threshold,
+    let decision = match file.threshold {
+        None => composed.decision.clone(),
         Some(_) if composed.model.task().n_classes() != 2 => {
             let task = composed.model.task().kind().name();
             return Err(CliError::ThresholdTask { task }.into());
         }
-        given => given,
+        Some(threshold) => Decision::Above(threshold),
     };
     let inputs = parts.inputs(&composed)?;
     let recorder = Recorder::begin(&args.record, "compose", Detail::Brief, &reporter);
@@ -56,7 +56,8 @@ pub(super) fn run(args: ComposeArgs, console: Console) -> anyhow::Result<()> {
     }
     let id = recorder.new_model();
     let manifest = Manifest {
-        threshold,
+        threshold: decision.threshold(),
+        thresholds: decision.thresholds().cloned(),
         ..manifest(&composed, &inputs, &parts, (&place, &text), id.clone())
     };
     recorder.settings(&json!({ "pipeline": manifest.lineage.config[COMPOSED_OF] }));
@@ -198,7 +199,7 @@ impl Parts {
         let model = StepModel {
             name,
             weight,
-            threshold: loaded.manifest.threshold,
+            decision: loaded.manifest.decision(),
             has_costs: loaded.manifest.costs.is_some(),
             features,
             model: Arc::new(loaded.model),

@@ -146,10 +146,13 @@ fn manifest(imported: &Imported, file: &Path, bytes: &[u8]) -> Manifest {
     let manifest = modeldir::not_learned(&imported.schema, task, (&file, bytes), config);
     let costs = match &imported.decision {
         Decision::Cheapest(costs) => Some(costs.clone()),
-        Decision::Likeliest | Decision::Above(_) | Decision::Each(_) => None,
+        Decision::Likeliest | Decision::Above(_) | Decision::Relative(_) | Decision::Each(_) => {
+            None
+        }
     };
     Manifest {
         threshold: imported.decision.threshold(),
+        thresholds: imported.decision.thresholds().cloned(),
         costs,
         ..manifest
     }

@@ -30,6 +30,7 @@ fn manifest(fields: Vec<Field>, task: Task) -> Manifest {
         metric: "roc_auc".into(),
         scores: [("roc_auc".to_owned(), 0.9)].into(),
         threshold: None,
+        thresholds: None,
         costs: None,
         lineage: Lineage {
             data: "churn.csv".into(),

@@ -180,6 +180,7 @@ fn manifest(plan: &Plan) -> Manifest {
         metric: plan.metric.name().to_owned(),
         scores: std::collections::BTreeMap::new(),
         threshold: None,
+        thresholds: None,
         costs: None,
         lineage: Lineage {
             config: plan.config.to_value(),

@@ -152,6 +152,7 @@ fn manifest(plan: &Plan, done: &Done) -> Manifest {
         metric: plan.metric.name().to_owned(),
         scores: scores.into_iter().collect(),
         threshold: None,
+        thresholds: None,
         costs: None,
         lineage: Lineage::default(),
     }

@@ -263,6 +263,7 @@ fn manifest(name: &str, loaded: &Loaded) -> Manifest {
         metric: "roc_auc".into(),
         scores: [("roc_auc".to_owned(), 0.93)].into(),
         threshold: None,
+        thresholds: None,
         costs: None,
         lineage: Lineage {
             data: name.into(),

@@ -1,6 +1,7 @@
 //! What is known of the model of one target, read from its directory: the same whether this process made it or an earlier one.
 
 use crate::commands::{importance, leaderboard};
+use crate::decisions;
 use crate::record::Recorder;
 use crate::text::{self, Align};
 use automl_core::{Event, Task, Warning};
@@ -78,6 +79,7 @@ impl TargetResult {
             "metric": self.manifest.metric,
             "score": self.score,
             "threshold": self.manifest.threshold,
+            "thresholds": decisions::by_class(&self.manifest.task, &self.manifest.decision()),
             "n_rows": self.manifest.lineage.n_rows,
             "n_trials": self.n_trials,
             "n_started": self.n_started,

@@ -69,6 +69,7 @@ impl Whole<'_> {
             metric: String::new(),
             scores: result::scores(self.results).into_iter().collect(),
             threshold: None,
+            thresholds: None,
             costs: None,
             lineage: Lineage {
                 data: settings.data.clone(),
