@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 import sklearn
-from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge, TweedieRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import SVC, SVR
@@ -51,6 +51,20 @@ for alpha, ratio, intercept, weighted in [
     net.append({"alpha": alpha, "l1_ratio": ratio, "intercept": intercept, "weighted": weighted,
                 "coef": model.coef_.tolist(), "constant": float(model.intercept_)})
 out["elastic_net"] = net
+
+deviance = []
+for objective, power, alpha, intercept, weighted in [
+    ("poisson", 1.0, 0.0, True, False), ("poisson", 1.0, 0.2, True, True), ("tweedie", 1.5, 0.05, True, False),
+    ("tweedie", 1.2, 0.1, False, True), ("gamma", 2.0, 0.01, True, True),
+]:
+    target = np.maximum(y, 0.1) if objective == "gamma" else np.round(np.maximum(y, 0))
+    model = TweedieRegressor(power=power, alpha=alpha, link="log", fit_intercept=intercept, solver="newton-cholesky", tol=1e-14,
+                             max_iter=100_000)
+    model.fit(x, target, weight if weighted else None)
+    deviance.append({"objective": objective, "tweedie_power": power if objective == "tweedie" else 1.5, "alpha": alpha, "intercept": intercept,
+                     "weighted": weighted, "target": target.tolist(), "coef": model.coef_.tolist(),
+                     "constant": float(model.intercept_), "values": model.predict(new).tolist()})
+out["deviance"] = deviance
 
 logistic = []
 for c, target, weighted in [(1.0, "binary", False), (0.05, "binary", True), (1.0, "classes", False), (50.0, "classes", True)]:

@@ -8,6 +8,7 @@ use crate::conformal::weighted_quantile;
 use crate::importance;
 use crate::registry;
 use crate::suggest::BASELINE;
+use automl_core::params::Domain;
 use automl_core::{
     Artifact, ArtifactError, Budget, DatasetError, DatasetView, FitContext, FitError, Fitted,
     Importance, LearnerSpec, Level, Model, ParamMap, ParamValue, PredictError, Predictions,
@@ -25,11 +26,20 @@ const LEVEL: &str = "alpha";
 
 /// Whether the learner does the task, by itself or once an output.
 pub(crate) fn does(learner: &LearnerSpec, task: TaskKind) -> bool {
-    let has = |name: &str| learner.params.iter().any(|param| param.name == name);
     match task {
-        TaskKind::Quantile => learner.id == BASELINE || (has(OBJECTIVE) && has(LEVEL)),
+        TaskKind::Quantile => learner.id == BASELINE || can_minimise(learner, PINBALL),
         _ => learner.capabilities.tasks.contains(&task),
     }
+}
+
+/// Whether the learner has an objective of this name.
+pub(crate) fn can_minimise(learner: &LearnerSpec, name: &str) -> bool {
+    let mut params = learner.params.iter();
+    let objective = params.find(|param| param.name == OBJECTIVE);
+    objective.is_some_and(|param| match param.domain {
+        Domain::Choice(names) => names.contains(&name),
+        _ => false,
+    })
 }
 
 /// Fits a learner to a dataset of any task that it does.

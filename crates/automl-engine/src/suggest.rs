@@ -31,7 +31,7 @@ pub(crate) struct Suggester {
     families: Vec<Family>,
     bounds: Bounds,
     seed: Seed,
-    /// What boosting minimises where squared error is not what decides.
+    /// What learners minimise that can, where squared error is not what decides.
     objective: Option<&'static str>,
     /// Whether anything is tried after the fixed configurations.
     tunes: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Suggester {
     row_work_max: Option<f64>,
 }
 
-/// The objective of boosting that a metric asks for; squared error serves the others.
+/// The objective that a metric asks for; squared error serves the others.
 fn objective_for(task: TaskKind, metric: Metric) -> Option<&'static str> {
     match metric {
         Metric::Pinball if task == TaskKind::Quantile => Some(outputs::PINBALL),
@@ -200,11 +200,10 @@ impl Suggester {
         }
     }
 
-    /// Lets boosting minimise what decides, unless it sees the logarithm of the target, or a user says what it minimises.
+    /// Lets a learner minimise what decides if it can, unless it sees the logarithm of the target, or a user says what it minimises.
     fn for_metric(&self, mut config: TrialConfig) -> TrialConfig {
-        let is_boosting = config.learner.id == automl_tree::GRADIENT_BOOSTING.id;
         if let Some(objective) = self.objective
-            && is_boosting
+            && outputs::can_minimise(config.learner, objective)
             && !config.params.contains_key("objective")
             && config.target_map == TargetMap::Identity
         {

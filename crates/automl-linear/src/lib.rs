@@ -35,7 +35,7 @@ mod testing;
 mod tests;
 
 pub use baseline::{BASELINE, BaselineParams};
-pub use elastic_net::{ELASTIC_NET, ElasticNetParams};
+pub use elastic_net::{ELASTIC_NET, ElasticNetParams, LinearObjective};
 pub use logistic::{LOGISTIC_REGRESSION, LogisticRegressionParams};
 pub use naive_bayes::{NAIVE_BAYES, NaiveBayesParams};
 pub use neighbours::{NEAREST_NEIGHBOURS, NearestNeighboursParams, Weighting};

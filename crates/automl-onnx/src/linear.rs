@@ -95,6 +95,9 @@ fn scores(
     Ok(sum)
 }
 
+/// Scores beyond this have no exponential, or none but 0.
+const SCORE_MAX: f64 = 700.0;
+
 /// A linear model's numbers.
 pub(crate) fn elastic_net(
     graph: &mut Graph,
@@ -106,7 +109,17 @@ pub(crate) fn elastic_net(
     let least = graph.double(f64::MIN);
     let greatest = graph.double(f64::MAX);
     let sum = graph.op("Max", &[&sum, &least], []);
-    Ok(graph.op("Min", &[&sum, &greatest], []))
+    let sum = graph.op("Min", &[&sum, &greatest], []);
+    match artifact.meta.get("link").and_then(|link| link.as_str()) {
+        None => Ok(sum),
+        Some("log") => {
+            let (least, greatest) = (graph.double(-SCORE_MAX), graph.double(SCORE_MAX));
+            let sum = graph.op("Max", &[&sum, &least], []);
+            let sum = graph.op("Min", &[&sum, &greatest], []);
+            Ok(graph.op("Exp", &[&sum], []))
+        }
+        Some(other) => Err(OnnxError::unsupported(format!("a link called '{other}'"))),
+    }
 }
 
 /// Probabilities of the classes that were there in the fit, as those of all classes.

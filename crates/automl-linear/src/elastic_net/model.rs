@@ -1,4 +1,4 @@
-//! A fitted linear model: coefficients on the features as they come.
+//! A fitted linear model: coefficients on the features as they come, and from their sum to the mean.
 
 use super::{ELASTIC_NET, Solution};
 use crate::inputs::{Inputs, linear_scores};
@@ -6,23 +6,43 @@ use automl_core::{
     Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView,
 };
 
-/// `x · coef + intercept`.
+/// What an artifact of a model with a logarithmic link says.
+const LOG: &str = "log";
+/// Scores beyond this have no exponential, or none but 0.
+const SCORE_MAX: f64 = 700.0;
+
+/// What a solution is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Link {
+    /// Of `(y − mean) / scale`.
+    Identity { mean: f64, scale: f64 },
+    /// Of the logarithm of the mean.
+    Log,
+}
+
+/// `x · coef + intercept`, or the exponential of that.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Linear {
     inputs: Inputs,
     coef: Vec<f64>,
     intercept: f64,
     spreads: Vec<f64>,
+    is_log: bool,
 }
 
 impl Linear {
-    /// From a solution for `(y − mean) / scale`.
-    pub(super) fn new(inputs: Inputs, solution: Solution, mean: f64, scale: f64) -> Self {
+    /// From a solution.
+    pub(super) fn new(inputs: Inputs, solution: Solution, link: Link) -> Self {
+        let (mean, scale) = match link {
+            Link::Identity { mean, scale } => (mean, scale),
+            Link::Log => (0.0, 1.0),
+        };
         Self {
             inputs,
             coef: solution.coef.iter().map(|weight| weight * scale).collect(),
             intercept: mean + solution.intercept * scale,
             spreads: solution.spreads,
+            is_log: link == Link::Log,
         }
     }
 
@@ -40,6 +60,11 @@ impl Linear {
             coef: artifact.f64s("coef")?.to_vec(),
             intercept,
             spreads: artifact.f64s("spreads")?.to_vec(),
+            is_log: match artifact.meta.get("link") {
+                None => false,
+                Some(link) if link == LOG => true,
+                Some(_) => return Err(artifact.invalid("link", "it is unknown")),
+            },
         };
         for (name, values) in [("coef", &model.coef), ("spreads", &model.spreads)] {
             if values.len() != model.inputs.n_features() {
@@ -72,6 +97,9 @@ impl Model for Linear {
             } else {
                 value.clamp(f64::MIN, f64::MAX)
             };
+            if self.is_log {
+                *value = value.clamp(-SCORE_MAX, SCORE_MAX).exp();
+            }
         }
         Ok(Predictions::Numbers(values))
     }
@@ -92,10 +120,11 @@ impl Model for Linear {
     }
 
     fn artifact(&self) -> Artifact {
-        let mut artifact = Artifact::new(
-            ELASTIC_NET.id,
-            serde_json::json!({ "inputs": self.inputs.to_json() }),
-        );
+        let mut meta = serde_json::json!({ "inputs": self.inputs.to_json() });
+        if self.is_log {
+            meta["link"] = LOG.into();
+        }
+        let mut artifact = Artifact::new(ELASTIC_NET.id, meta);
         artifact.push_f64("coef", self.coef.clone());
         artifact.push_f64("intercept", vec![self.intercept]);
         artifact.push_f64("spreads", self.spreads.clone());

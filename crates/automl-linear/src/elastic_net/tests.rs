@@ -296,3 +296,180 @@ fn a_fit_whose_time_ends_while_it_sums_says_so() {
     );
     assert!(matches!(result, Err(FitError::Cancelled)));
 }
+
+/// Parameters of a deviance, solved closely.
+fn deviance(objective: &str, pairs: &[(&str, f64)]) -> ParamMap {
+    let mut params = floats(pairs);
+    params.insert(
+        "objective".into(),
+        ParamValue::Text(objective.to_owned().into()),
+    );
+    params.insert("tol".into(), ParamValue::Float(1e-16));
+    params.insert("max_iter".into(), ParamValue::Int(100_000));
+    params
+}
+
+#[test]
+fn deviances_agree_with_scikit_learn() {
+    let reference = reference();
+    for case in reference.json["deviance"].as_array().unwrap() {
+        let target: Vec<f64> = serde_json::from_value(case["target"].clone()).unwrap();
+        let mut data = regression(table(&reference.x), &target);
+        if case["weighted"] == true {
+            data = data.with_weight(reference.weight.clone()).unwrap();
+        }
+        let number = |name: &str| case[name].as_f64().unwrap();
+        let mut params = deviance(
+            case["objective"].as_str().unwrap(),
+            &[
+                ("alpha", number("alpha")),
+                ("tweedie_power", number("tweedie_power")),
+            ],
+        );
+        params.insert(
+            "intercept".into(),
+            ParamValue::Bool(case["intercept"] == true),
+        );
+        let (coef, intercept) = coefficients(&data, &params);
+        for (ours, theirs) in coef.iter().zip(case["coef"].as_array().unwrap()) {
+            assert!(
+                close(*ours, theirs.as_f64().unwrap(), 1e-6),
+                "{coef:?} is not {case}"
+            );
+        }
+        assert!(
+            close(intercept, number("constant"), 1e-6),
+            "{intercept} in {case}"
+        );
+        let model = fit(&ELASTIC_NET, &params, &data).unwrap().model;
+        let predicted = model.predict(&table(&reference.new).view()).unwrap();
+        for (ours, theirs) in predicted
+            .values()
+            .iter()
+            .zip(case["values"].as_array().unwrap())
+        {
+            assert!(close(*ours, theirs.as_f64().unwrap(), 1e-6), "{case}");
+        }
+    }
+}
+
+#[test]
+fn without_a_penalty_counts_of_groups_are_their_means() {
+    let x = [0.0, 0.0, 0.0, 1.0, 1.0];
+    let data = regression(table(&x.map(|x| vec![x])), &[0.0, 1.0, 2.0, 5.0, 8.0]);
+    for objective in ["poisson", "tweedie"] {
+        let params = deviance(objective, &[("alpha", 0.0)]);
+        let model = fit(&ELASTIC_NET, &params, &data).unwrap().model;
+        let said = model
+            .predict(&table(&[vec![0.0], vec![1.0]]).view())
+            .unwrap();
+        let [first, second] = said.values() else {
+            panic!("two rows");
+        };
+        assert!(
+            close(*first, 1.0, 1e-7) && close(*second, 6.5, 1e-7),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn an_absolute_penalty_leaves_the_slopes_of_the_deviance_within_it() {
+    let reference = reference();
+    let target: Vec<f64> = reference.y.iter().map(|y| y.max(0.0).round()).collect();
+    let data = regression(table(&reference.x), &target);
+    let alpha = 0.3;
+    let params = deviance("poisson", &[("alpha", alpha), ("l1_ratio", 1.0)]);
+    let (coef, intercept) = coefficients(&data, &params);
+    assert!(coef.contains(&0.0) && coef.iter().any(|weight| *weight != 0.0));
+    let n = reference.x.len() as f64;
+    for (j, weight) in coef.iter().enumerate() {
+        let slope = |(row, value): (&Vec<f64>, &f64)| {
+            let score: f64 = row.iter().zip(&coef).map(|(x, b)| x * b).sum::<f64>() + intercept;
+            (score.exp() - value) * row[j] / n
+        };
+        let slope: f64 = reference.x.iter().zip(&target).map(slope).sum();
+        if *weight == 0.0 {
+            assert!(slope.abs() <= alpha + 1e-5, "{j}: {slope}");
+        } else {
+            assert!(close(slope, -alpha * weight.signum(), 1e-4), "{j}: {slope}");
+        }
+    }
+}
+
+#[test]
+fn a_deviance_refuses_targets_that_its_family_has_not() {
+    let told = |objective: &str, target: [f64; 3]| {
+        let data = regression(table(&[vec![0.0], vec![1.0], vec![2.0]]), &target);
+        let fitted = fit(&ELASTIC_NET, &deviance(objective, &[]), &data);
+        fitted.err().map(|error| error.to_string())
+    };
+    assert_eq!(told("poisson", [0.0, 1.0, 3.0]), None);
+    assert_eq!(
+        told("poisson", [0.0, -1.0, 3.0]).unwrap(),
+        "objective = poisson needs targets of at least 0"
+    );
+    assert_eq!(
+        told("gamma", [0.0, 1.0, 3.0]).unwrap(),
+        "objective = gamma needs targets above 0"
+    );
+    // Nothing was ever counted: nothing is expected, and no logarithm is infinite.
+    let none = regression(table(&[vec![0.0], vec![1.0]]), &[0.0, 0.0]);
+    let model = fit(&ELASTIC_NET, &deviance("poisson", &[]), &none)
+        .unwrap()
+        .model;
+    let said = model.predict(&table(&[vec![5.0]]).view()).unwrap();
+    assert!((0.0..1e-300).contains(&said.values()[0]), "{said:?}");
+}
+
+#[test]
+fn a_deviance_is_the_same_by_products_and_by_residuals_and_at_any_number_of_threads() {
+    let reference = reference();
+    let target: Vec<f64> = reference.y.iter().map(|y| y.max(0.0).round()).collect();
+    let narrow = table(&reference.x);
+    // Sparse dimensions that no row has make it wide.
+    let mut sparse = SparseRows::new((0..3000).map(|d| format!("d{d}").into()).collect());
+    for row in 0..reference.x.len() {
+        sparse.push([((row % 2) as u32, 1.0)]);
+    }
+    let columns = narrow
+        .iter()
+        .map(|(name, column)| (name.to_owned(), column.clone()));
+    let columns: Vec<(String, Column)> = columns.collect();
+    let wide = columns.iter().cloned();
+    let wide = wide
+        .chain([("words".to_owned(), Column::Sparse(sparse))])
+        .collect();
+    let half: Vec<f64> = (0..reference.x.len())
+        .map(|row| f64::from(row % 2 == 0))
+        .collect();
+    let other: Vec<f64> = half.iter().map(|x| 1.0 - x).collect();
+    let by_hand = columns.into_iter().chain([
+        ("d0".to_owned(), Column::Number(half)),
+        ("d1".to_owned(), Column::Number(other)),
+    ]);
+    let (wide, by_hand) = (
+        regression(Table::new(wide).unwrap(), &target),
+        regression(Table::new(by_hand.collect()).unwrap(), &target),
+    );
+    for l1_ratio in [0.0, 0.5] {
+        let params = deviance("poisson", &[("alpha", 0.05), ("l1_ratio", l1_ratio)]);
+        let (few, many) = (
+            coefficients(&by_hand, &params),
+            coefficients(&wide, &params),
+        );
+        for (a, b) in few.0.iter().zip(&many.0) {
+            assert!(close(*a, *b, 1e-4), "{few:?}");
+        }
+        let threads = Threads::new(3).unwrap();
+        let three = fit_with(
+            &ELASTIC_NET,
+            &params,
+            &by_hand,
+            &threads,
+            Budget::unlimited(),
+        );
+        let one = fit(&ELASTIC_NET, &params, &by_hand).unwrap().model;
+        assert_eq!(three.unwrap().model.artifact(), one.artifact());
+    }
+}
