@@ -3,6 +3,7 @@
 
     python scripts/learn_portfolio.py --keep DIR FILE.csv:TARGET …      # tables beside those that it makes or scikit-learn ships
     python scripts/learn_portfolio.py --keep DIR --without car --output other.json …
+    python scripts/learn_portfolio.py --held-out                        # how well the order does on tables that were not learned from
 
 Each table is fitted once with all candidates and nothing else (`automl fit --portfolio`), on at most --rows rows; what a candidate
 is worth there is its share of the ensemble that is chosen from all of them, so one that only repeats another is worth little.
@@ -10,7 +11,7 @@ Leaderboards stay in DIR: a table that is there is not fitted again. Beside each
 program weighs tables for one that it has not seen. Wants numpy, pandas and scikit-learn; the binary is $AUTOML_BIN, default
 target/release/automl.
 """
-import argparse, json, os, subprocess, sys
+import argparse, json, math, os, subprocess, sys
 from pathlib import Path
 
 import numpy
@@ -171,15 +172,56 @@ def is_same(candidate, trial):
                for name, value in candidate.get("params", {}).items() if name in trial["params"])
 
 
+def likeness(tables, shape):
+    """How much each table counts for one of this shape, as crates/automl-engine/src/portfolio/learned.rs has it."""
+    spreads = numpy.maximum(numpy.std([table["shape"] for table in tables], axis=0), 0.05)
+    gaps = [(numpy.array(table["shape"]) - shape) / spreads for table in tables]
+    return numpy.array([0.25 + math.exp(-float(gap @ gap) / (2 * len(gap))) for gap in gaps])
+
+
+def ordered(worth, counts, returns):
+    """Places of configurations, each the one that adds most to those before it."""
+    had, left, order = numpy.zeros(worth.shape[1]), list(range(len(worth))), []
+    while left:
+        best = max(left, key=lambda at: (float(counts @ ((had + worth[at]) ** returns - had ** returns)), -at))
+        left.remove(best)
+        order.append(best)
+        had += worth[best]
+    return order
+
+
+def held_out():
+    """The share of a table's ensemble that the first configurations have, ordered by what the other tables say."""
+    learned = json.loads(OUTPUT.read_text())
+    sizes = (1, 2, 3, 5, 8, 15)
+    print("first configurations        ", *(f"{n:>6}" for n in sizes))
+    for title, returns in (("by worth alone", 1.0), ("by what each adds, power 0.75", 0.75)):
+        had = []
+        for kind in ("classification", "regression"):
+            tables = learned[kind]["tables"]
+            worth = numpy.array([one["worth"] for one in learned[kind]["configurations"]])
+            for out in range(len(tables)):
+                others = [at for at in range(len(tables)) if at != out]
+                counts = likeness([tables[at] for at in others], tables[out]["shape"])
+                order = ordered(worth[:, others], counts, returns)
+                had.append([worth[order[:n], out].sum() for n in sizes])
+        print(f"{title:<29}", *(f"{share:6.3f}" for share in numpy.mean(had, axis=0)))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", help="FILE.csv:TARGET")
-    parser.add_argument("--keep", required=True, help="folder of leaderboards")
+    parser.add_argument("--keep", help="folder of leaderboards")
+    parser.add_argument("--held-out", action="store_true", help="tell what the order of the file is worth, and fit nothing")
     parser.add_argument("--rows", type=int, default=4000, help="of a table at most")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--without", action="append", default=[], help="a table to leave out; repeatable")
     parser.add_argument("--output", default=OUTPUT)
     args = parser.parse_args()
+    if args.held_out:
+        return held_out()
+    if not args.keep:
+        parser.error("--keep says where leaderboards stay")
     told = {}
     for name, frame, target, is_class in [*given(args.tables), *made()]:
         folder = Path(args.keep) / name
