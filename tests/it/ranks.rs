@@ -55,6 +55,7 @@ fn ranks_that_mpi_starts_have_the_bits_of_those_started_here() {
             continue;
         };
         command.args(["train", "small.yaml", "--output", name, "--format", "json"]);
+        command.args(["--max-restarts", "1"]);
         let output = command
             .current_dir(desk.path(""))
             .output()
@@ -62,6 +63,10 @@ fn ranks_that_mpi_starts_have_the_bits_of_those_started_here() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{program}: {stderr}");
         assert!(stderr.contains("2 ranks, joined by MPI"), "{stderr}");
+        assert!(
+            stderr.contains("--max-restarts 1 does nothing here"),
+            "{stderr}"
+        );
         assert_eq!(
             losses(&String::from_utf8_lossy(&output.stdout)),
             losses(&told)

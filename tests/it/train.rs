@@ -1,7 +1,7 @@
 //! Training from a configuration: every example runs, a kill costs nothing but time, and bits do not depend on threads.
 
 use crate::harness::{BINARY, Desk, repository};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A small network on the churn table, in a few dozen steps.
@@ -141,6 +141,24 @@ fn what_is_refused_before_its_first_step_leaves_no_folder() {
 }
 
 #[test]
+fn what_is_of_classes_is_refused_for_numbers_but_for_what_a_network_says_by_itself() {
+    let desk = Desk::new();
+    desk.write(
+        "rents.yaml",
+        "data: {path: datasets/rents.csv, target: rent_eur}\ntrainer: {epochs: 1}\n",
+    );
+    for set in ["loss.label_smoothing=0.1", "loss.class_weights=balanced"] {
+        let refused = desk.automl(&format!("train rents.yaml --set {set} --output model"));
+        assert_eq!(refused.exit_code, Some(2), "{}", refused.stderr);
+        let told = format!("{} is of classes", set.replace('=', " = "));
+        assert!(refused.stderr.contains(&told), "{}", refused.stderr);
+    }
+    desk.automl_ok(
+        "train rents.yaml --set model.type=realmlp --set trainer.epochs=1 --output model",
+    );
+}
+
+#[test]
 fn weights_are_the_same_bits_at_any_number_of_threads() {
     let desk = desk();
     let mut weights = Vec::new();
@@ -183,17 +201,18 @@ fn any_number_of_ranks_has_the_same_losses() {
     }
 }
 
-/// Starts a training that writes a checkpoint every second step, and kills it in the middle of an epoch.
-fn killed(desk: &Desk, config: &str) {
+/// Starts a training that writes a checkpoint every second step, and waits for the middle of an epoch.
+fn begun(desk: &Desk, line: &str, output: &str) -> Child {
     let mut child = desk
         .command(BINARY)
-        .args(["train", config, "--output", "model"])
-        .args(["--set", "checkpoint.every_steps=2"])
+        .arg("train")
+        .args(line.split_whitespace())
+        .args(["--output", output, "--set", "checkpoint.every_steps=2"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("the binary can be started");
-    let folder = desk.path("model.run/checkpoints");
+    let folder = desk.path(&format!("{output}.run/checkpoints"));
     // Steps of 15 an epoch: after 34 the third epoch has begun.
     let is_there = || {
         let listed = std::fs::read_dir(&folder).into_iter().flatten().flatten();
@@ -203,12 +222,79 @@ fn killed(desk: &Desk, config: &str) {
     };
     while !is_there() {
         let ended = child.try_wait().expect("the child can be asked");
-        assert!(ended.is_none(), "it ended before it could be killed");
+        assert!(ended.is_none(), "it ended before it could be ended");
         std::thread::sleep(Duration::from_millis(1));
     }
+    child
+}
+
+/// Kills a training in the middle of an epoch.
+fn killed(desk: &Desk, config: &str) {
+    let mut child = begun(desk, config, "model");
     child.kill().expect("the child can be killed");
     child.wait().expect("the child can be waited for");
     assert!(!desk.path("model").exists(), "it was killed before its end");
+}
+
+/// Asks a training in the middle of an epoch to end, as schedulers do.
+pub(crate) fn stopped(desk: &Desk, line: &str, output: &str) {
+    let mut child = begun(desk, line, output);
+    let sent = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("it can be sent").success());
+    let ended = child.wait().expect("the child can be waited for");
+    assert_eq!(ended.code(), Some(130), "{line}");
+}
+
+#[test]
+fn a_training_that_sigterm_ends_goes_on_to_the_same_bits() {
+    let desk = desk();
+    desk.write("long.yaml", SMALL.replace("epochs: 6", "epochs: 40"));
+    desk.automl_ok("train long.yaml --output whole");
+    stopped(&desk, "long.yaml", "model");
+    let weights = |model: &str| desk.read(&format!("{model}/weights.safetensors"));
+    // What it has learned so far is a model.
+    assert!(weights("whole") != weights("model"), "it came to its end");
+    let resumed = desk.automl("train long.yaml --output model --resume");
+    assert_eq!(resumed.exit_code, Some(0), "{}", resumed.stderr);
+    assert!(
+        resumed.stderr.contains("going on after step"),
+        "{}",
+        resumed.stderr
+    );
+    assert!(weights("whole") == weights("model"), "the weights differ");
+}
+
+#[test]
+fn a_training_goes_on_with_another_number_of_ranks_to_the_same_losses() {
+    let desk = desk();
+    // Scores decide nothing, which could be as good as alike.
+    let long = SMALL.replace("epochs: 6", "epochs: 20, patience: 0");
+    desk.write("long.yaml", long);
+    let alone = losses(&desk.automl_ok("train long.yaml --output whole --format json"));
+    assert_eq!(alone.len(), 20);
+    for (first, second) in [(1, 2), (2, 4), (4, 1)] {
+        let output = format!("m{first}{second}");
+        stopped(&desk, &format!("long.yaml --ranks {first}"), &output);
+        let resumed = desk.automl(&format!(
+            "train long.yaml --ranks {second} --output {output} --resume --format json"
+        ));
+        assert_eq!(resumed.exit_code, Some(0), "{}", resumed.stderr);
+        assert!(
+            resumed.stderr.contains("going on after step"),
+            "{}",
+            resumed.stderr
+        );
+        let changed = losses(&resumed.stdout);
+        assert_eq!(changed.len(), alone.len());
+        for (ours, theirs) in changed.iter().zip(&alone) {
+            assert!(
+                (ours - theirs).abs() <= 1e-5 * theirs.abs(),
+                "{first} ranks, then {second}: {ours} {theirs}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -342,6 +428,20 @@ fn what_is_wrong_with_a_configuration_is_said_with_its_line() {
         "{}",
         outcome.stderr
     );
+    desk.write(
+        "bad.yaml",
+        "data: {path: datasets/churn.csv, target: churned, validation_share: 0}\nschedule:\n  type: plateau\n",
+    );
+    let outcome = desk.automl("train bad.yaml");
+    assert_eq!(outcome.exit_code, Some(2));
+    assert!(
+        outcome
+            .stderr
+            .contains("'schedule.type' = plateau waits for a better score")
+            && outcome.stderr.contains("line 3 of bad.yaml"),
+        "{}",
+        outcome.stderr
+    );
     desk.write("bad.yaml", "data:\n  path: datasets/churn.csv\n");
     let outcome = desk.automl("train bad.yaml");
     assert!(outcome.stderr.contains("data.target"), "{}", outcome.stderr);
@@ -355,11 +455,13 @@ fn a_loss_that_is_no_number_stops_with_the_step_its_rows_and_advice() {
         "data: {path: datasets/rents.csv, target: rent_eur}\n",
     );
     let outcome = desk.automl(
-        "train wild.yaml --set optimizer.type=sgd --set optimizer.learning_rate=10 --set trainer.clip_norm=0",
+        "train wild.yaml --set optimizer.type=sgd --set optimizer.learning_rate=10 --set trainer.clip_norm=0 --set data.validation_share=0",
     );
     assert_eq!(outcome.exit_code, Some(1), "{}", outcome.stderr);
+    // Of a step in memory, rows are named for what each of them lost.
     assert!(
-        outcome.stderr.contains("its batch begins with rows"),
+        outcome.stderr.contains("rows is no number: rows ")
+            || outcome.stderr.contains("the greatest losses of its batch"),
         "{}",
         outcome.stderr
     );

@@ -1,7 +1,9 @@
 //! What a training shows in TensorBoard, and that showing changes nothing.
 
 use crate::harness::Desk;
-use automl_tensorboard::{HyperParameter, Record, SessionStatus, Value, read_events};
+use crate::train::stopped;
+use automl_tensorboard::{HyperParameter, Record, SessionStatus, Value, purged, read_events};
+use std::path::PathBuf;
 
 const SMALL: &str = "data: {path: datasets/churn.csv, target: churned}
 model: {type: mlp, layers: 1, width: 8}
@@ -75,6 +77,50 @@ fn settings_and_the_end_are_told_and_on_demand_how_weights_and_gradients_are_spr
     });
     let curve = curve.expect("there is one");
     assert_eq!(curve.true_positives[0] + curve.false_positives[0], 240.0);
+}
+
+/// What lies in a folder, by name.
+fn listed(desk: &Desk, folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(desk.path(folder)).expect("it is there");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("it can be listed").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn steps_that_are_taken_again_count_once_and_what_is_overwritten_leaves_no_curve() {
+    let desk = Desk::new();
+    desk.write(
+        "long.yaml",
+        "data: {path: datasets/churn.csv, target: churned}
+model: {type: mlp, width: 64}
+trainer: {epochs: 40, batch_size: 64, patience: 0}
+",
+    );
+    stopped(&desk, "long.yaml", "model");
+    // As after a kill: what was done since the last checkpoint is lost, but for its events.
+    let mut checkpoints = listed(&desk, "model.run/checkpoints");
+    checkpoints.retain(|path| path.to_string_lossy().contains("/step-"));
+    let last = checkpoints.last().expect("two are kept");
+    assert_eq!(checkpoints.len(), 2);
+    std::fs::remove_dir_all(last).expect("it can be removed");
+    desk.automl_ok("train long.yaml --output model --resume");
+    let mut written = Vec::new();
+    for path in listed(&desk, "model.run/tensorboard") {
+        let bytes = std::fs::read(path).expect("it can be read");
+        written.extend(read_events(&bytes).expect("it is whole").records);
+    }
+    let steps = |records: &[Record]| -> Vec<i64> {
+        let losses = records.iter().filter(|record| record.tag == "step/loss");
+        losses.map(|record| record.step).collect()
+    };
+    let all: Vec<i64> = (1..=600).collect();
+    assert!(steps(&written).len() > 600, "none was taken again");
+    assert_eq!(steps(&purged(written)), all);
+    desk.automl_ok("train long.yaml --set trainer.epochs=1 --output model --overwrite");
+    assert_eq!(listed(&desk, "model.run/tensorboard").len(), 1);
 }
 
 #[test]

@@ -12,8 +12,8 @@ pub enum TrainError {
     Cancelled,
     /// A loss or a gradient is no number any more.
     #[error(
-        "the {what} of step {step} is {value}; its batch begins with rows {}",
-        row_list(rows)
+        "the {what} of step {step} is {value}; {}",
+        blame.tell(rows, ["rows", "rows"])
     )]
     NotFinite {
         /// `loss` or `norm of the gradient`.
@@ -22,8 +22,10 @@ pub enum TrainError {
         value: f64,
         /// The step, from 1.
         step: u64,
-        /// The first rows of its batch, from 0.
+        /// Some rows of its batch, from 0.
         rows: Vec<u32>,
+        /// Why these.
+        blame: crate::train::Blame,
     },
     /// The device could not go on, such as for want of memory.
     #[error("{device} failed: {reason}")]
@@ -50,6 +52,9 @@ pub enum TrainError {
         /// Steps of the test.
         n_steps: u64,
     },
+    /// A schedule waits for a better score of a job that gives none.
+    #[error("schedule.type = plateau waits for a better score, and no rows are scored")]
+    NoScore,
     /// There is nothing to learn from.
     #[error("there is no row to learn from")]
     NoRows,
@@ -85,11 +90,6 @@ pub enum TrainError {
     Fit(#[from] FitError),
 }
 
-fn row_list(rows: &[u32]) -> String {
-    let rows: Vec<String> = rows.iter().map(u32::to_string).collect();
-    rows.join(", ")
-}
-
 impl Coded for TrainError {
     fn code(&self) -> &'static str {
         match self {
@@ -99,6 +99,7 @@ impl Coded for TrainError {
             Self::Precision { .. } => "train-precision",
             Self::BatchOnDevice => "train-batch-auto",
             Self::RangeTest { .. } => "train-range-test",
+            Self::NoScore => "train-no-score",
             Self::NoRows => "train-no-rows",
             Self::NoWeight => "train-no-weight",
             Self::OtherTraining { .. } => "train-other-training",
@@ -133,6 +134,9 @@ impl Coded for TrainError {
                 "say a number, such as 0.001; a constant target or inputs that tell nothing of it give nothing to learn"
                     .into(),
             ),
+            Self::NoScore => {
+                Some("hold rows out to score on, or take another schedule, such as cosine".into())
+            }
             Self::OtherTraining { .. } => {
                 Some("train without --resume, or give another --output".into())
             }

@@ -5,8 +5,8 @@ use crate::tabular::{Loss, TargetScale, Targets};
 use crate::train::{EpochRecord, Score, TrainError, Trained, pull};
 use automl_core::metrics::Metric;
 use automl_core::{
-    Artifact, ArtifactError, FitError, Model, PredictError, Predictions, TableView, Task, Threads,
-    TrainingData,
+    Artifact, ArtifactError, CancelToken, FitError, Model, PredictError, Predictions, TableView,
+    Task, Threads, TrainingData,
 };
 use burn::module::Module;
 use burn::tensor::backend::Backend;
@@ -127,27 +127,64 @@ pub(crate) fn block_rows(budget: usize, n_numbers: usize) -> usize {
     (budget / n_numbers.max(1)).clamp(1, MAX_BLOCK_ROWS)
 }
 
+/// What computes blocks of rows, and who may want it to end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blocks<'a> {
+    threads: &'a Threads,
+    cancel: Option<&'a CancelToken>,
+}
+
+impl<'a> Blocks<'a> {
+    /// Computes all of them.
+    pub(crate) fn all(threads: &'a Threads) -> Self {
+        Self {
+            threads,
+            cancel: None,
+        }
+    }
+
+    /// Begins no further one after the flag is up.
+    pub(crate) fn until(threads: &'a Threads, cancel: &'a CancelToken) -> Self {
+        Self {
+            threads,
+            cancel: Some(cancel),
+        }
+    }
+
+    /// What `compute` makes of each block of so many rows, in their order; none if it was ended.
+    pub(crate) fn map<T: Send>(
+        self,
+        n_rows: usize,
+        block_rows: usize,
+        compute: impl Fn(&[u32]) -> T + Sync + Send,
+    ) -> Option<Vec<T>> {
+        let blocks = self.threads.map(n_rows.div_ceil(block_rows), |block| {
+            if self.cancel.is_some_and(CancelToken::is_cancelled) {
+                return None;
+            }
+            let start = (block * block_rows) as u32;
+            let end = ((block + 1) * block_rows).min(n_rows) as u32;
+            let ids: Vec<u32> = (start..end).collect();
+            Some(compute(&ids))
+        });
+        blocks.into_iter().collect()
+    }
+}
+
 /// Predictions for rows, a block of them at a time; the same at any number of threads. Without rows `predict` is asked
-/// once, for none.
+/// once, for none. None if it was ended.
 pub(crate) fn in_blocks(
-    threads: &Threads,
+    blocks: Blocks<'_>,
     n_rows: usize,
     block_rows: usize,
     predict: impl Fn(&[u32]) -> Predictions + Sync + Send,
-) -> Predictions {
-    let n_blocks = n_rows.div_ceil(block_rows).max(1);
-    let blocks = threads.map(n_blocks, |block| {
-        let start = (block * block_rows) as u32;
-        let end = ((block + 1) * block_rows).min(n_rows) as u32;
-        let ids: Vec<u32> = (start..end).collect();
-        predict(&ids)
-    });
-    let mut blocks = blocks.into_iter();
-    let mut all = blocks.next().expect("there is at least one block");
-    for block in blocks {
-        all.append(block);
+) -> Option<Predictions> {
+    let mut parts = blocks.map(n_rows, block_rows, &predict)?.into_iter();
+    let mut all = parts.next().unwrap_or_else(|| predict(&[]));
+    for part in parts {
+        all.append(part);
     }
-    all
+    Some(all)
 }
 
 /// Task, loss and scale of the target of a model that is read back.
@@ -197,7 +234,30 @@ pub(crate) fn read_weights<B: Backend, N: Module<B>>(
 
 #[cfg(test)]
 mod tests {
-    use super::block_rows;
+    use super::{Blocks, block_rows, in_blocks};
+    use automl_core::{CancelToken, Predictions, Threads};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn no_block_is_begun_after_the_flag_is_up_and_nothing_is_given_then() {
+        let threads = Threads::one();
+        let cancel = CancelToken::default();
+        let n_begun = AtomicUsize::new(0);
+        let run = |last: usize| {
+            n_begun.store(0, Ordering::Relaxed);
+            in_blocks(Blocks::until(&threads, &cancel), 100, 10, |rows| {
+                if n_begun.fetch_add(1, Ordering::Relaxed) + 1 == last {
+                    cancel.cancel();
+                }
+                Predictions::Numbers(rows.iter().map(|&row| f64::from(row)).collect())
+            })
+        };
+        let whole = run(0).expect("nobody ends it");
+        let rows: Vec<f64> = (0..100).map(f64::from).collect();
+        assert_eq!(whole.values(), rows);
+        assert!(run(3).is_none());
+        assert_eq!(n_begun.load(Ordering::Relaxed), 3);
+    }
 
     #[test]
     fn blocks_have_fewer_rows_the_larger_these_are_and_at_least_one() {

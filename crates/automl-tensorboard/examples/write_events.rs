@@ -46,15 +46,18 @@ fn main() -> Result<(), TensorBoardError> {
         ),
     ];
     writer.push(&Record::graph(nodes, 1_700_000_000.0))?;
+    let loss = |step: i64, loss: f64| {
+        let at = 1_700_000_000.0 + step as f64;
+        Record::scalar("train/loss", step, loss, at)
+    };
     for step in 0..100 {
-        let loss = 1.0 / (1.0 + step as f64);
-        writer.push(&Record::scalar(
-            "train/loss",
-            step,
-            loss,
-            1_700_000_000.0 + step as f64,
-        ))?;
+        writer.push(&loss(step, 1.0 / (1.0 + step as f64)))?;
     }
+    // Killed after step 104, gone on with from the state after step 99.
+    for step in 100..105 {
+        writer.push(&loss(step, 9.0))?;
+    }
+    writer.push(&Record::restart(100, 1_700_000_100.0))?;
     let values: Vec<f64> = (0..1000).map(|i| f64::from(i % 100)).collect();
     writer.push(&Record::histogram("errors", 3, &values, 1_700_000_100.0))?;
     writer.push(&Record::text(

@@ -37,5 +37,5 @@ pub use graph::GraphNode;
 pub use image::Image;
 pub use log::EventLog;
 pub use read::{EventFile, EventReader, read_events};
-pub use record::{Histogram, HyperParameter, Record, SessionStatus, Value};
+pub use record::{Histogram, HyperParameter, Record, SessionStatus, Value, purged};
 pub use writer::{EventFileName, EventWriter};

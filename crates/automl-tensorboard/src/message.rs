@@ -12,7 +12,7 @@ pub(crate) struct Event {
     pub wall_time: f64,
     #[prost(int64, tag = "2")]
     pub step: i64,
-    #[prost(oneof = "What", tags = "3, 4, 5")]
+    #[prost(oneof = "What", tags = "3, 4, 5, 7")]
     pub what: Option<What>,
 }
 
@@ -26,7 +26,19 @@ pub(crate) enum What {
     GraphDef(Vec<u8>),
     #[prost(message, tag = "5")]
     Summary(Summary),
+    #[prost(message, tag = "7")]
+    SessionLog(SessionLog),
 }
+
+/// `tensorboard.SessionLog`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SessionLog {
+    #[prost(int32, tag = "1")]
+    pub status: i32,
+}
+
+/// `SessionLog.SessionStatus.START`.
+pub(crate) const SESSION_STARTS: i32 = 1;
 
 /// `tensorboard.Summary`.
 #[derive(Clone, PartialEq, prost::Message)]

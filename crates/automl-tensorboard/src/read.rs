@@ -1,8 +1,8 @@
 //! An event file read back, from whatever wrote it.
 
 use crate::framing::{Frame, read_frame};
-use crate::message::{Event, What};
-use crate::{Record, TensorBoardError};
+use crate::message::{Event, SESSION_STARTS, What};
+use crate::{Record, TensorBoardError, purged};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,7 +13,8 @@ const FILE_VERSION_PREFIX: &str = "brain.Event:";
 /// What an event file holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventFile {
-    /// Its records in order; kinds of values that are not known here, such as images, are left out.
+    /// Its records in order, without those that a restart in it undoes; kinds of values that are not known here, such as sounds,
+    /// are left out. What a restart undoes of files before this one, [`purged`] leaves out of the records of all.
     pub records: Vec<Record>,
     /// Whether the file ends inside a record, as it does while its writer is at work or after it was killed.
     pub is_cut: bool,
@@ -27,13 +28,14 @@ pub fn read_events(bytes: &[u8]) -> Result<EventFile, TensorBoardError> {
     let mut reader = EventReader::new(bytes);
     let records = reader.by_ref().collect::<Result<_, _>>()?;
     Ok(EventFile {
-        records,
+        records: purged(records),
         is_cut: reader.is_cut(),
     })
 }
 
 /// Checks and decodes an event file record by record, in memory that does not grow with the file: records of more than
-/// 16 MiB are checked and passed over. A record that the file ends in is its end. Give it a buffered source.
+/// 16 MiB are checked and passed over. A record that the file ends in is its end. Give it a buffered source. What a restart
+/// undoes it has given before.
 ///
 /// Its items are errors, and then nothing more, where the source cannot be read, a checksum does not hold, a record is no
 /// event, or the first record is not the version of an event file.
@@ -107,7 +109,11 @@ impl<R: Read> EventReader<R> {
                 let record = Record::from_graph(event.step, event.wall_time, &bytes);
                 self.waiting.extend(record);
             }
-            Some(What::FileVersion(_)) | None => {}
+            Some(What::SessionLog(log)) if log.status == SESSION_STARTS => {
+                let record = Record::restart(event.step, event.wall_time);
+                self.waiting.push(record);
+            }
+            Some(What::FileVersion(_) | What::SessionLog(_)) | None => {}
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use crate::graph::{self, GraphNode};
 use crate::image::Image;
 use crate::message::{
     DATA_CLASS_SCALAR, DATA_CLASS_TENSOR, DT_FLOAT, DT_STRING, Dim, Event, HParamsPluginData,
-    HistogramProto, PluginData, ProtoValue, ProtoValueKind, Session, SessionEndInfo,
-    SessionStartInfo, Summary, SummaryMetadata, SummaryValue, TensorProto, TensorShapeProto,
-    ValueKind, What,
+    HistogramProto, PluginData, ProtoValue, ProtoValueKind, SESSION_STARTS, Session,
+    SessionEndInfo, SessionLog, SessionStartInfo, Summary, SummaryMetadata, SummaryValue,
+    TensorProto, TensorShapeProto, ValueKind, What,
 };
 use prost::Message;
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ const PR_CURVES_PLUGIN: &str = "pr_curves";
 const HPARAMS_PLUGIN: &str = "hparams";
 /// What a graph is called here: in files it has no name.
 const GRAPH_TAG: &str = "graph";
+/// What a restart is called here: in files it has no name.
+const RESTART_TAG: &str = "restart";
 const SESSION_START_TAG: &str = "_hparams_/session_start_info";
 const SESSION_END_TAG: &str = "_hparams_/session_end_info";
 /// Buckets of a histogram; TensorBoard draws thirty as well.
@@ -60,6 +62,9 @@ pub enum Value {
     SessionEnd(SessionStatus),
     /// What the run's network computes of what. It has no tag in a file, which holds one of it.
     Graph(Vec<GraphNode>),
+    /// The run goes on at this step: what was written before of it and of later steps is undone, as TensorBoard and [`purged`]
+    /// take it. It has no tag in a file.
+    Restart,
 }
 
 /// The value of a hyper-parameter.
@@ -195,6 +200,11 @@ impl Record {
         Self::new(GRAPH_TAG, 0, wall_time, Value::Graph(nodes))
     }
 
+    /// That the run goes on at `step`, from a state before it: write it before what follows.
+    pub fn restart(step: i64, wall_time: f64) -> Self {
+        Self::new(RESTART_TAG, step, wall_time, Value::Restart)
+    }
+
     fn new(tag: &str, step: i64, wall_time: f64, value: Value) -> Self {
         Self {
             tag: tag.to_owned(),
@@ -211,6 +221,16 @@ impl Record {
                     wall_time: self.wall_time,
                     step: self.step,
                     what: Some(What::GraphDef(graph::encode(nodes))),
+                };
+            }
+            Value::Restart => {
+                let log = SessionLog {
+                    status: SESSION_STARTS,
+                };
+                return Event {
+                    wall_time: self.wall_time,
+                    step: self.step,
+                    what: Some(What::SessionLog(log)),
                 };
             }
             Value::Scalar(value) => (None, ValueKind::SimpleValue(*value as f32)),
@@ -296,6 +316,27 @@ impl Record {
             value,
         })
     }
+}
+
+/// What of records counts, in the order in which they were written, be it in one file or in the files of a directory by name:
+/// a [`Value::Restart`] undoes what stands before it of its step and of later ones.
+///
+/// ```
+/// use automl_tensorboard::{Record, purged};
+///
+/// let loss = |step| Record::scalar("loss", step, 0.5, 1.0);
+/// let written = vec![loss(1), loss(2), loss(3), Record::restart(3, 2.0), loss(3)];
+/// assert_eq!(purged(written), [loss(1), loss(2), Record::restart(3, 2.0), loss(3)]);
+/// ```
+pub fn purged(records: Vec<Record>) -> Vec<Record> {
+    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
+    for record in records {
+        if record.value == Value::Restart {
+            kept.retain(|earlier| earlier.step < record.step);
+        }
+        kept.push(record);
+    }
+    kept
 }
 
 fn plugin(name: &str, content: Vec<u8>) -> SummaryMetadata {

@@ -3,7 +3,7 @@
 use crate::framing::{HELD_MAX, crc32c, masked_crc, push_frame};
 use crate::{
     EventFileName, EventLog, EventReader, EventWriter, GraphNode, Histogram, HyperParameter, Image,
-    PrCurve, Record, SessionStatus, TensorBoardError, Value, read_events,
+    PrCurve, Record, SessionStatus, TensorBoardError, Value, purged, read_events,
 };
 use prost::Message;
 use std::collections::BTreeMap;
@@ -43,6 +43,7 @@ fn every_kind() -> Vec<Record> {
         ("bootstrap".to_owned(), HyperParameter::Flag(true)),
     ]);
     vec![
+        Record::restart(1, 9.5),
         Record::session_start(params, "", 10.0),
         Record::scalar("score/roc_auc", 0, 0.5, 11.0),
         Record::scalar("score/roc_auc", 1, 0.75, 12.0),
@@ -84,6 +85,43 @@ fn every_kind_of_record_reads_back() {
     let file = read_events(&written(&records)).unwrap();
     assert_eq!(file.records, records);
     assert!(!file.is_cut);
+}
+
+#[test]
+fn a_restart_has_the_bytes_of_tensorboards_own_message() {
+    // Event(step=7, wall_time=20, session_log=SessionLog(status=START)) of tensorboard 2.21.0.
+    let bytes = Record::restart(7, 20.0).to_event().encode_to_vec();
+    let own = [
+        0x09, 0, 0, 0, 0, 0, 0, 0x34, 0x40, 0x10, 7, 0x3a, 2, 0x08, 1,
+    ];
+    assert_eq!(bytes, own);
+}
+
+#[test]
+fn a_restart_undoes_its_step_and_later_ones_of_every_tag() {
+    let of = |tag: &str, step| Record::scalar(tag, step, 0.25, 1.0);
+    let bytes = written(&[
+        of("a", 1),
+        of("b", 3),
+        of("a", 2),
+        of("a", 3),
+        Record::restart(3, 2.0),
+        of("a", 3),
+        of("a", 4),
+        Record::restart(2, 3.0),
+        of("a", 2),
+    ]);
+    let kept = [of("a", 1), Record::restart(2, 3.0), of("a", 2)];
+    assert_eq!(read_events(&bytes).unwrap().records, kept);
+    // The next file of a directory undoes what this one holds, too.
+    let next = written(&[Record::restart(2, 4.0), of("b", 2)]);
+    let mut all = read_events(&bytes).unwrap().records;
+    all.extend(read_events(&next).unwrap().records);
+    let kept = [of("a", 1), Record::restart(2, 4.0), of("b", 2)];
+    assert_eq!(purged(all), kept);
+    // As it stands in a file, one by one.
+    let given: Result<Vec<Record>, _> = EventReader::new(&bytes[..]).collect();
+    assert_eq!(given.unwrap().len(), 9);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::network::{
     NetworkParams, PatchTstParams, RealMlpParams, ResNet18Params, ResNetParams,
     SeriesNetworkParams, TabMParams, TextTransformerParams,
 };
+use crate::train::{OptimizerKind, OptimizerParams};
+use automl_core::params::ParamChoice as _;
 use automl_core::{ParamMap, ParamSpec, Params};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -263,8 +265,19 @@ impl ModelParams {
     }
 }
 
-/// What a network says of other sections, where a file says nothing.
-pub(super) fn usual_of(model: &ModelParams) -> Value {
+/// What a network says of other sections and an optimiser of its own, where a file says nothing. `optimizer` is what the file
+/// says of that.
+pub(super) fn usual_of(model: &ModelParams, optimizer: Option<&Value>) -> Value {
+    let mut usual = of_network(model);
+    let kind = optimizer.and_then(|section| section.get("type")?.as_str());
+    if kind == Some(OptimizerKind::Lion.choice_name()) {
+        // What the network says of it is for AdamW.
+        usual["optimizer"]["beta2"] = OptimizerParams::of(OptimizerKind::Lion).beta2.into();
+    }
+    usual
+}
+
+fn of_network(model: &ModelParams) -> Value {
     match model {
         ModelParams::Table(NetworkParams::Realmlp(_)) => json!({
             "features": {
@@ -273,7 +286,7 @@ pub(super) fn usual_of(model: &ModelParams) -> Value {
                 "embedding_size": 4,
                 "one_hot_levels": 8,
             },
-            "loss": { "label_smoothing": 0.1 },
+            "loss": { "label_smoothing": RealMlpParams::LABEL_SMOOTHING },
             "optimizer": { "learning_rate": "auto", "weight_decay": 0.02, "beta2": 0.95 },
             "schedule": {
                 "type": "coslog4",

@@ -14,6 +14,7 @@ mod schema;
 mod section;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 pub use command::{CommandParams, Goal, Program};
 pub use error::{ConfigError, PlacedError};
@@ -262,7 +263,7 @@ impl TrainConfig {
         if let Some(section) = other {
             return Err(ConfigError::other_family(section, &model));
         }
-        let usual = usual_of(&model);
+        let usual = usual_of(&model, file.get("optimizer"));
         let section = |name: &str| {
             let declared = SECTIONS.iter().find(|section| section.name == name);
             let specs = declared.map_or(&[][..], |section| section.specs);
@@ -271,7 +272,7 @@ impl TrainConfig {
         let (features, columns) = without_columns(&section("features"))?;
         let (mut optimizer, mut trainer) = (section("optimizer"), section("trainer"));
         let auto = auto::take(&mut optimizer, &mut trainer);
-        Ok(Self {
+        let mut config = Self {
             data: params_of(&section("data"), "data")?,
             features: params_of(&features, "features")?,
             columns,
@@ -287,7 +288,9 @@ impl TrainConfig {
             checkpoint: params_of(&section("checkpoint"), "checkpoint")?,
             tensorboard: params_of(&section("tensorboard"), "tensorboard")?,
             auto,
-        })
+        };
+        watched::check(&mut config, file.get("trainer"))?;
+        Ok(config)
     }
 
     /// Everything that it says, defaults too.

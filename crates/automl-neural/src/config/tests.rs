@@ -86,6 +86,26 @@ fn a_network_with_settings_of_its_own_has_them_where_a_file_says_nothing() {
 }
 
 #[test]
+fn an_optimiser_with_values_of_its_own_has_them_where_a_file_says_nothing() {
+    let beta2 = |file: Value| config(&file).expect("all of it is known").optimizer.beta2;
+    let lion = json!({ "type": "lion" });
+    assert_eq!(beta2(json!({ "optimizer": lion })), 0.99);
+    assert_eq!(
+        beta2(json!({ "optimizer": { "type": "lion", "beta2": 0.999 } })),
+        0.999
+    );
+    assert_eq!(beta2(json!({ "optimizer": { "type": "adam" } })), 0.999);
+    // RealMLP's own value is for AdamW.
+    let model = json!({ "type": "realmlp" });
+    assert_eq!(beta2(json!({ "model": model, "optimizer": lion })), 0.99);
+    assert_eq!(beta2(json!({ "model": model })), 0.95);
+    assert_eq!(
+        beta2(json!({ "model": model, "optimizer": { "lr": 0.1 } })),
+        0.95
+    );
+}
+
+#[test]
 fn what_is_not_known_is_refused_with_its_place_and_what_was_meant() {
     let told = |value: Value| {
         let error = config(&value).unwrap_err();

@@ -2,13 +2,13 @@
 
 use super::pixels::{Form, ImageParams, Pixels};
 use crate::Draw;
-use crate::labelled::{Watched, block_rows, in_blocks, weighted_loss};
+use crate::labelled::{Blocks, Watched, block_rows, in_blocks, weighted_loss};
 use crate::mix::Mix;
 use crate::network::parameters::floats;
 use crate::network::{ImageNetwork, ImageNetworkParams, Init};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
 use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::{Predictions, Seed, Task, Threads};
+use automl_core::{CancelToken, Predictions, Seed, Task, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn_flex::{Flex, FlexDevice};
@@ -27,6 +27,8 @@ pub(super) struct ImageJob<'a> {
     pub(super) pixels: Pixels,
     pub(super) targets: Targets,
     pub(super) watched: Option<Watched<Pixels>>,
+    /// Ends scoring.
+    pub(super) cancel: &'a CancelToken,
 }
 
 impl ImageJob<'_> {
@@ -92,14 +94,9 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
             return Ok(Vec::new());
         };
         let how = (self.loss, self.task, self.targets.scale);
-        watched.scores(&predict(
-            network,
-            self.form,
-            &watched.rows,
-            how,
-            threads,
-            device,
-        ))
+        let blocks = Blocks::until(threads, self.cancel);
+        let predicted = predict(network, self.form, &watched.rows, how, blocks, device);
+        watched.scores(&predicted.ok_or(TrainError::Cancelled)?)
     }
 
     fn binary(
@@ -113,33 +110,28 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
             .as_ref()
             .filter(|_| self.task.n_classes() == 2)?;
         let how = (self.loss, self.task, self.targets.scale);
-        watched.binary(&predict(
-            network,
-            self.form,
-            &watched.rows,
-            how,
-            threads,
-            device,
-        ))
+        let blocks = Blocks::until(threads, self.cancel);
+        let predicted = predict(network, self.form, &watched.rows, how, blocks, device);
+        watched.binary(&predicted?)
     }
 }
 
-/// Predictions for images; the same at any number of threads.
+/// Predictions for images; the same at any number of threads. None if they were ended.
 pub(super) fn predict<B: Backend>(
     network: &ImageNetwork<B>,
     form: &Form,
     pixels: &Pixels,
     (loss, task, scale): (Loss, &Task, TargetScale),
-    threads: &Threads,
+    blocks: Blocks<'_>,
     device: &B::Device,
-) -> Predictions
+) -> Option<Predictions>
 where
     ImageNetwork<B>: Sync,
 {
     let shape = form.shape();
     let n_numbers = shape.height * shape.width * shape.channels;
     let block = block_rows(PREDICT_NUMBERS, n_numbers);
-    in_blocks(threads, pixels.n_rows(), block, |rows| {
+    in_blocks(blocks, pixels.n_rows(), block, |rows| {
         if rows.is_empty() {
             return predictions(&[], 1, loss, task, scale);
         }

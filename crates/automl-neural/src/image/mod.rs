@@ -62,6 +62,7 @@ pub fn train(
         params: &settings.network,
         images: &settings.images,
         targets: Targets::of(&data.train, loss, &settings.loss)?,
+        cancel: &run.budget.cancel,
         task,
         loss,
     };

@@ -3,7 +3,7 @@
 use super::job::predict;
 use super::pixels::Form;
 use crate::Cpu;
-use crate::labelled::{check_loss, read_weights};
+use crate::labelled::{Blocks, check_loss, read_weights};
 use crate::network::{ImageNetwork, ImageNetworkParams, Init, Layout};
 use crate::tabular::{Loss, TargetScale};
 use crate::train::push;
@@ -68,14 +68,9 @@ impl Model for ImageModel {
         let pixels = self.form.read(rows, &self.column, &threads)?;
         let how = (self.loss, &self.task, self.scale);
         let device = burn_flex::FlexDevice;
-        Ok(predict(
-            &self.network,
-            &self.form,
-            &pixels,
-            how,
-            &threads,
-            &device,
-        ))
+        let blocks = Blocks::all(&threads);
+        let predicted = predict(&self.network, &self.form, &pixels, how, blocks, &device);
+        Ok(predicted.expect("nobody ends it"))
     }
 
     fn row_work(&self) -> f64 {

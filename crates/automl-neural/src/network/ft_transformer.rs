@@ -2,6 +2,11 @@
 //!
 //! Blocks are pre-norm: attention, then a feed-forward part with `ReGLU` (Shazeer, 2020); the prediction is read from a
 //! token that gathers what the others say.
+//!
+//! # What differs from the paper
+//! - The first block has a norm before its attention, as the others have; the paper leaves that one out.
+//! - A token has 64 numbers where nothing is said, the paper's 192.
+//! - What a block adds is never dropped out: residual dropout is 0 in the paper's defaults, and a parameter of its search.
 
 use super::mixed::{linear, product};
 use super::{Init, InputBatch, InputShape, Norm, NumberEmbedding, TokenInput};

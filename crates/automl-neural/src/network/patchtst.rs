@@ -1,5 +1,11 @@
 //! `PatchTST`: pieces of a window as the tokens of a transformer encoder (Nie et al., "A Time Series is Worth 64 Words",
-//! 2023). Norms are over the numbers of a token, where the paper has batch norms: no layer looks at other rows.
+//! 2023).
+//!
+//! # What differs from the paper
+//! - Norms are over the numbers of a token, where the paper has batch norms: no layer looks at other rows.
+//! - They stand before attention and feed-forward parts, the paper's behind what these add.
+//! - Scores of attention are not added to those of the next block (residual attention), where the paper's code adds them.
+//! - One more norm stands before the head, where pre-norm blocks need it.
 
 use super::attention::EncoderBlock;
 use super::mixed::linear;

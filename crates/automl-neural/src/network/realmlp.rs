@@ -53,6 +53,9 @@ pub struct RealMlpParams {
 super::param_serde!(RealMlpParams);
 
 impl RealMlpParams {
+    /// The label smoothing of classes, where nothing is said.
+    pub const LABEL_SMOOTHING: f64 = 0.1;
+
     /// The same with the activation of a kind of target in the place of `auto`.
     #[must_use]
     pub fn for_task(&self, kind: TaskKind) -> Self {

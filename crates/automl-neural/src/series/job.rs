@@ -4,12 +4,13 @@ use super::SeriesError;
 use super::scores::Errors;
 use super::windows::Windows;
 use crate::Draw;
+use crate::labelled::Blocks;
 use crate::network::parameters::floats;
 use crate::network::{Init, SeriesNetwork, SeriesNetworkParams};
 use crate::tabular::Loss;
 use crate::train::{Job, Score, TrainError, Trained};
 use automl_core::metrics::{Metric, MetricError};
-use automl_core::{Seed, Threads};
+use automl_core::{CancelToken, Seed, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn_flex::{Flex, FlexDevice};
@@ -22,6 +23,8 @@ pub(super) struct SeriesJob<'a> {
     pub(super) metrics: &'a [Metric],
     pub(super) windows: Windows<'a>,
     pub(super) watched: Option<Windows<'a>>,
+    /// Ends scoring.
+    pub(super) cancel: &'a CancelToken,
 }
 
 impl SeriesJob<'_> {
@@ -78,7 +81,9 @@ impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
         let Some(watched) = &self.watched else {
             return Ok(Vec::new());
         };
-        let errors = errors(network, self.params, watched, threads, device);
+        let blocks = Blocks::until(threads, self.cancel);
+        let errors = errors(network, self.params, watched, blocks, device);
+        let errors = errors.ok_or(TrainError::Cancelled)?;
         if errors.n_known() == 0 {
             return Err(SeriesError::NothingToScore.into());
         }
@@ -104,19 +109,19 @@ impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
     }
 }
 
-/// The errors of a network's forecasts.
+/// The errors of a network's forecasts; none if they were ended.
 pub(super) fn errors<B: Backend>(
     network: &SeriesNetwork<B>,
     params: &SeriesNetworkParams,
     windows: &Windows<'_>,
-    threads: &Threads,
+    blocks: Blocks<'_>,
     device: &B::Device,
-) -> Errors
+) -> Option<Errors>
 where
     SeriesNetwork<B>: Sync,
 {
     let n_numbers = params.n_numbers(windows.lengths());
-    Errors::of(windows, n_numbers, threads, |ids| {
+    Errors::of(windows, n_numbers, blocks, |ids| {
         let pasts = windows.pasts::<B>(ids, device);
         floats(network.forward(pasts, &mut Draw::evaluating()))
     })

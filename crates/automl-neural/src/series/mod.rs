@@ -123,6 +123,7 @@ pub fn train(
         metrics: &settings.metrics,
         windows: Windows::within(&scaled, &parts.train, lengths),
         watched: Windows::forecasting(&scaled, &parts.valid, lengths),
+        cancel: &run.budget.cancel,
     };
     let first = Layout::of(&job.first::<Flex>(Seed(0), &FlexDevice));
     watch.network(&settings.network.summary(&first, lookback));

@@ -4,7 +4,7 @@ use super::job::errors;
 use super::scores::PartScores;
 use super::windows::{Scale, Scaled, Windows};
 use super::{SeriesError, SeriesFrame, Step};
-use crate::labelled::read_weights;
+use crate::labelled::{Blocks, read_weights};
 use crate::network::parameters::floats;
 use crate::network::{Init, Layout, SeriesNetwork, SeriesNetworkParams};
 use crate::train::push;
@@ -249,7 +249,8 @@ impl SeriesModel {
     pub(super) fn scores(&self, windows: &Windows<'_>, threads: &Threads) -> Option<PartScores> {
         let parameters = &self.parameters;
         let (network, params) = (&self.network, &parameters.network);
-        let errors = errors(network, params, windows, threads, &FlexDevice);
+        let errors = errors(network, params, windows, Blocks::all(threads), &FlexDevice);
+        let errors = errors.expect("nobody ends it");
         let series = (&parameters.names[..], &parameters.scales[..]);
         let season = parameters.season;
         (errors.n_known() > 0).then(|| PartScores::of(windows, &errors, series, season, threads))

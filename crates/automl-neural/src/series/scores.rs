@@ -1,7 +1,7 @@
 //! How far forecasts are from what came, beside forecasts that need no network.
 
 use super::windows::{Scale, Windows};
-use crate::labelled::block_rows;
+use crate::labelled::{Blocks, block_rows};
 use automl_core::Threads;
 use automl_core::metrics::Metric;
 use serde::Serialize;
@@ -20,20 +20,17 @@ pub(super) struct Errors {
 
 impl Errors {
     /// The errors of forecasts of all windows, a block of them at a time: `forecast` gives those of some windows, series by
-    /// series within each. The same at any number of threads.
+    /// series within each. The same at any number of threads. None if they were ended.
     pub(super) fn of(
         windows: &Windows<'_>,
         n_numbers: usize,
-        threads: &Threads,
+        blocks: Blocks<'_>,
         forecast: impl Fn(&[u32]) -> Vec<f32> + Sync + Send,
-    ) -> Self {
+    ) -> Option<Self> {
         let size = block_rows(BLOCK_NUMBERS, n_numbers * windows.n_series());
-        let blocks = threads.map(windows.n().div_ceil(size), |block| {
-            let start = block * size;
-            let end = (start + size).min(windows.n());
-            let ids: Vec<u32> = (start as u32..end as u32).collect();
-            Self::of_block(windows, &ids, &forecast(&ids))
-        });
+        let blocks = blocks.map(windows.n(), size, |ids| {
+            Self::of_block(windows, ids, &forecast(ids))
+        })?;
         let mut all = Self::none(windows.n_series());
         for block in blocks {
             for (count, more) in all.counts.iter_mut().zip(block.counts) {
@@ -46,7 +43,7 @@ impl Errors {
                 *sum += more;
             }
         }
-        all
+        Some(all)
     }
 
     fn none(n_series: usize) -> Self {
@@ -162,10 +159,9 @@ impl PartScores {
         let naive = seasons.map(|season| {
             let repeat = |ids: &[u32]| repeated(windows, ids, season);
             let [lookback, horizon] = windows.lengths();
-            (
-                season,
-                Errors::of(windows, lookback + horizon, threads, repeat),
-            )
+            let blocks = Blocks::all(threads);
+            let errors = Errors::of(windows, lookback + horizon, blocks, repeat);
+            (season, errors.expect("nobody ends it"))
         });
         let naive: Vec<(usize, Errors)> = naive.collect();
         let of_series = |(series, (name, &scale)): (usize, (&String, &Scale))| {

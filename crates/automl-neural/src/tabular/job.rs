@@ -3,11 +3,11 @@
 use super::encoder::{EncodedRows, Encoder};
 use super::loss::{Loss, TargetScale, Targets, predictions};
 use crate::Draw;
-use crate::labelled::{Watched, in_blocks, weighted_loss};
+use crate::labelled::{Blocks, Watched, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{Init, Network, NetworkParams, RealMlpParams};
 use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::{Predictions, Seed, Task, Threads};
+use automl_core::{CancelToken, Predictions, Seed, Task, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn_flex::{Flex, FlexDevice};
@@ -25,6 +25,8 @@ pub(super) struct TableJob<'a> {
     pub(super) rows: EncodedRows,
     pub(super) targets: Targets,
     pub(super) watched: Option<Watched<EncodedRows>>,
+    /// Ends scoring.
+    pub(super) cancel: &'a CancelToken,
 }
 
 impl TableJob<'_> {
@@ -91,14 +93,9 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
             return Ok(Vec::new());
         };
         let how = (self.loss, self.task, self.targets.scale);
-        watched.scores(&predict(
-            network,
-            self.encoder,
-            &watched.rows,
-            how,
-            threads,
-            device,
-        ))
+        let blocks = Blocks::until(threads, self.cancel);
+        let predicted = predict(network, self.encoder, &watched.rows, how, blocks, device);
+        watched.scores(&predicted.ok_or(TrainError::Cancelled)?)
     }
 
     fn binary(
@@ -112,30 +109,25 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
             .as_ref()
             .filter(|_| self.task.n_classes() == 2)?;
         let how = (self.loss, self.task, self.targets.scale);
-        watched.binary(&predict(
-            network,
-            self.encoder,
-            &watched.rows,
-            how,
-            threads,
-            device,
-        ))
+        let blocks = Blocks::until(threads, self.cancel);
+        let predicted = predict(network, self.encoder, &watched.rows, how, blocks, device);
+        watched.binary(&predicted?)
     }
 }
 
-/// Predictions for encoded rows, a block of rows at a time; the same at any number of threads.
+/// Predictions for encoded rows, a block of rows at a time; the same at any number of threads. None if they were ended.
 pub(super) fn predict<B: Backend>(
     network: &Network<B>,
     encoder: &Encoder,
     rows: &EncodedRows,
     (loss, task, scale): (Loss, &Task, TargetScale),
-    threads: &Threads,
+    blocks: Blocks<'_>,
     device: &B::Device,
-) -> Predictions
+) -> Option<Predictions>
 where
     Network<B>: Sync,
 {
-    in_blocks(threads, rows.n_rows(), PREDICT_ROWS, |ids| {
+    in_blocks(blocks, rows.n_rows(), PREDICT_ROWS, |ids| {
         if ids.is_empty() {
             return predictions(&[], 1, loss, task, scale);
         }

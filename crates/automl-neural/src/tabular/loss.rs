@@ -51,6 +51,28 @@ pub struct LossParams {
     pub huber_delta: f64,
 }
 
+impl LossParams {
+    /// Refuses what is said of classes, where numbers are predicted.
+    fn refuse_classes(&self) -> Result<(), ParamError> {
+        let refused = |name: &str, value| {
+            Err(ParamError::Conflict {
+                name: name.into(),
+                value,
+                reason: "is of classes, and numbers are predicted".into(),
+            })
+        };
+        if self.label_smoothing > 0.0 {
+            let value = ParamValue::Float(self.label_smoothing);
+            return refused("loss.label_smoothing", value);
+        }
+        if self.class_weights != ClassWeights::None {
+            let name = automl_core::params::ParamChoice::choice_name(&self.class_weights);
+            return refused("loss.class_weights", ParamValue::Text(name.into()));
+        }
+        Ok(())
+    }
+}
+
 /// A loss that fits its task.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,7 +93,8 @@ impl Loss {
     /// The loss that is asked for, if the task has it.
     ///
     /// # Errors
-    /// A loss for classes where numbers are predicted, or the other way round.
+    /// A loss for classes where numbers are predicted, or the other way round; smoothing or weights of classes where there are
+    /// none.
     pub fn of(params: &LossParams, task: TaskKind) -> Result<Self, ParamError> {
         let is_regression = task == TaskKind::Regression;
         let loss = match params.r#type {
@@ -88,6 +111,9 @@ impl Loss {
             Self::Bce => task == TaskKind::Binary,
             Self::Mse | Self::Mae | Self::Huber(_) => is_regression,
         };
+        if fits && is_regression {
+            params.refuse_classes()?;
+        }
         if fits {
             return Ok(loss);
         }
@@ -357,5 +383,32 @@ mod tests {
         };
         let error = Loss::of(&params, TaskKind::Binary).unwrap_err().to_string();
         assert_eq!(error, "loss.type = mse is no loss of a binary task");
+    }
+
+    #[test]
+    fn what_is_said_of_classes_is_refused_where_numbers_are_predicted() {
+        let smoothed = LossParams {
+            label_smoothing: 0.1,
+            ..LossParams::default()
+        };
+        let balanced = LossParams {
+            class_weights: ClassWeights::Balanced,
+            ..LossParams::default()
+        };
+        for (params, told) in [
+            (
+                smoothed,
+                "loss.label_smoothing = 0.1 is of classes, and numbers are predicted",
+            ),
+            (
+                balanced,
+                "loss.class_weights = balanced is of classes, and numbers are predicted",
+            ),
+        ] {
+            assert!(Loss::of(&params, TaskKind::Binary).is_ok());
+            let error = Loss::of(&params, TaskKind::Regression).unwrap_err();
+            assert_eq!(error.to_string(), told);
+        }
+        assert!(Loss::of(&LossParams::default(), TaskKind::Regression).is_ok());
     }
 }

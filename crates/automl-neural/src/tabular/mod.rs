@@ -14,10 +14,10 @@ pub use loss::{ClassWeights, Loss, LossKind, LossParams, TargetScale, Targets};
 pub use model::TabularModel;
 
 use crate::labelled::{Learned, Watched};
-use crate::network::{Layout, NetworkParams, summary};
+use crate::network::{Layout, NetworkParams, RealMlpParams, summary};
 use crate::train::{TrainError, TrainRun, TrainSettings, Watch};
 use automl_core::metrics::Metric;
-use automl_core::{FitError, Seed, TableView, TrainingData};
+use automl_core::{FitError, Seed, TableView, TaskKind, TrainingData};
 use burn_flex::{Flex, FlexDevice};
 use job::TableJob;
 
@@ -48,6 +48,18 @@ impl TabularSettings {
         }
         Encoder::fit(learner, rows, &params, &self.wishes)
     }
+
+    /// What is made small. What `RealMLP` says of classes by itself is nothing to those that predict numbers.
+    fn loss(&self, task: TaskKind) -> LossParams {
+        let mut loss = self.loss.clone();
+        let usual = RealMlpParams::LABEL_SMOOTHING;
+        let is_usual = matches!(self.network, NetworkParams::Realmlp(_))
+            && loss.label_smoothing.total_cmp(&usual).is_eq();
+        if is_usual && task == TaskKind::Regression {
+            loss.label_smoothing = 0.0;
+        }
+        loss
+    }
 }
 
 /// Trains a network on a table.
@@ -61,14 +73,16 @@ pub fn train(
     watch: &mut dyn Watch,
 ) -> Result<Learned, TrainError> {
     let task = data.train.task();
-    let loss = Loss::of(&settings.loss, task.kind())?;
+    let wanted = settings.loss(task.kind());
+    let loss = Loss::of(&wanted, task.kind())?;
     let rows = data.train.table();
     let encoder = settings.encoder(run.learner, &rows)?;
     let network = settings.network.for_task(task.kind());
     let job = TableJob {
         rows: encoder.encode(&rows).map_err(FitError::from)?,
         watched: Watched::of(data, &settings.metrics, |rows| encoder.encode(&rows))?,
-        targets: Targets::of(&data.train, loss, &settings.loss)?,
+        targets: Targets::of(&data.train, loss, &wanted)?,
+        cancel: &run.budget.cancel,
         encoder: &encoder,
         params: &network,
         task,

@@ -4,7 +4,7 @@ use super::encoder::Encoder;
 use super::job::predict;
 use super::loss::{Loss, TargetScale};
 use crate::Cpu;
-use crate::labelled::{check_loss, read_weights};
+use crate::labelled::{Blocks, check_loss, read_weights};
 use crate::network::{Init, Layout, Network, NetworkParams};
 use crate::train::push;
 use automl_core::{
@@ -65,14 +65,15 @@ impl Model for TabularModel {
     fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
         let encoded = self.encoder.encode(rows)?;
         let how = (self.loss, &self.task, self.scale);
-        Ok(predict(
+        let predicted = predict(
             &self.network,
             &self.encoder,
             &encoded,
             how,
-            &Threads::one(),
+            Blocks::all(&Threads::one()),
             &burn_flex::FlexDevice,
-        ))
+        );
+        Ok(predicted.expect("nobody ends it"))
     }
 
     fn row_work(&self) -> f64 {

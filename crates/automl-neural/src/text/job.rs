@@ -2,12 +2,12 @@
 
 use super::tokens::{PADDING, Tokenizer, Tokens, UNKNOWN};
 use crate::Draw;
-use crate::labelled::{Watched, block_rows, in_blocks, weighted_loss};
+use crate::labelled::{Blocks, Watched, block_rows, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{Init, TextBatch, TextTransformer, TextTransformerParams};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
 use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::{Predictions, Seed, Task, Threads};
+use automl_core::{CancelToken, Predictions, Seed, Task, Threads};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
@@ -27,6 +27,8 @@ pub(super) struct TextJob<'a> {
     pub(super) tokens: Tokens,
     pub(super) targets: Targets,
     pub(super) watched: Option<Watched<Tokens>>,
+    /// Ends scoring.
+    pub(super) cancel: &'a CancelToken,
 }
 
 impl TextJob<'_> {
@@ -94,7 +96,9 @@ impl<B: AutodiffBackend> Job<B> for TextJob<'_> {
             return Ok(Vec::new());
         };
         let how = (self.loss, self.task, self.targets.scale);
-        watched.scores(&predict(network, &watched.rows, how, threads, device))
+        let blocks = Blocks::until(threads, self.cancel);
+        let predicted = predict(network, &watched.rows, how, blocks, device);
+        watched.scores(&predicted.ok_or(TrainError::Cancelled)?)
     }
 
     fn binary(
@@ -108,7 +112,8 @@ impl<B: AutodiffBackend> Job<B> for TextJob<'_> {
             .as_ref()
             .filter(|_| self.task.n_classes() == 2)?;
         let how = (self.loss, self.task, self.targets.scale);
-        watched.binary(&predict(network, &watched.rows, how, threads, device))
+        let blocks = Blocks::until(threads, self.cancel);
+        watched.binary(&predict(network, &watched.rows, how, blocks, device)?)
     }
 }
 
@@ -144,20 +149,20 @@ fn batch<B: Backend>(
     }
 }
 
-/// Predictions for texts; the same at any number of threads.
+/// Predictions for texts; the same at any number of threads. None if they were ended.
 pub(super) fn predict<B: Backend>(
     network: &TextTransformer<B>,
     tokens: &Tokens,
     (loss, task, scale): (Loss, &Task, TargetScale),
-    threads: &Threads,
+    blocks: Blocks<'_>,
     device: &B::Device,
-) -> Predictions
+) -> Option<Predictions>
 where
     TextTransformer<B>: Sync,
 {
     let longest = tokens.longest();
     let block = block_rows(PREDICT_NUMBERS, longest * longest * network.n_heads());
-    in_blocks(threads, tokens.n_rows(), block, |rows| {
+    in_blocks(blocks, tokens.n_rows(), block, |rows| {
         if rows.is_empty() {
             return predictions(&[], 1, loss, task, scale);
         }

@@ -55,6 +55,7 @@ pub fn train(
         params: &settings.network,
         token_dropout: settings.texts.token_dropout,
         targets: Targets::of(&data.train, loss, &settings.loss)?,
+        cancel: &run.budget.cancel,
         task,
         loss,
     };

@@ -3,7 +3,7 @@
 use super::job::predict;
 use super::{Tokenizer, read};
 use crate::Cpu;
-use crate::labelled::{check_loss, read_weights};
+use crate::labelled::{Blocks, check_loss, read_weights};
 use crate::network::{Init, Layout, TextTransformer, TextTransformerParams};
 use crate::tabular::{Loss, TargetScale};
 use crate::train::push;
@@ -67,13 +67,9 @@ impl Model for TextModel {
         let tokens = read(&self.tokenizer, rows, &self.column)?;
         let how = (self.loss, &self.task, self.scale);
         let device = burn_flex::FlexDevice;
-        Ok(predict(
-            &self.network,
-            &tokens,
-            how,
-            &Threads::one(),
-            &device,
-        ))
+        let threads = Threads::one();
+        let predicted = predict(&self.network, &tokens, how, Blocks::all(&threads), &device);
+        Ok(predicted.expect("nobody ends it"))
     }
 
     fn row_work(&self) -> f64 {

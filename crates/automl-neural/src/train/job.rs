@@ -99,7 +99,8 @@ pub trait Job<B: AutodiffBackend>: Sync {
     /// rows.
     ///
     /// # Errors
-    /// A score that cannot be computed.
+    /// A score that cannot be computed; or [`TrainError::Cancelled`], by which a job that holds the token of the budget gives up
+    /// scoring: the training ends with the state after the epoch's last step, which goes on with these scores.
     fn evaluate(
         &self,
         _network: &<Self::Network as AutodiffModule<B>>::InnerModule,

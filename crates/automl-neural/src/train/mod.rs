@@ -6,6 +6,7 @@
 //! and of counters, so a state of a few counters and rows of numbers is enough to go on exactly.
 
 mod any;
+mod blame;
 mod choose;
 mod device;
 mod job;
@@ -22,6 +23,7 @@ mod trainer;
 
 pub use crate::error::TrainError;
 pub use any::{AnyJob, TrainRun};
+pub use blame::Blame;
 pub use choose::Chosen;
 pub use job::{Job, Score};
 pub use keep::EverySteps;

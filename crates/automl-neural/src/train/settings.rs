@@ -11,7 +11,7 @@ pub enum OptimizerKind {
     Adam,
     /// Gradient descent with momentum, after Nesterov where momentum is not 0.
     Sgd,
-    /// The sign of a momentum (Chen et al., 2023).
+    /// The sign of a momentum (Chen et al., 2023); its rates are 3 to 10 times lower than those of `AdamW`.
     Lion,
     /// Momentum made orthogonal for matrices (Jordan et al., 2024), `AdamW` for the rest.
     Muon,
@@ -33,12 +33,27 @@ pub struct OptimizerParams {
     /// Share of the old mean of gradients that a step keeps.
     #[param(default = 0.9, range = 0.0..=0.9999, alias = "momentum")]
     pub beta1: f64,
-    /// Share of the old mean of squared gradients that a step keeps.
+    /// Share of the old mean of squared gradients that a step keeps; of `lion`, whose momentum it is, 0.99 where nothing is
+    /// said.
     #[param(default = 0.999, range = 0.0..=0.999_999)]
     pub beta2: f64,
     /// Added to the root of squared gradients.
     #[param(default = 1e-8, range = 1e-16..=1.0, log)]
     pub epsilon: f64,
+}
+
+impl OptimizerParams {
+    /// The usual values of an optimiser: the defaults, but for Lion its paper's share of the old momentum.
+    pub fn of(kind: OptimizerKind) -> Self {
+        let mut params = Self {
+            r#type: kind,
+            ..Self::default()
+        };
+        if kind == OptimizerKind::Lion {
+            params.beta2 = 0.99;
+        }
+        params
+    }
 }
 
 /// How the learning rate changes over the training.
@@ -52,7 +67,8 @@ pub enum ScheduleKind {
     OneCycle,
     /// It falls in a straight line.
     Linear,
-    /// It is multiplied by `factor` when the watched metric did not improve for `patience` epochs.
+    /// It is multiplied by `factor` when the watched metric did not improve for `patience` epochs; refused where no rows are held
+    /// out to score on.
     Plateau,
     /// It rises and falls four times, ever more slowly: `(1 - cos(2π log₂(1 + 15 t))) / 2` (Holzmüller et al., 2024).
     Coslog4,
@@ -130,10 +146,12 @@ pub struct TrainerParams {
     /// Share of the old average that a step keeps in the moving average of the weights, such as 0.999; 0 for no average.
     #[param(default = 0.0, range = 0.0..=0.999_999, alias = "ema")]
     pub ema_decay: f64,
-    /// Epochs without a better validation score after which training ends; 0 for never.
+    /// Epochs without a better validation score after which training ends; 0 for never, as where no rows are held out to score
+    /// on: any other number is refused there.
     #[param(default = 16, range = 0..=1_000_000)]
     pub patience: u64,
-    /// Whether the network of the best epoch is kept rather than that of the last.
+    /// Whether the network of the best epoch is kept rather than that of the last; without rows to score on, the last epoch
+    /// counts as the best.
     #[param(default = true)]
     pub keep_best: bool,
     /// What matrices and convolutions multiply: `float32`, or on a GPU `bfloat16` or `float16` (mixed precision). Weights,

@@ -1,5 +1,6 @@
 //! One step: gradients, their norm, the optimiser, the average.
 
+use super::blame::{Blame, ROWS_TOLD};
 use super::device::{DeviceNumbers, Pending, READ, STEPS_IN_FLIGHT, read_all, row};
 use super::optimizer::clip;
 use super::settings::{OptimizerParams, Precision};
@@ -14,8 +15,6 @@ use burn::tensor::{DType, Tensor};
 
 /// Numbers of gradients that ranks add up at once: 25 MB, as PyTorch does.
 const BUCKET: usize = 25 * 1024 * 1024 / 4;
-/// Rows that an error names.
-const ROWS_TOLD: usize = 8;
 
 impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     /// One step of the optimiser. Whoever watches hears of it now, or later if it is computed on the device.
@@ -55,7 +54,9 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             details.gradients.clone_from(&gradients);
         }
         report.gradient_norm = clip(&mut gradients, settings.trainer.clip_norm);
-        check(&report, &rows)?;
+        if let Some(fault) = fault(&report) {
+            return Err(self.blamed(fault, report.step, &rows));
+        }
         let state = &mut self.state;
         state.optimizer.step(
             &optimizer,
@@ -127,8 +128,15 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
                 && !report.gradient_norm.is_finite()
                 && self.state.progress.loss_scale.is_some()
                 && read[2] > 1.0;
-            if !was_left_out {
-                check(&report, &step.rows)?;
+            if let Some((what, value)) = fault(&report).filter(|_| !was_left_out) {
+                return Err(TrainError::NotFinite {
+                    what,
+                    value,
+                    step: report.step,
+                    rows: step.rows.clone(),
+                    // The parameters of that step are gone.
+                    blame: Blame::First,
+                });
             }
             self.state.progress.loss_sum += report.loss;
             watch.step(&report)?;
@@ -155,7 +163,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
     }
 
     /// What is left of dropout at a step.
-    fn dropout_left(&self, step: u64) -> f64 {
+    pub(super) fn dropout_left(&self, step: u64) -> f64 {
         let settings = self.trainer.settings;
         let n_steps = self.steps_per_epoch() * settings.trainer.epochs;
         schedule::left_of(settings.schedule.dropout, step, n_steps)
@@ -319,19 +327,11 @@ struct Pass<B: AutodiffBackend> {
 /// Numbers on the device, without a graph.
 type Numbers<B> = Tensor<<B as AutodiffBackend>::InnerBackend, 1>;
 
-/// Refuses a step whose loss or gradient is no number.
-fn check(report: &StepReport, rows: &[u32]) -> Result<(), TrainError> {
+/// What of a step is no number, and what it is instead.
+fn fault(report: &StepReport) -> Option<(&'static str, f64)> {
     let named = [
         ("loss", report.loss),
         ("norm of the gradient", report.gradient_norm),
     ];
-    match named.into_iter().find(|(_, value)| !value.is_finite()) {
-        None => Ok(()),
-        Some((what, value)) => Err(TrainError::NotFinite {
-            what,
-            value,
-            step: report.step,
-            rows: rows.iter().copied().take(ROWS_TOLD).collect(),
-        }),
-    }
+    named.into_iter().find(|(_, value)| !value.is_finite())
 }

@@ -1,5 +1,7 @@
 //! The trainer on a network of one matrix, whose answers are known.
 
+mod ends;
+
 use super::*;
 use crate::network::{Init, Layout};
 use crate::{Cpu, Draw};
@@ -323,7 +325,7 @@ fn a_loss_that_is_no_number_names_the_step_and_its_rows() {
     let TrainError::NotFinite { step, rows, .. } = &error else {
         panic!("{error}");
     };
-    assert!(*step > 1 && rows.len() == 8, "{error}");
+    assert!(*step > 1 && (1..=8).contains(&rows.len()), "{error}");
 }
 
 const KINDS: [OptimizerKind; 5] = [
@@ -409,9 +411,16 @@ fn a_loss_that_is_no_number_ends_a_training_on_the_device_with_its_step_and_rows
     settings.trainer.epochs = 100;
     let mut watch = Keep::default();
     let error = run_at(Place::Device, (&grid, &settings), 1, None, &mut watch);
-    let TrainError::NotFinite { step, rows, .. } = error.expect_err("the steps are far too long")
+    let error = error.expect_err("the steps are far too long");
+    // The network of that step is not there any more.
+    let TrainError::NotFinite {
+        step,
+        rows,
+        blame: Blame::First,
+        ..
+    } = error
     else {
-        panic!("it is no number");
+        panic!("{error}");
     };
     assert!(step > 1 && !rows.is_empty());
 }

@@ -1,5 +1,6 @@
 //! The loop.
 
+use super::blame::{Blame, ROWS_TOLD};
 use super::device::{DeviceNumbers, Pending};
 use super::settings::{Precision, ScheduleKind};
 use super::state::LossScale;
@@ -139,7 +140,7 @@ pub struct Trainer<'a> {
     pub seed: Seed,
     /// Threads to use; the result does not depend on them.
     pub threads: &'a Threads,
-    /// When to wind up; asked after each step.
+    /// When to wind up: asked after each step, and by jobs for whether it is cancelled while they score.
     pub budget: &'a Budget,
     /// Says what is trained, line by line: a checkpoint of anything else, or a rank that trains it, is refused.
     pub training: &'a str,
@@ -360,8 +361,7 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             }
         }
         self.settle(watch)?;
-        self.end_epoch(watch)?;
-        Ok(Ended::Epoch)
+        self.end_epoch(watch)
     }
 
     /// Puts the rows in the order of this epoch.
@@ -381,20 +381,22 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         Ok(is_over[0] > 0.0)
     }
 
-    /// Scores of the network; rank 0 computes them for all.
+    /// Scores of the network, which rank 0 computes for all; none if that was ended.
     fn scores(
         &self,
         network: &<J::Network as AutodiffModule<B>>::InnerModule,
-    ) -> Result<Vec<Score>, TrainError> {
+    ) -> Result<Option<Vec<Score>>, TrainError> {
         let ranks = self.trainer.ranks;
         let scores = match ranks.rank() {
             0 => {
-                let scores = self
-                    .job
-                    .evaluate(network, self.trainer.threads, self.device);
-                scores.map_err(|error| self.blame_steps(error))?
+                let threads = self.trainer.threads;
+                match self.job.evaluate(network, threads, self.device) {
+                    Ok(scores) => Some(scores),
+                    Err(TrainError::Cancelled) => None,
+                    Err(error) => return Err(self.blame_steps(error)),
+                }
             }
-            _ => Vec::new(),
+            _ => None,
         };
         if ranks.size() == 1 {
             return Ok(scores);
@@ -420,13 +422,21 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             what: "prediction for a held-out row after the update",
             value,
             step: self.state.progress.step,
-            rows: self.order[last..].iter().copied().take(8).collect(),
+            rows: self.order[last..].iter().copied().take(ROWS_TOLD).collect(),
+            blame: Blame::First,
         }
     }
 
-    fn end_epoch(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    /// Scores the epoch and counts it. Where scoring is ended, nothing has changed: the epoch's last step is where it stands.
+    fn end_epoch(&mut self, watch: &mut dyn Watch) -> Result<Ended, TrainError> {
         let (network, values) = self.current();
-        let scores = self.scores(&network)?;
+        let Some(scores) = self.scores(&network)? else {
+            return Ok(Ended::Budget);
+        };
+        let schedule = &self.trainer.settings.schedule;
+        if scores.is_empty() && schedule.r#type == ScheduleKind::Plateau {
+            return Err(TrainError::NoScore);
+        }
         let n_steps = self.steps_per_epoch() as f64;
         let is_best = self.note_scores(&scores);
         let trainer = &self.trainer.settings.trainer;
@@ -458,7 +468,8 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
             values: &values,
             layout: &self.layout,
             details: self.details.as_ref(),
-        })
+        })?;
+        Ok(Ended::Epoch)
     }
 
     /// Takes in the scores of an epoch; gives whether it is the best so far. Without scores every epoch is.

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[command(after_help = "\
 Examples:
   automl launch slurm adult.yaml --nodes 2 --ranks 8 --time 4h > job.sbatch
-  automl launch kubernetes adult.yaml --nodes 2 --image registry/automl > job.yaml")]
+  automl launch kubernetes adult.yaml --nodes 2 --image registry/automl --volume data:/data --folder /data > job.yaml")]
 pub(crate) enum LaunchVerb {
     /// Write a batch script for Slurm
     Slurm(SlurmArgs),
@@ -36,9 +36,13 @@ pub(crate) struct JobArgs {
     /// Memory of a rank, such as 8G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// How often all ranks start again from the last checkpoint when one of them dies
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub(crate) max_restarts: u32,
+    /// GPUs of a rank, which trains on one of them: asked for, and `--device cuda` said to the ranks
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) gpus: Option<u32>,
+    /// How often all ranks start again from the last checkpoint when one of them dies [default: 3; of a TrainJob its
+    /// runtime says it]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_restarts: Option<u32>,
     /// What the job is called [default: the name of the configuration]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -63,7 +67,7 @@ pub(crate) struct JobArgs {
 #[command(after_help = "\
 Examples:
   automl launch slurm adult.yaml --nodes 2 --ranks 8 --time 4h > job.sbatch
-  automl launch slurm adult.yaml --nodes 2 --partition gpu --submit -- --output models/adult
+  automl launch slurm adult.yaml --nodes 2 --ranks 8 --gpus 1 --partition gpu --submit -- --output models/adult
 
 The script starts the ranks with srun; they find one another at the first machine. Slurm tells them a minute before the time
 is up, so that they write a checkpoint, and the same script goes on from it.")]
@@ -84,11 +88,12 @@ pub(crate) struct SlurmArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  automl launch kubernetes adult.yaml --image registry/automl:1 --ranks 4 --volume data:/data > job.yaml
-  automl launch kubernetes adult.yaml --image registry/automl:1 --ranks 4 --volume data:/data --submit
-  automl launch kubernetes adult.yaml --image registry/automl:1 --ranks 4 --kind train-job
+  automl launch kubernetes adult.yaml --image registry/automl:1 --ranks 4 --volume data:/data --folder /data > job.yaml
+  automl launch kubernetes adult.yaml --image registry/automl:1 --ranks 4 --gpus 1 --volume data:/data --folder /data --submit
+  automl launch kubernetes adult.yaml --image registry/automl:1 --ranks 4 --kind train-job --volume data:/data -- --output /data/m
 
-The configuration travels in the manifest; data, checkpoints and the model are on volumes that all ranks see.")]
+The configuration travels in the manifest; data, checkpoints and the model are on volumes that all ranks see. A TrainJob is of
+Kubeflow Trainer 2.2 or later; its runtime says the folder, the restarts and the time that pods get to end.")]
 pub(crate) struct KubernetesArgs {
     #[command(flatten)]
     pub(crate) job: JobArgs,
@@ -104,7 +109,7 @@ pub(crate) struct KubernetesArgs {
     /// A persistent volume claim and where ranks see it; repeatable
     #[arg(long, value_name = "CLAIM:/PATH", value_parser = volume)]
     pub(crate) volume: Vec<(String, String)>,
-    /// Folder that the ranks run in
+    /// Folder that the ranks run in; of a TrainJob its runtime says it
     #[arg(long, value_name = "/PATH")]
     pub(crate) folder: Option<String>,
     /// The runtime of a TrainJob

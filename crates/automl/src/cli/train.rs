@@ -50,9 +50,9 @@ pub(crate) struct TrainArgs {
     /// same command by mpirun or srun instead, or see `automl launch`
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) ranks: u16,
-    /// With --ranks, how often all start again from the last checkpoint when one of them dies
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub(crate) max_restarts: u32,
+    /// With --ranks, how often all start again from the last checkpoint when one of them dies [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_restarts: Option<u32>,
     /// Print the configuration with every key, its documentation and its value, and train nothing
     #[arg(long)]
     pub(crate) print_config: bool,

@@ -19,6 +19,12 @@ pub(crate) enum LaunchError {
     },
     #[error("two configurations are called '{name}'")]
     SameFile { name: String },
+    #[error("a TrainJob has no {option}: its runtime says it")]
+    OfRuntime {
+        option: &'static str,
+        /// Where the runtime says it.
+        key: &'static str,
+    },
     #[error("there is no program '{program}' to hand the job in with")]
     NoProgram { program: &'static str },
     #[error("{program} refused the job: {said}")]
@@ -32,6 +38,7 @@ impl Coded for LaunchError {
             Self::Name { .. } => "launch-name",
             Self::Memory { .. } => "launch-memory",
             Self::Config { .. } | Self::SameFile { .. } => "launch-config",
+            Self::OfRuntime { .. } => "launch-of-runtime",
             Self::NoProgram { .. } => "launch-no-program",
             Self::Refused { .. } => "launch-refused",
         }
@@ -45,6 +52,9 @@ impl Coded for LaunchError {
                     .to_owned()
             }
             Self::Memory { .. } => "write a number and K, M, G or T, such as 8G".to_owned(),
+            Self::OfRuntime { option, key } => format!(
+                "leave {option} out and set {key} in the runtime that --runtime names, or take --kind job, which has it"
+            ),
             Self::NoProgram { program } => {
                 format!("leave --submit out, and hand the file in where {program} is")
             }

@@ -2,6 +2,7 @@
 
 use automl_core::Coded;
 use automl_core::splits::SplitError;
+use automl_neural::train::Blame;
 
 /// A training that cannot be begun or gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +28,8 @@ pub(crate) enum TrainVerbError {
     NotOfSeries { key: &'static str },
     /// As [`automl_neural::train::TrainError::NotFinite`], of time series.
     #[error(
-        "the {what} of step {step} is {value}; its batch begins with windows that begin at rows {}",
-        rows.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+        "the {what} of step {step} is {value}; {}",
+        blame.tell(rows, ["windows", "windows that begin at rows"])
     )]
     NotFinite {
         what: &'static str,
@@ -36,6 +37,7 @@ pub(crate) enum TrainVerbError {
         step: u64,
         /// From 0.
         rows: Vec<u32>,
+        blame: Blame,
     },
     #[error("a file {reason}: {file}")]
     File { file: String, reason: String },

@@ -2,7 +2,7 @@
 //!
 //! Texts of the manifest are JSON strings, which YAML reads as they are.
 
-use super::Job;
+use super::{Job, option};
 use crate::cli::{KubernetesArgs, ManifestKind};
 use crate::errors::LaunchError;
 use serde_json::{Value, json};
@@ -21,7 +21,10 @@ pub(super) fn manifest(job: &Job<'_>, args: &KubernetesArgs) -> Result<String, L
     let mut things = vec![config_map(job, args, &name)?];
     match args.kind {
         ManifestKind::Job => things.extend([service(args, &name), indexed_job(job, args, &name)]),
-        ManifestKind::TrainJob => things.push(train_job(job, args, &name)),
+        ManifestKind::TrainJob => {
+            check_train_job(job, args)?;
+            things.push(train_job(job, args, &name));
+        }
     }
     let documents: Vec<String> = things.iter().map(|thing| yaml(thing, 0)).collect();
     Ok(documents.join("---\n"))
@@ -141,7 +144,7 @@ fn indexed_job(job: &Job<'_>, args: &KubernetesArgs, name: &str) -> Value {
             "completions": ranks,
             "parallelism": ranks,
             // When one rank dies, all end and start again: each counts.
-            "backoffLimit": ranks.saturating_mul(job.args.max_restarts),
+            "backoffLimit": ranks.saturating_mul(job.max_restarts()),
             "template": {
                 "metadata": { "labels": metadata(args, name)["labels"] },
                 "spec": {
@@ -157,9 +160,48 @@ fn indexed_job(job: &Job<'_>, args: &KubernetesArgs, name: &str) -> Value {
     })
 }
 
+/// Refuses what a `TrainJob` has no field for.
+fn check_train_job(job: &Job<'_>, args: &KubernetesArgs) -> Result<(), LaunchError> {
+    let of_runtime = [
+        (
+            args.folder.is_some(),
+            "--folder",
+            "workingDir of its container 'node'",
+        ),
+        (
+            job.args.max_restarts.is_some(),
+            "--max-restarts",
+            "spec.template.spec.failurePolicy.maxRestarts",
+        ),
+    ];
+    match of_runtime.into_iter().find(|(is_said, ..)| *is_said) {
+        Some((_, option, key)) => Err(LaunchError::OfRuntime { option, key }),
+        None => Ok(()),
+    }
+}
+
+/// A word on a model and checkpoints that end with the pod of rank 0, as they are in no volume that is named.
+pub(super) fn lost_output(args: &KubernetesArgs) -> Option<String> {
+    let output = option(&args.job.options, &["--output", "-o"]).unwrap_or("automl-model");
+    let folder = args.folder.as_deref().unwrap_or_default();
+    let place = Path::new(folder).join(output);
+    let is_kept = args.volume.iter().any(|(_, path)| place.starts_with(path));
+    (!is_kept).then(|| {
+        let place = place.display();
+        format!(
+            "the model and its checkpoints go to {place}, which is in no --volume: they end with the pod of rank 0; \
+             say --volume CLAIM:/PATH and, after --, --output /PATH/NAME"
+        )
+    })
+}
+
 /// Kubeflow's trainer numbers its machines and says where the first one is; one rank runs on each.
 fn train_job(job: &Job<'_>, args: &KubernetesArgs, name: &str) -> Value {
     let (volumes, mounts) = volumes(args, name);
+    let pods = json!({ "template": { "spec": {
+        "volumes": volumes,
+        "containers": [{ "name": "node", "volumeMounts": mounts }],
+    } } });
     json!({
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",
@@ -178,12 +220,11 @@ fn train_job(job: &Job<'_>, args: &KubernetesArgs, name: &str) -> Value {
                 "numProcPerNode": 1,
                 "resourcesPerNode": { "requests": resources(job), "limits": resources(job) },
             },
-            "podTemplateOverrides": [{
-                "targetJobs": [{ "name": "node" }],
-                "spec": {
-                    "volumes": volumes,
-                    "containers": [{ "name": "node", "volumeMounts": mounts }],
-                },
+            "runtimePatches": [{
+                "manager": "automl",
+                "trainingRuntimeSpec": { "template": { "spec": {
+                    "replicatedJobs": [{ "name": "node", "template": { "spec": pods } }],
+                } } },
             }],
         },
     })
@@ -197,6 +238,9 @@ fn resources(job: &Job<'_>) -> Value {
     let mut resources = json!({ "cpu": job.args.cores.to_string() });
     if let Some(bytes) = job.memory {
         resources["memory"] = json!(format!("{}Ki", bytes.div_ceil(1 << 10)));
+    }
+    if let Some(gpus) = job.args.gpus {
+        resources["nvidia.com/gpu"] = json!(gpus.to_string());
     }
     resources
 }

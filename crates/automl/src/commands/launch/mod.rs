@@ -4,8 +4,9 @@ mod kubernetes;
 mod slurm;
 
 use super::Status;
+use super::train::MAX_RESTARTS;
 use crate::cli::{JobArgs, LaunchVerb};
-use crate::console::{Console, print_json, print_text};
+use crate::console::{Colour, Console, Format, print_json, print_line, print_text};
 use crate::errors::LaunchError;
 use serde_json::json;
 use std::io::Write as _;
@@ -22,9 +23,21 @@ pub(super) fn run(verb: LaunchVerb, console: Console) -> anyhow::Result<Status> 
         LaunchVerb::Kubernetes(args) => {
             let job = Job::new(&args.job)?;
             let text = kubernetes::manifest(&job, &args)?;
+            if let Some(warning) = kubernetes::lost_output(&args) {
+                warn(&warning, console);
+            }
             finish(&job, &text, &KUBECTL, console)
         }
     }
+}
+
+/// Tells of something that will not go as it should.
+fn warn(warning: &str, console: Console) {
+    let line = match console.format() {
+        Format::Json => json!({ "event": "note", "message": warning }).to_string(),
+        Format::Text => format!("{}: {warning}", console.label("warning", Colour::Yellow)),
+    };
+    print_line(&line);
 }
 
 /// What a job is, resolved.
@@ -58,15 +71,36 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// How often all ranks start again.
+    fn max_restarts(&self) -> u32 {
+        self.args.max_restarts.unwrap_or(MAX_RESTARTS)
+    }
+
     /// The words of the command of a rank; configurations are called by `path_of`.
     fn command(&self, path_of: impl Fn(&Path) -> String) -> Vec<String> {
         let mut words = vec![self.args.program.clone(), "train".to_owned()];
         words.extend(self.args.config.iter().map(|path| path_of(path)));
         words.push("--resume".to_owned());
         words.extend(["--threads".to_owned(), self.args.cores.to_string()]);
+        if self.args.gpus.is_some() && option(&self.args.options, &["--device"]).is_none() {
+            words.extend(["--device".to_owned(), "cuda".to_owned()]);
+        }
         words.extend(self.args.options.iter().cloned());
         words
     }
+}
+
+/// What one of these names of an option is given, as one word or two; the last counts.
+fn option<'w>(words: &'w [String], names: &[&str]) -> Option<&'w str> {
+    let given = |(at, word): (usize, &'w String)| {
+        names
+            .iter()
+            .find_map(|name| match word.strip_prefix(name)? {
+                "" => words.get(at + 1).map(String::as_str),
+                rest => rest.strip_prefix('='),
+            })
+    };
+    words.iter().enumerate().rev().find_map(given)
 }
 
 /// Bytes of `512M`, `8G`, `8Gi` or `1T`.
@@ -122,7 +156,7 @@ fn finish(job: &Job<'_>, text: &str, taker: &Taker, console: Console) -> anyhow:
         return Ok(Status::Done);
     }
     let said = hand_in(text, taker)?;
-    if console.format() == crate::console::Format::Json {
+    if console.format() == Format::Json {
         print_json(&json!({ "job": job.name, "program": taker.program, "said": said.trim() }))?;
     } else {
         print_text(&said)?;

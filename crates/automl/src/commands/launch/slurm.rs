@@ -18,6 +18,13 @@ pub(super) fn script(job: &Job<'_>, args: &SlurmArgs) -> String {
     option("nodes", &job.args.nodes);
     option("ntasks-per-node", &job.ranks_per_node);
     option("cpus-per-task", &job.args.cores);
+    if let Some(gpus) = job.args.gpus {
+        // All of a machine, which its ranks take in turn.
+        option(
+            "gres",
+            &format!("gpu:{}", gpus.saturating_mul(job.ranks_per_node)),
+        );
+    }
     if let Some(bytes) = job.memory {
         let of_node = bytes.saturating_mul(u64::from(job.ranks_per_node));
         option("mem", &format!("{}K", of_node.div_ceil(1 << 10)));
@@ -35,7 +42,9 @@ pub(super) fn script(job: &Job<'_>, args: &SlurmArgs) -> String {
     option("output", &"%x-%j.log");
     let command = job.command(|path| path.to_string_lossy().into_owned());
     let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
-    let (words, max_restarts) = (words.join(" "), job.args.max_restarts);
+    let (words, max_restarts) = (words.join(" "), job.max_restarts());
+    // Slurm 22.05 and later tell steps nothing of the cores that the job was given.
+    let cores = job.args.cores;
     write!(
         text,
         r#"
@@ -47,7 +56,7 @@ export MASTER_ADDR MASTER_PORT
 
 restarts=0
 while true; do
-    srun --kill-on-bad-exit=1 {words}
+    srun --kill-on-bad-exit=1 --cpus-per-task={cores} {words}
     status=$?
     # Done, stopped by a signal with a checkpoint written, or refused for what it was given.
     case $status in

@@ -44,7 +44,7 @@ fn config(folder: &tempfile::TempDir) -> PathBuf {
 }
 
 /// What a field of a manifest may be: the part of the published schemas (Kubernetes 1.31 `batch/v1` and core `v1`,
-/// Kubeflow Trainer 2.1 `TrainJob`) that manifests use.
+/// Kubeflow Trainer 2.2 `TrainJob`) that manifests use.
 enum Shape {
     Text,
     Number,
@@ -177,29 +177,48 @@ const TRAIN_JOB: Shape = Fields(&[
                     ("resourcesPerNode", false, RESOURCES),
                 ]),
             ),
-            (
-                "podTemplateOverrides",
-                false,
-                Items(&Fields(&[
-                    ("targetJobs", true, Items(&Fields(&[("name", true, Text)]))),
-                    (
-                        "spec",
-                        false,
-                        Fields(&[
-                            ("volumes", false, Items(&VOLUME)),
-                            (
-                                "containers",
-                                false,
-                                Items(&Fields(&[
-                                    ("name", true, Text),
-                                    ("volumeMounts", false, Items(&MOUNT)),
-                                ])),
-                            ),
-                        ]),
-                    ),
-                ])),
-            ),
+            ("runtimePatches", false, Items(&PATCH)),
         ]),
+    ),
+]);
+/// A patch of a runtime: what of its pods a `TrainJob` may change.
+const PATCH: Shape = Fields(&[
+    ("manager", true, Text),
+    (
+        "trainingRuntimeSpec",
+        false,
+        Fields(&[(
+            "template",
+            false,
+            Fields(&[(
+                "spec",
+                false,
+                Fields(&[("replicatedJobs", false, Items(&PATCHED_JOB))]),
+            )]),
+        )]),
+    ),
+]);
+const PATCHED_JOB: Shape = Fields(&[
+    ("name", true, Text),
+    (
+        "template",
+        false,
+        Fields(&[(
+            "spec",
+            false,
+            Fields(&[("template", false, Fields(&[("spec", false, PATCHED_POD)]))]),
+        )]),
+    ),
+]);
+const PATCHED_POD: Shape = Fields(&[
+    ("volumes", false, Items(&VOLUME)),
+    (
+        "containers",
+        false,
+        Items(&Fields(&[
+            ("name", true, Text),
+            ("volumeMounts", false, Items(&MOUNT)),
+        ])),
     ),
 ]);
 
@@ -298,7 +317,122 @@ fn a_train_job_has_the_shape_of_kubeflows_definition() {
     .unwrap();
     check(&things[0], &CONFIG_MAP, "ConfigMap");
     check(&things[1], &TRAIN_JOB, "TrainJob");
-    assert_eq!(things[1]["spec"]["trainer"]["numNodes"], 3);
+    let spec = &things[1]["spec"];
+    assert_eq!(spec["trainer"]["numNodes"], 3);
+    let job =
+        &spec["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"][0];
+    let pod = &job["template"]["spec"]["template"]["spec"];
+    assert_eq!(
+        (&job["name"], &pod["containers"][0]["name"]),
+        (&json!("node"), &json!("node"))
+    );
+    assert_eq!(
+        pod["containers"][0]["volumeMounts"][1]["mountPath"],
+        "/data"
+    );
+    assert_eq!(
+        pod["volumes"][1]["persistentVolumeClaim"]["claimName"],
+        "data"
+    );
+}
+
+#[test]
+fn what_the_runtime_of_a_train_job_says_is_refused_and_taken_by_a_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder);
+    let base = ["kubernetes", config.to_str().unwrap(), "--image=i"];
+    for (option, key) in [
+        ("--folder=/data", "workingDir"),
+        ("--max-restarts=2", "failurePolicy.maxRestarts"),
+    ] {
+        let line = [&base[..], &[option, "--kind=train-job"]].concat();
+        let error = manifest(&line).unwrap_err();
+        let name = option.split('=').next().unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!("a TrainJob has no {name}: its runtime says it")
+        );
+        let hint = automl_core::Coded::hint(&error).unwrap();
+        assert!(hint.contains(key), "{hint}");
+        let things = manifest(&[&base[..], &[option]].concat()).unwrap();
+        check(&things[2], &JOB, "Job");
+    }
+}
+
+#[test]
+fn gpus_are_asked_for_and_the_ranks_are_told_to_train_on_them() {
+    let text = script(&["slurm", "a.yaml", "--nodes=2", "--ranks=8", "--gpus=1"]);
+    for line in [
+        // Four ranks a machine.
+        "#SBATCH --gres=gpu:4",
+        "    srun --kill-on-bad-exit=1 --cpus-per-task=1 automl train a.yaml --resume --threads 1 --device cuda",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder);
+    for kind in ["--kind=job", "--kind=train-job"] {
+        let line = [
+            "kubernetes",
+            config.to_str().unwrap(),
+            "--image=i",
+            "--gpus=2",
+            kind,
+        ];
+        let things = manifest(&line).unwrap();
+        let spec = &things.last().unwrap()["spec"];
+        let (container, resources) = match kind {
+            "--kind=job" => (&spec["template"]["spec"]["containers"][0], "resources"),
+            _ => (&spec["trainer"], "resourcesPerNode"),
+        };
+        for part in ["requests", "limits"] {
+            assert_eq!(container[resources][part]["nvidia.com/gpu"], "2", "{kind}");
+        }
+        let words = container["command"].as_array().unwrap();
+        assert!(
+            words.ends_with(&[json!("--device"), json!("cuda")]),
+            "{words:?}"
+        );
+    }
+    // What is said of the device is left as it is.
+    for said in [&["--device", "auto"][..], &["--device=cuda:1"]] {
+        let line = [&["slurm", "a.yaml", "--gpus=1", "--"][..], said].concat();
+        assert!(!script(&line).contains("--device cuda "), "{said:?}");
+        assert_eq!(script(&line).matches("--device").count(), 1, "{said:?}");
+    }
+}
+
+#[test]
+fn a_model_that_would_end_with_the_pod_of_rank_0_is_told_of() {
+    let lost = |line: &[&str]| {
+        let line = [&["kubernetes", "a.yaml", "--image=i"][..], line].concat();
+        let LaunchVerb::Kubernetes(args) = verb(&line) else {
+            unreachable!("the line is of Kubernetes");
+        };
+        kubernetes::lost_output(&args)
+    };
+    let told = lost(&[]).expect("there is no volume");
+    assert!(
+        told.starts_with(
+            "the model and its checkpoints go to automl-model, which is in no --volume"
+        ),
+        "{told}"
+    );
+    let volume = "--volume=data:/data";
+    for line in [
+        &[volume][..],
+        &[volume, "--", "--output", "/database/m"],
+        &[volume, "--folder=/work"],
+    ] {
+        assert!(lost(line).is_some(), "{line:?}");
+    }
+    for line in [
+        &[volume, "--folder=/data"][..],
+        &[volume, "--", "--output", "/data/m"],
+        &[volume, "--folder=/work", "--", "-o=/data/m"],
+    ] {
+        assert_eq!(lost(line), None, "{line:?}");
+    }
 }
 
 #[test]
@@ -322,7 +456,7 @@ fn a_script_is_one_that_a_shell_reads_and_its_ranks_start_again() {
         "#SBATCH --time=1-02:00:00",
         "#SBATCH --signal=TERM@60",
         "#SBATCH --partition=gpu",
-        "    srun --kill-on-bad-exit=1 automl train 'my config.yaml' --resume --threads 4",
+        "    srun --kill-on-bad-exit=1 --cpus-per-task=4 automl train 'my config.yaml' --resume --threads 4",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }

@@ -12,6 +12,7 @@ mod plan;
 mod result;
 mod together;
 mod watch;
+mod workers;
 
 use super::{Status, start_threads, thread_count};
 use crate::cli::TrainArgs;
@@ -35,7 +36,9 @@ use material::Material;
 use plan::Plan;
 use std::path::PathBuf;
 use std::sync::Arc;
+pub(super) use together::MAX_RESTARTS;
 use watch::TrainWatch;
+use workers::Workers;
 
 pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     let clock = Clock::start();
@@ -69,10 +72,18 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
     }
     let reporter = Arc::new(Reporter::new(console, clock));
     let interrupt = listen(&reporter, console)?;
-    say_where(ranks.as_ref(), device, &reporter);
+    let workers = Workers {
+        ranks: ranks.as_ref(),
+        threads: threads.count(),
+        device,
+    };
+    workers.say_where(&args, place.as_ref(), &reporter);
     let plan = Plan::new(args, config, &reporter)?;
     let checkpoints = plan.checkpoints();
     let from = begin(&plan, &checkpoints, &reporter)?;
+    if from.is_none() {
+        workers.say_who_idles(&plan.config, &reporter);
+    }
     together::agree_on(ranks.as_ref(), device, from.as_ref())?;
     let crew = Crew::meet(ranks.as_ref(), &threads)?;
     if interrupt.token().is_cancelled() {
@@ -90,13 +101,7 @@ pub(super) fn run(args: TrainArgs, console: Console) -> anyhow::Result<Status> {
         ranks: ranks.as_ref(),
         device,
     };
-    let done = training.whole(from.as_ref());
-    let status = status_of(&done, interrupt.token().is_cancelled());
-    if status == spool::Status::Killed {
-        recorder.is_stopped();
-    }
-    // The others wait for what this rank writes: where one ends, a launcher may end all.
-    crew.part(ranks.as_ref(), &recorder, status);
+    let (done, status) = training.ended(&crew, from.as_ref());
     reporter.finish();
     let run_id = recorder.end(status);
     let trained = done?;
@@ -129,17 +134,6 @@ fn note_begin(recorder: &Recorder<'_>, plan: &Plan) {
         n_rows: Some(plan.n_rows_read),
         schema: serde_json::to_value(plan.material.schema()).ok(),
     });
-}
-
-/// Tells of what is not as on any laptop.
-fn say_where(ranks: &dyn Collective, device: Device, reporter: &Reporter) {
-    if ranks.size() > 1 {
-        let (size, transport) = (ranks.size(), ranks.transport());
-        reporter.note(&format!("{size} ranks, joined by {transport}"));
-    }
-    if device != Device::Cpu {
-        reporter.note(&format!("trains on {device}"));
-    }
 }
 
 /// Name and content of each file of a configuration.
@@ -195,6 +189,9 @@ fn begin(
         }
         checkpoints.clear()?;
         checkpoints.clear_end()?;
+        if plan.args.overwrite {
+            clear_events(plan)?;
+        }
         return Ok(None);
     }
     let found = checkpoints.latest().unwrap_or_else(|error| {
@@ -226,6 +223,14 @@ fn begin(
         }
     }
     Ok(found)
+}
+
+/// Removes the event files of an earlier training, whose curves would go on in those of this one.
+fn clear_events(plan: &Plan) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(plan.tensorboard()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// That a training cannot be made longer whose steps depend on how many there are.
@@ -271,6 +276,18 @@ struct Training<'a> {
 }
 
 impl Training<'_> {
+    /// Trains and writes the model; gives how the record says that it ended, once all ranks have.
+    fn ended(&self, crew: &Crew, from: Option<&Found>) -> (anyhow::Result<Done>, spool::Status) {
+        let done = self.whole(from);
+        let status = status_of(&done, self.interrupt.token().is_cancelled());
+        if status == spool::Status::Killed {
+            self.recorder.is_stopped();
+        }
+        // The others wait for what this rank writes: where one ends, a launcher may end all.
+        crew.part(self.ranks, self.recorder, status);
+        (done, status)
+    }
+
     /// Trains and writes the model.
     fn whole(&self, from: Option<&Found>) -> anyhow::Result<Done> {
         let (model, done, watch) = self.train(from)?;
@@ -324,6 +341,7 @@ impl Training<'_> {
                 value,
                 step,
                 rows,
+                blame,
             } => {
                 // Counted among the training rows so far.
                 let of_data = |&row: &u32| self.plan.material.data_row(row);
@@ -334,6 +352,7 @@ impl Training<'_> {
                         value,
                         step,
                         rows,
+                        blame,
                     }
                     .into(),
                     Material::Series(_) => TrainVerbError::NotFinite {
@@ -341,6 +360,7 @@ impl Training<'_> {
                         value,
                         step,
                         rows,
+                        blame,
                     }
                     .into(),
                 }

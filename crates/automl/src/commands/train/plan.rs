@@ -88,6 +88,11 @@ impl Plan {
         run_folder(&self.args.output)
     }
 
+    /// Where event files are.
+    pub(super) fn tensorboard(&self) -> PathBuf {
+        self.run_folder().join("tensorboard")
+    }
+
     pub(super) fn checkpoints(&self) -> Checkpoints {
         let folder = self.run_folder().join("checkpoints");
         Checkpoints::new(folder, self.config.checkpoint.keep as usize)

@@ -12,13 +12,16 @@ use crate::interrupt::Interrupt;
 use crate::progress::Reporter;
 use crate::ranks::{self, LocalRanks, RanksError, run_local};
 use anyhow::Context as _;
-use automl_collective::Place;
+use automl_collective::{Launcher, Place};
 use automl_core::{Budget, Clock, Collective, Deadline, MemoryLimit, Solo, Threads, agree};
 use automl_neural::Device;
 use automl_neural::config::TrainConfig;
 use automl_neural::train::NoWatch;
 use std::ffi::OsString;
 use std::sync::Arc;
+
+/// How often all ranks start again where nothing is said.
+pub(in crate::commands) const MAX_RESTARTS: u32 = 3;
 
 /// Starts the ranks of this machine, each with its share of the threads, and sees them to their end.
 pub(super) fn start(args: &TrainArgs, console: Console) -> anyhow::Result<Status> {
@@ -41,7 +44,7 @@ pub(super) fn start(args: &TrainArgs, console: Console) -> anyhow::Result<Status
         args: words,
         args_again: again,
         size,
-        max_restarts: args.max_restarts,
+        max_restarts: args.max_restarts.unwrap_or(MAX_RESTARTS),
     };
     Ok(if run_local(&ranks, console)? {
         Status::Done
@@ -65,6 +68,23 @@ pub(super) fn join(place: Option<&Place>, args: &TrainArgs) -> anyhow::Result<Ar
         .into());
     }
     ranks::join(place)
+}
+
+/// That restarts were asked for where they are the business of whoever started the ranks.
+pub(super) fn idle_restarts(args: &TrainArgs, launcher: Launcher) -> Option<String> {
+    let n = args.max_restarts?;
+    let advice = match launcher {
+        // Those that are started here are told what was said here.
+        Launcher::Torchrun => return None,
+        Launcher::Slurm => "`automl launch slurm` writes a script that starts them again",
+        Launcher::OpenMpi | Launcher::Pmi | Launcher::Elastic => {
+            "start the same command with --resume again"
+        }
+    };
+    let name = launcher.name();
+    Some(format!(
+        "--max-restarts {n} does nothing here: {name} started the ranks, and does not start them again; {advice}"
+    ))
 }
 
 /// Makes sure that all ranks compute alike, and go on from the same state: a machine that does not see the checkpoints would
@@ -132,4 +152,35 @@ fn state_to_go_on_from(plan: &Plan) -> anyhow::Result<Option<Found>> {
         return Err(TrainVerbError::Unfinished { folder }.into());
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Verb};
+    use clap::Parser as _;
+
+    #[test]
+    fn restarts_are_told_to_be_idle_where_another_program_started_the_ranks() {
+        let told = |words: &[&str], launcher| {
+            let words = ["automl", "train", "a.yaml"].iter().chain(words);
+            let Verb::Train(args) = Cli::try_parse_from(words).expect("it is a line").verb else {
+                unreachable!("the line is of train");
+            };
+            idle_restarts(&args, launcher)
+        };
+        let said = ["--max-restarts", "2"];
+        for launcher in [
+            Launcher::OpenMpi,
+            Launcher::Pmi,
+            Launcher::Slurm,
+            Launcher::Elastic,
+        ] {
+            assert_eq!(told(&[], launcher), None);
+            let told = told(&said, launcher).expect("it was said");
+            assert!(told.contains(launcher.name()), "{told}");
+        }
+        // This program itself, which does start them again.
+        assert_eq!(told(&said, Launcher::Torchrun), None);
+    }
 }

@@ -67,13 +67,17 @@ impl<'a> TrainWatch<'a> {
     /// The event file; made now if it is not there yet.
     fn events(&mut self) -> Result<&mut EventWriter, TensorBoardError> {
         if self.tensorboard.is_none() {
-            let folder = self.training.plan.run_folder().join("tensorboard");
+            let folder = self.training.plan.tensorboard();
             let name = EventFileName {
                 unix_seconds: (Clock::unix_micros() / 1_000_000) as u64,
                 host: "automl".into(),
                 process: 0,
             };
             let mut writer = EventWriter::create(&folder, &name)?;
+            if self.start > 0 {
+                // A process that was killed may have written of steps that are taken again.
+                writer.push(&Record::restart(self.start as i64 + 1, board::now()))?;
+            }
             for record in self.waiting.drain(..) {
                 writer.push(&record)?;
             }
