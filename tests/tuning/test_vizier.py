@@ -106,6 +106,7 @@ def test_every_scale_and_type_comes_back_as_its_kind():
         internal = trial.materialize().parameters
         assert internal["flag"].value in ("True", "False") and internal["int"].value in [float(n) for n in range(-3, 4)]
         trial.complete(vz.Measurement({"loss": values["linear"]}))
+    assert [seen[0][name] for name in ("log", "int", "category")] == [0.01, 1, "b"]
     assert {values["int"] for values in seen} == set(range(-3, 4)) and {values["flag"] for values in seen} == {True, False}
     assert sum(values["log"] < 0.01 for values in seen) > 10 and sum(values["reversed"] > 0.5 for values in seen) > 26
 

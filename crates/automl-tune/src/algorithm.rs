@@ -1,7 +1,8 @@
 //! Samplers as data: a name and its settings.
 
 use crate::{
-    Auto, BruteForce, CmaEs, Gp, Grid, Nsga2, Random, Sampler, Sobol, Space, Study, Tpe, Turbo,
+    Auto, BruteForce, CmaEs, Gp, Grid, Nsga2, Random, Sampler, Sobol, Space, Study, StudyError,
+    Tpe, Turbo,
 };
 use automl_core::Seed;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,25 @@ impl Algorithm {
 }
 
 impl Algorithm {
+    /// Whether it can search for so many objectives.
+    ///
+    /// # Errors
+    /// If there are several and it is a sampler of one.
+    pub fn check(&self, n_objectives: usize) -> Result<(), StudyError> {
+        let algorithm = match self {
+            Self::CmaEs(_) => "cma_es",
+            Self::Turbo(_) => "turbo",
+            _ => return Ok(()),
+        };
+        if n_objectives <= 1 {
+            return Ok(());
+        }
+        Err(StudyError::OneObjective {
+            algorithm,
+            n_objectives,
+        })
+    }
+
     /// Whether it tries a number of points of a space and has then done its work.
     pub fn ends(&self, space: &Space) -> bool {
         match self {
@@ -72,6 +92,10 @@ impl Algorithm {
 }
 
 impl Sampler for Algorithm {
+    fn begins_at_defaults(&self) -> bool {
+        self.sampler().begins_at_defaults()
+    }
+
     fn locate(&self, study: &Study, seed: Seed) -> Vec<f64> {
         self.sampler().locate(study, seed)
     }

@@ -61,6 +61,10 @@ impl BruteForce {
 }
 
 impl Sampler for Grid {
+    fn begins_at_defaults(&self) -> bool {
+        false
+    }
+
     fn locate(&self, study: &Study, seed: Seed) -> Vec<f64> {
         self.next(study)
             .unwrap_or_else(|| Random {}.locate(study, seed))
@@ -68,6 +72,10 @@ impl Sampler for Grid {
 }
 
 impl Sampler for BruteForce {
+    fn begins_at_defaults(&self) -> bool {
+        false
+    }
+
     fn locate(&self, study: &Study, seed: Seed) -> Vec<f64> {
         let mut draws = draws(seed.named("brute-force"));
         for _ in 0..100 {
@@ -116,15 +124,16 @@ impl<'a> Sweep<'a> {
             if !self.space.is_active(j, &at) {
                 continue;
             }
-            let (digit, size) = (self.digits[j] as f64, self.sizes[j]);
-            at[j] = if axis.n_codes().is_some() {
-                digit
-            } else if axis.n_values() == Some(size) {
-                axis.snap((digit + 0.5) / size as f64)
-            } else if size == 1 {
-                axis.snap(0.5)
+            let (digit, size) = (self.digits[j], self.sizes[j]);
+            let share = if size == 1 {
+                0.5
             } else {
-                axis.snap(digit / (size - 1) as f64)
+                digit as f64 / (size - 1) as f64
+            };
+            // Each value at most once, also where a scale is so fine that shares stand for the same one.
+            at[j] = match axis.n_values() {
+                Some(n) => axis.nth(axis.rank(share).clamp(digit, n - size + digit)),
+                None => axis.snap(share),
             };
         }
         at

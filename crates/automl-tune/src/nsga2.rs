@@ -167,7 +167,7 @@ impl Nsga2 {
                 1.0 - (2.0 * (1.0 - u)).powf(power)
             };
             // A step of a parameter with few values must be able to reach the next.
-            let least = axis.n_values().map_or(0.0, |n| 1.0 / n as f64);
+            let least = axis.spacing(*x);
             *x = (*x + step.abs().max(least).copysign(step)).clamp(0.0, 1.0);
         }
     }

@@ -35,6 +35,10 @@ pub(crate) fn share(index: u32, j: usize, scramble: u32) -> f64 {
 }
 
 impl Sampler for Sobol {
+    fn begins_at_defaults(&self) -> bool {
+        false
+    }
+
     fn locate(&self, study: &Study, seed: Seed) -> Vec<f64> {
         let space = study.space();
         let first = study.known().len() as u32;

@@ -25,7 +25,7 @@ const SUCCESSES: usize = 3;
 /// A success gains this share of the best value's size.
 const GAIN_MIN: f64 = 1e-3;
 
-/// Bayesian optimisation in a box that follows success.
+/// Bayesian optimisation in a box that follows success, of one objective; of several it is [`Gp`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Turbo {

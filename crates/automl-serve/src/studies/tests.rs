@@ -349,7 +349,15 @@ async fn what_is_wrong_has_a_name_and_the_study_goes_on() {
     unknown["algoritm"] = json!({});
     let mut none = spec("other");
     none["objectives"] = json!([]);
+    let mut several = spec("other");
+    several["objectives"] = json!([{ "name": "loss" }, { "name": "size" }]);
+    several["algorithm"] = json!({ "name": "cma_es" });
+    let mut unruled = spec("other");
+    let rule = json!({ "name": "threshold", "objective": "los", "upper": 1 });
+    unruled["stopping"] = json!({ "name": "patient", "rule": rule });
     for (body, code) in [
+        (several, "study-algorithm-objectives"),
+        (unruled, "study-objective-unknown"),
         (reversed, "space-domain-invalid"),
         (log, "space-domain-invalid"),
         (later, "space-condition-later"),

@@ -51,9 +51,34 @@ struct Known {
 
 type Slot = Arc<Mutex<Option<Known>>>;
 
+/// Slots by the names of studies.
+#[derive(Default)]
+struct Slots {
+    /// Each with the turn of its last use.
+    kept: BTreeMap<String, (u64, Slot)>,
+    turn: u64,
+}
+
+impl Slots {
+    /// The slot of a study. Where there is no room, that goes which was not used for longest, one that nobody uses now if there is any.
+    fn take(&mut self, study: &str) -> Slot {
+        self.turn += 1;
+        if self.kept.len() >= KEPT && !self.kept.contains_key(study) {
+            let uses = |slot: &Slot| Arc::strong_count(slot) > 1;
+            let oldest = (self.kept.iter()).min_by_key(|(_, (turn, slot))| (uses(slot), *turn));
+            if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+                self.kept.remove(&name);
+            }
+        }
+        let (turn, slot) = self.kept.entry(study.to_owned()).or_default();
+        *turn = self.turn;
+        Arc::clone(slot)
+    }
+}
+
 /// Studies that were built from the record, by name.
 #[derive(Default)]
-pub struct Desk(Mutex<BTreeMap<String, Slot>>);
+pub struct Desk(Mutex<Slots>);
 
 /// What is half done when a thread panics is dropped by its owner, so the rest can be used.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -62,11 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Desk {
     fn slot(&self, study: &str) -> Slot {
-        let mut slots = lock(&self.0);
-        if slots.len() >= KEPT && !slots.contains_key(study) {
-            slots.pop_first();
-        }
-        slots.entry(study.to_owned()).or_default().clone()
+        lock(&self.0).take(study)
     }
 
     /// Gives a worker trials to run: its own, if it wants these again, those that wait, the oldest first, then new ones. They
@@ -361,6 +382,13 @@ fn take_up(
     if let Some(budget) = spec.budget {
         built = built.with_budget(budget);
     }
+    if spec
+        .run
+        .as_ref()
+        .is_some_and(|run| !run.constraints.is_empty())
+    {
+        built = built.with_constraints();
+    }
     apply(&mut built, &trials)?;
     Ok(Known {
         id,
@@ -422,4 +450,92 @@ fn apply(study: &mut automl_tune::Study, trials: &[Trial]) -> Result<(), TuneErr
         study.finish(number, outcome)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tuning::{Tell, create, measure, should_stop, tell};
+    use automl_store::db::Place;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn the_study_that_was_not_used_for_longest_goes() {
+        let mut slots = Slots::default();
+        let names: Vec<String> = (0..KEPT).map(|at| format!("s{at:02}")).collect();
+        let is_same = |slots: &Slots, name: &str, slot: &std::sync::Weak<_>| {
+            let kept = slots.kept.get(name);
+            kept.is_some_and(|(_, kept)| std::sync::Weak::ptr_eq(&Arc::downgrade(kept), slot))
+        };
+        let firsts: Vec<_> = names
+            .iter()
+            .map(|name| Arc::downgrade(&slots.take(name)))
+            .collect();
+        // The first is used again, the second is in use.
+        slots.take("s00");
+        let used = slots.take("s01");
+        for name in &names[3..] {
+            slots.take(name);
+        }
+        slots.take("new");
+        assert!(!slots.kept.contains_key("s02"));
+        slots.take("newer");
+        assert!(!slots.kept.contains_key("s00"));
+        for (name, first) in names.iter().zip(&firsts) {
+            let is_gone = ["s00", "s02"].contains(&name.as_str());
+            assert_eq!(is_same(&slots, name, first), !is_gone, "{name}");
+        }
+        assert_eq!(slots.kept.len(), KEPT);
+        drop(used);
+    }
+
+    fn made(stopping: &Value) -> (tempfile::TempDir, Database, Trial) {
+        let directory = tempfile::tempdir().expect("a folder can be made");
+        let place = Place::File(directory.path().join("t.db"));
+        let db = Database::open(&place).expect("a database can be made");
+        let spec = Spec::read(&json!({
+            "space": { "parameters": [{ "name": "x", "type": "float", "low": 0, "high": 1 }] },
+            "objectives": [{ "name": "loss" }],
+            "stopping": stopping,
+        }));
+        let spec = spec.expect("it is a spec");
+        let made = db.write(move |sql| create(sql, "s", &spec)).wait();
+        made.expect("a study can be made");
+        let ask = Ask {
+            count: 1,
+            ..Ask::default()
+        };
+        let given = Desk::default().suggest(&db, "s", &ask);
+        let trial = given.expect("a trial is given").1.remove(0);
+        let measured = db.write(|sql| measure(sql, "s", 0, 1, &json!(5.0))).wait();
+        measured.expect("it is kept");
+        (directory, db, trial)
+    }
+
+    #[test]
+    fn without_a_rule_nobody_waits_for_a_sampler_to_say_that_a_trial_goes_on() {
+        let desk = Desk::default();
+        let (_directory, db, trial) = made(&Value::Null);
+        // As long as this is held, a sampler is at work.
+        let slot = desk.slot("s");
+        let _at_work = lock(&slot);
+        let answer = should_stop(&desk, &db, "s", &trial);
+        assert!(!answer.expect("the study is there"));
+    }
+
+    #[test]
+    fn a_rule_is_asked() {
+        let desk = Desk::default();
+        let (_directory, db, trial) = made(&json!({ "name": "threshold", "upper": 4 }));
+        assert!(should_stop(&desk, &db, "s", &trial).expect("the study is there"));
+        let pruned = Tell {
+            state: TrialState::Pruned,
+            values: None,
+            constraints: Vec::new(),
+            note: None,
+            request: None,
+        };
+        let told = db.write(move |sql| tell(sql, "s", 0, &pruned)).wait();
+        assert_eq!(told.expect("it is kept").state, TrialState::Pruned);
+    }
 }

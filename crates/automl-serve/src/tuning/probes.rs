@@ -5,8 +5,8 @@ use automl_core::{ParamMap, ParamValue, Seed};
 use automl_tune::{Domain, Parameter, Random, Sampler as _, Study};
 use serde_json::{Map, Value, json};
 
-/// Points at random; of them, the first that has a number is tried with that at its bounds, too.
-const POINTS: u64 = 64;
+/// The point of the defaults, if there is one, and points at random; of them, the first that has a number is tried with that at its bounds, too.
+const POINTS: usize = 64;
 
 /// The bounds of a number; nothing else has any.
 fn bounds(parameter: &Parameter) -> Vec<ParamValue> {
@@ -24,9 +24,7 @@ fn bounds(parameter: &Parameter) -> Vec<ParamValue> {
 pub fn probes(spec: &Spec) -> Result<Vec<Map<String, Value>>, TuneError> {
     let study = Study::new(spec.space.clone(), spec.objectives.clone())?;
     let seed = Seed(spec.seed).named("probes");
-    let drawn: Vec<ParamMap> = (0..POINTS)
-        .map(|index| Random::default().suggest(&study, seed.indexed(index)))
-        .collect();
+    let drawn = Random::default().suggest_batch(&study, POINTS, seed);
     let mut points = Vec::new();
     for parameter in spec.space.parameters() {
         let having = drawn

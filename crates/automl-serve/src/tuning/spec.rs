@@ -1,6 +1,7 @@
 //! Studies as users write them.
 
 use super::{Run, TuneError, warm};
+use automl_core::nearest;
 use automl_store::db::Sql;
 use automl_store::studies::{self, Direction, NewStudy, StudiesError, Study};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
@@ -89,6 +90,14 @@ impl Spec {
 
     pub(crate) fn check(&self) -> Result<(), TuneError> {
         automl_tune::Study::new(self.space.clone(), self.objectives.clone())?;
+        self.algorithm.check(self.objectives.len())?;
+        if let Some(name) = self.stopping.as_ref().and_then(Stopping::objective) {
+            let names = || self.objectives.iter().map(|own| own.name.as_str());
+            if !names().any(|known| known == name) {
+                let (near, name) = (nearest(name, names()), name.to_owned());
+                return Err(TuneError::ObjectiveUnknown { name, near });
+            }
+        }
         let is_lease = |seconds: f64| seconds > 0.0 && seconds <= 1e9;
         if self.lease_s.is_some_and(|seconds| !is_lease(seconds)) {
             return Err(TuneError::Setting {

@@ -7,6 +7,8 @@ use automl_store::db::{Database, Sql};
 use automl_store::studies::{self, Change, Measurement, NewTrial, Param, Study, Trial, TrialState};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 use automl_tune::{Outcome, Stopper, StudyError};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// How a trial ended.
@@ -172,6 +174,19 @@ pub fn measure(
     Ok(studies::trial(sql, W, id)?)
 }
 
+/// Whether a study has a rule of stopping.
+fn has_rule(study: &Study) -> Result<bool, TuneError> {
+    #[derive(Deserialize)]
+    struct Ruled {
+        stopping: Option<IgnoredAny>,
+    }
+    let read: Result<Ruled, _> = serde_json::from_str(&study.spec);
+    let ruled = read.map_err(|error| TuneError::Spec {
+        reason: error.to_string(),
+    })?;
+    Ok(ruled.stopping.is_some())
+}
+
 /// Whether a running trial should be ended: it was asked for, or the study's rule says so.
 ///
 /// # Errors
@@ -184,6 +199,12 @@ pub fn should_stop(
 ) -> Result<bool, TuneError> {
     if trial.state == TrialState::Stopping {
         return Ok(true);
+    }
+    let wanted = name.to_owned();
+    let study = db.read(move |sql| named(sql, &wanted)).wait()?;
+    // A sampler that is at work on the study is not waited for where there is nothing to ask.
+    if !has_rule(&study)? {
+        return Ok(false);
     }
     desk.with(db, name, |study, spec| {
         let rule = spec.stopping.as_ref();

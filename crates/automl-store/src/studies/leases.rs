@@ -1,7 +1,7 @@
 //! Trials that workers hold for a time.
 
 use super::log::{Entry, append, hold};
-use super::trial::{Trial, TrialState, Wanted, trials};
+use super::trial::{Trial, TrialState, Wanted, trial, trials};
 use super::write::{Change, change, open};
 use super::{StudiesError, Study};
 use crate::args;
@@ -9,7 +9,7 @@ use crate::db::Sql;
 use crate::tracking::now_ms;
 use serde_json::json;
 
-/// What is noted of a trial that was lost too often.
+/// What is noted of a trial that is not given out again.
 const LOST: &str = "its worker was lost";
 
 /// Puts off the end of a lease, if the study has any.
@@ -51,7 +51,8 @@ fn held(sql: &mut dyn Sql, workspace: &str, id: i64, client: &str) -> Result<Tri
 }
 
 /// Takes back trials whose lease ran out before `now_ms`: they wait for another worker, without what the lost one
-/// measured, or have failed if they were lost too often. Gives their ids.
+/// measured, or have failed if they were lost too often. Those that were asked to end are pruned with what they measured, since
+/// nobody wants more of them. Gives their ids.
 ///
 /// # Errors
 /// If the database fails.
@@ -63,13 +64,15 @@ pub fn expire(
 ) -> Result<Vec<i64>, StudiesError> {
     hold(sql, study.id)?;
     let rows = sql.query(
-        "SELECT id, n_lost FROM trials WHERE study_id = ?1 AND state IN ('running', 'stopping') AND expires_ms < ?2 ORDER BY number",
+        "SELECT id, n_lost, state FROM trials WHERE study_id = ?1 AND state IN ('running', 'stopping') AND expires_ms < ?2 ORDER BY number",
         args![study.id, now_ms],
     )?;
     let mut lost = Vec::new();
     for row in &rows {
         let (id, n_lost) = (row.int(0)?, row.int(1)? + 1);
-        if n_lost > study.n_retries {
+        if row.text(2)? == TrialState::Stopping.name() {
+            prune(sql, workspace, id, Some(LOST))?;
+        } else if n_lost > study.n_retries {
             let failed = Change {
                 note: Some(LOST.to_owned()),
                 ..Change::to(TrialState::Failed)
@@ -87,6 +90,26 @@ pub fn expire(
     Ok(lost)
 }
 
+/// Ends a trial early on what it measured by its last step.
+fn prune(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    id: i64,
+    note: Option<&str>,
+) -> Result<(), StudiesError> {
+    let stopped = trial(sql, workspace, id)?;
+    let last = stopped.measurements.iter().max_by_key(|own| own.step);
+    let figures = last.map(|own| own.figures.clone());
+    let pruned = Change {
+        figures: figures.filter(|figures| !figures.is_empty()),
+        extra: last.and_then(|own| own.extra.clone()),
+        note: note.map(str::to_owned),
+        ..Change::to(TrialState::Pruned)
+    };
+    change(sql, workspace, id, &pruned)?;
+    Ok(())
+}
+
 /// Lets a trial wait for another worker, without what the one that had it measured.
 fn wait_again(sql: &mut dyn Sql, study: i64, id: i64, n_lost: i64) -> Result<(), StudiesError> {
     let body = json!({ "n_lost": n_lost });
@@ -102,7 +125,7 @@ fn wait_again(sql: &mut dyn Sql, study: i64, id: i64, n_lost: i64) -> Result<(),
     Ok(())
 }
 
-/// Takes a trial back that its worker gives up, which is not counted as a loss.
+/// Takes a trial back that its worker gives up, which is not counted as a loss. One that was asked to end is pruned.
 ///
 /// # Errors
 /// If the trial is finished, or the worker does not hold it.
@@ -113,6 +136,9 @@ pub fn release(
     client: &str,
 ) -> Result<(), StudiesError> {
     let trial = held(sql, workspace, id, client)?;
+    if trial.state == TrialState::Stopping {
+        return prune(sql, workspace, id, None);
+    }
     wait_again(sql, trial.study_id, id, trial.n_lost)
 }
 

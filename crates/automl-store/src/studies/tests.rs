@@ -270,13 +270,43 @@ fn a_lost_trial_waits_again_and_fails_when_lost_too_often() {
     let got = desk.write(move |sql| claim(sql, W, study, Some("two"), 5, None));
     assert_eq!(got, [id]);
     assert!(!desk.write(move |sql| beat(sql, W, id, "two")));
-    desk.write(move |sql| stop(sql, W, id));
-    assert!(desk.write(move |sql| beat(sql, W, id, "two")));
     assert_eq!(desk.expire(late + 2000), [id]);
     let failed = desk.trial(id);
     assert_eq!(failed.state, TrialState::Failed);
     assert_eq!(failed.note.as_deref(), Some("its worker was lost"));
     assert_eq!(failed.n_lost, 2);
+}
+
+#[test]
+fn a_trial_that_was_asked_to_end_is_pruned_with_what_it_measured_when_it_is_lost_or_given_up() {
+    let desk = Desk::new();
+    let (lost, given_up) = (desk.start(), desk.start());
+    for id in [lost, given_up] {
+        for (step, figure) in [(1, 0.5), (2, 0.25)] {
+            let measured = Measurement {
+                step,
+                figures: vec![figure],
+                extra: None,
+            };
+            desk.write(move |sql| measure(sql, W, id, &measured));
+        }
+        desk.write(move |sql| stop(sql, W, id));
+        assert!(desk.write(move |sql| beat(sql, W, id, "one")));
+    }
+    desk.write(move |sql| release(sql, W, given_up, "one"));
+    assert_eq!(desk.expire(now_ms() + 2000), [lost]);
+    for id in [lost, given_up] {
+        let trial = desk.trial(id);
+        assert_eq!(trial.state, TrialState::Pruned);
+        assert_eq!(trial.measurements.len(), 2);
+        assert_eq!(trial.figures, Some(vec![0.25]));
+        assert_eq!(trial.n_lost, i64::from(id == lost));
+        let note = (id == lost).then_some("its worker was lost");
+        assert_eq!(trial.note.as_deref(), note);
+    }
+    let study = desk.study;
+    let got = desk.write(move |sql| claim(sql, W, study, Some("two"), 5, None));
+    assert!(got.is_empty(), "nobody runs them again");
 }
 
 #[test]

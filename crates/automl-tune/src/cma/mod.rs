@@ -2,8 +2,8 @@
 //!
 //! # What it does
 //! The trials of the log form generations in the order in which they ended. After each the distribution moves toward the
-//! better half and takes their shape (`state`). A parameter with steps keeps a margin: enough width that the next value is
-//! drawn now and then. Names have a distribution of their own, which moves toward the better ones' names. When the
+//! better half and takes their shape (`state`). It begins where the user believes that good values are. A parameter with steps
+//! keeps a margin: its mean stands, and its width is, such that another value is drawn now and then. Names have a distribution of their own, which moves toward the better ones' names. When the
 //! distribution has shrunk or nothing has become better for long, it begins anew with generations twice as large.
 //! Trials that others proposed count too, cut to a plausible distance.
 //!
@@ -27,7 +27,7 @@ use state::Distribution;
 /// Points drawn before one that is known or forbidden is taken.
 const TRIES: usize = 50;
 
-/// Covariance matrix adaptation.
+/// Covariance matrix adaptation, of one objective; of several it draws at random.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CmaEs {
@@ -79,7 +79,7 @@ impl CmaEs {
             .max(4);
         let mut n_population = n_first;
         let mut distribution = Distribution::new(space, n_population, self.sigma);
-        distribution.warm_start(study.sources());
+        distribution.warm_start(space, study.sources());
         let mut generation: Vec<&Seen> = Vec::with_capacity(n_population);
         let mut n_restarts = 0;
         for seen in study.finished() {

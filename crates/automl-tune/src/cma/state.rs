@@ -1,18 +1,36 @@
 //! The distribution of CMA-ES and its update, in the letters of Hansen's tutorial.
 
-use crate::space::Space;
+use crate::math::normal_cdf;
+use crate::space::{Axis, Prior, Space};
 use crate::study::Seen;
 use crate::transfer::Source;
 use crate::uniform::{Draws, draws};
 use automl_core::Seed;
+use automl_core::normal;
 use faer::{Mat, Side};
 use rand::Rng;
+
+/// The chances of the codes of an axis by the user's belief, even ones without it; empty for a number.
+fn chances(axis: &Axis) -> Vec<f64> {
+    let Some(n) = axis.n_codes() else {
+        return Vec::new();
+    };
+    match axis.prior() {
+        Some(Prior::Weights(weights)) => {
+            let total: f64 = weights.iter().sum();
+            weights.iter().map(|weight| weight / total).collect()
+        }
+        _ => vec![1.0 / n as f64; n],
+    }
+}
 
 /// A normal distribution over coordinates, and one over the codes of each name.
 #[derive(Debug, Clone)]
 pub(super) struct Distribution {
     mean: Vec<f64>,
     sigma: f64,
+    /// How much wider each parameter with steps is drawn: the diagonal of `A` of the margin.
+    stretch: Vec<f64>,
     /// `C`, and its eigenvectors and the roots of its eigenvalues.
     covariance: Mat<f64>,
     vectors: Mat<f64>,
@@ -30,27 +48,34 @@ pub(super) struct Distribution {
 impl Distribution {
     pub(super) fn new(space: &Space, n_population: usize, sigma: f64) -> Self {
         let d = space.n_dimensions();
-        Self {
-            mean: vec![0.5; d],
+        let is_code = |axis: &Axis| axis.n_codes().is_some();
+        let axes = space.axes().iter();
+        let middle = |axis: &Axis| if is_code(axis) { 0.5 } else { axis.peak() };
+        let mut distribution = Self {
+            mean: axes.map(middle).collect(),
             sigma,
+            stretch: vec![1.0; d],
             covariance: Mat::identity(d, d),
             vectors: Mat::identity(d, d),
             roots: vec![1.0; d],
             path_c: vec![0.0; d],
             path_sigma: vec![0.0; d],
-            chances: space
-                .axes()
-                .iter()
-                .map(|axis| {
-                    axis.n_codes()
-                        .map_or_else(Vec::new, |n| vec![1.0 / n as f64; n])
-                })
-                .collect(),
+            chances: space.axes().iter().map(chances).collect(),
             n_generations: 0,
             n_population,
             best: f64::INFINITY,
             n_stuck: 0,
-        }
+        };
+        distribution.keep_margins(space);
+        distribution
+    }
+
+    /// Puts the mean somewhere.
+    #[cfg(test)]
+    pub(super) fn place(&mut self, space: &Space, at: &[f64]) {
+        self.mean.copy_from_slice(at);
+        self.stretch.fill(1.0);
+        self.keep_margins(space);
     }
 
     /// Begins elsewhere.
@@ -61,10 +86,11 @@ impl Distribution {
                 *mean = x;
             }
         }
+        self.keep_margins(space);
     }
 
     /// Begins at the mean and shape of the best tenth of earlier studies' trials, widened by a tenth of the domain.
-    pub(super) fn warm_start(&mut self, sources: &[Source]) {
+    pub(super) fn warm_start(&mut self, space: &Space, sources: &[Source]) {
         const SHARE: f64 = 0.1;
         const WIDTH: f64 = 0.1;
         let mut best: Vec<&Seen> = Vec::new();
@@ -95,6 +121,7 @@ impl Distribution {
         self.covariance = Mat::from_fn(d, d, |i, k| covariance[(i, k)] / size);
         self.mean = mean;
         self.decompose();
+        self.keep_margins(space);
     }
 
     /// Coordinates with the mean in place of names and of what is not active.
@@ -121,7 +148,11 @@ impl Distribution {
                 let y: f64 = (0..d)
                     .map(|k| self.vectors[(j, k)] * self.roots[k] * z[k])
                     .sum();
-                *x = self.mean[j] + self.sigma * y * self.margin(space, j);
+                *x = self.mean[j] + self.sigma * self.stretch[j] * y;
+                // What lies beyond the last value is the last value.
+                if space.axes()[j].n_values().is_some() {
+                    *x = x.clamp(0.0, 1.0);
+                }
             }
             if at.iter().all(|x| (0.0..=1.0).contains(x)) {
                 break;
@@ -137,31 +168,52 @@ impl Distribution {
         at
     }
 
-    /// How much wider a parameter with steps is drawn, so that another value comes with a chance of `1 / (d λ)` at least.
-    fn margin(&self, space: &Space, j: usize) -> f64 {
-        let Some(n) = space.axes()[j].n_values().filter(|&n| n > 1) else {
-            return 1.0;
+    /// Moves and widens each parameter with steps as its margin asks.
+    fn keep_margins(&mut self, space: &Space) {
+        for j in 0..self.mean.len() {
+            let (mean, factor) = self.margin(space, j);
+            self.mean[j] = mean;
+            self.stretch[j] *= factor;
+        }
+    }
+
+    /// Where the mean of a parameter with steps is to stand, and by how much wider it is to be drawn, so that with `α = 1 / (d λ)`
+    /// another value comes with a chance of at least `α`: `α / 2` for either side, or `α` where there is only one.
+    ///
+    /// The chances of both sides are raised to that, what they are too much then with the mean's own value is taken from the side
+    /// that can spare it, and the edges of the mean's value become the quantiles of these chances.
+    ///
+    /// Reference: Hamano, Saito, Nomura and Shirakawa (2022), *CMA-ES with margin*.
+    fn margin(&self, space: &Space, j: usize) -> (f64, f64) {
+        let (mean, axis) = (self.mean[j], &space.axes()[j]);
+        let n = axis.n_values().filter(|_| self.chances[j].is_empty());
+        let Some(n) = n.filter(|&n| n > 1) else {
+            return (mean, 1.0);
         };
-        let n = n as f64;
-        let place = self.mean[j].clamp(0.0, 1.0) * n;
-        let cell = place.floor().min(n - 1.0);
-        // The edges of the mean's step that lead to another value.
-        let down = if cell > 0.0 {
-            place - cell
-        } else {
-            f64::INFINITY
-        };
-        let up = if cell + 1.0 < n {
-            cell + 1.0 - place
-        } else {
-            f64::INFINITY
-        };
-        let edge = down.min(up) / n;
-        let chance = 1.0 / (self.mean.len() * self.n_population) as f64;
-        // A bound on the quantile: the tail beyond z has less mass than exp(−z² / 2) / 2.
-        let z = (-2.0 * (2.0 * chance).min(0.5).ln()).sqrt();
-        let width = self.sigma * self.covariance[(j, j)].sqrt();
-        (edge / (z * width)).max(1.0)
+        let alpha = 1.0 / (self.mean.len() * self.n_population) as f64;
+        let variance = self.covariance[(j, j)].max(f64::MIN_POSITIVE);
+        let width = self.sigma * self.stretch[j] * variance.sqrt();
+        let (low, high) = axis.cell(mean);
+        let reach = -normal::quantile(alpha) * width;
+        match axis.rank(mean) {
+            0 => return (mean.max(high - reach), 1.0),
+            rank if rank + 1 == n => return (mean.min(low + reach), 1.0),
+            _ => {}
+        }
+        let least = 0.5 * alpha;
+        let below = normal_cdf((low - mean) / width);
+        let above = normal_cdf((mean - high) / width);
+        if below >= least && above >= least {
+            return (mean, 1.0);
+        }
+        let (wanted_below, wanted_above) = (below.max(least), above.max(least));
+        let total = 1.0 + (wanted_below - below) + (wanted_above - above);
+        // What is too much is taken from the side that can spare it.
+        let spared = (1.0 - total) / (total - 3.0 * least);
+        let quantile = |wanted: f64| -normal::quantile(wanted + spared * (wanted - least));
+        let (down, up) = (quantile(wanted_below), quantile(wanted_above));
+        let stretch = (high - low) / ((down + up) * width);
+        ((low * up + high * down) / (down + up), stretch)
     }
 
     /// Moves to a generation, best first.
@@ -180,8 +232,8 @@ impl Distribution {
                 *sum += weight * y;
             }
         }
-        for (mean, y) in self.mean.iter_mut().zip(&mean_step) {
-            *mean = (*mean + self.sigma * y).clamp(0.0, 1.0);
+        for ((mean, y), stretch) in self.mean.iter_mut().zip(&mean_step).zip(&self.stretch) {
+            *mean = (*mean + self.sigma * stretch * y).clamp(0.0, 1.0);
         }
         self.n_generations += 1;
         let whitened = self.whitened(&mean_step);
@@ -203,6 +255,7 @@ impl Distribution {
         self.sigma = (self.sigma * change.min(1.0).exp()).clamp(1e-12, 1.0);
         self.update_chances(space, generation, &weights);
         self.decompose();
+        self.keep_margins(space);
         let loss = generation[0]
             .losses
             .first()
@@ -216,14 +269,14 @@ impl Distribution {
         }
     }
 
-    /// `(x − m) / σ`, cut to a length that the distribution itself could have drawn.
+    /// `A⁻¹ (x − m) / σ`, cut to a length that the distribution itself could have drawn.
     fn step_to(&self, at: &[f64]) -> Vec<f64> {
         let n = self.mean.len() as f64;
         let filled = self.filled(at);
         let mut step: Vec<f64> = filled
             .iter()
-            .zip(&self.mean)
-            .map(|(x, mean)| (x - mean) / self.sigma)
+            .zip(self.mean.iter().zip(&self.stretch))
+            .map(|(x, (mean, stretch))| (x - mean) / (self.sigma * stretch))
             .collect();
         let length = norm(&self.whitened(&step));
         let longest = n.sqrt() + 2.0 * n / (n + 2.0);

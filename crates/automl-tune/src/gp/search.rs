@@ -26,6 +26,10 @@ pub(crate) struct Breadth {
 const FEW_VALUES: u64 = 24;
 /// Turns between climbing and trying values.
 const ROUNDS: usize = 4;
+/// Halvings of the way to a top that a clause refuses.
+const HALVINGS: usize = 12;
+/// Where clauses refuse most points, so many are drawn from what they leave.
+const DRAWN_MIN: usize = 64;
 
 /// The bounds of the search: a sub-box of the numbers, all of it where nothing is said.
 pub(crate) type Region = Vec<(f64, f64)>;
@@ -46,6 +50,10 @@ pub(crate) fn best_points<R: Rng>(
         }
     }
     candidates.retain(|at| space.is_allowed(at));
+    let is_all = region.iter().all(|side| *side == (0.0, 1.0));
+    while is_all && space.has_clauses() && candidates.len() < DRAWN_MIN {
+        candidates.push(space.draw(draws));
+    }
     let mut scored: Vec<(f64, Vec<f64>)> = candidates
         .into_iter()
         .map(|at| (acquisition.value(&at), at))
@@ -140,7 +148,7 @@ pub(crate) fn near_point<R: Rng>(
             Some(n) if draws.unit() < (2.0 / d as f64).min(0.3) => draws.below(n) as f64,
             Some(_) => at[j],
             None => {
-                let step = axis.n_values().map_or(0.0, |n| 0.7 / n as f64);
+                let step = 0.7 * axis.spacing(at[j]);
                 (at[j] + width.max(step) * draws.normal()).clamp(low, high)
             }
         };
@@ -185,7 +193,7 @@ fn improve<R: Rng>(
 }
 
 /// The values of parameter `j` worth trying beside its own: all of few, neighbours of many.
-fn options(space: &Space, j: usize, at: &[f64], region: &Region) -> Vec<f64> {
+pub(super) fn options(space: &Space, j: usize, at: &[f64], region: &Region) -> Vec<f64> {
     let axis = &space.axes()[j];
     let Some(n) = axis.n_values().filter(|_| !at[j].is_nan()) else {
         return Vec::new();
@@ -195,19 +203,15 @@ fn options(space: &Space, j: usize, at: &[f64], region: &Region) -> Vec<f64> {
         let codes = (0..n).map(|code| code as f64);
         return codes.filter(|code| *code != at[j]).collect();
     }
-    let step = 1.0 / n as f64;
-    let all: Vec<f64> = if n <= FEW_VALUES {
-        (0..n)
-            .map(|index| axis.snap((index as f64 + 0.5) * step))
-            .collect()
+    let own = axis.rank(at[j]);
+    let ranks = if n <= FEW_VALUES {
+        0..n
     } else {
-        [-2.0, -1.0, 1.0, 2.0]
-            .iter()
-            .map(|k| axis.snap((at[j] + k * step).clamp(0.0, 1.0)))
-            .collect()
+        own.saturating_sub(2)..own.saturating_add(3).min(n)
     };
+    let all = ranks.map(|rank| axis.nth(rank));
     let is_new = |x: &f64| *x != at[j] && *x >= low && *x <= high;
-    all.into_iter().filter(is_new).collect()
+    all.filter(is_new).collect()
 }
 
 /// Climbs along the numbers that are active and have many values.
@@ -245,12 +249,30 @@ fn climb_numbers<R: Rng>(
         let (value, slope) = acquisition.value_with_gradient(&point);
         (value, moving.iter().map(|&j| slope[j]).collect())
     });
-    let mut point = whole(&part);
-    space.settle(&mut point, draws);
-    if space.is_allowed(&point) {
-        let value = acquisition.value(&point);
-        (point, value)
-    } else {
-        (at.to_vec(), f64::NEG_INFINITY)
+    let mut settled = |part: &[f64]| {
+        let mut point = whole(part);
+        space.settle(&mut point, draws);
+        space.is_allowed(&point).then_some(point)
+    };
+    let mut found = settled(&part);
+    if found.is_none() {
+        // As far toward the top as the clauses allow, on the straight line.
+        let (mut allowed, mut refused) = (0.0, 1.0);
+        for _ in 0..HALVINGS {
+            let share = f64::midpoint(allowed, refused);
+            let steps = start.iter().zip(&part);
+            let between: Vec<f64> = steps.map(|(a, b)| a + share * (b - a)).collect();
+            match settled(&between) {
+                Some(point) => (allowed, found) = (share, Some(point)),
+                None => refused = share,
+            }
+        }
+    }
+    match found {
+        Some(point) => {
+            let value = acquisition.value(&point);
+            (point, value)
+        }
+        None => (at.to_vec(), f64::NEG_INFINITY),
     }
 }

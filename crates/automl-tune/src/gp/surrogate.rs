@@ -27,13 +27,34 @@ pub(crate) struct Fitted {
     pub(crate) choice: Option<f64>,
 }
 
-/// One number of every trial that gave one.
+/// What a trial says of a number.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    /// It ended with it.
+    Ended(f64),
+    /// It was stopped, and had measured it by then.
+    Stopped(f64),
+    /// It failed.
+    Nothing,
+}
+
+/// What the numbers of a column are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Losses: a failed trial counts as the worst, a stopped one as no better than the median.
+    Losses,
+    /// Excesses over a constraint, their sizes as logarithms, so that far violations do not drown the boundary.
+    Excesses,
+    /// Numbers as they are.
+    Plain,
+}
+
+/// One number of every trial that says anything of it.
 pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) inputs: Vec<Vec<f64>>,
-    pub(crate) values: Vec<f64>,
-    /// Whether the value of each trial is finite and measured, not put in for one that failed.
-    pub(crate) may_warp: bool,
+    name: String,
+    inputs: Vec<Vec<f64>>,
+    told: Vec<Told>,
+    kind: Kind,
 }
 
 /// How many trials the hyperparameters are fitted to when `n` are known: all of few, then steps of a few per cent, so
@@ -53,77 +74,62 @@ pub(crate) fn fit_size(n: usize) -> usize {
 }
 
 impl Column {
-    /// The losses of objective `k`: a failed trial counts as the worst, a stopped one as no better than the median.
+    /// The losses of objective `k`.
     pub(crate) fn of_objective(name: &str, layout: &Layout, finished: &[Seen], k: usize) -> Self {
-        let complete = finished.iter().filter(|seen| seen.is_complete);
-        let mut losses: Vec<f64> = complete.map(|seen| seen.losses[k]).collect();
-        losses.sort_by(f64::total_cmp);
-        let worst = losses.last().copied();
-        let median = losses.get(losses.len() / 2).copied();
-        let value = |seen: &Seen| match (seen.losses.get(k), seen.is_complete) {
-            (Some(&loss), true) => Some(loss),
-            (Some(&loss), false) => Some(median.map_or(loss, |median| loss.max(median))),
-            (None, _) => worst,
+        let has_any = finished
+            .iter()
+            .any(|seen| seen.is_complete && seen.losses.len() > k);
+        let told = |seen: &Seen| match (seen.losses.get(k), seen.is_complete) {
+            (Some(&loss), true) => Some(Told::Ended(loss)),
+            (Some(&loss), false) => Some(Told::Stopped(loss)),
+            // With nothing to compare it with, it says nothing.
+            (None, _) => has_any.then_some(Told::Nothing),
         };
-        let (mut inputs, mut values) = (Vec::new(), Vec::new());
-        for seen in finished {
-            if let Some(value) = value(seen) {
-                inputs.push(layout.inputs(&seen.at));
-                values.push(value);
-            }
-        }
-        Self {
-            name: format!("{name} {k}"),
-            inputs,
-            values,
-            may_warp: true,
-        }
-    }
-
-    /// The excess over constraint `k`, its size as a logarithm, so that far violations do not drown the boundary.
-    pub(crate) fn of_constraint(layout: &Layout, finished: &[Seen], k: usize) -> Self {
         let told = finished
             .iter()
-            .filter_map(|seen| Some((seen, *seen.constraints.get(k)?)));
-        let told: Vec<(&Seen, f64)> = told.filter(|(_, excess)| excess.is_finite()).collect();
-        let mut sizes: Vec<f64> = told.iter().map(|(_, excess)| excess.abs()).collect();
-        sizes.sort_by(f64::total_cmp);
-        let unit = sizes
-            .get(sizes.len() / 2)
-            .copied()
-            .unwrap_or(1.0)
-            .max(f64::MIN_POSITIVE);
-        Self {
-            name: format!("constraint-{k}"),
-            inputs: told
-                .iter()
-                .map(|(seen, _)| layout.inputs(&seen.at))
-                .collect(),
-            values: told
-                .iter()
-                .map(|(_, excess)| (excess.abs() / unit).ln_1p().copysign(*excess))
-                .collect(),
-            may_warp: false,
-        }
+            .filter_map(|seen| Some((layout.inputs(&seen.at), told(seen)?)));
+        Self::new(format!("{name} {k}"), Kind::Losses, told)
+    }
+
+    /// The excess over constraint `k`.
+    pub(crate) fn of_constraint(layout: &Layout, finished: &[Seen], k: usize) -> Self {
+        let told = finished.iter().filter_map(|seen| {
+            let excess = seen
+                .constraints
+                .get(k)
+                .filter(|excess| excess.is_finite())?;
+            Some((layout.inputs(&seen.at), Told::Ended(*excess)))
+        });
+        Self::new(format!("constraint-{k}"), Kind::Excesses, told)
     }
 
     /// The logarithm of what each trial took.
     pub(crate) fn of_cost(layout: &Layout, finished: &[Seen]) -> Self {
         let told = finished
             .iter()
-            .filter_map(|seen| Some((layout.inputs(&seen.at), seen.cost?.ln())));
-        let (inputs, values) = told.unzip();
+            .filter_map(|seen| Some((layout.inputs(&seen.at), Told::Ended(seen.cost?.ln()))));
+        Self::new("cost".to_owned(), Kind::Plain, told)
+    }
+
+    fn new(name: String, kind: Kind, told: impl Iterator<Item = (Vec<f64>, Told)>) -> Self {
+        let (inputs, told) = told.unzip();
         Self {
-            name: "cost".to_owned(),
+            name,
             inputs,
-            values,
-            may_warp: false,
+            told,
+            kind,
         }
     }
 
-    /// The first `n` of the trials.
+    /// The first `n` of the trials, with numbers that depend on these alone.
     fn first(&self, n: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
-        (self.inputs[..n].to_vec(), self.values[..n].to_vec())
+        let told = &self.told[..n];
+        let values = match self.kind {
+            Kind::Losses => losses(told),
+            Kind::Excesses => excesses(told),
+            Kind::Plain => plain(told),
+        };
+        (self.inputs[..n].to_vec(), values)
     }
 
     /// The best hyperparameters and warping of the first `n`.
@@ -137,7 +143,7 @@ impl Column {
             Hyper::start(d, is_warped, 0.3),
         ];
         let mut best: Option<(f64, Fitted)> = None;
-        let choices: &[Option<f64>] = if self.may_warp && gp.warps_outputs && n >= 5 {
+        let choices: &[Option<f64>] = if self.kind == Kind::Losses && gp.warps_outputs && n >= 5 {
             &CHOICES
         } else {
             &CHOICES[..1]
@@ -178,7 +184,7 @@ impl Column {
             .iter()
             .filter_map(|other| Some(other.model(gp, layout, study)?.0));
         // The weights' randomness is of the trials alone.
-        let seed = Seed(self.values.len() as u64);
+        let seed = Seed(self.told.len() as u64);
         Some(Surrogate {
             model: Ensemble::new(own, others.collect(), seed),
             outputs,
@@ -186,7 +192,7 @@ impl Column {
     }
 
     fn model(&self, gp: &Gp, layout: &Layout, study: &Study) -> Option<(Model, Outputs)> {
-        let n = self.values.len();
+        let n = self.told.len();
         if n == 0 {
             return None;
         }
@@ -213,6 +219,45 @@ impl Column {
         }
         None
     }
+}
+
+/// A number of each trial, those that did not end counted as [`Kind::Losses`] says.
+fn losses(told: &[Told]) -> Vec<f64> {
+    let ended = told.iter().filter_map(|told| match told {
+        Told::Ended(loss) => Some(*loss),
+        _ => None,
+    });
+    let mut ended: Vec<f64> = ended.collect();
+    ended.sort_by(f64::total_cmp);
+    let median = ended.get(ended.len() / 2).copied();
+    let value = |told: &Told| match *told {
+        Told::Ended(loss) => Some(loss),
+        Told::Stopped(loss) => Some(median.map_or(loss, |median| loss.max(median))),
+        Told::Nothing => ended.last().copied(),
+    };
+    let values: Vec<Option<f64>> = told.iter().map(value).collect();
+    // Before any trial has ended, a failed one is as bad as the worst that was stopped.
+    let known = values.iter().flatten().copied();
+    let worst = known.reduce(f64::max).unwrap_or(0.0);
+    values.iter().map(|value| value.unwrap_or(worst)).collect()
+}
+
+fn excesses(told: &[Told]) -> Vec<f64> {
+    let values = plain(told);
+    let mut sizes: Vec<f64> = values.iter().map(|excess| excess.abs()).collect();
+    sizes.sort_by(f64::total_cmp);
+    let unit = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
+    let unit = unit.max(f64::MIN_POSITIVE);
+    let view = |excess: &f64| (excess.abs() / unit).ln_1p().copysign(*excess);
+    values.iter().map(view).collect()
+}
+
+fn plain(told: &[Told]) -> Vec<f64> {
+    let value = |told: &Told| match *told {
+        Told::Ended(value) | Told::Stopped(value) => value,
+        Told::Nothing => 0.0,
+    };
+    told.iter().map(value).collect()
 }
 
 /// Keeps `n_max` trials: half of them the best, the others evenly from the rest.

@@ -288,6 +288,26 @@ fn a_constraint_is_kept_and_touched() {
 }
 
 #[test]
+fn the_best_point_on_the_edge_of_a_sum_is_found() {
+    let space: Space = serde_json::from_str(
+        r#"{"parameters":[{"name":"x","type":"float","low":0,"high":1},{"name":"y","type":"float","low":0,"high":1}],
+            "constraints":[{"terms":{"x":1,"y":1},"at_most":0.8}]}"#,
+    )
+    .unwrap();
+    let mut study = Study::new(space, vec![Goals::minimize("loss")]).unwrap();
+    for id in 0..25 {
+        let point = Gp::default().suggest(&study, Seed(id));
+        let (x, y) = (point["x"].as_f64().unwrap(), point["y"].as_f64().unwrap());
+        study.start(id, point).unwrap();
+        let values = vec![(x - 0.9).powi(2) + (y - 0.5).powi(2)];
+        complete(&mut study, id, values, Vec::new());
+    }
+    // The nearest point to (0.9, 0.5) on the line x + y = 0.8 is (0.6, 0.2), at a distance of 0.18.
+    let best = study.best()[0].values[0];
+    assert!((0.18 - 1e-9..0.181).contains(&best), "{best}");
+}
+
+#[test]
 fn a_front_is_covered() {
     let study = valley(30, false, true);
     let front = study.best();
@@ -313,6 +333,67 @@ fn the_same_log_gives_the_same_point_whether_or_not_something_is_remembered() {
         sampler.suggest(&study, Seed(9)),
         sampler.suggest(&replayed, Seed(9))
     );
+}
+
+#[test]
+fn a_study_that_has_grown_and_one_that_is_replayed_get_the_same_points() {
+    let sampler = Gp {
+        n_fit_steps: 8,
+        ..Gp::default()
+    };
+    let mut study = valley(0, false, false);
+    for id in 0..40 {
+        let point = sampler.suggest(&study, Seed(id));
+        let x = point["x"].as_f64().unwrap();
+        let y = point["y"].as_f64().unwrap();
+        study.start(id, point).unwrap();
+        // The last one changes what the failed ones count as, and in which unit the constraint is seen.
+        let is_last = id == 39;
+        match id % 7 {
+            3 => study.finish(id, Outcome::Failed).unwrap(),
+            5 => {
+                study.report(id, 1, vec![0.001]).unwrap();
+                study.finish(id, Outcome::Stopped).unwrap();
+            }
+            _ => {
+                let loss = (x - 0.6).powi(2) + (y - 0.3).powi(2) + if is_last { 50.0 } else { 0.0 };
+                let excess = if is_last { 90.0 } else { x - 0.4 };
+                complete(&mut study, id, vec![loss], vec![excess]);
+            }
+        }
+    }
+    let mut replayed = Study::new(study.space().clone(), study.objectives().to_vec()).unwrap();
+    for trial in study.trials() {
+        replayed.add_trial(trial.clone()).unwrap();
+    }
+    for seed in 0..4 {
+        assert_eq!(
+            sampler.suggest(&study, Seed(seed)),
+            sampler.suggest(&replayed, Seed(seed))
+        );
+    }
+}
+
+#[test]
+fn the_values_of_a_number_worth_trying_are_its_neighbours_on_any_scale() {
+    let domain = |high| Domain::Integer {
+        low: 1,
+        high,
+        scale: crate::space::Scale::Log,
+        step: 1,
+    };
+    let tried = |high: i64, own: i64| -> Vec<i64> {
+        let space = Space::new([Parameter::new("n", domain(high))]).unwrap();
+        let axis = &space.axes()[0];
+        let at = axis.coordinate(&ParamValue::Int(own)).unwrap();
+        let options = super::search::options(&space, 0, &[at], &vec![(0.0, 1.0)]);
+        let values = options.iter().map(|&at| axis.value(at).as_i64().unwrap());
+        values.collect()
+    };
+    assert_eq!(tried(6, 4), [1, 2, 3, 5, 6]);
+    assert_eq!(tried(1000, 500), [498, 499, 501, 502]);
+    assert_eq!(tried(1000, 1), [2, 3]);
+    assert_eq!(tried(1000, 2), [1, 3, 4]);
 }
 
 #[test]

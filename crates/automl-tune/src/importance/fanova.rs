@@ -7,7 +7,7 @@
 //! # Cost
 //! Growing takes `d n log² n` steps a tree, the sums `d n log n`.
 //!
-//! A parameter that is not active stands in the middle of its domain, or at a code of its own.
+//! A parameter that a point lacks stands in the middle of its domain, or at a code of its own.
 //!
 //! # Reference
 //! Hutter, Hoos and Leyton-Brown (2014), *An efficient approach for assessing hyperparameter importance*.
@@ -22,9 +22,12 @@ pub fn fanova(evidence: &Evidence<'_>, n_trees: usize, seed: Seed) -> Vec<Import
     if evidence.len() < 2 || axes.is_empty() {
         return shares(evidence.space, &vec![0.0; axes.len()]);
     }
+    // Only where a point lacks a category there is one more code: a code that nothing has would share in the space.
+    let is_lacked = |j: usize| evidence.points.iter().any(|(at, _)| at[j].is_nan());
     let n_codes: Vec<Option<usize>> = axes
         .iter()
-        .map(|axis| axis.n_codes().map(|n| n + 1))
+        .enumerate()
+        .map(|(j, axis)| axis.n_codes().map(|n| n + usize::from(is_lacked(j))))
         .collect();
     let inputs: Vec<Vec<f64>> = evidence
         .points

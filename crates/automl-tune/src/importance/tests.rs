@@ -71,6 +71,30 @@ fn shares_of_variance_are_those_of_an_additive_function() {
 }
 
 #[test]
+fn categories_that_every_point_has_share_the_variance_whatever_their_number_of_values() {
+    let mut parameters = vec![
+        Parameter::new("two", Domain::categorical(["a", "b"])),
+        Parameter::new(
+            "eight",
+            Domain::categorical(["a", "b", "c", "d", "e", "f", "g", "h"]),
+        ),
+    ];
+    let others = (0..3).map(|j| Parameter::new(format!("x{j}"), Domain::float(0.0, 1.0)));
+    parameters.extend(others);
+    // Half of the values of each are worth 1, so that both have a variance of a quarter. A value more that nothing has would
+    // leave 2 / 9 of the one and 20 / 81 of the other, which are shares of 0.474 and 0.526.
+    let loss = |point: &ParamMap| {
+        let is_b = point["two"].to_string() == "b";
+        let is_late = point["eight"].to_string().as_str() > "d";
+        f64::from(u8::from(is_b)) + f64::from(u8::from(is_late))
+    };
+    let shares = fanova(&Evidence::of(&study(parameters, 500, loss), 0), 64, Seed(1));
+    let of_both = share(&shares, "two") + share(&shares, "eight");
+    let of_two = share(&shares, "two") / of_both;
+    assert!((of_two - 0.5).abs() < 0.005, "{shares:?}");
+}
+
+#[test]
 fn what_the_best_trials_share_is_important() {
     let shares = ped_anova(&Evidence::of(&study(plain(), 500, plain_loss), 0), 0.1);
     let names: Vec<&str> = shares.iter().map(|own| own.parameter.as_str()).collect();

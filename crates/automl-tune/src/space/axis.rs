@@ -215,6 +215,57 @@ impl Axis {
         }
     }
 
+    /// The coordinate of a value by its rank, from 0 for the first; only where values can be counted.
+    pub(crate) fn nth(&self, rank: u64) -> f64 {
+        match self.domain {
+            Domain::Categorical { .. } => rank as f64,
+            Domain::Integer { low, step, .. } => {
+                self.of_whole(low.saturating_add_unsigned(rank.saturating_mul(step.unsigned_abs())))
+            }
+            _ => self.centre(rank as f64),
+        }
+    }
+
+    /// The rank of the value that a coordinate stands for.
+    pub(crate) fn rank(&self, at: f64) -> u64 {
+        match self.domain {
+            Domain::Categorical { .. } => at.max(0.0) as u64,
+            Domain::Integer { low, step, .. } => self.whole(at).abs_diff(low) / step.unsigned_abs(),
+            _ => self.index(at) as u64,
+        }
+    }
+
+    /// The coordinates between which all stand for the same value of an order as this one; of a log scale they are not equally far
+    /// apart.
+    pub(crate) fn cell(&self, at: f64) -> (f64, f64) {
+        if matches!(self.domain, Domain::Integer { .. }) && self.scale() != Scale::Linear {
+            let number = self.whole(at) as f64;
+            return (self.scaled(number - 0.5), self.scaled(number + 0.5));
+        }
+        let n = self.n_values.unwrap_or(1) as f64;
+        let rank = self.rank(at) as f64;
+        (rank / n, (rank + 1.0) / n)
+    }
+
+    /// How far it is at most from a coordinate's value to one of its neighbours; nothing in a continuum.
+    pub(crate) fn spacing(&self, at: f64) -> f64 {
+        let Some(n) = self.n_values else {
+            return 0.0;
+        };
+        if self.scale() == Scale::Linear {
+            return 1.0 / n as f64;
+        }
+        let rank = self.rank(at);
+        let own = self.nth(rank);
+        let below = rank.checked_sub(1).map_or(0.0, |rank| own - self.nth(rank));
+        let above = if rank + 1 < n {
+            self.nth(rank + 1) - own
+        } else {
+            0.0
+        };
+        f64::max(below, above)
+    }
+
     /// A coordinate drawn from the user's belief, evenly if there is none.
     pub(crate) fn draw<R: Rng>(&self, draws: &mut Draws<R>) -> f64 {
         let at = match (&self.prior, self.n_values) {
@@ -252,6 +303,19 @@ impl Axis {
             }
             (None, Some(n)) => ((u * n as f64) as usize).min(n - 1) as f64,
             (None, None) => self.snap(u),
+        }
+    }
+
+    /// The coordinate at which the belief is highest; the middle if there is none.
+    pub(crate) fn peak(&self) -> f64 {
+        match &self.prior {
+            None => 0.5,
+            Some(Prior::Peak { at, .. }) => self.nearest(&ParamValue::Float(*at)).unwrap_or(0.5),
+            Some(Prior::Weights(weights)) => {
+                let places = (0..weights.len()).rev();
+                let best = places.max_by(|&a, &b| weights[a].total_cmp(&weights[b]));
+                self.nth(best.unwrap_or(0) as u64)
+            }
         }
     }
 

@@ -42,23 +42,62 @@ impl Clauses {
     }
 
     pub(crate) fn allow(&self, axes: &[Axis], at: &[f64]) -> bool {
-        let is_forbidden = self
-            .forbidden
-            .iter()
-            .any(|tests| tests.iter().all(|test| test.holds(at)));
-        if is_forbidden {
-            return false;
+        !self.forbidden.iter().any(|tests| are_met(tests, at))
+            && self.sums.iter().all(|sum| is_kept(sum, axes, at))
+    }
+}
+
+impl Clauses {
+    /// How far coordinates are from being allowed: of each sum the square of what is too much, as a share of how far the sum can
+    /// go, with a margin that is to be kept in such shares; and one for each combination that is forbidden.
+    pub(crate) fn violation(&self, axes: &[Axis], at: &[f64], margin: f64) -> f64 {
+        let excess = |(terms, at_most): &(Vec<(usize, f64)>, f64)| {
+            let (mut sum, mut span) = (0.0, 0.0);
+            for &(j, factor) in terms {
+                let ends = axes[j].number(0.0).zip(axes[j].number(1.0));
+                span += ends.map_or(0.0, |(low, high)| (factor * (high - low)).abs());
+                if !at[j].is_nan() {
+                    sum += factor * axes[j].number(at[j]).unwrap_or(0.0);
+                }
+            }
+            ((sum - at_most) / f64::max(span, f64::MIN_POSITIVE) + margin)
+                .max(0.0)
+                .powi(2)
+        };
+        let n_forbidden = self.forbidden.iter().filter(|tests| are_met(tests, at));
+        self.sums.iter().map(excess).sum::<f64>() + n_forbidden.count() as f64
+    }
+
+    /// The names of the parameters in the first clause that refuses the coordinates, and what the clause is.
+    pub(crate) fn broken(&self, spec: &SpaceSpec, axes: &[Axis], at: &[f64]) -> Option<String> {
+        let names = |places: Vec<usize>| -> String {
+            let names = places.iter().map(|&j| spec.parameters[j].name.as_str());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let forbidden = self.forbidden.iter().find(|tests| are_met(tests, at));
+        if let Some(tests) = forbidden {
+            let places = tests.iter().map(|test| test.parameter).collect();
+            return Some(format!("the forbidden combination of {}", names(places)));
         }
-        self.sums.iter().all(|(terms, at_most)| {
-            let active = terms.iter().filter(|(j, _)| !at[*j].is_nan());
-            let values = active.map(|&(j, factor)| (factor, axes[j].number(at[j]).unwrap_or(0.0)));
-            let (sum, size) = values
-                .fold((0.0, at_most.abs()), |(sum, size): (f64, f64), (f, v)| {
-                    (sum + f * v, size + (f * v).abs())
-                });
-            sum <= at_most + 1e-12 * size
+        let sum = self.sums.iter().find(|sum| !is_kept(sum, axes, at));
+        sum.map(|(terms, at_most)| {
+            let places = terms.iter().map(|(j, _)| *j).collect();
+            format!("the constraint of {} to at most {at_most}", names(places))
         })
     }
+}
+
+fn are_met(tests: &[Test], at: &[f64]) -> bool {
+    tests.iter().all(|test| test.holds(at))
+}
+
+fn is_kept((terms, at_most): &(Vec<(usize, f64)>, f64), axes: &[Axis], at: &[f64]) -> bool {
+    let active = terms.iter().filter(|(j, _)| !at[*j].is_nan());
+    let values = active.map(|&(j, factor)| (factor, axes[j].number(at[j]).unwrap_or(0.0)));
+    let (sum, size) = values.fold((0.0, at_most.abs()), |(sum, size): (f64, f64), (f, v)| {
+        (sum + f * v, size + (f * v).abs())
+    });
+    sum <= at_most + 1e-12 * size
 }
 
 /// The conditions of each parameter and the clauses of the space.

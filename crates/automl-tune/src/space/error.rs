@@ -51,8 +51,15 @@ pub enum SpaceError {
         /// The parameter.
         name: String,
     },
-    /// Forbidden clauses and constraints leave no point that ten thousand draws could find.
-    Empty,
+    /// No point was found that forbidden clauses and constraints leave.
+    Empty {
+        /// Points at random that were tried.
+        n_draws: usize,
+        /// Points from which the least violation was looked for.
+        n_starts: usize,
+        /// What the nearest point breaks.
+        broken: String,
+    },
 }
 
 impl std::fmt::Display for SpaceError {
@@ -75,9 +82,15 @@ impl std::fmt::Display for SpaceError {
             Self::NotNumeric { name } => {
                 write!(f, "a constraint sums '{name}', whose values are no numbers")
             }
-            Self::Empty => {
-                f.write_str("no point satisfies the forbidden clauses and the constraints")
-            }
+            Self::Empty {
+                n_draws,
+                n_starts,
+                broken,
+            } => write!(
+                f,
+                "no point was found that keeps the forbidden clauses and the constraints, neither among {n_draws} at random nor by \
+                 going downhill from {n_starts}: the nearest breaks {broken}"
+            ),
         }
     }
 }
@@ -94,7 +107,7 @@ impl Coded for SpaceError {
             Self::LaterParameter { .. } => "space-condition-later",
             Self::UnknownValue { .. } => "space-value-unknown",
             Self::NotNumeric { .. } => "space-constraint-not-numeric",
-            Self::Empty => "space-empty",
+            Self::Empty { .. } => "space-empty",
         }
     }
 
@@ -111,7 +124,9 @@ impl Coded for SpaceError {
             Self::LaterParameter { name, .. } => format!("move '{name}' before it"),
             Self::UnknownValue { name, .. } => format!("list values of the domain of '{name}'"),
             Self::NotNumeric { .. } => "sum floats, integers or discrete numbers".to_owned(),
-            Self::Empty => "loosen a clause or a constraint".to_owned(),
+            Self::Empty { .. } => {
+                "loosen a clause or a constraint, or give defaults that keep them".to_owned()
+            }
         })
     }
 }

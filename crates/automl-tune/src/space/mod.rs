@@ -3,6 +3,7 @@
 //! Inside the crate a point is a slice of coordinates, one a parameter in order: numbers and orders in `[0, 1]` on their
 //! scale, categories as codes, and not a number where the parameter is not active.
 
+mod anchor;
 mod axis;
 mod clauses;
 mod condition;
@@ -17,8 +18,8 @@ pub use condition::{Condition, Forbidden, Linear};
 pub use error::SpaceError;
 pub use parameter::{Domain, Parameter, Prior, Scale};
 
-use crate::uniform::{Draws, draws};
-use automl_core::{ParamMap, ParamSpec, ParamValue, Seed};
+use crate::uniform::Draws;
+use automl_core::{ParamMap, ParamSpec, ParamValue};
 use clauses::{Clauses, Test};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -176,15 +177,28 @@ impl Space {
         })
     }
 
-    /// The point of all defaults, if every parameter that would be active has one and the clauses allow it.
+    /// The point with which a search begins that knows nothing: each parameter at its default, or in the middle if it has none. `None` if no
+    /// parameter has a default or the clauses forbid the point.
     pub fn default_point(&self) -> Option<ParamMap> {
-        let mut at = vec![f64::NAN; self.axes.len()];
+        self.first().map(|(_, point)| point)
+    }
+
+    /// [`Space::default_point`] with its coordinates.
+    pub(crate) fn first(&self) -> Option<(Vec<f64>, ParamMap)> {
+        let has_default = |parameter: &Parameter| parameter.default.is_some();
+        if !self.spec.parameters.iter().any(has_default) {
+            return None;
+        }
+        let at = self.adapted(&ParamMap::new())?;
+        let mut point = self.point(&at);
         for (j, parameter) in self.spec.parameters.iter().enumerate() {
-            if self.is_active(j, &at) {
-                at[j] = self.axes[j].coordinate(parameter.default.as_ref()?)?;
+            let default = parameter.default.as_ref();
+            let written = default.and_then(|value| self.coerce(j, value));
+            if let Some((value, written)) = point.get_mut(&parameter.name).zip(written) {
+                *value = written;
             }
         }
-        self.is_allowed(&at).then(|| self.point(&at))
+        Some((at, point))
     }
 
     /// The names of the parameters that `point` has a value of the right kind for, wherever it lies.
@@ -203,6 +217,11 @@ impl Space {
     /// The coordinates of a point of another space: values are matched by name and kind, and what is missing is the
     /// default or the middle. `None` if a value is outside its domain or the clauses forbid the point.
     pub(crate) fn adapted(&self, point: &ParamMap) -> Option<Vec<f64>> {
+        self.placed(point).filter(|at| self.is_allowed(at))
+    }
+
+    /// The same, whatever the clauses say.
+    fn placed(&self, point: &ParamMap) -> Option<Vec<f64>> {
         let mut at = vec![f64::NAN; self.axes.len()];
         for (j, (parameter, axis)) in self.spec.parameters.iter().zip(&self.axes).enumerate() {
             if !self.is_active(j, &at) {
@@ -217,7 +236,7 @@ impl Space {
                 default.unwrap_or_else(|| axis.at_share(0.5))
             };
         }
-        self.is_allowed(&at).then_some(at)
+        Some(at)
     }
 
     pub(crate) fn axes(&self) -> &[Axis] {
@@ -308,7 +327,7 @@ impl Space {
             }
             at = self.draw_any(draws);
         }
-        self.toward_anchor(&at, draws)
+        self.about_anchor(draws)
     }
 
     /// The point of a Sobol or other even sequence at `shares`, one of each parameter; `None` if a clause refuses it.
@@ -337,38 +356,5 @@ impl Space {
         let mut at = vec![f64::NAN; self.axes.len()];
         self.settle(&mut at, draws);
         at
-    }
-
-    /// The farthest allowed point of ten on the way from a point to the anchor.
-    fn toward_anchor<R: Rng>(&self, at: &[f64], draws: &mut Draws<R>) -> Vec<f64> {
-        for step in 1..10 {
-            let share = f64::from(step) / 10.0;
-            let mixed = at.iter().zip(&self.anchor).zip(&self.axes);
-            let mut between: Vec<f64> = mixed
-                .map(|((&at, &anchor), axis)| {
-                    if axis.n_codes().is_some() || at.is_nan() || anchor.is_nan() {
-                        anchor
-                    } else {
-                        at + share * (anchor - at)
-                    }
-                })
-                .collect();
-            self.settle(&mut between, draws);
-            if self.is_allowed(&between) {
-                return between;
-            }
-        }
-        self.anchor.clone()
-    }
-
-    fn find_anchor(&self) -> Result<Vec<f64>, SpaceError> {
-        let mut draws = draws(Seed(0).named("anchor"));
-        for _ in 0..10_000 {
-            let at = self.draw_any(&mut draws);
-            if self.is_allowed(&at) {
-                return Ok(at);
-            }
-        }
-        Err(SpaceError::Empty)
     }
 }

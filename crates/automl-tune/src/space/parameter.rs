@@ -157,7 +157,7 @@ pub struct Parameter {
     pub name: String,
     /// The values it may take.
     pub domain: Domain,
-    /// The value of the first trial, if any is said.
+    /// The value of the first trial, if any is said: see [`Space::default_point`](super::Space::default_point).
     pub default: Option<ParamValue>,
     /// It is active, and has a value, only where all of these hold.
     pub when: Vec<Condition>,

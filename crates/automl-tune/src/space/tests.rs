@@ -4,7 +4,8 @@ use super::*;
 use crate::random::Random;
 use crate::sampler::Sampler;
 use crate::study::{Objective, Study};
-use automl_core::{Coded, Params};
+use crate::uniform::draws;
+use automl_core::{Coded, Params, Seed};
 use proptest::prelude::*;
 
 fn text(name: &str) -> ParamValue {
@@ -118,12 +119,67 @@ fn conditions_must_look_back_at_values_that_exist() {
 }
 
 #[test]
-fn clauses_that_leave_nothing_are_refused() {
+fn clauses_of_which_no_point_is_found_are_refused_and_it_is_said_what_was_tried() {
     let error = spec(
-        r#"{"parameters":[{"name":"x","type":"float","low":0,"high":1}],
+        r#"{"parameters":[{"name":"x","type":"float","low":0,"high":1},{"name":"y","type":"bool"}],
             "constraints":[{"terms":{"x":1},"at_most":-1}]}"#,
     );
-    assert!(error.unwrap_err().contains("no point satisfies"));
+    let told = error.unwrap_err();
+    let wanted = "no point was found that keeps the forbidden clauses and the constraints, neither among 10000 at random nor by \
+                  going downhill from 17: the nearest breaks the constraint of x to at most -1";
+    assert!(told.contains(wanted), "{told}");
+    let error = spec(
+        r#"{"parameters":[{"name":"x","type":"bool"},{"name":"y","type":"bool"}],
+            "forbidden":[{"all":[{"parameter":"x"}]}]}"#,
+    );
+    let told = error.unwrap_err();
+    assert!(
+        told.contains("breaks the forbidden combination of x"),
+        "{told}"
+    );
+}
+
+/// Ten weights that are one in all at most: a share of 1 in 3,628,800 of all points.
+fn weights(constraints: &str) -> Space {
+    let weight = |j: usize| format!(r#"{{"name":"w{j}","type":"float","low":0,"high":1}}"#);
+    let weights: Vec<String> = (0..10).map(weight).collect();
+    let terms: Vec<String> = (0..10).map(|j| format!(r#""w{j}":1"#)).collect();
+    spec(&format!(
+        r#"{{"parameters":[{}],"constraints":[{{"terms":{{{}}},"at_most":1}}{constraints}]}}"#,
+        weights.join(","),
+        terms.join(",")
+    ))
+    .unwrap()
+}
+
+#[test]
+fn a_space_of_which_hardly_any_point_is_allowed_is_found_and_drawn_from() {
+    let study = Study::new(weights(""), vec![Objective::minimize("loss")]).unwrap();
+    let mut means = vec![0.0; 10];
+    for seed in 0..100 {
+        let point = Random {}.suggest(&study, Seed(seed));
+        assert!(study.space().contains(&point));
+        for (mean, weight) in means.iter_mut().zip(point.values()) {
+            *mean += weight.as_f64().unwrap() / 100.0;
+        }
+    }
+    // Of all points that are allowed, each weight is an eleventh on average.
+    assert!(
+        means.iter().all(|mean| (0.05..0.15).contains(mean)),
+        "{means:?}"
+    );
+}
+
+#[test]
+fn sums_that_pull_against_each_other_are_kept_together() {
+    // The first weight is at least nine tenths, and more than the second by so much.
+    let more = r#",{"terms":{"w0":-1},"at_most":-0.9},{"terms":{"w0":-1,"w1":1},"at_most":-0.89}"#;
+    let space = weights(more);
+    let study = Study::new(space, vec![Objective::minimize("loss")]).unwrap();
+    for seed in 0..10 {
+        let point = Random {}.suggest(&study, Seed(seed));
+        assert!(study.space().contains(&point));
+    }
 }
 
 #[test]
@@ -324,7 +380,36 @@ proptest! {
         if axis.n_values().is_some() {
             prop_assert_eq!(axis.value(back), value);
             prop_assert_eq!(axis.snap(back), back);
+            prop_assert_eq!(axis.nth(axis.rank(at)), axis.snap(at));
         }
+    }
+}
+
+#[test]
+fn whole_numbers_on_any_scale_have_a_rank_and_a_cell() {
+    for scale in [Scale::Linear, Scale::Log, Scale::ReverseLog] {
+        let domain = Domain::Integer {
+            low: 1,
+            high: 40,
+            scale,
+            step: 1,
+        };
+        let axis = Axis::new(domain, None).unwrap();
+        let mut end = 0.0;
+        for rank in 0..40 {
+            let at = axis.nth(rank);
+            assert_eq!(axis.value(at), ParamValue::Int(1 + rank as i64));
+            assert_eq!(axis.rank(at), rank);
+            let (low, high) = axis.cell(at);
+            assert!(low < at && at < high && (low - end).abs() < 1e-12);
+            for inside in [low + 1e-9, high - 1e-9] {
+                assert_eq!(axis.rank(inside), rank, "{scale:?}");
+            }
+            let next = axis.spacing(at) + 1e-9;
+            assert!(axis.rank(at - next) < rank || axis.rank(at + next) > rank);
+            end = high;
+        }
+        assert!((end - 1.0).abs() < 1e-12);
     }
 }
 

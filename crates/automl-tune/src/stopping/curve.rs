@@ -15,11 +15,13 @@
 //! - One that begins on a plateau, as deep networks do, falls later than its first steps say. So trials go on whose falls do not
 //!   fade yet and which would be the best in the end if they went on falling like that.
 //!
+//! Of several objectives, a trial goes on that may become the best by any of them, or by all together.
+//!
 //! # References
 //! Swersky, Snoek and Adams (2014), *Freeze-thaw Bayesian optimization*; Golovin and others (2017), *Google Vizier*, section
 //! 3.2 (the decay-curve rule).
 
-use super::{Curves, Stopper, running};
+use super::{Curves, Standing, Stopper, peers, running};
 use crate::math::normal_cdf;
 use crate::study::{State, Study, Trial};
 use faer::linalg::solvers::{Llt, Solve};
@@ -71,87 +73,99 @@ struct Shape {
 
 impl Stopper for DecayCurve {
     fn should_stop(&self, study: &Study, id: u64) -> bool {
-        let Some(race) = self.race(study, id) else {
+        let Some(field) = self.field(study, id) else {
             return false;
         };
-        !self.is_kept(&race)
-            && !race.falls_to_the_best()
-            && race.chance().is_some_and(|chance| chance < self.chance_min)
+        let is_lost = |curves: &Curves| {
+            let race = field.race(curves);
+            !race.falls_to_the_best()
+                && race.chance().is_some_and(|chance| chance < self.chance_min)
+        };
+        !self.is_kept(study, &field) && Curves::of_all(study).iter().all(is_lost)
     }
 }
 
-/// A running trial and what it has to beat.
-struct Race<'a> {
-    study: &'a Study,
+/// A running trial and those that it races.
+struct Field<'a> {
     trial: &'a Trial,
-    curves: Curves,
+    peers: Vec<&'a Trial>,
     complete: Vec<&'a Trial>,
     /// The step that the trial has reached.
     step: u64,
     /// The step at which trials are whole.
     horizon: u64,
+}
+
+impl Field<'_> {
+    /// What the trial has to beat by one loss a step.
+    fn race<'a>(&'a self, curves: &'a Curves) -> Race<'a> {
+        let losses = self.complete.iter().map(|own| curves.loss(&own.values));
+        Race {
+            field: self,
+            curves,
+            best: losses.fold(f64::INFINITY, f64::min),
+        }
+    }
+}
+
+/// A field by one loss a step.
+struct Race<'a> {
+    field: &'a Field<'a>,
+    curves: &'a Curves,
     /// The least loss of a complete trial.
     best: f64,
 }
 
 impl DecayCurve {
-    /// The chance that trial `id` ends better than the best complete trial; `None` if too little is known.
+    /// The chance that trial `id` ends better than the best complete trial, the greatest over objectives; `None` if too little
+    /// is known or it has reached the last step.
     pub fn chance(&self, study: &Study, id: u64) -> Option<f64> {
-        self.race(study, id)?.chance()
+        let field = self.field(study, id)?;
+        let curves = Curves::of_all(study);
+        let chances = curves.iter().filter_map(|own| field.race(own).chance());
+        chances.reduce(f64::max)
     }
 
-    /// `None` if too little is known of the trial or of others.
-    fn race<'a>(&self, study: &'a Study, id: u64) -> Option<Race<'a>> {
+    /// `None` if too little is known of the trial or of others, or it has reached the last step.
+    fn field<'a>(&self, study: &'a Study, id: u64) -> Option<Field<'a>> {
         let (trial, step) = running(study, id)?;
-        let curves = Curves::new(study);
-        let trials = study.trials().iter();
+        let peers = peers(study)?;
         let is_whole = |own: &&Trial| own.state == State::Complete && !own.curve.is_empty();
-        let complete: Vec<&Trial> = trials.filter(is_whole).collect();
+        let complete: Vec<&Trial> = peers.iter().copied().filter(is_whole).collect();
         if complete.len() < self.n_startup.max(1) || trial.curve.len() < self.n_points_min.max(1) {
             return None;
         }
         let last = complete.iter().filter_map(|own| own.curve.last());
         let last = last.map(|point| point.step).max();
-        let losses = complete.iter().map(|own| curves.loss(&own.values));
-        let best = losses.fold(f64::INFINITY, f64::min);
-        Some(Race {
-            study,
+        let horizon = self.max_step.or(last)?;
+        (step < horizon).then_some(Field {
             trial,
-            curves,
-            step,
-            horizon: self.max_step.or(last)?,
-            best,
+            peers,
             complete,
+            step,
+            horizon,
         })
     }
 
     /// Whether the trial is among the best of those that have measured as far as it has.
-    fn is_kept(&self, race: &Race<'_>) -> bool {
-        let losses = race.losses_of_others();
-        let Some(own) = race.curves.best_until(race.trial, race.step) else {
+    fn is_kept(&self, study: &Study, field: &Field<'_>) -> bool {
+        let reached = |own: &&Trial| own.curve.last().is_some_and(|last| last.step >= field.step);
+        let reached: Vec<&Trial> = field.peers.iter().copied().filter(reached).collect();
+        let Some(standing) = Standing::at(study, field.trial, &reached, field.step) else {
             return true;
         };
-        let left = 1.0 - race.step as f64 / race.horizon.max(1) as f64;
+        let left = 1.0 - field.step as f64 / field.horizon.max(1) as f64;
         let share = self.share_kept * left.max(0.0);
-        let n_better = losses.iter().filter(|&&loss| loss < own).count();
-        (n_better as f64) < (share * losses.len() as f64).max(1.0)
+        let others = standing.others;
+        let n_better = others.iter().filter(|&&loss| loss < standing.own).count();
+        (n_better as f64) < (share * others.len() as f64).max(1.0)
     }
 }
 
 impl Race<'_> {
-    /// The best of each other trial that has measured as far, until the same step.
-    fn losses_of_others(&self) -> Vec<f64> {
-        let reached = |own: &&Trial| own.curve.last().is_some_and(|last| last.step >= self.step);
-        let trials = self.study.trials().iter();
-        let others = trials.filter(|own| own.id != self.trial.id).filter(reached);
-        others
-            .filter_map(|own| self.curves.best_until(own, self.step))
-            .collect()
-    }
-
     /// Whether the trial's falls do not fade yet, and would carry it below the best if they went on.
     fn falls_to_the_best(&self) -> bool {
-        let points = self.curves.of(self.trial);
+        let points = self.curves.of(self.field.trial);
         let (Some(&first), Some(&last)) = (points.first(), points.last()) else {
             return false;
         };
@@ -160,16 +174,16 @@ impl Race<'_> {
             (from.1 - to.1) / to.0.saturating_sub(from.0).max(1) as f64
         };
         let (before, now) = (speed(first, middle), speed(middle, last));
-        let left = self.horizon.saturating_sub(self.step) as f64;
+        let left = self.field.horizon.saturating_sub(self.field.step) as f64;
         let fades = now <= 0.0 || now < FADED * before;
         points.len() > 2 && !fades && last.1 - now * left < self.best
     }
 
     fn chance(&self) -> Option<f64> {
-        let recent = self.complete.iter().rev().take(CURVES_MAX);
-        let thinned = |own: &Trial| Curve::thinned(&self.curves.of(own), self.horizon);
+        let recent = self.field.complete.iter().rev().take(CURVES_MAX);
+        let thinned = |own: &Trial| Curve::thinned(&self.curves.of(own), self.field.horizon);
         let known: Vec<Curve> = recent.map(|own| thinned(own)).collect();
-        let own = thinned(self.trial);
+        let own = thinned(self.field.trial);
         let mut scales = vec![Scale::new(&known, |loss| loss, |_| 0.0)];
         let mut losses = known.iter().chain([&own]).flat_map(|curve| &curve.losses);
         if self.best > 0.0 && losses.all(|&loss| loss > 0.0) {

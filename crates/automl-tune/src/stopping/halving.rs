@@ -1,6 +1,6 @@
 //! Ends trials at rungs of rising cost: only the best share of those that reached a rung goes on.
 
-use super::{Curves, Stopper, running};
+use super::{Standing, Stopper, common_end, peers, running};
 use crate::study::{Study, Trial};
 use automl_core::Seed;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct SuccessiveHalving {
     pub reduction: u64,
     /// Trials that must have reached a rung before any is ended there.
     pub n_min: usize,
+    /// The step at which trials are whole, where none is ended any more; by default the last step of the complete trials, if
+    /// all of them have the same.
+    pub max_step: Option<u64>,
 }
 
 impl Default for SuccessiveHalving {
@@ -27,6 +30,7 @@ impl Default for SuccessiveHalving {
             min_step: 1,
             reduction: 3,
             n_min: 3,
+            max_step: None,
         }
     }
 }
@@ -58,8 +62,7 @@ impl Default for Hyperband {
 
 impl Stopper for SuccessiveHalving {
     fn should_stop(&self, study: &Study, id: u64) -> bool {
-        let all = study.trials().iter();
-        self.should_stop_among(study, id, &all.collect::<Vec<_>>())
+        peers(study).is_some_and(|all| self.should_stop_among(study, id, &all))
     }
 }
 
@@ -68,23 +71,21 @@ impl SuccessiveHalving {
         let Some((trial, step)) = running(study, id) else {
             return false;
         };
+        let end = self.max_step.or_else(|| common_end(study));
+        if end.is_some_and(|end| step >= end) {
+            return false;
+        }
         let reduction = self.reduction.max(2);
         let mut rung = self.min_step.max(1);
-        let curves = Curves::new(study);
         while rung <= step {
             // Those that have measured at the rung or beyond it.
-            let reached = peers
-                .iter()
-                .filter(|peer| peer.curve.last().is_some_and(|last| last.step >= rung));
-            let mut losses: Vec<f64> = reached
-                .filter_map(|peer| curves.best_until(peer, rung))
-                .collect();
-            losses.sort_by(f64::total_cmp);
-            if losses.len() >= self.n_min.max(2)
-                && let Some(own) = curves.best_until(trial, rung)
-            {
-                let n_kept = (losses.len() / reduction as usize).max(1);
-                if own > losses[n_kept - 1] {
+            let reached = |peer: &&Trial| peer.curve.last().is_some_and(|last| last.step >= rung);
+            let reached: Vec<&Trial> = peers.iter().copied().filter(reached).collect();
+            if let Some(Standing { own, mut others }) = Standing::at(study, trial, &reached, rung) {
+                others.push(own);
+                others.sort_by(f64::total_cmp);
+                let n_kept = (others.len() / reduction as usize).max(1);
+                if others.len() >= self.n_min.max(2) && own > others[n_kept - 1] {
                     return true;
                 }
             }
@@ -126,15 +127,15 @@ impl Hyperband {
 impl Stopper for Hyperband {
     fn should_stop(&self, study: &Study, id: u64) -> bool {
         let bracket = self.bracket(id);
-        let peers: Vec<&Trial> = study
-            .trials()
-            .iter()
-            .filter(|trial| self.bracket(trial.id) == bracket)
-            .collect();
+        let Some(mut peers) = peers(study) else {
+            return false;
+        };
+        peers.retain(|trial| self.bracket(trial.id) == bracket);
         let halving = SuccessiveHalving {
             min_step: self.min_step.max(1) * self.reduction.max(2).pow(bracket),
             reduction: self.reduction,
             n_min: 2,
+            max_step: Some(self.max_step),
         };
         halving.should_stop_among(study, id, &peers)
     }

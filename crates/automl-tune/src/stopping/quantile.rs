@@ -1,6 +1,6 @@
 //! Ends trials that do worse than most others did at the same step.
 
-use super::{Curves, Stopper, running};
+use super::{Standing, Stopper, peers, running};
 use crate::study::{State, Study};
 use serde::{Deserialize, Serialize};
 
@@ -37,22 +37,17 @@ impl Stopper for Percentile {
         else {
             return false;
         };
-        let curves = Curves::new(study);
-        let complete = study
-            .trials()
-            .iter()
-            .filter(|own| own.state == State::Complete);
-        if complete.clone().count() < self.n_startup {
+        let mut complete = peers(study).unwrap_or_default();
+        complete.retain(|own| own.state == State::Complete);
+        if complete.len() < self.n_startup {
             return false;
         }
-        let mut others: Vec<f64> = complete
-            .filter_map(|other| curves.best_until(other, step))
-            .collect();
-        let Some(own) = curves.best_until(trial, step) else {
+        let Some(standing) = Standing::at(study, trial, &complete, step) else {
             return false;
         };
+        let mut others = standing.others;
         others.sort_by(f64::total_cmp);
-        others.len() >= self.n_min.max(1) && own > quantile(&others, self.percent / 100.0)
+        others.len() >= self.n_min.max(1) && standing.own > quantile(&others, self.percent / 100.0)
     }
 }
 

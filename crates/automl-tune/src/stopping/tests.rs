@@ -135,38 +135,212 @@ fn brackets_of_hyperband_begin_later_and_are_smaller() {
     assert!((100..200).contains(&n_ended), "{n_ended}");
 }
 
+/// A trial that measured `values` of all objectives after steps 1, 2, …; complete, with these excesses over constraints, if any.
+fn add_values(study: &mut Study, id: u64, values: &[Vec<f64>], constraints: Option<&[f64]>) {
+    study.start(id, point(id)).unwrap();
+    for (at, values) in values.iter().enumerate() {
+        study.report(id, at as u64 + 1, values.clone()).unwrap();
+    }
+    if let Some(constraints) = constraints {
+        let outcome = Outcome::Complete {
+            values: values[values.len() - 1].clone(),
+            constraints: constraints.to_vec(),
+        };
+        study.finish(id, outcome).unwrap();
+    }
+}
+
+fn comparing_rules() -> [Stopping; 2] {
+    [
+        Stopping::Median(Percentile::default()),
+        Stopping::Asha(SuccessiveHalving::default()),
+    ]
+}
+
 #[test]
-fn several_objectives_can_be_stopped() {
+fn of_several_objectives_what_none_dominates_goes_on_and_what_most_dominate_ends() {
     let mut study = study(vec![
         Objective::minimize("loss"),
         Objective::maximize("speed"),
     ]);
-    for id in 0..6 {
-        study.start(id, point(id)).unwrap();
-        let step = id as f64;
-        study.report(id, 1, vec![step, 10.0 - step]).unwrap();
-        let values = vec![step, 10.0 - step];
-        study
-            .finish(
-                id,
-                Outcome::Complete {
-                    values,
-                    constraints: Vec::new(),
-                },
-            )
-            .unwrap();
+    // What is quicker is worse: all of these are on the front.
+    for id in 0..8 {
+        let value = id as f64;
+        let curve = [vec![value + 1.0, value], vec![value, value]];
+        add_values(&mut study, id, &curve, Some(&[]));
     }
-    study.start(10, point(10)).unwrap();
-    study.report(10, 1, vec![5.0, 4.0]).unwrap();
-    study.start(11, point(11)).unwrap();
-    study.report(11, 1, vec![0.5, 9.0]).unwrap();
-    for rule in [
-        Stopping::Median(Percentile::default()),
-        Stopping::Asha(SuccessiveHalving::default()),
-    ] {
-        assert!(rule.should_stop(&study, 10), "{rule:?}");
-        assert!(!rule.should_stop(&study, 11), "{rule:?}");
+    // The ends of the front, one beyond its middle, and one that all but the quickest dominate.
+    let firsts = [[-1.0, -5.0], [20.0, 9.0], [3.0, 4.5], [8.5, 0.5]];
+    for (at, values) in firsts.iter().enumerate() {
+        add_values(&mut study, 10 + at as u64, &[values.to_vec()], None);
     }
+    for rule in comparing_rules() {
+        let ended: Vec<u64> = (10..14)
+            .filter(|&id| rule.should_stop(&study, id))
+            .collect();
+        assert_eq!(ended, [13], "{rule:?}");
+    }
+}
+
+#[test]
+fn a_curve_of_several_objectives_goes_on_that_may_become_the_best_by_one() {
+    let mut study = study(vec![
+        Objective::minimize("loss"),
+        Objective::minimize("size"),
+    ]);
+    let curve = |level: f64, size: f64, seed: u64, n: usize| -> Vec<Vec<f64>> {
+        let losses = decay(level, 0.1, seed).into_iter().take(n);
+        losses.map(|loss| vec![loss, size]).collect()
+    };
+    for id in 0..8 {
+        let share = 0.1 * id as f64;
+        let curve = curve(0.2 + share, 1.0 - share, id, 50);
+        add_values(&mut study, id, &curve, Some(&[]));
+    }
+    // The smallest of all; and one that is large without being good.
+    add_values(&mut study, 20, &curve(1.2, 0.1, 20, 25), None);
+    add_values(&mut study, 21, &curve(0.8, 0.95, 21, 25), None);
+    let rule = DecayCurve::default();
+    assert!(!rule.should_stop(&study, 20));
+    assert!(
+        rule.should_stop(&study, 21),
+        "{:?}",
+        rule.chance(&study, 21)
+    );
+}
+
+#[test]
+fn what_gets_better_by_any_objective_is_not_stuck() {
+    let mut study = study(vec![
+        Objective::minimize("loss"),
+        Objective::maximize("speed"),
+    ]);
+    let falling = |step: i32| vec![5.0 - 0.1 * f64::from(step), 1.0];
+    let resting = |_step: i32| vec![5.0, 1.0];
+    let growing = |step: i32| vec![5.0, f64::from(step)];
+    let all: [&dyn Fn(i32) -> Vec<f64>; 3] = [&falling, &resting, &growing];
+    for (id, curve) in all.iter().enumerate() {
+        let curve: Vec<Vec<f64>> = (0..8).map(curve).collect();
+        add_values(&mut study, id as u64, &curve, None);
+    }
+    let rule = Patient::default();
+    let ended: Vec<u64> = (0..3).filter(|&id| rule.should_stop(&study, id)).collect();
+    assert_eq!(ended, [1]);
+}
+
+#[test]
+fn a_threshold_is_of_the_objective_that_it_names() {
+    let mut study = study(vec![
+        Objective::minimize("loss"),
+        Objective::maximize("speed"),
+    ]);
+    add_values(&mut study, 0, &[vec![5.0, 1.0]], None);
+    add_values(&mut study, 1, &[vec![1.0, 5.0]], None);
+    let ended = |objective: Option<&str>| -> Vec<u64> {
+        let rule = Threshold {
+            objective: objective.map(str::to_owned),
+            lower: Some(2.0),
+            ..Threshold::default()
+        };
+        (0..2).filter(|&id| rule.should_stop(&study, id)).collect()
+    };
+    assert_eq!(ended(None), [1]);
+    assert_eq!(ended(Some("loss")), [1]);
+    assert_eq!(ended(Some("speed")), [0]);
+}
+
+#[test]
+fn a_trial_is_not_compared_with_those_that_exceed_a_constraint() {
+    let rules = || {
+        let decay = DecayCurve {
+            n_startup: 1,
+            ..DecayCurve::default()
+        };
+        comparing_rules()
+            .into_iter()
+            .chain([Stopping::DecayCurve(decay)])
+    };
+    let curve = |level: f64, seed: u64, n: usize| -> Vec<Vec<f64>> {
+        let losses = decay(level, 0.1, seed).into_iter().take(n);
+        losses.map(|loss| vec![loss]).collect()
+    };
+    let mut study = single();
+    for id in 0..8 {
+        add_values(&mut study, id, &curve(0.1, id, 50), Some(&[1.0]));
+    }
+    add_values(&mut study, 20, &curve(0.6, 20, 25), None);
+    for rule in rules() {
+        assert!(
+            !rule.should_stop(&study, 20),
+            "none keeps the constraint: {rule:?}"
+        );
+    }
+    let mut worse = study.clone();
+    for id in 8..16 {
+        add_values(&mut worse, id, &curve(0.9, id, 50), Some(&[-1.0]));
+        add_values(&mut study, id, &curve(0.1, id, 50), Some(&[-1.0]));
+    }
+    for rule in rules() {
+        assert!(!rule.should_stop(&worse, 20), "{rule:?}");
+        assert!(rule.should_stop(&study, 20), "{rule:?}");
+    }
+}
+
+#[test]
+fn nothing_is_ended_before_a_trial_has_told_the_constraints_that_are_known_to_come() {
+    let running = |mut study: Study| {
+        for id in 0..9 {
+            add(&mut study, id, &[id as f64], false);
+        }
+        SuccessiveHalving::default().should_stop(&study, 8)
+    };
+    assert!(running(single()));
+    assert!(!running(single().with_constraints()));
+}
+
+#[test]
+fn what_has_reached_the_last_step_is_not_ended() {
+    let mut study = single();
+    for id in 0..9 {
+        add(&mut study, id, &[id as f64; 9], false);
+    }
+    let rule = |max_step| SuccessiveHalving {
+        max_step,
+        ..SuccessiveHalving::default()
+    };
+    assert!(rule(None).should_stop(&study, 8));
+    assert!(rule(Some(10)).should_stop(&study, 8));
+    assert!(!rule(Some(9)).should_stop(&study, 8));
+    let hyperband = |max_step| Hyperband {
+        max_step,
+        ..Hyperband::default()
+    };
+    let n_ended = |max_step| {
+        let rule = hyperband(max_step);
+        (0..9).filter(|&id| rule.should_stop(&study, id)).count()
+    };
+    assert!(n_ended(27) > 0);
+    assert_eq!(n_ended(9), 0);
+    // Complete trials show where the end is, unless they end at several steps.
+    add(&mut study, 20, &[0.0; 9], true);
+    assert!(!rule(None).should_stop(&study, 8));
+    add(&mut study, 21, &[0.0; 12], true);
+    assert!(rule(None).should_stop(&study, 8));
+}
+
+#[test]
+fn a_curve_at_its_end_is_not_ended() {
+    let mut study = single();
+    for id in 0..8 {
+        add(&mut study, id, &decay(0.2, 0.1, id), true);
+    }
+    let late = decay(0.9, 0.1, 20);
+    add(&mut study, 20, &late[..49], false);
+    add(&mut study, 21, &late, false);
+    let rule = DecayCurve::default();
+    assert!(rule.should_stop(&study, 20));
+    assert!(!rule.should_stop(&study, 21));
+    assert_eq!(rule.chance(&study, 21), None);
 }
 
 /// Losses that decay toward a level, with noise.

@@ -13,6 +13,13 @@ pub enum StudyError {
         /// The name.
         name: String,
     },
+    /// A sampler of one objective, where there are several.
+    OneObjective {
+        /// The sampler, as files name it.
+        algorithm: &'static str,
+        /// How many objectives there are.
+        n_objectives: usize,
+    },
     /// A trial of this number exists.
     TrialExists {
         /// The number.
@@ -65,6 +72,13 @@ impl std::fmt::Display for StudyError {
         match self {
             Self::NoObjective => f.write_str("the study has no objective"),
             Self::ObjectiveDuplicate { name } => write!(f, "objective '{name}' appears twice"),
+            Self::OneObjective {
+                algorithm,
+                n_objectives,
+            } => write!(
+                f,
+                "the algorithm '{algorithm}' takes one objective, the study has {n_objectives}"
+            ),
             Self::TrialExists { id } => write!(f, "trial {id} exists already"),
             Self::TrialUnknown { id } => write!(f, "there is no trial {id}"),
             Self::TrialFinished { id, state } => {
@@ -97,6 +111,7 @@ impl Coded for StudyError {
         match self {
             Self::NoObjective => "study-objective-missing",
             Self::ObjectiveDuplicate { .. } => "study-objective-duplicate",
+            Self::OneObjective { .. } => "study-algorithm-objectives",
             Self::TrialExists { .. } => "study-trial-exists",
             Self::TrialUnknown { .. } => "study-trial-unknown",
             Self::TrialFinished { .. } => "study-trial-finished",
@@ -111,6 +126,7 @@ impl Coded for StudyError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoObjective => Some("name at least one objective".to_owned()),
+            Self::OneObjective { .. } => Some("use 'auto', 'gp', 'tpe' or 'nsga2'".to_owned()),
             Self::TrialFinished { .. } => Some("tell each trial once".to_owned()),
             Self::ParameterUnknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")))

@@ -66,6 +66,8 @@ pub struct Study {
     costs: BTreeMap<u64, f64>,
     /// How much costs count.
     cost_weight: f64,
+    /// Whether trials will tell constraints, or have.
+    is_constrained: bool,
     memo: Memo,
 }
 
@@ -97,6 +99,7 @@ impl Study {
             sources: Vec::new(),
             costs: BTreeMap::new(),
             cost_weight: 0.0,
+            is_constrained: false,
             memo: Memo::default(),
         })
     }
@@ -119,6 +122,12 @@ impl Study {
     /// it, other samplers do not.
     pub fn with_cost_weight(mut self, weight: f64) -> Self {
         self.cost_weight = weight.clamp(0.0, 1.0);
+        self
+    }
+
+    /// The same, whose trials will tell constraints; without it, that is known once the first has.
+    pub fn with_constraints(mut self) -> Self {
+        self.is_constrained = true;
         self
     }
 
@@ -211,6 +220,7 @@ impl Study {
             } => {
                 trial.state = State::Complete;
                 trial.values = values;
+                self.is_constrained |= !constraints.is_empty();
                 trial.constraints = constraints;
             }
             Outcome::Stopped => {
@@ -292,6 +302,11 @@ impl Study {
 
     pub(crate) fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// Whether trials tell constraints.
+    pub(crate) fn is_constrained(&self) -> bool {
+        self.is_constrained
     }
 
     /// How much costs count.

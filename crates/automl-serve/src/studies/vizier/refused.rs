@@ -28,6 +28,10 @@ pub(super) enum Refused {
     )]
     Algorithm { name: String, known: String },
     #[error(
+        "the algorithm '{name}' takes one objective, the study has {n_objectives}; use one of NSGA2, TPE, GP_UCB_PE and DEFAULT"
+    )]
+    Objectives { name: String, n_objectives: usize },
+    #[error(
         "the study wants its trials from the server of algorithms at '{endpoint}'; trials are proposed here alone"
     )]
     Pythia { endpoint: String },
@@ -90,6 +94,7 @@ impl Refusal for Refused {
             Self::Metric { .. }
             | Self::Parameter { .. }
             | Self::Algorithm { .. }
+            | Self::Objectives { .. }
             | Self::Pythia { .. } => Status::invalid_argument(self.to_string()),
         }
     }

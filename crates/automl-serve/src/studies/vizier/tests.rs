@@ -278,6 +278,49 @@ async fn a_client_gets_its_own_trials_first() {
     assert_eq!(ids(&ask(&desk, "one", 1).await), ["1"]);
 }
 
+/// What a study says in our namespace.
+fn own(key: &str, value: &str) -> wire::KeyValue {
+    wire::KeyValue {
+        key: key.into(),
+        ns: ":automl".into(),
+        value: Some(value.into()),
+        proto: None,
+    }
+}
+
+#[tokio::test]
+async fn a_lost_trial_is_given_to_another_client_where_the_metadata_ask_for_it() {
+    let desk = Desk::new();
+    let mut spec = spec();
+    spec.metadata = vec![own("lease_s", "0.001"), own("retries", "1")];
+    make(&desk, spec.encode_to_vec()).await.unwrap();
+    let mut ids = Vec::new();
+    for client in ["one", "two", "three"] {
+        ids.push(ask(&desk, client, 1).await.remove(0).id);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(ids, ["1", "1", "2"]);
+}
+
+#[tokio::test]
+async fn a_search_begins_at_the_default_values() {
+    let desk = Desk::new();
+    let mut spec = spec();
+    let default_value = Some(wire::DoubleValue { value: 0.75 });
+    if let Some(x) = &mut spec.parameters[1].double_value_spec {
+        x.default_value = default_value;
+    }
+    make(&desk, spec.encode_to_vec()).await.unwrap();
+    let trials = ask(&desk, "one", 2).await;
+    let x = |trial: &wire::Trial| {
+        let mut parameters = trial.parameters.iter();
+        let x = parameters.find(|own| own.parameter_id == "x");
+        x.and_then(|own| own.value.as_ref()?.number_value)
+    };
+    assert_eq!(x(&trials[0]), Some(0.75));
+    assert_ne!(x(&trials[1]), Some(0.75));
+}
+
 #[tokio::test]
 async fn specs_that_make_no_sense_are_refused_by_name() {
     type Spoil = fn(&mut wire::StudySpec);
@@ -295,6 +338,16 @@ async fn specs_that_make_no_sense_are_refused_by_name() {
             "desired_min_safe_trials_fraction",
         ),
         (|spec| spec.algorithm = "EAGLE_STRATEGY".into(), "EAGLE"),
+        (
+            |spec| {
+                spec.algorithm = "CMA_ES".into();
+                spec.metrics.push(spec.metrics[0].clone());
+                spec.metrics[1].metric_id = "size".into();
+            },
+            "NSGA2",
+        ),
+        (|spec| spec.metadata.push(own("retries", "often")), "often"),
+        (|spec| spec.metadata.push(own("lease_s", "0")), "lease_s"),
         (|spec| spec.parameters.push(float("x", 0.0, 1.0)), "'x'"),
         (
             |spec| spec.parameters.push(float("rate", 0.0, 1.0)),

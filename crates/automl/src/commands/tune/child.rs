@@ -125,10 +125,7 @@ impl Child {
     /// # Errors
     /// If the system cannot tell.
     pub(crate) fn hear(&mut self) -> io::Result<Heard> {
-        if self.ended.is_none() {
-            let status = self.process.try_wait()?;
-            self.ended = status.map(|status| (status, self.clock.seconds()));
-        }
+        self.look()?;
         let now = self.clock.seconds();
         if let Some((status, at)) = self.ended {
             // What it left behind may print for ever. Lines that wait already are heard all the same, however long that takes.
@@ -157,6 +154,24 @@ impl Child {
             }
             _ => Ok(Heard::Nothing),
         }
+    }
+
+    /// Sees whether it has ended.
+    fn look(&mut self) -> io::Result<()> {
+        if self.ended.is_none() {
+            let status = self.process.try_wait()?;
+            self.ended = status.map(|status| (status, self.clock.seconds()));
+        }
+        Ok(())
+    }
+
+    /// Whether the program itself has not ended.
+    ///
+    /// # Errors
+    /// If the system cannot tell.
+    pub(crate) fn still_runs(&mut self) -> io::Result<bool> {
+        self.look()?;
+        Ok(self.ended.is_none())
     }
 
     /// Asks it and all that it started to end, and gives them so many seconds for it.

@@ -27,6 +27,9 @@ const NOTE_LETTERS: usize = 300;
 /// Seconds between two tries to keep what a program measures, while whoever keeps it is away.
 const RETRY_S: f64 = 1.0;
 
+/// Seconds for a program that is to be stopped to end by itself, since what it measured may have been its last.
+const MOMENT_S: f64 = 0.25;
+
 /// Why a program is ended before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
@@ -75,8 +78,12 @@ struct Running<'a> {
     next_try: f64,
     /// Whether the user was told that.
     is_away: bool,
-    /// Whether its program was asked to end.
+    /// When its program is asked to end, if it is to be stopped.
+    ask_at: Option<f64>,
+    /// Whether it was asked to end.
     is_asked: bool,
+    /// Whether it still ran then, so that it has not ended by itself.
+    is_cut: bool,
     /// When it is ended at once if it has not ended itself.
     end_at: f64,
     next_beat: f64,
@@ -135,7 +142,9 @@ pub(super) fn run(
         unsent: VecDeque::new(),
         next_try: 0.0,
         is_away: false,
+        ask_at: None,
         is_asked: false,
+        is_cut: false,
         end_at: f64::INFINITY,
         next_beat: shared.beat_s,
     };
@@ -236,8 +245,9 @@ impl Running<'_> {
             self.beat(now)?;
             self.send(now)?;
             self.look(now);
-            if self.why.is_some() && !self.is_asked {
+            if self.is_due(now) && !self.is_asked {
                 self.is_asked = true;
+                self.is_cut = child.still_runs().context("a program is lost")?;
                 child.ask_to_end(self.shared.run.grace_s);
                 self.end_at = now + self.shared.run.grace_s;
             }
@@ -245,6 +255,15 @@ impl Running<'_> {
                 child.end();
                 self.end_at = f64::INFINITY;
             }
+        }
+    }
+
+    /// Whether it is to be asked to end by now.
+    fn is_due(&mut self, now: f64) -> bool {
+        match self.why {
+            None => false,
+            Some(Why::Stopped) => now >= *self.ask_at.get_or_insert(now + MOMENT_S),
+            Some(Why::TimedOut | Why::NotOurs | Why::Over) => true,
         }
     }
 
@@ -402,9 +421,10 @@ impl Running<'_> {
         }
     }
 
-    /// What there is to tell of how a program ended.
+    /// What there is to tell of how a program ended. One that had ended by itself before anybody could ask it to is told of by how
+    /// it ended, whatever was wanted of it.
     fn told(&mut self, status: ExitStatus, folder: &Path) -> Tell {
-        match self.why {
+        match self.why.filter(|_| self.is_cut) {
             Some(Why::Stopped) => {
                 return Tell {
                     state: TrialState::Pruned,
