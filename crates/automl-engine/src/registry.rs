@@ -21,6 +21,8 @@ pub static LEARNERS: &[&LearnerSpec] = &[
 
 /// Those whose models tell what each column did to a prediction.
 pub static EXPLAINED: &[&LearnerSpec] = &[
+    &automl_linear::ELASTIC_NET,
+    &automl_linear::LOGISTIC_REGRESSION,
     &automl_tree::GRADIENT_BOOSTING,
     &automl_tree::EXTRA_TREES,
     &automl_tree::RANDOM_FOREST,

@@ -20,6 +20,7 @@
 //!
 //! What this crate must not know: other learners, files, how features were made.
 
+mod attribution;
 mod baseline;
 mod elastic_net;
 mod inputs;

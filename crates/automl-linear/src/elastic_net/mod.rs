@@ -56,6 +56,7 @@ mod moments;
 mod tests;
 mod wide;
 
+use crate::attribution;
 use crate::inputs::Inputs;
 use crate::targets::{RowWeights, require_task};
 use automl_core::{
@@ -172,6 +173,7 @@ impl Learner for ElasticNetParams {
         if ctx.budget.is_over() {
             return Err(FitError::Cancelled);
         }
+        let means = attribution::means(&inputs.bind(&rows)?, &rows, &weights.share);
         let mut target = data.train.target_numbers();
         if let Some(power) = self.objective.power(self.tweedie_power) {
             let deviance = Deviance {
@@ -182,7 +184,7 @@ impl Learner for ElasticNetParams {
                 power,
             };
             let solution = deviance.solve(ctx, &rows)?;
-            return self.fitted(ctx, &inputs, solution, Link::Log);
+            return self.fitted(ctx, (&inputs, &means), solution, Link::Log);
         }
         let (mean, scale) = self.standardise(&mut target, &weights)?;
         let problem = Problem {
@@ -196,16 +198,17 @@ impl Learner for ElasticNetParams {
             max_passes: self.max_iter,
         };
         let solution = solve_squares(&problem, ctx, &rows)?;
-        self.fitted(ctx, &inputs, solution, Link::Identity { mean, scale })
+        let link = Link::Identity { mean, scale };
+        self.fitted(ctx, (&inputs, &means), solution, link)
     }
 }
 
 impl ElasticNetParams {
-    /// The model of a solution.
+    /// The model of a solution, on features of these means.
     fn fitted(
         &self,
         ctx: &FitContext<'_>,
-        inputs: &Inputs,
+        (inputs, means): (&Inputs, &[f64]),
         solution: Solution,
         link: Link,
     ) -> Result<Fitted, FitError> {
@@ -218,7 +221,7 @@ impl ElasticNetParams {
                 .push(Warning::new(WarningKind::NotConverged, [""; 0], message));
         }
         let is_partial = solution.is_cut;
-        let model = Linear::new(inputs.clone(), solution, link);
+        let model = Linear::new(inputs.clone(), solution, link, means.to_vec());
         if !model.is_finite() {
             return Err(failure("the coefficients are not finite"));
         }

@@ -1,9 +1,11 @@
 //! A fitted linear model: coefficients on the features as they come, and from their sum to the mean.
 
 use super::{ELASTIC_NET, Solution};
+use crate::attribution::{self, Scored};
 use crate::inputs::{Inputs, linear_scores};
 use automl_core::{
-    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView,
+    Artifact, ArtifactError, ExplainError, Explanation, Importance, Model, PredictError,
+    Predictions, Scale, TableView, Threads,
 };
 
 /// What an artifact of a model with a logarithmic link says.
@@ -27,12 +29,14 @@ pub(super) struct Linear {
     coef: Vec<f64>,
     intercept: f64,
     spreads: Vec<f64>,
+    /// The mean of each feature, if it was kept.
+    means: Option<Vec<f64>>,
     is_log: bool,
 }
 
 impl Linear {
-    /// From a solution.
-    pub(super) fn new(inputs: Inputs, solution: Solution, link: Link) -> Self {
+    /// From a solution on features of these means.
+    pub(super) fn new(inputs: Inputs, solution: Solution, link: Link, means: Vec<f64>) -> Self {
         let (mean, scale) = match link {
             Link::Identity { mean, scale } => (mean, scale),
             Link::Log => (0.0, 1.0),
@@ -42,6 +46,7 @@ impl Linear {
             coef: solution.coef.iter().map(|weight| weight * scale).collect(),
             intercept: mean + solution.intercept * scale,
             spreads: solution.spreads,
+            means: Some(means),
             is_log: link == Link::Log,
         }
     }
@@ -55,8 +60,10 @@ impl Linear {
             [value] => *value,
             _ => return Err(artifact.invalid("intercept", "wrong length")),
         };
+        let inputs = Inputs::load(artifact)?;
         let model = Self {
-            inputs: Inputs::load(artifact)?,
+            means: attribution::read(artifact, inputs.n_features())?,
+            inputs,
             coef: artifact.f64s("coef")?.to_vec(),
             intercept,
             spreads: artifact.f64s("spreads")?.to_vec(),
@@ -104,6 +111,25 @@ impl Model for Linear {
         Ok(Predictions::Numbers(values))
     }
 
+    fn explain(
+        &self,
+        rows: &TableView<'_>,
+        _threads: &Threads,
+    ) -> Result<Explanation, ExplainError> {
+        let scored = Scored {
+            inputs: &self.inputs,
+            coef: &self.coef,
+            intercept: &[self.intercept],
+            means: self.means.as_deref(),
+        };
+        let scale = if self.is_log {
+            Scale::Log
+        } else {
+            Scale::Prediction
+        };
+        scored.explained(rows, scale)
+    }
+
     fn importance(&self) -> Option<Importance> {
         let scores: Vec<f64> = self
             .coef
@@ -128,6 +154,7 @@ impl Model for Linear {
         artifact.push_f64("coef", self.coef.clone());
         artifact.push_f64("intercept", vec![self.intercept]);
         artifact.push_f64("spreads", self.spreads.clone());
+        attribution::write(&mut artifact, self.means.as_ref());
         artifact
     }
 }

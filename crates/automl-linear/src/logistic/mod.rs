@@ -45,6 +45,7 @@ mod objective;
 #[cfg(test)]
 mod tests;
 
+use crate::attribution;
 use crate::inputs::Inputs;
 use crate::matrix::Matrix;
 use crate::targets::{Classes, RowWeights, require_memory, require_task};
@@ -125,6 +126,7 @@ impl Learner for LogisticRegressionParams {
         let needed =
             Matrix::n_bytes(&inputs, &rows)? + (inputs.n_features() * n_outputs * 8 * 28) as u64;
         require_memory(learner, needed, ctx)?;
+        let means = attribution::means(&inputs.bind(&rows)?, &rows, &weights.share);
         let penalty = 1.0 / (self.c * weights.total);
         let scale = |square: f64| 1.0 / (0.25 * square + penalty).sqrt();
         let budget = &ctx.budget;
@@ -141,7 +143,12 @@ impl Learner for LogisticRegressionParams {
         }
         Ok(Fitted {
             is_partial: solution.outcome == Outcome::BudgetOver,
-            model: Box::new(Logistic::new(inputs, &matrix, &classes, &solution.theta)),
+            model: Box::new(Logistic::new(
+                inputs,
+                &matrix,
+                &classes,
+                (&solution.theta, means),
+            )),
             learned: ParamMap::new(),
         })
     }

@@ -1,11 +1,13 @@
 //! Fitted logistic regression: coefficients on the features as they come.
 
 use super::LOGISTIC_REGRESSION;
+use crate::attribution::{self, Scored};
 use crate::inputs::{Inputs, linear_scores};
 use crate::matrix::Matrix;
 use crate::targets::{Classes, softmax_rows};
 use automl_core::{
-    Artifact, ArtifactError, Importance, Model, PredictError, Predictions, TableView,
+    Artifact, ArtifactError, ExplainError, Explanation, Importance, Model, PredictError,
+    Predictions, Scale, TableView, Threads,
 };
 
 /// Scores `x · coef + intercept`, one for two classes, else one a class, zero for a single class.
@@ -20,6 +22,8 @@ pub(super) struct Logistic {
     intercept: Vec<f64>,
     /// How far each feature spreads, to weigh its coefficients by.
     spreads: Vec<f64>,
+    /// The mean of each feature, if it was kept.
+    means: Option<Vec<f64>>,
 }
 
 impl Logistic {
@@ -32,11 +36,17 @@ impl Logistic {
             present: classes.present.clone(),
             coef: Vec::new(),
             intercept: Vec::new(),
+            means: None,
         }
     }
 
-    /// From the solution in the matrix's coordinates, `theta` as the objective lays it out.
-    pub(super) fn new(inputs: Inputs, matrix: &Matrix, classes: &Classes, theta: &[f64]) -> Self {
+    /// From the solution in the matrix's coordinates, `theta` as the objective lays it out, and the means of the features.
+    pub(super) fn new(
+        inputs: Inputs,
+        matrix: &Matrix,
+        classes: &Classes,
+        (theta, means): (&[f64], Vec<f64>),
+    ) -> Self {
         let n_outputs = theta.len() / (matrix.n_features() + 1);
         let (solved, intercepts) = theta.split_at(matrix.n_features() * n_outputs);
         let mut intercept = intercepts.to_vec();
@@ -56,12 +66,15 @@ impl Logistic {
             coef,
             intercept,
             spreads: matrix.spreads.clone(),
+            means: Some(means),
         }
     }
 
     pub(super) fn load(artifact: &Artifact) -> Result<Self, ArtifactError> {
+        let inputs = Inputs::load(artifact)?;
         let model = Self {
-            inputs: Inputs::load(artifact)?,
+            means: attribution::read(artifact, inputs.n_features())?,
+            inputs,
             n_classes: artifact.meta("n_classes")?,
             present: artifact.u32s("present")?.to_vec(),
             coef: artifact.f64s("coef")?.to_vec(),
@@ -136,6 +149,26 @@ impl Model for Logistic {
         Ok(Predictions::Probabilities { n_classes, values })
     }
 
+    fn explain(
+        &self,
+        rows: &TableView<'_>,
+        _threads: &Threads,
+    ) -> Result<Explanation, ExplainError> {
+        let scale = match (self.intercept.len(), self.n_classes) {
+            (1, 2) => Scale::LogOdds,
+            (n_outputs, n_classes) if n_outputs == n_classes => Scale::Softmax,
+            // A class that was not there has no score.
+            _ => return Err(ExplainError::Unsupported),
+        };
+        let scored = Scored {
+            inputs: &self.inputs,
+            coef: &self.coef,
+            intercept: &self.intercept,
+            means: self.means.as_deref(),
+        };
+        scored.explained(rows, scale)
+    }
+
     fn importance(&self) -> Option<Importance> {
         let n_outputs = self.intercept.len().max(1);
         let mut scores = vec![0.0; self.inputs.n_features()];
@@ -164,6 +197,7 @@ impl Model for Logistic {
         artifact.push_f64("coef", self.coef.clone());
         artifact.push_f64("intercept", self.intercept.clone());
         artifact.push_f64("spreads", self.spreads.clone());
+        attribution::write(&mut artifact, self.means.as_ref());
         artifact
     }
 }
