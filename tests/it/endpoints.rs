@@ -20,10 +20,17 @@ impl Server {
 
     /// With further arguments.
     pub(crate) fn start_with(desk: &Desk, args: &[&str]) -> Self {
-        let mut child = Command::new(BINARY)
+        let mut command = Command::new(BINARY);
+        command
             .args(["serve", "--port", "0"])
             .args(args)
-            .current_dir(desk.path("."))
+            .current_dir(desk.path("."));
+        Self::of(command)
+    }
+
+    /// By a command that ends as one.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

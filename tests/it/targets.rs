@@ -227,3 +227,40 @@ fn the_inference_protocol_has_outputs_of_each_target() {
         assert_eq!(told["outputs"][place]["data"], answering.column(name));
     }
 }
+
+#[test]
+fn what_is_exported_with_a_server_answers_with_all_targets_where_vertex_ai_asks() {
+    let desk = Desk::new();
+    desk.automl_ok(&format!("{FIT} --max-trials 1"));
+    desk.automl_ok("export model --format docker --output served --name several");
+    let text = String::from_utf8(desk.read("datasets/churn_test.csv")).expect("text");
+    let csv: Vec<&str> = text.lines().take(4).collect();
+    let csv = csv.join("\n") + "\n";
+    desk.write("few.csv", &csv);
+    desk.automl_ok("predict model few.csv --output few.jsonl");
+    let (health, predict) = ("/v1/endpoints/1", "/v1/endpoints/1:predict");
+    let mut command = desk.command(desk.path("served/run.sh"));
+    command
+        .env("PORT", "0")
+        .env("AIP_HEALTH_ROUTE", health)
+        .env("AIP_PREDICT_ROUTE", predict);
+    let server = Server::of(command);
+    for _ in 0..200 {
+        if server.call(health, "", "").0 == 200 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for path in [predict, "/invocations"] {
+        let (status, told) = server.call(path, "text/csv", &csv);
+        assert_eq!(status, 200, "{told}");
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        let expected = String::from_utf8(desk.read("few.jsonl")).expect("text");
+        for (row, line) in expected.lines().enumerate() {
+            let expected: Value = serde_json::from_str(line).expect("JSON");
+            for part in PARTS {
+                assert_eq!(told["predictions"][row][part], expected[part], "{part}");
+            }
+        }
+    }
+}

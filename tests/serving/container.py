@@ -152,11 +152,14 @@ def main():
             status, told = call(PORT, "/api/endpoints")
             check("nothing but predictions is served", status == 404, told)
 
-        print("Vertex AI: AIP_HTTP_PORT, and instances to the predict route")
-        with image.started(port=OTHER_PORT, AIP_HTTP_PORT=str(OTHER_PORT)):
+        print("Vertex AI: AIP_HTTP_PORT, and instances to the routes that it says")
+        routes = {"AIP_HEALTH_ROUTE": "/v1/endpoints/1/deployedModels/2", "AIP_PREDICT_ROUTE": "/v1/endpoints/1/deployedModels/2:predict"}
+        with image.started(port=OTHER_PORT, AIP_HTTP_PORT=str(OTHER_PORT), **routes):
             instances = [{name: number(value) for name, value in row.items()} for row in rows]
-            status, told = call(OTHER_PORT, "/invocations", json.dumps({"instances": instances}))
-            check("instances are predicted", status == 200 and len(json.loads(told)["predictions"]) == 3, told)
+            check("the health route answers", call(OTHER_PORT, routes["AIP_HEALTH_ROUTE"])[0] == 200)
+            for path in [routes["AIP_PREDICT_ROUTE"], "/invocations"]:
+                status, told = call(OTHER_PORT, path, json.dumps({"instances": instances}))
+                check(f"instances are predicted at {path}", status == 200 and len(json.loads(told)["predictions"]) == 3, told)
 
         print("KServe: the probes of the manifest")
         with image.started():

@@ -141,3 +141,23 @@ def test_configurations_have_the_tensors_of_the_model(served, client):
     assert [one["data_type"] for one in told["input"]] == [kinds.get(kind, "TYPE_STRING") for kind in served.features.values()]
     assert [one["name"] for one in told["output"]] == ["prediction", "probabilities"]
     assert [int(size) for size in told["output"][1]["dims"]] == [-1, 2]
+
+
+def test_parameters_are_heeded_or_refused(served, client):
+    library, made = client
+    n_rows = 20
+    tensors = inputs(served, library, n_rows)
+    # What it sends by itself, and a timeout in microseconds.
+    check(served, made.infer("churn", tensors, sequence_id=0, priority=0, timeout=60_000_000), n_rows)
+    for threshold in [0.0, 1.0]:
+        answer = made.infer("churn", tensors, parameters={"threshold": str(threshold)})
+        wanted = ["yes" if yes > threshold else "no" for _, yes in served.probabilities[:n_rows]]
+        assert [text.decode() if isinstance(text, bytes) else text for text in answer.as_numpy("prediction")] == wanted
+    for said, told in [
+        ({"parameters": {"treshold": "0.3"}}, "the parameter 'treshold' is not understood"),
+        ({"priority": 1}, "the parameter 'priority' is not taken"),
+        ({"sequence_id": 7, "sequence_start": True}, "the parameter 'sequence_id' is not taken"),
+        ({"outputs": [library.InferRequestedOutput("probabilities", class_count=2)]}, "cannot be had as a classification"),
+    ]:
+        with pytest.raises(InferenceServerException, match=told):
+            made.infer("churn", tensors, **said)

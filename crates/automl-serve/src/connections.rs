@@ -1,6 +1,8 @@
 //! Takes connections in, with bounds on their number and on how long they may dawdle.
 
-use crate::access::Peer;
+mod patience;
+
+use crate::access::{Outgoing, Peer};
 use crate::metrics::Metrics;
 use axum::Router;
 use hyper::Request;
@@ -11,6 +13,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use patience::Patient;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +30,8 @@ const OPEN_MAX: usize = 4096;
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 /// How long it may take to send the head of a request.
 const HEAD_WAIT: Duration = Duration::from_secs(30);
+/// How long it may read nothing of what is answered.
+const READ_WAIT: Duration = Duration::from_mins(1);
 /// Fields of a head.
 const HEAD_FIELDS_MAX: usize = 100;
 /// Bytes of a head.
@@ -128,13 +133,13 @@ async fn open(
             _ended = stopping.changed() => return,
         };
         return match begun {
-            Ok(Ok(true)) => answer_http2(stream, peer, router, watcher).await,
-            Ok(Ok(false)) => answer(stream, peer, router, watcher).await,
+            Ok(Ok(true)) => answer_http2(patient(stream), peer, router, watcher).await,
+            Ok(Ok(false)) => answer(patient(stream), peer, router, watcher).await,
             Ok(Err(error)) => tracing::debug!(%error, "a connection went away"),
             Err(_late) => tracing::debug!("no request in time"),
         };
     };
-    match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
+    match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(patient(stream))).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             answer_http2(stream, peer, router, watcher).await;
         }
@@ -142,6 +147,10 @@ async fn open(
         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
         Err(_late) => tracing::debug!("no TLS in time"),
     }
+}
+
+fn patient(stream: TcpStream) -> Patient<TcpStream> {
+    Patient::new(stream, READ_WAIT)
 }
 
 /// Whether a client speaks HTTP/2, as gRPC does, which its first bytes tell.
@@ -167,8 +176,11 @@ async fn answer_http2(
     watcher: Watcher,
 ) {
     let router = TowerToHyperService::new(router);
+    let outgoing = Outgoing::default();
+    let answers = outgoing.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(answers.clone());
         // What HTTP/1 says in a header.
         let authority = request.uri().authority();
         let host = authority.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
@@ -184,8 +196,11 @@ async fn answer_http2(
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEAD_BYTES_MAX as u32)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection broke off");
+    tokio::select! {
+        ended = watcher.watch(connection) => if let Err(error) = ended {
+            tracing::debug!(%error, "a connection broke off");
+        },
+        () = outgoing.stalled(READ_WAIT) => tracing::debug!("an answer is not read"),
     }
 }
 

@@ -29,6 +29,20 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What went wrong, for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// A header that tells how to go on.
+    pub(crate) fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.header.as_ref()
+    }
+
     /// What went wrong, for people.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -75,6 +89,15 @@ impl ApiError {
             message,
         )
         .with(header::RETRY_AFTER, seconds)
+    }
+
+    /// The body did not come in time.
+    pub(crate) fn late() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "INVALID_PARAMETER_VALUE",
+            "the body did not come in time",
+        )
     }
 
     /// More is asked at once than can be answered.

@@ -2,17 +2,16 @@
 //!
 //! They are read as protobuf's JSON is: unknown fields are ignored, null is absence, whole numbers may be texts.
 
-use crate::access::is_full;
+use crate::access::Stop;
 use crate::error::ApiError;
 use crate::observe::Noted;
 pub(crate) use automl_store::artifact_uri::percent_decoded;
 use automl_store::tracking::KeyValue;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, header};
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value};
-use std::time::Duration;
 
 /// Bytes of a JSON body: a dataset's profile may have 16 MB.
 pub(crate) const BODY_MAX: usize = 32 << 20;
@@ -39,9 +38,6 @@ impl<S: Sync> FromRequest<S> for Fields {
         Ok(fields)
     }
 }
-
-/// How long a body may take to come.
-pub(crate) const BODY_WAIT: Duration = Duration::from_mins(1);
 
 /// The fields that name what a request is about, the closest first.
 const NAMES: &[&str] = &[
@@ -78,31 +74,25 @@ impl Fields {
                 "Bad Request. Content-Type must be one of ['application/json'], got '{kind}'."
             )));
         }
-        let body = tokio::time::timeout(BODY_WAIT, body_of(request.into_body())).await;
-        let body = body.map_err(|_late| {
-            let status = StatusCode::REQUEST_TIMEOUT;
-            ApiError::new(
-                status,
-                "INVALID_PARAMETER_VALUE",
-                "the body did not come in time",
-            )
-        })?;
-        Self::of_body(&body?)
+        Self::of_body(&body_of(request.into_body()).await?)
     }
 }
 
 /// Reads a body that is not too long.
 async fn body_of(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, BODY_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(ApiError::too_long(BODY_MAX))
-        }
-        Err(error) if is_full(&*error) => Err(ApiError::full()),
-        Err(error) => Err(ApiError::invalid(format!(
-            "the body cannot be read: {error}"
-        ))),
+    let error = match Limited::new(body, BODY_MAX).collect().await {
+        Ok(body) => return Ok(body.to_bytes()),
+        Err(error) => error,
+    };
+    if error.is::<http_body_util::LengthLimitError>() {
+        return Err(ApiError::too_long(BODY_MAX));
     }
+    Err(match Stop::of(&*error) {
+        Some(Stop::Full) => ApiError::full(),
+        Some(Stop::Crowded) => ApiError::busy(),
+        Some(Stop::Late) => ApiError::late(),
+        None => ApiError::invalid(format!("the body cannot be read: {error}")),
+    })
 }
 
 impl Fields {

@@ -1,10 +1,12 @@
 //! Binds, serves, stops.
 
-use crate::access::{Access, Gate, Hosts, Memory, guard};
+use crate::access::{Access, Bounds, Gate, Hosts, Memory, guard, is_grpc};
 use crate::batches::{Batching, Desk as BatchDesk};
 use crate::endpoints::{
-    self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers, WriteStream,
+    self, Captor, Fleet, Keeper, Keeping, LoadModel, Loading, Numbers, Protocol, Refused,
+    RootEndpoint, WriteStream,
 };
+use crate::error::ApiError;
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::intake::Intake;
@@ -32,16 +34,16 @@ use automl_store::registry::webhooks;
 use automl_store::sealed::Sealer;
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
 use automl_store::workspace::{PROXY_ROOT, Record, Workspace, WorkspaceError};
-use axum::http::{Method, StatusCode, Uri};
+use axum::Router;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse as _, Response};
-use axum::{Json, Router};
-use serde_json::json;
+use axum::response::Response;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tonic::Status;
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
@@ -61,7 +63,7 @@ pub struct Config {
     /// Tables that are predicted into folders.
     pub batching: Batching,
     /// The endpoint that also answers at `/ping` and `/invocations`, if there is one.
-    pub root_endpoint: Option<String>,
+    pub root_endpoint: Option<RootEndpoint>,
     /// Whether predictions, health and metrics are all that is served.
     pub only_endpoints: bool,
     /// Bytes that requests may take together while they are answered, estimated by their bodies.
@@ -259,7 +261,7 @@ pub fn run(
 
 /// Says if the endpoint that is to answer at the root is not there yet.
 fn warn_of_root(app: &App) -> Result<(), ServeError> {
-    let Some(name) = &app.root_endpoint else {
+    let Some(RootEndpoint { name, .. }) = &app.root_endpoint else {
         return Ok(());
     };
     let record = app.db.read(|sql| list(sql, DEFAULT_WORKSPACE)).wait()?;
@@ -446,13 +448,18 @@ pub(crate) fn router(
         app.access.clone(),
         app.ledger.clone(),
         observer,
-        Memory::new(limits.requests_n_bytes_max),
+        Bounds {
+            memory: Memory::new(limits.requests_n_bytes_max),
+            fleet: app.fleet.clone(),
+            root_endpoint: app.root_endpoint.as_ref().map(|root| root.name.clone()),
+        },
     );
     let guarded = router
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)
         .layer(from_fn_with_state(Arc::new(gate), guard));
-    Ok(guarded.with_state(app))
+    let root = app.root_endpoint.clone();
+    Ok(endpoints::reached(guarded.with_state(app), root.as_ref()))
 }
 
 /// A path is asked in a way that it does not answer to; those that it does are in the header `Allow`.
@@ -461,13 +468,21 @@ async fn otherwise(method: Method, uri: Uri) -> Response {
         "{} does not answer to {method}; the header Allow says to what it does",
         uri.path()
     );
-    let told = json!({ "error_code": "method-not-allowed", "message": message });
-    (StatusCode::METHOD_NOT_ALLOWED, Json(told)).into_response()
+    let error = ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        message,
+    );
+    let (_status, told) = Protocol::of(uri.path()).tell(Refused::Plain(error));
+    told
 }
 
 /// Programs are told as their protocol has it, people by a page.
-async fn nowhere(method: Method, uri: Uri) -> Response {
+async fn nowhere(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
+    if is_grpc(&headers) {
+        return Status::unimplemented(format!("there is no call {path}")).into_http();
+    }
     if let Some(told) = endpoints::nowhere(&method, path) {
         return told;
     }

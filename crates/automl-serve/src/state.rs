@@ -2,7 +2,7 @@
 
 use crate::access::Access;
 use crate::batches::Desk as BatchDesk;
-use crate::endpoints::Fleet;
+use crate::endpoints::{Fleet, RootEndpoint};
 use crate::events::EventFiles;
 use crate::insight::Insights;
 use crate::ledger::Ledger;
@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     /// The server of language models that pages reach through this one.
     pub(crate) gateway: Option<String>,
     /// The endpoint that also answers at the root.
-    pub(crate) root_endpoint: Option<String>,
+    pub(crate) root_endpoint: Option<RootEndpoint>,
 }
 
 impl App {

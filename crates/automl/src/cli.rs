@@ -101,7 +101,7 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Endpoint(EndpointVerb),
     /// Serve endpoints, and the record of runs and models to MLflow's clients and to browsers
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Say who may use a server, and what they may do
     #[command(subcommand)]
     Users(UsersVerb),

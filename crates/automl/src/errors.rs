@@ -147,6 +147,8 @@ pub(crate) enum CliError {
     OutputTaken { path: std::path::PathBuf },
     #[error("the output would be inside the model that it is made of: {}", path.display())]
     OutputInModel { path: std::path::PathBuf },
+    #[error("'{name}' cannot be the name of an InferenceService")]
+    KserveName { name: String },
     #[error("{option} means nothing with --format {format}")]
     OptionMeaningless {
         option: &'static str,
@@ -230,6 +232,7 @@ impl Coded for CliError {
             Self::OutputIsDirectory { .. } => "output-is-directory",
             Self::OutputFormat { .. } => "output-format",
             Self::OutputIsInput { .. } | Self::OutputInModel { .. } => "output-is-input",
+            Self::KserveName { .. } => "usage-kserve-name",
             Self::OptionMeaningless { .. } => "usage-option",
             Self::OutputExists { .. } | Self::OutputTaken { .. } => "output-exists",
             Self::StdinTwice => "usage-stdin-twice",
@@ -334,6 +337,9 @@ impl CliError {
         Some(match self {
             Self::OutputIsDirectory { .. } => "give the path of a file",
             Self::OutputIsInput { .. } => "give --output another name",
+            Self::KserveName { .. } => {
+                "give --name lower-case letters, digits and '-', at most 53, beginning with a letter and not ending with '-', as Kubernetes wants them"
+            }
             Self::OutputInModel { .. } => "give --output a place outside the model",
             Self::OutputExists { .. } => {
                 "say --overwrite to replace it, or give --output another name"

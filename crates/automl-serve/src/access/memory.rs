@@ -1,19 +1,16 @@
 //! Bounds the memory that bodies of all requests take together, with what is made of them.
 //!
 //! A body that is read whole is charged several times its bytes: rows of it become cells, and cells an answer. What is
-//! small is not counted, for the number of requests at once bounds it.
+//! small is not counted, for the number of requests at once bounds it. What an answer takes is given back when it is sent
+//! ([`super::sending`]), not when it is made.
 
-use axum::body::{Body, HttpBody as _};
-use futures_util::StreamExt as _;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::{Code, Status};
 
 /// Bytes that one of a body may become.
 const FACTOR: u64 = 8;
 /// Bytes of a body that is not counted: all requests at once with such bodies take less than 200 MB.
-const SMALL: u64 = 16 << 10;
+pub(super) const SMALL: u64 = 16 << 10;
 /// Bytes that are counted as one.
 const UNIT: u64 = 1 << 10;
 
@@ -53,6 +50,26 @@ pub(crate) enum NoRoom {
 impl Held {
     pub(crate) fn room(&self) -> Room {
         Room(Some(self.memory.clone()))
+    }
+
+    /// Takes what so many more bytes of a body need.
+    pub(super) fn add(&self, n_bytes: u64) -> Result<(), NoRoom> {
+        let permit = self.memory.take(n_bytes.saturating_mul(FACTOR))?;
+        let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *all {
+            Some(before) => before.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
+    }
+
+    /// All that was taken, if nobody else has it.
+    fn leave(&self) -> Option<OwnedSemaphorePermit> {
+        if Arc::strong_count(&self.taken) > 1 {
+            return None;
+        }
+        let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        all.take()
     }
 }
 
@@ -95,101 +112,63 @@ impl Memory {
         taken.map_err(|_none| NoRoom::Now)
     }
 
-    fn add(&self, held: &Held, n_bytes: u64) -> Result<(), NoRoom> {
-        let permit = self.take(n_bytes.saturating_mul(FACTOR))?;
-        let mut all = held.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *all {
-            Some(before) => before.merge(permit),
-            none => *none = Some(permit),
-        }
-        Ok(())
-    }
-
-    /// A body that takes what it needs as it comes, and breaks off when there is no more.
-    pub(super) fn hold_as_it_comes(&self, body: Body) -> (Body, Held) {
-        let memory = self.clone();
-        let held = Held {
+    /// What a request holds that has taken nothing yet.
+    pub(super) fn held(&self) -> Held {
+        Held {
             memory: self.clone(),
             taken: Arc::default(),
+        }
+    }
+
+    /// What an answer of so many bytes takes until it is sent, of what its request held first, unless work goes on with that; the
+    /// rest is given back. One that is larger than all that there is takes all.
+    pub(super) fn exchange(
+        &self,
+        held: Option<&Held>,
+        n_bytes: u64,
+    ) -> Result<OwnedSemaphorePermit, NoRoom> {
+        let n_units = usize::try_from(n_bytes.div_ceil(UNIT)).unwrap_or(usize::MAX);
+        let n_units = n_units.min(self.n_units).min(u32::MAX as usize);
+        let more = |n_units: usize| {
+            let taken = Arc::clone(&self.room).try_acquire_many_owned(n_units as u32);
+            taken.map_err(|_none| NoRoom::Now)
         };
-        // Nothing is counted of what is known to be small.
-        if body
-            .size_hint()
-            .exact()
-            .is_some_and(|n_bytes| n_bytes <= SMALL)
-        {
-            return (body, held);
+        let Some(mut before) = held.and_then(Held::leave) else {
+            return more(n_units);
+        };
+        let n_before = before.num_permits();
+        if n_before < n_units {
+            before.merge(more(n_units - n_before)?);
+        } else {
+            drop(before.split(n_before - n_units));
         }
-        let own = held.clone();
-        let (mut n_bytes, mut n_held) = (0_u64, 0_u64);
-        let chunks = body.into_data_stream().map(move |chunk| {
-            let chunk = chunk?;
-            n_bytes += chunk.len() as u64;
-            if n_bytes > SMALL {
-                let added = memory.add(&own, n_bytes - n_held);
-                added.map_err(|_no_room| axum::Error::new(full()))?;
-                n_held = n_bytes;
-            }
-            Ok::<_, axum::Error>(chunk)
-        });
-        (Body::from_stream(chunks), held)
+        Ok(before)
     }
-}
-
-/// The error of a body for which there is no room, which gRPC tells as it is.
-fn full() -> Status {
-    Status::resource_exhausted("requests that are being answered take all the memory that they may")
-}
-
-/// Whether a body broke off because there was no room for it.
-pub(crate) fn is_full(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(status) = error.downcast_ref::<Status>() {
-            return status.code() == Code::ResourceExhausted;
-        }
-        next = error.source();
-    }
-    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Bytes;
-    use futures_util::stream;
-    use http_body_util::BodyExt;
 
-    fn body(n_chunks: usize) -> Body {
-        let chunk = || Ok::<_, std::io::Error>(Bytes::from(vec![b'a'; 10 << 10]));
-        Body::from_stream(stream::iter((0..n_chunks).map(move |_| chunk())))
-    }
-
-    #[tokio::test]
-    async fn what_is_held_is_given_back_with_the_last_clone() {
+    #[test]
+    fn what_is_held_is_given_back_with_the_last_clone() {
         let memory = Memory::new(1 << 20);
         assert_eq!(memory.longest(), 128 << 10);
-        let (small, _held) = memory.hold_as_it_comes(body(1));
-        small.collect().await.unwrap();
-        assert_eq!(
-            memory.room.available_permits(),
-            1024,
-            "what is small is not counted"
-        );
-        let (whole, held) = memory.hold_as_it_comes(body(10));
-        whole.collect().await.unwrap();
+        let held = memory.held();
+        held.add(60 << 10).unwrap();
+        held.add(40 << 10).unwrap();
         let other = held.clone();
         drop(held);
         assert_eq!(memory.room.available_permits(), 1024 - 800);
+        assert_eq!(other.add(100 << 10), Err(NoRoom::Now));
         drop(other);
         assert_eq!(memory.room.available_permits(), 1024);
     }
 
-    #[tokio::test]
-    async fn what_a_body_becomes_beyond_its_count_is_taken_until_it_goes() {
+    #[test]
+    fn what_a_body_becomes_beyond_its_count_is_taken_until_it_goes() {
         let memory = Memory::new(1 << 20);
-        let (_body, held) = memory.hold_as_it_comes(body(1));
-        let room = held.room();
+        let room = memory.held().room();
         let take = |n_bytes| room.take_beyond(10 << 10, n_bytes);
         let counted = SMALL * FACTOR;
         drop(take(counted).unwrap());
@@ -205,15 +184,33 @@ mod tests {
         assert!(Room::default().take_beyond(0, u64::MAX).is_ok());
     }
 
-    #[tokio::test]
-    async fn a_body_is_counted_as_it_comes() {
+    #[test]
+    fn an_answer_takes_its_bytes_and_what_its_request_held_goes() {
         let memory = Memory::new(1 << 20);
-        let (whole, held) = memory.hold_as_it_comes(body(10));
-        assert_eq!(whole.collect().await.unwrap().to_bytes().len(), 100 << 10);
-        assert_eq!(memory.room.available_permits(), 1024 - 800);
-        let (broken, _rest) = memory.hold_as_it_comes(body(10));
-        let error = broken.collect().await.unwrap_err();
-        assert!(is_full(&error), "{error}");
-        drop(held);
+        let held = memory.held();
+        held.add(100 << 10).unwrap();
+        let smaller = memory.exchange(Some(&held), 50 << 10).unwrap();
+        assert_eq!(memory.room.available_permits(), 1024 - 50);
+        held.add(10 << 10).unwrap();
+        let larger = memory.exchange(Some(&held), 100 << 10).unwrap();
+        assert_eq!(memory.room.available_permits(), 1024 - 150);
+        assert_eq!(
+            memory.exchange(None, 900 << 10).err(),
+            Some(NoRoom::Now),
+            "others take it"
+        );
+        held.add(10 << 10).unwrap();
+        let working = held.clone();
+        let late = memory.exchange(Some(&held), 1 << 10).unwrap();
+        assert_eq!(
+            memory.room.available_permits(),
+            1024 - 150 - 80 - 1,
+            "work that nobody waits for goes on"
+        );
+        drop((smaller, larger, working, held, late));
+        let all = memory.exchange(None, 10 << 20).unwrap();
+        assert_eq!(memory.room.available_permits(), 0, "it takes all");
+        drop(all);
+        assert_eq!(memory.room.available_permits(), 1024);
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! [`guard`] stands before every route. It asks in this order, cheapest first, and goes on only if all is well: is the host
 //! one of ours and the page that asks as well; is there room; who is it; may they; do they not ask too often; is the body not
-//! too long. What a route needs is said where the route is made ([`crate::routes`]).
+//! too long; has the endpoint room that is to predict. What a route needs is said where the route is made ([`crate::routes`]).
+//! Bodies are bounded as they come ([`arriving`]), answers until they are sent ([`sending`]).
 
+mod arriving;
 mod attempts;
 mod bucket;
 mod credentials;
@@ -11,12 +13,15 @@ mod guard;
 mod hosts;
 mod identify;
 mod memory;
+mod sending;
 mod usage;
 
-pub(crate) use guard::{Gate, guard};
+pub(crate) use arriving::Stop;
+pub(crate) use guard::{Bounds, Gate, guard, is_grpc};
 pub(crate) use hosts::Hosts;
 pub(crate) use identify::{Access, Visitor, hashed};
-pub(crate) use memory::{Extra, Held, Memory, NoRoom, Room, is_full};
+pub(crate) use memory::{Extra, Held, Memory, NoRoom, Room};
+pub(crate) use sending::Outgoing;
 pub(crate) use usage::Usage;
 
 use axum::Extension;

@@ -3,6 +3,7 @@
 mod told;
 
 use crate::access::Peer;
+use crate::endpoints::Protocol;
 use crate::routes::{Answers, Endpoint, Need};
 use crate::server::AccessConfig;
 use crate::tests::Desk;
@@ -49,8 +50,23 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    fn code(&self) -> String {
-        self.json()["error_code"].as_str().unwrap().to_owned()
+    /// What went wrong, in the form of a path; the inference protocol has words for people alone.
+    fn code(&self, path: &str) -> String {
+        let told = self.json();
+        let code = match Protocol::of(path) {
+            Protocol::Tensors => {
+                let words = told["error"].as_str().unwrap();
+                let is_denied = words.starts_with("Permission denied");
+                return if is_denied {
+                    "PERMISSION_DENIED".into()
+                } else {
+                    "UNAUTHENTICATED".into()
+                };
+            }
+            Protocol::Vertex => &told["error"]["status"],
+            _ => &told["error_code"],
+        };
+        code.as_str().unwrap().to_owned()
     }
 }
 
@@ -182,7 +198,7 @@ async fn strangers_see_how_the_server_is_and_nothing_else() {
             continue;
         }
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
-        assert_eq!(answer.code(), "UNAUTHENTICATED");
+        assert_eq!(answer.code(&path), "UNAUTHENTICATED");
         assert_eq!(answer.headers["www-authenticate"], "Basic realm=\"mlflow\"");
     }
     let nowhere = desk.ask(&Method::GET, "/nowhere", None, json!({})).await;
@@ -208,7 +224,7 @@ async fn a_role_does_what_it_may_and_no_more() {
             let told = format!("{} {method} {path}: {}", role.name(), answer.status);
             assert_eq!(answer.status == StatusCode::FORBIDDEN, is_denied, "{told}");
             if is_denied {
-                assert_eq!(answer.code(), "PERMISSION_DENIED");
+                assert_eq!(answer.code(&path), "PERMISSION_DENIED");
             }
         }
         let nowhere = desk
@@ -378,7 +394,7 @@ async fn wrong_passwords_run_out() {
         StatusCode::TOO_MANY_REQUESTS,
         "even with the right one"
     );
-    assert_eq!(answer.code(), "REQUEST_LIMIT_EXCEEDED");
+    assert_eq!(answer.code(SEARCH), "REQUEST_LIMIT_EXCEEDED");
     assert!(answer.headers.contains_key(header::RETRY_AFTER));
     let with_token = desk.post(SEARCH, &basic("ada", &desk.ada), json!({})).await;
     assert_eq!(
@@ -399,7 +415,7 @@ async fn users_are_managed_as_mlflow_does() {
     assert_eq!(made.json()["user"]["username"], "bob");
     assert_eq!(made.json()["user"]["is_admin"], false);
     let again = desk.post("/api/2.0/mlflow/users/create", &ada, new).await;
-    assert_eq!(again.code(), "RESOURCE_ALREADY_EXISTS");
+    assert_eq!(again.code(SEARCH), "RESOURCE_ALREADY_EXISTS");
     let bob = basic("bob", "long enough");
     assert_eq!(
         desk.post(SEARCH, &bob, json!({})).await.status,
@@ -447,7 +463,7 @@ async fn users_are_managed_as_mlflow_does() {
     let missing = desk
         .ask(&Method::GET, &get("bob"), Some(&ada), json!({}))
         .await;
-    assert_eq!(missing.code(), "RESOURCE_DOES_NOT_EXIST");
+    assert_eq!(missing.code(SEARCH), "RESOURCE_DOES_NOT_EXIST");
 }
 
 #[tokio::test]

@@ -109,6 +109,23 @@ fn with_a_certificate_requests_are_encrypted() {
     assert!(!plain.contains("200"), "{plain}");
 }
 
+#[test]
+fn who_is_refused_while_it_sends_is_told_why() {
+    let served = Served::new(None);
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    let n_bytes = 16 << 20;
+    let head = format!(
+        "POST /v2/models/e/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {n_bytes}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // More than sockets keep.
+    stream.write_all(&vec![b' '; n_bytes]).unwrap();
+    let mut begun = [0; 12];
+    stream.read_exact(&mut begun).unwrap();
+    let told = String::from_utf8_lossy(&begun);
+    assert!(["HTTP/1.1 404", "HTTP/1.1 503"].contains(&&*told), "{told}");
+}
+
 /// Asks over HTTP/2, as clients of gRPC do; gives the status, the body and the trailers.
 fn over_http2(address: SocketAddr, request: Request<Full<Bytes>>) -> (u16, Vec<u8>, String) {
     let runtime = tokio::runtime::Builder::new_current_thread()

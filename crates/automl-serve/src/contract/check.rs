@@ -107,7 +107,8 @@ async fn given_as_said(operation: &Operation, place: &str, answer: Response) -> 
             answer
         }
         Gives::Json(schema) => {
-            if !kind.starts_with("application/json") {
+            let media = kind.split(';').next().unwrap_or_default();
+            if media != "application/json" {
                 return answer;
             }
             let (parts, body) = answer.into_parts();

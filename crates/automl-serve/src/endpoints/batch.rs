@@ -4,7 +4,7 @@ use super::error::{ROWS_EXPLAINED_MAX, ScoreError, VALUES_EXPLAINED_MAX};
 use super::model::LoadedModel;
 use super::wanted::Wanted;
 use crate::access::Extra;
-use automl_core::{Clock, Decision, Explanation, Predictions, Table, Threads};
+use automl_core::{Clock, Decision, Explanation, Predictions, Table, Task, Threads};
 use std::time::Duration;
 
 /// Rows to predict.
@@ -16,6 +16,8 @@ pub(crate) struct Batch {
     pub(crate) coverages: Vec<f64>,
     /// Whether it is told what each column did.
     pub(crate) explains: bool,
+    /// Milliseconds after which nobody waits for the answer, where the body says that.
+    pub(crate) patience_ms: Option<u64>,
     pub(crate) about: About,
     /// The memory that it takes beyond what its body was counted for.
     pub(crate) extra: Extra,
@@ -30,6 +32,10 @@ pub(crate) struct About {
     pub(crate) outputs: Vec<Output>,
     /// Whether tensors of which nothing is said come as bytes.
     pub(crate) is_binary: bool,
+    /// Whether the probabilities of classes are told; as the protocol has it if it is not said.
+    pub(crate) probabilities: Option<bool>,
+    /// Whether predictions are told as Vertex AI's clients read them.
+    pub(crate) is_of_vertex: bool,
 }
 
 /// A tensor that is wanted.
@@ -46,6 +52,7 @@ impl From<Table> for Batch {
             threshold: None,
             coverages: Vec::new(),
             explains: false,
+            patience_ms: None,
             about: About::default(),
             extra: Extra::default(),
         }
@@ -97,6 +104,11 @@ impl Batch {
             threshold: wanted.threshold,
             coverages: wanted.coverages,
             explains: wanted.explains.unwrap_or(false),
+            about: About {
+                probabilities: wanted.probabilities,
+                is_of_vertex: wanted.is_of_vertex,
+                ..self.about
+            },
             ..self
         }
     }
@@ -129,6 +141,10 @@ impl Batch {
         if self.threshold.is_some() && loaded.facts.task.n_classes() != 2 {
             return Err(ScoreError::form("a threshold is for two classes"));
         }
+        if self.about.probabilities == Some(true) && !predicts_classes(&loaded.facts.task) {
+            let told = "probabilities are of classes, and the model predicts numbers";
+            return Err(ScoreError::form(told));
+        }
         let asked = self.threshold.map(Decision::Above);
         let codes = predictions.class_codes_by(asked.as_ref().unwrap_or(&loaded.facts.decision));
         let intervals = intervals(&self.coverages, loaded, &predictions)?;
@@ -143,6 +159,12 @@ impl Batch {
             about: self.about,
         })
     }
+}
+
+/// Whether a task, or a target of it, is one of classes.
+fn predicts_classes(task: &Task) -> bool {
+    let mut targets = task.targets().iter();
+    task.is_classification() || targets.any(|one| one.task.is_classification())
 }
 
 /// What each column did to each row.

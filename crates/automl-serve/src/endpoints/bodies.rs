@@ -3,14 +3,14 @@
 use super::capture::read_feedback;
 use super::model::LoadedModel;
 use super::wanted::Wanted;
-use super::{plain, scoring, v2, vertex};
+use super::{lines, plain, scoring, v2, vertex};
 use crate::access::Room;
 use automl_core::TableForm;
 
 /// Reads a body as it comes to endpoints: a first line says by which reader, the rest is the body. Tells how many rows it has, or
 /// what is wrong with it; nothing if no reader is called so.
 ///
-/// Readers are `rows`, `scoring`, `csv`, `arrow`, `vertex`, `tensors`, `binary-tensors` (two bytes with the length of the JSON stand
+/// Readers are `rows`, `scoring`, `csv`, `lines`, `arrow`, `vertex`, `tensors`, `binary-tensors` (two bytes with the length of the JSON stand
 /// before that), `tensor-message` (of gRPC) and `feedback`.
 pub fn read_body(bytes: &[u8], model: &LoadedModel) -> Option<Result<usize, String>> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
@@ -18,8 +18,9 @@ pub fn read_body(bytes: &[u8], model: &LoadedModel) -> Option<Result<usize, Stri
     let (name, body) = (&bytes[..end], &bytes[end + 1..]);
     let read = match name {
         b"rows" => plain::read(body, Wanted::default(), model),
-        b"scoring" => scoring::from_json(body, model),
-        b"csv" => scoring::from_table(body, (TableForm::Delimited, &room), model),
+        b"scoring" => scoring::from_json(body, Wanted::default(), model),
+        b"csv" => scoring::from_csv(body, &room, model),
+        b"lines" => lines::from_json_lines(body, model),
         b"arrow" => scoring::from_table(body, (TableForm::Arrow, &room), model),
         b"vertex" => vertex::read(body, model),
         b"tensors" => v2::read(body, None, model),

@@ -3,14 +3,13 @@
 use super::error::ScoreError;
 use super::live::Wish;
 use super::score::Asked;
-use crate::access::{Held, Room, is_full};
-use crate::fields::{BODY_MAX, BODY_WAIT};
+use crate::access::{Held, Room, Stop};
+use crate::fields::BODY_MAX;
 use crate::observe::RequestId;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use http_body_util::{BodyExt, Limited};
-use std::task::Poll;
 
 /// Names the deployment that shall answer.
 pub(crate) static DEPLOYMENT: HeaderName = HeaderName::from_static("x-endpoint-deployment");
@@ -33,7 +32,7 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// Waits for the body, which has bounds in length and time.
+    /// Waits for the body, which has bounds in length; the guard bounds its memory and its time.
     pub(crate) async fn whole(request: Request) -> Result<Self, ScoreError> {
         let (mut parts, body) = request.into_parts();
         let encoding = text(&parts.headers, &header::CONTENT_ENCODING);
@@ -46,16 +45,18 @@ impl Ask {
         if length.is_some_and(|length| length > BODY_MAX as u64) {
             return Err(ScoreError::TooLong { limit: BODY_MAX });
         }
-        let body = within_time(Limited::new(body, BODY_MAX).collect()).await?;
+        let body = Limited::new(body, BODY_MAX).collect().await;
         let body = body.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
-                ScoreError::TooLong { limit: BODY_MAX }
-            } else if is_full(&*error) {
-                ScoreError::Full
-            } else {
-                ScoreError::Broken {
+                return ScoreError::TooLong { limit: BODY_MAX };
+            }
+            match Stop::of(&*error) {
+                Some(Stop::Full) => ScoreError::Full,
+                Some(Stop::Crowded) => ScoreError::Crowded,
+                Some(Stop::Late) => ScoreError::Late,
+                None => ScoreError::Broken {
                     reason: error.to_string(),
-                }
+                },
             }
         })?;
         Ok(Self {
@@ -105,42 +106,39 @@ impl Ask {
     /// # Errors
     /// If the time that it gives is no number.
     pub(crate) fn asked<'a>(&'a self, endpoint: &'a str) -> Result<Asked<'a>, ScoreError> {
-        let odd = |text| {
-            ScoreError::form(format!(
-                "{PATIENCE} is no whole number of milliseconds: {text}"
-            ))
-        };
-        let patience_ms = self
-            .header(&PATIENCE)
-            .map(|text| text.parse().map_err(|_odd| odd(text)));
         Ok(Asked {
             endpoint,
-            wish: self.wish(),
+            wish: wish(&self.headers),
             n_bytes: self.body.len(),
             held: self.held.clone(),
             id: self.id.clone(),
-            patience_ms: patience_ms.transpose()?,
+            patience_ms: patience_ms(&self.headers)?,
         })
-    }
-
-    /// Who shall answer.
-    fn wish(&self) -> Wish<'_> {
-        Wish {
-            deployment: self.header(&DEPLOYMENT).or_else(|| self.header(&VARIANT)),
-            key: self.header(&KEY).or_else(|| self.header(&REQUEST_ID)),
-        }
     }
 }
 
-/// What a body becomes, unless it takes too long. One that is there already, as small ones are, starts no timer.
-async fn within_time<F: Future>(read: F) -> Result<F::Output, ScoreError> {
-    let mut read = std::pin::pin!(read);
-    let first = std::future::poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
-    if let Poll::Ready(read) = first {
-        return Ok(read);
+/// Who shall answer.
+pub(super) fn wish(headers: &HeaderMap) -> Wish<'_> {
+    let said = |name: &HeaderName| text(headers, name);
+    Wish {
+        deployment: said(&DEPLOYMENT).or_else(|| said(&VARIANT)),
+        key: said(&KEY).or_else(|| said(&REQUEST_ID)),
     }
-    let read = tokio::time::timeout(BODY_WAIT, read).await;
-    read.map_err(|_late| ScoreError::Late)
+}
+
+/// How long whoever asks waits, if that is said.
+///
+/// # Errors
+/// If it is no number.
+pub(super) fn patience_ms(headers: &HeaderMap) -> Result<Option<u64>, ScoreError> {
+    let odd = |text| {
+        ScoreError::form(format!(
+            "{PATIENCE} is no whole number of milliseconds: {text}"
+        ))
+    };
+    let said = text(headers, &PATIENCE);
+    said.map(|text| text.parse().map_err(|_odd| odd(text)))
+        .transpose()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

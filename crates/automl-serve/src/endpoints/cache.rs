@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// Rows that are predicted, one by one, before a model is asked anything.
 const WARM_ROWS: usize = 20;
+/// Seconds in which requests do not try again what could not be read.
+const FAILED_S: f64 = 1.0;
 
 /// A version of a model, in memory or not.
 pub(crate) struct Version {
@@ -31,6 +33,8 @@ pub(crate) struct Version {
     state: RwLock<Option<Arc<Warm>>>,
     /// Held by whoever reads it.
     reading: Mutex<()>,
+    /// Since when it cannot be read, and why; nothing once it could.
+    failed: Mutex<Option<(Clock, String)>>,
     /// When it was used last, in microseconds since 1970.
     used_us: AtomicI64,
 }
@@ -59,6 +63,22 @@ impl Version {
         let now_us = Clock::unix_micros();
         self.used_us.store(now_us, Ordering::Relaxed);
         Some((warm, now_us))
+    }
+
+    /// Why it could not be read a moment ago, if that is so: requests need not all try it again.
+    pub(crate) fn failed_lately(&self) -> Option<String> {
+        self.failed_within(FAILED_S)
+    }
+
+    fn failed_within(&self, seconds: f64) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (clock, reason) = failed.as_ref()?;
+        (clock.seconds() < seconds).then(|| reason.clone())
+    }
+
+    fn note_read(&self, failed: Option<&String>) {
+        let mut noted = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = failed.map(|reason| (Clock::start(), reason.clone()));
     }
 
     fn put(&self, warm: Option<Arc<Warm>>) {
@@ -158,6 +178,7 @@ impl Cache {
                 folder,
                 state: RwLock::new(warm),
                 reading: Mutex::default(),
+                failed: Mutex::default(),
                 used_us: AtomicI64::new(0),
             })
         });
@@ -183,11 +204,13 @@ impl Cache {
         versions.retain(|_, version| Arc::strong_count(version) > 1);
     }
 
-    /// The model of a version, which is read and warmed if it is not in memory. Waits for files and the database.
+    /// The model of a version, which is read and warmed if it is not in memory. Waits for files and the database. Who waits while
+    /// another fails to read it shares that.
     ///
     /// # Errors
     /// Why it cannot be had, in a sentence.
     pub(crate) fn load(&self, version: &Version) -> Result<Arc<Warm>, String> {
+        let clock = Clock::start();
         let _reader = version
             .reading
             .lock()
@@ -195,9 +218,13 @@ impl Cache {
         if let Some((warm, _)) = version.take() {
             return Ok(warm);
         }
+        if let Some(reason) = version.failed_within(clock.seconds()) {
+            return Err(reason);
+        }
         let key = (version.model.as_str(), version.number);
         match self.read_within_limit(version) {
             Ok(warm) => {
+                version.note_read(None);
                 self.numbers.load(key, "read");
                 tracing::info!(
                     model = version.model,
@@ -210,7 +237,9 @@ impl Cache {
             }
             Err(reason) => {
                 self.numbers.load(key, "failed");
-                Err(format!("{}/{}: {reason}", version.model, version.number))
+                let reason = format!("{}/{}: {reason}", version.model, version.number);
+                version.note_read(Some(&reason));
+                Err(reason)
             }
         }
     }

@@ -33,8 +33,10 @@ pub(crate) enum ScoreError {
     Overloaded { seconds: u64 },
     #[error("what is kept of endpoint '{endpoint}' waits for the disk, and has no room for more")]
     NotKept { endpoint: String },
-    #[error("there was no time left to predict: the request gave it {ms} ms")]
+    #[error("it could not be answered in the {ms} ms that the request gave it")]
     TimeOver { ms: u64 },
+    #[error("too many requests at once")]
+    Crowded,
     #[error("requests that are being answered take all the memory that they may")]
     Full,
     #[error("the body has more than {limit} bytes")]
@@ -127,7 +129,9 @@ impl ScoreError {
             Self::NotServing { .. } | Self::NotKept { .. } | Self::Full => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Busy { .. } | Self::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy { .. } | Self::Overloaded { .. } | Self::Crowded => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::TooLong { .. }
             | Self::TooManyRows
             | Self::TooManyExplained
@@ -151,9 +155,11 @@ impl ScoreError {
     pub(crate) fn come_again_s(&self) -> Option<u64> {
         match self {
             Self::Overloaded { seconds } => Some(*seconds),
-            Self::NotServing { .. } | Self::NotKept { .. } | Self::Busy { .. } | Self::Full => {
-                Some(COME_AGAIN_S)
-            }
+            Self::NotServing { .. }
+            | Self::NotKept { .. }
+            | Self::Busy { .. }
+            | Self::Crowded
+            | Self::Full => Some(COME_AGAIN_S),
             _ => None,
         }
     }
@@ -170,6 +176,7 @@ impl Coded for ScoreError {
             Self::Overloaded { .. } => "endpoint-overloaded",
             Self::NotKept { .. } => "endpoint-feedback-full",
             Self::TimeOver { .. } => "score-time-over",
+            Self::Crowded => "score-too-many",
             Self::Full => "score-no-memory",
             Self::TooLong { .. } => "score-too-long",
             Self::TooManyRows => "score-too-many-rows",

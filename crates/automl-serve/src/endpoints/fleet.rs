@@ -437,6 +437,9 @@ impl Inner {
         }
         let silent = Live::silent(endpoint, &self.numbers);
         let before = known.unwrap_or(&silent);
+        let is_as_wide = before.max_at_once == endpoint.max_at_once;
+        let limited = (!is_as_wide).then(|| before.limited(endpoint.max_at_once));
+        let before = limited.as_ref().unwrap_or(before);
         let is_new = before.revision != Some(endpoint.revision) || before.is_renamed(endpoint);
         let mut live = if is_new {
             let (live, is_last) = self.first_served(wanted, before);

@@ -181,9 +181,9 @@ impl<'de> Visitor<'de> for CellSeed<'_, '_> {
 }
 
 /// One row: an object by names, or a list in the order of `order`, which is the model's own if it is not said.
-struct RowSeed<'f, 'm, 'o> {
-    filler: &'f mut Filler<'m>,
-    order: Option<&'o [Option<usize>]>,
+pub(crate) struct RowSeed<'f, 'm, 'o> {
+    pub(crate) filler: &'f mut Filler<'m>,
+    pub(crate) order: Option<&'o [Option<usize>]>,
 }
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_, '_> {

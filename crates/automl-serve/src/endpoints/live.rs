@@ -233,6 +233,15 @@ impl Live {
         }
     }
 
+    /// The same, which answers so many requests at once; those that it answers already end as they began, and are not counted.
+    pub(crate) fn limited(&self, max_at_once: u32) -> Self {
+        Self {
+            max_at_once,
+            room: Arc::new(Semaphore::new(max_at_once as usize)),
+            ..self.again()
+        }
+    }
+
     /// Whether another part of its requests is to be kept by now.
     pub(crate) fn is_captured_otherwise(&self, endpoint: &Endpoint) -> bool {
         self.capture.as_ref().map(|rule| &rule.0) != endpoint.capture.as_ref()

@@ -5,22 +5,28 @@
 //! columns of a table, and is scored on the thread that read it if that is a matter of microseconds. How models are read is
 //! said by whoever starts the server ([`LoadModel`]).
 
+mod admission;
+mod agree;
 mod batch;
 mod bodies;
 mod body;
 mod cache;
 mod capture;
+mod columns;
 mod error;
 mod filler;
 mod fleet;
 mod json;
 mod keeper;
+mod lines;
 mod live;
 mod model;
 mod numbers;
 mod plain;
+mod protocol;
 mod queue;
 mod rest;
+mod root;
 mod score;
 mod scoring;
 mod split;
@@ -32,6 +38,7 @@ mod view;
 mod wanted;
 mod write;
 
+pub(crate) use admission::check_room;
 pub use bodies::read_body;
 pub(crate) use cache::Loading;
 pub(crate) use capture::{Captor, Keeping};
@@ -42,7 +49,11 @@ pub(crate) use keeper::Keeper;
 pub(crate) use live::{Live, Slot};
 pub use model::{Bounds, LoadError, LoadModel, LoadedModel, ModelFacts, WriteStream};
 pub(crate) use numbers::Numbers;
+pub(crate) use protocol::{Protocol, Refused};
+pub(crate) use root::reached;
+pub use root::{RootEndpoint, ServedPath, ServedPathError};
 
+use crate::mlflow;
 use crate::routes::{Routes, get, post};
 use axum::http::Method;
 use axum::response::Response;
@@ -53,7 +64,14 @@ pub(crate) fn routes(fleet: &Fleet) -> Routes {
 
 /// Predictions alone, without what changes endpoints.
 pub(crate) fn answers(fleet: &Fleet) -> Routes {
-    predictions().merge(v2::answers(fleet))
+    predictions()
+        .merge(v2::answers(fleet))
+        // What the record is told with, where that is served too.
+        .route(
+            "/version",
+            get(async || mlflow::VERSION)
+                .open("The version of MLflow as whose scoring server this answers"),
+        )
 }
 
 /// What no route answers below the paths of these protocols, told in the form of each.
@@ -97,13 +115,13 @@ fn predictions() -> Routes {
                 .bounded(),
         )
         .route(
-            "/invocations",
+            root::INVOCATIONS,
             post(scoring::root_invocations)
                 .viewer("Predicts by the endpoint of the root, as a container of SageMaker does")
                 .bounded(),
         )
         .route(
-            "/ping",
+            root::PING,
             get(scoring::root_ping).viewer("Whether the endpoint of the root would answer"),
         )
         .route(

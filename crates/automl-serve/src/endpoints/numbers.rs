@@ -4,6 +4,7 @@ mod counts;
 mod timing;
 mod told;
 
+use super::agree::Compared;
 use super::error::ScoreError;
 pub(crate) use counts::{Counts, Reason, Spent, Tally, Unended};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -19,6 +20,9 @@ use told::{Known, Told};
 
 /// Upper ends of the buckets of rows that are predicted together.
 const BATCH_ROWS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 8192.0, 65_536.0];
+
+/// Upper ends of the buckets of how far what a deployment in the shadow says is from what was answered.
+const DIFFERENCES: [f64; 10] = [0.0, 1e-6, 1e-4, 1e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
 /// What became of requests that a deployment took, and of those that it saw in the shadow.
 const OUTCOMES: [&str; 3] = ["answered", "refused", "failed"];
@@ -88,6 +92,7 @@ pub(crate) struct Numbers {
     requests: Family<OutcomeLabels, Counter>,
     rows: Family<Labels, Counter>,
     shadows: Family<OutcomeLabels, Counter>,
+    differences: Family<Labels, Histogram, fn() -> Histogram>,
     busy: Family<EndpointLabels, Counter>,
     loads: Family<LoadLabels, Counter>,
     batches: Family<VersionLabels, Histogram, fn() -> Histogram>,
@@ -104,6 +109,7 @@ impl Default for Numbers {
             requests: Family::default(),
             rows: Family::default(),
             shadows: Family::default(),
+            differences: Family::new_with_constructor(|| Histogram::new(DIFFERENCES)),
             busy: Family::default(),
             loads: Family::default(),
             batches: Family::new_with_constructor(|| Histogram::new(BATCH_ROWS)),
@@ -130,6 +136,11 @@ impl Numbers {
             "automl_endpoint_shadow_requests",
             "Requests that a deployment saw in the shadow, by outcome: same, other, failed, skipped",
             self.shadows.clone(),
+        );
+        registry.register(
+            "automl_endpoint_shadow_difference",
+            "Of each row that a deployment saw in the shadow, how far what it says is from what was answered: the greatest difference of a probability, or of numbers beside the greater",
+            self.differences.clone(),
         );
         registry.register(
             "automl_endpoint_busy",
@@ -192,6 +203,7 @@ impl Numbers {
             for outcome in SHADOW_OUTCOMES {
                 self.shadows.remove(&labels.with(outcome));
             }
+            self.differences.remove(&labels);
             self.rows.remove(&labels);
         }
         for outcome in CAPTURE_OUTCOMES {
@@ -233,6 +245,7 @@ impl Numbers {
             other: shadow(1),
             shadow_failed: shadow(2),
             skipped: shadow(3),
+            differences: Differences(self.differences.clone(), labels.clone()),
             counts,
         }
     }
@@ -285,6 +298,9 @@ impl Labels {
     }
 }
 
+/// How far a deployment in the shadow is from what was answered. It is told of those alone that were compared.
+struct Differences(Family<Labels, Histogram, fn() -> Histogram>, Labels);
+
 /// The numbers of one deployment, named by what is counted.
 pub(crate) struct Own {
     pub(crate) answered: Counter,
@@ -294,10 +310,28 @@ pub(crate) struct Own {
     pub(crate) other: Counter,
     pub(crate) shadow_failed: Counter,
     pub(crate) skipped: Counter,
+    differences: Differences,
     pub(crate) counts: Arc<Counts>,
 }
 
 impl Own {
+    /// Counts a request that a deployment in the shadow saw.
+    pub(crate) fn compared(&self, found: &Compared) {
+        if !found.differences.is_empty() {
+            let Differences(family, labels) = &self.differences;
+            let histogram = family.get_or_create_owned(labels);
+            for difference in &found.differences {
+                histogram.observe(*difference);
+            }
+        }
+        // Last, so that whoever finds it counted finds all of it.
+        if found.agrees.iter().all(|agrees| *agrees) {
+            self.same.inc();
+        } else {
+            self.other.inc();
+        }
+    }
+
     /// Counts a request that is answered.
     pub(crate) fn answered(&self, n_rows: usize, whole: Duration, spent: &Spent) {
         self.answered.inc();

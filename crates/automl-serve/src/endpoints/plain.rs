@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Predicted};
 use super::body::{Ask, DEPLOYMENT};
+use super::columns::{Told, columns};
 use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{ColumnsSeed, Key, RowsSeed, keep, within};
@@ -12,7 +13,7 @@ use super::wanted::{self, Wanted};
 use super::write::{self, Classes};
 use crate::access::Room;
 use crate::state::App;
-use automl_core::{Coded, Column, Explanation, Predictions, Table, TableForm, Task};
+use automl_core::{Coded, Explanation, Predictions, Table, TableForm, Task};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
@@ -75,66 +76,13 @@ fn accepts_arrow(ask: &Ask) -> bool {
     kinds.any(|kind| kind.trim().eq_ignore_ascii_case(ARROW))
 }
 
-/// The answer as columns of an Arrow stream, called as those that `automl predict` writes; ends of intervals behind them.
+/// The answer as columns of an Arrow stream.
 fn streamed(scored: &Scored, write: WriteStream) -> Result<Vec<u8>, ScoreError> {
-    let predicted = &scored.predicted;
-    if predicted.explanation.is_some() {
-        return Err(ScoreError::form(
-            "what columns did is told in JSON, not in a stream; accept application/json",
-        ));
-    }
-    let classes = scored.warm.loaded.facts.task.classes();
-    let mut columns = Vec::new();
-    match &predicted.predictions {
-        Predictions::Probabilities { n_classes, values } => {
-            let codes = predicted.codes.iter();
-            let names = codes.map(|code| Some(classes[*code as usize].as_str()));
-            columns.push(("prediction".to_owned(), Column::Text(names.collect())));
-            for (code, class) in classes.iter().enumerate() {
-                let own = values.iter().skip(code).step_by(*n_classes).copied();
-                let name = format!("probability_{class}");
-                columns.push((name, Column::Number(own.collect())));
-            }
-        }
-        Predictions::Numbers(values) | Predictions::Quantiles { values, .. } => {
-            columns.push(("prediction".to_owned(), Column::Number(values.clone())));
-        }
-        Predictions::Several { .. } => columns.extend(columns_of_targets(scored)),
-    }
-    for interval in &predicted.intervals {
-        for (side, ends) in [("lower", &interval.lower), ("upper", &interval.upper)] {
-            let name = format!("{side}_{}", interval.percents());
-            columns.push((name, Column::Number(ends.clone())));
-        }
-    }
-    let table = Table::new(columns).map_err(|error| ScoreError::form(error.to_string()))?;
+    let tells_probabilities = scored.predicted.about.probabilities != Some(false);
+    let told = columns(scored, tells_probabilities)?.into_iter();
+    let table = Table::new(told.map(Told::into_column).collect());
+    let table = table.map_err(|error| ScoreError::form(error.to_string()))?;
     write(&table).map_err(|reason| ScoreError::Internal { reason })
-}
-
-/// The columns of several targets, each behind the other.
-fn columns_of_targets(scored: &Scored) -> Vec<(String, Column)> {
-    let predicted = &scored.predicted;
-    let targets = scored.warm.loaded.facts.task.targets();
-    let mut columns = Vec::new();
-    for (place, one) in targets.iter().enumerate() {
-        let classes = one.task.classes();
-        match predicted.predictions.of_target(place) {
-            Predictions::Probabilities { n_classes, values } => {
-                let codes = predicted.codes.iter().skip(place).step_by(targets.len());
-                let names = codes.map(|code| Some(classes[*code as usize].as_str()));
-                columns.push((one.target.clone(), Column::Text(names.collect())));
-                for (code, class) in classes.iter().enumerate() {
-                    let own = values.iter().skip(code).step_by(n_classes).copied();
-                    let name = one.probability_column(class);
-                    columns.push((name, Column::Number(own.collect())));
-                }
-            }
-            other => {
-                columns.push((one.target.clone(), Column::Number(other.values().to_vec())));
-            }
-        }
-    }
-    columns
 }
 
 type Reader = fn(&[u8], &Room, Wanted, &LoadedModel) -> Result<Batch, ScoreError>;
@@ -223,34 +171,26 @@ fn told(scored: &Scored) -> String {
     out.push_str(&scored.slot.head);
     out.push_str(",\"prediction\":");
     let classes = &scored.slot.classes;
+    let predicted = &scored.predicted;
     if classes.targets.is_empty() {
-        write::predictions(&mut out, &scored.predicted, classes);
-        if let Predictions::Probabilities { .. } = &scored.predicted.predictions {
-            out.push_str(",\"probabilities\":");
-            probabilities(&mut out, &scored.predicted.predictions, classes);
-        }
+        write::predictions(&mut out, predicted, classes);
     } else {
-        targets_told(&mut out, &scored.predicted, classes);
+        targets_told(&mut out, predicted, classes);
+    }
+    let are_there = matches!(
+        predicted.predictions,
+        Predictions::Probabilities { .. } | Predictions::Several { .. }
+    );
+    if are_there && predicted.about.probabilities != Some(false) {
+        out.push_str(",\"probabilities\":");
+        write::probabilities(&mut out, &predicted.predictions, classes);
     }
     further(&mut out, scored);
     out.push('}');
     out
 }
 
-/// The probabilities of each class, by its name.
-fn probabilities(out: &mut String, predictions: &Predictions, classes: &Classes) {
-    for (code, name) in classes.names.iter().enumerate() {
-        out.push(if code > 0 { ',' } else { '{' });
-        out.push_str(name);
-        out.push(':');
-        let column = predictions.values().iter().skip(code);
-        let column = column.step_by(predictions.width());
-        write::list(out, column, |out, value| write::number(out, *value));
-    }
-    out.push('}');
-}
-
-/// The predictions of each of several targets by its name, and in the same way the probabilities of those that are classes.
+/// The predictions of each of several targets by its name.
 fn targets_told(out: &mut String, predicted: &Predicted, classes: &Classes) {
     for (place, (name, _)) in classes.targets.iter().enumerate() {
         out.push(if place > 0 { ',' } else { '{' });
@@ -258,17 +198,6 @@ fn targets_told(out: &mut String, predicted: &Predicted, classes: &Classes) {
         out.push(':');
         let told = write::of_target(predicted, place, classes);
         write::list(out, told, |out, value| out.push_str(&value));
-    }
-    out.push_str("},\"probabilities\":{");
-    let targets = classes.targets.iter().enumerate();
-    let of_classes = targets.filter(|(_, (_, own))| !own.names.is_empty());
-    for (nth, (place, (name, own))) in of_classes.enumerate() {
-        if nth > 0 {
-            out.push(',');
-        }
-        out.push_str(name);
-        out.push(':');
-        probabilities(out, &predicted.predictions.of_target(place), own);
     }
     out.push('}');
 }

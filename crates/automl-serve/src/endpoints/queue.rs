@@ -17,6 +17,7 @@ use super::numbers::{BatchNumbers, Counts};
 use automl_core::{Clock, Predictions, Table};
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -40,6 +41,8 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     target_us: f64,
     n_workers: usize,
+    /// Requests that came so far.
+    n_asked: AtomicU64,
     numbers: BatchNumbers,
     counts: Arc<Counts>,
 }
@@ -57,6 +60,7 @@ struct State {
 
 /// A request that waits.
 struct Job {
+    id: u64,
     batch: Batch,
     clock: Clock,
     patience_ms: Option<u64>,
@@ -80,6 +84,25 @@ impl Patience {
             Some(ms) if self.clock.seconds() * 1e3 >= ms as f64 => Err(ScoreError::TimeOver { ms }),
             _ => Ok(()),
         }
+    }
+
+    /// No more than that, if it is said.
+    pub(crate) fn bound(&mut self, ms: Option<u64>) {
+        self.ms = self.ms.into_iter().chain(ms).min();
+    }
+
+    /// Waits for work no longer than whoever asked does. Work that is to go on is not dropped with this future: it is a task, or
+    /// on a thread of its own.
+    ///
+    /// # Errors
+    /// If that is too short.
+    pub(crate) async fn within<F: Future>(&self, work: F) -> Result<F::Output, ScoreError> {
+        let Some(ms) = self.ms else {
+            return Ok(work.await);
+        };
+        let left = Duration::from_millis(ms).saturating_sub(self.clock.elapsed());
+        let done = tokio::time::timeout(left, work).await;
+        done.map_err(|_late| ScoreError::TimeOver { ms })
     }
 
     /// Milliseconds that are left.
@@ -110,6 +133,7 @@ impl Queue {
             }),
             target_us: (target.as_secs_f64() * 1e6).max(TIMES_ALONE * row_us),
             n_workers: replicas.map_or_else(n_cores, |replicas| replicas as usize),
+            n_asked: AtomicU64::new(0),
             numbers,
             counts,
         }
@@ -119,18 +143,21 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a batch is predicted, with others if that is quicker.
+    /// Waits until a batch is predicted, with others if that is quicker. One whose turn has not come when whoever asked waits no
+    /// longer leaves the line; one that is being predicted is waited for to the end.
     ///
     /// # Errors
-    /// It would wait too long, or cannot be predicted.
+    /// It would wait too long, did so, or cannot be predicted.
     pub(crate) async fn predicted(
         self: &Arc<Self>,
         loaded: &LoadedModel,
         batch: Batch,
         patience: Patience,
     ) -> Reply {
-        let (reply, told) = oneshot::channel();
+        let (reply, mut told) = oneshot::channel();
+        let id = self.n_asked.fetch_add(1, Ordering::Relaxed);
         let job = Job {
+            id,
             batch,
             clock: patience.clock,
             patience_ms: patience.ms,
@@ -140,10 +167,29 @@ impl Queue {
             let (queue, loaded) = (Arc::clone(self), loaded.clone());
             tokio::task::spawn_blocking(move || queue.work(&loaded));
         }
-        let told = told.await.map_err(|_gone| ScoreError::Internal {
+        let told = match patience.within(&mut told).await {
+            Ok(told) => told,
+            Err(late) if self.withdraw(id) => return Err(late),
+            Err(_late) => told.await,
+        };
+        let told = told.map_err(|_gone| ScoreError::Internal {
             reason: "a bug was met while it predicted".into(),
         });
         told?
+    }
+
+    /// Takes a job out of the line, if it still waits.
+    fn withdraw(&self, id: u64) -> bool {
+        let mut state = self.state();
+        let place = state.waiting.iter().position(|job| job.id == id);
+        let Some(job) = place.and_then(|place| state.waiting.remove(place)) else {
+            return false;
+        };
+        state.n_rows_waiting -= job.batch.table.n_rows();
+        // Large tables take their time to go.
+        drop(state);
+        self.counts.wait(-1);
+        true
     }
 
     /// Refuses a request that would wait too long, before its body is read.

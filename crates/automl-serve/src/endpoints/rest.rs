@@ -19,7 +19,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 /// Requests at once where nothing is said.
-const AT_ONCE: i64 = 64;
+const AT_ONCE: u32 = 64;
 /// Changes that are told.
 const N_CHANGES: usize = 50;
 
@@ -40,6 +40,10 @@ pub(super) fn routes() -> Routes {
                 .viewer("An endpoint: its deployments, what this server serves, its last changes")
                 .delete(remove)
                 .editor("Deletes an endpoint; with deployments only by force"),
+        )
+        .route(
+            "/api/endpoints/{name}/update",
+            post(update).editor("Says how many requests an endpoint answers at once: max_at_once"),
         )
         .route(
             "/api/endpoints/{name}/deploy",
@@ -172,16 +176,38 @@ async fn list(State(app): State<App>) -> Answer {
 
 async fn create(State(app): State<App>, asker: Asker, fields: Fields) -> Answer {
     let asked = Asked::of(&asker, &fields)?;
-    let at_once = fields.int("max_at_once")?.unwrap_or(AT_ONCE);
     let new = NewEndpoint {
         name: fields.required("name")?,
         description: fields.text("description")?,
-        max_at_once: u32::try_from(at_once)
-            .map_err(|_odd| wrong("max_at_once", &json!(at_once)))?,
+        max_at_once: at_once(&fields)?.unwrap_or(AT_ONCE),
     };
     app.fleet.check_no_folder(&new.name)?;
     changed(&app, move |sql| {
         endpoints::create(sql, W, &new, asked.who())
+    })
+    .await
+}
+
+/// How many requests at once are asked for.
+fn at_once(fields: &Fields) -> Result<Option<u32>, ApiError> {
+    let Some(number) = fields.int("max_at_once")? else {
+        return Ok(None);
+    };
+    let number = u32::try_from(number).map_err(|_odd| wrong("max_at_once", &json!(number)))?;
+    Ok(Some(number))
+}
+
+async fn update(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    asker: Asker,
+    fields: Fields,
+) -> Answer {
+    let asked = Asked::of(&asker, &fields)?;
+    app.fleet.check_no_folder(&name)?;
+    let max_at_once = at_once(&fields)?.ok_or_else(|| absent("max_at_once"))?;
+    changed(&app, move |sql| {
+        endpoints::set_at_once(sql, W, &name, max_at_once, asked.who())
     })
     .await
 }

@@ -1,12 +1,13 @@
 //! From a request to its predictions: who answers, on which thread, and what is counted.
 
+use super::agree::compared;
 use super::batch::{Batch, Predicted};
 use super::cache::Warm;
 use super::capture::{Kept, Sample};
 use super::error::ScoreError;
 use super::fleet::Fleet;
 use super::live::{Live, Slot, Wish};
-use super::model::LoadedModel;
+use super::model::{LoadedModel, ModelFacts};
 use super::numbers::{Reason, Spent, Unended};
 use super::queue::Patience;
 use crate::access::Held;
@@ -19,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Microseconds that a request may take on a thread that runs futures.
 const INLINE_US: f64 = 100.0;
 /// Bytes of a body that is read on such a thread: at about 5 ns a byte, less than that.
-const INLINE_BYTES: usize = 16 << 10;
+pub(super) const INLINE_BYTES: usize = 16 << 10;
 /// Rows of which an answer is written on such a thread.
 const INLINE_ROWS: usize = 1_000;
 /// Requests that are compared in the shadow at once; others are skipped and counted.
@@ -101,12 +102,22 @@ async fn begun(
     (clock, room): (Clock, OwnedSemaphorePermit),
 ) -> Result<Work, ScoreError> {
     let mut spent = Spent::default();
+    let patience = Patience {
+        clock,
+        ms: asked.patience_ms,
+    };
+    let mut holds = Holds {
+        _room: room,
+        _held: asked.held,
+    };
     let warm = if let Some((warm, now_us)) = slot.version.take() {
         slot.numbers.counts.taken(now_us);
         warm
     } else {
         slot.numbers.counts.taken(Clock::unix_micros());
-        let warm = Box::pin(load(fleet, slot, asked.endpoint)).await?;
+        let loaded = loaded_for(fleet, slot, asked.endpoint, (patience, holds));
+        let (warm, kept) = Box::pin(loaded).await?;
+        holds = kept;
         spent.queue = clock.elapsed();
         warm
     };
@@ -116,15 +127,36 @@ async fn begun(
         live,
         slot: Arc::clone(slot),
         warm,
-        patience: Patience {
-            clock,
-            ms: asked.patience_ms,
-        },
+        patience,
         sample,
         spent,
-        _room: room,
-        _held: asked.held,
+        _holds: holds,
     })
+}
+
+/// As [`load`], for a request that waits only so long; reading goes on with what the request holds.
+async fn loaded_for(
+    fleet: &Fleet,
+    slot: &Arc<Slot>,
+    endpoint: &str,
+    (patience, holds): (Patience, Holds),
+) -> Result<(Arc<Warm>, Holds), ScoreError> {
+    patience.check()?;
+    let away = |reason| not_in_memory(endpoint, reason);
+    if let Some(reason) = slot.version.failed_lately() {
+        return Err(away(reason));
+    }
+    let (fleet, version) = (fleet.clone(), Arc::clone(&slot.version));
+    let loaded = blocking(move || Ok((fleet.load(&version), holds)));
+    let (loaded, holds) = patience.within(loaded).await??;
+    Ok((loaded.map_err(away)?, holds))
+}
+
+fn not_in_memory(endpoint: &str, reason: String) -> ScoreError {
+    ScoreError::NotServing {
+        endpoint: endpoint.to_owned(),
+        reason,
+    }
 }
 
 /// Reads a model that went from memory, for this request and those after it.
@@ -133,15 +165,22 @@ pub(crate) async fn load(
     slot: &Arc<Slot>,
     endpoint: &str,
 ) -> Result<Arc<Warm>, ScoreError> {
+    if let Some(reason) = slot.version.failed_lately() {
+        return Err(not_in_memory(endpoint, reason));
+    }
     let (fleet, version) = (fleet.clone(), Arc::clone(&slot.version));
     let loaded = blocking(move || Ok(fleet.load(&version))).await?;
-    loaded.map_err(|reason| ScoreError::NotServing {
-        endpoint: endpoint.to_owned(),
-        reason,
-    })
+    loaded.map_err(|reason| not_in_memory(endpoint, reason))
 }
 
-/// A request on its way to its answer. It keeps its room and its memory until it ends, also when whoever asked has gone.
+/// What a request has until it ends.
+struct Holds {
+    _room: OwnedSemaphorePermit,
+    _held: Option<Held>,
+}
+
+/// A request on its way to its answer. It keeps its room and its memory until it ends, also when whoever asked has gone or waits
+/// no longer.
 struct Work {
     fleet: Fleet,
     live: Arc<Live>,
@@ -151,8 +190,7 @@ struct Work {
     /// Of a request that is kept.
     sample: Option<Sample>,
     spent: Spent,
-    _room: OwnedSemaphorePermit,
-    _held: Option<Held>,
+    _holds: Holds,
 }
 
 /// A request that is answered.
@@ -176,6 +214,7 @@ impl Work {
         }
         let mut batch = read(&self.warm.loaded)?;
         self.spent.read = self.since();
+        self.patience.bound(batch.patience_ms);
         let us = self.warm.row_us * batch.table.n_rows() as f64;
         if us > INLINE_US || batch.explains {
             return Box::pin(self.waited(batch, read, tell)).await;
@@ -189,20 +228,22 @@ impl Work {
 
     /// Reads a long body on a thread that may take its time.
     async fn read_apart<R: Read, A: Send + 'static>(
-        mut self,
+        self,
         read: R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError> + Send + 'static,
     ) -> Result<Done<A>, ScoreError> {
         // Reading takes a good part of what predicting does: what is refused is refused before.
         self.note_refused(self.slot.queue.check(self.patience))?;
-        let (warm, patience, own) = (Arc::clone(&self.warm), self.patience, read.clone());
-        let batch = blocking(move || {
+        let (patience, own) = (self.patience, read.clone());
+        let reading = blocking(move || {
             patience.check()?;
-            own(&warm.loaded)
+            let batch = own(&self.warm.loaded)?;
+            Ok((self, batch))
         });
-        let batch = batch.await?;
-        self.spent.read = self.since();
-        self.waited(batch, read, tell).await
+        let (mut work, batch) = patience.within(reading).await??;
+        work.spent.read = work.since();
+        work.patience.bound(batch.patience_ms);
+        work.waited(batch, read, tell).await
     }
 
     /// Predicts once the model has time, and answers.
@@ -215,17 +256,18 @@ impl Work {
         // Held until the answer is written.
         let extra = std::mem::take(&mut batch.extra);
         let n_rows = batch.table.n_rows();
+        let patience = self.patience;
         if batch.explains {
             // Alone: what it takes says nothing of what plain rows do.
             batch.check_explained(&self.warm.loaded)?;
-            return blocking(move || {
+            let explained = blocking(move || {
                 let _extra = extra;
                 self.patience.check()?;
                 self.spent.queue += self.since();
                 let predicted = self.predicted(batch)?;
                 self.answer(predicted, &read, tell)
-            })
-            .await;
+            });
+            return patience.within(explained).await?;
         }
         // Goes on with its room and its memory, also when whoever asked has gone.
         let queued = tokio::spawn(async move {
@@ -240,7 +282,8 @@ impl Work {
             }
             blocking(move || self.answer(predicted, &read, tell)).await
         });
-        queued.await.unwrap_or_else(|error| {
+        let queued = patience.within(queued).await?;
+        queued.unwrap_or_else(|error| {
             Err(ScoreError::Internal {
                 reason: error.to_string(),
             })
@@ -282,6 +325,8 @@ impl Work {
         read: &R,
         tell: impl FnOnce(&Scored) -> Result<A, ScoreError>,
     ) -> Result<Done<A>, ScoreError> {
+        // Whoever asked was told by now.
+        self.patience.check()?;
         let spent = self.spent;
         let scored = Scored {
             live: self.live,
@@ -293,12 +338,16 @@ impl Work {
         let answer = tell(&scored)?;
         let n_rows = scored.predicted.predictions.n_rows();
         for shadow in &scored.live.shadows {
+            if shadow.version.failed_lately().is_some() {
+                shadow.numbers.shadow_failed.inc();
+                continue;
+            }
             let sample = self.sample.clone();
             compare(
                 (&self.fleet, &scored.live),
                 shadow,
                 read.clone(),
-                &scored.predicted,
+                (&scored.predicted, &scored.slot.facts),
                 sample,
             );
         }
@@ -310,7 +359,7 @@ impl Work {
                 warm: scored.warm,
                 read: Box::new(read.clone()),
                 predicted: scored.predicted.unexplained(),
-                answered: None,
+                agrees: None,
             });
         }
         Ok(Done {
@@ -345,13 +394,13 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Lets a deployment in the shadow predict the same rows, and counts whether it says the same; nobody waits for it. Of a request
+/// Lets a deployment in the shadow predict the same rows, and counts whether and how far it says the same; nobody waits for it. Of a request
 /// that is kept, so is what it says.
 fn compare<R: Read>(
     (fleet, live): (&Fleet, &Live),
     slot: &Arc<Slot>,
     read: R,
-    answered: &Predicted,
+    (answered, facts): (&Predicted, &Arc<ModelFacts>),
     sample: Option<Sample>,
 ) {
     let Ok(place) = SHADOWS.try_acquire() else {
@@ -359,7 +408,7 @@ fn compare<R: Read>(
         return;
     };
     let (fleet, slot) = (fleet.clone(), Arc::clone(slot));
-    let answered = answered.clone().unexplained();
+    let (answered, facts) = (answered.clone().unexplained(), Arc::clone(facts));
     let endpoint = live.name.clone();
     tokio::task::spawn_blocking(move || {
         let _place = place;
@@ -381,11 +430,9 @@ fn compare<R: Read>(
             slot.numbers.shadow_failed.inc();
             return;
         };
-        if predicted.predictions == answered.predictions {
-            slot.numbers.same.inc();
-        } else {
-            slot.numbers.other.inc();
-        }
+        let said = (&predicted, &warm.loaded.facts.task);
+        let found = compared((&answered, &facts.task), said);
+        slot.numbers.compared(&found);
         if let Some(sample) = sample {
             fleet.captor().keep(Kept {
                 sample,
@@ -394,7 +441,7 @@ fn compare<R: Read>(
                 warm,
                 read: Box::new(read),
                 predicted,
-                answered: Some(answered),
+                agrees: Some(found.agrees),
             });
         }
     });

@@ -1,23 +1,24 @@
 //! The protocol of MLflow's scoring server, which is also what an endpoint of SageMaker is asked by: JSON in five forms, or
-//! CSV with a line of names.
+//! CSV, or lines of JSON.
 
 use super::batch::Batch;
 use super::body::Ask;
 use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{EitherSeed, Key, RowsSeed, keep, not_json, with_null_for_nan, within};
+use super::lines::{self, CSV, Form, from_json_lines, is_json_lines, with_names};
 use super::model::LoadedModel;
 use super::plain::{further, json_answer, refused};
 use super::score::{Scored, score};
 use super::wanted::{self, Wanted};
-use super::write;
+use super::{vertex, write};
 use crate::access::{NoRoom, Room};
 use crate::mlflow;
 use crate::state::App;
 use automl_core::{Coded, ROWS_MAX, TableForm};
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -27,6 +28,9 @@ use std::sync::Arc;
 
 /// Where SageMaker's clients find which deployment answered.
 const ANSWERED_BY: &str = "x-amzn-invoked-production-variant";
+/// Where they find which error it is.
+const ERROR_NAME: &str = "x-amzn-errortype";
+const MODEL_ERROR: &str = "ModelError";
 const FORMS: &str = "dataframe_split, dataframe_records, instances or inputs";
 
 /// `POST /endpoints/{name}/invocations`.
@@ -52,8 +56,8 @@ pub(super) async fn ping(State(app): State<App>, Path(name): Path<String>) -> Re
 
 /// The endpoint that also answers at the root, as containers do.
 fn root(app: &App, what: &str) -> Result<String, ScoreError> {
-    app.root_endpoint
-        .clone()
+    let root = app.root_endpoint.as_ref();
+    root.map(|root| root.name.clone())
         .ok_or_else(|| ScoreError::Nowhere {
             what: format!(
                 "{what}; `automl serve --root-endpoint NAME` lets an endpoint answer there"
@@ -88,38 +92,56 @@ pub(super) async fn version(State(app): State<App>, Path(name): Path<String>) ->
 async fn answered(app: &App, name: &str, request: Request) -> Result<Response, ScoreError> {
     let ask = Ask::whole(request).await?;
     let (body, room) = (ask.body.clone(), ask.room());
-    let read = reader(&ask)?;
-    let read = move |model: &LoadedModel| read(&body, &room, model);
-    let tell = |scored: &Scored| Ok((told(scored), Arc::clone(&scored.slot)));
+    let read_body = reader(&ask)?;
+    let wanted = Wanted::of_address(&ask.uri)?;
+    let form = Form::accepted(&ask);
+    let read = move |model: &LoadedModel| read_body(&body, &room, wanted.clone(), model);
+    let tell = move |scored: &Scored| Ok((told(scored, form)?, Arc::clone(&scored.slot)));
     let (text, slot) = score(&app.fleet, ask.asked(name)?, read, tell).await?;
     let mut response = json_answer(text);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, form.media());
     // Names of deployments have no letters that a header could not.
     if let Ok(name) = HeaderValue::from_str(&slot.deployment.name) {
-        response.headers_mut().insert(ANSWERED_BY, name);
+        headers.insert(ANSWERED_BY, name);
     }
     Ok(response)
 }
 
-type Reader = fn(&Bytes, &Room, &LoadedModel) -> Result<Batch, ScoreError>;
+type Reader = fn(&Bytes, &Room, Wanted, &LoadedModel) -> Result<Batch, ScoreError>;
 
 /// What reads a body of the kind that it is said to be.
 fn reader(ask: &Ask) -> Result<Reader, ScoreError> {
     if ask.is_json() {
-        return Ok(|body, _, model| from_json(body, model));
+        return Ok(|body, _, wanted, model| from_json(body, wanted, model));
     }
     let kind = ask.kind();
-    if kind.eq_ignore_ascii_case("text/csv") {
-        return Ok(|body, room, model| from_csv(body, room, model));
+    if kind.eq_ignore_ascii_case(CSV) {
+        return Ok(|body, room, wanted, model| Ok(from_csv(body, room, model)?.wanting(wanted)));
+    }
+    if is_json_lines(kind) {
+        return Ok(|body, _, wanted, model| Ok(from_json_lines(body, model)?.wanting(wanted)));
     }
     Err(ScoreError::ContentKind {
         found: kind.to_owned(),
-        wanted: "application/json or text/csv",
+        wanted: "application/json, text/csv or application/jsonlines",
     })
 }
 
-/// Reads a line of names, and rows below it.
+/// Reads a line of names, and rows below it; or rows alone, in the order of the model's columns.
 pub(crate) fn from_csv(body: &[u8], room: &Room, model: &LoadedModel) -> Result<Batch, ScoreError> {
-    from_table(body, (TableForm::Delimited, room), model)
+    let form = (TableForm::Delimited, room);
+    let Some(whole) = with_names(body, &model.facts) else {
+        return from_table(body, form, model);
+    };
+    from_table(&whole, form, model).map_err(|error| match error {
+        ScoreError::Table { reason } => ScoreError::Table {
+            reason: format!(
+                "{reason} (the body has no line of names; two lines that say them were put above it and are counted)"
+            ),
+        },
+        other => other,
+    })
 }
 
 /// Reads a body that is a table, if there is room for what it becomes.
@@ -148,10 +170,15 @@ pub(crate) fn from_table(
     })
 }
 
-/// Reads one of the forms.
-pub(crate) fn from_json(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
+/// Reads one of the forms, perhaps with what is wanted beside what the address said.
+pub(crate) fn from_json(
+    body: &[u8],
+    said: Wanted,
+    model: &LoadedModel,
+) -> Result<Batch, ScoreError> {
     let body = &*with_null_for_nan(body);
-    let (mut filler, mut wanted) = begun(model);
+    let mut filler = Filler::new(&model.facts, &*model.reader);
+    let mut wanted = said.clone();
     let read = within(body, &mut filler, |filler, json| {
         json.deserialize_map(Body {
             filler,
@@ -167,7 +194,8 @@ pub(crate) fn from_json(body: &[u8], model: &LoadedModel) -> Result<Batch, Score
     let Some(names) = head.dataframe_split.columns else {
         return Err(ScoreError::form("dataframe_split has no columns"));
     };
-    let (mut filler, mut wanted) = begun(model);
+    let mut filler = Filler::new(&model.facts, &*model.reader);
+    let mut wanted = said;
     let columns = filler.columns(&names)?;
     within(body, &mut filler, |filler, json| {
         json.deserialize_map(Body {
@@ -177,12 +205,6 @@ pub(crate) fn from_json(body: &[u8], model: &LoadedModel) -> Result<Batch, Score
         })
     })?;
     Ok(Batch::from(filler.finish()).wanting(wanted))
-}
-
-/// Nothing, to be filled.
-fn begun(model: &LoadedModel) -> (Filler<'_>, Wanted) {
-    let filler = Filler::new(&model.facts, &*model.reader);
-    (filler, Wanted::default())
 }
 
 /// Whether a body was read to its end.
@@ -232,9 +254,11 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
-                "params" => {
+                // MLflow calls it the one, Vertex AI the other.
+                "params" | "parameters" => {
                     let given: Value = map.next_value()?;
-                    let taken = take_params(wanted, &given);
+                    wanted.is_of_vertex |= key == "parameters";
+                    let taken = take_params(wanted, key, &given);
                     taken.map_err(|problem| keep(filler, problem))?;
                     continue;
                 }
@@ -270,20 +294,20 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 }
 
 /// Takes what is wanted beside predictions.
-fn take_params(wanted: &mut Wanted, given: &Value) -> Result<(), ScoreError> {
+fn take_params(wanted: &mut Wanted, key: &str, given: &Value) -> Result<(), ScoreError> {
     let names = || wanted::NAMES.join(", ");
     let given = match given {
         Value::Null => return Ok(()),
         Value::Object(given) => given,
         other => {
-            let told = format!("params is no object, but {other}; there may be {}", names());
+            let told = format!("{key} is no object, but {other}; there may be {}", names());
             return Err(ScoreError::form(told));
         }
     };
     for (name, value) in given {
         if !wanted::NAMES.contains(&name.as_str()) {
             let told = format!(
-                "'{name}' of params is not understood; there may be {}",
+                "'{name}' of {key} is not understood; there may be {}",
                 names()
             );
             return Err(ScoreError::form(told));
@@ -362,16 +386,48 @@ impl<'de> Visitor<'de> for Split<'_, '_> {
     }
 }
 
-fn told(scored: &Scored) -> String {
+fn told(scored: &Scored, form: Form) -> Result<String, ScoreError> {
+    match form {
+        Form::Json => Ok(json_told(scored)),
+        Form::Csv => lines::csv(scored),
+        Form::JsonLines => lines::json_lines(scored),
+    }
+}
+
+fn json_told(scored: &Scored) -> String {
     let mut out = String::from("{\"predictions\":");
-    write::predictions(&mut out, &scored.predicted, &scored.slot.classes);
+    let (predicted, classes) = (&scored.predicted, &scored.slot.classes);
+    let is_wanted = predicted.about.probabilities == Some(true);
+    if is_wanted && predicted.about.is_of_vertex {
+        // Its service passes nothing on beside this list.
+        vertex::predictions(&mut out, scored);
+    } else {
+        write::predictions(&mut out, predicted, classes);
+        if is_wanted {
+            out.push_str(",\"probabilities\":");
+            write::probabilities(&mut out, &predicted.predictions, classes);
+        }
+    }
     further(&mut out, scored);
     out.push('}');
     out
 }
 
-/// As MLflow's scoring server tells errors; `code` is what clients of SageMaker read.
-fn refusal(error: &ScoreError) -> Response {
+/// The name under which clients of SageMaker raise an error: what the model's container says is `ModelError`.
+fn name_for_sagemaker(error: &ScoreError) -> &'static str {
+    match error {
+        ScoreError::Record(_) => "InternalFailure",
+        error => match error.status() {
+            StatusCode::NOT_FOUND => "ValidationError",
+            StatusCode::TOO_MANY_REQUESTS => "ThrottlingException",
+            StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+            _ => MODEL_ERROR,
+        },
+    }
+}
+
+/// As MLflow's scoring server tells errors, and under the header by which clients of SageMaker know them.
+pub(super) fn refusal(error: &ScoreError) -> Response {
     let known = match error.status() {
         StatusCode::NOT_FOUND => "RESOURCE_DOES_NOT_EXIST",
         StatusCode::TOO_MANY_REQUESTS => "REQUEST_LIMIT_EXCEEDED",
@@ -379,6 +435,15 @@ fn refusal(error: &ScoreError) -> Response {
         status if status.is_server_error() => "INTERNAL_ERROR",
         _ => "BAD_REQUEST",
     };
-    let body = json!({ "error_code": known, "code": error.code(), "message": error.to_string() });
-    refused(error, &body.to_string())
+    let name = name_for_sagemaker(error);
+    let mut body =
+        json!({ "error_code": known, "code": error.code(), "message": error.to_string() });
+    if name == MODEL_ERROR {
+        body["OriginalStatusCode"] = json!(error.status().as_u16());
+        body["OriginalMessage"] = json!(error.to_string());
+    }
+    let mut response = refused(error, &body.to_string());
+    let headers = response.headers_mut();
+    headers.insert(ERROR_NAME, HeaderValue::from_static(name));
+    response
 }

@@ -10,6 +10,8 @@ mod memory;
 mod numbers;
 mod overload;
 mod protocols;
+mod refusals;
+mod sagemaker;
 mod wanted;
 
 use super::model::{Bounds, LoadError, LoadedModel, ModelFacts};
@@ -74,6 +76,47 @@ fn stream(table: &Table) -> Result<Vec<u8>, String> {
     Ok(text.into_bytes())
 }
 
+/// Waits until there is a file, and says by another that it does.
+fn wait_at(gate: &Path) {
+    std::fs::write(gate.with_extension("begun"), "").unwrap();
+    while !gate.exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A file that work waits for, opened at the latest when a test ends.
+struct Gate(std::path::PathBuf);
+
+impl Gate {
+    fn new(desk: &Desk) -> Self {
+        Self(desk.directory.path().join("gate"))
+    }
+
+    fn text(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn open(&self) {
+        std::fs::write(&self.0, "").unwrap();
+    }
+
+    fn close(&self) {
+        std::fs::remove_file(&self.0).unwrap();
+    }
+
+    /// Whether work waits there, or did.
+    fn is_met(&self) -> bool {
+        self.0.with_extension("begun").exists()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // The folder may have gone, and the work with it.
+        std::fs::write(&self.0, "").ok();
+    }
+}
+
 fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     let refuse = |message: String| LoadError {
         code: "test-model",
@@ -84,11 +127,7 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     let said: Value = serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))?;
     // A model that takes long: until somebody puts a file there.
     if let Some(gate) = said["waits_for"].as_str() {
-        let gate = Path::new(gate);
-        std::fs::write(gate.with_extension("begun"), "").unwrap();
-        while !gate.exists() {
-            std::thread::yield_now();
-        }
+        wait_at(Path::new(gate));
     }
     let bias = said["bias"].as_f64();
     let bias = bias.ok_or_else(|| refuse("it has no bias".into()))?;
@@ -177,7 +216,8 @@ impl Bounds for Narrow {
     }
 }
 
-/// The probability of yes is `bias + x`, and one where the word is `yes`; it panics where the word is `panic`.
+/// The probability of yes is `bias + x`, and one where the word is `yes`; it panics where the word is `panic`, and waits for the
+/// file that is named behind `gate:`.
 struct Sum(f64);
 
 impl Model for Sum {
@@ -189,6 +229,9 @@ impl Model for Sum {
         for row in rows.iter_rows() {
             let word = words.get(row).unwrap_or_default();
             assert_ne!(word, "panic");
+            if let Some(gate) = word.strip_prefix("gate:") {
+                wait_at(Path::new(gate));
+            }
             let x = if numbers[row].is_nan() {
                 0.0
             } else {
@@ -282,6 +325,7 @@ impl RowReader for Reader {
             TableForm::Arrow => body.strip_prefix(b"stream:").ok_or("no stream")?.to_vec(),
         };
         let text = String::from_utf8(text).map_err(|_odd| "it is no text".to_owned())?;
+        let text = text.strip_prefix("sep=,\n").unwrap_or(&text);
         let mut rows = Two::default();
         let mut n_rows = 0;
         let head = text.lines().next().unwrap_or_default();

@@ -133,14 +133,12 @@ fn rows(predictions: &Predictions, task: &Task) -> Vec<String> {
     rows.map(told).collect()
 }
 
-/// Predictions row by row; of several targets an object with what is said of each.
-fn told(scored: &Scored) -> String {
-    let deployment = &scored.slot.deployment;
-    let mut out = String::from("{\"predictions\":");
+/// Predictions row by row, as a list; of several targets an object with what is said of each.
+pub(super) fn predictions(out: &mut String, scored: &Scored) {
     let task = &scored.warm.loaded.facts.task;
     if task.targets().is_empty() {
         let told = rows(&scored.predicted.predictions, task);
-        write::list(&mut out, told, |out, row| out.push_str(&row));
+        write::list(out, told, |out, row| out.push_str(&row));
     } else {
         let targets = task.targets().iter().enumerate();
         let mut told: Vec<(&str, std::vec::IntoIter<String>)> = targets
@@ -150,7 +148,7 @@ fn told(scored: &Scored) -> String {
             })
             .collect();
         let n_rows = scored.predicted.predictions.n_rows();
-        write::list(&mut out, 0..n_rows, |out, _row| {
+        write::list(out, 0..n_rows, |out, _row| {
             for (place, (name, own)) in told.iter_mut().enumerate() {
                 out.push(if place > 0 { ',' } else { '{' });
                 write::text(out, name);
@@ -160,6 +158,12 @@ fn told(scored: &Scored) -> String {
             out.push('}');
         });
     }
+}
+
+fn told(scored: &Scored) -> String {
+    let deployment = &scored.slot.deployment;
+    let mut out = String::from("{\"predictions\":");
+    predictions(&mut out, scored);
     let rest = json!({
         "deployedModelId": deployment.name,
         "model": format!("{}/{}", deployment.model, deployment.version),

@@ -1,15 +1,16 @@
-//! What a request of our own protocol wants beside predictions: said in its body if that is JSON, or in its address.
+//! What a request of our own protocol or of the scoring servers wants beside predictions: said in its body if that is JSON, or in
+//! its address.
 
 use super::error::ScoreError;
 use axum::extract::Query;
 use axum::http::Uri;
 use serde_json::Value;
+use std::fmt;
 
 /// Intervals of one request.
-pub(super) const COVERAGES_MAX: usize = 16;
+const COVERAGES_MAX: usize = 16;
 /// What may be wanted, by name.
-pub(super) const NAMES: [&str; 3] = ["threshold", "interval", "explain"];
-const NO_TRUTH_VALUE: &str = "explain is true or false";
+pub(super) const NAMES: [&str; 4] = ["threshold", "interval", "explain", "probabilities"];
 const NO_PROBABILITY: &str = "interval is a probability, or a list of some";
 
 /// What is wanted beside predictions.
@@ -21,10 +22,14 @@ pub(crate) struct Wanted {
     pub(crate) coverages: Vec<f64>,
     /// Whether it is told what each column did to each prediction.
     pub(crate) explains: Option<bool>,
+    /// Whether the probabilities of classes are told; as the protocol has it if it is not said.
+    pub(crate) probabilities: Option<bool>,
+    /// Whether it was asked for as clients of Vertex AI do, which read nothing beside a list of predictions.
+    pub(crate) is_of_vertex: bool,
 }
 
 impl Wanted {
-    /// What an address says behind its question mark: `threshold=0.3&interval=0.5,0.9&explain=true`.
+    /// What an address says behind its question mark: `threshold=0.3&interval=0.5,0.9&explain=true&probabilities=true`.
     pub(super) fn of_address(uri: &Uri) -> Result<Self, ScoreError> {
         let mut wanted = Self::default();
         if uri.query().is_none() {
@@ -47,10 +52,10 @@ impl Wanted {
                 ("interval", Err(_)) => {
                     return Err(ScoreError::form(format!("{NO_PROBABILITY}: {text}")));
                 }
-                ("explain", _) => match text.parse() {
-                    Ok(explains) => wanted.explains = Some(explains),
-                    Err(_) => return Err(ScoreError::form(format!("{NO_TRUTH_VALUE}: {text}"))),
-                },
+                ("explain" | "probabilities", _) => {
+                    let is_so = text.parse().map_err(|_odd| no_truth_value(name, text))?;
+                    *wanted.said_of(name) = Some(is_so);
+                }
                 (other, _) => {
                     let told = format!(
                         "'{other}' is not understood in the address; there may be {}",
@@ -77,14 +82,13 @@ impl Wanted {
                 }
                 self.threshold = number;
             }
-            "explain" => {
-                if self.explains.is_some() {
+            "explain" | "probabilities" => {
+                let said = self.said_of(name);
+                if said.is_some() {
                     return Err(twice(name));
                 }
-                let Some(explains) = given.as_bool() else {
-                    return Err(ScoreError::form(format!("{NO_TRUTH_VALUE}: {given}")));
-                };
-                self.explains = Some(explains);
+                let is_so = given.as_bool();
+                *said = Some(is_so.ok_or_else(|| no_truth_value(name, given))?);
             }
             _ => {
                 if !self.coverages.is_empty() {
@@ -99,6 +103,15 @@ impl Wanted {
         self.check()
     }
 
+    /// What is said of `explain` or of `probabilities`.
+    fn said_of(&mut self, name: &str) -> &mut Option<bool> {
+        if name == "explain" {
+            &mut self.explains
+        } else {
+            &mut self.probabilities
+        }
+    }
+
     fn check(&self) -> Result<(), ScoreError> {
         let is_probability = |value: f64| (0.0..=1.0).contains(&value);
         if self.threshold.is_some_and(|value| !is_probability(value)) {
@@ -110,6 +123,10 @@ impl Wanted {
         }
         Ok(())
     }
+}
+
+fn no_truth_value(name: &str, given: impl fmt::Display) -> ScoreError {
+    ScoreError::form(format!("{name} is true or false: {given}"))
 }
 
 fn twice(name: &str) -> ScoreError {

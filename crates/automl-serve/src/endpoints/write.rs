@@ -47,6 +47,11 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
+    /// A class as a prediction.
+    pub(crate) fn label(&self, code: u32) -> &str {
+        &self.labels[code as usize]
+    }
+
     pub(crate) fn of(task: &Task) -> Self {
         let quoted = |class: &String| {
             let mut name = String::new();
@@ -106,6 +111,37 @@ pub(crate) fn of_target<'a>(
         }
         _ => own.labels[predicted.codes[row * n_targets + place] as usize].clone(),
     })
+}
+
+/// The probabilities of each class by its name, a list of rows each; of several targets by the name of each that is a class.
+pub(crate) fn probabilities(out: &mut String, predictions: &Predictions, classes: &Classes) {
+    if classes.targets.is_empty() {
+        return of_classes(out, predictions, classes);
+    }
+    out.push('{');
+    let targets = classes.targets.iter().enumerate();
+    let of_words = targets.filter(|(_, (_, own))| !own.names.is_empty());
+    for (nth, (place, (name, own))) in of_words.enumerate() {
+        if nth > 0 {
+            out.push(',');
+        }
+        out.push_str(name);
+        out.push(':');
+        of_classes(out, &predictions.of_target(place), own);
+    }
+    out.push('}');
+}
+
+fn of_classes(out: &mut String, predictions: &Predictions, classes: &Classes) {
+    for (code, name) in classes.names.iter().enumerate() {
+        out.push(if code > 0 { ',' } else { '{' });
+        out.push_str(name);
+        out.push(':');
+        let column = predictions.values().iter().skip(code);
+        let column = column.step_by(predictions.width());
+        list(out, column, |out, value| number(out, *value));
+    }
+    out.push('}');
 }
 
 /// The predicted number or class of each row, as a list; of several targets an object a row.

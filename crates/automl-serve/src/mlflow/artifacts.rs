@@ -1,6 +1,7 @@
 //! Artifacts: listed by run, and the proxy through which clients read and write them.
 
 use super::parts;
+use crate::access::Stop;
 use crate::artifacts::{on_files, place, send, store, store_of};
 use crate::error::ApiError;
 use crate::fields::{Fields, percent_decoded};
@@ -187,7 +188,12 @@ async fn to_run(State(app): State<App>, RawQuery(query): RawQuery, body: Body) -
     let path = safe_path(&given("path")?)?;
     let data = axum::body::to_bytes(body, UPLOAD_MAX)
         .await
-        .map_err(|_too_long| ApiError::invalid("Artifact size is too large. Max size is 10MB."))?;
+        .map_err(|error| match Stop::of(&error) {
+            Some(Stop::Full) => ApiError::full(),
+            Some(Stop::Crowded) => ApiError::busy(),
+            Some(Stop::Late) => ApiError::late(),
+            None => ApiError::invalid("Artifact size is too large. Max size is 10MB."),
+        })?;
     if data.is_empty() {
         return Err(ApiError::invalid("Request must specify data."));
     }

@@ -1,7 +1,7 @@
 //! Changes of an endpoint, each a revision that can be taken back.
 
 use super::deployment::{Deployment, NewDeployment, name_of, of_revision, put};
-use super::endpoint::{Endpoint, at_revision, by_name, check_name, missing};
+use super::endpoint::{Endpoint, at_revision, by_name, check_at_once, check_name, missing};
 use super::error::EndpointError as Error;
 use super::shares::{self, WHOLE};
 use crate::args;
@@ -24,7 +24,7 @@ pub struct Who<'a> {
 pub struct Change {
     /// Its number.
     pub revision: i64,
-    /// `created`, `deployed`, `traffic`, `promoted`, `rolled-back`, `undeployed` or `followed` (an alias moved).
+    /// `created`, `deployed`, `traffic`, `promoted`, `rolled-back`, `undeployed`, `followed` (an alias moved) or `limited`.
     pub what: String,
     /// Who did it.
     pub user_id: String,
@@ -314,6 +314,47 @@ pub fn undeploy(
         }
         Ok(())
     })
+}
+
+/// Says how many requests an endpoint answers at once. It is a revision that says the numbers in its note; taking changes back passes it
+/// over, since the deployments are as before.
+///
+/// # Errors
+/// If there is no such endpoint, or the number is none that it may have.
+pub fn set_at_once(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    endpoint: &str,
+    max_at_once: u32,
+    who: Who<'_>,
+) -> Result<Endpoint, Error> {
+    check_at_once(max_at_once)?;
+    let before = by_name(sql, workspace, endpoint)?;
+    if before.max_at_once == max_at_once {
+        return Ok(before);
+    }
+    let (id, revision) = next_revision(sql, workspace, endpoint)?;
+    sql.execute(
+        "UPDATE endpoints SET max_at_once = ?1 WHERE id = ?2",
+        args![i64::from(max_at_once), id],
+    )?;
+    let told = format!("{max_at_once} requests at once, not {}", before.max_at_once);
+    let told = match who.note {
+        Some(why) => format!("{told}: {why}"),
+        None => told,
+    };
+    let who = Who {
+        note: Some(&told),
+        ..who
+    };
+    let kind = Kind {
+        what: "limited",
+        earlier: earlier(sql, id, revision - 1)?,
+    };
+    let deployments = of_revision(sql, id, revision - 1)?;
+    note(sql, (id, revision), &kind, deployments.len(), who)?;
+    put(sql, workspace, (id, revision), &deployments)?;
+    by_name(sql, workspace, endpoint)
 }
 
 /// Notes that the alias of a deployment leads to another version, which a server has read. Nothing is noted, and nothing

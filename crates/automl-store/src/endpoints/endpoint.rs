@@ -116,6 +116,15 @@ pub(super) fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many requests an endpoint may answer at once.
+pub(super) fn check_at_once(max_at_once: u32) -> Result<(), Error> {
+    if (1..=AT_ONCE_MAX).contains(&max_at_once) {
+        return Ok(());
+    }
+    let reason = format!("it must be from 1 to {AT_ONCE_MAX}");
+    Err(Error::invalid("the number of requests at once", reason))
+}
+
 /// Makes an endpoint, which has no deployments yet.
 ///
 /// # Errors
@@ -127,10 +136,7 @@ pub fn create(
     who: Who<'_>,
 ) -> Result<Endpoint, Error> {
     check_name("the name of the endpoint", &new.name)?;
-    if !(1..=AT_ONCE_MAX).contains(&new.max_at_once) {
-        let reason = format!("it must be from 1 to {AT_ONCE_MAX}");
-        return Err(Error::invalid("the number of requests at once", reason));
-    }
+    check_at_once(new.max_at_once)?;
     let id = next_number(sql, "endpoint")?;
     let n_made = sql.execute(
         "INSERT INTO endpoints (id, workspace, name, description, max_at_once, created_ms, user_id, revision) \

@@ -18,7 +18,9 @@ mod tests;
 mod usage;
 
 pub use capture::{Capture, NewCapture, check_columns, set_capture};
-pub use change::{Change, Who, changes, deploy, follow, promote, roll_back, set_shares, undeploy};
+pub use change::{
+    Change, Who, changes, deploy, follow, promote, roll_back, set_at_once, set_shares, undeploy,
+};
 pub use deployment::{Deployment, NewDeployment, Target, digest_of, name_of, resolve};
 pub use endpoint::{
     Endpoint, NewEndpoint, UNLOADED, at_revision, by_name, create, delete, list, note_served,

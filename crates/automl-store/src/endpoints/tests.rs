@@ -382,3 +382,47 @@ fn endpoints_are_followed_both_ways() {
         "No run, model, model version, endpoint or data is known as 'endpoint:f'"
     );
 }
+
+#[test]
+fn how_many_are_answered_at_once_is_a_change_that_taking_back_passes_over() {
+    let desk = Desk::new();
+    desk.deploy("churn/1", None);
+    desk.deploy("churn/3", Some(50));
+    let limit = |n: u32| {
+        desk.ok(move |sql| {
+            let who = Who {
+                note: Some("more callers"),
+                ..ADA
+            };
+            set_at_once(sql, W, "e", n, who)
+        })
+    };
+    let before = desk.endpoint();
+    let after = limit(100);
+    assert_eq!((before.max_at_once, after.max_at_once), (8, 100));
+    assert_eq!(after.revision, before.revision + 1);
+    assert_eq!(after.deployments, before.deployments);
+    assert_eq!(limit(100).revision, after.revision, "nothing is changed");
+    let last = desk.ok(|sql| {
+        let endpoint = by_name(sql, W, "e")?;
+        changes(sql, &endpoint, 1)
+    });
+    assert_eq!(last[0].what, "limited");
+    assert_eq!(
+        last[0].note.as_deref(),
+        Some("100 requests at once, not 8: more callers")
+    );
+    let back = desk.ok(|sql| roll_back(sql, W, "e", ADA));
+    assert_eq!(
+        back.deployments.len(),
+        1,
+        "what was taken back is the deployment"
+    );
+    assert_eq!(back.max_at_once, 100);
+    for n in [0, 10_001] {
+        let code = desk.refused(move |sql| set_at_once(sql, W, "e", n, ADA));
+        assert_eq!(code, "endpoint-invalid");
+    }
+    let code = desk.refused(|sql| set_at_once(sql, W, "f", 9, ADA));
+    assert_eq!(code, "endpoint-missing");
+}

@@ -4,6 +4,9 @@ use super::AskArgs;
 use crate::units;
 use clap::{Args, Subcommand};
 
+/// Requests that an endpoint answers at once where nothing is said.
+pub(crate) const AT_ONCE: u32 = 64;
+
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -14,6 +17,8 @@ Examples:
 pub(crate) enum EndpointVerb {
     /// Make an endpoint
     Create(EndpointCreateArgs),
+    /// Say how many requests an endpoint answers at once
+    Update(EndpointUpdateArgs),
     /// List endpoints
     List(EndpointListArgs),
     /// Put a version of a model behind an endpoint
@@ -40,6 +45,7 @@ impl EndpointVerb {
     pub(crate) fn ask(&self) -> &AskArgs {
         match self {
             Self::Create(args) => &args.ask,
+            Self::Update(args) => &args.ask,
             Self::List(args) => &args.ask,
             Self::Deploy(args) => &args.ask,
             Self::Traffic(args) => &args.ask,
@@ -67,8 +73,27 @@ pub(crate) struct EndpointCreateArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
     /// Requests that it answers at once; others are told to come again (429)
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = AT_ONCE, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) max_at_once: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl endpoint update churn --max-at-once 256 --note 'more callers'
+
+A server that runs on the workspace does so within a second; requests that it answers already end as they began.")]
+pub(crate) struct EndpointUpdateArgs {
+    /// Name of the endpoint
+    pub(crate) name: String,
+    /// Requests that it answers at once; others are told to come again (429)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_at_once: u32,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }

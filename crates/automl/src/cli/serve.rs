@@ -4,6 +4,7 @@ use super::{AccessArgs, PlaceArgs};
 use crate::console::Format;
 use crate::units;
 use automl_serve::SourcePattern;
+use automl_serve::endpoints::ServedPath;
 use clap::Args;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -68,6 +69,12 @@ pub(crate) struct ServeArgs {
     /// Endpoint that also answers at /ping and /invocations, as containers of SageMaker and Vertex AI do
     #[arg(long, value_name = "NAME")]
     pub(crate) root_endpoint: Option<String>,
+    /// A path that tells, by GET, what /ping does, such as what AIP_HEALTH_ROUTE says in containers of Vertex AI
+    #[arg(long, value_name = "PATH", requires = "root_endpoint")]
+    pub(crate) health_path: Option<ServedPath>,
+    /// A path that predicts, by POST, as /invocations does, such as what AIP_PREDICT_ROUTE says there
+    #[arg(long, value_name = "PATH", requires = "root_endpoint")]
+    pub(crate) predict_path: Option<ServedPath>,
     /// Folder, or address in an object store (s3://BUCKET/KEY), below which jobs that predict tables may read and write; repeatable
     /// [default: there are no such jobs]
     #[arg(long, value_name = "PLACE", conflicts_with = "only_endpoints")]

@@ -6,7 +6,7 @@ mod capture;
 use super::Status;
 use super::record::{Record, time};
 use crate::cli::{
-    AskArgs, EndpointCreateArgs, EndpointDeleteArgs, EndpointDeployArgs, EndpointListArgs,
+    AT_ONCE, AskArgs, EndpointCreateArgs, EndpointDeleteArgs, EndpointDeployArgs, EndpointListArgs,
     EndpointNameArgs, EndpointTrafficArgs, EndpointVerb,
 };
 use crate::console::{Console, Format, print_json, print_line, print_text};
@@ -31,6 +31,11 @@ const N_CHANGES: usize = 10;
 pub(super) fn run(verb: EndpointVerb, console: Console) -> anyhow::Result<Status> {
     match verb {
         EndpointVerb::Create(args) => create(args, console)?,
+        EndpointVerb::Update(args) => {
+            change(&args.ask, args.note, console, move |sql, who| {
+                endpoints::set_at_once(sql, W, &args.name, args.max_at_once, who)
+            })?;
+        }
         EndpointVerb::List(args) => list(&args, console)?,
         EndpointVerb::Deploy(args) => deploy(args, console)?,
         EndpointVerb::Traffic(args) => traffic(args, console)?,
@@ -170,7 +175,7 @@ fn unexplained(version: &ModelVersion, task: &Task) -> String {
     }
     let learners: Vec<&str> = EXPLAINED.iter().map(|learner| learner.id).collect();
     format!(
-        "note: predictions of {}/{} cannot be explained, which takes a model whose members are all trees: `automl fit --include {}` makes one",
+        "note: predictions of {}/{} cannot be explained, which takes a model whose members all tell what columns do: `automl fit --include {}` makes one",
         version.name,
         version.version,
         learners.join(",")
@@ -269,6 +274,10 @@ fn show(seen: &Seen, changes: Option<&[Change]>, console: Console) -> anyhow::Re
         }
         told.push_str(problem);
         told.push('\n');
+    }
+    if endpoint.max_at_once != AT_ONCE {
+        let limit = format!("at most {} requests at once\n", endpoint.max_at_once);
+        told.push_str(&limit);
     }
     told.push_str(&capture::line(seen));
     if !endpoint.deployments.is_empty() {

@@ -80,7 +80,7 @@ pub(crate) fn run(verb: Verb, console: Console) -> anyhow::Result<Status> {
         Verb::Study(verb) => study::run(verb, console),
         Verb::Launch(verb) => launch::run(*verb, console),
         Verb::Endpoint(verb) => endpoint::run(verb, console),
-        Verb::Serve(args) => serve::run(args, console),
+        Verb::Serve(args) => serve::run(*args, console),
         Verb::Users(verb) => access::users(verb, console),
         Verb::Tokens(verb) => access::tokens(verb, console),
         Verb::Audit(args) => access::audit(args, console),

@@ -12,6 +12,7 @@ use crate::serving;
 use crate::workspace;
 use anyhow::Context as _;
 use automl_serve::batches::{Batching, Places};
+use automl_serve::endpoints::RootEndpoint;
 use automl_serve::{AccessConfig, Config, Links, Models, OidcConfig, Process, Switch, Tls};
 use automl_store::buckets::{Address, BucketError};
 use automl_store::captures::Retention;
@@ -108,6 +109,11 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
     ]
     .concat();
     let hosts = (is_exposed || names.len() > 1).then_some(names);
+    let root_endpoint = args.root_endpoint.map(|name| RootEndpoint {
+        name,
+        health: args.health_path,
+        predict: args.predict_path,
+    });
     let access = has_access.then(|| AccessConfig {
         oidc: oidc(args.access),
     });
@@ -135,7 +141,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
         },
         batching,
         requests_n_bytes_max: args.requests_memory,
-        root_endpoint: args.root_endpoint,
+        root_endpoint,
         only_endpoints: args.only_endpoints,
         work_dir: std::env::current_dir().context("the current directory is gone")?,
         access,

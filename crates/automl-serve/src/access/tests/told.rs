@@ -260,3 +260,44 @@ async fn what_grpc_answers_ends_with_its_trailers_whoever_asks() {
         assert_eq!(trailers["grpc-status"], "0", "{path}");
     }
 }
+
+#[tokio::test]
+async fn strangers_are_told_so_in_the_form_of_the_protocol() {
+    let desk = Guarded::new();
+    let told = async |path: &str| {
+        let answer = desk.ask(&Method::POST, path, None, json!({})).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
+        answer
+    };
+    let tensors = told("/v2/models/e/infer").await.json();
+    assert!(tensors["error"].is_string(), "{tensors}");
+    let vertex = told("/v1/projects/p/locations/l/endpoints/e:predict").await;
+    let vertex = vertex.json();
+    assert_eq!(vertex["error"]["code"], 401);
+    assert_eq!(vertex["error"]["status"], "UNAUTHENTICATED");
+    let invoked = told("/endpoints/e/invocations").await;
+    assert_eq!(invoked.headers["x-amzn-errortype"], "AccessDeniedException");
+    assert_eq!(invoked.json()["code"], "UNAUTHENTICATED");
+    for (shown, code, outcome) in [(None, "16", 401), (Some(&desk.val), "7", 403)] {
+        let mut request = Request::post("/optuna.StorageService/CreateNewStudy")
+            .header(header::CONTENT_TYPE, "application/grpc");
+        if let Some(secret) = shown {
+            request = request.header(header::AUTHORIZATION, bearer(secret));
+        }
+        let answer = desk.send(request.body(Body::from(vec![0; 5])).unwrap());
+        let answer = answer.await;
+        assert_eq!(answer.status, StatusCode::OK, "of HTTP");
+        assert_eq!(answer.headers["grpc-status"], code);
+        let log = desk
+            .ask(
+                &Method::GET,
+                "/api/automl/audit",
+                Some(&bearer(&desk.ada)),
+                json!({}),
+            )
+            .await
+            .json();
+        assert_eq!(log["entries"][0]["status"], outcome);
+    }
+}

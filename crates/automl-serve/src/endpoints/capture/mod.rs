@@ -76,8 +76,8 @@ pub(crate) struct Kept {
     pub(crate) warm: Arc<Warm>,
     pub(crate) read: ReadAgain,
     pub(crate) predicted: Predicted,
-    /// Of a deployment in the shadow, what was answered instead.
-    pub(crate) answered: Option<Predicted>,
+    /// Of a deployment in the shadow, whether it says of each row what was answered.
+    pub(crate) agrees: Option<Vec<bool>>,
 }
 
 enum Item {

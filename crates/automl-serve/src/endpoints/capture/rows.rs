@@ -113,7 +113,7 @@ pub(super) fn answer_lines<E: From<ScoreError>>(
     let table = (kept.read)(&as_sent)?.table;
     let deployment = &kept.slot.deployment;
     let (id, at_us) = (&*kept.sample.request_id, kept.sample.at_us);
-    let (endpoint, is_shadow) = (&kept.endpoint, kept.answered.is_some());
+    let (endpoint, is_shadow) = (&kept.endpoint, kept.agrees.is_some());
     let columns: Vec<(&Column, Keep)> = kept_columns(&kept.sample.rule, &as_sent.facts)
         .filter_map(|(field, keep)| Some((table.column(&field.name)?, keep)))
         .collect();
@@ -125,8 +125,8 @@ pub(super) fn answer_lines<E: From<ScoreError>>(
     }
     for row in 0..n_rows {
         line.clear();
-        let agrees = kept.answered.as_ref();
-        let agrees = agrees.map(|answered| row_of(answered, row) == row_of(&kept.predicted, row));
+        let agrees = kept.agrees.as_ref();
+        let agrees = agrees.map(|agrees| agrees.get(row) == Some(&true));
         let first = json!([
             id,
             row,

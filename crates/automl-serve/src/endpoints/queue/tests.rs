@@ -21,6 +21,7 @@ fn take(queue: &Queue, batch: Batch, ms: Option<u64>) -> Result<bool, ScoreError
         ms,
     };
     let job = Job {
+        id: queue.n_asked.fetch_add(1, Ordering::Relaxed),
         batch,
         clock: patience.clock,
         patience_ms: ms,
@@ -46,6 +47,36 @@ fn as_many_are_taken_together_as_fit_and_a_large_one_alone() {
     assert_eq!(sizes(&state.next_jobs()), [1]);
     assert!(state.next_jobs().is_empty());
     assert_eq!(state.n_rows_waiting, 0);
+}
+
+#[test]
+fn one_that_waits_no_longer_leaves_the_line() {
+    let queue = queue(1.0);
+    for n_rows in [10, 5, 2] {
+        take(&queue, rows(n_rows), None).unwrap();
+    }
+    assert!(queue.withdraw(1));
+    assert!(!queue.withdraw(1), "it has gone");
+    let mut state = queue.state();
+    assert_eq!(state.n_rows_waiting, 12);
+    assert_eq!(sizes(&state.next_jobs()), [10, 2]);
+    drop(state);
+    assert!(!queue.withdraw(0), "it is being predicted");
+}
+
+#[tokio::test]
+async fn work_is_waited_for_as_long_as_whoever_asked_does() {
+    let patience = |ms| Patience {
+        clock: Clock::start(),
+        ms,
+    };
+    let never = std::future::pending::<()>();
+    let late = patience(Some(1)).within(never).await.unwrap_err();
+    assert!(matches!(late, ScoreError::TimeOver { ms: 1 }), "{late}");
+    for ms in [None, Some(u64::MAX)] {
+        let done = patience(ms).within(std::future::ready(7)).await;
+        assert_eq!(done.unwrap(), 7);
+    }
 }
 
 #[test]

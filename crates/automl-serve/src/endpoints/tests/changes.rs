@@ -189,7 +189,8 @@ async fn an_alias_is_followed_as_soon_as_its_version_can_be_read() {
 #[tokio::test]
 async fn one_in_the_shadow_sees_what_others_answer() {
     let desk = Desk::endpoint(&[0.25]).await;
-    for bias in [0.25, 0.75] {
+    // The second decides as the first does, though its probabilities are others; the third does not.
+    for bias in [0.375, 0.75] {
         let version = desk.register(json!({ "bias": bias })).await;
         let body = json!({ "model": format!("sum/{version}"), "is_shadow": true });
         desk.api("POST", "/e/deploy", body).await;
@@ -213,6 +214,17 @@ async fn one_in_the_shadow_sees_what_others_answer() {
     let answered = "automl_endpoint_requests_total{endpoint=\"e\",deployment=\"v1\",model=\"sum\",version=\"1\",outcome=\"answered\"} 3";
     assert!(text.contains(answered), "{text}");
     assert!(text.contains("automl_endpoint_duration_seconds_bucket"));
+    for (version, sum) in [(2, "0.375"), (3, "1.5")] {
+        let labels = format!(
+            "{{endpoint=\"e\",deployment=\"v{version}\",model=\"sum\",version=\"{version}\"}}"
+        );
+        let told = format!("automl_endpoint_shadow_difference_sum{labels} {sum}\n");
+        assert!(text.contains(&told), "{told}{text}");
+        let told = format!("automl_endpoint_shadow_difference_count{labels} 3\n");
+        assert!(text.contains(&told), "{told}{text}");
+    }
+    let of_answering = "automl_endpoint_shadow_difference_sum{endpoint=\"e\",deployment=\"v1\"";
+    assert!(!text.contains(of_answering), "{text}");
 }
 
 #[tokio::test]
@@ -545,4 +557,69 @@ async fn names_that_files_of_truths_have_are_not_for_deployments() {
         let (status, answer) = desk.any_api("POST", "/e/deploy", body).await;
         assert_eq!(status == StatusCode::OK, is_taken, "{answer}");
     }
+}
+
+#[tokio::test]
+async fn how_many_are_answered_at_once_is_changed_while_it_answers() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let live = desk.app.fleet.find("e").unwrap();
+    let begun = Arc::clone(&live.room).acquire_many_owned(4).await.unwrap();
+    let body = || json!({ "rows": [[0, "a"]] }).to_string();
+    let path = "/endpoints/e/predict";
+    let full = desk.ask(path, &[], body()).await;
+    assert_eq!(full.status, StatusCode::TOO_MANY_REQUESTS);
+    let told = desk.api(
+        "POST",
+        "/e/update",
+        json!({ "max_at_once": 5, "note": "more" }),
+    );
+    let told = told.await;
+    assert_eq!(told["endpoint"]["max_at_once"], 5);
+    assert_eq!(told["endpoint"]["state"], "serving");
+    assert_eq!(desk.ask(path, &[], body()).await.status, StatusCode::OK);
+    let live = desk.app.fleet.find("e").unwrap();
+    assert_eq!(live.room.available_permits(), 5);
+    drop(begun);
+    assert_eq!(
+        live.room.available_permits(),
+        5,
+        "who began before counts before"
+    );
+    let shown = desk.api("GET", "/e", json!({})).await;
+    assert_eq!(shown["changes"][0]["what"], "limited");
+    assert_eq!(
+        shown["changes"][0]["note"],
+        "5 requests at once, not 4: more"
+    );
+    for (body, told) in [
+        (
+            json!({}),
+            "Missing value for required parameter 'max_at_once'",
+        ),
+        (json!({ "max_at_once": 0 }), "it must be from 1 to 10000"),
+        (json!({ "max_at_once": -1 }), "max_at_once"),
+    ] {
+        let (status, answer) = desk.any_api("POST", "/e/update", body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains(told),
+            "{answer}"
+        );
+    }
+    // Another process writes into the record, and the server follows.
+    let app = desk.app.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let who = endpoints::Who {
+            user: "ada",
+            note: None,
+        };
+        let limited = app
+            .db
+            .write(move |sql| endpoints::set_at_once(sql, W, "e", 2, who));
+        limited.wait().map(drop)
+    });
+    written.await.unwrap().unwrap();
+    desk.sync().await;
+    let live = desk.app.fleet.find("e").unwrap();
+    assert_eq!((live.max_at_once, live.room.available_permits()), (2, 2));
 }

@@ -212,6 +212,12 @@ async fn extensions_are_told_that_there_are() {
         ])
     );
     let alone = Desk::with(|config| config.only_endpoints = true);
+    let (status, version) = alone.get("/version").await;
+    assert_eq!(
+        (status, version),
+        (StatusCode::OK, crate::mlflow::VERSION.as_bytes().to_vec()),
+        "as MLflow's scoring server has it"
+    );
     let told = alone.read("/v2").await;
     assert_eq!(
         told["extensions"],

@@ -6,7 +6,7 @@ use super::super::error::ScoreError;
 use super::super::v2::testing::{Contents, message};
 use super::super::v2::{read as read_tensors, read_message};
 use super::super::wanted::Wanted;
-use super::super::{plain, read_body, scoring, split, vertex};
+use super::super::{lines, plain, read_body, scoring, split, vertex};
 use super::*;
 use crate::access::Room;
 
@@ -22,6 +22,8 @@ fn bodies() -> Vec<Vec<u8>> {
         r#"{"dataframe_split":{"data":[["a",1]],"index":[0],"columns":["word","x"]}}"#,
         r#"{"instances":[{"x":1,"word":"a"},[2,"b"]],"parameters":null}"#,
         r#"{"inputs":{"x":[1],"word":["a"]}}"#,
+        "{\"x\":1,\"word\":\"a\"}\n\n[2,\"b\"]\n",
+        "0.2,a\n1,\"b\"\n",
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec();
@@ -44,7 +46,9 @@ fn check(read: Result<Batch, ScoreError>, body: &[u8], model: &LoadedModel) {
 
 fn read_all(body: &[u8], model: &LoadedModel) {
     check(plain::read(body, Wanted::default(), model), body, model);
-    check(scoring::from_json(body, model), body, model);
+    let scored = scoring::from_json(body, Wanted::default(), model);
+    check(scored, body, model);
+    check(lines::from_json_lines(body, model), body, model);
     check(vertex::read(body, model), body, model);
     for n_json in [
         None,
@@ -106,7 +110,7 @@ fn json_that_is_not_utf8_is_refused_wherever_it_is() {
 }
 
 /// What each file of the fuzzer's corpus gives: so many rows, or an error.
-const CORPUS: [(&str, Result<usize, &str>); 23] = [
+const CORPUS: [(&str, Result<usize, &str>); 26] = [
     ("binary_tensors", Ok(2)),
     (
         "binary_tensors_cut",
@@ -118,6 +122,7 @@ const CORPUS: [(&str, Result<usize, &str>); 23] = [
     ),
     ("csv", Ok(2)),
     ("csv_cut", Err("a line has no comma")),
+    ("csv_nameless", Ok(2)),
     ("feedback", Ok(2)),
     (
         "feedback_row_negative",
@@ -134,6 +139,11 @@ const CORPUS: [(&str, Result<usize, &str>); 23] = [
         Err("column 'x' has 1 values where others have 2"),
     ),
     ("instances", Ok(2)),
+    ("lines", Ok(2)),
+    (
+        "lines_cut",
+        Err("the body is not JSON: line 2: EOF while parsing a string at line 1 column 4"),
+    ),
     ("message", Ok(2)),
     (
         "message_raw_missing",

@@ -1,6 +1,6 @@
 //! The inference protocol: tensors as JSON, as bytes, and over gRPC.
 
-use super::super::v2::testing::{Contents, Given, ask_grpc};
+use super::super::v2::testing::{Contents, Given, Saying, ask_grpc, ask_grpc_saying};
 use super::*;
 
 const INFER: &str = "/v2/models/e/infer";
@@ -236,6 +236,118 @@ async fn grpc_takes_typed_and_raw_tensors() {
     ] {
         assert_eq!(ask_grpc(&desk.router(), &given).await.unwrap_err(), code);
     }
+}
+
+#[tokio::test]
+async fn parameters_say_the_same_over_both_protocols() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let given = Given {
+        model: "e",
+        version: "",
+        numbers: &[0.25, 0.0],
+        words: &["a", "a"],
+        contents: Contents::Raw,
+        deployment: None,
+    };
+    let inputs = json!([
+        { "name": "x", "shape": [2], "datatype": "FP64", "data": [0.25, 0.0], "parameters": { "content_type": "np" } },
+        { "name": "word", "shape": [2], "datatype": "BYTES", "data": ["a", "a"] },
+    ]);
+    for (threshold, classes) in [
+        ("0.4", ["yes", "no"]),
+        ("0.6", ["no", "no"]),
+        ("0.1", ["yes", "yes"]),
+    ] {
+        let saying = Saying {
+            parameters: &[("threshold", threshold)],
+            ..Saying::default()
+        };
+        let answer = ask_grpc_saying(&desk.router(), &given, saying)
+            .await
+            .unwrap();
+        assert_eq!(answer.predictions, classes);
+        for threshold in [json!(threshold), json!(threshold.parse::<f64>().unwrap())] {
+            let said = json!({ "threshold": threshold, "binary_data_output": false });
+            let body = json!({ "inputs": inputs, "parameters": said }).to_string();
+            let answer = desk.ask(INFER, &[], body).await;
+            assert_eq!(answer.json()["outputs"][0]["data"], json!(classes));
+        }
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_are_not_understood_are_refused_over_both_protocols() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let given = Given {
+        model: "e",
+        version: "",
+        numbers: &[0.25],
+        words: &["a"],
+        contents: Contents::Raw,
+        deployment: None,
+    };
+    for saying in [
+        Saying {
+            parameters: &[("treshold", "0.4")],
+            ..Saying::default()
+        },
+        Saying {
+            output: Some(("classification", 1)),
+            ..Saying::default()
+        },
+        Saying {
+            output: Some(("shared_memory_byte_size", 8)),
+            ..Saying::default()
+        },
+    ] {
+        let refused = ask_grpc_saying(&desk.router(), &given, saying).await;
+        let code = refused.unwrap_err();
+        assert_eq!(code, tonic::Code::InvalidArgument, "{saying:?}");
+    }
+    for (parameters, of_output, told) in [
+        (
+            json!({ "treshold": 0.4 }),
+            json!({}),
+            "the parameter 'treshold' is not understood",
+        ),
+        (
+            json!({}),
+            json!({ "classification": 1 }),
+            "cannot be had as a classification",
+        ),
+        (
+            json!({}),
+            json!({ "shared_memory_byte_size": 8 }),
+            "cannot be in shared memory",
+        ),
+    ] {
+        let output = json!([{ "name": "prediction", "parameters": of_output }]);
+        let body = json!({ "inputs": tensors(), "parameters": parameters, "outputs": output });
+        let answer = desk.ask(INFER, &[], body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(answer.text().contains(told), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_in_the_body_bounds_that_of_the_head() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    // Reading so many rows takes longer than the least that can be said.
+    let n_rows = 400_000;
+    let many = json!([
+        { "name": "x", "shape": [n_rows], "datatype": "FP64", "data": vec![0.5; n_rows] },
+        { "name": "word", "shape": [n_rows], "datatype": "BYTES", "data": vec!["a"; n_rows] },
+    ]);
+    let ask = async |inputs: &Value, us: u64, head_ms: &str| {
+        let body = json!({ "inputs": inputs, "parameters": { "timeout": us } });
+        let head = [("x-request-timeout-ms", head_ms)];
+        desk.ask(INFER, &head, body.to_string()).await.status
+    };
+    let late = StatusCode::GATEWAY_TIMEOUT;
+    assert_eq!(ask(&many, 1, "60000").await, late);
+    assert_eq!(ask(&tensors(), 60_000_000, "0").await, late);
+    assert_eq!(ask(&tensors(), 60_000_000, "60000").await, StatusCode::OK);
+    assert_eq!(ask(&tensors(), 0, "60000").await, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -129,6 +129,117 @@ async fn who_would_wait_too_long_is_told_at_once_and_the_rest_is_answered() {
     );
 }
 
+fn word_row(word: &str) -> String {
+    json!({ "rows": [{ "x": 0, "word": word }] }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_does_not_come_in_time_is_told_so_while_its_work_goes_on() {
+    let desk = Desk::new();
+    desk.api("POST", "", json!({ "name": "e", "max_at_once": 1000 }))
+        .await;
+    let version = desk.register(json!({ "bias": 0.25, "call_ms": 1 })).await;
+    let said = json!({ "model": format!("sum/{version}"), "replicas": 1 });
+    desk.api("POST", "/e/deploy", said).await;
+    let live = desk.app.fleet.find("e").unwrap();
+    // Who leaves the line does so while whoever asked is told.
+    let n_free = async || {
+        loop {
+            match live.room.available_permits() {
+                ..999 => tokio::task::yield_now().await,
+                n_free => return n_free,
+            }
+        }
+    };
+    let gate = Gate::new(&desk);
+    let ask = async |word: &str| {
+        let patience = [("x-request-timeout-ms", "50")];
+        let answer = desk.ask("/endpoints/e/predict", &patience, word_row(word));
+        let answer = answer.await;
+        assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(answer.json()["error_code"], "score-time-over");
+    };
+    let word = format!("gate:{}", gate.text());
+    // On a machine that has no time it may not even have begun.
+    while !gate.is_met() {
+        ask(&word).await;
+    }
+    assert_eq!(n_free().await, 999, "it is still being predicted");
+    // Behind it, by the only replica.
+    ask("a").await;
+    assert_eq!(n_free().await, 999, "what waited has left the line");
+    gate.open();
+    while n_free().await < 1000 {
+        tokio::task::yield_now().await;
+    }
+    let after = desk.ask("/endpoints/e/predict", &[], word_row("a")).await;
+    assert_eq!(after.status, StatusCode::OK, "{}", after.text());
+    let answered = metric(&desk, "automl_endpoint_rows_total").await;
+    assert_eq!(answered, 1.0, "what nobody waited for is not counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_longer_than_they_said_for_a_model_that_is_read() {
+    let desk = Desk::with(|config| config.models.n_bytes_max = Some(150));
+    desk.api("POST", "", json!({ "name": "e", "max_at_once": 4 }))
+        .await;
+    let gate = Gate::new(&desk);
+    gate.open();
+    for manifest in [
+        json!({ "bias": 0.1, "n_bytes": 100, "waits_for": gate.text() }),
+        json!({ "bias": 0.2, "n_bytes": 100 }),
+    ] {
+        let version = desk.register(manifest).await;
+        let body = json!({ "model": format!("sum/{version}") });
+        desk.api("POST", "/e/deploy", body).await;
+    }
+    assert_eq!(desk.in_memory().await, [false, true]);
+    gate.close();
+    let headers = [
+        ("x-endpoint-deployment", "v1"),
+        ("x-request-timeout-ms", "50"),
+    ];
+    let late = desk.ask("/endpoints/e/predict", &headers, row(0.0)).await;
+    assert_eq!(late.status, StatusCode::GATEWAY_TIMEOUT, "{}", late.text());
+    let live = desk.app.fleet.find("e").unwrap();
+    assert_eq!(live.room.available_permits(), 3, "it is still being read");
+    gate.open();
+    assert_eq!(desk.version_met(&headers[..1]).await, 1);
+    while live.room.available_permits() < 4 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_could_not_be_read_is_not_tried_again_by_each_request() {
+    let desk = Desk::crowded(150, &[0.1, 0.2]).await;
+    let manifest = desk.directory.path().join("artifacts/sum/1/manifest.json");
+    let text = std::fs::read(&manifest).unwrap();
+    std::fs::write(&manifest, "broken").unwrap();
+    let headers = [("x-endpoint-deployment", "v1")];
+    let asks = (0..32).map(|_| desk.ask("/endpoints/e/predict", &headers, row(0.0)));
+    for answer in futures_util::future::join_all(asks).await {
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers[header::RETRY_AFTER], "1");
+        let told = answer.text();
+        assert!(told.contains("does not serve: sum/1: "), "{told}");
+    }
+    let failed =
+        "automl_endpoint_model_loads_total{model=\"sum\",version=\"1\",outcome=\"failed\"}";
+    let n_failed = metric(&desk, failed).await;
+    assert!((1.0..32.0).contains(&n_failed), "{n_failed} tried");
+    std::fs::write(&manifest, text).unwrap();
+    // After a second.
+    while desk
+        .ask("/endpoints/e/predict", &headers, row(0.0))
+        .await
+        .status
+        != StatusCode::OK
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_may_be_at_once_are_refused_before_they_wait() {
     let desk = Desk::new();

@@ -1,5 +1,6 @@
 //! The protocols over HTTP: what they take and give, and what they say of what they do not take.
 
+use super::super::RootEndpoint;
 use super::*;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -217,6 +218,9 @@ async fn who_finds_no_room_is_told_when_to_come_again() {
 async fn requests_together_take_no_more_memory_than_they_may() {
     let desk = Desk::with(|config| config.requests_n_bytes_max = 1 << 20);
     desk.api("POST", "", json!({ "name": "e" })).await;
+    let version = desk.register(json!({ "bias": 0.25 })).await;
+    let model = json!({ "model": format!("sum/{version}") });
+    desk.api("POST", "/e/deploy", model).await;
     let row = "[0,\"a\"],".repeat(30_000);
     let body = || format!("{{\"rows\":[{row}[0,\"a\"]]}}");
     let length = body().len().to_string();
@@ -230,7 +234,7 @@ async fn requests_together_take_no_more_memory_than_they_may() {
     assert_eq!(streamed.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(streamed.json()["error_code"], "score-no-memory");
     let small = desk.ask("/endpoints/e/predict", &[JSON], "{}").await;
-    assert_eq!(small.json()["error_code"], "endpoint-not-serving");
+    assert_eq!(small.json()["error_code"], "score-form");
 }
 
 #[tokio::test]
@@ -401,6 +405,54 @@ async fn one_endpoint_may_answer_at_the_root() {
     assert_eq!(desk.get("/ping").await.0, StatusCode::OK);
     let answer = desk.ask("/invocations", &[JSON], body).await;
     assert_eq!(answer.json(), json!({ "predictions": ["yes"] }));
+}
+
+#[tokio::test]
+async fn the_root_may_be_reached_at_other_paths() {
+    let predict = "/v1/endpoints/1/deployedModels/2:predict";
+    let desk = Desk::with(|config| {
+        config.root_endpoint = Some(RootEndpoint {
+            // What answers elsewhere by this path is the server's own.
+            health: Some("/health".parse().unwrap()),
+            predict: Some(predict.parse().unwrap()),
+            ..RootEndpoint::from("e")
+        });
+        config.only_endpoints = true;
+    });
+    assert_eq!(desk.get("/health").await.0, StatusCode::NOT_FOUND);
+    let body = || json!({ "instances": [[0, "yes"]] }).to_string();
+    let silent = desk.ask(predict, &[JSON], body()).await;
+    assert_eq!(silent.json()["message"], "there is no endpoint 'e'");
+    assert_eq!(desk.get(predict).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(desk.get("/ready").await.0, StatusCode::OK);
+    let plain = Desk::with(|config| config.root_endpoint = Some("e".into()));
+    assert_eq!(plain.get("/health").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn predictions_are_asked_for_at_the_paths_of_a_container() {
+    let predict = "/predict";
+    let desk = Desk::with(|config| {
+        config.root_endpoint = Some(RootEndpoint {
+            health: Some("/health".parse().unwrap()),
+            predict: Some(predict.parse().unwrap()),
+            ..RootEndpoint::from("e")
+        });
+    });
+    desk.api("POST", "", json!({ "name": "e" })).await;
+    assert_eq!(desk.get("/health").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let version = desk.register(json!({ "bias": 0.25 })).await;
+    let model = json!({ "model": format!("sum/{version}") });
+    desk.api("POST", "/e/deploy", model).await;
+    assert_eq!(desk.get("/health").await.0, StatusCode::OK);
+    let body = json!({ "instances": [[0, "yes"]] }).to_string();
+    for path in [predict, "/invocations"] {
+        let answer = desk.ask(path, &[JSON], body.clone()).await;
+        assert_eq!(answer.json(), json!({ "predictions": ["yes"] }), "{path}");
+    }
+    let asked = format!("{predict}?probabilities=true");
+    let answer = desk.ask(&asked, &[JSON], body).await;
+    assert_eq!(answer.json()["probabilities"]["yes"], json!([1.0]));
 }
 
 #[tokio::test]

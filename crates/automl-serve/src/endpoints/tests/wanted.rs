@@ -3,7 +3,7 @@
 use super::*;
 
 /// An endpoint whose model adds up numbers and knows its errors.
-async fn numbers() -> Desk {
+pub(super) async fn numbers() -> Desk {
     let desk = Desk::new();
     desk.api("POST", "", json!({ "name": "e", "max_at_once": 4 }))
         .await;
@@ -135,6 +135,83 @@ async fn params_of_the_scoring_server_say_what_is_wanted() {
 }
 
 #[tokio::test]
+async fn probabilities_are_told_where_they_are_asked_for() {
+    let desk = Desk::endpoint(&[0.25]).await;
+    let path = "/endpoints/e/invocations";
+    let with = json!({ "predictions": ["no", "yes"], "probabilities": { "no": [0.5, 0.0], "yes": [0.5, 1.0] } });
+    let without = json!({ "predictions": ["no", "yes"] });
+    let instances = json!([[0.25, "a"], [0, "yes"]]);
+    for (params, told) in [
+        (json!({ "probabilities": true }), &with),
+        (json!({ "probabilities": false }), &without),
+        (json!({}), &without),
+    ] {
+        let body = json!({ "params": params, "instances": instances }).to_string();
+        assert_eq!(desk.ask(path, &[], body).await.json(), *told);
+    }
+    // As a container of Vertex AI is asked, of whose answer clients see the list alone.
+    let body = json!({ "instances": instances, "parameters": { "probabilities": true } });
+    let answer = desk.ask(path, &[], body.to_string()).await;
+    let row = |scores: [f64; 2]| json!({ "classes": ["no", "yes"], "scores": scores });
+    assert_eq!(
+        answer.json(),
+        json!({ "predictions": [row([0.5, 0.5]), row([0.0, 1.0])] })
+    );
+    let body = json!({ "instances": instances, "parameters": { "threshold": 0.1 } });
+    let answer = desk.ask(path, &[], body.to_string()).await;
+    assert_eq!(answer.json(), json!({ "predictions": ["yes", "yes"] }));
+    let csv = [("content-type", "text/csv")];
+    let asked = format!("{path}?probabilities=true&threshold=0.1");
+    let answer = desk.ask(&asked, &csv, "x,word\n0.25,a\n0,yes\n").await;
+    assert_eq!(
+        answer.json(),
+        json!({ "predictions": ["yes", "yes"], "probabilities": { "no": [0.5, 0.0], "yes": [0.5, 1.0] } })
+    );
+    let rows = json!({ "rows": instances, "probabilities": false }).to_string();
+    let answer = desk.ask("/endpoints/e/predict", &[], rows).await.json();
+    assert_eq!(answer["prediction"], json!(["no", "yes"]));
+    assert_eq!(answer.get("probabilities"), None);
+}
+
+#[tokio::test]
+async fn probabilities_that_cannot_be_told_are_refused() {
+    let desk = numbers().await;
+    let path = "/endpoints/e/invocations";
+    for (query, params, told) in [
+        (
+            "",
+            json!({ "probabilities": true }),
+            "and the model predicts numbers",
+        ),
+        (
+            "",
+            json!({ "probabilities": 1 }),
+            "probabilities is true or false: 1",
+        ),
+        (
+            "?probabilities=yes",
+            json!({}),
+            "probabilities is true or false: yes",
+        ),
+        (
+            "?probabilities=false",
+            json!({ "probabilities": false }),
+            "probabilities is said twice",
+        ),
+        (
+            "?probability=true",
+            json!({}),
+            "'probability' is not understood in the address",
+        ),
+    ] {
+        let body = json!({ "params": params, "inputs": rows() }).to_string();
+        let answer = desk.ask(&format!("{path}{query}"), &[], body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query} {params}");
+        assert!(answer.text().contains(told), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn intervals_that_are_not_known_are_refused() {
     let desk = numbers().await;
     for (interval, told) in [
@@ -200,8 +277,11 @@ async fn an_answer_may_be_an_arrow_stream() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
         assert!(answer.json()["error_code"].is_string());
     }
+    let path = "/endpoints/e/predict?probabilities=false";
+    let answer = classes.ask(path, &accepts, body()).await;
+    assert_eq!(answer.text(), "stream:prediction\nyes\nyes\n");
     let any = [("accept", "*/*")];
-    let answer = desk.ask(path, &any, body()).await;
+    let answer = desk.ask("/endpoints/e/predict", &any, body()).await;
     assert_eq!(answer.json()["prediction"], json!([3.0, 5.0]));
 }
 

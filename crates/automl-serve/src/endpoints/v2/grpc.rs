@@ -9,8 +9,9 @@ use super::super::model::LoadedModel;
 use super::super::score::{Asked, Scored, score};
 use super::messages::{
     InferTensor, IsSo, ModelInferRequest, ModelInferResponse, ModelMetadata, ModelRequest, Nothing,
-    ParameterChoice, ServerMetadata, TensorMetadata,
+    ServerMetadata, TensorMetadata,
 };
+use super::parameters::Parameters;
 use super::tensor::{Tensor, Values, batch};
 use super::{PLATFORM, SERVER, metadata, output};
 use crate::fields::BODY_MAX;
@@ -195,6 +196,15 @@ pub(super) fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch
     }
     let mut tensors = Vec::with_capacity(ask.inputs.len());
     for (place, input) in ask.inputs.iter().enumerate() {
+        if Parameters::of(&input.parameters)
+            .of_input(&input.name)?
+            .is_some()
+        {
+            return Err(ScoreError::form(format!(
+                "binary_data_size of input '{}' is for REST alone; send raw contents",
+                input.name
+            )));
+        }
         let values = match (raw.get(place), &input.contents) {
             (Some(bytes), None) => Values::Raw(bytes),
             (None, Some(contents)) => Values::Typed(contents),
@@ -213,42 +223,25 @@ pub(super) fn rows(ask: &ModelInferRequest, model: &LoadedModel) -> Result<Batch
             values,
         });
     }
-    let outputs = ask.outputs.iter().map(|wanted| Output {
-        name: wanted.name.clone(),
-        is_binary: None,
+    // All outputs come as bytes, whatever is said of that.
+    let outputs = ask.outputs.iter().map(|wanted| {
+        Parameters::of(&wanted.parameters).of_output(&wanted.name)?;
+        Ok::<_, ScoreError>(Output {
+            name: wanted.name.clone(),
+            is_binary: None,
+        })
     });
+    let outputs = outputs.collect::<Result<_, _>>()?;
+    let said = Parameters::of(&ask.parameters).of_request()?;
+    let read = batch(&tensors, model)?.wanting(said.wanted);
     Ok(Batch {
-        coverages: coverages(ask)?,
-        explains: explains(ask)?,
+        patience_ms: said.patience_ms,
         about: About {
-            outputs: outputs.collect(),
-            ..About::default()
+            outputs,
+            ..read.about
         },
-        ..batch(&tensors, model)?
+        ..read
     })
-}
-
-/// The probabilities of intervals that a request asks for.
-fn coverages(ask: &ModelInferRequest) -> Result<Vec<f64>, ScoreError> {
-    let given = ask.parameters.get("interval");
-    match given.and_then(|given| given.choice.as_ref()) {
-        None => Ok(Vec::new()),
-        Some(ParameterChoice::Double(coverage)) => Ok(vec![*coverage]),
-        Some(ParameterChoice::Text(text)) => output::coverages(text),
-        Some(_) => Err(ScoreError::form(output::NO_PROBABILITY)),
-    }
-}
-
-/// Whether a request asks what each column did.
-fn explains(ask: &ModelInferRequest) -> Result<bool, ScoreError> {
-    let given = ask.parameters.get("explain");
-    match given.and_then(|given| given.choice.as_ref()) {
-        None => Ok(false),
-        Some(ParameterChoice::Bool(explains)) => Ok(*explains),
-        Some(_) => Err(ScoreError::form(
-            "the parameter explain is neither true nor false",
-        )),
-    }
 }
 
 /// An error as gRPC tells it.

@@ -12,6 +12,7 @@ mod grpc;
 mod messages;
 mod metadata;
 mod output;
+mod parameters;
 mod repository;
 mod rest;
 mod statistics;

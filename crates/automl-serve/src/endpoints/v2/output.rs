@@ -2,14 +2,11 @@
 
 use super::super::error::ScoreError;
 use super::super::score::Scored;
-use super::super::wanted::COVERAGES_MAX;
 use automl_core::{Explanation, Predictions, Task};
 use std::borrow::Cow;
 
 pub(super) const PREDICTION: &str = "prediction";
 pub(super) const PROBABILITIES: &str = "probabilities";
-/// What is wrong with a parameter.
-pub(super) const NO_PROBABILITY: &str = "the parameter interval is no probability";
 
 /// A tensor of an answer.
 pub(super) struct Tensor<'a> {
@@ -263,22 +260,4 @@ fn interval_tensors(scored: &Scored) -> impl Iterator<Item = Tensor<'_>> {
             is_binary: None,
         })
     })
-}
-
-/// The probabilities of intervals as texts have them: `0.9`, or `0.5,0.9`.
-pub(super) fn coverages(text: &str) -> Result<Vec<f64>, ScoreError> {
-    let read = |part: &str| {
-        let number = part.trim().parse();
-        number.map_err(|_odd| ScoreError::form(format!("{NO_PROBABILITY}: {part}")))
-    };
-    check_coverages(text.split(',').map(read).collect::<Result<_, _>>()?)
-}
-
-/// Bounds how many intervals a request has.
-fn check_coverages(coverages: Vec<f64>) -> Result<Vec<f64>, ScoreError> {
-    if coverages.len() > COVERAGES_MAX {
-        let told = format!("at most {COVERAGES_MAX} intervals are told");
-        return Err(ScoreError::form(told));
-    }
-    Ok(coverages)
 }

@@ -1,6 +1,9 @@
 //! For tests: the reader of bodies, and a client of the gRPC service, whose message is written and read by hand.
 
-use super::messages::{InferTensor, InferTensorContents, ModelInferRequest, ModelInferResponse};
+use super::messages::{
+    InferParameter, InferTensor, InferTensorContents, ModelInferRequest, ModelInferResponse,
+    ParameterChoice, RequestedOutput,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -103,9 +106,42 @@ fn request(given: &Given<'_>) -> ModelInferRequest {
     }
 }
 
+/// What is said beside tensors.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Saying<'a> {
+    /// Of the request, as texts.
+    pub(crate) parameters: &'a [(&'a str, &'a str)],
+    /// Of the one output that is wanted then, a number.
+    pub(crate) output: Option<(&'a str, i64)>,
+}
+
 /// Asks for predictions.
 pub(crate) async fn ask_grpc(router: &Router, given: &Given<'_>) -> Result<Told, Code> {
-    let message = request(given).encode_to_vec();
+    ask_grpc_saying(router, given, Saying::default()).await
+}
+
+/// Asks for predictions with parameters.
+pub(crate) async fn ask_grpc_saying(
+    router: &Router,
+    given: &Given<'_>,
+    saying: Saying<'_>,
+) -> Result<Told, Code> {
+    let mut message = request(given);
+    let parameter = |choice| InferParameter {
+        choice: Some(choice),
+    };
+    for (name, text) in saying.parameters {
+        let said = parameter(ParameterChoice::Text((*text).to_owned()));
+        message.parameters.insert((*name).to_owned(), said);
+    }
+    if let Some((name, number)) = saying.output {
+        let said = parameter(ParameterChoice::Int64(number));
+        message.outputs.push(RequestedOutput {
+            name: "prediction".into(),
+            parameters: [(name.to_owned(), said)].into(),
+        });
+    }
+    let message = message.encode_to_vec();
     // One message that is not compressed, with its length before it.
     let framed = [&[0][..], &(message.len() as u32).to_be_bytes(), &message].concat();
     let request = Request::post("/inference.GRPCInferenceService/ModelInfer")

@@ -7,21 +7,22 @@ use super::super::model::LoadedModel;
 use super::super::score::Scored;
 use super::super::write;
 use super::output::{self, Values as Given};
+use super::parameters::Parameters;
 use super::tensor::{Scalar, Tensor, Values, batch};
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::borrow::Cow;
 use std::fmt;
 
 #[derive(serde::Deserialize)]
 struct Ask<'a> {
     id: Option<String>,
-    #[serde(default, deserialize_with = "or_nothing")]
-    parameters: AskParameters,
+    #[serde(borrow, default)]
+    parameters: Parameters<'a>,
     #[serde(borrow)]
     inputs: Vec<Input<'a>>,
-    #[serde(default, deserialize_with = "or_nothing")]
-    outputs: Vec<Wanted>,
+    #[serde(borrow, default, deserialize_with = "or_nothing")]
+    outputs: Vec<Wanted<'a>>,
 }
 
 /// What is null is as if it were not there.
@@ -31,18 +32,6 @@ fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-#[derive(Default, serde::Deserialize)]
-struct AskParameters {
-    #[serde(default, deserialize_with = "or_nothing")]
-    binary_data_output: bool,
-    /// Probabilities with which intervals shall hold the truth.
-    #[serde(default, deserialize_with = "or_nothing")]
-    interval: Value,
-    /// Whether it is told what each column did.
-    #[serde(default, deserialize_with = "or_nothing")]
-    explain: bool,
-}
-
 #[derive(serde::Deserialize)]
 struct Input<'a> {
     #[serde(borrow)]
@@ -50,29 +39,17 @@ struct Input<'a> {
     shape: Vec<i64>,
     #[serde(borrow)]
     datatype: Cow<'a, str>,
-    #[serde(default, deserialize_with = "or_nothing")]
-    parameters: InputParameters,
+    #[serde(borrow, default)]
+    parameters: Parameters<'a>,
     #[serde(borrow)]
     data: Option<Data<'a>>,
 }
 
-#[derive(Default, serde::Deserialize)]
-struct InputParameters {
-    binary_data_size: Option<usize>,
-}
-
 #[derive(serde::Deserialize)]
-struct Wanted {
+struct Wanted<'a> {
     name: String,
-    #[serde(default, deserialize_with = "or_nothing")]
-    parameters: WantedParameters,
-}
-
-#[derive(Default, serde::Deserialize)]
-struct WantedParameters {
-    binary_data: Option<bool>,
-    #[serde(default, deserialize_with = "or_nothing")]
-    classification: u64,
+    #[serde(borrow, default)]
+    parameters: Parameters<'a>,
 }
 
 /// Values in row-major order, nested by the shape or flat.
@@ -166,7 +143,7 @@ pub(crate) fn read(
     let ask: Ask<'_> = serde_json::from_slice(head).map_err(|error| not_json(head, &error))?;
     let mut tensors = Vec::with_capacity(ask.inputs.len());
     for input in &ask.inputs {
-        let values = match (&input.data, input.parameters.binary_data_size) {
+        let values = match (&input.data, input.parameters.of_input(&input.name)?) {
             (Some(data), None) => Values::Json(&data.0),
             (None, Some(n_bytes)) => {
                 let Some((bytes, after)) = rest.split_at_checked(n_bytes) else {
@@ -198,39 +175,26 @@ pub(crate) fn read(
         let told = format!("{} bytes are behind the tensors", rest.len());
         return Err(ScoreError::form(told));
     }
-    if let Some(wanted) = (ask.outputs.iter()).find(|wanted| wanted.parameters.classification > 0) {
-        let told = format!(
-            "output '{}' cannot be had as a classification; ask for probabilities",
-            wanted.name
-        );
-        return Err(ScoreError::form(told));
-    }
-    let outputs = ask.outputs.iter().map(|wanted| Output {
-        name: wanted.name.clone(),
-        is_binary: wanted.parameters.binary_data,
+    let outputs = ask.outputs.iter().map(|wanted| {
+        let is_binary = wanted.parameters.of_output(&wanted.name)?;
+        Ok::<_, ScoreError>(Output {
+            name: wanted.name.clone(),
+            is_binary,
+        })
     });
+    let outputs = outputs.collect::<Result<_, _>>()?;
+    let said = ask.parameters.of_request()?;
+    let read = batch(&tensors, model)?.wanting(said.wanted);
     Ok(Batch {
-        coverages: coverages(&ask.parameters.interval)?,
-        explains: ask.parameters.explain,
+        patience_ms: said.patience_ms,
         about: About {
-            outputs: outputs.collect(),
-            is_binary: ask.parameters.binary_data_output,
+            outputs,
+            is_binary: said.is_binary,
             id: ask.id.clone(),
+            ..read.about
         },
-        ..batch(&tensors, model)?
+        ..read
     })
-}
-
-/// The probabilities of intervals: parameters are single values, so several stand in a text.
-fn coverages(interval: &Value) -> Result<Vec<f64>, ScoreError> {
-    match interval {
-        Value::Null => Ok(Vec::new()),
-        Value::Number(number) => Ok(number.as_f64().into_iter().collect()),
-        Value::String(text) => output::coverages(text),
-        Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-            Err(ScoreError::form(output::NO_PROBABILITY))
-        }
-    }
 }
 
 /// An answer: JSON, and the bytes behind it if there are any.

@@ -9,12 +9,13 @@ use super::Status;
 use super::record::model_dir;
 use crate::cli::{ModelExportArgs, ModelFormat};
 use crate::console::print_text;
-use crate::errors::CliError;
+use crate::errors::{CliError, ForecastError};
 use crate::modeldir;
 use crate::serving;
 use crate::text;
 use anyhow::Context as _;
 use automl_core::Role;
+use automl_neural::series::SeriesModel;
 use automl_store::{ReadModel, read_model, write_atomic};
 use std::fs;
 use std::path::Path;
@@ -23,7 +24,12 @@ pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
     check_options(args)?;
     let directory = model_dir(&args.model, &args.workspace.workspace)?;
     let read = read_model(directory.as_ref())?;
-    modeldir::check_one(&read)?;
+    match args.format {
+        // Graphs are of one target.
+        ModelFormat::Onnx | ModelFormat::Mlflow => modeldir::check_one(&read)?,
+        _ if SeriesModel::is_in(&read.artifact) => return Err(ForecastError::NoRows.into()),
+        _ => {}
+    }
     serving::check_task(&read.manifest.task)?;
     if args.format == ModelFormat::Onnx {
         return as_graph(args, &read);
@@ -72,6 +78,10 @@ fn check_options(args: &ModelExportArgs) -> Result<(), CliError> {
             })
         }
         ModelFormat::Onnx => Ok(()),
+        ModelFormat::Kserve if args.name.as_deref().is_some_and(|name| !server::is_name(name)) => {
+            let name = args.name.clone().unwrap_or_default();
+            Err(CliError::KserveName { name })
+        }
         _ if args.overwrite => Err(CliError::OptionMeaningless {
             option: "--overwrite",
             format,

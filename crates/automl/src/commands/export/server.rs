@@ -10,12 +10,25 @@ use std::path::Path;
 /// Where containers of SageMaker, Vertex AI and KServe listen.
 const PORT: u16 = 8080;
 
+/// The longest name of an `InferenceService`: what KServe makes of it, `NAME-predictor`, is one part of an address.
+const NAME_MAX: usize = 63 - "-predictor".len();
+
+/// Whether an `InferenceService` can be called so: DNS-1123 as Kubernetes has it, and a letter first, as KServe does.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    name.len() <= NAME_MAX
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name.bytes().all(is_known)
+}
+
 /// Registers the model in a workspace of its own when it starts first, and serves it.
 fn script(name: &str) -> String {
     format!(
         "#!/bin/sh
 # Serves the model of this folder: /ping, /invocations, /endpoints/{name}/predict and the other protocols, on port {PORT} or $PORT.
-# $HOST says to whom: 127.0.0.1 if it is not set. Nobody is asked who calls, and nothing but predictions is served.
+# $HOST says to whom: 127.0.0.1 if it is not set. Nobody is asked who calls, and nothing but predictions is served. What Vertex AI
+# says of its routes by $AIP_HEALTH_ROUTE and $AIP_PREDICT_ROUTE answers as /ping and /invocations do.
 set -eu
 here=$(cd \"$(dirname \"$0\")\" && pwd)
 workspace=${{WORKSPACE:-$here/workspace}}
@@ -30,6 +43,7 @@ if [ ! -f \"$workspace/.deployed\" ]; then
     : >\"$workspace/.deployed\"
 fi
 exec ./automl serve --workspace \"$workspace\" --host \"${{HOST:-127.0.0.1}}\" --port \"${{PORT:-${{AIP_HTTP_PORT:-{PORT}}}}}\" \\
+    ${{AIP_HEALTH_ROUTE:+--health-path \"$AIP_HEALTH_ROUTE\"}} ${{AIP_PREDICT_ROUTE:+--predict-path \"$AIP_PREDICT_ROUTE\"}} \\
     --root-endpoint {name} --only-endpoints --without-access-control
 "
     )
@@ -38,7 +52,7 @@ exec ./automl serve --workspace \"$workspace\" --host \"${{HOST:-127.0.0.1}}\" -
 fn dockerfile() -> String {
     format!(
         "# docker build -t model . && docker run -p {PORT}:{PORT} model
-# Contracts: SageMaker (/ping, /invocations on {PORT}); Vertex AI (AIP_HEALTH_ROUTE=/ping, AIP_PREDICT_ROUTE=/invocations).
+# Contracts: SageMaker (/ping, /invocations on {PORT}); Vertex AI (the same, or what AIP_HEALTH_ROUTE, AIP_PREDICT_ROUTE and AIP_HTTP_PORT say).
 FROM debian:trixie-slim
 WORKDIR /opt/model
 COPY automl run.sh ./
@@ -102,4 +116,43 @@ pub(super) fn write_container(folder: &Path, model: &Path, name: &str) -> anyhow
 pub(super) fn write_kserve(folder: &Path, model: &Path, name: &str) -> anyhow::Result<()> {
     write_container(folder, model, name)?;
     put(folder, "inference-service.yaml", &kserve(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAME_MAX, is_name, script};
+
+    #[test]
+    fn names_of_services_are_those_that_kubernetes_takes() {
+        let longest = "a".repeat(NAME_MAX);
+        for name in ["a", "model", "churn-2", longest.as_str()] {
+            assert!(is_name(name), "{name}");
+        }
+        let long = "a".repeat(NAME_MAX + 1);
+        for name in [
+            "",
+            "Churn",
+            "churn_2",
+            "churn.v2",
+            "2churn",
+            "-a",
+            "a-",
+            "ä",
+            long.as_str(),
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_script_heeds_what_vertex_ai_says() {
+        let script = script("churn");
+        for part in [
+            "${AIP_HTTP_PORT:-8080}",
+            "${AIP_HEALTH_ROUTE:+--health-path \"$AIP_HEALTH_ROUTE\"}",
+            "${AIP_PREDICT_ROUTE:+--predict-path \"$AIP_PREDICT_ROUTE\"}",
+        ] {
+            assert!(script.contains(part), "{part}: {script}");
+        }
+    }
 }
