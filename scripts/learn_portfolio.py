@@ -190,8 +190,14 @@ def ordered(worth, counts, returns):
     return order
 
 
+def best(worth, counts, returns, n=15):
+    """Places of the configurations that are worth most, ordered so."""
+    most = sorted(range(len(worth)), key=lambda at: -float(counts @ worth[at]))[:n]
+    return [most[at] for at in ordered(worth[most], counts, returns)]
+
+
 def held_out():
-    """The share of a table's ensemble that the first configurations have, ordered by what the other tables say."""
+    """The share of a table's ensemble that the first configurations have, ordered by what the other tables of its kind say."""
     learned = json.loads(OUTPUT.read_text())
     sizes = (1, 2, 3, 5, 8, 15)
     print("first configurations        ", *(f"{n:>6}" for n in sizes))
@@ -203,7 +209,7 @@ def held_out():
             for out in range(len(tables)):
                 others = [at for at in range(len(tables)) if at != out]
                 counts = likeness([tables[at] for at in others], tables[out]["shape"])
-                order = ordered(worth[:, others], counts, returns)
+                order = best(worth[:, others], counts, returns)
                 had.append([worth[order[:n], out].sum() for n in sizes])
         print(f"{title:<29}", *(f"{share:6.3f}" for share in numpy.mean(had, axis=0)))
 

@@ -41,6 +41,7 @@ cases! {
     studies,
     study_reports,
     targets,
+    thresholds,
     trust,
     tune,
     usage,

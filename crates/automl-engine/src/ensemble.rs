@@ -229,13 +229,15 @@ pub(crate) fn select(
         &candidates,
         &greedy.run(&threads, found, run, CHOICES_SHARE),
     );
+    let is_late = found.ensemble_is_late(run);
     let chosen = Chosen {
         data,
         plan,
         found,
         options,
         members,
-        calibrates: !options.is_without(SearchPart::Calibration) && !found.ensemble_is_late(run),
+        calibrates: !options.is_without(SearchPart::Calibration) && !is_late,
+        is_late,
     };
     let halves = halves(data, &rows, options.seed.named("halves"));
     let nested = |tuned| greedy.nested(&halves, tuned, &threads, found, run);
@@ -286,6 +288,7 @@ pub(crate) fn of_members(
         options,
         members,
         calibrates,
+        is_late: false,
     };
     chosen.judged(&rows, &bench, &candidates, (&halves, &|_| None))
 }

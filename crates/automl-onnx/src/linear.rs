@@ -110,15 +110,15 @@ pub(crate) fn elastic_net(
     let greatest = graph.double(f64::MAX);
     let sum = graph.op("Max", &[&sum, &least], []);
     let sum = graph.op("Min", &[&sum, &greatest], []);
-    match artifact.meta.get("link").and_then(|link| link.as_str()) {
+    match artifact.meta.get("link") {
         None => Ok(sum),
-        Some("log") => {
+        Some(link) if link == "log" => {
             let (least, greatest) = (graph.double(-SCORE_MAX), graph.double(SCORE_MAX));
             let sum = graph.op("Max", &[&sum, &least], []);
             let sum = graph.op("Min", &[&sum, &greatest], []);
             Ok(graph.op("Exp", &[&sum], []))
         }
-        Some(other) => Err(OnnxError::unsupported(format!("a link called '{other}'"))),
+        Some(other) => Err(OnnxError::unsupported(format!("a link that is {other}"))),
     }
 }
 

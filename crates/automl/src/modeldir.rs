@@ -197,6 +197,8 @@ pub(crate) fn decision(manifest: &Manifest) -> Result<Decision, CliError> {
     let n_classes = manifest.task.n_classes();
     let reason = if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
         "its threshold is no probability"
+    } else if threshold.is_some() && (n_classes != 2 || n_thresholds.is_some()) {
+        "it has a threshold of two classes, and they are others"
     } else if n_costs.is_some_and(|n_costs| n_costs != n_classes) {
         "its costs are not those of its classes"
     } else if n_thresholds.is_some_and(|n_thresholds| n_thresholds != n_classes) {

@@ -2,6 +2,9 @@
 
 use super::input::Scored;
 
+/// A share of all rows' weight that is rounding.
+const TRACE: f64 = 1e-12;
+
 /// Weights of rows by true and by predicted class, and where these agree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassCounts {
@@ -56,8 +59,14 @@ impl ClassCounts {
     /// # Panics
     /// If a code is none of a class.
     pub fn change(&mut self, actual: usize, (from, to): (usize, usize), weight: f64) {
-        // Rounding must not leave less than nothing.
-        let less = |value: &mut f64| *value = (*value - weight).max(0.0);
+        // Rounding must leave neither less than nothing nor a trace of rows that are gone.
+        let trace = TRACE * self.total;
+        let less = |value: &mut f64| {
+            *value -= weight;
+            if *value < trace {
+                *value = 0.0;
+            }
+        };
         less(&mut self.counts[from].predicted);
         if actual == from {
             less(&mut self.counts[from].hits);

@@ -44,34 +44,46 @@ fn assert_near(found: &[f64], wanted: &[f64]) {
     }
 }
 
+/// That what columns do to rows sums to what is predicted of them.
+fn assert_sums(outcome: &FitOutcome, data: &Dataset) {
+    let view = data.table().view();
+    let explanation = outcome.model.explain(&view, &Threads::one()).unwrap();
+    let wanted = predicted(outcome, data);
+    let found = sums(&explanation);
+    match explanation.scale {
+        Scale::Prediction => assert_near(&found, &wanted),
+        Scale::LogOdds => {
+            let found: Vec<f64> = found.into_iter().map(logistic).collect();
+            assert_near(&found, &wanted);
+        }
+        Scale::Softmax => {
+            let link = ClassLink::Softmax;
+            let rows = found.chunks_exact(explanation.n_outputs);
+            let found: Vec<f64> = rows.flat_map(|row| Classes { link }.at(row)).collect();
+            assert_near(&found, &wanted);
+        }
+        other => panic!("{other:?} is not expected"),
+    }
+    for column in &explanation.columns {
+        assert!(data.table().column(column).is_some(), "{column}");
+    }
+}
+
 #[test]
-fn contributions_of_an_ensemble_of_trees_sum_to_its_prediction() {
+fn contributions_of_an_ensemble_sum_to_its_prediction() {
     for data in [
         synthetic::binary(200, 3),
         synthetic::multiclass(200, 3),
         synthetic::regression(200, 3),
     ] {
-        let outcome = fitted(&data, &TREES, 6);
-        let view = data.table().view();
-        let explanation = outcome.model.explain(&view, &Threads::one()).unwrap();
-        let wanted = predicted(&outcome, &data);
-        let found = sums(&explanation);
-        match explanation.scale {
-            Scale::Prediction => assert_near(&found, &wanted),
-            Scale::LogOdds => {
-                let found: Vec<f64> = found.into_iter().map(logistic).collect();
-                assert_near(&found, &wanted);
-            }
-            Scale::Softmax => {
-                let link = ClassLink::Softmax;
-                let rows = found.chunks_exact(explanation.n_outputs);
-                let found: Vec<f64> = rows.flat_map(|row| Classes { link }.at(row)).collect();
-                assert_near(&found, &wanted);
-            }
-            other => panic!("{other:?} is not expected"),
-        }
-        for column in &explanation.columns {
-            assert!(data.table().column(column).is_some(), "{column}");
+        let linear = if data.task().is_classification() {
+            "logistic_regression"
+        } else {
+            "elastic_net"
+        };
+        let both: Vec<&str> = TREES.into_iter().chain([linear]).collect();
+        for (learners, max_trials) in [(&TREES[..], 6), (&both, 8), (&[linear], 2)] {
+            assert_sums(&fitted(&data, learners, max_trials), &data);
         }
     }
 }
@@ -79,7 +91,7 @@ fn contributions_of_an_ensemble_of_trees_sum_to_its_prediction() {
 #[test]
 fn a_model_with_a_member_that_cannot_be_explained_says_so() {
     let data = synthetic::binary(120, 4);
-    let outcome = fitted(&data, &["logistic_regression"], 2);
+    let outcome = fitted(&data, &["nearest_neighbours"], 2);
     let view = data.table().view();
     let error = outcome.model.explain(&view, &Threads::one()).unwrap_err();
     assert_eq!(error, ExplainError::Unsupported);

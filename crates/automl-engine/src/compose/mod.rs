@@ -157,9 +157,14 @@ impl Composition {
                 models.push(StepModel {
                     name: model.name,
                     weight: model.weight,
-                    decision: match model.thresholds {
-                        Some(thresholds) => Decision::Relative(thresholds),
-                        None => model.threshold.into(),
+                    decision: match (model.threshold, model.thresholds) {
+                        (Some(_), Some(_)) => {
+                            return Err(
+                                artifact.invalid("steps", "a model has two kinds of thresholds")
+                            );
+                        }
+                        (None, Some(thresholds)) => Decision::Relative(thresholds),
+                        (threshold, None) => threshold.into(),
                     },
                     has_costs: false,
                     features: model.features,

@@ -19,6 +19,8 @@ pub(super) struct Chosen<'a> {
     pub(super) members: Vec<(usize, f64)>,
     /// Whether probabilities are made truer, if that pays.
     pub(super) calibrates: bool,
+    /// Whether there is no time for what takes more than a sort of the rows.
+    pub(super) is_late: bool,
 }
 
 /// What members that were chosen on the other half of the rows say of each row, given what is tuned.
@@ -65,7 +67,10 @@ impl Chosen<'_> {
         let plain = self.fold_scores((power, shifts.as_deref()), None)?;
         let metric = self.plan.metric;
         // Metrics of predicted classes are not those that a power is sought for.
-        let found = bench.proven_decision(&out_of_fold.predictions, halves);
+        let is_slow = out_of_fold.predictions.width() > 2;
+        let found = (!is_slow || !self.is_late)
+            .then(|| bench.proven_decision(&out_of_fold.predictions, halves))
+            .flatten();
         // Without a score on each split it is no better.
         let found = found.and_then(|decision| {
             let scores = self.fold_scores((None, None), Some(&decision)).ok()?;

@@ -2,8 +2,9 @@
 //!
 //! `scripts/learn_portfolio.py` made it. A configuration's worth on a table is the share that the trials it describes had of an ensemble
 //! chosen from all of them there; what it leaves open may be anything, so that one without parameters stands for its learner.
-//! What a configuration adds is less where others have much of the ensemble already, so they are ordered greedily by what each adds to
-//! those before it. `scripts/learn_portfolio.py --held-out` tells what that is worth on tables that were not learned from.
+//! What a configuration adds is less where others have much of the ensemble already, so those that are worth most are ordered greedily
+//! by what each adds to those before it. `scripts/learn_portfolio.py --held-out` tells what that is worth on tables that were not
+//! learned from.
 
 use super::Configuration;
 use super::facts::{Facts, N_SHAPE, SHAPE};
@@ -61,49 +62,74 @@ static PORTFOLIOS: LazyLock<Portfolios> = LazyLock::new(|| {
     portfolios
 });
 
-/// The configurations for a table, each the one that adds most to those before it on tables like it.
-pub(super) fn ordered(facts: &Facts) -> Vec<Configuration> {
+/// The `n` configurations of learners that take part which are worth most on tables like this one, each the one that adds most to those
+/// before it.
+pub(super) fn best(
+    facts: &Facts,
+    takes_part: impl Fn(&str) -> bool,
+    n: usize,
+) -> Vec<Configuration> {
     let portfolios = &*PORTFOLIOS;
     let learned = if facts.is_class {
         &portfolios.classification
     } else {
         &portfolios.regression
     };
-    let order = learned.order(&learned.likeness(facts.shape()));
-    let order = order.into_iter();
+    let likeness = learned.likeness(facts.shape());
+    let all = learned.configurations.iter();
+    let taking_part = all.filter(|one| takes_part(&one.configuration.learner));
+    let worthiest = worthiest(taking_part.collect(), &likeness, n);
+    let order = ordered(worthiest, &likeness).into_iter();
     order.map(|one| one.configuration.clone()).collect()
 }
 
-impl Learned {
-    /// Its configurations, each the one that adds most to those before it where tables count by these likenesses.
-    fn order(&self, likeness: &[f64]) -> Vec<&LearnedConfiguration> {
-        let mut left: Vec<&LearnedConfiguration> = self.configurations.iter().collect();
-        let mut order = Vec::with_capacity(left.len());
-        let mut had = vec![0.0; self.tables.len()];
-        while !left.is_empty() {
-            let adds = |one: &LearnedConfiguration| -> f64 {
-                let tables = had.iter().zip(&one.worth).zip(likeness);
-                let gain = |had: f64, share: f64| (had + share).powf(RETURNS) - had.powf(RETURNS);
-                tables
-                    .map(|((&had, &share), likeness)| likeness * gain(had, share))
-                    .sum()
-            };
-            let mut best = (0, f64::NEG_INFINITY);
-            for (place, one) in left.iter().enumerate() {
-                let gain = adds(one);
-                if gain > best.1 {
-                    best = (place, gain);
-                }
-            }
-            let chosen = left.remove(best.0);
-            for (had, share) in had.iter_mut().zip(&chosen.worth) {
-                *had += share;
-            }
-            order.push(chosen);
-        }
-        order
-    }
+/// The `n` of these that are worth most where tables count by these likenesses, most first.
+fn worthiest<'a>(
+    mut all: Vec<&'a LearnedConfiguration>,
+    likeness: &[f64],
+    n: usize,
+) -> Vec<&'a LearnedConfiguration> {
+    let worth = |one: &LearnedConfiguration| -> f64 {
+        let shares = one.worth.iter().zip(likeness);
+        shares.map(|(share, likeness)| share * likeness).sum()
+    };
+    all.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
+    all.truncate(n);
+    all
+}
 
+/// The same, each the one that adds most to those before it.
+fn ordered<'a>(
+    mut left: Vec<&'a LearnedConfiguration>,
+    likeness: &[f64],
+) -> Vec<&'a LearnedConfiguration> {
+    let mut order: Vec<&LearnedConfiguration> = Vec::with_capacity(left.len());
+    let mut had = vec![0.0; likeness.len()];
+    while !left.is_empty() {
+        let adds = |one: &LearnedConfiguration| -> f64 {
+            let tables = had.iter().zip(&one.worth).zip(likeness);
+            let gain = |had: f64, share: f64| (had + share).powf(RETURNS) - had.powf(RETURNS);
+            tables
+                .map(|((&had, &share), likeness)| likeness * gain(had, share))
+                .sum()
+        };
+        let mut best = (0, f64::NEG_INFINITY);
+        for (place, one) in left.iter().enumerate() {
+            let gain = adds(one);
+            if gain > best.1 {
+                best = (place, gain);
+            }
+        }
+        let chosen = left.remove(best.0);
+        for (had, share) in had.iter_mut().zip(&chosen.worth) {
+            *had += share;
+        }
+        order.push(chosen);
+    }
+    order
+}
+
+impl Learned {
     /// How much each table counts for one of this shape.
     fn likeness(&self, shape: &[f64; N_SHAPE]) -> Vec<f64> {
         let spreads: [f64; N_SHAPE] =
@@ -140,26 +166,19 @@ mod tests {
         }
     }
 
+    fn one(worth: [f64; 2]) -> LearnedConfiguration {
+        LearnedConfiguration {
+            configuration: Configuration::of(&automl_linear::NEAREST_NEIGHBOURS),
+            worth: worth.to_vec(),
+        }
+    }
+
     #[test]
     fn what_others_have_already_adds_less() {
-        let one = |k: i64, worth: [f64; 2]| LearnedConfiguration {
-            configuration: Configuration {
-                params: [("k".to_owned(), automl_core::ParamValue::Int(k))].into(),
-                ..Configuration::of(&automl_linear::NEAREST_NEIGHBOURS)
-            },
-            worth: worth.to_vec(),
-        };
-        let table = || LearnedTable {
-            name: String::new(),
-            shape: [0.0; N_SHAPE],
-        };
-        let learned = Learned {
-            tables: vec![table(), table()],
-            // The second is worth more than the third, but where the first is worth much.
-            configurations: vec![one(1, [0.6, 0.0]), one(2, [0.3, 0.0]), one(3, [0.0, 0.28])],
-        };
+        // The second is worth more than the third, but where the first is worth much.
+        let all = [one([0.6, 0.0]), one([0.3, 0.0]), one([0.0, 0.28])];
         let order = |likeness: [f64; 2]| -> Vec<f64> {
-            let order = learned.order(&likeness).into_iter();
+            let order = ordered(all.iter().collect(), &likeness).into_iter();
             order.map(|one| one.worth.iter().sum()).collect()
         };
         assert_eq!(order([1.0, 1.0]), [0.6, 0.28, 0.3]);
@@ -168,6 +187,17 @@ mod tests {
             [0.6, 0.3, 0.28],
             "unlike tables count little"
         );
+    }
+
+    #[test]
+    fn those_that_are_worth_little_are_left_out() {
+        let all = [one([0.1, 0.1]), one([0.5, 0.0]), one([0.0, 0.4])];
+        let kept = |likeness: [f64; 2]| -> Vec<f64> {
+            let kept = worthiest(all.iter().collect(), &likeness, 2).into_iter();
+            kept.map(|one| one.worth[1]).collect()
+        };
+        assert_eq!(kept([1.0, 1.0]), [0.0, 0.4]);
+        assert_eq!(kept([1.0, 0.0]), [0.0, 0.1]);
     }
 
     #[test]

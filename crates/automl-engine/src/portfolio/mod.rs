@@ -115,10 +115,8 @@ fn built_in(facts: &Facts, plan: &Plan, options: &FitOptions) -> Vec<Configurati
     let is_tried = |id: &str| is_asked_for(id) || !is_too_slow(id, facts);
     let takes_part = |id: &str| plan.learners.iter().any(|spec| spec.id == id) && is_tried(id);
     let mut wanted = quick(facts);
-    let learned = learned::ordered(facts).into_iter();
-    let learned = learned.filter(|configuration| takes_part(&configuration.learner));
     if !options.is_without(SearchPart::Portfolio) {
-        let mut learned: Vec<Configuration> = learned.take(N_TRIED).collect();
+        let mut learned = learned::best(facts, takes_part, N_TRIED);
         if takes_part(automl_tree::GRADIENT_BOOSTING.id) {
             let place = learned.len().min(FEATURES_AFTER);
             learned.splice(place..place, with_features(facts));

@@ -1,8 +1,9 @@
 //! The thresholds of three classes or more.
 //!
-//! With the thresholds of all other classes held, each row is of a class from some threshold of it down, so every cut between two
-//! rows is one pass over the sorted rows, as with two classes; class after class is moved to its best cut until none gains
-//! (coordinate ascent). What is found is the best along each class, not of all that there is.
+//! With the thresholds of all other classes held, each row is of a class from some threshold of it down, so the cuts between the
+//! sorted rows are tried in one pass, as with two classes; class after class is moved to its best cut until none gains (coordinate
+//! ascent). What is found is the best along each class, not of all that there is. Among the rows that are of a class first every cut
+//! is tried, since of a rare class few are; farther on cuts are further apart, by a share of the rows before them.
 
 use super::GAIN_MIN;
 use automl_core::metrics::{ClassCounts, Metric};
@@ -14,8 +15,12 @@ pub(super) const CLASSES_MAX: usize = 50;
 const CELLS_MAX: usize = 5_000_000;
 /// Passes over all classes.
 const PASSES_MAX: usize = 4;
-/// Cuts that are weighed for a class in a pass.
-const CUTS_MAX: usize = 1_000;
+/// Beyond so many rows of a class, cuts are further apart by the inverse of that as a share.
+const CUTS_FIRST: usize = 200;
+/// Rows of a class that thinning leaves at least.
+const KEPT_MIN: usize = 200;
+/// How much greater a turn is than another, as a factor, if the two are not one but for rounding.
+const APART: f64 = 1.0 + 1e-9;
 /// What a probability is multiplied by at most, and its inverse at least.
 const FACTOR_MAX: f64 = 1e6;
 
@@ -29,15 +34,7 @@ pub(super) fn tune(
     weight: Option<&[f64]>,
 ) -> Option<ClassThresholds> {
     let n_classes = predictions.width();
-    let step = (target.len() * n_classes * n_classes).div_ceil(CELLS_MAX);
-    let rows = predictions.values().chunks_exact(n_classes).zip(target);
-    let rows = rows.enumerate().step_by(step.max(1));
-    let rows = rows.map(|(index, (probabilities, &target))| Row {
-        probabilities,
-        actual: target as usize,
-        weight: weight.map_or(1.0, |weight| weight[index]),
-    });
-    let rows: Vec<Row<'_>> = rows.collect();
+    let rows = thinned(target, predictions, weight);
     let mut factors = vec![1.0; n_classes];
     let even = counts(&rows, &factors);
     let even = metric.loss(metric.of_counts(&even)?);
@@ -59,6 +56,37 @@ pub(super) fn tune(
     let sum: f64 = factors.iter().map(|factor| factor.recip()).sum();
     let thresholds = factors.iter().map(|factor| factor.recip() / sum).collect();
     ClassThresholds::new(thresholds).ok()
+}
+
+/// The rows; where they are too many every so many of each class, with the weight of those that are left out.
+fn thinned<'a>(
+    target: &[f64],
+    predictions: &'a Predictions,
+    weight: Option<&[f64]>,
+) -> Vec<Row<'a>> {
+    let n_classes = predictions.width();
+    let step = (target.len() * n_classes * n_classes).div_ceil(CELLS_MAX);
+    let mut n_rows = vec![0_usize; n_classes];
+    for &code in target {
+        n_rows[code as usize] += 1;
+    }
+    let steps: Vec<usize> = n_rows
+        .iter()
+        .map(|n_rows| step.min(n_rows / KEPT_MIN).max(1))
+        .collect();
+    let mut passed = vec![0_usize; n_classes];
+    let rows = predictions.values().chunks_exact(n_classes).zip(target);
+    let row = |(index, (probabilities, &code)): (usize, (&'a [f64], &f64))| {
+        let actual = code as usize;
+        passed[actual] += 1;
+        let is_kept = (passed[actual] - 1).is_multiple_of(steps[actual]);
+        is_kept.then(|| Row {
+            probabilities,
+            actual,
+            weight: steps[actual] as f64 * weight.map_or(1.0, |weight| weight[index]),
+        })
+    };
+    rows.enumerate().filter_map(row).collect()
 }
 
 struct Row<'a> {
@@ -108,17 +136,21 @@ fn best_cut(
     let mut turns: Vec<(f64, usize, &Row<'_>)> = turns.collect();
     turns.retain(|(turn, _, _)| turn.is_finite());
     turns.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let every = turns.len().div_ceil(CUTS_MAX).max(1);
     let distance = |factor: f64| (factor / factors[class]).ln().abs();
     let mut best: Option<(f64, f64)> = None;
-    let mut last_weighed = 0;
-    for (index, &(turn, rival, row)) in turns.iter().enumerate() {
-        counts.change(row.actual, (rival, class), row.weight);
-        let next = turns.get(index + 1).map_or(f64::INFINITY, |next| next.0);
-        if next <= turn || index + 1 < last_weighed + every && next.is_finite() {
+    let mut next_weighed = 0;
+    // Before the first of them no row is of the class.
+    for n_before in 0..=turns.len() {
+        if let Some(&(_, rival, row)) = n_before.checked_sub(1).map(|last| &turns[last]) {
+            counts.change(row.actual, (rival, class), row.weight);
+        }
+        let turn = n_before.checked_sub(1).map_or(0.0, |last| turns[last].0);
+        let next = turns.get(n_before).map_or(f64::INFINITY, |next| next.0);
+        let is_last = n_before == turns.len();
+        if next <= turn * APART || n_before < next_weighed && !is_last {
             continue;
         }
-        last_weighed = index + 1;
+        next_weighed = n_before + 1 + n_before / CUTS_FIRST;
         let cut = (turn.max(FACTOR_MAX.recip()) * next.min(FACTOR_MAX)).sqrt();
         let is_between = turn < cut && cut < next;
         let found = metric.of_counts(&counts).filter(|_| is_between);

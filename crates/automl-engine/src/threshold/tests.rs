@@ -174,3 +174,53 @@ fn probabilities_that_are_right_need_no_thresholds() {
     }
     assert_eq!(decision(Metric::LogLoss, &target, &predictions, None), None);
 }
+
+#[test]
+fn of_many_rows_the_cut_of_a_rare_class_is_found_among_all() {
+    // Half a percent of the rows are of class 2, and told by a score that others have, too, but seldom as high.
+    let n_rows = 20_000;
+    let mut state = 11_u64;
+    let mut uniform = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    };
+    let (mut target, mut values) = (Vec::new(), Vec::new());
+    for row in 0..n_rows {
+        let is_rare = row % 200 == 0;
+        let rare = if is_rare {
+            0.1 + 0.3 * uniform()
+        } else {
+            0.25 * uniform().powi(4)
+        };
+        let first = (1.0 - rare) * uniform();
+        values.extend([first, 1.0 - rare - first, rare]);
+        target.push(if is_rare {
+            2.0
+        } else {
+            f64::from(first < 0.5 * (1.0 - rare))
+        });
+    }
+    let predictions = Predictions::Probabilities {
+        n_classes: 3,
+        values,
+    };
+    let score = |decision: &Decision| {
+        let decided = predictions.decided_by(decision);
+        Metric::F1Macro.score(&target, &decided, None).unwrap()
+    };
+    let found = decision(Metric::F1Macro, &target, &predictions, None).expect("a class is rare");
+    // Every cut of the rare class, the others being alike.
+    let by_hand = (1..400_u32).map(|step| {
+        let rare = f64::from(step) / 1000.0;
+        let values = vec![1.0, 1.0, rare];
+        score(&Decision::Relative(
+            automl_core::ClassThresholds::new(values).unwrap(),
+        ))
+    });
+    let best = by_hand.fold(f64::MIN, f64::max);
+    let (found, plain) = (score(&found), score(&Decision::Likeliest));
+    assert!(best > plain + 0.01, "{best} {plain}");
+    assert!(found >= best - 1e-3, "{found} {best}");
+}

@@ -1,7 +1,7 @@
 //! Counts and amounts: generalised linear models with a logarithmic link, by iteratively reweighted least squares.
 //!
-//! `μ = exp(xβ + b)`; what is minimised is half the mean deviance of the Tweedie family of power `p`, but for what does not depend on
-//! `μ`: with a penalty as that of least squares. `p` is 1 for Poisson and 2 for gamma. Each step solves a weighted least-squares problem
+//! `μ = exp(xβ + b)`; what is minimised is half the mean deviance of the Tweedie family of power `p`, with a penalty as that of least
+//! squares. `p` is 1 for Poisson and 2 for gamma. Each step solves a weighted least-squares problem
 //! with the same penalty (Fisher scoring; Friedman, Hastie and Tibshirani, 2010, section 3), and is halved until it makes things better.
 
 use super::{ElasticNetParams, GRAM_FEATURES_MAX, LinearObjective, Problem, Solution, gram, wide};
@@ -13,10 +13,15 @@ use automl_core::{FitContext, FitError, ParamError, Params as _, TableView};
 const STEPS_MAX: usize = 50;
 /// How often a step is halved before nothing better is believed to be along it.
 const HALVINGS_MAX: usize = 12;
+/// No step moves the score of a row further than this: far from the optimum the squares that stand for a deviance ask for more than
+/// an exponential bears.
+const MOVE_MAX: f64 = 5.0;
+/// Where nothing is better although a step would move a score further than this, the fit has not converged.
+const MOVE_LEFT: f64 = 1e-3;
 /// Predictions are taken no further from the mean than this, as a logarithm, where rows are weighed.
 const REACH: f64 = 25.0;
-/// A step that makes the loss smaller by less than this share of the tolerance ends the fit: what is left of the coefficients' error
-/// is the root of that.
+/// A step that makes the loss smaller by less than this share of the tolerance, beside the first loss, ends the fit: what is left of
+/// the coefficients' error is the root of that.
 const GAIN_SHARE: f64 = 1e-4;
 
 /// What is fitted: the rows with their targets, and the power of the family.
@@ -52,7 +57,7 @@ impl Deviance<'_> {
     /// The coefficients of least penalised deviance.
     ///
     /// # Errors
-    /// A target that the family has not, or a budget that is over before the first step.
+    /// A target that the family has not, or a budget that is over before there is anything better than a constant.
     pub(super) fn solve(
         &self,
         ctx: &FitContext<'_>,
@@ -61,9 +66,14 @@ impl Deviance<'_> {
         self.check()?;
         let mean: f64 = self.mean();
         let n_features = self.inputs.n_features();
-        let level = mean.max(f64::MIN_POSITIVE).ln();
-        let start = if self.params.intercept { level } else { 0.0 };
-        let mut at = self.point(rows, vec![0.0; n_features], start)?;
+        // Of nothing but zeros a constant is as small as it can be.
+        let level = if mean > 0.0 { mean.ln() } else { 0.0 };
+        let start = match self.params.intercept {
+            true if mean > 0.0 => level,
+            true => f64::MIN_POSITIVE.ln(),
+            false => 0.0,
+        };
+        let mut at = self.point(vec![0.0; n_features], start, vec![start; rows.n_rows()]);
         let mut found = Solution {
             coef: at.coef.clone(),
             intercept: start,
@@ -71,9 +81,11 @@ impl Deviance<'_> {
             has_converged: mean == 0.0,
             is_cut: false,
         };
-        if mean == 0.0 {
+        if mean == 0.0 && self.params.intercept {
             return Ok(found);
         }
+        found.has_converged = false;
+        let first_loss = at.loss;
         for step in 0..STEPS_MAX {
             let solved = match self.reweighted(&at, level, ctx, rows) {
                 Err(FitError::Cancelled) if step > 0 => {
@@ -82,18 +94,19 @@ impl Deviance<'_> {
                 }
                 solved => solved?,
             };
-            if solved.is_cut && step == 0 {
-                return Err(FitError::Cancelled);
-            }
             found.spreads.clone_from(&solved.spreads);
             found.is_cut = solved.is_cut;
-            let Some(next) = self.better(&at, &solved, rows)? else {
-                found.has_converged = !solved.is_cut;
+            let (next, moved) = self.better(&at, &solved, rows)?;
+            let Some(next) = next else {
+                if found.is_cut && step == 0 {
+                    return Err(FitError::Cancelled);
+                }
+                found.has_converged = solved.has_converged && moved < MOVE_LEFT;
                 break;
             };
             let gain = at.loss - next.loss;
             at = next;
-            if gain <= GAIN_SHARE * self.params.tol * at.loss.abs().max(1.0) {
+            if gain <= GAIN_SHARE * self.params.tol * first_loss {
                 found.has_converged = solved.has_converged;
                 break;
             }
@@ -133,24 +146,17 @@ impl Deviance<'_> {
         rows.map(|(value, share)| value * share).sum()
     }
 
-    fn point(
-        &self,
-        rows: &TableView<'_>,
-        coef: Vec<f64>,
-        intercept: f64,
-    ) -> Result<Point, FitError> {
-        let bound = self.inputs.bind(rows)?;
-        let scores = linear_scores(&bound, rows, &coef, &[intercept]);
+    fn point(&self, coef: Vec<f64>, intercept: f64, scores: Vec<f64>) -> Point {
         let loss = self.loss(&scores) + self.penalty(&coef);
-        Ok(Point {
+        Point {
             coef,
             intercept,
             scores,
             loss,
-        })
+        }
     }
 
-    /// Half the mean deviance but for what does not depend on the scores.
+    /// Half the mean deviance.
     fn loss(&self, scores: &[f64]) -> f64 {
         let rows = self.target.iter().zip(scores).zip(&self.weights.share);
         rows.filter(|(_, share)| **share > 0.0)
@@ -211,25 +217,33 @@ impl Deviance<'_> {
         Ok(solution)
     }
 
-    /// The first point on the way to a solution, halving from there, that is better; none if there is none.
+    /// The first point on the way to a solution, halving from there, that is better, if there is one; and how far the solution would
+    /// move the score that it moves most.
     fn better(
         &self,
         at: &Point,
         solved: &Solution,
         rows: &TableView<'_>,
-    ) -> Result<Option<Point>, FitError> {
-        let mut share = 1.0;
+    ) -> Result<(Option<Point>, f64), FitError> {
+        let bound = self.inputs.bind(rows)?;
+        // Scores are linear in the coefficients, so that one pass tells those of all points on the way.
+        let there = linear_scores(&bound, rows, &solved.coef, &[solved.intercept]);
+        let moves = there.iter().zip(&at.scores);
+        let moved = moves.map(|(to, from)| (to - from).abs());
+        let moved = moved.fold(0.0, f64::max);
+        let mut share = (MOVE_MAX / moved).min(1.0);
         for _ in 0..HALVINGS_MAX {
-            let along = |from: f64, to: f64| from + share * (to - from);
-            let coef = at.coef.iter().zip(&solved.coef);
-            let coef = coef.map(|(&from, &to)| along(from, to)).collect();
-            let next = self.point(rows, coef, along(at.intercept, solved.intercept))?;
+            let along = |(&from, &to): (&f64, &f64)| from + share * (to - from);
+            let coef = at.coef.iter().zip(&solved.coef).map(along).collect();
+            let scores = at.scores.iter().zip(&there).map(along).collect();
+            let intercept = along((&at.intercept, &solved.intercept));
+            let next = self.point(coef, intercept, scores);
             if next.loss < at.loss {
-                return Ok(Some(next));
+                return Ok((Some(next), moved));
             }
             share *= 0.5;
         }
-        Ok(None)
+        Ok((None, moved))
     }
 }
 
@@ -248,14 +262,20 @@ pub(super) fn solve_squares(
     }
 }
 
-/// `−log likelihood` of a value where the logarithm of the mean is `score`, for unit dispersion, but for what does not depend on it.
+/// Half the deviance of a value where the logarithm of the mean is `score`, for unit dispersion; at least 0.
 fn half_deviance(power: f64, value: f64, score: f64) -> f64 {
     if power == 1.0 {
-        score.exp() - value * score
+        let own = if value > 0.0 {
+            value * value.ln() - value
+        } else {
+            0.0
+        };
+        score.exp() - value * score + own
     } else if power == 2.0 {
-        score + value * (-score).exp()
+        score + value * (-score).exp() - value.ln() - 1.0
     } else {
         let (low, high) = (1.0 - power, 2.0 - power);
-        (high * score).exp() / high - value * (low * score).exp() / low
+        let own = value.powf(high) * (low.recip() - high.recip());
+        (high * score).exp() / high - value * (low * score).exp() / low + own
     }
 }

@@ -10,8 +10,8 @@
 //! `alpha` means the same for targets of any unit; without it this is scikit-learn's `ElasticNet`. Ridge is `ρ = 0`, with
 //! scikit-learn's `Ridge(alpha = n α)`.
 //!
-//! With another `objective` than `squared` half the mean deviance takes the place of the half squared error, and the unit of the target
-//! does not matter; with `ρ = 0` this is scikit-learn's `PoissonRegressor`, `GammaRegressor` or `TweedieRegressor`.
+//! With another `objective` than `squared` half the mean deviance takes the place of the half squared error, in the unit of the target
+//! as it is: `scale_target` is of squared error alone. With `ρ = 0` this is scikit-learn's `PoissonRegressor`, `GammaRegressor` or `TweedieRegressor`.
 //!
 //! # Parameters
 //! See [`ElasticNetParams`].
@@ -214,7 +214,7 @@ impl ElasticNetParams {
     ) -> Result<Fitted, FitError> {
         if !solution.has_converged && !solution.is_cut {
             let message = format!(
-                "the elastic net stopped after {} passes before it converged; a larger alpha or scaled columns help",
+                "the elastic net stopped before it converged, of {} passes at most; a larger alpha or scaled columns help",
                 self.max_iter
             );
             ctx.warnings

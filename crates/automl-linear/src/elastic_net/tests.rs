@@ -473,3 +473,53 @@ fn a_deviance_is_the_same_by_products_and_by_residuals_and_at_any_number_of_thre
         assert_eq!(three.unwrap().model.artifact(), one.artifact());
     }
 }
+
+#[test]
+fn a_deviance_is_minimised_from_however_far() {
+    let (coef, intercept) = {
+        let data = regression(table(&vec![vec![1.0]; 5]), &[1e6; 5]);
+        let mut params = deviance("poisson", &[("alpha", 0.0)]);
+        params.insert("intercept".into(), ParamValue::Bool(false));
+        coefficients(&data, &params)
+    };
+    assert!(
+        close(coef[0], 1e6_f64.ln(), 1e-9) && intercept == 0.0,
+        "{coef:?}"
+    );
+    // One row that is unlike all others, and has a column of its own.
+    let rows: Vec<Vec<f64>> = (0..2000).map(|row| vec![f64::from(row == 7)]).collect();
+    let target: Vec<f64> = (0..2000)
+        .map(|row| if row == 7 { 1e6 } else { 1.0 })
+        .collect();
+    let data = regression(table(&rows), &target);
+    for objective in ["poisson", "tweedie", "gamma"] {
+        let params = deviance(objective, &[("alpha", 0.0)]);
+        let (coef, intercept) = coefficients(&data, &params);
+        assert!(intercept.abs() < 1e-6, "{objective}: {intercept}");
+        assert!(close(coef[0], 1e6_f64.ln(), 1e-6), "{objective}: {coef:?}");
+    }
+}
+
+#[test]
+fn a_fit_that_has_not_converged_says_so() {
+    let reference = reference();
+    let target: Vec<f64> = reference.y.iter().map(|y| y.max(0.0).round()).collect();
+    let data = regression(table(&reference.x), &target);
+    let told = |max_iter: i64| {
+        let mut params = deviance("poisson", &[("alpha", 1e-4), ("l1_ratio", 0.5)]);
+        params.insert("max_iter".into(), ParamValue::Int(max_iter));
+        let warnings = Warnings::default();
+        let ctx = FitContext {
+            seed: Seed(0),
+            threads: Threads::one(),
+            budget: Budget::unlimited(),
+            warnings: &warnings,
+        };
+        let rows = data.all_rows();
+        let learner = (ELASTIC_NET.build)(&params).unwrap();
+        learner.fit(&ctx, &data.view(&rows).into()).unwrap();
+        warnings.list().len()
+    };
+    assert_eq!(told(1), 1);
+    assert_eq!(told(100_000), 0);
+}

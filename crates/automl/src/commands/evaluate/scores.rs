@@ -40,6 +40,9 @@ pub(super) struct Scores {
     /// Of more classes, the threshold of each, if they decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thresholds: Option<BTreeMap<String, f64>>,
+    /// These in words.
+    #[serde(skip)]
+    pub(super) told_by: Option<String>,
     /// What a row costs on average, with the model's costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cost: Option<CostScores>,
@@ -133,6 +136,7 @@ impl Scores {
             positive_class: scored.task.positive_class().map(str::to_owned),
             threshold: scored.decision.threshold(),
             thresholds: decisions::by_class(scored.task, scored.decision),
+            told_by: decisions::words(scored.task, scored.decision),
             cost: scored.cost(),
             metric: String::new(),
             metrics,
@@ -169,6 +173,9 @@ impl Scores {
             "{rows} scored, {} '{}'{positive}{threshold}{exposure}{weighted}{left_out}\n\n",
             self.task, self.target
         );
+        if let Some(told) = &self.told_by {
+            writeln!(out, "told by thresholds: {told}\n").expect("a string takes all");
+        }
         if let Some(cost) = &self.cost {
             writeln!(out, "mean cost {}\n", cost.words()).expect("a string takes all");
         }
