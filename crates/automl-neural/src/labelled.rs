@@ -2,15 +2,16 @@
 
 use crate::network::Layout;
 use crate::tabular::{Loss, TargetScale, Targets};
-use crate::train::{EpochRecord, Score, TrainError, Trained, pull};
+use crate::train::{EpochRecord, Score, TrainError, Trained, each_works, pull};
 use automl_core::metrics::Metric;
 use automl_core::{
-    Artifact, ArtifactError, CancelToken, FitError, Model, PredictError, Predictions, TableView,
-    Task, Threads, TrainingData,
+    Artifact, ArtifactError, CancelToken, Collective, CollectiveError, FitError, Model,
+    PredictError, Predictions, Solo, TableView, Task, Threads, TrainingData,
 };
 use burn::module::Module;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use std::ops::Range;
 
 /// A trained network of any family.
 pub struct Learned {
@@ -127,11 +128,12 @@ pub(crate) fn block_rows(budget: usize, n_numbers: usize) -> usize {
     (budget / n_numbers.max(1)).clamp(1, MAX_BLOCK_ROWS)
 }
 
-/// What computes blocks of rows, and who may want it to end.
-#[derive(Debug, Clone, Copy)]
+/// Who computes blocks of rows, and who may want it to end.
+#[derive(Clone, Copy)]
 pub(crate) struct Blocks<'a> {
     threads: &'a Threads,
     cancel: Option<&'a CancelToken>,
+    ranks: &'a dyn Collective,
 }
 
 impl<'a> Blocks<'a> {
@@ -140,6 +142,7 @@ impl<'a> Blocks<'a> {
         Self {
             threads,
             cancel: None,
+            ranks: &Solo,
         }
     }
 
@@ -148,43 +151,106 @@ impl<'a> Blocks<'a> {
         Self {
             threads,
             cancel: Some(cancel),
+            ranks: &Solo,
         }
     }
 
-    /// What `compute` makes of each block of so many rows, in their order; none if it was ended.
+    /// The same, each rank its share of the blocks.
+    pub(crate) fn dealt(self, ranks: &'a dyn Collective) -> Self {
+        Self { ranks, ..self }
+    }
+
+    /// The rows that are a rank's, of blocks of so many: those before them are the ranks' before it.
+    pub(crate) fn share(self, rank: usize, n_rows: usize, block_rows: usize) -> Range<usize> {
+        let n_blocks = n_rows.div_ceil(block_rows);
+        let start = |rank: usize| (rank * n_blocks / self.ranks.size() * block_rows).min(n_rows);
+        start(rank)..start(rank + 1)
+    }
+
+    /// What `compute` makes of each of this rank's blocks of so many rows, in their order; none if it was ended.
     pub(crate) fn map<T: Send>(
         self,
         n_rows: usize,
         block_rows: usize,
         compute: impl Fn(&[u32]) -> T + Sync + Send,
     ) -> Option<Vec<T>> {
-        let blocks = self.threads.map(n_rows.div_ceil(block_rows), |block| {
+        let own = self.share(self.ranks.rank(), n_rows, block_rows);
+        let blocks = self.threads.map(own.len().div_ceil(block_rows), |block| {
             if self.cancel.is_some_and(CancelToken::is_cancelled) {
                 return None;
             }
-            let start = (block * block_rows) as u32;
-            let end = ((block + 1) * block_rows).min(n_rows) as u32;
-            let ids: Vec<u32> = (start..end).collect();
+            let start = own.start + block * block_rows;
+            let end = (start + block_rows).min(own.end);
+            let ids: Vec<u32> = (start as u32..end as u32).collect();
             Some(compute(&ids))
         });
         blocks.into_iter().collect()
     }
+
+    /// The numbers of all ranks, in the order of the blocks, of which `own` gives this rank's; `expected` says how many a rank
+    /// has by its rows.
+    ///
+    /// # Errors
+    /// [`TrainError::Cancelled`] on all of them if `own` gives none on any; a rank that is gone, or has other rows.
+    pub(crate) fn gather(
+        self,
+        own: impl FnOnce() -> Option<Vec<f64>>,
+        expected: impl Fn(usize) -> usize,
+    ) -> Result<Vec<f64>, TrainError> {
+        if self.ranks.size() == 1 {
+            return own().ok_or(TrainError::Cancelled);
+        }
+        let all = each_works(self.ranks, self.cancel, || {
+            // What begins with nothing was ended.
+            Ok::<_, TrainError>(own().map_or_else(Vec::new, |numbers| {
+                let numbers = numbers.iter().flat_map(|number| number.to_le_bytes());
+                std::iter::once(1).chain(numbers).collect()
+            }))
+        })?;
+        let mut numbers = Vec::new();
+        for (rank, bytes) in all.iter().enumerate() {
+            let (_, bytes) = bytes.split_first().ok_or(TrainError::Cancelled)?;
+            let (words, _) = bytes.as_chunks::<8>();
+            let (found, expected) = (words.len(), expected(rank));
+            if found != expected {
+                return Err(CollectiveError::Length {
+                    rank,
+                    found,
+                    expected,
+                }
+                .into());
+            }
+            numbers.extend(words.iter().map(|word| f64::from_le_bytes(*word)));
+        }
+        Ok(numbers)
+    }
 }
 
-/// Predictions for rows, a block of them at a time; the same at any number of threads. Without rows `predict` is asked
-/// once, for none. None if it was ended.
+/// Predictions for rows, a block of them at a time; the same at any number of threads and ranks. `predict` is also asked once
+/// for no rows.
+///
+/// # Errors
+/// As [`Blocks::gather`].
 pub(crate) fn in_blocks(
     blocks: Blocks<'_>,
     n_rows: usize,
     block_rows: usize,
     predict: impl Fn(&[u32]) -> Predictions + Sync + Send,
-) -> Option<Predictions> {
-    let mut parts = blocks.map(n_rows, block_rows, &predict)?.into_iter();
-    let mut all = parts.next().unwrap_or_else(|| predict(&[]));
-    for part in parts {
-        all.append(part);
-    }
-    Some(all)
+) -> Result<Predictions, TrainError> {
+    // Of what kind predictions are is known without any.
+    let kind = predict(&[]);
+    let own = || {
+        let parts = blocks.map(n_rows, block_rows, &predict)?;
+        Some(
+            parts
+                .iter()
+                .flat_map(Predictions::values)
+                .copied()
+                .collect(),
+        )
+    };
+    let expected = |rank| blocks.share(rank, n_rows, block_rows).len() * kind.width();
+    Ok(kind.with_values(blocks.gather(own, expected)?))
 }
 
 /// Task, loss and scale of the target of a model that is read back.
@@ -235,8 +301,22 @@ pub(crate) fn read_weights<B: Backend, N: Module<B>>(
 #[cfg(test)]
 mod tests {
     use super::{Blocks, block_rows, in_blocks};
-    use automl_core::{CancelToken, Predictions, Threads};
+    use crate::train::TrainError;
+    use automl_collective::threads;
+    use automl_core::{CancelToken, Collective as _, Predictions, Threads};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_mins(1);
+
+    /// Predictions that are the rows.
+    fn rows(rows: &[u32]) -> Predictions {
+        Predictions::Numbers(rows.iter().map(|&row| f64::from(row)).collect())
+    }
+
+    fn first_rows(n_rows: usize) -> Predictions {
+        rows(&(0..n_rows as u32).collect::<Vec<_>>())
+    }
 
     #[test]
     fn no_block_is_begun_after_the_flag_is_up_and_nothing_is_given_then() {
@@ -245,18 +325,101 @@ mod tests {
         let n_begun = AtomicUsize::new(0);
         let run = |last: usize| {
             n_begun.store(0, Ordering::Relaxed);
-            in_blocks(Blocks::until(&threads, &cancel), 100, 10, |rows| {
-                if n_begun.fetch_add(1, Ordering::Relaxed) + 1 == last {
+            in_blocks(Blocks::until(&threads, &cancel), 100, 10, |block| {
+                if !block.is_empty() && n_begun.fetch_add(1, Ordering::Relaxed) + 1 == last {
                     cancel.cancel();
                 }
-                Predictions::Numbers(rows.iter().map(|&row| f64::from(row)).collect())
+                rows(block)
             })
         };
         let whole = run(0).expect("nobody ends it");
-        let rows: Vec<f64> = (0..100).map(f64::from).collect();
-        assert_eq!(whole.values(), rows);
-        assert!(run(3).is_none());
+        assert_eq!(whole, first_rows(100));
+        assert!(matches!(run(3), Err(TrainError::Cancelled)));
         assert_eq!(n_begun.load(Ordering::Relaxed), 3);
+    }
+
+    /// What each rank gets, and how many blocks each has begun; `ends` is a rank whose flag goes up with its first.
+    fn on_ranks(
+        size: usize,
+        n_rows: usize,
+        ends: Option<usize>,
+    ) -> Vec<(Result<Predictions, TrainError>, usize)> {
+        let ranks = threads(size, SOON);
+        let run = |rank: automl_collective::Ranks| {
+            let (threads, cancel) = (Threads::one(), CancelToken::default());
+            let n_begun = AtomicUsize::new(0);
+            let blocks = Blocks::until(&threads, &cancel).dealt(&rank);
+            let predicted = in_blocks(blocks, n_rows, 10, |block| {
+                if !block.is_empty() {
+                    n_begun.fetch_add(1, Ordering::Relaxed);
+                    if ends == Some(rank.rank()) {
+                        cancel.cancel();
+                    }
+                }
+                rows(block)
+            });
+            (predicted, n_begun.into_inner())
+        };
+        std::thread::scope(|scope| {
+            let started: Vec<_> = ranks
+                .into_iter()
+                .map(|rank| scope.spawn(move || run(rank)))
+                .collect();
+            let join = |one: std::thread::ScopedJoinHandle<'_, _>| one.join().expect("it ends");
+            started.into_iter().map(join).collect()
+        })
+    }
+
+    #[test]
+    fn each_rank_computes_its_share_of_the_blocks_and_gets_all_in_their_order() {
+        for (size, n_rows, shares) in [
+            (1, 95, vec![10]),
+            (2, 95, vec![5, 5]),
+            (4, 95, vec![2, 3, 2, 3]),
+            // Fewer blocks than ranks, and none.
+            (4, 15, vec![0, 1, 0, 1]),
+            (2, 0, vec![0, 0]),
+        ] {
+            let all = on_ranks(size, n_rows, None);
+            let n_begun: Vec<usize> = all.iter().map(|(_, n)| *n).collect();
+            assert_eq!(n_begun, shares);
+            for (predicted, _) in all {
+                let predicted = predicted.expect("nobody ends it");
+                assert_eq!(predicted, first_rows(n_rows));
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_that_goes_up_on_one_rank_ends_scoring_on_all() {
+        for ends in 0..3 {
+            for (predicted, _) in on_ranks(3, 95, Some(ends)) {
+                assert!(matches!(predicted, Err(TrainError::Cancelled)), "{ends}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranks_with_other_rows_are_told() {
+        let ranks = threads(2, SOON);
+        std::thread::scope(|scope| {
+            for rank in ranks {
+                scope.spawn(move || {
+                    let (threads, cancel) = (Threads::one(), CancelToken::default());
+                    let blocks = Blocks::until(&threads, &cancel).dealt(&rank);
+                    let n_rows = 40 + 20 * rank.rank();
+                    let told = in_blocks(blocks, n_rows, 10, rows).expect_err("they differ");
+                    let (found, expected) = [(30, 20), (20, 30)][rank.rank()];
+                    let other = 1 - rank.rank();
+                    assert_eq!(
+                        told.to_string(),
+                        format!(
+                            "rank {other} gave {found} elements where {expected} were expected"
+                        )
+                    );
+                });
+            }
+        });
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::mix::Mix;
 use crate::network::parameters::floats;
 use crate::network::{ImageNetwork, ImageNetworkParams, Init};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
-use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::{CancelToken, Predictions, Seed, Task, Threads};
+use crate::train::{Job, Score, TrainError, Trained, first_works};
+use automl_core::{CancelToken, Collective, Predictions, Seed, Task, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn_flex::{Flex, FlexDevice};
@@ -17,7 +17,6 @@ use burn_flex::{Flex, FlexDevice};
 const PREDICT_NUMBERS: usize = 1 << 20;
 
 /// Images with what their network is and how it is scored.
-#[derive(Debug)]
 pub(super) struct ImageJob<'a> {
     pub(super) form: &'a Form,
     pub(super) params: &'a ImageNetworkParams,
@@ -29,6 +28,8 @@ pub(super) struct ImageJob<'a> {
     pub(super) watched: Option<Watched<Pixels>>,
     /// Ends scoring.
     pub(super) cancel: &'a CancelToken,
+    /// Who scores.
+    pub(super) ranks: &'a dyn Collective,
 }
 
 impl ImageJob<'_> {
@@ -94,9 +95,14 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
             return Ok(Vec::new());
         };
         let how = (self.loss, self.task, self.targets.scale);
-        let blocks = Blocks::until(threads, self.cancel);
+        let blocks = Blocks::until(threads, self.cancel).dealt(self.ranks);
         let predicted = predict(network, self.form, &watched.rows, how, blocks, device);
-        watched.scores(&predicted.ok_or(TrainError::Cancelled)?)
+        let predicted = predicted?;
+        first_works(self.ranks, None, || watched.scores(&predicted))
+    }
+
+    fn is_dealt(&self) -> bool {
+        true
     }
 
     fn binary(
@@ -112,11 +118,11 @@ impl<B: AutodiffBackend> Job<B> for ImageJob<'_> {
         let how = (self.loss, self.task, self.targets.scale);
         let blocks = Blocks::until(threads, self.cancel);
         let predicted = predict(network, self.form, &watched.rows, how, blocks, device);
-        watched.binary(&predicted?)
+        watched.binary(&predicted.ok()?)
     }
 }
 
-/// Predictions for images; the same at any number of threads. None if they were ended.
+/// Predictions for images; the same at any number of threads and ranks.
 pub(super) fn predict<B: Backend>(
     network: &ImageNetwork<B>,
     form: &Form,
@@ -124,7 +130,7 @@ pub(super) fn predict<B: Backend>(
     (loss, task, scale): (Loss, &Task, TargetScale),
     blocks: Blocks<'_>,
     device: &B::Device,
-) -> Option<Predictions>
+) -> Result<Predictions, TrainError>
 where
     ImageNetwork<B>: Sync,
 {

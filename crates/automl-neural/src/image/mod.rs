@@ -63,6 +63,7 @@ pub fn train(
         images: &settings.images,
         targets: Targets::of(&data.train, loss, &settings.loss)?,
         cancel: &run.budget.cancel,
+        ranks: run.ranks,
         task,
         loss,
     };

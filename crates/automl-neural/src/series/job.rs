@@ -8,15 +8,14 @@ use crate::labelled::Blocks;
 use crate::network::parameters::floats;
 use crate::network::{Init, SeriesNetwork, SeriesNetworkParams};
 use crate::tabular::Loss;
-use crate::train::{Job, Score, TrainError, Trained};
+use crate::train::{Job, Score, TrainError, Trained, first_works};
 use automl_core::metrics::{Metric, MetricError};
-use automl_core::{CancelToken, Seed, Threads};
+use automl_core::{CancelToken, Collective, Seed, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn_flex::{Flex, FlexDevice};
 
 /// Windows with what their network is and how it is scored. A row of it is a window with all its series.
-#[derive(Debug)]
 pub(super) struct SeriesJob<'a> {
     pub(super) params: &'a SeriesNetworkParams,
     pub(super) loss: Loss,
@@ -25,6 +24,8 @@ pub(super) struct SeriesJob<'a> {
     pub(super) watched: Option<Windows<'a>>,
     /// Ends scoring.
     pub(super) cancel: &'a CancelToken,
+    /// Who scores.
+    pub(super) ranks: &'a dyn Collective,
 }
 
 impl SeriesJob<'_> {
@@ -81,9 +82,8 @@ impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
         let Some(watched) = &self.watched else {
             return Ok(Vec::new());
         };
-        let blocks = Blocks::until(threads, self.cancel);
-        let errors = errors(network, self.params, watched, blocks, device);
-        let errors = errors.ok_or(TrainError::Cancelled)?;
+        let blocks = Blocks::until(threads, self.cancel).dealt(self.ranks);
+        let errors = errors(network, self.params, watched, blocks, device)?;
         if errors.n_known() == 0 {
             return Err(SeriesError::NothingToScore.into());
         }
@@ -105,18 +105,24 @@ impl<B: AutodiffBackend> Job<B> for SeriesJob<'_> {
                 higher_is_better: metric.higher_is_better(),
             })
         };
-        self.metrics.iter().map(score).collect()
+        first_works(self.ranks, None, || {
+            self.metrics.iter().map(score).collect()
+        })
+    }
+
+    fn is_dealt(&self) -> bool {
+        true
     }
 }
 
-/// The errors of a network's forecasts; none if they were ended.
+/// The errors of a network's forecasts; the same at any number of threads and ranks.
 pub(super) fn errors<B: Backend>(
     network: &SeriesNetwork<B>,
     params: &SeriesNetworkParams,
     windows: &Windows<'_>,
     blocks: Blocks<'_>,
     device: &B::Device,
-) -> Option<Errors>
+) -> Result<Errors, TrainError>
 where
     SeriesNetwork<B>: Sync,
 {

@@ -23,7 +23,7 @@ pub use step::Step;
 
 use crate::network::{Layout, SeriesNetworkParams};
 use crate::tabular::{Loss, LossParams};
-use crate::train::{EpochRecord, TrainError, TrainRun, TrainSettings, Watch};
+use crate::train::{EpochRecord, TrainError, TrainRun, TrainSettings, Watch, each_works};
 use automl_core::metrics::Metric;
 use automl_core::{Params, Seed, TaskKind};
 use burn_flex::{Flex, FlexDevice};
@@ -124,6 +124,7 @@ pub fn train(
         windows: Windows::within(&scaled, &parts.train, lengths),
         watched: Windows::forecasting(&scaled, &parts.valid, lengths),
         cancel: &run.budget.cancel,
+        ranks: run.ranks,
     };
     let first = Layout::of(&job.first::<Flex>(Seed(0), &FlexDevice));
     watch.network(&settings.network.summary(&first, lookback));
@@ -147,9 +148,16 @@ pub fn train(
         let windows = Windows::forecasting(&scaled, rows, lengths)?;
         model.scores(&windows, run.threads)
     };
+    let (mut validation, mut test) = (None, None);
+    let all = each_works(run.ranks, None, || {
+        (validation, test) = (scores(&parts.valid), scores(&parts.test));
+        Ok::<_, TrainError>(Vec::new())
+    });
+    // The model is whole, whoever is gone by now.
+    drop(all);
     Ok(LearnedSeries {
-        validation: scores(&parts.valid),
-        test: scores(&parts.test),
+        validation,
+        test,
         model,
         history: trained.history,
         best_epoch: trained.best_epoch,

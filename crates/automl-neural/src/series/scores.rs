@@ -2,9 +2,13 @@
 
 use super::windows::{Scale, Windows};
 use crate::labelled::{Blocks, block_rows};
+use crate::train::TrainError;
 use automl_core::Threads;
 use automl_core::metrics::Metric;
 use serde::Serialize;
+
+/// Sums of a series: squares, absolutes and counts.
+const SUMS: usize = 3;
 
 /// Numbers that a network has in work at once for a block of windows.
 const BLOCK_NUMBERS: usize = 1 << 21;
@@ -20,30 +24,47 @@ pub(super) struct Errors {
 
 impl Errors {
     /// The errors of forecasts of all windows, a block of them at a time: `forecast` gives those of some windows, series by
-    /// series within each. The same at any number of threads. None if they were ended.
+    /// series within each. The same at any number of threads and ranks.
     pub(super) fn of(
         windows: &Windows<'_>,
         n_numbers: usize,
         blocks: Blocks<'_>,
         forecast: impl Fn(&[u32]) -> Vec<f32> + Sync + Send,
-    ) -> Option<Self> {
-        let size = block_rows(BLOCK_NUMBERS, n_numbers * windows.n_series());
-        let blocks = blocks.map(windows.n(), size, |ids| {
-            Self::of_block(windows, ids, &forecast(ids))
-        })?;
-        let mut all = Self::none(windows.n_series());
-        for block in blocks {
-            for (count, more) in all.counts.iter_mut().zip(block.counts) {
-                *count += more;
-            }
-            for (sum, more) in all.squares.iter_mut().zip(block.squares) {
-                *sum += more;
-            }
-            for (sum, more) in all.absolutes.iter_mut().zip(block.absolutes) {
-                *sum += more;
-            }
+    ) -> Result<Self, TrainError> {
+        let n_series = windows.n_series();
+        let size = block_rows(BLOCK_NUMBERS, n_numbers * n_series);
+        let own = || {
+            let of_block = |ids: &[u32]| Self::of_block(windows, ids, &forecast(ids)).numbers();
+            Some(blocks.map(windows.n(), size, of_block)?.concat())
+        };
+        let n_blocks = |rank| blocks.share(rank, windows.n(), size).len().div_ceil(size);
+        let numbers = blocks.gather(own, |rank| n_blocks(rank) * SUMS * n_series)?;
+        let mut all = Self::none(n_series);
+        for block in numbers.chunks_exact(SUMS * n_series) {
+            all.add(block);
         }
-        Some(all)
+        Ok(all)
+    }
+
+    /// The sums as numbers, one kind behind the other.
+    fn numbers(self) -> Vec<f64> {
+        let counts = self.counts.iter().map(|&count| count as f64).collect();
+        [self.squares, self.absolutes, counts].concat()
+    }
+
+    /// Adds the numbers of another part.
+    fn add(&mut self, numbers: &[f64]) {
+        let (squares, others) = numbers.split_at(self.squares.len());
+        let (absolutes, counts) = others.split_at(self.absolutes.len());
+        for (sum, more) in self.squares.iter_mut().zip(squares) {
+            *sum += more;
+        }
+        for (sum, more) in self.absolutes.iter_mut().zip(absolutes) {
+            *sum += more;
+        }
+        for (count, more) in self.counts.iter_mut().zip(counts) {
+            *count += *more as usize;
+        }
     }
 
     fn none(n_series: usize) -> Self {

@@ -6,8 +6,8 @@ use crate::Draw;
 use crate::labelled::{Blocks, Watched, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{Init, Network, NetworkParams, RealMlpParams};
-use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::{CancelToken, Predictions, Seed, Task, Threads};
+use crate::train::{Job, Score, TrainError, Trained, first_works};
+use automl_core::{CancelToken, Collective, Predictions, Seed, Task, Threads};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn_flex::{Flex, FlexDevice};
@@ -16,7 +16,6 @@ use burn_flex::{Flex, FlexDevice};
 const PREDICT_ROWS: usize = 512;
 
 /// A table, encoded, with what its network is and how it is scored.
-#[derive(Debug)]
 pub(super) struct TableJob<'a> {
     pub(super) encoder: &'a Encoder,
     pub(super) params: &'a NetworkParams,
@@ -27,6 +26,8 @@ pub(super) struct TableJob<'a> {
     pub(super) watched: Option<Watched<EncodedRows>>,
     /// Ends scoring.
     pub(super) cancel: &'a CancelToken,
+    /// Who scores.
+    pub(super) ranks: &'a dyn Collective,
 }
 
 impl TableJob<'_> {
@@ -93,9 +94,14 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
             return Ok(Vec::new());
         };
         let how = (self.loss, self.task, self.targets.scale);
-        let blocks = Blocks::until(threads, self.cancel);
+        let blocks = Blocks::until(threads, self.cancel).dealt(self.ranks);
         let predicted = predict(network, self.encoder, &watched.rows, how, blocks, device);
-        watched.scores(&predicted.ok_or(TrainError::Cancelled)?)
+        let predicted = predicted?;
+        first_works(self.ranks, None, || watched.scores(&predicted))
+    }
+
+    fn is_dealt(&self) -> bool {
+        true
     }
 
     fn binary(
@@ -111,11 +117,11 @@ impl<B: AutodiffBackend> Job<B> for TableJob<'_> {
         let how = (self.loss, self.task, self.targets.scale);
         let blocks = Blocks::until(threads, self.cancel);
         let predicted = predict(network, self.encoder, &watched.rows, how, blocks, device);
-        watched.binary(&predicted?)
+        watched.binary(&predicted.ok()?)
     }
 }
 
-/// Predictions for encoded rows, a block of rows at a time; the same at any number of threads. None if they were ended.
+/// Predictions for encoded rows, a block of rows at a time; the same at any number of threads and ranks.
 pub(super) fn predict<B: Backend>(
     network: &Network<B>,
     encoder: &Encoder,
@@ -123,7 +129,7 @@ pub(super) fn predict<B: Backend>(
     (loss, task, scale): (Loss, &Task, TargetScale),
     blocks: Blocks<'_>,
     device: &B::Device,
-) -> Option<Predictions>
+) -> Result<Predictions, TrainError>
 where
     Network<B>: Sync,
 {

@@ -83,6 +83,7 @@ pub fn train(
         watched: Watched::of(data, &settings.metrics, |rows| encoder.encode(&rows))?,
         targets: Targets::of(&data.train, loss, &wanted)?,
         cancel: &run.budget.cancel,
+        ranks: run.ranks,
         encoder: &encoder,
         params: &network,
         task,

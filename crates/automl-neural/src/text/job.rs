@@ -6,8 +6,8 @@ use crate::labelled::{Blocks, Watched, block_rows, in_blocks, weighted_loss};
 use crate::network::parameters::floats;
 use crate::network::{Init, TextBatch, TextTransformer, TextTransformerParams};
 use crate::tabular::{Loss, TargetScale, Targets, predictions};
-use crate::train::{Job, Score, TrainError, Trained};
-use automl_core::{CancelToken, Predictions, Seed, Task, Threads};
+use crate::train::{Job, Score, TrainError, Trained, first_works};
+use automl_core::{CancelToken, Collective, Predictions, Seed, Task, Threads};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
@@ -17,7 +17,6 @@ use rand::RngExt as _;
 const PREDICT_NUMBERS: usize = 1 << 22;
 
 /// Texts with what their network is and how it is scored.
-#[derive(Debug)]
 pub(super) struct TextJob<'a> {
     pub(super) tokenizer: &'a Tokenizer,
     pub(super) params: &'a TextTransformerParams,
@@ -29,6 +28,8 @@ pub(super) struct TextJob<'a> {
     pub(super) watched: Option<Watched<Tokens>>,
     /// Ends scoring.
     pub(super) cancel: &'a CancelToken,
+    /// Who scores.
+    pub(super) ranks: &'a dyn Collective,
 }
 
 impl TextJob<'_> {
@@ -96,9 +97,14 @@ impl<B: AutodiffBackend> Job<B> for TextJob<'_> {
             return Ok(Vec::new());
         };
         let how = (self.loss, self.task, self.targets.scale);
-        let blocks = Blocks::until(threads, self.cancel);
+        let blocks = Blocks::until(threads, self.cancel).dealt(self.ranks);
         let predicted = predict(network, &watched.rows, how, blocks, device);
-        watched.scores(&predicted.ok_or(TrainError::Cancelled)?)
+        let predicted = predicted?;
+        first_works(self.ranks, None, || watched.scores(&predicted))
+    }
+
+    fn is_dealt(&self) -> bool {
+        true
     }
 
     fn binary(
@@ -113,7 +119,7 @@ impl<B: AutodiffBackend> Job<B> for TextJob<'_> {
             .filter(|_| self.task.n_classes() == 2)?;
         let how = (self.loss, self.task, self.targets.scale);
         let blocks = Blocks::until(threads, self.cancel);
-        watched.binary(&predict(network, &watched.rows, how, blocks, device)?)
+        watched.binary(&predict(network, &watched.rows, how, blocks, device).ok()?)
     }
 }
 
@@ -149,14 +155,14 @@ fn batch<B: Backend>(
     }
 }
 
-/// Predictions for texts; the same at any number of threads. None if they were ended.
+/// Predictions for texts; the same at any number of threads and ranks.
 pub(super) fn predict<B: Backend>(
     network: &TextTransformer<B>,
     tokens: &Tokens,
     (loss, task, scale): (Loss, &Task, TargetScale),
     blocks: Blocks<'_>,
     device: &B::Device,
-) -> Option<Predictions>
+) -> Result<Predictions, TrainError>
 where
     TextTransformer<B>: Sync,
 {

@@ -56,6 +56,7 @@ pub fn train(
         token_dropout: settings.texts.token_dropout,
         targets: Targets::of(&data.train, loss, &settings.loss)?,
         cancel: &run.budget.cancel,
+        ranks: run.ranks,
         task,
         loss,
     };

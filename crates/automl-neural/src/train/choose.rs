@@ -2,6 +2,7 @@
 
 use super::range_test::range_test;
 use super::state::Progress;
+use super::wait::first_works;
 use super::{Job, TrainError, TrainSettings, Trainer};
 use crate::network::Layout;
 use automl_core::{Artifact, Solo};
@@ -84,23 +85,14 @@ impl Trainer<'_> {
         if auto.batch_size && on_device {
             return Err(TrainError::BatchOnDevice);
         }
-        let found = match self.ranks.rank() {
-            0 => self.choose_alone(job, device, on_device),
-            _ => Ok(Chosen::default()),
-        };
-        if self.ranks.size() == 1 {
-            return found;
-        }
-        let told = found.as_ref().ok();
-        let told = serde_json::to_vec(&told).expect("numbers are plain data");
-        let all = self.ranks.all_gather(&told)?;
-        let first: Option<Chosen> =
-            serde_json::from_slice(&all[0]).map_err(|error| TrainError::Watch(error.into()))?;
-        match first {
-            Some(chosen) => found.map(|_own| chosen),
-            // The first rank tells why; the others end too.
-            None => found.and(Err(TrainError::Cancelled)),
-        }
+        let cancel = &self.budget.cancel;
+        let chosen = first_works(self.ranks, Some(cancel), || {
+            match self.choose_alone(job, device, on_device) {
+                Err(TrainError::Cancelled) => Ok(None),
+                chosen => chosen.map(Some),
+            }
+        })?;
+        chosen.ok_or(TrainError::Cancelled)
     }
 
     fn choose_alone<B: AutodiffBackend, J: Job<B>>(

@@ -96,7 +96,7 @@ pub trait Job<B: AutodiffBackend>: Sync {
     }
 
     /// Scores of the network on rows that it does not learn from; the first one is watched. None if there are no such
-    /// rows.
+    /// rows. Of several ranks the first is asked alone, while the others wait for its scores; but see [`Job::is_dealt`].
     ///
     /// # Errors
     /// A score that cannot be computed; or [`TrainError::Cancelled`], by which a job that holds the token of the budget gives up
@@ -110,8 +110,15 @@ pub trait Job<B: AutodiffBackend>: Sync {
         Ok(Vec::new())
     }
 
+    /// Whether [`Job::evaluate`] deals its rows to the ranks that train together. Then all of them are asked, the job makes the
+    /// calls by which they exchange what each predicts, and gives the same on all: scores, or [`TrainError::Cancelled`] where
+    /// one was ended.
+    fn is_dealt(&self) -> bool {
+        false
+    }
+
     /// Of two classes, the probability of the second for each row that is not learned from, and whether it is of that one;
-    /// none of anything else.
+    /// none of anything else. Only the first rank is asked.
     fn binary(
         &self,
         _network: &<Self::Network as AutodiffModule<B>>::InnerModule,

@@ -20,6 +20,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod trainer;
+mod wait;
 
 pub use crate::error::TrainError;
 pub use any::{AnyJob, TrainRun};
@@ -36,3 +37,5 @@ pub use settings::{
 pub use state::{CHECKPOINT, EpochRecord, LossScale, Progress, TrainState, first_difference};
 pub(crate) use state::{pull, push};
 pub use trainer::{Details, EpochReport, NoWatch, StepReport, Trained, Trainer, Watch};
+pub use wait::each_works;
+pub(crate) use wait::first_works;

@@ -1,6 +1,7 @@
 //! The trainer on a network of one matrix, whose answers are known.
 
 mod ends;
+mod ranks;
 
 use super::*;
 use crate::network::{Init, Layout};

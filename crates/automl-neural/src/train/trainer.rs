@@ -4,6 +4,7 @@ use super::blame::{Blame, ROWS_TOLD};
 use super::device::{DeviceNumbers, Pending};
 use super::settings::{Precision, ScheduleKind};
 use super::state::LossScale;
+use super::wait::{each_works, first_works};
 use super::{Chosen, EpochRecord, Job, Score, TrainError, TrainSettings, TrainState};
 use crate::network::{GraphNode, LayerSummary, Layout};
 use automl_core::metrics::MetricError;
@@ -131,8 +132,9 @@ impl Watch for NoWatch {}
 /// Surroundings of a training.
 ///
 /// Several ranks may train together. Each holds all rows and the whole network, computes its share of the shards of every
-/// batch, and adds up gradients with the others; rank 0 scores and is asked for checkpoints. A state knows nothing of
-/// ranks, so it may be gone on with by any number of them.
+/// batch, and adds up gradients with the others; rank 0 scores, unless the job deals that ([`Job::is_dealt`]), and is asked for
+/// checkpoints, for which the others wait as long as it takes. A state knows nothing of ranks, so it may be gone on with by any
+/// number of them.
 pub struct Trainer<'a> {
     /// What decides the result, with the seed.
     pub settings: &'a TrainSettings,
@@ -237,15 +239,17 @@ impl Trainer<'_> {
             let ended = run.epoch(watch)?;
             if ended == Ended::Budget {
                 is_partial = true;
-                if self.ranks.rank() == 0 {
-                    let step = run.state.progress.step;
-                    watch.checkpoint(step, run.artifact())?;
-                }
+                run.write_checkpoint(watch)?;
                 break;
             }
         }
-        if !is_partial && self.ranks.rank() == 0 && watch.wants_end() {
-            watch.end(run.artifact())?;
+        if !is_partial {
+            first_works(self.ranks, None, || {
+                if watch.wants_end() {
+                    watch.end(run.artifact())?;
+                }
+                Ok::<_, TrainError>(())
+            })?;
         }
         run.finish(is_partial)
     }
@@ -275,6 +279,7 @@ impl Trainer<'_> {
             layout,
             order: Vec::new(),
             details: None,
+            is_due: false,
         }
     }
 
@@ -322,6 +327,8 @@ pub(super) struct Run<'a, B: AutodiffBackend, J: Job<B>> {
     pub(super) order: Vec<u32>,
     /// What is told of this epoch beside numbers, if it is wanted.
     pub(super) details: Option<Details>,
+    /// Whether this rank was told to write the state down after the last step, and has not yet.
+    is_due: bool,
 }
 
 impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
@@ -348,18 +355,16 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         self.details = wants_details.then(Details::default);
         self.shuffle();
         while self.state.progress.cursor < self.steps_per_epoch() {
-            if self.is_over()? {
+            if self.is_over(watch)? {
                 self.settle(watch)?;
                 return Ok(Ended::Budget);
             }
             self.step(watch)?;
             let step = self.state.progress.step;
-            if self.trainer.ranks.rank() == 0 && watch.wants_checkpoint(step) {
-                self.settle(watch)?;
-                let state = self.artifact();
-                watch.checkpoint(step, state)?;
-            }
+            self.is_due = self.trainer.ranks.rank() == 0 && watch.wants_checkpoint(step);
         }
+        // For the state after the last step: an epoch whose steps are done is scored, or its scoring is ended.
+        self.is_over(watch)?;
         self.settle(watch)?;
         self.end_epoch(watch)
     }
@@ -372,38 +377,48 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         self.order.shuffle(&mut seed.rng());
     }
 
-    /// Whether the budget of any rank is over: all end after the same step.
-    fn is_over(&self) -> Result<bool, TrainError> {
-        let mut is_over = [f64::from(u8::from(self.trainer.budget.is_over()))];
-        if self.trainer.ranks.size() > 1 {
-            self.trainer.ranks.all_reduce_f64(&mut is_over)?;
+    /// Whether the budget of any rank is over: all end after the same step. Before that, a state that is due is written down.
+    fn is_over(&mut self, watch: &mut dyn Watch) -> Result<bool, TrainError> {
+        let Trainer { ranks, budget, .. } = self.trainer;
+        loop {
+            let own = [budget.is_over(), self.is_due];
+            let mut of_any = own.map(|flag| f64::from(u8::from(flag)));
+            if ranks.size() > 1 {
+                ranks.all_reduce_f64(&mut of_any)?;
+            }
+            let [is_over, is_due] = of_any.map(|count| count > 0.0);
+            if !is_due {
+                return Ok(is_over);
+            }
+            self.is_due = false;
+            self.settle(watch)?;
+            self.write_checkpoint(watch)?;
         }
-        Ok(is_over[0] > 0.0)
     }
 
-    /// Scores of the network, which rank 0 computes for all; none if that was ended.
+    /// Hands the state over on rank 0, for which the others wait.
+    fn write_checkpoint(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        first_works(self.trainer.ranks, None, || {
+            let step = self.state.progress.step;
+            watch.checkpoint(step, self.artifact())
+        })
+    }
+
+    /// Scores of the network, the same on all ranks; none if that was ended.
     fn scores(
         &self,
         network: &<J::Network as AutodiffModule<B>>::InnerModule,
     ) -> Result<Option<Vec<Score>>, TrainError> {
-        let ranks = self.trainer.ranks;
-        let scores = match ranks.rank() {
-            0 => {
-                let threads = self.trainer.threads;
-                match self.job.evaluate(network, threads, self.device) {
-                    Ok(scores) => Some(scores),
-                    Err(TrainError::Cancelled) => None,
-                    Err(error) => return Err(self.blame_steps(error)),
-                }
-            }
-            _ => None,
+        let trainer = self.trainer;
+        let evaluate = || match self.job.evaluate(network, trainer.threads, self.device) {
+            Ok(scores) => Ok(Some(scores)),
+            Err(TrainError::Cancelled) => Ok(None),
+            Err(error) => Err(self.blame_steps(error)),
         };
-        if ranks.size() == 1 {
-            return Ok(scores);
+        if self.job.is_dealt() {
+            return evaluate();
         }
-        let told = serde_json::to_vec(&scores).expect("scores are plain data");
-        let all = ranks.all_gather(&told)?;
-        serde_json::from_slice(&all[0]).map_err(|error| TrainError::Watch(error.into()))
+        first_works(trainer.ranks, Some(&trainer.budget.cancel), evaluate)
     }
 
     /// Predictions that are no numbers are the steps' doing: what is said of them is said of the last one.
@@ -459,15 +474,18 @@ impl<B: AutodiffBackend, J: Job<B>> Run<'_, B, J> {
         progress.loss_sum = 0.0;
         progress.history.push(record.clone());
         progress.is_stopped = trainer.patience > 0 && progress.n_stale >= trainer.patience;
-        if let Some(details) = &mut self.details {
-            let (threads, device) = (self.trainer.threads, self.device);
-            details.binary = self.job.binary(&network, threads, device);
-        }
-        watch.epoch(&EpochReport {
-            record: &record,
-            values: &values,
-            layout: &self.layout,
-            details: self.details.as_ref(),
+        each_works(self.trainer.ranks, None, || {
+            if let Some(details) = &mut self.details {
+                let (threads, device) = (self.trainer.threads, self.device);
+                details.binary = self.job.binary(&network, threads, device);
+            }
+            let report = EpochReport {
+                record: &record,
+                values: &values,
+                layout: &self.layout,
+                details: self.details.as_ref(),
+            };
+            watch.epoch(&report).map(|()| Vec::new())
         })?;
         Ok(Ended::Epoch)
     }

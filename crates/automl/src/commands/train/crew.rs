@@ -3,6 +3,7 @@
 use crate::memory;
 use crate::record::{Recorder, host};
 use automl_core::{Collective, CollectiveError, Threads};
+use automl_neural::train::each_works;
 use automl_store::spool::{Child, Point, Status, Texts};
 use automl_store::tracking::{new_id, now_ms};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -49,11 +50,19 @@ impl Crew {
         })
     }
 
-    /// Waits for all ranks, and writes down a run for each if there are several: in vain for what one that is gone would have told.
-    pub(super) fn part(&self, ranks: &dyn Collective, recorder: &Recorder<'_>, status: Status) {
-        let left = leave(ranks).unwrap_or_default();
+    /// Does what is left to do, for which all ranks wait, and writes down a run for each if there are several: in vain for what
+    /// one that is gone would have told.
+    pub(super) fn part<T>(
+        &self,
+        ranks: &dyn Collective,
+        recorder: &Recorder<'_>,
+        work: impl FnOnce() -> (T, Status),
+    ) -> (T, Status) {
+        let mut ended = None;
+        let left = leave(ranks, || ended = Some(work())).unwrap_or_default();
+        let (done, status) = ended.expect("what is left is done, whoever is gone");
         if ranks.size() == 1 {
-            return;
+            return (done, status);
         }
         for (rank, arrived) in self.arrived.iter().enumerate() {
             if let (Some(arrived), Ok(id)) = (arrived, new_id()) {
@@ -61,6 +70,7 @@ impl Crew {
                 recorder.child(self.run(id, rank, arrived, left, status));
             }
         }
+        (done, status)
     }
 
     fn run(
@@ -109,16 +119,24 @@ impl Crew {
 /// What a rank but the first does at the end: it tells what it took, and waits for the others.
 pub(super) fn wait(ranks: &dyn Collective) {
     // Where one is gone, there is nobody left to tell.
-    drop(leave(ranks));
+    drop(leave(ranks, || {}));
 }
 
-fn leave(ranks: &dyn Collective) -> Result<Vec<Option<Left>>, CollectiveError> {
-    let own = Left {
-        end_ms: now_ms(),
-        cpu_seconds: memory::cpu_seconds(),
-        memory_bytes: memory::in_use(),
-    };
-    told(ranks, &own)
+/// What all ranks tell once the last of them has done its work, however long that takes.
+fn leave(
+    ranks: &dyn Collective,
+    work: impl FnOnce(),
+) -> Result<Vec<Option<Left>>, CollectiveError> {
+    let all = each_works(ranks, None, || {
+        work();
+        let own = Left {
+            end_ms: now_ms(),
+            cpu_seconds: memory::cpu_seconds(),
+            memory_bytes: memory::in_use(),
+        };
+        Ok::<_, CollectiveError>(serde_json::to_vec(&own).unwrap_or_default())
+    })?;
+    Ok(heard(&all))
 }
 
 /// What all ranks tell, in their order; none of one that tells it otherwise, as another version may.
@@ -127,9 +145,10 @@ fn told<T: Serialize + DeserializeOwned>(
     own: &T,
 ) -> Result<Vec<Option<T>>, CollectiveError> {
     let own = serde_json::to_vec(own).unwrap_or_default();
-    let all = ranks.all_gather(&own)?;
-    Ok(all
-        .iter()
-        .map(|text| serde_json::from_slice(text).ok())
-        .collect())
+    Ok(heard(&ranks.all_gather(&own)?))
+}
+
+fn heard<T: DeserializeOwned>(all: &[Vec<u8>]) -> Vec<Option<T>> {
+    let read = |text: &Vec<u8>| serde_json::from_slice(text).ok();
+    all.iter().map(read).collect()
 }

@@ -278,19 +278,23 @@ struct Training<'a> {
 impl Training<'_> {
     /// Trains and writes the model; gives how the record says that it ended, once all ranks have.
     fn ended(&self, crew: &Crew, from: Option<&Found>) -> (anyhow::Result<Done>, spool::Status) {
-        let done = self.whole(from);
-        let status = status_of(&done, self.interrupt.token().is_cancelled());
-        if status == spool::Status::Killed {
-            self.recorder.is_stopped();
-        }
+        let trained = self.train(from);
         // The others wait for what this rank writes: where one ends, a launcher may end all.
-        crew.part(self.ranks, self.recorder, status);
-        (done, status)
+        crew.part(self.ranks, self.recorder, || {
+            let done = trained.and_then(|trained| self.write(trained));
+            let status = status_of(&done, self.interrupt.token().is_cancelled());
+            if status == spool::Status::Killed {
+                self.recorder.is_stopped();
+            }
+            (done, status)
+        })
     }
 
-    /// Trains and writes the model.
-    fn whole(&self, from: Option<&Found>) -> anyhow::Result<Done> {
-        let (model, done, watch) = self.train(from)?;
+    /// Writes the model.
+    fn write(
+        &self,
+        (model, done, watch): (Artifact, Done, TrainWatch<'_>),
+    ) -> anyhow::Result<Done> {
         self.reporter.phase("write");
         let mut is_written = self.interrupt.hold();
         let config = watch.config().clone();
