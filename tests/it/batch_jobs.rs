@@ -74,6 +74,36 @@ fn a_job_goes_on_after_the_server_was_killed_and_gives_what_the_verb_gives() {
 }
 
 #[test]
+fn a_job_predicts_quantiles_and_refuses_an_interval_of_them() {
+    let desk = desk_of_tables(2, 1);
+    let fit = "automl fit datasets/churn.csv --target monthly_fee --quantiles 0.1,0.9 --max-trials 2 --holdout 0.3 --output fees";
+    let fitted = desk.shell(&format!("{fit} && automl models register fees fees"));
+    assert_eq!(fitted.exit_code, Some(0), "{}", fitted.stderr);
+    desk.automl_ok("predict fees tables --output whole/ --skip-bad-rows");
+    let server = Server::start_with(&desk, &["--data-dir", "."]);
+    let ended = |asked: &Value| {
+        let told = server.json(PATH, asked);
+        let id = told["job"]["id"].as_str().expect("it has an id").to_owned();
+        until(&server, &id, |job| {
+            job["state"] == "done" || job["state"] == "failed"
+        })
+    };
+    let mut asked = asked();
+    asked["model"] = json!("fees/1");
+    let job = ended(&asked);
+    assert_eq!(job["state"], "done", "{job}");
+    let [mut ours, mut theirs] = ["out", "whole"].map(|folder| contents(&desk, folder));
+    for all in [&mut ours, &mut theirs] {
+        all.remove("_manifest.json");
+    }
+    assert!(ours == theirs, "the server predicts something else");
+    asked["interval"] = json!([0.8]);
+    asked["output"] = json!("intervals");
+    let job = ended(&asked);
+    assert_eq!(job["error"]["code"], "predict-no-intervals", "{job}");
+}
+
+#[test]
 fn a_job_reads_and_writes_nothing_elsewhere() {
     let desk = desk(1, 0);
     desk.write("secret/x.csv", "seats\n1\n");

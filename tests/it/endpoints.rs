@@ -172,6 +172,36 @@ fn an_endpoint_predicts_what_predict_predicts() {
 }
 
 #[test]
+fn an_endpoint_of_quantiles_predicts_what_predict_predicts() {
+    let desk = Desk::new();
+    desk.automl_ok("fit datasets/churn.csv --target monthly_fee --quantiles 0.1,0.9 --max-trials 2 --holdout 0.3 --output fees");
+    desk.automl_ok("models register fees fees");
+    desk.automl_ok("endpoint create churn");
+    desk.automl_ok("endpoint deploy churn fees/1");
+    let expected = desk.automl_ok("predict fees datasets/churn_test.csv");
+    let text = String::from_utf8(desk.read("datasets/churn_test.csv")).expect("text");
+    let (expected, rows) = (rows(&expected), rows(&text));
+    let server = Server::start(&desk);
+    server.wait_for("serving");
+    let records = json!({ "dataframe_records": rows });
+    let answer = server.json("/endpoints/churn/invocations", &records);
+    assert_eq!(answer["predictions"], json!(expected), "bit by bit");
+    let answer = server.json("/endpoints/churn/predict", &json!({ "rows": rows }));
+    let column = |name: &str| -> Value { expected.iter().map(|row| row[name].clone()).collect() };
+    let names = ["quantile_0.1", "quantile_0.9"];
+    for name in names {
+        assert_eq!(answer["prediction"][name], column(name));
+    }
+    let about = server.json("/v2/models/churn", &Value::Null);
+    let outputs = about["outputs"].as_array().expect("outputs");
+    let told: Vec<&str> = outputs
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    assert_eq!(told, names);
+}
+
+#[test]
 fn a_killed_server_comes_back_with_what_it_served() {
     let desk = desk();
     let mut server = Server::start(&desk);

@@ -5,7 +5,7 @@
     env/bin/python tests/onnx/run.py                         # the tables of datasets/
     env/bin/python tests/onnx/run.py FILE.csv:TARGET …       # others
 
-A count by exposure is fitted, too, and classes are told by a power of their probabilities and by what errors cost. Each table is predicted as it is, and again with every tenth cell empty and every tenth category one that no row of the fit had.
+A count by exposure and quantiles are fitted, too, and classes are told by a power of their probabilities and by what errors cost. Each table is predicted as it is, and again with every tenth cell empty and every tenth category one that no row of the fit had.
 Graphs pass onnx.checker; numbers agree to 1e-9, relative to 1 and above; classes are the same but where the likeliest two are as
 likely. Networks, which are computed in single, agree to 1e-5, their numbers relative to the deviation of predictions, too.
 They are learners of a fit, and every network of configs/train with what its file says but the table. The binary is $AUTOML_BIN, default target/release/automl.
@@ -30,6 +30,8 @@ TABLES = [
 # Counts and what they are counted over.
 EXPOSED = (ROOT / "datasets/churn.csv", "support_tickets", "seats")
 POWER = 1.7
+# Targets whose quantiles are predicted as well.
+QUANTILES = {"monthly_fee": "0.1,0.5,0.9", "rent_eur": "0.05,0.95"}
 # What errors cost, of two classes and of more.
 COSTS = {
     "churned": {"yes": {"no": 5}, "no": {"yes": 1}},
@@ -129,10 +131,12 @@ def tensor(kind, cells, missing):
 
 
 def predicted(folder, rows):
-    """What the program itself says: predictions, and the probabilities of classes."""
+    """What the program itself says: predictions, and the probabilities of classes; or the quantiles by their columns."""
     written(folder / "rows.csv", rows)
     automl("predict", "model", "rows.csv", "--output", "out.csv", "--overwrite", cwd=folder)
     told = rows_of_all(folder / "out.csv")
+    if "prediction" not in told[0]:
+        return {name: numpy.array([float(row[name]) for row in told]) for name in told[0] if name.startswith("quantile_")}, None
     names = [name for name in told[0] if name.startswith("probability_")]
     values = numpy.array([[float(row[name]) for name in names] for row in told]) if names else None
     return [row["prediction"] for row in told], values
@@ -156,6 +160,9 @@ def compare(folder, session, fields, missing, rows, has_network, costs):
     names = {field["name"]: field["kind"] for field in fields}
     feed = {one.name: tensor(names[one.name], [row[one.name] for row in rows], missing) for one in session.get_inputs()}
     told = run(session, feed, len(rows))
+    if isinstance(wanted, dict):
+        assert list(wanted) == list(told), f"{list(told)} is told where {list(wanted)} is predicted"
+        return max(float(numpy.max(numpy.abs(told[name] - ours) / numpy.maximum(1.0, numpy.abs(ours)))) for name, ours in wanted.items()), 0
     if probabilities is None:
         ours = numpy.array([float(value) for value in wanted])
         unit = max(1.0, float(numpy.std(ours))) if has_network else 1.0
@@ -221,6 +228,8 @@ def ways_of(path, target, args):
         return ways
     if (path, target) == TABLES[0]:
         ways.append(("a power", [*fit, "--max-trials", 2]))
+    if target in QUANTILES:
+        ways.append(("quantiles", [*fit, "--max-trials", 4, "--quantiles", QUANTILES[target]]))
     if target in COSTS:
         ways.append(("costs", [*fit, "--max-trials", 3, "--cost-matrix", json.dumps(COSTS[target])]))
     ways.append(("pairs", [*fit, "--max-trials", 2, "--exclude", "baseline", "--portfolio", ROOT / "tests/onnx/pairs.yaml"]))

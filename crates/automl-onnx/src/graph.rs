@@ -220,6 +220,19 @@ impl Graph {
         }
     }
 
+    /// The values of each row, of which there are so many, from the least to the greatest.
+    pub(crate) fn rising(&mut self, value: &Value, width: usize) -> Value {
+        let n_values = self.int(width as i64);
+        let how = [int("axis", 1), int("largest", 0), int("sorted", 1)];
+        let output = self.op("TopK", &[value, &n_values], how);
+        // The operator tells from which places they come, too, and nobody reads that.
+        let places = self.name();
+        if let Some(node) = self.message.node.last_mut() {
+            node.output.push(places);
+        }
+        output
+    }
+
     fn value_info(name: &str, element: Element, width: Option<usize>) -> ValueInfo {
         let rows = Dimension {
             param: Some("rows".into()),

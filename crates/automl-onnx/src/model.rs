@@ -9,7 +9,7 @@ use crate::network::network;
 use crate::steps;
 use crate::text;
 use crate::trees::Trees;
-use automl_core::{Artifact, Decision, Field, Kind, Schema, Task};
+use automl_core::{Artifact, Decision, Field, Kind, Level, Schema, Task};
 use serde::Deserialize;
 
 /// What the names of values in between begin with.
@@ -46,17 +46,14 @@ struct Member {
 ///
 /// Inputs are the columns that it reads, by their names, each rows by one: numbers as doubles, NaN where they are not known;
 /// categories, truth values and texts as texts, empty where they are not known; times as whole microseconds since 1970, the least
-/// number where they are not known. Outputs are `prediction` and, for classes, `probabilities`, rows by classes.
+/// number where they are not known. Outputs are `prediction` and, for classes, `probabilities`, rows by classes; of quantiles one for
+/// each level, called as the column that holds it, such as `quantile_0.1`.
 ///
 /// # Errors
 /// A step or a learner has no translation, or the artifact is not what its kind says.
 pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
     let artifact = source.artifact;
     let task: Task = artifact.meta("task")?;
-    if !task.levels().is_empty() {
-        let what = "a model of quantiles".to_owned();
-        return Err(OnnxError::Unsupported { what });
-    }
     let members: Vec<Member> = artifact.meta("members")?;
     let n_recipes: usize = artifact.meta("n_recipes")?;
     let odd = || artifact.invalid("members", "their number is not that of the parts");
@@ -69,7 +66,8 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
         None => None,
         Some(_) => Some(artifact.meta("exposure")?),
     };
-    let (columns, rows) = inputs(&mut graph, source, recipes, exposure.as_ref())?;
+    let outputs = outputs(&task);
+    let (columns, rows) = inputs(&mut graph, (source, &outputs), recipes, exposure.as_ref())?;
     let mut frames = Vec::new();
     for recipe in recipes {
         frames.push(applied(&mut graph, &columns, recipe)?);
@@ -95,6 +93,9 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
         let power: f64 = artifact.meta("power")?;
         sum = sharpened(&mut graph, &sum, power);
     }
+    if artifact.meta.get("shifts").is_some() {
+        sum = shifted(&mut graph, &sum, artifact, &task)?;
+    }
     if let Some(exposure) = &exposure {
         let exposure = columns.number(exposure)?.clone();
         sum = graph.op("Mul", &[&sum, &exposure], []);
@@ -113,10 +114,20 @@ pub fn export(source: &Source<'_>) -> Result<Vec<u8>, OnnxError> {
     Ok(graph.encoded(env!("CARGO_PKG_VERSION")))
 }
 
-/// The columns that any recipe reads, as inputs of the graph, and a zero for each row.
+/// The names of what a graph gives.
+fn outputs(task: &Task) -> Vec<String> {
+    let levels = task.levels().iter();
+    let levels: Vec<String> = levels.map(|level| level.column()).collect();
+    if levels.is_empty() {
+        return [PREDICTION, PROBABILITIES].map(str::to_owned).into();
+    }
+    levels
+}
+
+/// The columns that any recipe reads, as inputs of the graph, and a zero for each row. None is called as an output is.
 fn inputs(
     graph: &mut Graph,
-    source: &Source<'_>,
+    (source, outputs): (&Source<'_>, &[String]),
     recipes: &[Artifact],
     exposure: Option<&String>,
 ) -> Result<(Frame, Value), OnnxError> {
@@ -140,7 +151,7 @@ fn inputs(
     }
     for field in &fields {
         let name = field.name.as_str();
-        if name.is_empty() || name.starts_with(OWN) || [PREDICTION, PROBABILITIES].contains(&name) {
+        if name.is_empty() || name.starts_with(OWN) || outputs.contains(&field.name) {
             let name = name.to_owned();
             return Err(OnnxError::ColumnName { name });
         }
@@ -234,7 +245,7 @@ fn applied(graph: &mut Graph, columns: &Frame, recipe: &Artifact) -> Result<Fram
     Ok(frame)
 }
 
-/// What one model says: rows by one number, or by classes.
+/// What one model says: rows by one number, by classes, or by quantiles.
 fn predicted(
     graph: &mut Graph,
     frame: &Frame,
@@ -250,8 +261,46 @@ fn predicted(
         "svm" => machine(graph, frame, model, rows),
         "baseline" => baseline(graph, model, rows),
         "mlp" | "tabm" | "neural_network" => network(graph, frame, model, rows),
+        "quantiles" => quantiles(graph, frame, model, rows),
         other => Err(OnnxError::unsupported(format!("the learner '{other}'"))),
     }
+}
+
+/// What a model a level says, put in order: nothing keeps models that were fitted apart from crossing.
+fn quantiles(
+    graph: &mut Graph,
+    frame: &Frame,
+    model: &Artifact,
+    rows: &Value,
+) -> Result<Value, OnnxError> {
+    let levels: Vec<Level> = model.meta("levels")?;
+    if levels.is_empty() || levels.len() != model.children.len() {
+        return Err(model.invalid("levels", "they are not one a model").into());
+    }
+    let of_levels = model.children.iter();
+    let of_levels: Vec<Value> = of_levels
+        .map(|one| predicted(graph, frame, one, rows))
+        .collect::<Result<_, _>>()?;
+    let beside = graph.beside(&of_levels);
+    Ok(graph.rising(&beside, levels.len()))
+}
+
+/// Quantiles moved by what their errors on rows that were not seen say, and put in order again.
+fn shifted(
+    graph: &mut Graph,
+    sum: &Value,
+    artifact: &Artifact,
+    task: &Task,
+) -> Result<Value, OnnxError> {
+    let shifts: Vec<f64> = artifact.meta("shifts")?;
+    if shifts.is_empty() || shifts.len() != task.levels().len() {
+        return Err(artifact
+            .invalid("shifts", "they are not a number for each quantile")
+            .into());
+    }
+    let by = graph.constant(doubles(&[1, shifts.len()], &shifts));
+    let moved = graph.op("Add", &[sum, &by], []);
+    Ok(graph.rising(&moved, shifts.len()))
 }
 
 /// Probabilities of two classes from that of the second.
@@ -395,8 +444,23 @@ fn sharpened(graph: &mut Graph, sum: &Value, power: f64) -> Value {
     graph.op("Div", &[&value, &sum], [])
 }
 
+/// An output for each level.
+fn tell_quantiles(graph: &mut Graph, levels: &[Level], sum: &Value) {
+    let flat = graph.ints(&[-1]);
+    for (place, level) in levels.iter().enumerate() {
+        let place = graph.int(place as i64);
+        let own = graph.op("Gather", &[sum, &place], [int("axis", 1)]);
+        let name = level.column();
+        graph.named(&name, "Reshape", &[&own, &flat], []);
+        graph.output(&name, Element::Double, None);
+    }
+}
+
 /// The outputs of the graph.
 fn tell(graph: &mut Graph, task: &Task, sum: &Value, decision: &Decision) {
+    if !task.levels().is_empty() {
+        return tell_quantiles(graph, task.levels(), sum);
+    }
     if task.n_classes() == 0 {
         let flat = graph.ints(&[-1]);
         graph.named(PREDICTION, "Reshape", &[sum, &flat], []);

@@ -3,8 +3,8 @@
 use crate::proto::Model;
 use crate::{OnnxError, Source, export};
 use automl_core::{
-    Array, ArrayData, Artifact, ClassThresholds, Coded, CostMatrix, Decision, Field, Kind, Role,
-    Schema, Task,
+    Array, ArrayData, Artifact, ClassThresholds, Coded, CostMatrix, Decision, Field, Kind, Level,
+    Role, Schema, Task,
 };
 use prost::Message as _;
 use serde_json::json;
@@ -121,6 +121,70 @@ fn a_power_and_an_exposure_are_steps_of_the_graph() {
     counts.meta["task"] = json!(Task::Regression);
     counts.meta["exposure"] = json!("years");
     assert_eq!(ops(&counts).1, 2, "the exposure is an input");
+}
+
+/// An ensemble of a model for each level, whose quantiles are moved.
+fn of_levels(shares: &[f64], shifts: &[f64]) -> Artifact {
+    let levels: Vec<Level> = (shares.iter())
+        .map(|share| Level::try_from(*share).unwrap())
+        .collect();
+    let mut model = Artifact::new("quantiles", json!({ "levels": levels }));
+    let constant = |share: &f64| {
+        let mut constant = Artifact::new("baseline", json!({ "is_classification": false }));
+        constant.push_f64("values", vec![*share]);
+        constant
+    };
+    model.children = shares.iter().map(constant).collect();
+    let mut artifact = ensemble(&json!([["x", "number"]]), Vec::new(), model);
+    artifact.meta["task"] = json!(Task::Quantile { levels });
+    artifact.meta["shifts"] = json!(shifts);
+    artifact
+}
+
+#[test]
+fn quantiles_are_put_in_order_before_and_behind_what_they_are_moved_by() {
+    let all = schema(&[("x", Kind::Number)]);
+    let artifact = of_levels(&[0.1, 0.5, 0.9], &[-1.0, 0.0, 2.0]);
+    let graph = decided(&artifact, &all, &Decision::Likeliest).unwrap();
+    let graph = graph.graph.unwrap();
+    let told: Vec<&str> = graph.output.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(told, ["quantile_0.1", "quantile_0.5", "quantile_0.9"]);
+    let place = |op: &str, nth: usize| {
+        let nodes = graph.node.iter().enumerate();
+        let mut nodes = nodes.filter(|(_, node)| node.op_type == op);
+        nodes.nth(nth).unwrap()
+    };
+    let (side_by_side, (first, sorted)) = (place("Concat", 0).0, place("TopK", 0));
+    let last = place("TopK", 1);
+    assert!(side_by_side < first && first < last.0);
+    let how = |name: &str| sorted.attribute.iter().find(|one| one.name == name);
+    assert_eq!(how("largest").unwrap().i, Some(0));
+    assert_eq!(sorted.output.len(), 2, "the operator has two");
+    // What is sorted last is what was moved, and it is what outputs are taken from.
+    let moved = graph
+        .node
+        .iter()
+        .find(|node| node.output[0] == last.1.input[0]);
+    assert_eq!(moved.unwrap().op_type, "Add");
+    assert_eq!(place("Gather", 2).1.input[0], last.1.output[0]);
+}
+
+#[test]
+fn quantiles_whose_parts_do_not_fit_are_refused() {
+    let all = schema(&[("x", Kind::Number)]);
+    let code = |artifact: &Artifact, all: &Schema| {
+        let refused = decided(artifact, all, &Decision::Likeliest).err();
+        refused.map(|error| error.code())
+    };
+    let short = of_levels(&[0.1, 0.9], &[1.0]);
+    assert_eq!(code(&short, &all), Some("artifact-part-invalid"));
+    let mut fewer = of_levels(&[0.1, 0.9], &[0.0, 0.0]);
+    fewer.children[1].children.pop();
+    assert_eq!(code(&fewer, &all), Some("artifact-part-invalid"));
+    let mut taken = of_levels(&[0.1, 0.9], &[0.0, 0.0]);
+    taken.children[0].meta["inputs"] = json!([["quantile_0.9", "number"]]);
+    let named = schema(&[("quantile_0.9", Kind::Number)]);
+    assert_eq!(code(&taken, &named), Some("export-column"));
 }
 
 #[test]

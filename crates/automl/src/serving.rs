@@ -6,11 +6,11 @@ mod tests;
 
 pub(crate) use tables::predict_tables;
 
-use crate::errors::{ForecastError, Report, SearchError};
+use crate::errors::{ForecastError, Report};
 use crate::forecasting::AnyModel;
 use crate::modeldir::LoadedModel as Directory;
 use crate::scoring::INTERVALS_FILE;
-use automl_core::{Coded as _, Field, Kind, Model, Role, Schema, Table, Task};
+use automl_core::{Coded as _, Field, Kind, Model, Role, Schema, Table};
 use automl_data::{RecordsError, RequestReader, records_to_parquet, to_stream};
 use automl_engine::Intervals;
 use automl_serve::endpoints::{Bounds, LoadError, LoadedModel, ModelFacts};
@@ -51,10 +51,6 @@ fn loaded<M: Model + 'static>(
     read: Directory<M>,
     bounds: Option<Arc<dyn Bounds>>,
 ) -> Result<LoadedModel, LoadError> {
-    check_task(read.task()).map_err(|error| LoadError {
-        code: error.code(),
-        message: error.to_string(),
-    })?;
     let inputs = &read.manifest.inputs;
     let mut names = BTreeSet::new();
     if let Some(twice) = (inputs.fields.iter()).find(|field| !names.insert(field.name.as_str())) {
@@ -81,17 +77,6 @@ fn loaded<M: Model + 'static>(
         model: Arc::new(read.model),
         bounds,
     })
-}
-
-/// Notices a task whose models do not answer requests.
-///
-/// # Errors
-/// The model predicts quantiles.
-pub(crate) fn check_task(task: &Task) -> Result<(), SearchError> {
-    match task {
-        Task::Quantile { .. } => Err(SearchError::QuantilesServed),
-        _ => Ok(()),
-    }
 }
 
 /// What the directory says of the model's errors. Of counts over different exposures they say nothing.

@@ -1,10 +1,11 @@
 //! Whether two models say the same of rows, and how far what they say is apart: for deployments in the shadow.
 //!
 //! Of classes the decided one is compared, by its name: what callers are told is the same, however much probabilities differ. Numbers
-//! are the same if they differ by less than sums of the same terms in another order do. Of several targets all must be the same.
+//! are the same if they differ by less than sums of the same terms in another order do. Of several targets and of quantiles all must be the
+//! same; quantiles of other levels never are.
 
 use super::batch::Predicted;
-use automl_core::{Predictions, Task};
+use automl_core::{Level, Predictions, Task};
 
 /// How far numbers may be apart, beside the greater of them, and near zero.
 const RELATIVE: f64 = 1e-9;
@@ -59,6 +60,7 @@ pub(crate) fn compared(answered: Said<'_>, other: Said<'_>) -> Compared {
 struct Part<'a> {
     target: &'a str,
     classes: &'a [String],
+    levels: &'a [Level],
     predictions: Predictions,
     codes: Vec<u32>,
 }
@@ -70,6 +72,7 @@ fn parts<'a>((predicted, task): Said<'a>) -> Vec<Part<'a>> {
         return vec![Part {
             target: "",
             classes: task.classes(),
+            levels: task.levels(),
             predictions: predicted.predictions.clone(),
             codes: predicted.codes.clone(),
         }];
@@ -77,6 +80,7 @@ fn parts<'a>((predicted, task): Said<'a>) -> Vec<Part<'a>> {
     let part = |(place, one): (usize, &'a automl_core::TargetTask)| Part {
         target: &one.target,
         classes: one.task.classes(),
+        levels: one.task.levels(),
         predictions: predicted.predictions.of_target(place),
         codes: (predicted.codes.iter().skip(place))
             .step_by(targets.len())
@@ -91,6 +95,7 @@ impl Part<'_> {
     fn is_like(&self, other: &Self) -> bool {
         let has_classes = !self.classes.is_empty();
         self.target == other.target
+            && self.levels == other.levels
             && has_classes != other.classes.is_empty()
             && (has_classes || self.predictions.width() == other.predictions.width())
     }
@@ -216,6 +221,30 @@ mod tests {
         let fewer = numbers(&[1.0]);
         let found = compared((&one, &Task::Regression), (&fewer, &Task::Regression));
         assert_eq!(found.agrees, [false, false]);
+    }
+
+    #[test]
+    fn quantiles_agree_where_all_levels_are_the_same_and_say_the_same() {
+        let task = |shares: [f64; 2]| Task::Quantile {
+            levels: shares.map(|share| Level::try_from(share).unwrap()).to_vec(),
+        };
+        let rows = |task: &Task, values: &[f64]| {
+            let predictions = Predictions::Quantiles {
+                levels: task.levels().into(),
+                values: values.to_vec(),
+            };
+            said(predictions, &[])
+        };
+        let (wide, narrow) = (task([0.1, 0.9]), task([0.2, 0.8]));
+        let one = rows(&wide, &[1.0, 8.0, 1.0, 8.0]);
+        let two = rows(&wide, &[1.0, 8.0, 1.0, 4.0]);
+        let found = compared((&one, &wide), (&two, &wide));
+        assert_eq!(found.agrees, [true, false]);
+        assert_eq!(found.differences, [0.0, 0.5]);
+        let other = rows(&narrow, &[1.0, 8.0, 1.0, 8.0]);
+        let found = compared((&one, &wide), (&other, &narrow));
+        assert_eq!(found.agrees, [false, false]);
+        assert_eq!(found.differences, Vec::<f64>::new());
     }
 
     #[test]

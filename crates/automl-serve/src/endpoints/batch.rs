@@ -36,6 +36,8 @@ pub(crate) struct About {
     pub(crate) probabilities: Option<bool>,
     /// Whether predictions are told as Vertex AI's clients read them.
     pub(crate) is_of_vertex: bool,
+    /// Whether the request says itself how a class is decided for.
+    pub(crate) is_decided: bool,
 }
 
 /// A tensor that is wanted.
@@ -107,6 +109,7 @@ impl Batch {
             about: About {
                 probabilities: wanted.probabilities,
                 is_of_vertex: wanted.is_of_vertex,
+                is_decided: wanted.threshold.is_some(),
                 ..self.about
             },
             ..self
@@ -120,6 +123,17 @@ impl Batch {
         let n_values = (facts.features.len() + 1) * facts.task.n_classes().max(1);
         if n_rows > ROWS_EXPLAINED_MAX || n_rows.saturating_mul(n_values) > VALUES_EXPLAINED_MAX {
             return Err(ScoreError::TooManyExplained);
+        }
+        Ok(())
+    }
+
+    /// Notices what is not told of quantiles.
+    fn check_of_quantiles(&self) -> Result<(), ScoreError> {
+        if !self.coverages.is_empty() {
+            return Err(ScoreError::IntervalOfQuantiles);
+        }
+        if self.explains {
+            return Err(ScoreError::ExplainQuantiles);
         }
         Ok(())
     }
@@ -144,6 +158,9 @@ impl Batch {
         if self.about.probabilities == Some(true) && !predicts_classes(&loaded.facts.task) {
             let told = "probabilities are of classes, and the model predicts numbers";
             return Err(ScoreError::form(told));
+        }
+        if !loaded.facts.task.levels().is_empty() {
+            self.check_of_quantiles()?;
         }
         let asked = self.threshold.map(Decision::Above);
         let codes = predictions.class_codes_by(asked.as_ref().unwrap_or(&loaded.facts.decision));

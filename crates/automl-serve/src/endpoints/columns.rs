@@ -3,7 +3,7 @@
 use super::error::ScoreError;
 use super::score::Scored;
 use super::write::Classes;
-use automl_core::{Column, Predictions, Task};
+use automl_core::{Column, Level, Predictions, Task};
 
 /// A column of an answer.
 pub(super) struct Told<'a> {
@@ -54,7 +54,9 @@ pub(super) fn columns(
     let task = &scored.warm.loaded.facts.task;
     let classes = &scored.slot.classes;
     let mut told = Vec::new();
-    if task.targets().is_empty() {
+    if let Predictions::Quantiles { levels, values } = &predicted.predictions {
+        told.extend(quantiles(levels, values));
+    } else if task.targets().is_empty() {
         let codes = predicted.codes.clone();
         let own = one(
             "prediction".to_owned(),
@@ -114,6 +116,20 @@ fn one<'a>(
     Told { name, cells }
 }
 
+/// A column a level.
+fn quantiles<'a>(levels: &[Level], values: &[f64]) -> Vec<Told<'a>> {
+    let column = |(place, level): (usize, &Level)| Told {
+        name: level.column(),
+        cells: Cells::Numbers(nth_of_rows(values, place, levels.len())),
+    };
+    levels.iter().enumerate().map(column).collect()
+}
+
+/// One value of each row, of rows one behind the other.
+fn nth_of_rows(values: &[f64], place: usize, width: usize) -> Vec<f64> {
+    values.iter().skip(place).step_by(width).copied().collect()
+}
+
 /// The probabilities of each class of one target.
 fn probabilities<'a>(
     task: &Task,
@@ -124,12 +140,9 @@ fn probabilities<'a>(
         return Vec::new();
     };
     let classes = task.classes().iter().enumerate();
-    let column = |(code, class): (usize, &String)| {
-        let own = values.iter().skip(code).step_by(*n_classes).copied();
-        Told {
-            name: name(class),
-            cells: Cells::Numbers(own.collect()),
-        }
+    let column = |(code, class): (usize, &String)| Told {
+        name: name(class),
+        cells: Cells::Numbers(nth_of_rows(values, code, *n_classes)),
     };
     classes.map(column).collect()
 }

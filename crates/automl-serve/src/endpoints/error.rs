@@ -80,6 +80,10 @@ pub(crate) enum ScoreError {
     )]
     NoIntervals,
     #[error(
+        "the model predicts quantiles, which are the ends of intervals themselves; leave interval out"
+    )]
+    IntervalOfQuantiles,
+    #[error(
         "an interval of the probability {coverage} is not known; it is above 0 and at most {most:.4}"
     )]
     Coverage { coverage: f64, most: f64 },
@@ -88,7 +92,11 @@ pub(crate) enum ScoreError {
     )]
     TooManyExplained,
     #[error(
-        "the model cannot be explained: {0}; models of trees alone can: gradient_boosting, random_forest and extra_trees"
+        "the model predicts quantiles, and what columns did is not told of them; leave explain out"
+    )]
+    ExplainQuantiles,
+    #[error(
+        "the model cannot be explained: {0}; models of trees and linear ones can: gradient_boosting, random_forest, extra_trees, elastic_net and logistic_regression"
     )]
     Explain(ExplainError),
     #[error(transparent)]
@@ -192,9 +200,10 @@ impl Coded for ScoreError {
             Self::Lengths { .. } => "score-lengths",
             Self::Cell { .. } => "score-cell",
             Self::Table { .. } => "score-table",
-            Self::NoIntervals => "score-no-intervals",
+            Self::NoIntervals | Self::IntervalOfQuantiles => "score-no-intervals",
             Self::Coverage { .. } => "score-coverage",
             Self::TooManyExplained => "score-explained-rows",
+            Self::ExplainQuantiles => ExplainError::Unsupported.code(),
             Self::Explain(error) => error.code(),
             Self::Predict(error) => error.code(),
             Self::Internal { .. } => "score-failed",

@@ -42,8 +42,11 @@ impl LoadedModel {
         Ok(rows.finish(1))
     }
 
-    /// Whether it can tell what each column did to a prediction. Tries it on a plain row.
+    /// Whether it can tell what each column did to a prediction, which is told of no quantiles. Tries it on a plain row.
     pub fn can_explain(&self) -> bool {
+        if !self.facts.task.levels().is_empty() {
+            return false;
+        }
         let Ok(row) = self.plain_row() else {
             return false;
         };

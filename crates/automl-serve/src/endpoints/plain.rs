@@ -172,10 +172,12 @@ fn told(scored: &Scored) -> String {
     out.push_str(",\"prediction\":");
     let classes = &scored.slot.classes;
     let predicted = &scored.predicted;
-    if classes.targets.is_empty() {
-        write::predictions(&mut out, predicted, classes);
-    } else {
+    if !classes.targets.is_empty() {
         targets_told(&mut out, predicted, classes);
+    } else if !classes.levels.is_empty() {
+        write::quantiles(&mut out, &predicted.predictions, classes);
+    } else {
+        write::predictions(&mut out, predicted, classes);
     }
     let are_there = matches!(
         predicted.predictions,

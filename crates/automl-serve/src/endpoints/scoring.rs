@@ -294,7 +294,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 }
 
 /// Takes what is wanted beside predictions.
-fn take_params(wanted: &mut Wanted, key: &str, given: &Value) -> Result<(), ScoreError> {
+pub(super) fn take_params(wanted: &mut Wanted, key: &str, given: &Value) -> Result<(), ScoreError> {
     let names = || wanted::NAMES.join(", ");
     let given = match given {
         Value::Null => return Ok(()),

@@ -10,15 +10,17 @@ mod memory;
 mod numbers;
 mod overload;
 mod protocols;
+mod quantiles;
 mod refusals;
 mod sagemaker;
+mod vertex;
 mod wanted;
 
 use super::model::{Bounds, LoadError, LoadedModel, ModelFacts};
 use crate::server::Models;
 use crate::tests::Desk;
 use automl_core::{
-    Artifact, Cell, Column, ExplainError, Explanation, Field, Kind, Model, PredictError,
+    Artifact, Cell, Column, ExplainError, Explanation, Field, Kind, Level, Model, PredictError,
     Predictions, Role, RowReader, Rows, Scale, SentTable, Table, TableForm, TableView, Task,
     Threads,
 };
@@ -131,8 +133,7 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
     }
     let bias = said["bias"].as_f64();
     let bias = bias.ok_or_else(|| refuse("it has no bias".into()))?;
-    let are_numbers = said["predicts"] == "numbers";
-    let call_ms = said["call_ms"].as_u64();
+    let task = task_of(&said);
     let field = |name: &str, kind| Field {
         name: name.into(),
         kind,
@@ -144,29 +145,67 @@ fn load(path: &Path) -> Result<LoadedModel, LoadError> {
         facts: Arc::new(ModelFacts {
             features: vec![field("x", Kind::Number), field("word", Kind::Text)],
             others: vec!["y".into()],
-            task: if are_numbers {
-                Task::Regression
-            } else {
-                Task::Binary {
-                    classes: vec!["no".into(), "yes".into()],
-                }
-            },
+            task: task.clone(),
             decision: automl_core::Decision::Likeliest,
             n_bytes: said["n_bytes"].as_u64().unwrap_or(1),
         }),
-        model: if let Some(ms) = said["busy_ms"].as_u64() {
-            Arc::new(Busy::new(Duration::from_millis(ms)))
-        } else if let Some(ms) = call_ms {
-            Arc::new(Slow(Sum(bias), Duration::from_millis(ms)))
-        } else if are_numbers {
-            Arc::new(Numbers(bias))
-        } else {
-            Arc::new(Sum(bias))
-        },
-        bounds: are_numbers.then(|| Arc::new(Narrow) as Arc<dyn Bounds>),
+        model: model_of(&said, &task, bias),
+        bounds: (task == Task::Regression).then(|| Arc::new(Narrow) as Arc<dyn Bounds>),
         reader: Arc::new(Reader),
         words_reader: Arc::new(Reader),
     })
+}
+
+/// What a manifest says that is predicted: classes if it does not say.
+fn task_of(said: &Value) -> Task {
+    match said["predicts"].as_str() {
+        Some("numbers") => Task::Regression,
+        Some("quantiles") => {
+            let levels = said["levels"].as_array().unwrap().iter();
+            let level = |share: &Value| Level::try_from(share.as_f64().unwrap()).unwrap();
+            Task::Quantile {
+                levels: levels.map(level).collect(),
+            }
+        }
+        _ => Task::Binary {
+            classes: vec!["no".into(), "yes".into()],
+        },
+    }
+}
+
+fn model_of(said: &Value, task: &Task, bias: f64) -> Arc<dyn Model> {
+    if let Some(ms) = said["busy_ms"].as_u64() {
+        return Arc::new(Busy::new(Duration::from_millis(ms)));
+    }
+    if let Some(ms) = said["call_ms"].as_u64() {
+        return Arc::new(Slow(Sum(bias), Duration::from_millis(ms)));
+    }
+    match task {
+        Task::Regression => Arc::new(Numbers(bias)),
+        Task::Quantile { levels } => Arc::new(Spread(bias, levels.as_slice().into())),
+        _ => Arc::new(Sum(bias)),
+    }
+}
+
+/// Predicts as each quantile `bias + x`, moved by ten times the level.
+struct Spread(f64, Arc<[Level]>);
+
+impl Model for Spread {
+    fn predict(&self, rows: &TableView<'_>) -> Result<Predictions, PredictError> {
+        let numbers = rows.number("x")?;
+        let row = |row| {
+            let levels = self.1.iter();
+            levels.map(move |level| self.0 + numbers[row] + 10.0 * level.share())
+        };
+        Ok(Predictions::Quantiles {
+            levels: Arc::clone(&self.1),
+            values: rows.iter_rows().flat_map(row).collect(),
+        })
+    }
+
+    fn artifact(&self) -> Artifact {
+        Artifact::new("spread", json!({ "bias": self.0 }))
+    }
 }
 
 /// Predicts `bias + x`.
@@ -384,12 +423,7 @@ impl Desk {
     /// Registers a version of `sum` whose manifest says so.
     pub(crate) async fn register(&self, mut manifest: Value) -> i64 {
         if manifest["task"].is_null() {
-            let task = if manifest["predicts"] == "numbers" {
-                json!({ "kind": "regression" })
-            } else {
-                json!({ "kind": "binary", "classes": ["no", "yes"] })
-            };
-            manifest["task"] = task;
+            manifest["task"] = json!(task_of(&manifest));
             manifest["inputs"] = json!({ "fields": [
                 { "name": "x", "kind": "number", "role": "feature" },
                 { "name": "word", "kind": "text", "role": "feature" },

@@ -1,4 +1,5 @@
-//! The protocol of Vertex AI's prediction service: instances in, predictions and the id of the deployed model out.
+//! The protocol of Vertex AI's prediction service: instances in, perhaps with parameters, predictions and the id of the deployed model
+//! out. What is told beside predictions stands in their metadata, which its clients pass on.
 
 use super::batch::Batch;
 use super::body::Ask;
@@ -6,8 +7,10 @@ use super::error::ScoreError;
 use super::filler::Filler;
 use super::json::{Key, RowsSeed, keep, within};
 use super::model::LoadedModel;
-use super::plain::{json_answer, refused};
+use super::plain::{further, json_answer, refused};
 use super::score::{Scored, score};
+use super::scoring::take_params;
+use super::wanted::Wanted;
 use super::write;
 use crate::state::App;
 use automl_core::{Predictions, Task};
@@ -49,27 +52,28 @@ async fn answered(app: &App, call: &str, request: Request) -> Result<String, Sco
     .await
 }
 
-/// Reads `{"instances": […]}`.
+/// Reads `{"instances": […]}`, perhaps with what is wanted as `parameters`.
 pub(crate) fn read(body: &[u8], model: &LoadedModel) -> Result<Batch, ScoreError> {
     let mut filler = Filler::new(&model.facts, &*model.reader);
-    within(body, &mut filler, |filler, json| {
+    let wanted = within(body, &mut filler, |filler, json| {
         json.deserialize_map(Body(filler))
     })?;
-    Ok(filler.finish().into())
+    Ok(Batch::from(filler.finish()).wanting(wanted))
 }
 
-/// The object that a body is.
+/// The object that a body is; gives what is wanted.
 struct Body<'f, 'm>(&'f mut Filler<'m>);
 
 impl<'de> Visitor<'de> for Body<'_, '_> {
-    type Value = ();
+    type Value = Wanted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with instances")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wanted, A::Error> {
         let filler = self.0;
+        let mut wanted = Wanted::default();
         let mut is_done = false;
         while let Some(key) = map.next_key::<Key<'de>>()? {
             match &*key.0 {
@@ -82,10 +86,8 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                 }
                 "parameters" => {
                     let given: Value = map.next_value()?;
-                    if !given.is_null() && given != json!({}) {
-                        let told = "the model takes no parameters";
-                        return Err(keep(filler, ScoreError::form(told)));
-                    }
+                    let taken = take_params(&mut wanted, "parameters", &given);
+                    taken.map_err(|problem| keep(filler, problem))?;
                 }
                 other => {
                     let told = format!("'{other}' is not understood; a body has instances, once");
@@ -94,13 +96,13 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
             }
         }
         if is_done {
-            return Ok(());
+            return Ok(wanted);
         }
         Err(keep(filler, ScoreError::form("the body has no instances")))
     }
 }
 
-/// What is said of each row, as tabular models there do: classes with scores, or a value.
+/// What is said of each row, as tabular models there do: classes with scores, a value, or quantiles beside their levels.
 fn rows(predictions: &Predictions, task: &Task) -> Vec<String> {
     let mut classes = String::new();
     write::list(&mut classes, task.classes(), |out, class| {
@@ -115,8 +117,11 @@ fn rows(predictions: &Predictions, task: &Task) -> Vec<String> {
                 out.push_str("{\"value\":");
                 write::number(&mut out, row[0]);
             }
-            Predictions::Quantiles { .. } => {
-                out.push_str("{\"quantiles\":");
+            Predictions::Quantiles { levels, .. } => {
+                out.push_str("{\"quantileValues\":");
+                let shares = levels.iter().map(|level| level.share());
+                write::list(&mut out, shares, write::number);
+                out.push_str(",\"quantilePredictions\":");
                 numbers(&mut out);
             }
             Predictions::Probabilities { .. } => {
@@ -133,11 +138,20 @@ fn rows(predictions: &Predictions, task: &Task) -> Vec<String> {
     rows.map(told).collect()
 }
 
-/// Predictions row by row, as a list; of several targets an object with what is said of each.
+/// Predictions row by row, as a list, with the class where the request says how it is decided for; of several targets an object with
+/// what is said of each.
 pub(super) fn predictions(out: &mut String, scored: &Scored) {
     let task = &scored.warm.loaded.facts.task;
     if task.targets().is_empty() {
-        let told = rows(&scored.predicted.predictions, task);
+        let mut told = rows(&scored.predicted.predictions, task);
+        if scored.predicted.about.is_decided {
+            for (row, code) in told.iter_mut().zip(&scored.predicted.codes) {
+                row.pop();
+                row.push_str(",\"prediction\":");
+                row.push_str(scored.slot.classes.label(*code));
+                row.push('}');
+            }
+        }
         write::list(out, told, |out, row| out.push_str(&row));
     } else {
         let targets = task.targets().iter().enumerate();
@@ -163,13 +177,20 @@ pub(super) fn predictions(out: &mut String, scored: &Scored) {
 fn told(scored: &Scored) -> String {
     let deployment = &scored.slot.deployment;
     let mut out = String::from("{\"predictions\":");
-    predictions(&mut out, scored);
+    if scored.predicted.about.probabilities == Some(false) {
+        write::predictions(&mut out, &scored.predicted, &scored.slot.classes);
+    } else {
+        predictions(&mut out, scored);
+    }
+    out.push_str(",\"metadata\":{\"endpoint\":");
+    write::text(&mut out, &scored.live.name);
+    further(&mut out, scored);
+    out.push('}');
     let rest = json!({
         "deployedModelId": deployment.name,
         "model": format!("{}/{}", deployment.model, deployment.version),
         "modelDisplayName": deployment.model,
         "modelVersionId": deployment.version.to_string(),
-        "metadata": { "endpoint": scored.live.name },
     });
     out.push(',');
     // The rest of the same object.

@@ -35,13 +35,15 @@ pub(crate) fn list<T>(
     out.push(']');
 }
 
-/// The classes of a task as JSON, written once for all answers.
+/// The classes of a task as JSON, or the columns of its quantiles, written once for all answers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Classes {
     /// As predictions: numbers or truth values where all of them are such, else strings.
     labels: Vec<String>,
     /// As names of members: always strings.
     pub(crate) names: Vec<String>,
+    /// Of quantiles, the column of each as a string.
+    pub(crate) levels: Vec<String>,
     /// Of several targets, the name of each as a string, and its classes.
     pub(crate) targets: Vec<(String, Classes)>,
 }
@@ -53,14 +55,16 @@ impl Classes {
     }
 
     pub(crate) fn of(task: &Task) -> Self {
-        let quoted = |class: &String| {
+        let quoted = |given: &str| {
             let mut name = String::new();
-            text(&mut name, class);
+            text(&mut name, given);
             name
         };
+        let levels = task.levels().iter();
         Self {
             labels: labels(task),
-            names: task.classes().iter().map(quoted).collect(),
+            names: task.classes().iter().map(|class| quoted(class)).collect(),
+            levels: levels.map(|level| quoted(&level.column())).collect(),
             targets: (task.targets().iter())
                 .map(|one: &TargetTask| (quoted(&one.target), Self::of(&one.task)))
                 .collect(),
@@ -116,7 +120,7 @@ pub(crate) fn of_target<'a>(
 /// The probabilities of each class by its name, a list of rows each; of several targets by the name of each that is a class.
 pub(crate) fn probabilities(out: &mut String, predictions: &Predictions, classes: &Classes) {
     if classes.targets.is_empty() {
-        return of_classes(out, predictions, classes);
+        return by_column(out, predictions, &classes.names);
     }
     out.push('{');
     let targets = classes.targets.iter().enumerate();
@@ -127,31 +131,43 @@ pub(crate) fn probabilities(out: &mut String, predictions: &Predictions, classes
         }
         out.push_str(name);
         out.push(':');
-        of_classes(out, &predictions.of_target(place), own);
+        by_column(out, &predictions.of_target(place), &own.names);
     }
     out.push('}');
 }
 
-fn of_classes(out: &mut String, predictions: &Predictions, classes: &Classes) {
-    for (code, name) in classes.names.iter().enumerate() {
-        out.push(if code > 0 { ',' } else { '{' });
+/// The quantiles of each level by its column, a list of rows each.
+pub(crate) fn quantiles(out: &mut String, predictions: &Predictions, classes: &Classes) {
+    by_column(out, predictions, &classes.levels);
+}
+
+/// What is said of each row, by the names of its values.
+fn by_column(out: &mut String, predictions: &Predictions, names: &[String]) {
+    for (place, name) in names.iter().enumerate() {
+        out.push(if place > 0 { ',' } else { '{' });
         out.push_str(name);
         out.push(':');
-        let column = predictions.values().iter().skip(code);
+        let column = predictions.values().iter().skip(place);
         let column = column.step_by(predictions.width());
         list(out, column, |out, value| number(out, *value));
     }
     out.push('}');
 }
 
-/// The predicted number or class of each row, as a list; of several targets an object a row.
+/// The predicted number or class of each row, as a list; of quantiles or several targets an object a row.
 pub(crate) fn predictions(out: &mut String, predicted: &Predicted, classes: &Classes) {
     match &predicted.predictions {
         Predictions::Numbers(values) => list(out, values, |out, value| number(out, *value)),
         Predictions::Quantiles { levels, values } => {
             let rows = values.chunks_exact(levels.len());
             list(out, rows, |out, row| {
-                list(out, row, |out, value| number(out, *value));
+                for (place, (name, value)) in classes.levels.iter().zip(row).enumerate() {
+                    out.push(if place > 0 { ',' } else { '{' });
+                    out.push_str(name);
+                    out.push(':');
+                    number(out, *value);
+                }
+                out.push('}');
             });
         }
         Predictions::Probabilities { .. } => {

@@ -100,6 +100,16 @@ impl Signature {
                 told(&self.task),
                 told(&new.task)
             ));
+        } else if self.task.levels() != new.task.levels() {
+            let told = |task: &Task| {
+                let columns = task.levels().iter().map(|level| level.column());
+                columns.collect::<Vec<_>>().join(", ")
+            };
+            found.push(format!(
+                "it predicted {}, predicts {}",
+                told(&self.task),
+                told(&new.task)
+            ));
         } else if sorted(&self.task) != sorted(&new.task) {
             found.push(format!(
                 "it told apart {}, tells apart {}",
@@ -173,6 +183,7 @@ pub fn check_fits(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use automl_core::Level;
 
     fn signature(task: Task, features: &[(&str, Kind)], others: &[&str]) -> Signature {
         let field = |(name, kind): &(&str, Kind)| Field {
@@ -224,6 +235,22 @@ mod tests {
         assert_eq!(
             old.differences(&signature(two(["no", "perhaps"]), &columns, &[])),
             ["it told apart no, yes, tells apart no, perhaps"]
+        );
+    }
+
+    #[test]
+    fn quantiles_of_other_levels_do_not_fit() {
+        let columns = [("x", Kind::Number)];
+        let of = |shares: [f64; 2]| {
+            let levels = shares.map(|share| Level::try_from(share).expect("a level"));
+            let levels = levels.to_vec();
+            signature(Task::Quantile { levels }, &columns, &[])
+        };
+        let old = of([0.1, 0.9]);
+        assert!(old.differences(&of([0.1, 0.9])).is_empty());
+        assert_eq!(
+            old.differences(&of([0.2, 0.9])),
+            ["it predicted quantile_0.1, quantile_0.9, predicts quantile_0.2, quantile_0.9"]
         );
     }
 }

@@ -173,6 +173,12 @@ fn unexplained(version: &ModelVersion, task: &Task) -> String {
             version.name, version.version
         );
     }
+    if !task.levels().is_empty() {
+        return format!(
+            "note: predictions of {}/{} cannot be explained, since it predicts quantiles: deploy a model of --task regression to have them explained",
+            version.name, version.version
+        );
+    }
     let learners: Vec<&str> = EXPLAINED.iter().map(|learner| learner.id).collect();
     format!(
         "note: predictions of {}/{} cannot be explained, which takes a model whose members all tell what columns do: `automl fit --include {}` makes one",

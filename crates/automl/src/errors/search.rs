@@ -29,9 +29,6 @@ pub(crate) enum SearchError {
     /// Intervals are for numbers, and of models that a fit made.
     #[error("the model knows no intervals; its task is {task}")]
     NoIntervals { task: &'static str },
-    /// Endpoints and what they are exported as answer with one prediction a row.
-    #[error("the model predicts quantiles, which endpoints and exports do not answer with")]
-    QuantilesServed,
     /// What is known of errors is of one unit of exposure.
     #[error("a model of counts by exposure knows no intervals")]
     NoIntervalsOfCounts,
@@ -74,7 +71,6 @@ impl Coded for SearchError {
             Self::Differs { .. } => "fit-search-differs",
             Self::Foreign { .. } => "fit-search-foreign",
             Self::NoIntervals { .. } | Self::NoIntervalsOfCounts => "predict-no-intervals",
-            Self::QuantilesServed => "endpoint-quantiles",
             Self::IntervalsFile => "artifact-part-invalid",
             Self::CostsFile { .. } => "fit-costs-file",
             Self::CostsText { .. } => "fit-costs-text",
@@ -97,7 +93,6 @@ impl Coded for SearchError {
             Self::NoIntervals { task: "quantile" } => {
                 "leave --interval out: its quantiles are the ends of intervals".into()
             }
-            Self::QuantilesServed => "predict files with `automl predict`, or fit a model of --task regression".into(),
             Self::NoIntervals { .. } => {
                 "leave --interval out: the probabilities say how sure the model is".into()
             }

@@ -82,8 +82,17 @@ pub(super) fn write_all(
     }
 }
 
+/// What the thread that makes files is told.
+enum Ending {
+    /// Lines that are done.
+    Lines(Lines),
+    /// Told once all lines before it are files.
+    #[cfg(test)]
+    Mark(Sender<()>),
+}
+
 /// Makes files of lines that are done, and tidies up now and then, until no more lines can come.
-fn end_all_of(captures: &Captures, ending: &Receiver<Lines>, retention: Retention) {
+fn end_all_of(captures: &Captures, ending: &Receiver<Ending>, retention: Retention) {
     let tidy = || {
         end_left(captures);
         sweep(captures, retention);
@@ -92,7 +101,9 @@ fn end_all_of(captures: &Captures, ending: &Receiver<Lines>, retention: Retentio
     let mut tidied = Clock::start();
     loop {
         match ending.recv_timeout(TIDY.saturating_sub(tidied.elapsed())) {
-            Ok(lines) => end(captures, lines),
+            Ok(Ending::Lines(lines)) => end(captures, lines),
+            #[cfg(test)]
+            Ok(Ending::Mark(told)) => drop(told.send(())),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -159,7 +170,7 @@ struct Desk {
     /// By endpoint and series.
     open: BTreeMap<(String, String), Open>,
     /// Takes lines that are done.
-    ended: Sender<Lines>,
+    ended: Sender<Ending>,
     /// Whether the last thing could not be kept, so that it is told once.
     is_troubled: bool,
     /// Answers that were told to have been dropped.
@@ -167,7 +178,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(captures: Captures, numbers: Numbers, ended: Sender<Lines>, keeping: Keeping) -> Self {
+    fn new(captures: Captures, numbers: Numbers, ended: Sender<Ending>, keeping: Keeping) -> Self {
         Self {
             captures,
             numbers,
@@ -221,15 +232,15 @@ impl Desk {
             }
             #[cfg(test)]
             Item::Mark(told) => {
-                for (key, open) in std::mem::take(&mut self.open) {
-                    if let Some(open) = self.synced(&key.0, open) {
-                        end(&self.captures, open.lines);
-                    }
-                }
-                told.send(()).ok();
+                self.end_all();
+                // Behind lines that were handed over before: the other thread may be at them still.
+                self.ended.send(Ending::Mark(told)).ok();
             }
             #[cfg(test)]
-            Item::Wait(go) => drop(go.recv()),
+            Item::Wait(go) => {
+                go.recv().ok();
+                go.recv().ok();
+            }
         }
     }
 
@@ -310,7 +321,7 @@ impl Desk {
     fn hand_over(&self, endpoint: &str, open: Open) {
         if let Some(open) = self.synced(endpoint, open) {
             // The other thread ends after this one.
-            self.ended.send(open.lines).ok();
+            self.ended.send(Ending::Lines(open.lines)).ok();
         }
     }
 

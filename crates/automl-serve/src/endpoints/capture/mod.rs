@@ -90,7 +90,7 @@ enum Item {
     /// Told once all before it is a file.
     #[cfg(test)]
     Mark(std::sync::mpsc::Sender<()>),
-    /// Holds the thread up until it is told to go on.
+    /// Holds the thread up, once it has taken a first word, until it is told to go on.
     #[cfg(test)]
     Wait(Receiver<()>),
 }
@@ -227,11 +227,13 @@ impl Captor {
         }
     }
 
-    /// Holds the thread up until what is given is used or dropped.
+    /// Holds the thread up until what is given is used or dropped; nothing waits for the thread then but what comes after.
     #[cfg(test)]
     pub(crate) fn hold(&self) -> SyncSender<()> {
         let (go, waits) = sync_channel(0);
         assert!(self.send(Item::Wait(waits), 0));
+        // Without room of its own, the channel takes this when the thread does.
+        go.send(()).unwrap();
         go
     }
 

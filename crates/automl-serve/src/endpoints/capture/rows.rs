@@ -71,6 +71,8 @@ fn answer_columns(task: &Task) -> Vec<(String, &'static str)> {
         let classes = one.task.classes().iter();
         columns.extend(classes.map(|class| (one.probability_column(class), "number")));
     }
+    let levels = task.levels().iter();
+    columns.extend(levels.map(|level| (level.column(), "number")));
     if columns.is_empty() {
         columns.push(("prediction".to_owned(), kind(task)));
         let classes = task.classes().iter();

@@ -61,10 +61,7 @@ pub(super) fn signature(task: &Task) -> Vec<(String, &'static str, Vec<i64>)> {
         match what.part() {
             Part::Probabilities => (name, "FP64", vec![-1, n_classes]),
             Part::Prediction if n_classes > 0 => (name, "BYTES", vec![-1]),
-            Part::Prediction if !task.levels().is_empty() => {
-                (name, "FP64", vec![-1, task.levels().len() as i64])
-            }
-            Part::Prediction => (name, "FP64", vec![-1]),
+            Part::Prediction | Part::Quantile(_) => (name, "FP64", vec![-1]),
         }
     })
     .collect()
@@ -75,6 +72,8 @@ pub(super) fn signature(task: &Task) -> Vec<(String, &'static str, Vec<i64>)> {
 enum Part {
     Prediction,
     Probabilities,
+    /// The quantile of the level at this place.
+    Quantile(usize),
 }
 
 /// Of what an output tells it.
@@ -93,7 +92,8 @@ impl What {
     }
 }
 
-/// The outputs of a task by name. Of several targets, each has one of its own name, and `probabilities_<target>` if it is a class.
+/// The outputs of a task by name. Of several targets, each has one of its own name, and `probabilities_<target>` if it is a class; of
+/// quantiles, each level has one that is called as the column that `automl predict` writes.
 fn outputs(task: &Task) -> Vec<(String, What)> {
     let mut told = Vec::new();
     for (place, one) in task.targets().iter().enumerate() {
@@ -103,6 +103,8 @@ fn outputs(task: &Task) -> Vec<(String, What)> {
             told.push((name, What::Target(place, Part::Probabilities)));
         }
     }
+    let levels = task.levels().iter().enumerate();
+    told.extend(levels.map(|(place, level)| (level.column(), What::One(Part::Quantile(place)))));
     if told.is_empty() {
         told.push((PREDICTION.to_owned(), What::One(Part::Prediction)));
         if task.is_classification() {
@@ -174,6 +176,10 @@ fn tensor<'a>(
         let codes = predicted.codes.iter().skip(first).step_by(step);
         let texts = codes.map(|code| classes[*code as usize].as_str());
         (vec![n_rows], Values::Texts(texts.collect()))
+    } else if let Part::Quantile(place) = what.part() {
+        let own = predictions.values().iter().skip(place);
+        let own: Vec<f64> = own.step_by(predictions.width()).copied().collect();
+        (vec![n_rows], Values::Numbers(own.into()))
     } else {
         let shape = if is_single {
             vec![n_rows]

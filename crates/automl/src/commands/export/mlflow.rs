@@ -3,7 +3,7 @@
 
 use super::{onnx, put};
 use anyhow::Context as _;
-use automl_core::{Field, Role};
+use automl_core::{Field, Level, Role};
 use automl_data::ReadOptions;
 use automl_store::{Manifest, ReadModel};
 use serde_json::{Value, json};
@@ -89,6 +89,12 @@ fn about(manifest: &Manifest) -> Value {
         _ => "string",
     };
     let mut outputs = vec![json!({ "name": "prediction", "type": prediction, "required": true })];
+    let levels = manifest.task.levels();
+    if !levels.is_empty() {
+        let quantile =
+            |level: &Level| json!({ "name": level.column(), "type": "double", "required": true });
+        outputs = levels.iter().map(quantile).collect();
+    }
     let classes = manifest.task.classes().iter();
     outputs.extend(classes.map(|class| {
         json!({ "name": format!("probability_{class}"), "type": "double", "required": true })

@@ -52,6 +52,9 @@ class Model:
             for first in range(0, max(len(table), 1), self.rows_at_once)
         ]
         told = {name: numpy.concatenate(part) for name, part in zip(names, zip(*parts))}
+        if "prediction" not in told:
+            # Of quantiles each is an output, called as its column.
+            return pandas.DataFrame({name: values.reshape(-1) for name, values in told.items()}, index=table.index)
         columns = {"prediction": told["prediction"].reshape(-1)}
         for place, name in enumerate(self.classes):
             columns[f"probability_{name}"] = told["probabilities"][:, place]

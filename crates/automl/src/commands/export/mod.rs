@@ -11,7 +11,6 @@ use crate::cli::{ModelExportArgs, ModelFormat};
 use crate::console::print_text;
 use crate::errors::{CliError, ForecastError};
 use crate::modeldir;
-use crate::serving;
 use crate::text;
 use anyhow::Context as _;
 use automl_core::Role;
@@ -30,7 +29,6 @@ pub(super) fn run(args: &ModelExportArgs) -> anyhow::Result<Status> {
         _ if SeriesModel::is_in(&read.artifact) => return Err(ForecastError::NoRows.into()),
         _ => {}
     }
-    serving::check_task(&read.manifest.task)?;
     if args.format == ModelFormat::Onnx {
         return as_graph(args, &read);
     }
@@ -78,7 +76,12 @@ fn check_options(args: &ModelExportArgs) -> Result<(), CliError> {
             })
         }
         ModelFormat::Onnx => Ok(()),
-        ModelFormat::Kserve if args.name.as_deref().is_some_and(|name| !server::is_name(name)) => {
+        ModelFormat::Kserve
+            if args
+                .name
+                .as_deref()
+                .is_some_and(|name| !server::is_name(name)) =>
+        {
             let name = args.name.clone().unwrap_or_default();
             Err(CliError::KserveName { name })
         }

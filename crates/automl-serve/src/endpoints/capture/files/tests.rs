@@ -17,7 +17,7 @@ struct Room {
     _folder: tempfile::TempDir,
     captures: Captures,
     desk: Desk,
-    ending: Receiver<Lines>,
+    ending: Receiver<Ending>,
 }
 
 fn room(lines_bytes_max: u64, lines_age_us_max: i64) -> Room {
@@ -51,8 +51,11 @@ impl Room {
 
     /// Makes files of what is done, and counts those that are and those that grow.
     fn files(&self) -> [usize; 2] {
-        for lines in self.ending.try_iter() {
-            end(&self.captures, lines);
+        for ending in self.ending.try_iter() {
+            match ending {
+                Ending::Lines(lines) => end(&self.captures, lines),
+                Ending::Mark(told) => told.send(()).unwrap(),
+            }
         }
         let files = self.captures.files("e").unwrap();
         [FileKind::Done, FileKind::Growing]
@@ -71,6 +74,17 @@ fn lines_that_are_full_become_a_file_and_others_begin() {
     assert_eq!(room.files(), [1, 1]);
     room.desk.end_all();
     assert_eq!(room.files(), [2, 0]);
+}
+
+#[test]
+fn a_mark_is_told_behind_lines_that_were_handed_over_before_it() {
+    let mut room = room(1, i64::MAX);
+    room.truths(1);
+    let (told, done) = mpsc::channel();
+    room.desk.take(Item::Mark(told));
+    assert!(done.try_recv().is_err(), "no file is made yet");
+    assert_eq!(room.files(), [1, 0]);
+    assert!(done.try_recv().is_ok());
 }
 
 #[test]
