@@ -1,13 +1,15 @@
 """Optuna's own client: its studies live in this server."""
-import datetime, math, threading
+import datetime, math, threading, time
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
-from optuna.storages import GrpcStorageProxy
+from optuna.storages import GrpcStorageProxy, RetryHeartbeatStaleTrialCallback
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
+
+from conftest import Server
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -239,6 +241,28 @@ def test_of_workers_that_want_a_waiting_trial_one_gets_it(storage, server):
     [worker.start() for worker in workers]
     [worker.join() for worker in workers]
     assert sorted(got) == [False] * 7 + [True]
+
+
+def test_a_silent_trial_fails_where_a_server_of_the_workspace_was_told_when(storage, server, tmp_path):
+    watching = Server("--workspace", server.workspace, "--optuna-trial-timeout", "2s", cwd=tmp_path)
+    study = optuna.create_study(storage=storage, study_name="a", sampler=optuna.samplers.RandomSampler())
+    lost, kept = study.ask(), study.ask()
+    x = lost.suggest_float("x", 0, 1)
+    for step in range(300):
+        if study.trials[0].state != TrialState.RUNNING:
+            break
+        kept.report(1.0, step)
+        time.sleep(0.1)
+    assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.RUNNING]
+    assert study.trials[0].datetime_complete is not None
+    for late in [lambda: lost.suggest_float("y", 0, 1), lambda: lost.set_user_attr("k", 1), lambda: lost.report(1.0, 0)]:
+        with pytest.raises(UpdateFinishedTrialError):
+            late()
+    study.tell(kept, 1.0)
+    RetryHeartbeatStaleTrialCallback(max_retry=1)(study, study.trials[0])
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=1)
+    assert (study.trials[2].state, study.trials[2].params) == (TrialState.COMPLETE, {"x": x})
+    watching.stop()
 
 
 def test_what_was_acknowledged_outlives_a_kill(storage, server):

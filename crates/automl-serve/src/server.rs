@@ -62,6 +62,8 @@ pub struct Config {
     pub models: Models,
     /// Tables that are predicted into folders.
     pub batching: Batching,
+    /// After how long a running trial of which Optuna's client says nothing has failed; never if it is not said.
+    pub optuna_trial_timeout: Option<Duration>,
     /// The endpoint that also answers at `/ping` and `/invocations`, if there is one.
     pub root_endpoint: Option<RootEndpoint>,
     /// Whether predictions, health and metrics are all that is served.
@@ -227,6 +229,7 @@ pub fn run(
         requests_n_bytes_max: config.requests_n_bytes_max,
     };
     let spool = config.workspace.spool().to_owned();
+    let trial_timeout = config.optuna_trial_timeout;
     let (app, routes) = open(config)?;
     if app.access.is_some() && tls.is_none() && !address.ip().is_loopback() {
         tracing::warn!(
@@ -243,6 +246,8 @@ pub fn run(
     let _keeper = keeper.map_err(|source| ServeError::Threads { source })?;
     let workers = app.batches.as_ref().ok().map(BatchDesk::start);
     let _workers = (workers.transpose()).map_err(|source| ServeError::Threads { source })?;
+    let watch = trial_timeout.map(|timeout| studies::OptunaWatch::start(app.db.clone(), timeout));
+    let _watch = (watch.transpose()).map_err(|source| ServeError::Threads { source })?;
     let metrics = app.metrics.clone();
     let router = router(app, routes, limits)?;
     let stop = stop.clone().stopped();

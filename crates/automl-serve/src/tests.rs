@@ -40,6 +40,7 @@ impl Desk {
             links: crate::Links::default(),
             models: crate::endpoints::tests::models(),
             batching: crate::batches::tests::batching(),
+            optuna_trial_timeout: None,
             requests_n_bytes_max: 1 << 30,
             root_endpoint: None,
             only_endpoints: false,

@@ -31,6 +31,7 @@ impl Served {
             work_dir: directory.path().to_owned(),
             models: crate::endpoints::tests::models(),
             batching: crate::batches::tests::batching(),
+            optuna_trial_timeout: None,
             version_sources: None,
             links: crate::Links::default(),
             requests_n_bytes_max: 1 << 30,

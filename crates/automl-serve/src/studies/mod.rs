@@ -8,6 +8,7 @@ mod service;
 mod tests;
 mod vizier;
 
+pub(crate) use optuna::Watch as OptunaWatch;
 pub use vizier::VizierStudies;
 
 use crate::routes::Routes;

@@ -330,8 +330,9 @@ async fn add(
         .iter()
         .any(|field| fields.value(field).is_some());
     let told = has_ended.then(|| told(&fields)).transpose()?;
+    let request = fields.text("request_id")?;
     let written = app.db.write(move |sql| {
-        let trial = tuning::add(sql, &name, &point, told.as_ref())?;
+        let trial = tuning::add(sql, &name, &point, told.as_ref(), request.as_deref())?;
         let study = studies::by_name(sql, W, &name)?;
         Ok::<_, TuneError>(tuning::trial_view(&study, &trial))
     });

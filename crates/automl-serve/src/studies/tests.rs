@@ -151,6 +151,37 @@ async fn a_request_asked_again_is_answered_as_before() {
 }
 
 #[tokio::test]
+async fn a_point_added_again_by_the_same_request_is_added_once() {
+    let desk = Desk::new();
+    make(&desk, &spec("s")).await;
+    ask(&desk, "s", json!({ "request_id": "r" })).await;
+    let add = async |body: Value| {
+        let (status, answer) = desk.call("POST", "/api/studies/s/trials", &body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["trial"].clone()
+    };
+    let point = json!({ "params": { "x": 0.25, "kind": "a" }, "request_id": "r" });
+    let first = add(point.clone()).await;
+    assert_eq!(
+        (&first["number"], &first["state"]),
+        (&json!(1), &json!("waiting")),
+        "another trial that was asked for under the same name is none that was added"
+    );
+    assert_eq!(add(point.clone()).await, first);
+    let given = ask(&desk, "s", json!({})).await.remove(0);
+    assert_eq!(given["number"], 1);
+    assert_eq!(add(point.clone()).await, given, "as it is by then");
+    let known = json!({ "params": { "x": 0.5, "kind": "a" }, "value": 0.1, "request_id": "k" });
+    for _ in 0..2 {
+        assert_eq!(add(known.clone()).await["number"], 2);
+    }
+    let unnamed = json!({ "params": { "x": 0.25, "kind": "a" } });
+    for number in 3..5 {
+        assert_eq!(add(unnamed.clone()).await["number"], number);
+    }
+}
+
+#[tokio::test]
 async fn ones_own_points_come_first() {
     let desk = Desk::new();
     make(&desk, &spec("s")).await;

@@ -23,6 +23,7 @@ mod warm;
 pub use desk::{Ask, Desk};
 pub use error::TuneError;
 pub use held::{join, measure_held, tell_held};
+pub use plain::typed_point;
 pub(crate) use plain::{constraints, is_whole, number, param_value, plain};
 pub use probes::probes;
 pub use run::{Command, Run};

@@ -212,7 +212,13 @@ pub fn should_stop(
     })
 }
 
-/// Adds a point that the user chose: it waits for a worker, or was evaluated already.
+/// The key of a request to add a point, which is unlike that of one to give out trials that a client names alike.
+fn key_of_added(request: &str) -> String {
+    format!("add {request}")
+}
+
+/// Adds a point that the user chose: it waits for a worker, or was evaluated already. Added again under the same key of a
+/// request, nothing more is done.
 ///
 /// # Errors
 /// If it is no point of the space, or what came of it makes no sense.
@@ -221,12 +227,22 @@ pub fn add(
     name: &str,
     point: &ParamMap,
     told: Option<&Tell>,
+    request: Option<&str>,
 ) -> Result<Trial, TuneError> {
     let (study, spec) = open(sql, name)?;
+    let key = request.map(key_of_added);
+    if let Some(key) = &key {
+        // Whoever sends it again may do so at the same time.
+        studies::hold(sql, study.id)?;
+        if let Some(&id) = studies::trials_of_request(sql, study.id, key)?.first() {
+            return Ok(studies::trial(sql, W, id)?);
+        }
+    }
     let mut probe = automl_tune::Study::new(spec.space, spec.objectives)?;
     probe.start(0, point.clone())?;
     let mut new = NewTrial {
         params: text_of(point),
+        request: key,
         ..NewTrial::in_state(TrialState::Waiting)
     };
     if let Some(told) = told {

@@ -1,24 +1,75 @@
 //! Trials that workers hold for a time.
 
 use super::log::{Entry, append, hold};
+use super::study::get;
 use super::trial::{Trial, TrialState, Wanted, trial, trials};
 use super::write::{Change, change, open};
 use super::{StudiesError, Study};
 use crate::args;
-use crate::db::Sql;
+use crate::db::{Row, Sql};
 use crate::tracking::now_ms;
 use serde_json::json;
 
 /// What is noted of a trial that is not given out again.
 const LOST: &str = "its worker was lost";
 
-/// Puts off the end of a lease, if the study has any.
-pub(super) fn renew(sql: &mut dyn Sql, trial: &Trial) -> Result<(), StudiesError> {
+/// Puts off the end of the lease of a trial, if its study has any: its worker has given a sign of life.
+///
+/// # Errors
+/// If the database fails.
+pub fn renew(sql: &mut dyn Sql, id: i64) -> Result<(), StudiesError> {
     sql.execute(
         "UPDATE trials SET expires_ms = ?1 + (SELECT lease_ms FROM studies WHERE studies.id = study_id) \
          WHERE id = ?2 AND state IN ('running', 'stopping')",
-        args![now_ms(), trial.id],
+        args![now_ms(), id],
     )?;
+    Ok(())
+}
+
+/// Holds the trials of all studies of a protocol for a time without a sign of life from now on, those that run for the whole
+/// time from this moment. So it is done by who could not hear of signs of life until now.
+///
+/// # Errors
+/// If the database fails.
+pub fn lease_all(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    protocol: &str,
+    lease_ms: i64,
+) -> Result<(), StudiesError> {
+    let rows = sql.query(
+        "UPDATE studies SET lease_ms = ?1 WHERE workspace = ?2 AND protocol = ?3 RETURNING id",
+        args![lease_ms, workspace, protocol],
+    )?;
+    renew_running(sql, &rows)
+}
+
+/// The same for those studies alone that have no such time yet.
+///
+/// # Errors
+/// If the database fails.
+pub fn lease_new(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    protocol: &str,
+    lease_ms: i64,
+) -> Result<(), StudiesError> {
+    let rows = sql.query(
+        "UPDATE studies SET lease_ms = ?1 WHERE workspace = ?2 AND protocol = ?3 AND lease_ms IS NULL RETURNING id",
+        args![lease_ms, workspace, protocol],
+    )?;
+    renew_running(sql, &rows)
+}
+
+/// Renews the leases of all trials that run in these studies.
+fn renew_running(sql: &mut dyn Sql, studies: &[Row]) -> Result<(), StudiesError> {
+    for study in studies {
+        sql.execute(
+            "UPDATE trials SET expires_ms = ?1 + (SELECT lease_ms FROM studies WHERE studies.id = study_id) \
+             WHERE study_id = ?2 AND state IN ('running', 'stopping')",
+            args![now_ms(), study.int(0)?],
+        )?;
+    }
     Ok(())
 }
 
@@ -33,7 +84,7 @@ pub fn beat(
     client: &str,
 ) -> Result<bool, StudiesError> {
     let trial = held(sql, workspace, id, client)?;
-    renew(sql, &trial)?;
+    renew(sql, id)?;
     Ok(trial.state == TrialState::Stopping)
 }
 
@@ -86,6 +137,29 @@ pub fn expire(
             args![n_lost, id],
         )?;
         lost.push(id);
+    }
+    Ok(lost)
+}
+
+/// Does so in all studies of a protocol. Gives the ids of the trials.
+///
+/// # Errors
+/// If the database fails.
+pub fn expire_all(
+    sql: &mut dyn Sql,
+    workspace: &str,
+    protocol: &str,
+    now_ms: i64,
+) -> Result<Vec<i64>, StudiesError> {
+    let rows = sql.query(
+        "SELECT DISTINCT study_id FROM trials WHERE state IN ('running', 'stopping') AND expires_ms < ?1 \
+         AND study_id IN (SELECT id FROM studies WHERE workspace = ?2 AND protocol = ?3) ORDER BY study_id",
+        args![now_ms, workspace, protocol],
+    )?;
+    let mut lost = Vec::new();
+    for row in &rows {
+        let study = get(sql, workspace, row.int(0)?)?;
+        lost.extend(expire(sql, workspace, &study, now_ms)?);
     }
     Ok(lost)
 }

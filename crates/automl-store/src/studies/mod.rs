@@ -21,7 +21,7 @@ mod write;
 
 pub(crate) use distribution::difference as distribution_difference;
 pub use error::StudiesError;
-pub use leases::{beat, claim, expire, release};
+pub use leases::{beat, claim, expire, expire_all, lease_all, lease_new, release, renew};
 pub use log::{Event, events_since, hold, trials_of_request};
 pub use study::{
     Direction, NewStudy, Objective, Study, StudyState, attributes, by_name, create, delete, get,

@@ -277,6 +277,76 @@ fn a_lost_trial_waits_again_and_fails_when_lost_too_often() {
     assert_eq!(failed.n_lost, 2);
 }
 
+/// A study of another protocol, without a lease, and a trial that runs in it.
+fn unleased(desk: &Desk, name: &str) -> (i64, i64) {
+    let new = NewStudy {
+        protocol: "optuna",
+        lease_ms: None,
+        n_retries: 0,
+        ..new_study(name)
+    };
+    desk.write(move |sql| {
+        let study = create(sql, W, &new)?;
+        let runs = NewTrial::in_state(TrialState::Running);
+        Ok((study, add_trial(sql, study, &runs)?.0))
+    })
+}
+
+#[test]
+fn studies_of_a_protocol_are_leased_and_lose_trials_together_and_those_of_others_are_not() {
+    let desk = Desk::new();
+    let other = desk.start();
+    let (_, early) = unleased(&desk, "early");
+    assert_eq!(desk.trial(early).expires_ms, None);
+    desk.write(|sql| lease_all(sql, W, "optuna", 10_000));
+    let (study, late) = unleased(&desk, "late");
+    let begun = now_ms();
+    desk.write(|sql| lease_new(sql, W, "optuna", 20_000));
+    let ends = |id: i64| desk.trial(id).expires_ms.unwrap_or_default() - begun;
+    assert!(ends(early) <= 10_000, "a lease that is there stays");
+    assert!(ends(late) >= 20_000);
+    let runs = NewTrial::in_state(TrialState::Running);
+    let (next, _) = desk.write(move |sql| add_trial(sql, study, &runs));
+    assert!(
+        ends(next) >= 20_000,
+        "new trials have the time of their study"
+    );
+    let at = |after_ms: i64| move |sql: &mut dyn Sql| expire_all(sql, W, "optuna", after_ms);
+    assert_eq!(desk.write(at(begun + 15_000)), [early]);
+    assert!(
+        desk.write(at(begun + 15_000)).is_empty(),
+        "they are lost once"
+    );
+    assert_eq!(desk.write(at(now_ms() + 25_000)), [late, next]);
+    for id in [early, late, next] {
+        let lost = desk.trial(id);
+        assert_eq!(lost.state, TrialState::Failed);
+        assert_eq!(lost.note.as_deref(), Some("its worker was lost"));
+        assert!(lost.ended_us.is_some());
+    }
+    assert_eq!(desk.trial(other).state, TrialState::Running);
+    let events = desk.write(move |sql| events_since(sql, study, 0, 100));
+    let n_failed = events.iter().filter(|event| event.what == "failed").count();
+    assert_eq!(n_failed, 2);
+}
+
+#[test]
+fn who_could_not_hear_of_signs_of_life_gives_running_trials_the_whole_time() {
+    let desk = Desk::new();
+    let (_, id) = unleased(&desk, "long");
+    desk.write(|sql| lease_all(sql, W, "optuna", -1000));
+    let over = desk.trial(id).expires_ms;
+    assert!(over < Some(now_ms()));
+    desk.write(|sql| lease_new(sql, W, "optuna", 10_000));
+    assert_eq!(desk.trial(id).expires_ms, over, "it has a lease already");
+    desk.write(|sql| lease_all(sql, W, "optuna", 10_000));
+    assert!(
+        desk.write(|sql| expire_all(sql, W, "optuna", now_ms()))
+            .is_empty()
+    );
+    assert!(desk.trial(id).expires_ms > Some(now_ms()));
+}
+
 #[test]
 fn a_trial_that_was_asked_to_end_is_pruned_with_what_it_measured_when_it_is_lost_or_given_up() {
     let desk = Desk::new();

@@ -269,9 +269,9 @@ pub fn measure(
     id: i64,
     measurement: &Measurement,
 ) -> Result<(), StudiesError> {
-    let trial = measured(sql, workspace, id, measurement)?;
+    measured(sql, workspace, id, measurement)?;
     put_measurement(sql, id, measurement)?;
-    super::leases::renew(sql, &trial)
+    super::leases::renew(sql, id)
 }
 
 /// Keeps what a trial measured after all that it measured before, of whatever step. It is also a sign of life of its
@@ -285,9 +285,9 @@ pub fn measure_also(
     id: i64,
     measurement: &Measurement,
 ) -> Result<(), StudiesError> {
-    let trial = measured(sql, workspace, id, measurement)?;
+    measured(sql, workspace, id, measurement)?;
     push_measurement(sql, id, measurement)?;
-    super::leases::renew(sql, &trial)
+    super::leases::renew(sql, id)
 }
 
 fn measured(
@@ -295,11 +295,11 @@ fn measured(
     workspace: &str,
     id: i64,
     measurement: &Measurement,
-) -> Result<Trial, StudiesError> {
+) -> Result<(), StudiesError> {
     let trial = open(sql, workspace, id)?;
     let body = json!([measurement.step, figures::write(&measurement.figures)]);
     append(sql, trial.study_id, &Entry::of(id, "measured").with(&body))?;
-    Ok(trial)
+    Ok(())
 }
 
 /// Sets an attribute of a trial; one of the same scope and key is replaced.
@@ -369,8 +369,7 @@ pub fn change(
         ],
     )?;
     if starts {
-        let trial = find(sql, workspace, id)?;
-        super::leases::renew(sql, &trial)?;
+        super::leases::renew(sql, id)?;
     }
     Ok(true)
 }

@@ -85,6 +85,10 @@ pub(crate) struct ServeArgs {
     /// Threads of each such job [default: half of the cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch_threads: Option<u16>,
+    /// Time after which a running trial of Optuna's client has failed if nothing was asked or told of it, such as 10m: longer than
+    /// a trial computes between two calls [default: a trial whose worker is gone runs for ever]
+    #[arg(long, value_name = "DURATION", value_parser = units::duration, conflicts_with = "only_endpoints")]
+    pub(crate) optuna_trial_timeout: Option<Duration>,
     /// Serve nothing but predictions, health and metrics: no tracking, no pages, no changes
     #[arg(long)]
     pub(crate) only_endpoints: bool,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 Examples:
   automl study create lr lr.yaml
   automl study suggest lr --count 4
+  automl study measure lr 0 --step 1 loss=0.5
   automl study tell lr 0 loss=0.31
   automl study best lr")]
 pub(crate) enum StudyVerb {
@@ -25,6 +26,10 @@ Examples:
     Show(StudyNameArgs),
     /// Give out trials to run: those that wait, then new ones
     Suggest(StudySuggestArgs),
+    /// Add a point of one's own, to be run next or evaluated already
+    Add(StudyAddArgs),
+    /// Say what a running trial measured, and hear whether to stop it
+    Measure(StudyMeasureArgs),
     /// Say how a trial ended
     Tell(StudyTellArgs),
     /// Show the best trial, or the front of several objectives
@@ -53,6 +58,8 @@ impl StudyVerb {
             Self::Create(args) => args.ask.format,
             Self::List(args) => args.ask.format,
             Self::Suggest(args) => args.ask.format,
+            Self::Add(args) => args.ask.format,
+            Self::Measure(args) => args.ask.format,
             Self::Tell(args) => args.ask.format,
             Self::Report(args) => args.ask.format,
             Self::Show(args) | Self::Best(args) | Self::Delete(args) | Self::Export(args) => {
@@ -145,6 +152,53 @@ pub(crate) struct StudySuggestArgs {
     pub(crate) ask: AskArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl study add lr rate=0.01 kind=linear
+  automl study add lr rate=0.02 kind=linear --value loss=0.31")]
+pub(crate) struct StudyAddArgs {
+    /// Name of the study
+    pub(crate) name: String,
+    /// Value of each parameter that the point has
+    #[arg(value_name = "PARAMETER=VALUE", required = true)]
+    pub(crate) params: Vec<String>,
+    /// Value of an objective, if the point was evaluated already; repeatable
+    #[arg(long, value_name = "OBJECTIVE=VALUE")]
+    pub(crate) value: Vec<String>,
+    /// By how much a constraint was exceeded then, as of `automl study tell`; repeatable
+    #[arg(long, value_name = "NAME=VALUE", requires = "value")]
+    pub(crate) constraint: Vec<String>,
+    /// A name of this request: with the same one, the point is added once
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automl study measure lr 3 --step 10 loss=0.42    prints stop or go on
+  automl study measure lr 3 --step 11 loss=0.40 --client gpu-1 --format json")]
+pub(crate) struct StudyMeasureArgs {
+    /// Name of the study
+    pub(crate) name: String,
+    /// Number of the trial
+    pub(crate) trial: i64,
+    /// Value of each objective
+    #[arg(value_name = "OBJECTIVE=VALUE", required = true)]
+    pub(crate) values: Vec<String>,
+    /// After how much work, from 0; of one step the last counts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) step: i64,
+    /// Who runs it; refused if another one does by now
+    #[arg(long)]
+    pub(crate) client: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
 /// How a trial ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EndArg {
@@ -160,6 +214,7 @@ pub(crate) enum EndArg {
 #[command(after_help = "\
 Examples:
   automl study tell lr 3 loss=0.31
+  automl study tell lr 3 loss=0.31 --constraint memory=-2.5
   automl study tell lr 4 --state failed --note 'out of memory'")]
 pub(crate) struct StudyTellArgs {
     /// Name of the study
@@ -169,6 +224,13 @@ pub(crate) struct StudyTellArgs {
     /// Value of each objective
     #[arg(value_name = "OBJECTIVE=VALUE")]
     pub(crate) values: Vec<String>,
+    /// By how much a constraint is exceeded: what is above 0 is too much; repeatable. Where the study's file names constraints, all of
+    /// them are told, else they are in the order of their names
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) constraint: Vec<String>,
+    /// Who runs it; refused if another one does by now
+    #[arg(long)]
+    pub(crate) client: Option<String>,
     /// How it ended
     #[arg(long, value_enum, default_value = "complete")]
     pub(crate) state: EndArg,

@@ -140,6 +140,7 @@ fn config(args: ServeArgs, has_access: bool) -> anyhow::Result<Config> {
             },
         },
         batching,
+        optuna_trial_timeout: args.optuna_trial_timeout,
         requests_n_bytes_max: args.requests_memory,
         root_endpoint,
         only_endpoints: args.only_endpoints,

@@ -15,6 +15,12 @@ pub(crate) enum TuneVerbError {
     },
     #[error("'{value}' is no number for the objective '{name}'")]
     Value { name: String, value: String },
+    #[error("'{value}' is no number for the constraint '{name}'")]
+    Excess { name: String, value: String },
+    #[error("'{name}' is no constraint of the study")]
+    ConstraintUnknown { name: String, near: Vec<String> },
+    #[error("the constraint '{name}' is not told")]
+    ConstraintUntold { name: String },
     #[error("the study cannot be read: no field is called '{name}': {place}")]
     Field {
         name: String,
@@ -98,7 +104,10 @@ impl Coded for TuneVerbError {
         match self {
             Self::NoStudy | Self::NoEnd => "usage",
             Self::File { .. } => "study-file",
-            Self::Value { .. } => "study-setting",
+            Self::Value { .. } | Self::Excess { .. } | Self::ConstraintUntold { .. } => {
+                "study-setting"
+            }
+            Self::ConstraintUnknown { .. } => "study-constraint-unknown",
             Self::Field { .. } => "study-spec",
             Self::NoRun { .. } => "tune-no-run",
             Self::ProgramMissing { .. } => "tune-program-missing",
@@ -129,6 +138,10 @@ impl Coded for TuneVerbError {
             Self::Value { name, .. } => Some(format!(
                 "write for example {name}=0.31; --state failed is for a trial without a value"
             )),
+            Self::Excess { name, .. } | Self::ConstraintUntold { name } => Some(format!(
+                "write for example --constraint {name}=-0.5; what is above 0 is too much"
+            )),
+            Self::ConstraintUnknown { near, .. } if near.is_empty() => None,
             Self::Field { name, known, .. } => {
                 let near = nearest(name, known.iter().map(String::as_str));
                 let near = if near.is_empty() { known } else { &near };
@@ -158,7 +171,10 @@ impl Coded for TuneVerbError {
             Self::Key { near, .. } if near.is_empty() => {
                 Some("`automl train --print-config` shows all keys".into())
             }
-            Self::Option { near, .. } | Self::Objective { near, .. } | Self::Key { near, .. } => {
+            Self::Option { near, .. }
+            | Self::Objective { near, .. }
+            | Self::Key { near, .. }
+            | Self::ConstraintUnknown { near, .. } => {
                 Some(format!("did you mean {}?", near.join(" or ")))
             }
             Self::Config { error } => error.hint(),

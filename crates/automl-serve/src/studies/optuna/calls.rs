@@ -23,13 +23,14 @@ use super::wire::{
     SetTrialSystemAttributeRequest, SetTrialUserAttributeReply, SetTrialUserAttributeRequest,
     StudyDirection,
 };
-use automl_store::db::Sql;
+use automl_store::db::{Database, Sql};
 use automl_store::studies::{
     self, Attribute, Change, Direction, NewStudy, NewTrial, Objective, StudiesError, Study, Wanted,
 };
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE as W;
 
-const PROTOCOL: &str = "optuna";
+/// The protocol of studies that Optuna's clients make.
+pub(super) const PROTOCOL: &str = "optuna";
 
 /// A study that Optuna's clients made: those of others have spaces that they do not know.
 fn own(sql: &mut dyn Sql, id: i64) -> Result<Study, StudiesError> {
@@ -38,9 +39,20 @@ fn own(sql: &mut dyn Sql, id: i64) -> Result<Study, StudiesError> {
     Ok(study)
 }
 
-/// A trial of such a study.
-fn check_own_trial(sql: &mut dyn Sql, id: i64) -> Result<(), StudiesError> {
-    check_own(&studies::of_trial(sql, W, id)?)
+/// Such a study, by one of its trials.
+fn own_of(sql: &mut dyn Sql, trial: i64) -> Result<Study, StudiesError> {
+    let study = studies::of_trial(sql, W, trial)?;
+    check_own(&study)?;
+    Ok(study)
+}
+
+/// What a client says of a trial is a sign of life, as it has no other. It comes after what was said, so that the study is
+/// locked before the trial, as by all others.
+fn renew(sql: &mut dyn Sql, study: &Study, trial: i64) -> Result<(), StudiesError> {
+    match study.lease_ms {
+        Some(_) => studies::renew(sql, trial),
+        None => Ok(()),
+    }
 }
 
 fn check_own(study: &Study) -> Result<(), StudiesError> {
@@ -214,9 +226,10 @@ pub(super) fn set_param(
     sql: &mut dyn Sql,
     ask: SetTrialParameterRequest,
 ) -> Result<SetTrialParameterReply, StudiesError> {
-    check_own_trial(sql, ask.trial_id)?;
+    let study = own_of(sql, ask.trial_id)?;
     let param = param(ask.param_name, ask.param_value_internal, ask.distribution);
     studies::set_param(sql, W, ask.trial_id, &param)?;
+    renew(sql, &study, ask.trial_id)?;
     Ok(SetTrialParameterReply {})
 }
 
@@ -233,7 +246,7 @@ pub(super) fn set_state(
     sql: &mut dyn Sql,
     ask: SetTrialStateValuesRequest,
 ) -> Result<SetTrialStateValuesReply, StudiesError> {
-    check_own_trial(sql, ask.trial_id)?;
+    own_of(sql, ask.trial_id)?;
     let change = Change {
         figures: (!ask.values.is_empty()).then_some(ask.values),
         ..Change::to(state_of(ask.state)?)
@@ -246,7 +259,7 @@ pub(super) fn measure(
     sql: &mut dyn Sql,
     ask: SetTrialIntermediateValueRequest,
 ) -> Result<SetTrialIntermediateValueReply, StudiesError> {
-    check_own_trial(sql, ask.trial_id)?;
+    own_of(sql, ask.trial_id)?;
     let measured = measurement(ask.step, ask.intermediate_value);
     studies::measure(sql, W, ask.trial_id, &measured)?;
     Ok(SetTrialIntermediateValueReply {})
@@ -256,9 +269,10 @@ pub(super) fn set_trial_user(
     sql: &mut dyn Sql,
     ask: SetTrialUserAttributeRequest,
 ) -> Result<SetTrialUserAttributeReply, StudiesError> {
-    check_own_trial(sql, ask.trial_id)?;
+    let study = own_of(sql, ask.trial_id)?;
     let attribute = attribute(USER, ask.key, ask.value)?;
     studies::set_trial_attribute(sql, W, ask.trial_id, &attribute, false)?;
+    renew(sql, &study, ask.trial_id)?;
     Ok(SetTrialUserAttributeReply {})
 }
 
@@ -266,18 +280,30 @@ pub(super) fn set_trial_system(
     sql: &mut dyn Sql,
     ask: SetTrialSystemAttributeRequest,
 ) -> Result<SetTrialSystemAttributeReply, StudiesError> {
-    check_own_trial(sql, ask.trial_id)?;
+    let study = own_of(sql, ask.trial_id)?;
     let attribute = attribute(SYSTEM, ask.key, ask.value)?;
     studies::set_trial_attribute(sql, W, ask.trial_id, &attribute, false)?;
+    renew(sql, &study, ask.trial_id)?;
     Ok(SetTrialSystemAttributeReply {})
 }
 
+/// Reads a trial, and writes only where its worker is to be heard of by that.
 pub(super) fn get_trial(
-    sql: &mut dyn Sql,
+    db: &Database,
     ask: GetTrialRequest,
 ) -> Result<GetTrialReply, StudiesError> {
-    check_own_trial(sql, ask.trial_id)?;
-    let trial = wire_trial(studies::trial(sql, W, ask.trial_id)?)?;
+    let id = ask.trial_id;
+    let read =
+        db.read(move |sql| Ok::<_, StudiesError>((own_of(sql, id)?, studies::trial(sql, W, id)?)));
+    let (study, trial) = read.wait()?;
+    if trial.expires_ms.is_some() {
+        let renewed = db.write_here(move |sql| {
+            studies::hold(sql, study.id)?;
+            renew(sql, &study, id)
+        });
+        renewed.wait()?;
+    }
+    let trial = wire_trial(trial)?;
     Ok(GetTrialReply { trial: Some(trial) })
 }
 

@@ -6,10 +6,15 @@
 
 mod calls;
 mod convert;
+mod lost;
+#[cfg(test)]
+mod tests;
 pub(super) mod wire;
 
+pub(crate) use lost::Watch;
+
 use super::service::Service;
-use crate::routes::Routes;
+use crate::routes::{Routes, grpc};
 use automl_store::db::Database;
 
 pub(crate) fn routes(db: &Database) -> Routes {
@@ -91,6 +96,6 @@ fn trials(service: Service<'_>) -> Service<'_> {
             "Keeps a note on a trial",
             calls::set_trial_system,
         )
-        .read("GetTrial", "One trial", calls::get_trial)
+        .work("GetTrial", grpc().viewer("One trial"), calls::get_trial)
         .read("GetTrials", "Trials of a study", calls::get_trials)
 }

@@ -2,20 +2,20 @@
 
 pub(super) mod file;
 mod report;
+mod typed;
 
 use super::Status;
 use super::record::{Record, time};
 use crate::cli::{
-    EndArg, StudyCreateArgs, StudyListArgs, StudyNameArgs, StudySuggestArgs, StudyTellArgs,
-    StudyVerb,
+    EndArg, StudyAddArgs, StudyCreateArgs, StudyListArgs, StudyMeasureArgs, StudyNameArgs,
+    StudySuggestArgs, StudyTellArgs, StudyVerb,
 };
 use crate::console::{Console, Format, print_json, print_text};
-use crate::errors::TuneVerbError;
 use crate::text::{self, Align};
-use automl_serve::tuning::{self, Ask, Desk, Tell, TuneError};
+use automl_serve::tuning::{self, Ask, Desk, Spec, Tell};
 use automl_store::studies::{self, StudiesError, Study, TrialState};
 use automl_store::tracking::experiments::DEFAULT_WORKSPACE;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub(super) fn run(verb: StudyVerb, console: Console) -> anyhow::Result<Status> {
     match verb {
@@ -23,6 +23,8 @@ pub(super) fn run(verb: StudyVerb, console: Console) -> anyhow::Result<Status> {
         StudyVerb::List(args) => list(&args, console)?,
         StudyVerb::Show(args) => show(&args, console)?,
         StudyVerb::Suggest(args) => suggest(&args, console)?,
+        StudyVerb::Add(args) => add(&args, console)?,
+        StudyVerb::Measure(args) => measure(&args, console)?,
         StudyVerb::Tell(args) => tell(&args, console)?,
         StudyVerb::Best(args) => best(&args, console)?,
         StudyVerb::Report(args) => report::run(&args, console)?,
@@ -194,40 +196,79 @@ fn of_name(record: &Record, name: &str) -> anyhow::Result<Study> {
     Ok(read.wait()?)
 }
 
-/// `loss=0.3` as fields; numbers stay texts, for the study to read.
-fn values_of(typed: &[String]) -> anyhow::Result<Option<Value>> {
-    let mut values = Map::new();
-    for pair in typed {
-        let (name, value) = pair.split_once('=').ok_or(TuneError::Setting {
-            field: "a value",
-            wanted: "written OBJECTIVE=VALUE",
-        })?;
-        if value.trim().parse::<f64>().is_err() {
-            let (name, value) = (name.to_owned(), value.to_owned());
-            return Err(TuneVerbError::Value { name, value }.into());
-        }
-        values.insert(name.to_owned(), json!(value));
+/// The spec of a study.
+fn spec_of(record: &Record, name: &str) -> anyhow::Result<Spec> {
+    let name = name.to_owned();
+    let read = (record.database()).read(move |sql| tuning::open(sql, &name));
+    Ok(read.wait()?.1)
+}
+
+/// By how much constraints are exceeded, as the study knows them.
+fn excesses(record: &Record, name: &str, typed: &[String]) -> anyhow::Result<Vec<f64>> {
+    if typed.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok((!values.is_empty()).then_some(Value::Object(values)))
+    let run = spec_of(record, name)?.run;
+    typed::constraints(typed, &run.map(|run| run.constraints).unwrap_or_default())
+}
+
+fn add(args: &StudyAddArgs, console: Console) -> anyhow::Result<()> {
+    let (params, values) = (typed::params(&args.params)?, typed::values(&args.value)?);
+    let record = Record::open(&args.ask.workspace)?;
+    let constraints = excesses(&record, &args.name, &args.constraint)?;
+    let told = values.map(|values| Tell {
+        state: TrialState::Complete,
+        values: Some(values),
+        constraints,
+        note: None,
+        request: None,
+    });
+    let point = tuning::typed_point(&spec_of(&record, &args.name)?, &params);
+    let (name, request) = (args.name.clone(), args.request_id.clone());
+    let written = (record.database())
+        .write(move |sql| tuning::add(sql, &name, &point, told.as_ref(), request.as_deref()));
+    let trial = written.wait()?;
+    let study = of_name(&record, &args.name)?;
+    print_trials(&[tuning::trial_view(&study, &trial)], console)
+}
+
+fn measure(args: &StudyMeasureArgs, console: Console) -> anyhow::Result<()> {
+    let values = typed::values(&args.values)?.unwrap_or_default();
+    let record = Record::open(&args.ask.workspace)?;
+    let (name, number, step) = (args.name.clone(), args.trial, args.step);
+    let client = args.client.clone();
+    let written = (record.database()).write(move |sql| match client {
+        Some(client) => tuning::measure_held(sql, (&name, number), &client, step, &values),
+        None => tuning::measure(sql, &name, number, step, &values),
+    });
+    let trial = written.wait()?;
+    let stops = tuning::should_stop(&Desk::default(), record.database(), &args.name, &trial)?;
+    match console.format() {
+        Format::Json => print_json(&json!({ "should_stop": stops })),
+        Format::Text => Ok(print_text(if stops { "stop\n" } else { "go on\n" })?),
+    }
 }
 
 fn tell(args: &StudyTellArgs, console: Console) -> anyhow::Result<()> {
+    let values = typed::values(&args.values)?;
+    let record = Record::open(&args.ask.workspace)?;
     let told = Tell {
         state: match args.state {
             EndArg::Complete => TrialState::Complete,
             EndArg::Pruned => TrialState::Pruned,
             EndArg::Failed => TrialState::Failed,
         },
-        values: values_of(&args.values)?,
-        constraints: Vec::new(),
+        values,
+        constraints: excesses(&record, &args.name, &args.constraint)?,
         note: args.note.clone(),
         request: None,
     };
-    let record = Record::open(&args.ask.workspace)?;
     let (name, number) = (args.name.clone(), args.trial);
-    let written = record
-        .database()
-        .write(move |sql| tuning::tell(sql, &name, number, &told));
+    let client = args.client.clone();
+    let written = (record.database()).write(move |sql| match client {
+        Some(client) => tuning::tell_held(sql, (&name, number), &client, &told),
+        None => tuning::tell(sql, &name, number, &told),
+    });
     let trial = written.wait()?;
     let study = of_name(&record, &args.name)?;
     print_trials(&[tuning::trial_view(&study, &trial)], console)
