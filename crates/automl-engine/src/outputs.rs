@@ -8,6 +8,7 @@ use crate::conformal::weighted_quantile;
 use crate::importance;
 use crate::registry;
 use crate::suggest::BASELINE;
+use crate::trial::TargetMap;
 use automl_core::params::Domain;
 use automl_core::{
     Artifact, ArtifactError, Budget, DatasetError, DatasetView, FitContext, FitError, Fitted,
@@ -20,7 +21,7 @@ use std::sync::Arc;
 /// The kind that artifacts of models of several quantiles carry.
 pub(crate) const QUANTILES: &str = "quantiles";
 /// Parameters of a learner that minimises a pinball loss, and what the first is then.
-const OBJECTIVE: &str = "objective";
+pub(crate) const OBJECTIVE: &str = "objective";
 pub(crate) const PINBALL: &str = "quantile";
 const LEVEL: &str = "alpha";
 
@@ -32,8 +33,22 @@ pub(crate) fn does(learner: &LearnerSpec, task: TaskKind) -> bool {
     }
 }
 
+/// Lets a learner minimise what decides, if it can and sees the target itself, not its logarithm.
+pub(crate) fn minimise(
+    objective: Option<&'static str>,
+    learner: &LearnerSpec,
+    target_map: TargetMap,
+    params: &mut ParamMap,
+) {
+    let objective = objective.filter(|name| can_minimise(learner, name));
+    if let Some(name) = objective.filter(|_| target_map == TargetMap::Identity) {
+        let name = ParamValue::Text(name.into());
+        params.insert(OBJECTIVE.to_owned(), name);
+    }
+}
+
 /// Whether the learner has an objective of this name.
-pub(crate) fn can_minimise(learner: &LearnerSpec, name: &str) -> bool {
+fn can_minimise(learner: &LearnerSpec, name: &str) -> bool {
     let mut params = learner.params.iter();
     let objective = params.find(|param| param.name == OBJECTIVE);
     objective.is_some_and(|param| match param.domain {

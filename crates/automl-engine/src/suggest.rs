@@ -6,7 +6,7 @@ use crate::bounds::Bounds;
 use crate::latency;
 use crate::plan::Plan;
 use crate::portfolio::{self, Facts};
-use crate::trial::{RowWork, TargetMap, Trial, TrialConfig};
+use crate::trial::{RowWork, Trial, TrialConfig};
 use crate::{EngineError, FitOptions, SearchPart, outputs};
 use automl_core::metrics::Metric;
 use automl_core::{Dataset, LearnerSpec, ParamValue, Seed, TaskKind};
@@ -74,7 +74,8 @@ impl Suggester {
         options: &FitOptions,
     ) -> Result<Self, EngineError> {
         let bounds = Bounds::new(data, plan, options);
-        let fixed = portfolio::fixed(facts, plan, options, &bounds)?;
+        let objective = objective_for(data.task().kind(), plan.metric);
+        let fixed = portfolio::fixed(facts, plan, options, &bounds, objective)?;
         let is_tried = |spec: &LearnerSpec| fixed.iter().any(|config| config.learner.id == spec.id);
         let families = plan
             .learners
@@ -87,7 +88,7 @@ impl Suggester {
             families,
             bounds,
             seed: options.seed.named("suggest"),
-            objective: objective_for(data.task().kind(), plan.metric),
+            objective,
             tunes: !options.is_without(SearchPart::Tuning),
             row_work_max: latency::row_work_max(options),
         })
@@ -125,7 +126,7 @@ impl Suggester {
         cost_weight: f64,
     ) -> Option<TrialConfig> {
         if let Some(config) = self.fixed.get(id as usize) {
-            return Some(self.for_metric(config.clone()));
+            return Some(config.clone());
         }
         if !self.tunes {
             return None;
@@ -142,7 +143,10 @@ impl Suggester {
         let all = ended.chain(open.map(|config| (*config, None)));
         let study = family.study(all, cost_weight);
         let point = Auto::default().suggest(&study, seed.named("point"));
-        Some(self.for_metric(family.config(point, &self.bounds)))
+        let mut config = family.config(point, &self.bounds);
+        let (learner, map) = (config.learner, config.target_map);
+        outputs::minimise(self.objective, learner, map, &mut config.params);
+        Some(config)
     }
 
     /// A trial that is better than all that are quick enough, learning so much faster that it should be quick enough, too: boosting
@@ -198,19 +202,6 @@ impl Suggester {
             excess: self.row_work_max.and_then(excess),
             seconds,
         }
-    }
-
-    /// Lets a learner minimise what decides if it can, unless it sees the logarithm of the target, or a user says what it minimises.
-    fn for_metric(&self, mut config: TrialConfig) -> TrialConfig {
-        if let Some(objective) = self.objective
-            && outputs::can_minimise(config.learner, objective)
-            && !config.params.contains_key("objective")
-            && config.target_map == TargetMap::Identity
-        {
-            let name = ParamValue::Text(objective.into());
-            config.params.insert("objective".into(), name);
-        }
-        config
     }
 
     /// One of the three learners with the best trial so far, better ones more often.

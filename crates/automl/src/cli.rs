@@ -334,7 +334,7 @@ pub(crate) struct PredictArgs {
     /// Columns of the table to write before the predictions, such as an id; repeatable, comma lists
     #[arg(long, value_name = "COLUMNS")]
     pub(crate) keep: Vec<String>,
-    /// Probability above which the positive class of two is predicted [default: the model's, else the likelier class]
+    /// Probability above which the positive class of two is predicted [default: the model's, else the likelier class]; models of more classes have thresholds of their own
     #[arg(long, value_name = "P", value_parser = units::probability)]
     pub(crate) threshold: Option<f64>,
     /// Add `lower_90` and `upper_90`, between which the target lies with this probability, for numbers: 0.9; comma lists
@@ -375,7 +375,7 @@ pub(crate) struct EvaluateArgs {
     /// Take columns that are not in the table as missing
     #[arg(long)]
     pub(crate) allow_missing_columns: bool,
-    /// Probability above which the positive class of two is predicted [default: the model's, else the likelier class]
+    /// Probability above which the positive class of two is predicted [default: the model's, else the likelier class]; models of more classes have thresholds of their own
     #[arg(long, value_name = "P", value_parser = units::probability)]
     pub(crate) threshold: Option<f64>,
     /// Text encoding [default: UTF-8, else an error that names the place]

@@ -271,7 +271,10 @@ impl Coded for CliError {
                     "the model comes first: automl {verb} {model} {data}"
                 ))
             }
-            Self::ThresholdTask { .. } => Some("leave --threshold out".into()),
+            Self::ThresholdTask { .. } => Some(
+                "leave --threshold out; where a model of more classes has thresholds, they are heeded"
+                    .into(),
+            ),
             Self::TargetMissing { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean '{}'?", near.join("' or '")))
             }

@@ -3,6 +3,7 @@
 use super::Facts;
 use super::recipes_for;
 use crate::bounds::Bounds;
+use crate::outputs;
 use crate::trial::{TargetMap, TrialConfig};
 use crate::{EngineError, recipes, registry};
 use automl_core::{LearnerSpec, ParamMap, by_own_names, nearest};
@@ -68,7 +69,8 @@ impl Configuration {
         Ok(())
     }
 
-    /// What a trial does with it on a table.
+    /// What a trial does with it on a table. Where `objective` is what decides, a learner minimises that if it can, unless it sees the
+    /// logarithm of the target, or something else was said.
     ///
     /// # Errors
     /// A parameter that the learner does not take, or a recipe whose features it cannot.
@@ -77,6 +79,7 @@ impl Configuration {
         spec: &'static LearnerSpec,
         facts: &Facts,
         bounds: &Bounds,
+        objective: Option<&'static str>,
     ) -> Result<TrialConfig, EngineError> {
         let mut params = by_own_names(spec.params, &self.params)?;
         bounds.apply(spec, &mut params);
@@ -85,6 +88,9 @@ impl Configuration {
         } else {
             TargetMap::Identity
         };
+        if !params.contains_key(outputs::OBJECTIVE) {
+            outputs::minimise(objective, spec, target_map, &mut params);
+        }
         Ok(TrialConfig {
             learner: spec,
             recipe: self.recipe_on(spec, facts)?,

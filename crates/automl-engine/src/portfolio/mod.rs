@@ -68,12 +68,14 @@ pub(crate) fn recipes_for(learner: &LearnerSpec, facts: &Facts) -> &'static [&'s
 }
 
 /// The configurations of the learners that take part, in the order to try them: the baseline, and then those that the user gave,
-/// or else the cheap linear model and what was learned. Each learner has its turn at least once, unless the user decided.
+/// or else the cheap linear model and what was learned. Each learner has its turn at least once, unless the user decided. They minimise
+/// `objective` where they can.
 pub(crate) fn fixed(
     facts: &Facts,
     plan: &Plan,
     options: &FitOptions,
     bounds: &Bounds,
+    objective: Option<&'static str>,
 ) -> Result<Vec<TrialConfig>, EngineError> {
     let wanted = match &options.portfolio {
         Some(given) => given.clone(),
@@ -90,7 +92,7 @@ pub(crate) fn fixed(
         else {
             continue;
         };
-        let config = configuration.config(spec, facts, bounds);
+        let config = configuration.config(spec, facts, bounds, objective);
         let config = config.map_err(|source| EngineError::Configuration {
             number: place + 1 - usize::from(baseline.is_some()),
             source: Box::new(source),

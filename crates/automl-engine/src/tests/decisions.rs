@@ -301,6 +301,50 @@ fn shuffling_a_column_costs_what_it_tells() {
 }
 
 #[test]
+fn learners_minimise_what_decides_where_they_can_and_nothing_else_was_said() {
+    let x: Vec<f64> = (0..300).map(|row| f64::from(row * 37 % 100)).collect();
+    // Not so skewed that their logarithm is learned.
+    let counts: Vec<f64> = x.iter().map(|x| (3.0 + x / 20.0).round()).collect();
+    let table = Table::new(vec![("x".into(), Column::Number(x))]).unwrap();
+    let data = Dataset::new(table, Task::Regression, Target::Numbers(counts.into())).unwrap();
+    let tried = |metric, portfolio: Option<Vec<crate::Configuration>>| {
+        let learners = ["gradient_boosting", "elastic_net"];
+        let options = FitOptions {
+            metric: Some(metric),
+            include: learners.map(str::to_owned).to_vec(),
+            portfolio,
+            ..options(30)
+        };
+        // The learners, each with what its trials minimised.
+        let rows = run(&data, &options).unwrap().leaderboard.rows;
+        let found = learners.map(|learner| {
+            let own = rows.iter().filter(|row| row.learner == learner);
+            let objectives = own.map(|row| row.params["objective"].to_string());
+            objectives.collect::<std::collections::BTreeSet<String>>()
+        });
+        found.map(|objectives| objectives.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(tried(Metric::PoissonDeviance, None), ["poisson", "poisson"]);
+    assert_eq!(tried(Metric::TweedieDeviance, None), ["tweedie", "tweedie"]);
+    assert_eq!(tried(Metric::Mae, None), ["absolute", "squared"]);
+    assert_eq!(tried(Metric::Rmse, None), ["squared", "squared"]);
+    let said = r#"[{"learner": "gradient_boosting", "params": {"objective": "squared"}}, {"learner": "elastic_net"}]"#;
+    let said: Vec<crate::Configuration> = serde_json::from_str(said).unwrap();
+    let options = FitOptions {
+        metric: Some(Metric::PoissonDeviance),
+        portfolio: Some(said),
+        ..options(3)
+    };
+    let rows = run(&data, &options).unwrap().leaderboard.rows;
+    let of = |learner: &str| {
+        let row = rows.iter().find(|row| row.learner == learner);
+        row.map(|row| row.params["objective"].to_string())
+    };
+    assert_eq!(of("gradient_boosting").as_deref(), Some("squared"));
+    assert_eq!(of("elastic_net").as_deref(), Some("poisson"));
+}
+
+#[test]
 fn counts_grow_with_the_exposure() {
     let n_rows = 400;
     let x: Vec<f64> = (0..n_rows).map(|row| f64::from(row * 37 % 100)).collect();

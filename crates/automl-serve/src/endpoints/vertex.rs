@@ -38,8 +38,13 @@ pub(super) async fn predict(
 
 async fn answered(app: &App, call: &str, request: Request) -> Result<String, ScoreError> {
     let Some(name) = call.strip_suffix(METHOD) else {
+        let (name, other) = call.split_once(':').unwrap_or((call, ""));
+        let not_there = match other {
+            "" => String::new(),
+            other => format!("':{other}' is not there; "),
+        };
         return Err(ScoreError::form(format!(
-            "an endpoint is asked by POST …/{call}{METHOD}"
+            "{not_there}an endpoint is asked by POST …/{name}{METHOD}, perhaps with \"parameters\": {{\"explain\": true}}"
         )));
     };
     let ask = Ask::whole(request).await?;

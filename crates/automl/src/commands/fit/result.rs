@@ -127,7 +127,7 @@ fn threshold(run: &Finished<'_>) -> String {
     let decision = &run.outcome.decision;
     if let Some(thresholds) = decisions::words(task, decision) {
         let metric = run.outcome.metric.name();
-        return format!("classes the greatest multiple of {thresholds}, best by {metric}\n");
+        return format!("classes by thresholds, best by {metric}: {thresholds}\n");
     }
     match (decision.threshold(), task.positive_class()) {
         (Some(threshold), Some(class)) => format!(

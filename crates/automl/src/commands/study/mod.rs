@@ -204,18 +204,24 @@ fn spec_of(record: &Record, name: &str) -> anyhow::Result<Spec> {
 }
 
 /// By how much constraints are exceeded, as the study knows them.
-fn excesses(record: &Record, name: &str, typed: &[String]) -> anyhow::Result<Vec<f64>> {
-    if typed.is_empty() {
+fn excesses(
+    record: &Record,
+    name: &str,
+    typed: &[String],
+    is_complete: bool,
+) -> anyhow::Result<Vec<f64>> {
+    if typed.is_empty() && !is_complete {
         return Ok(Vec::new());
     }
-    let run = spec_of(record, name)?.run;
+    // Studies of other protocols have a specification of their own, which names no constraints.
+    let run = spec_of(record, name).ok().and_then(|spec| spec.run);
     typed::constraints(typed, &run.map(|run| run.constraints).unwrap_or_default())
 }
 
 fn add(args: &StudyAddArgs, console: Console) -> anyhow::Result<()> {
     let (params, values) = (typed::params(&args.params)?, typed::values(&args.value)?);
     let record = Record::open(&args.ask.workspace)?;
-    let constraints = excesses(&record, &args.name, &args.constraint)?;
+    let constraints = excesses(&record, &args.name, &args.constraint, values.is_some())?;
     let told = values.map(|values| Tell {
         state: TrialState::Complete,
         values: Some(values),
@@ -259,7 +265,12 @@ fn tell(args: &StudyTellArgs, console: Console) -> anyhow::Result<()> {
             EndArg::Failed => TrialState::Failed,
         },
         values,
-        constraints: excesses(&record, &args.name, &args.constraint)?,
+        constraints: excesses(
+            &record,
+            &args.name,
+            &args.constraint,
+            args.state == EndArg::Complete,
+        )?,
         note: args.note.clone(),
         request: None,
     };

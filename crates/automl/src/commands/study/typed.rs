@@ -62,7 +62,7 @@ pub(super) fn constraints(typed: &[String], known: &[String]) -> anyhow::Result<
             return Err(TuneError::Setting { field, wanted }.into());
         }
     }
-    if excesses.is_empty() || known.is_empty() {
+    if known.is_empty() {
         return Ok(excesses.into_values().collect());
     }
     let told = known.iter().map(|name| {
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(told(&typed, &["memory", "cost"]), Ok(vec![2.0, -1e-3]));
         assert_eq!(told(&typed, &["cost", "memory"]), Ok(vec![-1e-3, 2.0]));
         assert_eq!(told(&typed, &[]), Ok(vec![-1e-3, 2.0]), "of their names");
-        assert_eq!(told(&[], &["memory"]), Ok(Vec::new()));
+        assert_eq!(told(&[], &[]), Ok(Vec::new()));
     }
 
     #[test]
@@ -104,6 +104,7 @@ mod tests {
             "'memry' is no constraint of the study"
         );
         assert_eq!(refused(&["memory=1"]), "the constraint 'cost' is not told");
+        assert_eq!(refused(&[]), "the constraint 'memory' is not told");
         assert_eq!(
             refused(&["cost=1", "cost=2"]),
             "a constraint must be given once"

@@ -250,13 +250,18 @@ pub(super) fn print(
     } else {
         ""
     };
+    let go_on = if done.is_partial {
+        "more    the same command with --resume goes on where it was stopped\n"
+    } else {
+        ""
+    };
     let output = plan.args.output.display().to_string();
     let run = run_id.map_or_else(String::new, |id| {
         format!("run     {id}, shown by automl serve\n")
     });
     let forecasts = done.forecasts.as_ref().map(forecasts_text);
     Ok(print_text(&format!(
-        "score   {scores}, epoch {} of {} in {}{stopped}\n{}model   {output}\npredict automl predict {} DATA --output predictions.csv\n{run}",
+        "score   {scores}, epoch {} of {} in {}{stopped}\n{}model   {output}\npredict automl predict {} DATA --output predictions.csv\n{go_on}{run}",
         done.best_epoch,
         done.history.len(),
         text::seconds(seconds),
