@@ -5,7 +5,7 @@
     env/bin/python tests/onnx/run.py                         # the tables of datasets/
     env/bin/python tests/onnx/run.py FILE.csv:TARGET …       # others
 
-A count by exposure and quantiles are fitted, too, and classes are told by a power of their probabilities and by what errors cost. Each table is predicted as it is, and again with every tenth cell empty and every tenth category one that no row of the fit had.
+A count by exposure and quantiles are fitted, too, and classes are told by a power of their probabilities, by thresholds and by what errors cost. Each table is predicted as it is, and again with every tenth cell empty and every tenth category one that no row of the fit had.
 Graphs pass onnx.checker; numbers agree to 1e-9, relative to 1 and above; classes are the same but where the likeliest two are as
 likely. Networks, which are computed in single, agree to 1e-5, their numbers relative to the deviation of predictions, too.
 They are learners of a fit, and every network of configs/train with what its file says but the table. The binary is $AUTOML_BIN, default target/release/automl.
@@ -32,6 +32,8 @@ EXPOSED = (ROOT / "datasets/churn.csv", "support_tickets", "seats")
 POWER = 1.7
 # Targets whose quantiles are predicted as well.
 QUANTILES = {"monthly_fee": "0.1,0.5,0.9", "rent_eur": "0.05,0.95"}
+# Targets of several classes, which are told by thresholds where a metric reads them alone.
+SEVERAL = {"plan", "queue"}
 # What errors cost, of two classes and of more.
 COSTS = {
     "churned": {"yes": {"no": 5}, "no": {"yes": 1}},
@@ -223,13 +225,17 @@ def ways_of(path, target, args):
         return [(name, [*fit, "--max-trials", 1, "--include", name]) for name in args.learner]
     ways = [("together", [*fit, "--max-trials", args.trials, "--exclude", "nearest_neighbours"])]
     if (path, target) == EXPOSED[:2]:
-        return [("by exposure", [*fit, "--max-trials", args.trials, "--exposure", EXPOSED[2]])]
+        counted = [*fit, "--exposure", EXPOSED[2]]
+        return [("by exposure", [*counted, "--max-trials", args.trials]),
+                ("a deviance", [*counted, "--max-trials", 1, "--include", "elastic_net"])]
     if args.together:
         return ways
     if (path, target) == TABLES[0]:
         ways.append(("a power", [*fit, "--max-trials", 2]))
     if target in QUANTILES:
         ways.append(("quantiles", [*fit, "--max-trials", 4, "--quantiles", QUANTILES[target]]))
+    if target in SEVERAL:
+        ways.append(("thresholds", [*fit, "--max-trials", 3, "--metric", "balanced_accuracy"]))
     if target in COSTS:
         ways.append(("costs", [*fit, "--max-trials", 3, "--cost-matrix", json.dumps(COSTS[target])]))
     ways.append(("pairs", [*fit, "--max-trials", 2, "--exclude", "baseline", "--portfolio", ROOT / "tests/onnx/pairs.yaml"]))
