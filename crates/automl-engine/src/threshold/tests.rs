@@ -11,6 +11,17 @@ fn two_classes(positive: &[f64]) -> Predictions {
     }
 }
 
+/// Numbers between 0 and 1 that look random.
+fn uniforms(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed;
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    }
+}
+
 /// The best score over all cuts that leave rows on both sides, by trying each on the rows themselves.
 fn best_by_hand(metric: Metric, target: &[f64], predictions: &Predictions) -> f64 {
     let cuts = || predictions.values().chunks_exact(2).map(|row| row[1]);
@@ -39,13 +50,7 @@ fn a_rare_class_is_predicted_from_a_lower_probability_on() {
 
 #[test]
 fn no_cut_is_better_than_the_one_found() {
-    let mut state = 9_u64;
-    let mut uniform = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 40) as f64 / f64::from(1 << 24)
-    };
+    let mut uniform = uniforms(9);
     for n_rows in [5, 40, 300] {
         let positive: Vec<f64> = (0..n_rows)
             .map(|_| (uniform() * 20.0).round() / 20.0)
@@ -93,13 +98,7 @@ fn rows_count_by_their_weight() {
 
 /// Probabilities of so many classes on a grid, and classes drawn from them, the last ones rarer than they say.
 fn drawn(n_rows: usize, n_classes: usize) -> (Vec<f64>, Predictions) {
-    let mut state = 3_u64;
-    let mut uniform = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 40) as f64 / f64::from(1 << 24)
-    };
+    let mut uniform = uniforms(3);
     let (mut target, mut values) = (Vec::new(), Vec::new());
     for _ in 0..n_rows {
         let parts: Vec<f64> = (0..n_classes)
@@ -179,13 +178,7 @@ fn probabilities_that_are_right_need_no_thresholds() {
 fn of_many_rows_the_cut_of_a_rare_class_is_found_among_all() {
     // Half a percent of the rows are of class 2, and told by a score that others have, too, but seldom as high.
     let n_rows = 20_000;
-    let mut state = 11_u64;
-    let mut uniform = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 40) as f64 / f64::from(1 << 24)
-    };
+    let mut uniform = uniforms(11);
     let (mut target, mut values) = (Vec::new(), Vec::new());
     for row in 0..n_rows {
         let is_rare = row % 200 == 0;
