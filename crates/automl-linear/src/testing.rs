@@ -66,13 +66,22 @@ pub(crate) fn fit_with(
 ) -> Result<Fitted, FitError> {
     let warnings = Warnings::default();
     let ctx = FitContext {
-        seed: Seed(1),
         threads: threads.clone(),
         budget,
-        warnings: &warnings,
+        ..context(&warnings)
     };
     let rows = data.all_rows();
     (spec.build)(params)?.fit(&ctx, &data.view(&rows).into())
+}
+
+/// One thread and no limits.
+pub(crate) fn context(warnings: &Warnings) -> FitContext<'_> {
+    FitContext {
+        seed: Seed(1),
+        threads: Threads::one(),
+        budget: Budget::unlimited(),
+        warnings,
+    }
 }
 
 /// Deterministic numbers between −1 and 1 that look random.

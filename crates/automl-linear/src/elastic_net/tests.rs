@@ -3,7 +3,7 @@
 use super::{ELASTIC_NET, ElasticNetParams, Problem, gram, model::Linear, wide};
 use crate::inputs::Inputs;
 use crate::targets::RowWeights;
-use crate::testing::{fit, fit_with, floats, noise, reference, regression, table};
+use crate::testing::{context, fit, fit_with, floats, noise, reference, regression, table};
 use automl_core::table::SparseRows;
 use automl_core::{
     Budget, CancelToken, Coded, Column, Dataset, FitContext, FitError, ParamMap, ParamValue, Seed,
@@ -509,12 +509,7 @@ fn a_fit_that_has_not_converged_says_so() {
         let mut params = deviance("poisson", &[("alpha", 1e-4), ("l1_ratio", 0.5)]);
         params.insert("max_iter".into(), ParamValue::Int(max_iter));
         let warnings = Warnings::default();
-        let ctx = FitContext {
-            seed: Seed(0),
-            threads: Threads::one(),
-            budget: Budget::unlimited(),
-            warnings: &warnings,
-        };
+        let ctx = context(&warnings);
         let rows = data.all_rows();
         let learner = (ELASTIC_NET.build)(&params).unwrap();
         learner.fit(&ctx, &data.view(&rows).into()).unwrap();

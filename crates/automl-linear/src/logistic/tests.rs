@@ -5,7 +5,7 @@ use super::{LOGISTIC_REGRESSION, model::Logistic};
 use crate::inputs::Inputs;
 use crate::matrix::Matrix;
 use crate::targets::{Classes, RowWeights};
-use crate::testing::{classification, fit, fit_with, floats, noise, reference, table};
+use crate::testing::{classification, context, fit, fit_with, floats, noise, reference, table};
 use automl_core::table::SparseRows;
 use automl_core::{
     Budget, CancelToken, Column, Dataset, FitContext, FitError, ParamMap, Seed, Table, Threads,
@@ -110,12 +110,7 @@ fn the_gradient_is_the_slope_of_the_cost() {
         let budget = Budget::unlimited();
         let matrix = Matrix::new(&inputs, &view.table(), &weights, true, scale, &budget).unwrap();
         let warnings = Warnings::default();
-        let ctx = FitContext {
-            seed: Seed(0),
-            threads: Threads::one(),
-            budget: Budget::unlimited(),
-            warnings: &warnings,
-        };
+        let ctx = context(&warnings);
         let objective = Objective::new(&matrix, &classes, &weights, 0.1, true, &ctx);
         let n_outputs = if n_classes == 2 { 1 } else { 4 };
         let theta = noise((matrix.n_features() + 1) * n_outputs, 5);

@@ -37,11 +37,7 @@ pub fn lease_all(
     protocol: &str,
     lease_ms: i64,
 ) -> Result<(), StudiesError> {
-    let rows = sql.query(
-        "UPDATE studies SET lease_ms = ?1 WHERE workspace = ?2 AND protocol = ?3 RETURNING id",
-        args![lease_ms, workspace, protocol],
-    )?;
-    renew_running(sql, &rows)
+    lease(sql, (workspace, protocol), lease_ms, "")
 }
 
 /// The same for those studies alone that have no such time yet.
@@ -54,8 +50,24 @@ pub fn lease_new(
     protocol: &str,
     lease_ms: i64,
 ) -> Result<(), StudiesError> {
+    lease(
+        sql,
+        (workspace, protocol),
+        lease_ms,
+        " AND lease_ms IS NULL",
+    )
+}
+
+/// Gives a protocol's studies of which also this is true a time, and their running trials the whole of it.
+fn lease(
+    sql: &mut dyn Sql,
+    (workspace, protocol): (&str, &str),
+    lease_ms: i64,
+    and: &str,
+) -> Result<(), StudiesError> {
+    let change = "UPDATE studies SET lease_ms = ?1 WHERE workspace = ?2 AND protocol = ?3";
     let rows = sql.query(
-        "UPDATE studies SET lease_ms = ?1 WHERE workspace = ?2 AND protocol = ?3 AND lease_ms IS NULL RETURNING id",
+        &format!("{change}{and} RETURNING id"),
         args![lease_ms, workspace, protocol],
     )?;
     renew_running(sql, &rows)
